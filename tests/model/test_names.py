@@ -1,0 +1,79 @@
+"""Names of keys and twins."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twincli.crypto import base58
+from twincli.errors import InvalidError
+from twincli.model import names, owners
+
+
+@pytest.mark.parametrize(
+    "name", ["alice", "a", "7", "deadbee", "WIDGET-PRO-001", "car.7_b", "x" * 64, "all"]
+)
+def test_names(name: str) -> None:
+    assert names.check(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("", "empty"),
+        ("x" * 65, "longer"),
+        (".", "start"),
+        ("..", "start"),
+        ("-x", "start"),
+        ("_x", "start"),
+        ("a/b", "'/'"),
+        ("a\\b", "not allowed"),
+        ("a b", "' '"),
+        ("a:b", "':'"),
+        ("a,b", "','"),
+        ("a(b", "'\\('"),
+        ("a\n", "not allowed"),
+        ("a\0", "not allowed"),
+        ("\u00e4", "not allowed"),
+        ("\u0430lice", "not allowed"),
+        ("con", "Windows"),
+        ("CON", "Windows"),
+        ("nul.txt", "Windows"),
+        ("com1", "Windows"),
+        ("a.", "Windows"),
+        ("my.car", "file"),
+        ("a.JSON", "file"),
+        ("a" * 64, "transaction id"),
+        (base58.encode(b"\xff" * 32), "public key"),
+        ("1" * 32, "public key"),
+        ("deadbeef", "beginning of a transaction id"),
+        ("did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp", "':'"),
+    ],
+)
+def test_no_names(name: str, part: str) -> None:
+    with pytest.raises(InvalidError, match=part) as caught:
+        names.check(name)
+    assert caught.value.code == "invalid_name"
+
+
+@given(st.text(alphabet="abAB01._-:,() /\\", min_size=1, max_size=8))
+def test_a_name_stands_for_itself_in_an_owner_expression(text: str) -> None:
+    try:
+        names.check(text)
+    except InvalidError:
+        return
+    assert owners.parse(text) == owners.Party(text)
+    assert owners.parse(f"any:{text},(2of:{text},{text},x)") == owners.Group(
+        1, (owners.Party(text), owners.Group(2, tuple(map(owners.Party, (text, text, "x")))))
+    )
+
+
+def test_names_that_are_no_files_may_use_any_alphabet() -> None:
+    assert names.check("auto-größe", "asset") == "auto-größe"
+    assert names.check("con", "asset") == "con"
+    assert names.check("gro\u0308\u00dfe", "party") == "gr\u00f6\u00dfe"
+    assert names.fold("GRÖSSE") == names.fold("gro\u0308ße")
+    for bad in ("a b", "ä:b", "deadbeef", "ä.json"):
+        with pytest.raises(InvalidError):
+            names.check(bad, "asset")

@@ -1,0 +1,8 @@
+"""twincli: git for physical things.
+
+Identities for people and devices, digital twins of what they own, recorded as signed BigchainDB
+transactions. Everything the ``twin`` command does can be done from Python; see ``twincli.ledger``,
+``twincli.model.transaction`` and ``twincli.services``.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Local names: what this machine calls the twins on a ledger, and other people."""

@@ -1,0 +1,458 @@
+"""The book of names, ``book.db``: assets by (ledger, name), other people's keys and DIDs by name.
+
+Names are local and never on a ledger. The name of a new asset is reserved before the asset is
+submitted and confirmed afterwards: whoever finds a reservation asks the ledger whether the asset
+came to be, so a crash between the two steps neither loses a name nor blocks it.
+
+Case does not tell names apart; each is kept as it was written first.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+from time import time
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError
+from twincli.model import names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+APPLICATION_ID = 0x7477626B  # "twbk"
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 30.0
+GRACE_SECONDS = 60.0
+"""How long a reservation without an asset holds its name: its writer may still be at work."""
+
+_SCHEMA = """
+CREATE TABLE asset (
+    ledger TEXT NOT NULL,
+    folded TEXT NOT NULL,
+    name TEXT NOT NULL,
+    asset TEXT NOT NULL,
+    reserved_at REAL,
+    PRIMARY KEY (ledger, folded)
+) WITHOUT ROWID;
+CREATE INDEX asset_names ON asset (ledger, asset);
+CREATE TABLE party (
+    folded TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX party_names ON party (value);
+"""
+
+
+class AssetName(NamedTuple):
+    """A name of an asset.
+
+    Attributes:
+        name: As it was written.
+        asset_id: 64 hex digits.
+        reserved: Whether nobody has confirmed yet that the asset is on the ledger.
+    """
+
+    name: str
+    asset_id: str
+    reserved: bool
+
+
+class PartyName(NamedTuple):
+    """A name of somebody else's key or DID.
+
+    Attributes:
+        name: As it was written.
+        value: A base58 public key or a DID.
+    """
+
+    name: str
+    value: str
+
+
+class Book:
+    """The names of one home. The file is made with the first name.
+
+    Several processes may use one book. Every change is durable when its method returns.
+
+    Args:
+        path: The file. Its directory is made, 0700, when something is written.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a closed book opens it again when asked."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    # --- Assets ---------------------------------------------------------------------------------
+
+    def reserve(
+        self,
+        ledger_id: str,
+        name: str,
+        asset_id: str,
+        exists: Callable[[str], bool] | None = None,
+        *,
+        now: float | None = None,
+    ) -> None:
+        """Write down the name of an asset that is about to be submitted.
+
+        To reserve what already names this asset is no change, so a retry is safe.
+
+        Args:
+            ledger_id: The ledger's id.
+            name: See ``names.check``.
+            asset_id: 64 hex digits.
+            exists: Says whether an asset is on that ledger. Without it every reservation counts.
+            now: Seconds since 1970; the present when left out.
+
+        Raises:
+            ConflictError: ``exists``: the name belongs to another asset. It is ``retryable`` when
+                that one is only reserved.
+            InvalidError: ``invalid_name``.
+        """
+        name = names.check(name, "asset")
+        moment = time() if now is None else now
+        with self._writing() as run:
+            found = self._asset_row(ledger_id, name)
+            if found is not None:
+                held, kept, reserved_at = found
+                if kept == asset_id:
+                    return
+                if reserved_at is None or (exists is not None and exists(kept)):
+                    raise _taken(held, kept, ledger_id)
+                # A clock that was set meanwhile must not hold a name for years: either direction.
+                if exists is None or abs(moment - reserved_at) <= GRACE_SECONDS:
+                    raise ConflictError(
+                        f"the name {held!r} is reserved for an asset that is just being made",
+                        code="exists",
+                        hint="try again in a minute, or choose another name",
+                        retryable=True,
+                    )
+            run(
+                "INSERT OR REPLACE INTO asset VALUES (?, ?, ?, ?, ?)",
+                (ledger_id, names.fold(name), name, asset_id, moment),
+            )
+
+    def confirm(self, ledger_id: str, name: str, asset_id: str) -> bool:
+        """Note that a reserved asset is on the ledger.
+
+        Returns:
+            False when the name is not (or no longer) reserved for that asset, because its writer
+            took longer than ``GRACE_SECONDS`` and somebody else took the name.
+        """
+        with self._writing() as run:
+            changed = run(
+                "UPDATE asset SET reserved_at = NULL WHERE ledger = ? AND folded = ? AND asset = ?",
+                (ledger_id, names.fold(name), asset_id),
+            )
+            return changed.rowcount == 1
+
+    def release(self, ledger_id: str, name: str, asset_id: str) -> bool:
+        """Give up a reservation whose asset was refused; say whether there was one.
+
+        A confirmed name, or one reserved for another asset, stays.
+        """
+        with self._writing() as run:
+            changed = run(
+                "DELETE FROM asset WHERE ledger = ? AND folded = ? AND asset = ?"
+                " AND reserved_at IS NOT NULL",
+                (ledger_id, names.fold(name), asset_id),
+            )
+            return changed.rowcount == 1
+
+    def set_asset(self, ledger_id: str, name: str, asset_id: str, *, replace: bool = False) -> bool:
+        """Name an asset that is on the ledger.
+
+        Args:
+            ledger_id: The ledger's id.
+            name: See ``names.check``.
+            asset_id: 64 hex digits.
+            replace: Whether the name may be taken from another asset.
+
+        Returns:
+            False when the asset had that name already.
+
+        Raises:
+            ConflictError: ``exists``: the name belongs to another asset.
+            InvalidError: ``invalid_name``.
+        """
+        name = names.check(name, "asset")
+        with self._writing() as run:
+            found = self._asset_row(ledger_id, name)
+            if found is not None and found[1] != asset_id and not replace:
+                raise _taken(found[0], found[1], ledger_id)
+            run(
+                "INSERT OR REPLACE INTO asset VALUES (?, ?, ?, ?, NULL)",
+                (ledger_id, names.fold(name), name, asset_id),
+            )
+        return found is None or found[1] != asset_id
+
+    def lookup(self, ledger_id: str, name: str, exists: Callable[[str], bool]) -> str | None:
+        """Return the id of the asset that has a name, or None.
+
+        Args:
+            ledger_id: The ledger's id.
+            name: Any text.
+            exists: Says whether an asset is on that ledger; asked only about a reservation.
+        """
+        found = self._asset_row(ledger_id, name)
+        if found is None:
+            return None
+        asset_id = found[1]
+        return asset_id if found[2] is None or exists(asset_id) else None
+
+    def remove_asset(self, ledger_id: str, name: str) -> str | None:
+        """Forget the name of an asset; return the id it stood for, or None."""
+        if self._asset_row(ledger_id, name) is None:  # nothing to write, and no file to make
+            return None
+        with self._writing() as run:
+            found = self._asset_row(ledger_id, name)
+            run("DELETE FROM asset WHERE ledger = ? AND folded = ?", (ledger_id, names.fold(name)))
+        return found and found[1]
+
+    def list_assets(self, ledger_id: str) -> list[AssetName]:
+        """Return the names of assets on a ledger, in alphabetical order."""
+        rows = self._read(
+            "SELECT name, asset, reserved_at FROM asset WHERE ledger = ? ORDER BY folded", ledger_id
+        )
+        return [AssetName(row[0], row[1], row[2] is not None) for row in rows]
+
+    def names_of(self, ledger_id: str, asset_id: str) -> list[str]:
+        """Return the names of an asset that is on the ledger, in alphabetical order."""
+        rows = self._read(
+            "SELECT name FROM asset WHERE ledger = ? AND asset = ? ORDER BY folded",
+            ledger_id,
+            asset_id,
+        )
+        return [row[0] for row in rows]
+
+    def _asset_row(self, ledger_id: str, name: str) -> tuple[str, str, float | None] | None:
+        rows = self._read(
+            "SELECT name, asset, reserved_at FROM asset WHERE ledger = ? AND folded = ?",
+            ledger_id,
+            names.fold(name),
+        )
+        return rows[0] if rows else None
+
+    # --- Parties --------------------------------------------------------------------------------
+
+    def set_party(self, name: str, value: str, *, replace: bool = False) -> bool:
+        """Name somebody else's public key or DID, on every ledger.
+
+        Args:
+            name: See ``names.check``.
+            value: A base58 public key or a DID; the caller has checked it.
+            replace: Whether the name may be taken from another value.
+
+        Returns:
+            False when the value had that name already.
+
+        Raises:
+            ConflictError: ``exists``: the name stands for something else.
+            InvalidError: ``invalid_name``; ``invalid_value`` when the value is empty.
+        """
+        name = names.check(name, "party")
+        if not value:
+            raise InvalidError("a name needs something to stand for", code="invalid_value")
+        with self._writing() as run:
+            found = self._party_row(name)
+            if found is not None and found.value != value and not replace:
+                raise ConflictError(
+                    f"the name {found.name!r} stands for {found.value}",
+                    code="exists",
+                    hint=f"forget it first with `twin name remove {found.name}`",
+                )
+            run("INSERT OR REPLACE INTO party VALUES (?, ?, ?)", (names.fold(name), name, value))
+        return found is None or found.value != value
+
+    def party(self, name: str) -> str | None:
+        """Return the public key or DID that has a name, or None."""
+        found = self._party_row(name)
+        return found.value if found is not None else None
+
+    def remove_party(self, name: str) -> str | None:
+        """Forget the name of a party; return what it stood for, or None."""
+        if self._party_row(name) is None:
+            return None
+        with self._writing() as run:
+            found = self._party_row(name)
+            run("DELETE FROM party WHERE folded = ?", (names.fold(name),))
+        return found.value if found is not None else None
+
+    def list_parties(self) -> list[PartyName]:
+        """Return the names of parties, in alphabetical order."""
+        rows = self._read("SELECT name, value FROM party ORDER BY folded")
+        return [PartyName(*row) for row in rows]
+
+    def names_of_party(self, value: str) -> list[str]:
+        """Return the names of a public key or DID, in alphabetical order."""
+        rows = self._read("SELECT name FROM party WHERE value = ? ORDER BY folded", value)
+        return [row[0] for row in rows]
+
+    def _party_row(self, name: str) -> PartyName | None:
+        rows = self._read("SELECT name, value FROM party WHERE folded = ?", names.fold(name))
+        return PartyName(*rows[0]) if rows else None
+
+    # --- The file -------------------------------------------------------------------------------
+
+    def _read(self, sql: str, *arguments: str) -> list[Any]:
+        """Run a query; a book that is not there yet has no rows."""
+        # A file without content is what is left when its maker was killed; it holds no names.
+        if self._connection is None and not _has_content(self.path):
+            return []
+        try:
+            return self._open().execute(sql, arguments).fetchall()
+        except sqlite3.Error as error:
+            raise _translate(error, self.path) from error
+        except UnicodeEncodeError:  # half of a surrogate pair, which no name holds
+            return []
+
+    @contextmanager
+    def _writing(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        """Hold the book for one change, which is durable when the block ends."""
+        try:
+            run = self._open(create=True).execute
+            run("BEGIN IMMEDIATE")
+            try:
+                yield run
+                run("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+        except sqlite3.Error as error:
+            raise _translate(error, self.path) from error
+
+    def _roll_back(self) -> None:
+        connection = self._connection
+        if connection is not None and connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+    def _open(self, *, create: bool = False) -> sqlite3.Connection:
+        if self._connection is not None:
+            return self._connection
+        if create:
+            _make_file(self.path)
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            _prepare(connection, self.path)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
+
+
+def _make_file(path: str) -> None:
+    """Make an empty file that only its owner reads, if there is none."""
+    try:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise ConfigError(
+            f"the book of names {path} cannot be written: {(error.strerror or '').lower()}",
+            code="read_only",
+            hint="check the permissions of the file and its directory",
+        ) from error
+
+
+def _has_content(path: str) -> bool:
+    try:
+        return os.stat(path).st_size > 0
+    except OSError:
+        return False
+
+
+def _prepare(connection: sqlite3.Connection, path: str) -> None:
+    """Check whose file it is, and lay out an empty one."""
+    run = connection.execute
+    # EXTRA syncs the directory after a commit too: without it a power cut could bring the
+    # journal back and undo a reservation whose asset is on the ledger.
+    run("PRAGMA synchronous = EXTRA")
+    if run("PRAGMA user_version").fetchone()[0] == 0:
+        run("BEGIN IMMEDIATE")
+        # Another process may have been first.
+        if run("PRAGMA user_version").fetchone()[0] == 0:
+            if run("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                run("ROLLBACK")
+                raise _foreign(path)
+            for statement in _SCHEMA.split(";"):
+                run(statement)
+            run(f"PRAGMA application_id = {APPLICATION_ID}")
+            run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        run("COMMIT")
+    if run("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise _foreign(path)
+    version = run("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise ConfigError(
+            f"the book of names {path} was written by a newer twincli (schema {version}, this one"
+            f" knows {SCHEMA_VERSION})",
+            code="newer_schema",
+            hint="upgrade twincli; the file was not touched",
+        )
+
+
+def _taken(name: str, asset_id: str, ledger_id: str) -> ConflictError:
+    return ConflictError(
+        f"the name {name!r} belongs to asset {asset_id} on ledger {ledger_id[:16]}",
+        code="exists",
+        hint=f"choose another name, or forget it first with `twin name remove {name}`",
+    )
+
+
+def _foreign(path: str) -> ConfigError:
+    return ConfigError(
+        f"{path} is not a book of names",
+        code="foreign_file",
+        hint="move it away; the file was not touched",
+    )
+
+
+def _translate(error: sqlite3.Error, path: str) -> TwinError:
+    """Return what an SQLite error means to a user."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return TwinError(
+            f"the book of names {path} is in use by another process",
+            code="busy",
+            hint="try again",
+            retryable=True,
+        )
+    if code == sqlite3.SQLITE_NOTADB:
+        return _foreign(path)
+    if code == sqlite3.SQLITE_FULL:
+        return ConfigError(
+            f"the disk that holds {path} is full; nothing was written",
+            code="disk_full",
+            hint="make room and run the command again",
+            retryable=True,
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return ConfigError(
+            f"the book of names {path} cannot be opened or written: {error}",
+            code="read_only",
+            hint="check the permissions of the file and its directory",
+        )
+    if code == sqlite3.SQLITE_IOERR:
+        return ConfigError(f"{path}: the disk reports an error: {error}", code="disk_error")
+    return ConfigError(
+        f"the book of names {path} is damaged: {error}",
+        code="damaged_book",
+        hint="restore it from a backup, or move it away and name things again; no twin is lost",
+    )

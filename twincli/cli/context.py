@@ -1,0 +1,323 @@
+"""What a command is given: the shared options, and what they open.
+
+Light on purpose: the commands that never load Typer use it too. Keys, names and the ledger are
+opened when a command first asks for them, and closed after its result has been printed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twincli import config
+from twincli.cli import output
+from twincli.errors import ConfigError, TwinError, UsageError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from twincli.book.store import Book
+    from twincli.client.embedded import EmbeddedClient
+    from twincli.keystore.store import KeyStore
+
+
+class Option(NamedTuple):
+    """An option of a command.
+
+    Attributes:
+        name: Without the two dashes.
+        help: One line.
+        metavar: What its value is called; None makes it a flag without a value.
+        kind: ``text``, ``int`` or ``float``.
+        choices: The only values, if there are only some.
+        repeat: Whether it may be given several times.
+    """
+
+    name: str
+    help: str
+    metavar: str | None = None
+    kind: str = "text"
+    choices: tuple[str, ...] = ()
+    repeat: bool = False
+
+
+GLOBAL: tuple[Option, ...] = (
+    Option("json", "Print one JSON object."),
+    Option("jsonl", "Print JSON Lines, one object a line."),
+    Option("get", "Print only the value at this path, such as state.mileage.", "PATH"),
+    Option("quiet", "Print nothing but the result and errors."),
+    Option("node", "Ledger to use: local, file:PATH, a URL or a profile.", "NODE"),
+    Option("home", "Directory of keys, names and ledger.", "DIR"),
+    Option("key", "Key to sign with; may be repeated.", "NAME", repeat=True),
+    Option("yes", "Answer yes to every question."),
+    Option("dry-run", "Check everything, write nothing."),
+    Option("color", "When to use colour.", "WHEN", choices=config.COLORS),
+    Option("timeout", "Seconds to wait for a node.", "SECONDS", kind="float"),
+    Option(
+        "passphrase-file",
+        "File with the passphrase, for all keys or for one; may be repeated.",
+        "[KEY=]FILE",
+        repeat=True,
+    ),
+    Option(
+        "passphrase-fd",
+        "Open file descriptor to read the passphrase from.",
+        "N",
+        kind="int",
+    ),
+)
+"""The options that every command has, before the noun or after the verb."""
+
+
+class Options(NamedTuple):
+    """The values of the shared options."""
+
+    json: bool = False
+    jsonl: bool = False
+    get: str | None = None
+    quiet: bool = False
+    node: str | None = None
+    home: str | None = None
+    key: tuple[str, ...] = ()
+    yes: bool = False
+    dry_run: bool = False
+    color: str | None = None
+    timeout: float | None = None
+    passphrase_file: tuple[str, ...] = ()
+    passphrase_fd: int | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Options:
+        """Take the shared options out of parsed values, which may hold others.
+
+        Raises:
+            UsageError: Two forms of output at once.
+        """
+        forms = [f"--{name}" for name in ("json", "jsonl", "get") if values.get(name)]
+        if len(forms) > 1:
+            raise UsageError(f"{' and '.join(forms)} cannot be given together")
+        if values.get("get") == "":
+            raise UsageError(
+                "--get needs the path of a value", hint="for example --get id"
+            )
+        given: dict[str, Any] = {}
+        for name in cls._fields:
+            value = values.get(name)
+            if isinstance(value, list):
+                value = tuple(value)
+            if value is not None and value != ():
+                given[name] = value
+        return cls(**given)
+
+
+class Context:
+    """One run of one command.
+
+    Args:
+        options: The shared options.
+        argv: The command line as typed, for the retry that an error names.
+        creates_home: Whether this command may create the home.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        argv: tuple[str, ...] = (),
+        creates_home: bool = False,
+    ) -> None:
+        self.options = options
+        self.argv = argv
+        self.creates_home = creates_home
+        self._paths: config.Paths | None = None
+        self._settings: config.Settings | None = None
+        self._keystore: KeyStore | None = None
+        self._book: Book | None = None
+        self._client: EmbeddedClient | None = None
+        self._at_end: list[Callable[[], None]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened, and do what `at_end` asked for."""
+        while self._at_end:
+            self._at_end.pop()()
+        opened: list[Any] = [self._client, self._book]
+        self._client = self._book = self._keystore = None
+        for thing in opened:
+            if thing is not None:
+                thing.close()
+
+    def at_end(self, callback: Callable[[], None]) -> None:
+        """Have something done when the run is over, whether it went well or not."""
+        self._at_end.append(callback)
+
+    @property
+    def yes(self) -> bool:
+        """Whether every question is answered with yes."""
+        return self.options.yes
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing may be written or unlocked."""
+        return self.options.dry_run
+
+    @property
+    def paths(self) -> config.Paths:
+        """Where things live; the settings file is not read for it."""
+        if self._paths is None:
+            self._paths = config.paths(self.options.home)
+        return self._paths
+
+    @property
+    def settings(self) -> config.Settings:
+        """All settings, each with its source."""
+        if self._settings is None:
+            self._settings = self._load(read_file=True)
+        return self._settings
+
+    def _load(self, *, read_file: bool) -> config.Settings:
+        options = self.options
+        return config.load(
+            home=options.home,
+            key=options.key[0] if options.key else None,
+            node=options.node,
+            timeout=options.timeout,
+            color=options.color,
+            read_file=read_file,
+        )
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys named by ``--key``, or by TWIN_KEY; empty where neither is given."""
+        if self.options.key:
+            return self.options.key
+        setting = self.settings.key
+        return (str(setting.value),) if setting.source == "TWIN_KEY" else ()
+
+    @property
+    def default_key(self) -> str | None:
+        """The key that the settings file names."""
+        setting = self.settings.key
+        from_file = setting.source == self.paths.settings
+        return str(setting.value) if from_file else None
+
+    @property
+    def mode(self) -> output.Mode:
+        """How to print the result."""
+        options = self.options
+        if options.json:
+            form = "json"
+        elif options.jsonl:
+            form = "jsonl"
+        else:
+            form = "get" if options.get is not None else "auto"
+        terminal = is_terminal(sys.stdout)
+        color = False
+        if terminal or form == "auto":
+            try:
+                setting = self.settings.color
+            except ConfigError:
+                # What prints the place of a broken settings file has to work.
+                setting = self._load(read_file=False).color
+            color = terminal and config.color_wanted(setting, terminal=terminal)
+        return output.Mode(form, options.get, options.quiet, terminal, color)
+
+    @property
+    def keystore(self) -> KeyStore:
+        """The key files of this home."""
+        if self._keystore is None:
+            self._need_home()
+            from twincli.keystore.store import KeyStore
+
+            self._keystore = KeyStore(self.paths.keys)
+        return self._keystore
+
+    @property
+    def book(self) -> Book:
+        """The local names of this home."""
+        if self._book is None:
+            self._need_home()
+            from twincli.book.store import Book
+
+            self._book = Book(self.paths.book)
+        return self._book
+
+    @property
+    def client(self) -> EmbeddedClient:
+        """The ledger that ``--node`` chooses.
+
+        Raises:
+            UsageError: ``not_supported``: this version reaches ledgers on this machine only.
+        """
+        if self._client is None:
+            node = str(self.settings.node.value)
+            if node == "local":
+                self._need_home()
+                directory, create = self.paths.ledger, self.creates_home
+            elif node.startswith("file:"):
+                directory, create = node.removeprefix("file:"), self.creates_home
+            else:
+                raise UsageError(
+                    f"the node {node!r} is not on this machine, which this version cannot reach",
+                    code="not_supported",
+                    hint="--node takes local or file:PATH",
+                )
+            from twincli.client.embedded import EmbeddedClient
+
+            self._client = EmbeddedClient.open(directory, create=create)
+        return self._client
+
+    def _need_home(self) -> None:
+        if not self.creates_home:
+            config.require_home(self.paths)
+
+    def secret_source(self) -> Callable[[str], bytes]:
+        """Return what asks for the passphrase of a key, given its name."""
+        from twincli.cli import secrets
+
+        return secrets.source(self)
+
+    def new_secret_source(
+        self, *, no_passphrase: bool = False
+    ) -> Callable[[str], bytes] | None:
+        """Return what asks for the passphrase of a new key; None where it shall have none."""
+        from twincli.cli import secrets
+
+        return secrets.new_source(self, no_passphrase=no_passphrase)
+
+    def confirm(self, question: str) -> None:
+        """Go on only after a yes.
+
+        Raises:
+            UsageError: There is no terminal to ask on; names ``--yes``.
+            TwinError: ``declined``: the answer was no.
+        """
+        from twincli.cli import secrets
+
+        if not secrets.confirm(question, self):
+            raise TwinError("nothing was done: the answer was no", code="declined")
+
+
+def is_terminal(stream: Any) -> bool:
+    """Say whether a stream, which may be missing or closed, is a terminal."""
+    try:
+        return bool(stream is not None and stream.isatty())
+    except ValueError:  # closed
+        return False
+
+
+def option_key(name: str) -> str:
+    """Return the name of an option's value: ``dry-run`` is kept as ``dry_run``."""
+    return name.replace("-", "_")

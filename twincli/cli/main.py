@@ -1,0 +1,227 @@
+"""The entry point: finds the command, runs it, prints its result or its error.
+
+Imports only what every run needs. Commands with free data never load Typer; all others go
+through `twincli.cli.frame`. This is the one place that turns an error into a message and a status.
+What is no `TwinError` is a bug and ends in a traceback and status 1.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False  # importing typing for it would double the time of --version
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from twincli.cli.context import Context
+    from twincli.cli.data import DataCommand, Parsed
+    from twincli.cli.output import Result
+    from twincli.errors import TwinError
+
+
+def entry() -> None:
+    """Run ``twin`` for the shell."""
+    sys.exit(main())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line.
+
+    Args:
+        argv: The words after ``twin``; those of the process by default.
+
+    Returns:
+        The exit status, one of `twincli.errors.ExitCode`.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words == ["--version"]:
+        from twincli import __version__
+
+        print(f"twin {__version__}")  # noqa: T201 - the one line that needs no output module
+        return 0
+    from twincli.errors import ExitCode, TwinError
+
+    try:
+        return _run(words)
+    except TwinError as error:
+        return report(words, error)
+    except KeyboardInterrupt:
+        interrupted = TwinError("interrupted", code="interrupted")
+        interrupted.exit_code = ExitCode.INTERRUPTED
+        return report(words, interrupted)
+    except BrokenPipeError:
+        _forget_stdout()
+        return 0
+
+
+def _run(words: list[str]) -> int:
+    from twincli import config
+
+    if config.completing():
+        from twincli.cli import frame
+
+        frame.complete(words)
+        return 0
+    if not words:
+        status = _typer(["--help"], words)
+        from twincli.cli import commands, output
+
+        output.write(commands.NEXT)
+        output.flush()
+        return status
+    shared, rest = _split_shared(words)
+    if rest[:1] == ["--version"]:
+        return _version(shared)
+    return _dispatch(shared, rest, words)
+
+
+def _dispatch(shared: list[str], rest: list[str], typed: list[str]) -> int:
+    """Find the command that ``rest`` names and run it."""
+    from twincli.cli import commands
+
+    if not rest or rest[0].startswith("-"):
+        # Help, or an option that is not there; the shared ones say nothing more.
+        return _typer(rest or shared, typed)
+    noun = commands.NOUN_ALIASES.get(rest[0], rest[0])
+    if noun == "help" and len(rest) > 1:
+        word = commands.NOUN_ALIASES.get(rest[1], rest[1])
+        if word in commands.NOUNS or word in commands.BARE:
+            return _dispatch([], [word, *rest[2:3], "--help"], typed)
+    if noun not in commands.NOUNS:
+        return _typer([noun, *shared, *rest[1:]], typed)
+    between, rest = _split_shared(rest[1:])
+    shared = shared + between
+    if not rest or rest[0].startswith("-"):
+        return _typer([noun, *rest], typed)
+    verb = rest[0]
+    from twincli.cli import data
+
+    if (noun, verb) not in data.COMMANDS:
+        other = commands.VERB_ALIASES.get(verb, verb)
+        if (noun, other) not in data.COMMANDS:
+            return _typer([noun, verb, *shared, *rest[1:]], typed)
+        verb = other
+    return _data(data.COMMANDS[noun, verb], shared, rest[1:], typed)
+
+
+def _split_shared(words: list[str]) -> tuple[list[str], list[str]]:
+    """Split off the shared options that stand at the beginning."""
+    from twincli.cli.context import GLOBAL
+    from twincli.errors import UsageError
+
+    takes_value = {option.name: option.metavar is not None for option in GLOBAL}
+    index = 0
+    while index < len(words) and words[index].startswith("--"):
+        name, equals, _ = words[index][2:].partition("=")
+        if name not in takes_value:
+            break
+        index += 1
+        if takes_value[name] and not equals:
+            if index == len(words):
+                raise UsageError(f"--{name} needs a value")
+            index += 1
+    return words[:index], words[index:]
+
+
+def _version(shared: list[str]) -> int:
+    from twincli import __version__
+    from twincli.cli import output
+
+    document = {"schema": "twin.version/1", "version": __version__}
+    form = "json" if {"--json", "--jsonl"} & set(shared) else "auto"
+    result = output.Result(document, text=f"twin {__version__}\n")
+    return output.render(result, output.Mode(form))
+
+
+def _data(
+    command: DataCommand, shared: list[str], rest: list[str], typed: list[str]
+) -> int:
+    """Run a command with free data."""
+    from twincli.cli import data
+    from twincli.cli.context import Context, Options
+
+    parsed = data.parse(command, rest, shared=shared)
+    if parsed.help:
+        return _typer([command.noun, command.verb, "--help"], typed)
+    context = Context(
+        Options.of(parsed.values), argv=tuple(typed), creates_home=command.creates_home
+    )
+    with context:
+        return _render(_handled(command, context, parsed), context)
+
+
+def _handled(command: DataCommand, context: Context, parsed: Parsed) -> Result:
+    from importlib import import_module
+
+    module, _, function = command.handler.partition(":")
+    result: Result = getattr(import_module(module), function)(context, parsed)
+    if parsed.warnings:
+        result = result._replace(warnings=parsed.warnings + result.warnings)
+    return result
+
+
+def _typer(argv: list[str], typed: list[str]) -> int:
+    """Run any other command through Typer."""
+    from twincli.cli import frame
+
+    frame.set_typed(tuple(typed))
+    try:
+        outcome = frame.run(argv)
+    except frame.ClosedPipeError as error:
+        raise BrokenPipeError from error
+    if isinstance(outcome, frame.Outcome):
+        with outcome.context:
+            return _render(outcome.result, outcome.context)
+    if outcome == 130:  # noqa: PLR2004 - what Typer makes of Ctrl-C
+        raise KeyboardInterrupt
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _render(result: Result, context: Context) -> int:
+    from twincli.cli import output
+
+    return output.render(result, context.mode)
+
+
+def report(words: Sequence[str], error: TwinError) -> int:
+    """Print an error to stderr, as JSON where the command line asked for JSON.
+
+    Returns:
+        The error's exit status.
+    """
+    from twincli.cli import output
+
+    if _wants_json(words):
+        details = {
+            "code": error.code,
+            "message": error.message,
+            "hint": error.hint,
+            "retryable": error.retryable,
+        }
+        output.say(output.to_json({"error": details}))
+    else:
+        output.say(f"twin: error: {error.message}")
+        if error.hint:
+            output.say(f"twin: hint: {error.hint}")
+    return int(error.exit_code)
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    for word in words:
+        if word == "--":
+            return False
+        if word in {"--json", "--jsonl"}:
+            return True
+    return False
+
+
+def _forget_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's last flush does not complain."""
+    try:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
+    except (AttributeError, OSError, ValueError):
+        # No stdout, or one that is no file: then there is no last flush to fail.
+        return

@@ -1,0 +1,465 @@
+"""What a command returns and the one place that prints it.
+
+stdout carries the result and nothing else. A terminal gets a table, a pipe tab-separated whole
+values, ``--json`` one object, ``--jsonl`` one object a line, ``--get PATH`` one value. Text from
+the ledger is data: control characters, and characters that reorder a line, are never passed on
+to a terminal, and come as escapes everywhere else but in ``--get`` to a pipe.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from twincli.errors import NotFoundError, TwinError
+
+Column = tuple[str, "str | Callable[[dict[str, Any]], Any]"]
+
+# Bidirectional overrides and isolates can make a line read as what it is not; half surrogates
+# cannot be encoded; U+2028 and U+2029 end a line for some readers of JSON Lines.
+_ODD = "\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+# Kept as text: compiling them would cost every run a millisecond, and few runs need them.
+_IN_JSON = f"[{_ODD}]"
+_IN_TSV = f"[\\\\\x00-\x1f{_ODD}]"
+_IN_CELL = f"[\x00-\x09\x0b-\x1f{_ODD}]"
+
+_SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\"}
+
+_encode = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False
+).encode
+_encode_indented = json.JSONEncoder(
+    ensure_ascii=False, indent=2, check_circular=False, allow_nan=False
+).encode
+
+_BATCH = 65536
+
+
+class Result(NamedTuple):
+    """What a command found or did.
+
+    Attributes:
+        document: The JSON document; its first key is ``schema``.
+        listing: Name of the member of ``document`` that is a list; it may be an iterator, which
+            is then printed as it comes.
+        columns: For a listing (or, on one document, instead of all members): header, and the
+            dotted path of the value or a function of the item.
+        item_schema: ``schema`` of each line of ``--jsonl``.
+        terminal: Draws the document on a Rich console in a way of its own.
+        text: Printed as it stands to terminal and pipe, for scripts and help topics.
+        exit_code: An answer's own status: 0, 3, 10 or 11.
+        notes: Chatter for stderr, dropped by ``--quiet`` and with JSON.
+        warnings: For stderr; with ``--json`` they go into the document.
+        live: Every item is written at once, for listings that wait for news.
+    """
+
+    document: dict[str, Any]
+    listing: str | None = None
+    columns: tuple[Column, ...] = ()
+    item_schema: str | None = None
+    terminal: Callable[[dict[str, Any], Any], None] | None = None
+    text: str | None = None
+    exit_code: int = 0
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    live: bool = False
+
+
+class Mode(NamedTuple):
+    """How to print.
+
+    Attributes:
+        form: ``auto`` (terminal or pipe), ``json``, ``jsonl`` or ``get``.
+        path: The path of ``--get``.
+        quiet: Leave the notes out.
+        terminal: Whether stdout is a terminal.
+        color: Whether stdout gets colour.
+    """
+
+    form: str = "auto"
+    path: str | None = None
+    quiet: bool = False
+    terminal: bool = False
+    color: bool = False
+
+
+def render(result: Result, mode: Mode) -> int:
+    """Print a result and return the exit status.
+
+    Raises:
+        NotFoundError: ``no_such_path`` of ``--get``.
+        TwinError: ``output_failed``: stdout cannot be written, for example a full disk.
+        BrokenPipeError: The reader has closed the pipe.
+    """
+    if mode.form == "json":
+        _write_all(
+            _json(_with_warnings(result), result.listing, mode), live=result.live
+        )
+    elif mode.form == "jsonl":
+        _write_all(_json_lines(result), live=result.live)
+        if result.listing is not None:
+            _warn(result.warnings)
+    elif mode.form == "get":
+        _write_all(iter((_got(result, mode),)), live=False)
+        _chatter(result, mode)
+    else:
+        _chatter(result, mode)
+        if result.text is not None:
+            pieces: Iterator[str] = iter((result.text,))
+        elif mode.terminal:
+            pieces = iter((_table(result, mode),))
+        else:
+            pieces = _separated(result)
+        _write_all(pieces, live=result.live)
+    return int(result.exit_code)
+
+
+# ---------------------------------------------------------------- streams
+
+
+def _write_all(pieces: Iterator[str], *, live: bool) -> None:
+    """Write text in large blocks; with ``live`` each piece at once."""
+    held: list[str] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if live or size >= _BATCH:
+            write("".join(held))
+            held.clear()
+            size = 0
+            if live:
+                flush()
+    write("".join(held))
+    flush()
+
+
+def write(text: str) -> None:
+    """Write text to stdout as UTF-8, whatever the locale says."""
+    stream = sys.stdout
+    if stream is None or not text:
+        return
+    try:
+        raw = getattr(stream, "buffer", None)
+        if raw is None:
+            stream.write(text)
+        else:
+            stream.flush()
+            raw.write(text.encode("utf-8", "backslashreplace"))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _unwritten(error) from error
+
+
+def flush() -> None:
+    """Hand everything written to the system."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _unwritten(error) from error
+
+
+def _unwritten(error: OSError) -> TwinError:
+    return TwinError(
+        f"the output cannot be written: {(error.strerror or str(error)).lower()}",
+        code="output_failed",
+    )
+
+
+def say(text: str) -> None:
+    """Write one line to stderr; a lost stderr loses the line and nothing else."""
+    stream = sys.stderr
+    if stream is None:
+        return
+    try:
+        line = visible(text) + "\n"
+        raw = getattr(stream, "buffer", None)
+        if raw is None:
+            stream.write(line)
+        else:
+            stream.flush()
+            raw.write(line.encode("utf-8", "backslashreplace"))
+        stream.flush()
+    except OSError:
+        return
+
+
+def _chatter(result: Result, mode: Mode) -> None:
+    if not mode.quiet:
+        for note in result.notes:
+            say(note)
+    _warn(result.warnings)
+
+
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        say(f"twin: warning: {warning}")
+
+
+# ---------------------------------------------------------------- escapes
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match.group()
+    return _SHORT.get(character) or f"\\u{ord(character):04x}"
+
+
+def _escape_json(match: re.Match[str]) -> str:
+    return f"\\u{ord(match.group()):04x}"
+
+
+def visible(text: str) -> str:
+    """Return text that is safe on a terminal; line ends stay, other controls become escapes."""
+    if text.isascii() and text.isprintable():
+        return text
+    return re.sub(_IN_CELL, _escape, text)
+
+
+def separated(text: str) -> str:
+    r"""Return text as a field of tab-separated output: ``\t``, ``\n``, ``\\``, ``\u001b``."""
+    if text.isascii() and text.isprintable() and "\\" not in text:
+        return text
+    return re.sub(_IN_TSV, _escape, text)
+
+
+def to_json(value: Any, *, indented: bool = False) -> str:
+    """Return a value as JSON that is safe to print: raw UTF-8, odd characters as escapes."""
+    text = _encode_indented(value) if indented else _encode(value)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return re.sub(_IN_JSON, _escape_json, text)
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def _with_warnings(result: Result) -> dict[str, Any]:
+    document = result.document
+    if result.warnings:
+        known = list(document.get("warnings", ()))
+        more = [warning for warning in result.warnings if warning not in known]
+        document = {**document, "warnings": known + more}
+    return document
+
+
+def _json(document: dict[str, Any], listing: str | None, mode: Mode) -> Iterator[str]:
+    items = document.get(listing) if listing else None
+    if items is None or isinstance(items, (list, tuple)) or mode.terminal:
+        if listing and items is not None:
+            document = {**document, listing: list(items)}
+        yield to_json(document, indented=mode.terminal) + "\n"
+        return
+    # The first item is fetched before anything is printed, so that a listing that cannot even
+    # begin leaves stdout empty.
+    rest = iter(items)
+    first = next(rest, None)
+    comma = "{"
+    for name, value in document.items():
+        yield f"{comma}{to_json(name)}:"
+        comma = ","
+        if name == listing:
+            yield "["
+            if first is not None:
+                yield to_json(first)
+                for item in rest:
+                    yield "," + to_json(item)
+            yield "]"
+        else:
+            yield to_json(value)
+    yield "}\n"
+
+
+def _json_lines(result: Result) -> Iterator[str]:
+    if result.listing is None:
+        yield to_json(_with_warnings(result)) + "\n"
+        return
+    start = '{"schema":' + to_json(result.item_schema or result.document.get("schema"))
+    for item in result.document[result.listing]:
+        text = to_json(item)
+        if "schema" in item:
+            yield text + "\n"
+        elif len(text) == 2:
+            yield start + "}\n"
+        else:
+            yield f"{start},{text[1:]}\n"
+
+
+# ---------------------------------------------------------------- --get
+
+
+def _got(result: Result, mode: Mode) -> str:
+    document = _with_warnings(result)
+    if result.listing is not None:
+        document = {**document, result.listing: list(document[result.listing])}
+    value = find(document, mode.path or "")
+    if isinstance(value, str):
+        return (visible(value) if mode.terminal else value) + "\n"
+    return to_json(value, indented=mode.terminal) + "\n"
+
+
+def find(document: Any, path: str) -> Any:
+    """Return the value at a dotted path; whole numbers index lists, from the end if negative.
+
+    Raises:
+        NotFoundError: ``no_such_path``, naming what is there instead.
+    """
+    value = document
+    walked = ""
+    for name in path.split("."):
+        if isinstance(value, dict) and name in value:
+            value = value[name]
+        elif isinstance(value, (list, tuple)) and _is_index(name, len(value)):
+            value = value[int(name)]
+        else:
+            where = f"in {walked!r}" if walked else "in the document"
+            raise NotFoundError(
+                f"--get {path}: there is no {name!r} {where}",
+                code="no_such_path",
+                hint=_what_is_there(value),
+            )
+        walked = f"{walked}.{name}" if walked else name
+    return value
+
+
+def _is_index(name: str, length: int) -> bool:
+    digits = name.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
+        return False
+    return -length <= int(name) < length
+
+
+def _what_is_there(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"there is {', '.join(value)}" if value else "there is an empty object"
+    if isinstance(value, (list, tuple)):
+        return (
+            f"there is a list of {len(value)}: 0 to {len(value) - 1}"
+            if value
+            else ("there is an empty list")
+        )
+    return "there is a single value"
+
+
+# ---------------------------------------------------------------- rows
+
+
+def _columns(result: Result, first: Any) -> tuple[Column, ...]:
+    if result.columns:
+        return result.columns
+    return tuple((name, name) for name in first) if isinstance(first, dict) else ()
+
+
+def _cell(item: Any, where: str | Callable[[dict[str, Any]], Any]) -> Any:
+    if not isinstance(where, str):
+        return where(item)
+    value = item
+    for name in where.split("."):
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+def _text(value: Any) -> str:
+    """Return a value as plain text: nothing for null, text as it is, the rest as JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else to_json(value)
+
+
+def _separated(result: Result) -> Iterator[str]:
+    if result.listing is None:
+        for name, value in _members(result):
+            yield f"{separated(name)}\t{separated(_text(value))}\n"
+        return
+    rest = iter(result.document[result.listing])
+    first = next(rest, None)
+    columns = _columns(result, first)
+    yield "\t".join(separated(header) for header, _ in columns) + "\n"
+    if first is not None:
+        yield _row(first, columns)
+        for item in rest:
+            yield _row(item, columns)
+
+
+def _row(item: Any, columns: tuple[Column, ...]) -> str:
+    return (
+        "\t".join(separated(_text(_cell(item, where))) for _, where in columns) + "\n"
+    )
+
+
+def _members(result: Result) -> Iterator[tuple[str, Any]]:
+    if result.columns:
+        for header, where in result.columns:
+            yield header, _cell(result.document, where)
+        return
+    for name, value in result.document.items():
+        if name != "schema":
+            yield name, value
+
+
+# ---------------------------------------------------------------- terminal
+
+
+def _table(result: Result, mode: Mode) -> str:
+    """Return what a terminal shows. Rich is imported here, and only here.
+
+    Drawn into memory first: the bytes then go out as UTF-8 whatever the locale is.
+    """
+    import io
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    memory = io.StringIO()
+    console = Console(
+        file=memory,
+        force_terminal=mode.color,
+        color_system="standard" if mode.color else None,
+        no_color=not mode.color,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        legacy_windows=False,
+    )
+    if result.terminal is not None:
+        document = result.document
+        if result.listing is not None:
+            document = {**document, result.listing: list(document[result.listing])}
+        result.terminal(document, console)
+        return memory.getvalue()
+    if result.listing is None:
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        table.add_column(style="bold" if mode.color else "", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in _members(result):
+            shown = (
+                to_json(value, indented=True)
+                if isinstance(value, dict)
+                else _text(value)
+            )
+            table.add_row(Text(visible(name)), Text(visible(shown)))
+    else:
+        items = list(result.document[result.listing])
+        columns = _columns(result, items[0] if items else None)
+        table = Table(
+            box=None, padding=(0, 2, 0, 0), header_style="bold" if mode.color else ""
+        )
+        for header, _ in columns:
+            table.add_column(Text(visible(header)), overflow="fold")
+        for item in items:
+            table.add_row(
+                *(Text(visible(_text(_cell(item, where)))) for _, where in columns)
+            )
+    if table.columns:
+        console.print(table)
+    return "".join(line.rstrip(" ") + "\n" for line in memory.getvalue().splitlines())

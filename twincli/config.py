@@ -1,0 +1,420 @@
+"""Settings and paths: the only reader of the environment.
+
+A value comes from the flag, then the ``TWIN_*`` variable, then the settings file ``config.json``,
+then the default, and keeps its source for ``twin config show``. Everything is resolved when a
+command runs, never at import. A variable that is set but empty counts as unset, except
+``TWIN_PASSPHRASE``, where the difference between none and an empty one matters.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+from twincli.errors import ConfigError, NotFoundError, UsageError
+
+ENVIRONMENT: tuple[tuple[str, str], ...] = (
+    ("TWIN_HOME", "where keys, names, the ledger and the settings file live"),
+    ("TWIN_NODE", "the ledger to use: local, file:PATH, a URL or a profile"),
+    ("TWIN_KEY", "the default key to sign with"),
+    ("TWIN_TIMEOUT", "seconds to wait for a node"),
+    ("TWIN_COLOR", "auto, always or never"),
+    ("TWIN_PASSPHRASE", "the passphrase of the keys; set but empty is an error"),
+    ("TWIN_PASSPHRASE_FILE", "a file that holds the passphrase of the keys"),
+    ("TWIN_NO_PASSPHRASE", "1 makes new keys without a passphrase"),
+    ("NO_COLOR", "not empty: no colour"),
+    ("FORCE_COLOR", "not empty: colour even where the output is no terminal"),
+    ("TERM", "dumb: no colour"),
+)
+"""Every environment variable that ``twin`` reads, with what it is for."""
+
+COLORS = ("auto", "always", "never")
+
+_DEFAULTS: dict[str, Any] = {
+    "key": None,
+    "node": "local",
+    "timeout": 10.0,
+    "color": "auto",
+    "passphrase_file": None,
+}
+KEYS = tuple(_DEFAULTS)
+"""The settings that a settings file may hold."""
+
+SETTINGS_FILE = "config.json"
+
+
+class Setting(NamedTuple):
+    """A value and where it came from: a flag, a variable, a file's path, or ``default``."""
+
+    value: Any
+    source: str
+
+
+class Paths(NamedTuple):
+    """Where things live; nothing of it needs to exist.
+
+    Attributes:
+        home: The directory of everything below.
+        source: What decided ``home``: ``--home``, ``TWIN_HOME`` or ``default``.
+        settings: The settings file.
+        keys: Directory of key files.
+        ledger: Directory of ``ledger.db``, ``ledger.key`` and ``index.db``.
+        book: The file of local names.
+    """
+
+    home: str
+    source: str
+    settings: str
+    keys: str
+    ledger: str
+    book: str
+
+
+class Settings(NamedTuple):
+    """All settings, each with its source, and the paths they apply to.
+
+    ``key`` is a key's name or None, ``timeout`` is in seconds.
+    """
+
+    paths: Paths
+    key: Setting
+    node: Setting
+    timeout: Setting
+    color: Setting
+    passphrase_file: Setting
+
+
+def paths(home: str | None = None) -> Paths:
+    """Resolve the paths, without reading or making any file.
+
+    Args:
+        home: The value of ``--home``, if given.
+    """
+    if home == "":
+        raise UsageError("--home is empty", hint="give a directory: --home DIR")
+    given = home or os.environ.get("TWIN_HOME")
+    if given:
+        directory = os.path.abspath(os.path.expanduser(given))
+        source = "--home" if home else "TWIN_HOME"
+        settings = os.path.join(directory, SETTINGS_FILE)
+    else:
+        import platformdirs  # costs 18 ms, so only where nothing else says where home is
+
+        directory = platformdirs.user_data_dir("twincli")
+        source = "default"
+        settings = os.path.join(platformdirs.user_config_dir("twincli"), SETTINGS_FILE)
+    return Paths(
+        home=directory,
+        source=source,
+        settings=settings,
+        keys=os.path.join(directory, "keys"),
+        ledger=os.path.join(directory, "ledger"),
+        book=os.path.join(directory, "book.db"),
+    )
+
+
+def require_home(where: Paths) -> None:
+    """Refuse to go on without a home, for commands that must not create one.
+
+    Raises:
+        NotFoundError: ``no_home``, naming the path and TWIN_HOME.
+    """
+    if os.path.isdir(where.home):
+        return
+    decided = "" if where.source == "default" else f", as {where.source} says"
+    raise NotFoundError(
+        f"there is no twin home at {where.home}{decided}",
+        code="no_home",
+        hint="make one with `twin keys new NAME`, or let TWIN_HOME or --home name another",
+    )
+
+
+def load(
+    *,
+    home: str | None = None,
+    key: str | None = None,
+    node: str | None = None,
+    timeout: float | None = None,
+    color: str | None = None,
+    read_file: bool = True,
+) -> Settings:
+    """Resolve all settings.
+
+    Args:
+        home: Value of ``--home``; the other arguments likewise, None where not given.
+        key: Value of ``--key``.
+        node: Value of ``--node``.
+        timeout: Value of ``--timeout``, seconds.
+        color: Value of ``--color``.
+        read_file: False leaves the settings file aside, for what must work when it is broken.
+
+    Raises:
+        ConfigError: The settings file cannot be read, or holds what it may not.
+        UsageError: A variable or a flag holds what it may not.
+    """
+    where = paths(home)
+    stored = read(where) if read_file else {}
+    flags = {"key": key, "node": node, "timeout": timeout, "color": color}
+
+    def resolve(name: str) -> Setting:
+        flag = flags.get(name)
+        if flag is not None:
+            return Setting(_checked(name, flag, f"--{name}"), f"--{name}")
+        variable = "TWIN_" + name.upper()
+        text = os.environ.get(variable)
+        if text:
+            return Setting(_checked(name, text, variable), variable)
+        if name in stored:
+            return Setting(stored[name], where.settings)
+        return Setting(_DEFAULTS[name], "default")
+
+    return Settings(
+        paths=where,
+        key=resolve("key"),
+        node=resolve("node"),
+        timeout=resolve("timeout"),
+        color=resolve("color"),
+        passphrase_file=resolve("passphrase_file"),
+    )
+
+
+def _checked(name: str, value: Any, where: str) -> Any:
+    """Return ``value`` in the setting's type, or refuse it naming where it was read."""
+    if name == "timeout":
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < 1e7:
+            raise UsageError(f"{where}: {value!r} is not a number of seconds above 0")
+        return seconds
+    text = str(value)
+    if not text:
+        raise UsageError(f"{where} is empty")
+    if name == "color" and text not in COLORS:
+        raise UsageError(f"{where}: {text!r} is none of {', '.join(COLORS)}")
+    return text
+
+
+def read(where: Paths) -> dict[str, Any]:
+    """Return what the settings file holds; nothing where there is no file.
+
+    Raises:
+        ConfigError: ``config``: unreadable, no JSON (with the position), no object, an unknown
+            setting (with the near one), a value of the wrong kind.
+    """
+    try:
+        with open(where.settings, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(
+            f"the settings file {where.settings} cannot be read: {(error.strerror or '').lower()}"
+        ) from error
+    return _parsed(where.settings, data)
+
+
+def _parsed(path: str, data: bytes) -> dict[str, Any]:
+    import json
+
+    try:
+        stored = json.loads(data.decode())
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"the settings file {path} is not JSON: {error.msg.lower()}"
+            f" at line {error.lineno}, column {error.colno}",
+            hint="correct it with an editor; `twin config path` prints where it is",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"the settings file {path} is not UTF-8: byte {error.start + 1} is wrong"
+        ) from error
+    except RecursionError as error:
+        raise ConfigError(f"the settings file {path} is nested too deeply") from error
+    if not isinstance(stored, dict):
+        raise ConfigError(f"the settings file {path} does not hold a JSON object")
+    for name, value in stored.items():
+        if name not in _DEFAULTS:
+            raise ConfigError(
+                f"the settings file {path}: {_unknown(name)}", hint=_known(name)
+            )
+        wanted = (int, float) if name == "timeout" else (str,)
+        if isinstance(value, bool) or not isinstance(value, wanted):
+            kind = "a number" if name == "timeout" else "text"
+            raise ConfigError(f"the settings file {path}: {name} is not {kind}")
+        try:
+            stored[name] = _checked(name, value, name)
+        except UsageError as error:
+            raise ConfigError(f"the settings file {path}: {error.message}") from error
+    return stored
+
+
+def _unknown(name: str) -> str:
+    return f"there is no setting {name!r}"
+
+
+def _known(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.replace("-", "_").lower(), KEYS, n=1)
+    return (
+        f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(KEYS)}"
+    )
+
+
+def check_name(name: str) -> str:
+    """Return the setting's name as the file spells it.
+
+    Raises:
+        UsageError: There is no such setting; the near one is named.
+    """
+    spelled = name.replace("-", "_")
+    if spelled not in _DEFAULTS:
+        raise UsageError(_unknown(name), hint=_known(name))
+    return spelled
+
+
+def set_value(where: Paths, name: str, text: str, *, dry_run: bool = False) -> Any:
+    """Write one setting to the file and return the value as stored.
+
+    With ``dry_run`` everything is checked and nothing written.
+    """
+    name = check_name(name)
+    value = _checked(name, text, name)
+    stored = read(where)
+    stored[name] = value
+    if not dry_run:
+        _write(where.settings, stored)
+    return value
+
+
+def unset_value(where: Paths, name: str, *, dry_run: bool = False) -> bool:
+    """Take one setting out of the file; say whether it was there."""
+    name = check_name(name)
+    stored = read(where)
+    if name not in stored:
+        return False
+    del stored[name]
+    if not dry_run:
+        _write(where.settings, stored)
+    return True
+
+
+def _write(path: str, stored: dict[str, Any]) -> None:
+    """Replace the settings file in one step, so that no reader sees half of it."""
+    import json
+
+    directory = os.path.dirname(path)
+    temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(
+                    json.dumps(stored, indent=2, ensure_ascii=False).encode() + b"\n"
+                )
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise ConfigError(
+            f"the settings file {path} cannot be written: {(error.strerror or '').lower()}"
+        ) from error
+
+
+def passphrase() -> bytes | None:
+    """Return the passphrase of TWIN_PASSPHRASE, None when it is not set.
+
+    Raises:
+        ConfigError: ``empty_passphrase``: it is set to nothing.
+    """
+    text = os.environ.get("TWIN_PASSPHRASE")
+    if text is None:
+        return None
+    if not text:
+        raise ConfigError(
+            "TWIN_PASSPHRASE is set but empty",
+            code="empty_passphrase",
+            hint="unset it, or make keys without a passphrase with TWIN_NO_PASSPHRASE=1",
+        )
+    return os.fsencode(text)
+
+
+def no_passphrase() -> bool:
+    """Say whether TWIN_NO_PASSPHRASE asks for keys without a passphrase.
+
+    Raises:
+        ConfigError: It is neither 1 nor 0.
+    """
+    text = os.environ.get("TWIN_NO_PASSPHRASE", "")
+    if text in {"", "0"}:
+        return False
+    if text == "1":
+        return True
+    raise ConfigError(f"TWIN_NO_PASSPHRASE is {text!r}, neither 1 nor 0")
+
+
+def color_wanted(setting: Setting, *, terminal: bool) -> bool:
+    """Say whether a stream gets colour.
+
+    A flag or TWIN_COLOR that is not ``auto`` wins over all, then FORCE_COLOR, NO_COLOR and
+    TERM=dumb, then the settings file, then whether the stream is a terminal.
+    """
+    chosen = {"always": True, "never": False}.get(setting.value)
+    if chosen is not None and setting.source in {"--color", "TWIN_COLOR"}:
+        return chosen
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    if plain_wanted():
+        return False
+    return terminal if chosen is None else chosen
+
+
+def plain_wanted() -> bool:
+    """Say whether NO_COLOR or TERM=dumb ask for plain output."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def completing() -> bool:
+    """Say whether a shell's completion script is asking."""
+    return bool(os.environ.get("_TWIN_COMPLETE"))
+
+
+def document(settings: Settings) -> dict[str, Any]:
+    """Return ``twin.config/1``: every value with its source, secrets left out."""
+    entries: list[dict[str, Any]] = [
+        {"name": "home", "value": settings.paths.home, "source": settings.paths.source}
+    ]
+    for name in KEYS:
+        setting: Setting = getattr(settings, name)
+        value = _scrubbed(setting.value) if name == "node" else setting.value
+        entries.append({"name": name, "value": value, "source": setting.source})
+    if "TWIN_PASSPHRASE" in os.environ:
+        entries.append(
+            {"name": "passphrase", "value": "(hidden)", "source": "TWIN_PASSPHRASE"}
+        )
+    if os.environ.get("TWIN_NO_PASSPHRASE"):
+        entries.append(
+            {
+                "name": "no_passphrase",
+                "value": no_passphrase(),
+                "source": "TWIN_NO_PASSPHRASE",
+            }
+        )
+    return {
+        "schema": "twin.config/1",
+        "file": settings.paths.settings,
+        "settings": entries,
+    }
+
+
+def _scrubbed(node: str) -> str:
+    """Hide the password of every URL in the setting ``node``."""
+    import re
+
+    return re.sub(r"(?<=://)[^/@,\s]*@", "(hidden)@", node)

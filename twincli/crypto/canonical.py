@@ -1,0 +1,211 @@
+"""BigchainDB's canonical JSON and its digest.
+
+The reference is ``rapidjson.dumps(value, ensure_ascii=False, sort_keys=True)`` in UTF-8: no
+blanks, keys in code point order, non-ASCII written raw, control characters without a short
+escape as upper-case ``\\u00XX``, floats as Python's ``repr``, integers of any size.
+
+Source: bigchaindb 2.2.2 ``common/utils.py`` and ``common/crypto.py``, measured.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import sha3_256
+from typing import Any, NoReturn
+
+from twincli.errors import InvalidError
+
+_encode_text = json.JSONEncoder(
+    ensure_ascii=False,
+    sort_keys=True,
+    separators=(",", ":"),
+    check_circular=False,
+    allow_nan=False,
+).encode
+
+# A run of backslashes pairs up from its left end, so an escape starts at an odd one; matching
+# whole pairs first keeps a literal backslash followed by "u00" apart from an escape.
+_ESCAPE = re.compile(r"\\\\|\\u00[01][0-9a-f]")
+
+
+def _upper(match: re.Match[str]) -> str:
+    text = match.group()
+    return text if text == "\\\\" else "\\u" + text[2:].upper()
+
+
+def encode(value: Any) -> bytes:
+    """Return the canonical form of a JSON value.
+
+    Args:
+        value: Nested dict, list, str, int, float, bool, None.
+
+    Raises:
+        InvalidError: ``unencodable``: a number that is not finite, a lone surrogate, a key that is
+            not text, a type JSON does not have, or nesting too deep for Python.
+    """
+    try:
+        data = text_of(value).encode()
+    except UnicodeEncodeError as error:
+        raise _unencodable(value) from error
+    if b":" in data and not _keys_are_text(value):
+        raise _unencodable(value)
+    return data
+
+
+def text_of(value: Any) -> str:
+    """Return the canonical form as text, for a value whose keys are known to be text.
+
+    Lone surrogates are still in it; they show when it is encoded.
+
+    Raises:
+        InvalidError: ``unencodable``.
+    """
+    try:
+        text = _encode_text(value)
+    except (ValueError, TypeError) as error:  # ValueError: NaN and infinities
+        raise _unencodable(value) from error
+    except RecursionError as error:
+        raise InvalidError(
+            "the document is nested too deeply", code="unencodable"
+        ) from error
+    return _ESCAPE.sub(_upper, text) if "\\u00" in text else text
+
+
+def sha3_hex(data: bytes) -> str:
+    """Return the SHA3-256 of ``data`` in lower-case hex, 64 digits."""
+    return sha3_256(data).hexdigest()
+
+
+def _keys_are_text(value: Any) -> bool:
+    """Say whether every key is text: json would write ``{True: 1}`` as ``{"true": 1}``."""
+    kind = type(value)
+    if kind is dict:
+        for key, item in value.items():
+            if type(key) is not str and not isinstance(key, str):
+                return False
+            if type(item) in _NESTED and not _keys_are_text(item):
+                return False
+        return True
+    if kind is list or kind is tuple:
+        return all(_keys_are_text(item) for item in value if type(item) in _NESTED)
+    return True
+
+
+_NESTED = frozenset({dict, list, tuple})
+
+
+def _unencodable(value: Any, path: str = "") -> InvalidError:
+    """Find the first part of ``value`` that cannot be encoded and name its path."""
+    found = _first_fault(value, path)
+    where, what = (
+        found if found else (path or "the document", "cannot be written as JSON")
+    )
+    return InvalidError(f"{where}: {what}", code="unencodable")
+
+
+def _first_fault(value: Any, path: str) -> tuple[str, str] | None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                return path or "the document", f"the key {key!r} is not text"
+            if not _is_unicode(key):
+                return path or "the document", "a key holds half of a surrogate pair"
+            found = _first_fault(item, f"{path}.{key}" if path else key)
+            if found:
+                return found
+        return None
+    if isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            found = _first_fault(item, f"{path}[{index}]")
+            if found:
+                return found
+        return None
+    where = path or "the document"
+    if isinstance(value, float) and (
+        value != value or value in (float("inf"), float("-inf"))
+    ):
+        return where, f"{value!r} is not a number JSON has"
+    if isinstance(value, str) and not _is_unicode(value):
+        return where, "the text holds half of a surrogate pair"
+    if not isinstance(value, (str, int, float, bool, type(None))):
+        return where, f"a {type(value).__name__} is not a JSON value"
+    return None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def decode(data: str | bytes, *, what: str = "the document") -> Any:
+    """Parse JSON that is going to be hashed or signed.
+
+    Unlike ``json.loads`` it refuses ``NaN``, infinities, numbers too large for a double, lone
+    surrogates and an object that names a key twice.
+
+    Args:
+        data: Text, or UTF-8 bytes.
+        what: Name of the document, for the error.
+
+    Raises:
+        InvalidError: ``invalid_json``, with line and column where the parser knows them.
+    """
+    try:
+        text = data.decode() if isinstance(data, (bytes, bytearray)) else data
+        value = _strict.decode(text)
+        encode(value)
+    except UnicodeDecodeError as error:
+        raise InvalidError(
+            f"{what} is not UTF-8: byte {error.start + 1} is wrong", code="invalid_json"
+        ) from error
+    except json.JSONDecodeError as error:
+        raise InvalidError(
+            f"{what} is not JSON: {error.msg.lower()} at line {error.lineno}, column {error.colno}",
+            code="invalid_json",
+        ) from error
+    except RecursionError as error:
+        raise InvalidError(
+            f"{what} is nested too deeply", code="invalid_json"
+        ) from error
+    except _RefusedError as error:
+        raise InvalidError(f"{what}: {error}", code="invalid_json") from error
+    except ValueError as error:  # more digits than Python converts
+        raise InvalidError(
+            f"{what}: a number is too long", code="invalid_json"
+        ) from error
+    return value
+
+
+class _RefusedError(Exception):
+    pass
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _RefusedError(f"the key {key!r} stands twice in one object")
+            seen.add(key)
+    return result
+
+
+def _constant(text: str) -> NoReturn:
+    raise _RefusedError(f"{text} is not a number JSON has")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise _RefusedError(f"{text} is too large for a double")
+    return value
+
+
+_strict = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float
+)

@@ -1,0 +1,142 @@
+"""The error tree and the exit codes.
+
+::
+
+    TwinError                 anything a user or a caller can act on
+    ├── UsageError            2   the command line or the call is wrong
+    ├── NotVerifiedError      3   the question was answered, and the answer is no
+    ├── NotFoundError         4   no such key, asset, transaction, home
+    ├── ConflictError         5   exists, ambiguous, the tip moved, the same token for other content
+    ├── LockedError           6   a passphrase is missing or wrong; no key to sign with
+    ├── InvalidError          7   a document or a transaction breaks the rules
+    ├── UnreachableError      8   a node was not reached, timed out or failed
+    ├── ConfigError           9   settings unreadable or contradictory; an extra is missing
+    ├── PartialError         10   some items of a batch failed
+    └── UndeterminedError    11   evidence is missing: neither yes nor no
+
+What is not a ``TwinError`` is a bug and ends in a traceback.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit statuses of ``twin``, a promise to scripts."""
+
+    OK = 0
+    FAILURE = 1
+    USAGE = 2
+    NOT_VERIFIED = 3
+    NOT_FOUND = 4
+    CONFLICT = 5
+    LOCKED = 6
+    INVALID = 7
+    UNREACHABLE = 8
+    CONFIG = 9
+    PARTIAL = 10
+    UNDETERMINED = 11
+    INTERRUPTED = 130
+
+
+class TwinError(Exception):
+    """Something a user can act on.
+
+    Args:
+        message: One sentence for people, lower case, no full stop.
+        code: Stable snake_case name for programs; each class has a default.
+        hint: What to do next, often a command to type.
+        retryable: Whether the same call may succeed later unchanged.
+    """
+
+    exit_code: ExitCode = ExitCode.FAILURE
+    default_code = "failure"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str | None = None,
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.hint = hint
+        self.retryable = retryable
+
+
+class UsageError(TwinError):
+    """The command line or the call is wrong."""
+
+    exit_code = ExitCode.USAGE
+    default_code = "usage"
+
+
+class NotVerifiedError(TwinError):
+    """The question was answered, and the answer is no."""
+
+    exit_code = ExitCode.NOT_VERIFIED
+    default_code = "not_verified"
+
+
+class NotFoundError(TwinError):
+    """There is no such key, name, asset, transaction or home."""
+
+    exit_code = ExitCode.NOT_FOUND
+    default_code = "not_found"
+
+
+class ConflictError(TwinError):
+    """Something else is already there, or several things fit."""
+
+    exit_code = ExitCode.CONFLICT
+    default_code = "conflict"
+
+
+class LockedError(TwinError):
+    """A passphrase is missing or wrong, or no key here may sign."""
+
+    exit_code = ExitCode.LOCKED
+    default_code = "locked"
+
+
+class InvalidError(TwinError):
+    """A document or a transaction breaks the rules.
+
+    For transactions the code is the BigchainDB server's exception class in snake case
+    (``invalid_hash``, ``double_spend``), or the name of the stricter rule.
+    """
+
+    exit_code = ExitCode.INVALID
+    default_code = "invalid"
+
+
+class UnreachableError(TwinError):
+    """A node was not reached, timed out or failed."""
+
+    exit_code = ExitCode.UNREACHABLE
+    default_code = "unreachable"
+
+
+class ConfigError(TwinError):
+    """Settings or stored files are unreadable or contradictory, or an extra is missing."""
+
+    exit_code = ExitCode.CONFIG
+    default_code = "config"
+
+
+class PartialError(TwinError):
+    """Some items of a batch failed."""
+
+    exit_code = ExitCode.PARTIAL
+    default_code = "partial"
+
+
+class UndeterminedError(TwinError):
+    """Evidence is missing or out of reach: neither yes nor no."""
+
+    exit_code = ExitCode.UNDETERMINED
+    default_code = "undetermined"

@@ -1,0 +1,1 @@
+"""Key files: making, reading, unlocking. A secret is asked for through a ``SecretSource``."""

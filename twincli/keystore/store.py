@@ -1,0 +1,513 @@
+"""One JSON file a key.
+
+::
+
+    keys/alice.json           named in lower case, so that names differ in more than case
+    keys/removed/alice.1.json what ``remove`` took away
+
+A file holds ``version name type provider public_key rule path created has_mnemonic`` for all to
+read who may read the file at all (its owner), and the secret: under ``sealed`` when there is a
+passphrase, else as plain ``seed`` (base58) and ``mnemonic``. All of the public part but the name is
+bound to the sealed secret, and the seed must give the public key, so neither can be exchanged.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twincli.crypto import base58, canonical
+from twincli.crypto.ed25519 import SEED_BYTES, KeyPair
+from twincli.errors import (
+    ConfigError,
+    ConflictError,
+    InvalidError,
+    LockedError,
+    NotFoundError,
+    TwinError,
+)
+from twincli.keystore import files
+from twincli.model import names
+
+if TYPE_CHECKING:
+    from twincli.crypto.sealing import Cost
+
+SecretSource = Callable[[str], bytes]
+"""Given the name of a key, returns its passphrase or raises ``LockedError``."""
+
+VERSION = 1
+RULES = ("random", "tutorial", "slip10")
+
+_SUFFIX = ".json"
+_REMOVED = "removed"
+_DAMAGED_HINT = "restore the file from a backup, or recover the key from its phrase"
+
+
+class KeyInfo(NamedTuple):
+    """The public part of a key file.
+
+    Attributes:
+        name: As its owner wrote it.
+        public_key: base58.
+        created: RFC 3339, UTC.
+        passphrase: Whether the secret is sealed.
+        rule: How the seed came to be: ``random``, ``tutorial`` (first 32 bytes of the BIP39
+            seed), ``slip10``.
+        path: Derivation path, of ``slip10``.
+        has_mnemonic: Whether the phrase is kept with the secret.
+        provider: Where the secret is; ``file``.
+    """
+
+    name: str
+    public_key: str
+    created: str
+    passphrase: bool
+    rule: str
+    path: str | None
+    has_mnemonic: bool
+    provider: str = "file"
+
+
+_Keys = list[KeyInfo]
+_Scan = tuple[list[KeyInfo], list[TwinError]]
+
+
+class UnlockedKey:
+    """A key that can sign; its ``repr`` shows no secret.
+
+    Attributes:
+        info: The public part.
+        keypair: The key pair.
+        mnemonic: The phrase, if it was kept.
+    """
+
+    __slots__ = ("info", "keypair", "mnemonic")
+
+    def __init__(self, info: KeyInfo, keypair: KeyPair, mnemonic: str | None) -> None:
+        self.info = info
+        self.keypair = keypair
+        self.mnemonic = mnemonic
+
+    @property
+    def public_key(self) -> str:
+        """The public key, base58."""
+        return self.keypair.public_key
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64-byte signature of ``message``."""
+        return self.keypair.sign(message)
+
+    def __repr__(self) -> str:
+        return f"UnlockedKey({self.info.name!r}, {self.public_key})"
+
+
+class KeyStore:
+    """The keys in one directory. Making the object touches nothing.
+
+    Args:
+        directory: Path of the directory; ``create`` makes it.
+        cost: Cost of one passphrase check for new keys; ``sealing.DEFAULT_COST`` when not given.
+    """
+
+    def __init__(self, directory: str, *, cost: Cost | None = None) -> None:
+        self.directory = directory
+        self._cost = cost
+
+    def create(
+        self,
+        name: str,
+        keypair: KeyPair,
+        *,
+        secret_source: SecretSource | None,
+        created: str,
+        mnemonic: str | None = None,
+        rule: str = "random",
+        path: str | None = None,
+    ) -> KeyInfo:
+        """Write a new key file; it is durable when this returns.
+
+        Args:
+            name: See ``names.check``.
+            keypair: The key.
+            secret_source: Asked for the passphrase once the name is known to be free; None
+                stores the secret in plain.
+            created: RFC 3339, UTC.
+            mnemonic: The phrase to keep with the secret.
+            rule: One of ``RULES``.
+            path: Derivation path, with rule ``slip10``.
+
+        Raises:
+            ConflictError: ``exists``: a key of that name, in whatever case.
+            InvalidError: ``invalid_name``.
+            ConfigError: ``cannot_write``, ``insecure_permissions``.
+            LockedError: No passphrase could be had.
+        """
+        names.check(name)
+        if os.path.lexists(self._path(name)):
+            raise self._taken(name)
+        info = KeyInfo(
+            name=name,
+            public_key=keypair.public_key,
+            created=created,
+            passphrase=secret_source is not None,
+            rule=rule,
+            path=path,
+            has_mnemonic=mnemonic is not None,
+        )
+        document = {"version": VERSION, "name": name, **_header(info)}
+        secret = {"seed": keypair.private_key, "mnemonic": mnemonic}
+        if secret_source is None:
+            document.update(secret)
+        else:
+            from twincli.crypto import sealing
+
+            document["sealed"] = sealing.seal(
+                canonical.encode(secret),
+                secret_source(name),
+                header=_header(info),
+                cost=self._cost or sealing.DEFAULT_COST,
+            )
+        files.make_directory(self.directory)
+        try:
+            files.write_new(self._path(name), _to_bytes(document))
+        except ConflictError as error:
+            if error.retryable:
+                raise
+            raise self._taken(name) from error
+        return info
+
+    def list(self) -> _Keys:
+        """Return all keys by name.
+
+        Raises:
+            ConfigError: A file cannot be used; ``scan`` goes on instead.
+        """
+        keys, faults = self.scan()
+        if faults:
+            raise faults[0]
+        return keys
+
+    def scan(self) -> _Scan:
+        """Return all keys by name, and why other files could not be used."""
+        try:
+            entries = os.listdir(self.directory)
+        except FileNotFoundError:
+            return [], []
+        except OSError as error:
+            why = (error.strerror or "unknown reason").lower()
+            raise ConfigError(f"cannot read {self.directory}: {why}", code="cannot_read") from error
+        keys: _Keys = []
+        faults: list[TwinError] = []
+        for entry in sorted(entries):
+            if entry.startswith(".") or not entry.endswith(_SUFFIX):
+                continue
+            try:
+                keys.append(_info(self._read(entry.removesuffix(_SUFFIX))))
+            except FileNotFoundError:
+                continue  # removed since it was listed
+            except TwinError as error:
+                faults.append(error)
+        return keys, faults
+
+    def get(self, name: str) -> KeyInfo:
+        """Return the public part of a key; case does not matter.
+
+        Raises:
+            NotFoundError: ``not_found``, with a near name in the hint.
+            ConfigError: ``insecure_permissions``, ``damaged_key``, ``newer_version``,
+                ``cannot_read``.
+        """
+        return _info(self._document(name))
+
+    def find(self, public_key: str) -> KeyInfo | None:
+        """Return the key with that public key, or None.
+
+        Of several, one without passphrase comes first, then the order of names.
+
+        Raises:
+            ConfigError: It was not found, and a file that might hold it cannot be used.
+        """
+        keys, faults = self.scan()
+        found = [info for info in keys if info.public_key == public_key]
+        if found:
+            return min(found, key=lambda info: info.passphrase)
+        if faults:
+            raise faults[0]
+        return None
+
+    def unlock(self, name: str, secret_source: SecretSource | None) -> UnlockedKey:
+        """Return the key, ready to sign.
+
+        Args:
+            name: Its name.
+            secret_source: Asked for the passphrase if there is one.
+
+        Raises:
+            NotFoundError: ``not_found``.
+            LockedError: ``locked``: a passphrase is needed and ``secret_source`` is None;
+                ``bad_passphrase``.
+            InvalidError: ``damaged_key``: altered or damaged, such as a seed that does not give
+                the public key; ``unknown_algorithm``, ``cost_out_of_bounds``.
+            ConfigError: As ``get``.
+        """
+        document = self._document(name)
+        info = _info(document)
+        if info.passphrase:
+            secret = self._unseal(document, info, secret_source)
+        else:
+            secret = {"seed": document["seed"], "mnemonic": document.get("mnemonic")}
+        seed = _seed(secret["seed"])
+        if seed is None:
+            raise _damaged(info.name, "its seed is no seed")
+        keypair = KeyPair.from_seed(seed)
+        if keypair.public_key != info.public_key:
+            raise _damaged(info.name, "its seed does not give its public key")
+        return UnlockedKey(info, keypair, secret["mnemonic"])
+
+    def _unseal(
+        self, document: dict[str, Any], info: KeyInfo, secret_source: SecretSource | None
+    ) -> dict[str, Any]:
+        from twincli.crypto import sealing
+
+        if secret_source is None:
+            raise LockedError(f"the key {info.name} needs its passphrase")
+        try:
+            data = sealing.open_sealed(
+                document["sealed"], secret_source(info.name), header=_header(info)
+            )
+        except LockedError as error:
+            if error.code != "bad_passphrase":
+                raise
+            raise LockedError(
+                f"the passphrase of the key {info.name} is wrong", code="bad_passphrase"
+            ) from error
+        secret = _json(data)
+        if not isinstance(secret, dict) or not isinstance(secret.get("seed"), str):
+            raise _damaged(info.name, "the sealed secret has no seed")
+        return {"seed": secret["seed"], "mnemonic": secret.get("mnemonic")}
+
+    def rename(self, old: str, new: str) -> KeyInfo:
+        """Give a key another name; no passphrase is needed.
+
+        A process killed in between leaves the key under both names.
+
+        Raises:
+            NotFoundError: ``not_found``.
+            ConflictError: ``exists``.
+            InvalidError: ``invalid_name``.
+            ConfigError: As ``get`` and ``create``.
+        """
+        names.check(new)
+        try:
+            identity = files.identify(self._path(old)) if _is_name(old) else (0, 0)
+        except FileNotFoundError as error:
+            raise self._not_found(old) from error
+        document = self._document(old)
+        renamed = _info(document)._replace(name=new)
+        files.make_directory(self.directory)
+        data = _to_bytes({**document, "name": new})
+        if names.fold(old) == names.fold(new):
+            files.replace(self._path(new), data)
+        else:
+            try:
+                files.write_new(self._path(new), data)
+            except ConflictError as error:
+                if error.retryable:
+                    raise
+                raise self._taken(new) from error
+            try:
+                files.unlink(self._path(old), identity)
+            except FileNotFoundError:
+                return renamed  # another process removed it under its old name
+        return renamed
+
+    def remove(self, name: str, *, shred: bool = False) -> str | None:
+        """Take a key out of the store.
+
+        A damaged file can be removed too, but not one that is not there.
+
+        Args:
+            name: Its name.
+            shred: Overwrite and erase it instead of keeping it in ``removed/``.
+
+        Returns:
+            Where the file is now, or None if it was erased.
+
+        Raises:
+            NotFoundError: ``not_found``.
+            ConfigError: ``cannot_write``.
+        """
+        path = self._path(name)
+        if not _is_name(name) or not os.path.lexists(path):
+            raise self._not_found(name)
+        if shred:
+            try:
+                files.shred(path)
+            except FileNotFoundError as error:
+                raise self._not_found(name) from error
+            return None
+        directory = os.path.join(self.directory, _REMOVED)
+        files.make_directory(directory)
+        try:
+            return files.move_aside(path, directory, names.fold(name))
+        except FileNotFoundError as error:
+            raise self._not_found(name) from error
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.directory, names.fold(name) + _SUFFIX)
+
+    def _document(self, name: str) -> dict[str, Any]:
+        if not _is_name(name):
+            raise self._not_found(name)
+        try:
+            return self._read(names.fold(name))
+        except FileNotFoundError as error:
+            raise self._not_found(name) from error
+
+    def _read(self, stem: str) -> dict[str, Any]:
+        path = os.path.join(self.directory, stem + _SUFFIX)
+        document = _json(files.read_private(path))
+        fault = _fault(document, stem)
+        if fault == "newer":
+            raise ConfigError(
+                f"{path} was written by a newer twincli (version {document['version']})",
+                code="newer_version",
+                hint="upgrade twincli",
+            )
+        if fault:
+            raise ConfigError(
+                f"{path} is not a key file: {fault}", code="damaged_key", hint=_DAMAGED_HINT
+            )
+        checked: dict[str, Any] = document
+        return checked
+
+    def _taken(self, name: str) -> ConflictError:
+        return ConflictError(
+            f"there is a key named {names.fold(name)!r} already",
+            code="exists",
+            hint=f"twin keys show {name}, or choose another name",
+        )
+
+    def _not_found(self, name: str) -> NotFoundError:
+        from difflib import get_close_matches
+
+        keys, _ = self.scan()
+        known = {names.fold(info.name): info.name for info in keys}
+        near = get_close_matches(names.fold(name), known, n=1)
+        if near:
+            hint = f"did you mean {known[near[0]]}?"
+        elif known:
+            hint = "twin keys list shows the keys here"
+        else:
+            hint = "there are no keys yet: make one with twin keys new NAME"
+        return NotFoundError(f"there is no key named {name!r}", hint=hint)
+
+
+def _header(info: KeyInfo) -> dict[str, Any]:
+    """Return what is bound to the sealed secret; the name may change, so it is not."""
+    return {
+        "type": "ed25519",
+        "provider": info.provider,
+        "public_key": info.public_key,
+        "rule": info.rule,
+        "path": info.path,
+        "created": info.created,
+        "has_mnemonic": info.has_mnemonic,
+        "passphrase": info.passphrase,
+    }
+
+
+def _to_bytes(document: dict[str, Any]) -> bytes:
+    import json
+
+    return (json.dumps(document, indent=1) + "\n").encode()
+
+
+def _info(document: dict[str, Any]) -> KeyInfo:
+    return KeyInfo(
+        name=document["name"],
+        public_key=document["public_key"],
+        created=document["created"],
+        passphrase=document["passphrase"],
+        rule=document["rule"],
+        path=document["path"],
+        has_mnemonic=document["has_mnemonic"],
+        provider=document["provider"],
+    )
+
+
+def _fault(document: Any, stem: str) -> str | None:
+    """Say what is wrong with the public part of a key file, without quoting any of it."""
+    if not isinstance(document, dict):
+        return "it is not a JSON object"
+    version = document.get("version")
+    if type(version) is not int or version < 1:
+        return "it has no version"
+    if version > VERSION:
+        return "newer"
+    for field in ("name", "public_key", "created", "rule", "provider", "type"):
+        if not isinstance(document.get(field), str):
+            return f"{field} is missing or not text"
+    for field in ("passphrase", "has_mnemonic"):
+        if not isinstance(document.get(field), bool):
+            return f"{field} is missing or not true or false"
+    if document["type"] != "ed25519" or document["provider"] != "file":
+        return "its type or provider is not known"
+    path = document.get("path", 0)
+    if path is not None and not isinstance(path, str):
+        return "path is missing or not text"
+    if not _is_name(document["name"]) or names.fold(document["name"]) != stem:
+        return "its name is not that of the file"
+    if not _is_key(document["public_key"]):
+        return "public_key is not a public key"
+    if document["passphrase"]:
+        if not isinstance(document.get("sealed"), dict) or "seed" in document:
+            return "the sealed secret is missing or in plain"
+        return None
+    if not isinstance(document.get("seed"), str) or "sealed" in document:
+        return "the seed is missing"
+    mnemonic = document.get("mnemonic", 0)
+    if mnemonic is not None and not isinstance(mnemonic, str):
+        return "mnemonic is missing or not text"
+    return None
+
+
+def _json(data: bytes) -> Any:
+    """Return the JSON value of a file that may hold a secret, or None.
+
+    The decoder's errors quote or carry the text, so they end here and are not chained.
+    """
+    try:
+        return canonical.decode(data)
+    except InvalidError:
+        return None
+
+
+def _seed(text: str) -> bytes | None:
+    """Return the 32 bytes of a base58 seed, or None: errors quote it, a cache would keep it."""
+    try:
+        data = base58.decode(text)
+    except InvalidError:
+        return None
+    return data if len(data) == SEED_BYTES else None
+
+
+def _is_name(text: str) -> bool:
+    try:
+        names.check(text)
+    except InvalidError:
+        return False
+    return True
+
+
+def _is_key(text: str) -> bool:
+    try:
+        base58.decode_key(text)
+    except InvalidError:
+        return False
+    return True
+
+
+def _damaged(name: str, why: str) -> InvalidError:
+    return InvalidError(f"the key {name} is damaged: {why}", code="damaged_key", hint=_DAMAGED_HINT)

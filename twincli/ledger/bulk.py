@@ -1,0 +1,145 @@
+"""Bulk appends: canonical text by template, one dump of the metadata a transaction.
+
+A chain can only be built one after the other, each id holding the signature before; so the text
+is assembled from fixed parts and the metadata alone is encoded. A property test feeds what this
+makes to ``submit_each``, which judges it as a stranger's.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from hashlib import sha3_256
+from typing import TYPE_CHECKING, Any
+
+from twincli.crypto import base58, canonical, conditions, ed25519
+from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError
+from twincli.ledger.ledger import Applying, once_token
+from twincli.rules.structure import CheckedOutput, check_data, plain_output_text
+from twincli.rules.validity import Known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from twincli.crypto.ed25519 import Signer
+    from twincli.ledger.ledger import Ledger
+
+
+def append_many(
+    ledger: Ledger,
+    signer: Signer,
+    asset_id: str,
+    metadatas: Iterable[dict[str, Any] | None],
+    commit_every: int,
+) -> list[str]:
+    """See ``Ledger.append_many``."""
+    made: list[str] = []
+    source = iter(metadatas)
+    while chunk := _take(source, commit_every):
+        with ledger._store.writing():
+            tip, time_ms = ledger._next()
+            state = Applying(ledger, tip, time_ms)
+            made.extend(_append_chunk(state, signer, asset_id, chunk, len(made)))
+            state.write()
+    return made
+
+
+def _take(source: Iterator[dict[str, Any] | None], count: int) -> list[dict[str, Any] | None]:
+    chunk = []
+    for item in source:
+        chunk.append(item)
+        if len(chunk) >= count:
+            break
+    return chunk
+
+
+def _append_chunk(
+    state: Applying,
+    signer: Signer,
+    asset_id: str,
+    metadatas: list[Any],
+    offset: int,
+) -> list[str]:
+    ledger = state.ledger
+    spendable = ledger.unspent(asset_id)
+    if not spendable:
+        raise NotFoundError(f"there is no asset {asset_id} that could be appended to")
+    if len(spendable) > 1:
+        raise ConflictError(
+            f"asset {asset_id} is split over {len(spendable)} outputs; append to them one by one",
+            code="several_outputs",
+        )
+    tx_id, output_index, output = spendable[0]
+    key = signer.public_key
+    if output["condition"]["details"] != conditions.key_details(key):
+        raise LockedError(
+            f"{key} is not the only owner of asset {asset_id}", code="missing_signature"
+        )
+    located = ledger._locate(tx_id)
+    asset_located = ledger._locate(asset_id)
+    assert located is not None
+    assert asset_located is not None
+    asset = asset_located.asset
+    trusted = isinstance(signer, ed25519.KeyPair)
+    known = Known(
+        asset_id,
+        [CheckedOutput(int(output["amount"]), conditions.key_condition(key), (key,))],
+    )
+    public = base58.decode_key(key)
+    der_head = b"\xa4\x64\x80\x20" + public + b"\x81\x40"
+    head = f'{{"asset":{{"id":"{asset_id}"}},"id":'
+    owner = f'"}},"owners_before":["{key}"]}}],"metadata":'
+    tail = (
+        ',"operation":"TRANSFER","outputs":['
+        + plain_output_text(key, str(int(output["amount"])))
+        + '],"version":"2.0"}'
+    )
+    spent_seq = located.seq
+    ids = []
+    for number, metadata in enumerate(metadatas, offset + 1):
+        try:
+            if metadata is None:
+                metadata_text = "null"
+            else:
+                if not isinstance(metadata, dict) or not metadata:
+                    raise InvalidError(
+                        "metadata is neither null nor an object with at least one key",
+                        code="schema_validation_error",
+                    )
+                check_data(None, metadata)
+                metadata_text = canonical.text_of(metadata)
+            inputs = (
+                f',"fulfills":{{"output_index":{output_index},"transaction_id":"{tx_id}'
+                f"{owner}{metadata_text}{tail}"
+            )
+            message = f'{head}null,"inputs":[{{"fulfillment":null{inputs}'.encode()
+        except InvalidError as error:
+            raise InvalidError(
+                f"append {number}: {error.message}", code=error.code, hint=error.hint
+            ) from error
+        except UnicodeEncodeError as error:
+            raise InvalidError(
+                f"append {number}: the metadata hold half of a surrogate pair",
+                code="unencodable",
+            ) from error
+        digest = sha3_256(message)
+        digest.update(f"{tx_id}{output_index}".encode())
+        signed = digest.digest()
+        signature = signer.sign(signed)
+        if not trusted and not ed25519.verify(public, signed, signature):
+            raise InvalidError(
+                f"append {number}: the signer's signature is wrong",
+                code="invalid_signature",
+            )
+        fulfillment = urlsafe_b64encode(der_head + signature).decode("ascii")
+        rest = f',"inputs":[{{"fulfillment":"{fulfillment}"{inputs}'
+        new_id = sha3_256(f"{head}null{rest}".encode()).hexdigest()
+        state.seq += 1
+        state.spend(spent_seq, output_index, state.seq, new_id)
+        if metadata is not None and "twin" in metadata:
+            token = once_token(metadata)
+            if token is not None:
+                state.batch.once.append((asset, key, token, state.seq))
+        state.put(new_id, asset, known, f'{head}"{new_id}"{rest}')
+        tx_id, output_index, spent_seq = new_id, 0, state.seq
+        ids.append(new_id)
+    return ids

@@ -1,0 +1,346 @@
+"""The index: everything that can be derived from the ledger, in ``index.db``.
+
+Written without fsync and caught up when it is read, so that it costs an append nothing. Lost,
+damaged or left behind by another ledger, it is made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from twincli.crypto import conditions
+from twincli.errors import UsageError
+from twincli.model import record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from twincli.ledger.store import Row, Store
+
+INDEX_VERSION = 1
+PAGE = 2000
+
+_SCHEMA = """
+CREATE TABLE mark (ledger TEXT NOT NULL, seq INTEGER NOT NULL, id BLOB NOT NULL);
+CREATE TABLE public_key (number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE output (
+    public_key INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    output_index INTEGER NOT NULL,
+    PRIMARY KEY (public_key, seq, output_index)
+) WITHOUT ROWID;
+CREATE TABLE stated (
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (name, value, seq)
+) WITHOUT ROWID;
+CREATE TABLE state (asset INTEGER PRIMARY KEY, seq INTEGER NOT NULL, document TEXT NOT NULL);
+CREATE VIRTUAL TABLE asset_text USING fts5 (
+    body, content = '', tokenize = "unicode61 remove_diacritics 2"
+);
+CREATE VIRTUAL TABLE metadata_text USING fts5 (
+    body, content = '', tokenize = "unicode61 remove_diacritics 2"
+);
+"""
+
+# Stands between two values, so that a phrase never runs from one into the next.
+_BREAK = " \x1ftwinbreak\x1f "
+
+
+class Index:
+    """An open ``index.db``.
+
+    Args:
+        path: File name, or ``:memory:``.
+        store: The ledger it follows.
+        ledger_id: 64 hex digits; an index of another ledger is thrown away.
+    """
+
+    def __init__(self, path: str, store: Store, ledger_id: str) -> None:
+        self.path = path if store.writable else ":memory:"
+        self.store = store
+        self.ledger_id = ledger_id
+        self.connection = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            connection = self._connect()
+        except sqlite3.DatabaseError:
+            self._delete()
+            connection = self._connect()
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=60, isolation_level=None, check_same_thread=False
+        )
+        try:
+            run = connection.execute
+            run("PRAGMA journal_mode = WAL")
+            run("PRAGMA synchronous = OFF")
+            run("PRAGMA cache_size = -16000")
+            if run("PRAGMA user_version").fetchone()[0] != INDEX_VERSION or not self._fits(
+                connection
+            ):
+                self._make(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _fits(self, connection: sqlite3.Connection) -> bool:
+        """Say whether the index belongs to this ledger and is not ahead of it."""
+        row = connection.execute("SELECT ledger, seq, id FROM mark").fetchone()
+        if row is None or row[0] != self.ledger_id:
+            return False
+        if row[1] == 0:
+            return True
+        stored = self.store.row_at(row[1])
+        return stored is not None and stored.id == row[2]
+
+    def _make(self, connection: sqlite3.Connection) -> None:
+        run = connection.execute
+        run("BEGIN IMMEDIATE")
+        try:
+            names = run(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+                " ORDER BY sql LIKE 'CREATE VIRTUAL%' DESC"
+            ).fetchall()
+            for (name,) in names:
+                run(f'DROP TABLE IF EXISTS "{name}"')
+            for statement in _SCHEMA.split(";"):
+                if statement.strip():
+                    run(statement)
+            run("INSERT INTO mark VALUES (?, 0, x'')", (self.ledger_id,))
+            run(f"PRAGMA user_version = {INDEX_VERSION}")
+            run("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                run("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+    def _delete(self) -> None:
+        for name in (self.path, self.path + "-wal", self.path + "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+
+    def _tried(self, action: Callable[[], Any]) -> Any:
+        """Run ``action``; a damaged index is made anew and ``action`` run once more."""
+        try:
+            return action()
+        except sqlite3.OperationalError as error:
+            if "fts5: syntax error" in str(error) or "locked" in str(error):
+                raise
+            return self._again(action)
+        except sqlite3.DatabaseError:
+            return self._again(action)
+
+    def _again(self, action: Callable[[], Any]) -> Any:
+        self.rebuild()
+        return action()
+
+    def rebuild(self) -> int:
+        """Make the index anew; return how many transactions it holds."""
+        self.connection.close()
+        if self.path != ":memory:":
+            self._delete()
+        self.connection = self._open()
+        return self._follow()
+
+    def catch_up(self) -> int:
+        """Take in what the ledger has gained; return up to where the index goes."""
+        return int(self._tried(self._follow))
+
+    def _follow(self) -> int:
+        run = self.connection.execute
+        mark = int(run("SELECT seq FROM mark").fetchone()[0])
+        if self.store.row_at(mark + 1) is None:
+            return mark
+        while True:
+            run("BEGIN IMMEDIATE")
+            try:
+                mark = int(run("SELECT seq FROM mark").fetchone()[0])
+                rows = []
+                for row in self.store.rows(after=mark, until=mark + PAGE):
+                    rows.append(row)
+                if rows:
+                    self._take(rows)
+                    mark = rows[-1].seq
+                    run("UPDATE mark SET seq = ?, id = ?", (mark, rows[-1].id))
+                run("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:
+                    run("ROLLBACK")
+                raise
+            if len(rows) < PAGE:
+                return mark
+
+    def _take(self, rows: list[Row]) -> None:
+        run, many = self.connection.execute, self.connection.executemany
+        assets: list[tuple[int, str]] = []
+        metadata: list[tuple[int, str]] = []
+        stated: list[tuple[str, str, int]] = []
+        owned: list[tuple[str, int, int]] = []
+        for row in rows:
+            tx = json.loads(row.body)
+            tx_id = row.id.hex()
+            if tx["operation"] == "CREATE":
+                assets.append((row.seq, _BREAK.join([tx_id, *_texts(tx["asset"]["data"])])))
+                stated += [(*pair, row.seq) for pair in record.statements(tx["asset"]["data"])]
+            metadata.append((row.seq, _BREAK.join([tx_id, *_texts(tx["metadata"])])))
+            for index, output in enumerate(tx["outputs"]):
+                keys = dict.fromkeys(output["public_keys"] or ())
+                # BigchainDB finds an output by its details as well.
+                keys.update(dict.fromkeys(conditions.leaf_keys(output["condition"]["details"])))
+                owned += [(key, row.seq, index) for key in keys]
+        many("INSERT INTO asset_text (rowid, body) VALUES (?, ?)", assets)
+        many("INSERT INTO metadata_text (rowid, body) VALUES (?, ?)", metadata)
+        many("INSERT OR IGNORE INTO stated VALUES (?, ?, ?)", stated)
+        numbers: dict[str, int] = {}
+        for key in dict.fromkeys(key for key, _, _ in owned):
+            run("INSERT OR IGNORE INTO public_key (text) VALUES (?)", (key,))
+            numbers[key] = run("SELECT number FROM public_key WHERE text = ?", (key,)).fetchone()[0]
+        many(
+            "INSERT OR IGNORE INTO output VALUES (?, ?, ?)",
+            [(numbers[key], seq, index) for key, seq, index in owned],
+        )
+
+    def outputs(self, public_key: str) -> list[tuple[int, int]]:
+        """Return the outputs that name a key as (seq, output index), in commit order."""
+        found: list[tuple[int, int]] = self._tried(
+            lambda: self.connection.execute(
+                "SELECT seq, output_index FROM output JOIN public_key ON public_key = number"
+                " WHERE text = ? ORDER BY seq, output_index",
+                (public_key,),
+            ).fetchall()
+        )
+        return found
+
+    def stated(self, name: str, value: str) -> list[int]:
+        """Return the positions of CREATEs that state ``name`` as ``value``; see ``record``."""
+        rows = self._tried(
+            lambda: self.connection.execute(
+                "SELECT seq FROM stated WHERE name = ? AND value = ? ORDER BY seq", (name, value)
+            ).fetchall()
+        )
+        return [row[0] for row in rows]
+
+    def search(self, table: str, text: str, limit: int = 0) -> Iterator[int]:
+        """Yield the positions of transactions that match ``text``, in commit order.
+
+        Args:
+            table: ``asset_text`` or ``metadata_text``.
+            text: Words are alternatives, "phrases" must all occur, ``-word`` excludes.
+            limit: At most so many; 0 for all.
+
+        Raises:
+            UsageError: ``empty_search``: there is nothing to look for.
+        """
+        assert table in ("asset_text", "metadata_text")
+        query = match_expression(text)
+        if query is None:
+            return iter(())
+        rows = self._tried(
+            lambda: self.connection.execute(
+                f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid LIMIT ?",  # noqa: S608
+                (query, limit or -1),
+            ).fetchall()
+        )
+        return (row[0] for row in rows)
+
+    def state(self, asset: int) -> tuple[int, str] | None:
+        """Return a kept state: up to which seq, and the document; or None."""
+        row: tuple[int, str] | None = self._tried(
+            lambda: self.connection.execute(
+                "SELECT seq, document FROM state WHERE asset = ?", (asset,)
+            ).fetchone()
+        )
+        return row
+
+    def keep_state(self, asset: int, seq: int, document: str) -> None:
+        """Keep the state of an asset up to ``seq``."""
+        self._tried(
+            lambda: self.connection.execute(
+                "INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (asset, seq, document)
+            )
+        )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text value in a document, not its keys."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            stack.extend(reversed(item.values()))
+        elif isinstance(item, list):
+            stack.extend(reversed(item))
+
+
+def match_expression(text: str) -> str | None:
+    """Return the FTS5 expression for a search, or None when nothing can match.
+
+    Every word is quoted, so that user text is never syntax.
+
+    Raises:
+        UsageError: ``empty_search``.
+    """
+    phrases, words, excluded = split_search(text)
+    if not phrases and not words and not excluded:
+        raise UsageError(
+            "there is nothing to search for",
+            code="empty_search",
+            hint="twin search 'red car'",
+        )
+    wanted = " AND ".join(map(_quoted, phrases)) or " OR ".join(map(_quoted, words))
+    if not wanted:
+        return None
+    if excluded:
+        return f"({wanted}) NOT ({' OR '.join(map(_quoted, excluded))})"
+    return wanted
+
+
+def split_search(text: str) -> tuple[list[str], list[str], list[str]]:
+    """Return the phrases, words and excluded words or phrases of a search.
+
+    What holds no letter or digit is left out: the index has nothing for it.
+    """
+    phrases: list[str] = []
+    words: list[str] = []
+    excluded: list[str] = []
+    position = 0
+    while position < len(text):
+        if text[position].isspace():
+            position += 1
+            continue
+        minus = text[position] == "-"
+        start = position + minus
+        if text[start : start + 1] == '"':
+            end = text.find('"', start + 1)
+            end = len(text) if end < 0 else end
+            item, into = text[start + 1 : end], phrases
+            position = end + 1
+        else:
+            end = start
+            while end < len(text) and not text[end].isspace():
+                end += 1
+            item, into = text[start:end], words
+            position = max(end, position + 1)
+        if any(character.isalnum() for character in item):
+            (excluded if minus else into).append(item)
+    return phrases, words, excluded
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""').replace("\0", " ") + '"'

@@ -1,0 +1,503 @@
+"""The ledger's file: the only SQL that touches ``ledger.db``.
+
+Facts only; what can be derived lives in ``index.db`` (``search.py``). SQLite in WAL mode with
+``synchronous=FULL``: a commit that returned survives kill -9 and power loss. Everything refers to
+transactions by ``seq``, their position on the ledger from 1; the id is the one random index.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twincli.errors import ConfigError, NotFoundError, TwinError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
+APPLICATION_ID = 0x7477696E  # "twin"
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 60.0
+
+_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE block (
+    height INTEGER PRIMARY KEY,
+    time_ms INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    app_hash BLOB NOT NULL,
+    root BLOB NOT NULL
+);
+CREATE TABLE tree (one INTEGER PRIMARY KEY CHECK (one = 1), state BLOB NOT NULL);
+CREATE TABLE tx (
+    seq INTEGER PRIMARY KEY,
+    id BLOB NOT NULL,
+    asset INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE UNIQUE INDEX tx_id ON tx (id);
+CREATE INDEX tx_asset ON tx (asset);
+CREATE TABLE unspent (
+    asset INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    output_index INTEGER NOT NULL,
+    PRIMARY KEY (asset, seq, output_index)
+) WITHOUT ROWID;
+CREATE TABLE spent (
+    seq INTEGER NOT NULL,
+    output_index INTEGER NOT NULL,
+    by_seq INTEGER NOT NULL,
+    PRIMARY KEY (seq, output_index)
+) WITHOUT ROWID;
+CREATE TABLE once (
+    asset INTEGER NOT NULL,
+    signers TEXT NOT NULL,
+    token TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (asset, signers, token)
+) WITHOUT ROWID;
+"""
+
+
+class Row(NamedTuple):
+    """A stored transaction."""
+
+    seq: int
+    id: bytes
+    asset: int
+    height: int
+    body: str
+
+
+class Block(NamedTuple):
+    """A commit.
+
+    Attributes:
+        height: From 0, where the file began.
+        time_ms: Milliseconds since the epoch, never decreasing.
+        last_seq: Position of its last transaction.
+        app_hash: BigchainDB's chained hash, 32 bytes, or empty before the first transaction.
+        root: Root of the RFC 6962 tree over all transactions up to here, 32 bytes.
+    """
+
+    height: int
+    time_ms: int
+    last_seq: int
+    app_hash: bytes
+    root: bytes
+
+
+class Batch:
+    """Rows of one commit."""
+
+    __slots__ = ("once", "spent", "tree", "txs", "unspent")
+
+    def __init__(self) -> None:
+        self.txs: list[tuple[int, bytes, int, int, str]] = []
+        self.unspent: dict[tuple[int, int], int] = {}
+        self.spent: list[tuple[int, int, int]] = []
+        self.once: list[tuple[int, str, str, int]] = []
+        self.tree = b""
+
+
+def translate(error: sqlite3.Error, path: str) -> TwinError:
+    """Return what an SQLite error means to a user."""
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return TwinError(
+            f"{path} is in use by another process",
+            code="busy",
+            hint="try again",
+            retryable=True,
+        )
+    if "not a database" in text:
+        return _foreign(path)
+    if "full" in text:
+        return ConfigError(
+            f"the disk that holds {path} is full; nothing was written",
+            code="disk_full",
+            hint="make room and run the command again",
+            retryable=True,
+        )
+    if "readonly" in text or "read-only" in text or "unable to open" in text:
+        return ConfigError(
+            f"{path} cannot be written: {text}",
+            code="read_only",
+            hint="check the permissions of the file and its directory",
+        )
+    if "disk i/o error" in text.lower():
+        return ConfigError(f"{path}: the disk reports an error: {text}", code="disk_error")
+    return ConfigError(
+        f"{path} is damaged: {text}",
+        code="damaged_ledger",
+        hint="restore it from a backup; nothing was changed",
+    )
+
+
+class Store:
+    """An open ``ledger.db``.
+
+    Args:
+        path: File name, or ``:memory:``.
+        create: Called inside the creating transaction of a new file; returns its meta rows.
+            None: a file that is not there is an error.
+        read_only: Open without the wish to write.
+    """
+
+    writable = True
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        create: Callable[[], tuple[dict[str, Any], Block, bytes]] | None = None,
+        read_only: bool = False,
+    ) -> None:
+        self.path = path
+        self.connection: sqlite3.Connection
+        is_file = path != ":memory:"
+        if is_file and not os.path.exists(path) and create is None:
+            raise NotFoundError(f"there is no ledger at {path}", code="no_ledger")
+        try:
+            self.connection = self._connect(path, read_only=read_only)
+        except sqlite3.Error as error:
+            raise translate(error, path) from error
+        try:
+            self._prepare(create)
+        except sqlite3.Error as error:
+            self.connection.close()
+            raise translate(error, path) from error
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def _connect(self, path: str, *, read_only: bool) -> sqlite3.Connection:
+        if path == ":memory:":
+            return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        directory = os.path.dirname(os.path.abspath(path))
+        self.writable = os.access(directory, os.W_OK) and (
+            not os.path.exists(path) or os.access(path, os.W_OK)
+        )
+        uri = "file:" + path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+        if read_only and not self.writable:
+            # Nobody can write beside it, so SQLite need not look for another process's log.
+            log = path + "-wal"
+            fixed = not os.path.exists(log) or os.path.getsize(log) == 0
+            uri += "?mode=ro" + ("&immutable=1" if fixed else "")
+        return sqlite3.connect(
+            uri,
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
+    def _prepare(self, create: Callable[[], tuple[dict[str, Any], Block, bytes]] | None) -> None:
+        run = self.connection.execute
+        version = run("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            tables = run("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if tables or create is None:
+                raise _foreign(self.path)
+            self._create(create)
+        elif run("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise _foreign(self.path)
+        elif version > SCHEMA_VERSION:
+            raise ConfigError(
+                f"{self.path} was written by a newer twincli (schema {version}, this one knows"
+                f" {SCHEMA_VERSION})",
+                code="newer_schema",
+                hint="upgrade twincli; the file was not touched",
+            )
+        run("PRAGMA synchronous = FULL")
+        run("PRAGMA cache_size = -64000")
+        run("PRAGMA wal_autocheckpoint = 4000")
+
+    def _create(self, create: Callable[[], tuple[dict[str, Any], Block, bytes]]) -> None:
+        run = self.connection.execute
+        run("PRAGMA page_size = 8192")
+        run(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        run("PRAGMA journal_mode = WAL")
+        run("BEGIN IMMEDIATE")
+        try:
+            # Another process may have been first.
+            if run("PRAGMA user_version").fetchone()[0] == 0:
+                for statement in _SCHEMA.split(";"):
+                    if statement.strip():
+                        run(statement)
+                meta, block, tree = create()
+                self.connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+                run("INSERT INTO block VALUES (?, ?, ?, ?, ?)", block)
+                run("INSERT INTO tree VALUES (1, ?)", (tree,))
+                run(f"PRAGMA application_id = {APPLICATION_ID}")
+                run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            run("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                run("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+    # --- Reading --------------------------------------------------------------------------------
+
+    def _all(self, sql: str, *arguments: Any) -> list[Any]:
+        try:
+            return self.connection.execute(sql, arguments).fetchall()
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+    def _one(self, sql: str, *arguments: Any) -> Any:
+        try:
+            return self.connection.execute(sql, arguments).fetchone()
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+    def meta(self) -> dict[str, Any]:
+        """Return what block 0 recorded."""
+        return dict(self._all("SELECT name, value FROM meta"))
+
+    def tip(self) -> Block:
+        """Return the last block."""
+        return Block(*self._one("SELECT * FROM block ORDER BY height DESC LIMIT 1"))
+
+    def tree(self) -> bytes:
+        """Return the state of the tree at the tip."""
+        return bytes(self._one("SELECT state FROM tree")[0])
+
+    def block(self, height: int) -> Block | None:
+        """Return a block, or None."""
+        row = self._one("SELECT * FROM block WHERE height = ?", height)
+        return row and Block(*row)
+
+    def last_seq_at(self, time_ms: int) -> int:
+        """Return the position of the last transaction committed up to a time, or 0."""
+        row = self._one(
+            "SELECT last_seq FROM block WHERE time_ms <= ? ORDER BY height DESC LIMIT 1", time_ms
+        )
+        return 0 if row is None else int(row[0])
+
+    def blocks(self, after: int = -1) -> Iterator[Block]:
+        """Yield blocks in order."""
+        while rows := self._all(
+            "SELECT * FROM block WHERE height > ? ORDER BY height LIMIT 1000", after
+        ):
+            for row in rows:
+                yield Block(*row)
+            after = rows[-1][0]
+
+    def row(self, tx_id: bytes) -> Row | None:
+        """Return a transaction by its id, or None."""
+        row = self._one("SELECT * FROM tx WHERE id = ?", tx_id)
+        return row and Row(*row)
+
+    def row_at(self, seq: int) -> Row | None:
+        """Return a transaction by its position, or None."""
+        row = self._one("SELECT * FROM tx WHERE seq = ?", seq)
+        return row and Row(*row)
+
+    def seq(self, tx_id: bytes) -> int | None:
+        """Return the position of a transaction, or None."""
+        row = self._one("SELECT seq FROM tx WHERE id = ?", tx_id)
+        return None if row is None else int(row[0])
+
+    def ids_with_prefix(self, prefix: str, limit: int) -> list[bytes]:
+        """Return up to ``limit`` ids that start with hex digits."""
+        low = bytes.fromhex(prefix.ljust(64, "0"))
+        high = bytes.fromhex(prefix.ljust(64, "f"))
+        rows = self._all("SELECT id FROM tx WHERE id BETWEEN ? AND ? LIMIT ?", low, high, limit)
+        return [row[0] for row in rows]
+
+    def rows(
+        self, *, asset: int | None = None, after: int = 0, until: int | None = None
+    ) -> Iterator[Row]:
+        """Yield transactions in commit order, read in pages so that writers are not held up."""
+        where, fixed = ("seq > ?", ()) if asset is None else ("asset = ? AND seq > ?", (asset,))
+        end = "" if until is None else f" AND seq <= {int(until)}"
+        while rows := self._all(
+            f"SELECT * FROM tx WHERE {where}{end} ORDER BY seq LIMIT 1000",
+            *fixed,
+            after,
+        ):
+            yield from map(Row._make, rows)
+            after = rows[-1][0]
+
+    def leaves(self, until: int) -> Iterator[tuple[int, bytes, int]]:
+        """Yield position, id and height of transactions in commit order, without their bodies."""
+        after = 0
+        while rows := self._all(
+            "SELECT seq, id, height FROM tx WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 10000",
+            after,
+            until,
+        ):
+            yield from rows
+            after = rows[-1][0]
+
+    def last_row(self, asset: int) -> Row | None:
+        """Return the last transaction of an asset."""
+        row = self._one("SELECT * FROM tx WHERE asset = ? ORDER BY seq DESC LIMIT 1", asset)
+        return row and Row(*row)
+
+    def count(self, asset: int) -> int:
+        """Return how many transactions an asset has."""
+        return int(self._one("SELECT count(*) FROM tx WHERE asset = ?", asset)[0])
+
+    def assets(self, after: int = 0) -> Iterator[int]:
+        """Yield the positions of all CREATEs, in order."""
+        while rows := self._all(
+            "SELECT DISTINCT asset FROM tx WHERE asset > ? ORDER BY asset LIMIT 1000",
+            after,
+        ):
+            for (seq,) in rows:
+                yield seq
+            after = rows[-1][0]
+
+    def spender(self, seq: int, output_index: int) -> int | None:
+        """Return the position of the transaction that spent an output, or None."""
+        row = self._one(
+            "SELECT by_seq FROM spent WHERE seq = ? AND output_index = ?",
+            seq,
+            output_index,
+        )
+        return None if row is None else int(row[0])
+
+    def spenders(self, seq: int) -> dict[int, int]:
+        """Return for each spent output of a transaction the position of its spender."""
+        return dict(self._all("SELECT output_index, by_seq FROM spent WHERE seq = ?", seq))
+
+    def spenders_between(self, first: int, last: int) -> dict[tuple[int, int], int]:
+        """Return the spenders of outputs of the transactions from ``first`` to ``last``."""
+        rows = self._all("SELECT * FROM spent WHERE seq BETWEEN ? AND ?", first, last)
+        return {(seq, index): by_seq for seq, index, by_seq in rows}
+
+    def nth(self, asset: int, number: int) -> int:
+        """Return the position of an asset's transaction number ``number``, from 1."""
+        sql = "SELECT seq FROM tx WHERE asset = ? ORDER BY seq LIMIT 1 OFFSET ?"
+        return int(self._one(sql, asset, number - 1)[0])
+
+    def unspent(self, asset: int) -> list[tuple[int, int]]:
+        """Return the unspent outputs of an asset as (seq, output index), oldest first."""
+        return self._all(
+            "SELECT seq, output_index FROM unspent WHERE asset = ? ORDER BY seq, output_index",
+            asset,
+        )
+
+    def once(self, asset: int, signers: str, token: str) -> int | None:
+        """Return the position of the append that carried a once token, or None."""
+        row = self._one(
+            "SELECT seq FROM once WHERE asset = ? AND signers = ? AND token = ?",
+            asset,
+            signers,
+            token,
+        )
+        return None if row is None else int(row[0])
+
+    def counts(self) -> dict[str, int]:
+        """Return how many transactions and assets there are."""
+        transactions = self._one("SELECT max(seq) FROM tx")[0] or 0
+        assets = self._one("SELECT count(*) FROM (SELECT DISTINCT asset FROM tx)")[0]
+        return {"transactions": transactions, "assets": assets}
+
+    # --- Writing --------------------------------------------------------------------------------
+
+    def writing(self) -> Writing:
+        """Return a context in which this process is the only writer."""
+        return Writing(self)
+
+    def insert(self, batch: Batch, block: Block) -> None:
+        """Write a block. Only inside ``writing()``."""
+        many = self.connection.executemany
+        many("INSERT INTO tx VALUES (?, ?, ?, ?, ?)", batch.txs)
+        first = batch.txs[0][0] if batch.txs else 0
+        many("INSERT INTO spent VALUES (?, ?, ?)", batch.spent)
+        old = [(seq, index) for seq, index, _ in batch.spent if seq < first]
+        if old:
+            assets = {row[0]: row[2] for row in batch.txs}
+            by = {(seq, index): assets[by_seq] for seq, index, by_seq in batch.spent}
+            many(
+                "DELETE FROM unspent WHERE asset = ? AND seq = ? AND output_index = ?",
+                [(by[key], *key) for key in old],
+            )
+        many(
+            "INSERT INTO unspent VALUES (?, ?, ?)",
+            [(asset, seq, index) for (seq, index), asset in batch.unspent.items()],
+        )
+        if batch.once:
+            many("INSERT OR IGNORE INTO once VALUES (?, ?, ?, ?)", batch.once)
+        self.connection.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?)", block)
+        self.connection.execute("UPDATE tree SET state = ?", (batch.tree,))
+
+
+class Writing:
+    """A write transaction: commits on leaving, rolls back on an exception."""
+
+    __slots__ = ("store",)
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def __enter__(self) -> None:
+        try:
+            self.store.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise translate(error, self.store.path) from error
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        connection = self.store.connection
+        if error is None:
+            try:
+                connection.execute("COMMIT")
+            except sqlite3.Error as failure:
+                self._rollback()
+                raise translate(failure, self.store.path) from failure
+            return
+        self._rollback()
+        if isinstance(error, sqlite3.Error):
+            raise translate(error, self.store.path) from error
+
+    def _rollback(self) -> None:
+        connection = self.store.connection
+        if connection.in_transaction:
+            try:
+                connection.execute("ROLLBACK")
+            except sqlite3.Error as failure:  # SQLite may have rolled back by itself
+                if connection.in_transaction:
+                    raise translate(failure, self.store.path) from failure
+
+
+def _foreign(path: str) -> ConfigError:
+    return ConfigError(
+        f"{path} is not a ledger of twincli",
+        code="foreign_file",
+        hint="the file was not touched; move it away or set TWIN_HOME to another directory",
+    )
+
+
+def backup(source: str, target: str) -> None:
+    """Copy a ledger file while it may be in use, complete to one moment.
+
+    Raises:
+        ConfigError: ``disk_full``, ``read_only``, ``damaged_ledger``.
+    """
+    try:
+        reading = sqlite3.connect(source, timeout=BUSY_SECONDS)
+        try:
+            writing = sqlite3.connect(target)
+            try:
+                reading.backup(writing)
+            finally:
+                writing.close()
+        finally:
+            reading.close()
+    except sqlite3.Error as error:
+        raise translate(error, target) from error

@@ -1,0 +1,1 @@
+"""Typed documents, no I/O: transactions, owners, envelopes, identifiers."""

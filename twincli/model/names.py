@@ -1,0 +1,84 @@
+"""Names that people give to keys, twins and others on their own machine."""
+
+from __future__ import annotations
+
+from twincli.crypto import base58
+from twincli.errors import InvalidError
+
+MAX_LENGTH = 64
+MIN_PREFIX = 8
+"""So many hex digits and more name an asset by the beginning of its id."""
+
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_CHARACTERS = _LETTERS | frozenset("._-")
+_HEX = frozenset("0123456789abcdefABCDEF")
+_WINDOWS = frozenset(
+    ["con", "prn", "aux", "nul"] + [f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)]
+)
+# An argument with one of these endings is a file, by the grammar of the command line.
+_FILE_ENDINGS = (".twin", ".json", ".jsonl", ".csv", ".tx", ".car")
+
+
+def check(name: str, kind: str = "key") -> str:
+    """Return ``name`` if it may be given, in the one form in which it is kept (NFC).
+
+    Letters and digits, ``.``, ``_`` and ``-``, at most 64 of them, the first a letter or a digit;
+    nothing that reads as a public key, an id, the beginning of an id, or a file. So a name always
+    stands for itself in an owner expression.
+
+    Args:
+        name: What somebody wants to call it.
+        kind: ``key``: the name is a file's as well, so letters and digits are those of ASCII and
+            what Windows reserves is refused. Otherwise (``asset``, ``party``) any alphabet.
+
+    Raises:
+        InvalidError: ``invalid_name``, saying why.
+    """
+    if not name:
+        raise _bad(name, "it is empty")
+    name = _composed(name)
+    if len(name) > MAX_LENGTH:
+        raise _bad(name[:MAX_LENGTH] + "...", f"it is longer than {MAX_LENGTH} characters")
+    is_key = kind == "key"
+    for character in name:
+        if character not in _CHARACTERS and (is_key or not character.isalnum()):
+            raise _bad(name, f"the character {character!r} is not allowed")
+    if name[0] in "._-":
+        raise _bad(name, "it does not start with a letter or a digit")
+    folded = fold(name)
+    if is_key and (folded.split(".")[0] in _WINDOWS or name.endswith(".")):
+        raise _bad(name, "Windows cannot have a file of that name")
+    if folded.endswith(_FILE_ENDINGS):
+        raise _bad(name, f"it reads as a file because it ends in .{folded.rsplit('.')[-1]}")
+    if _is_key(name):
+        raise _bad(name, "it reads as a public key")
+    if len(name) >= MIN_PREFIX and set(name) <= _HEX:
+        beginning = "" if len(name) == MAX_LENGTH else "the beginning of "
+        raise _bad(name, f"it reads as {beginning}a transaction id")
+    return name
+
+
+def fold(name: str) -> str:
+    """Return the form in which two names are the same name: case does not tell them apart."""
+    return name.lower() if name.isascii() else _composed(_composed(name).casefold())
+
+
+def _composed(name: str) -> str:
+    if name.isascii():
+        return name
+    from unicodedata import normalize  # only who needs it pays for loading it
+
+    return normalize("NFC", name)
+
+
+def _is_key(name: str) -> bool:
+    # 32 bytes are 32 to 44 characters of base58
+    return 32 <= len(name) <= 44 and set(name) <= base58.ALPHABET and len(base58.decode(name)) == 32
+
+
+def _bad(name: str, why: str) -> InvalidError:
+    return InvalidError(
+        f"{name!r} cannot be a name: {why}",
+        code="invalid_name",
+        hint="use letters, digits, '.', '_' and '-', as in car-7",
+    )

@@ -1,0 +1,124 @@
+"""The envelope: what twincli writes beside the user's data, under the one reserved key ``twin``.
+
+On a CREATE it is ``asset.data.twin`` (``v kind name entity entity_proof parent about template
+nonce``, and ``at`` when it was given), on a TRANSFER ``metadata.twin`` (``v kind at clock source
+once corrects body``). It is an object with an integer ``v``; any other ``twin`` is user data.
+One JSON Schema a kind lies in ``twincli/model/schemas``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twincli.crypto import base58, canonical, ed25519
+from twincli.errors import InvalidError
+
+KEY = "twin"
+VERSION = 1
+
+ASSET = "asset"
+IDENTITY = "identity"
+APPEND = "append"
+TRANSFER = "transfer"
+BURN = "burn"
+
+BURNED_STATUS = {"status": "BURNED"}
+"""What the JavaScript ORM writes when it burns; written here too, so that both read the same."""
+
+_PROOF = b"twincli entity proof 1\n"
+
+
+def envelope_of(document: Any) -> dict[str, Any] | None:
+    """Return the envelope in ``asset.data`` or ``metadata``, or None."""
+    if isinstance(document, dict):
+        found = document.get(KEY)
+        if isinstance(found, dict) and type(found.get("v")) is int:
+            return found
+    return None
+
+
+def without_envelope(document: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the user's part of ``asset.data`` or ``metadata``."""
+    if not document:
+        return {}
+    if envelope_of(document) is None:
+        return document
+    return {key: value for key, value in document.items() if key != KEY}
+
+
+def envelope(kind: str, **fields: Any) -> dict[str, Any]:
+    """Return an envelope of ``kind`` with those ``fields`` that are not None."""
+    made: dict[str, Any] = {"v": VERSION, "kind": kind}
+    made.update({key: value for key, value in fields.items() if value is not None})
+    return made
+
+
+def creating_envelope(tx: dict[str, Any]) -> dict[str, Any]:
+    """Return the envelope of a CREATE, or an empty object."""
+    return envelope_of(tx["asset"].get("data")) or {}
+
+
+def orm_model(data: Any) -> str | None:
+    """Return the model of an asset written by the JavaScript ORM, or in its form, or None.
+
+    Source: bigchaindb-orm 3.0.3: ``asset.data.id`` is ``id:<app>:<model>:<uuid>``.
+    """
+    stated = data.get("id") if isinstance(data, dict) else None
+    parts = stated.split(":") if isinstance(stated, str) else []
+    return parts[2] if len(parts) == 4 and parts[0] == "id" else None
+
+
+def statements(data: Any) -> list[tuple[str, str]]:
+    """Return what ``asset.data`` states that assets can be found by.
+
+    Returns:
+        Pairs of ``parent``, ``entity``, ``kind``, ``template``, ``model`` and a text.
+    """
+    found = envelope_of(data) or {}
+    pairs = [
+        (name, found[name])
+        for name in ("parent", "entity", "kind", "template")
+        if isinstance(found.get(name), str)
+    ]
+    model = orm_model(data)
+    return pairs if model is None else [*pairs, ("model", model)]
+
+
+def once_nonce(token: str, signers: list[str]) -> str:
+    """Return the nonce of a CREATE with a once token: equal everywhere, so the id is too.
+
+    SHA-256 of the token and the signers' public keys, in hex.
+    """
+    from hashlib import sha256
+
+    return sha256(canonical.encode({"once": token, "signers": sorted(signers)})).hexdigest()
+
+
+def entity_message(data: dict[str, Any]) -> bytes:
+    """Return what an entity's key signs: the facts of the CREATE that names it, without the proof.
+
+    The nonce is among them, so a proof cannot be moved to another asset.
+    """
+    found = {key: value for key, value in data[KEY].items() if key != "entity_proof"}
+    return _PROOF + canonical.encode({**data, KEY: found})
+
+
+def entity_standing(data: dict[str, Any] | None) -> str | None:
+    """Say how well an asset's entity key is known.
+
+    Returns:
+        ``proved`` when the key signed it, ``false_proof`` when the signature is wrong, ``claimed``
+        without one, None without an entity.
+    """
+    found = envelope_of(data)
+    if not found or data is None or not isinstance(found.get("entity"), str):
+        return None
+    proof = found.get("entity_proof")
+    if proof is None:
+        return "claimed"
+    try:
+        key, signature = base58.decode_key(found["entity"]), base58.decode(str(proof))
+    except InvalidError:
+        return "false_proof"
+    good = ed25519.verify(key, entity_message(data), signature)
+    return "proved" if good else "false_proof"

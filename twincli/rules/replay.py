@@ -1,0 +1,117 @@
+"""Replay of a twin: from its transactions, in commit order, to what is true now.
+
+State is the shallow merge of metadata from CREATE to tip, without the envelope; facts
+(``asset.data``) stand apart. While one unspent output holds everything there is one state; after
+a split each output has its own along its path, and the common state is frozen at the split.
+An append that ``corrects`` another takes that one's values out; both stay in the history.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twincli.model import record
+from twincli.model.owners import BURN_ADDRESS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Ref = tuple[str, int]
+"""Transaction id and output index."""
+
+
+class Step(NamedTuple):
+    """What one transaction did.
+
+    Attributes:
+        written: The members it wrote, the envelope left out.
+        before: The state it met.
+        after: The state it left.
+        corrected: Whether a later append takes its values out.
+    """
+
+    written: dict[str, Any]
+    before: dict[str, Any]
+    after: dict[str, Any]
+    corrected: bool
+
+
+class Replay:
+    """The state of one asset, fed transaction by transaction.
+
+    Args:
+        corrected: Ids of the transactions whose values do not count, from ``corrected_by``.
+
+    Attributes:
+        create: The CREATE, once seen.
+        outputs: Unspent outputs and the state along the path of each.
+        common: The state while it was last held by one output.
+        is_split: Whether several unspent outputs hold the asset now.
+        last: The last transaction.
+    """
+
+    __slots__ = ("common", "corrected", "create", "last", "outputs")
+
+    def __init__(self, corrected: frozenset[str] = frozenset()) -> None:
+        self.corrected = corrected
+        self.create: dict[str, Any] | None = None
+        self.last: dict[str, Any] | None = None
+        self.outputs: dict[Ref, dict[str, Any]] = {}
+        self.common: dict[str, Any] = {}
+
+    @property
+    def is_split(self) -> bool:
+        """Whether several unspent outputs hold the asset now."""
+        return len(self.outputs) > 1
+
+    def add(self, tx: dict[str, Any]) -> Step:
+        """Take the next transaction."""
+        before: dict[str, Any] = {}
+        if tx["operation"] == "CREATE":
+            self.create = tx
+        else:
+            for number, entry in enumerate(tx["inputs"]):
+                fulfills = entry["fulfills"]
+                path = self.outputs.pop((fulfills["transaction_id"], fulfills["output_index"]), {})
+                before = path if number == 0 else {**before, **path}
+        written = record.without_envelope(tx["metadata"])
+        is_corrected = tx["id"] in self.corrected
+        after = {**before, **written} if written and not is_corrected else before
+        for index in range(len(tx["outputs"])):
+            self.outputs[tx["id"], index] = after
+        if len(self.outputs) == 1:
+            self.common = after
+        self.last = tx
+        return Step(written, before, after, is_corrected)
+
+
+def corrected_by(txs: Iterable[dict[str, Any]]) -> frozenset[str]:
+    """Return the ids of transactions that a later one corrects.
+
+    A correction that was itself corrected does not count.
+
+    Args:
+        txs: Transactions of one asset in commit order.
+    """
+    corrections = []
+    for tx in txs:
+        target = corrects(tx)
+        if target is not None:
+            corrections.append((tx["id"], target))
+    found: set[str] = set()
+    for tx_id, target in reversed(corrections):
+        if tx_id not in found:
+            found.add(target)
+    return frozenset(found)
+
+
+def corrects(tx: dict[str, Any]) -> str | None:
+    """Return the id of the transaction that ``tx`` corrects, or None."""
+    envelope = record.envelope_of(tx["metadata"])
+    target = envelope.get("corrects") if envelope else None
+    return target if isinstance(target, str) else None
+
+
+def is_burned(output: dict[str, Any]) -> bool:
+    """Say whether an output pays to the burn address."""
+    return bool(output["public_keys"] == [BURN_ADDRESS])

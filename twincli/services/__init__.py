@@ -1,0 +1,1 @@
+"""Use cases by subject: typed arguments in, plain documents out. Nothing is printed here."""

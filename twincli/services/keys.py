@@ -1,0 +1,265 @@
+"""Keys: making, recovering, showing, renaming, removing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.crypto import derivation, mnemonic
+from twincli.crypto.ed25519 import KeyPair
+from twincli.errors import ConflictError, InvalidError, NotFoundError
+from twincli.model.did import key_did
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from twincli.keystore.store import KeyInfo, KeyStore, SecretSource
+
+
+def document(info: KeyInfo) -> dict[str, Any]:
+    """Return the ``twin.key/1`` document of a key."""
+    return {
+        "schema": "twin.key/1",
+        "name": info.name,
+        "public_key": info.public_key,
+        "did": key_did(info.public_key),
+        "rule": info.rule,
+        "path": info.path,
+        "created": info.created,
+        "passphrase": info.passphrase,
+        "has_mnemonic": info.has_mnemonic,
+        "provider": info.provider,
+    }
+
+
+def new(
+    store: KeyStore,
+    name: str,
+    *,
+    secret_source: SecretSource | None,
+    with_mnemonic: bool = False,
+    words: int = 24,
+    path: str | None = None,
+    if_missing: bool = False,
+    now: datetime | None = None,
+) -> dict[str, Any]:
+    """Make a new key.
+
+    Args:
+        store: Where to keep it.
+        name: Its name.
+        secret_source: Gives the passphrase; None keeps the secret in plain.
+        with_mnemonic: Derive it from a new phrase, keep the phrase with the secret and return it.
+        words: Length of the phrase.
+        path: Derive it from a new phrase by SLIP-0010 instead of the tutorial's rule; the phrase
+            is kept, and returned only ``with_mnemonic``.
+        if_missing: Be content with a key of that name; its ``created`` is then False, and no
+            phrase is returned.
+        now: Creation time; the present when not given.
+
+    Returns:
+        ``twin.key/1``, with ``mnemonic`` when asked for.
+
+    Raises:
+        ConflictError: ``exists``; also with ``if_missing`` when the key has another ``path``.
+        InvalidError: ``invalid_name``, ``invalid_path``.
+    """
+    path = _canonical(path)
+    present = _present(store, name) if if_missing else None
+    if present is not None:
+        return _kept(present, path=path)
+    phrase: str | None = None
+    if with_mnemonic or path is not None:
+        phrase = mnemonic.generate(words)
+        keypair, rule = _derive(mnemonic.to_seed(phrase), path)
+    else:
+        import os
+
+        keypair, rule = KeyPair.from_seed(os.urandom(32)), "random"
+    try:
+        info = store.create(
+            name,
+            keypair,
+            secret_source=secret_source,
+            created=_timestamp(now),
+            mnemonic=phrase,
+            rule=rule,
+            path=path,
+        )
+    except ConflictError:
+        if not if_missing:
+            raise
+        return _kept(store.get(name), path=path)  # another process was faster
+    result = document(info)
+    if with_mnemonic:
+        result["mnemonic"] = phrase
+    return result
+
+
+def recover(
+    store: KeyStore,
+    name: str,
+    phrase: str,
+    *,
+    secret_source: SecretSource | None,
+    path: str | None = None,
+    checksum: bool = True,
+    bip39_passphrase: str = "",
+    if_missing: bool = False,
+    now: datetime | None = None,
+) -> dict[str, Any]:
+    """Make the key of a phrase that somebody kept.
+
+    Args:
+        store: Where to keep it.
+        name: Its name.
+        phrase: As typed or read from a file. With ``checksum``, case and blanks do not matter;
+            without, the text is taken exactly, but for line ends after it.
+        secret_source: Gives the keystore's passphrase; None keeps the secret in plain.
+        path: SLIP-0010 path; the tutorial's rule when None.
+        checksum: Whether the phrase must be a BIP39 phrase.
+        bip39_passphrase: BIP39's own passphrase.
+        if_missing: Be content when the same key has that name; its ``created`` is then False.
+        now: Creation time; the present when not given.
+
+    Returns:
+        ``twin.key/1``.
+
+    Raises:
+        InvalidError: ``invalid_mnemonic``, ``invalid_path``, ``invalid_name``.
+        ConflictError: ``exists``: the name is taken, with ``if_missing`` by another key.
+    """
+    path = _canonical(path)
+    if checksum:
+        text = mnemonic.normalise(phrase)
+        try:
+            mnemonic.validate(text)
+        except InvalidError as error:
+            raise InvalidError(
+                error.message,
+                code=error.code,
+                hint="--no-checksum takes any text exactly as it is, such as the tutorial's"
+                " seedPhrase",
+            ) from None
+    else:
+        text = phrase.rstrip("\r\n")
+        if not text:
+            raise InvalidError("the phrase is empty", code="invalid_mnemonic")
+    keypair, rule = _derive(mnemonic.to_seed(text, bip39_passphrase), path)
+    present = _present(store, name) if if_missing else None
+    if present is not None:
+        return _kept(present, public_key=keypair.public_key)
+    try:
+        info = store.create(
+            name,
+            keypair,
+            secret_source=secret_source,
+            created=_timestamp(now),
+            mnemonic=text,
+            rule=rule,
+            path=path,
+        )
+    except ConflictError:
+        if not if_missing:
+            raise
+        return _kept(store.get(name), public_key=keypair.public_key)
+    return document(info)
+
+
+def list_keys(store: KeyStore) -> dict[str, Any]:
+    """Return ``twin.keys/1``: all keys by name; files that cannot be used become ``warnings``."""
+    keys, faults = store.scan()
+    result: dict[str, Any] = {
+        "schema": "twin.keys/1",
+        "keys": [_without_schema(document(info)) for info in keys],
+    }
+    result["warnings"] = [
+        {"code": fault.code, "message": fault.message, "hint": fault.hint} for fault in faults
+    ]
+    return result
+
+
+def show(
+    store: KeyStore, name: str, *, with_mnemonic: bool = False, secret_source: SecretSource | None
+) -> dict[str, Any]:
+    """Return ``twin.key/1`` of one key, with its phrase when asked for.
+
+    Raises:
+        NotFoundError: There is no such key; ``no_mnemonic``: it was made without a phrase.
+        LockedError: The phrase was asked for, and the passphrase is missing or wrong.
+    """
+    info = store.get(name)
+    result = document(info)
+    if with_mnemonic:
+        if not info.has_mnemonic:
+            raise NotFoundError(
+                f"the key {info.name} was made without a phrase", code="no_mnemonic"
+            )
+        result["mnemonic"] = store.unlock(name, secret_source).mnemonic
+    return result
+
+
+def rename(store: KeyStore, old: str, new_name: str) -> dict[str, Any]:
+    """Rename a key and return its ``twin.key/1``.
+
+    Raises:
+        NotFoundError: There is no such key.
+        ConflictError: ``exists``: the new name is taken.
+    """
+    return document(store.rename(old, new_name))
+
+
+def remove(store: KeyStore, name: str, *, shred: bool = False) -> dict[str, Any]:
+    """Remove a key, keeping its file aside unless ``shred``.
+
+    Returns:
+        ``twin.removal/1``: ``name kept_at shredded``.
+
+    Raises:
+        NotFoundError: There is no such key.
+    """
+    kept = store.remove(name, shred=shred)
+    return {"schema": "twin.removal/1", "name": name, "kept_at": kept, "shredded": shred}
+
+
+def _derive(seed: bytes, path: str | None) -> tuple[KeyPair, str]:
+    if path is None:
+        return derivation.tutorial(seed), "tutorial"
+    return derivation.slip10(seed, path), "slip10"
+
+
+def _canonical(path: str | None) -> str | None:
+    return None if path is None else derivation.format_path(derivation.parse_path(path))
+
+
+def _kept(
+    present: KeyInfo, *, path: str | None = None, public_key: str | None = None
+) -> dict[str, Any]:
+    """Return the document of a key that is there already, if it is the one that was asked for."""
+    if path is not None and present.path != path:
+        why = f"it was not derived at {path}"
+    elif public_key is not None and present.public_key != public_key:
+        why = "it is not the key of this phrase"
+    else:
+        return {**document(present), "created": False}
+    raise ConflictError(
+        f"there is a key {present.name} already, and {why}",
+        code="exists",
+        hint=f"twin keys show {present.name}",
+    )
+
+
+def _present(store: KeyStore, name: str) -> KeyInfo | None:
+    try:
+        return store.get(name)
+    except NotFoundError:
+        return None
+
+
+def _timestamp(now: datetime | None) -> str:
+    from datetime import UTC, datetime
+
+    return (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _without_schema(whole: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in whole.items() if key != "schema"}
