@@ -6,6 +6,7 @@ opened when a command first asks for them, and closed after its result has been 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from twincli.book.store import Book
     from twincli.client.embedded import EmbeddedClient
     from twincli.keystore.store import KeyStore
+    from twincli.services.workspace import Workspace
 
 
 class Option(NamedTuple):
@@ -99,9 +101,7 @@ class Options(NamedTuple):
         if len(forms) > 1:
             raise UsageError(f"{' and '.join(forms)} cannot be given together")
         if values.get("get") == "":
-            raise UsageError(
-                "--get needs the path of a value", hint="for example --get id"
-            )
+            raise UsageError("--get needs the path of a value", hint="for example --get id")
         given: dict[str, Any] = {}
         for name in cls._fields:
             value = values.get(name)
@@ -200,18 +200,14 @@ class Context:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys named by ``--key``, or by TWIN_KEY; empty where neither is given."""
-        if self.options.key:
-            return self.options.key
-        setting = self.settings.key
-        return (str(setting.value),) if setting.source == "TWIN_KEY" else ()
+        """The keys named by ``--key``; empty where none is."""
+        return self.options.key
 
     @property
     def default_key(self) -> str | None:
-        """The key that the settings file names."""
+        """The key for a CREATE when nothing else says, from TWIN_KEY or the settings file."""
         setting = self.settings.key
-        from_file = setting.source == self.paths.settings
-        return str(setting.value) if from_file else None
+        return None if setting.source in {"--key", "default"} else str(setting.value)
 
     @property
     def mode(self) -> output.Mode:
@@ -266,7 +262,10 @@ class Context:
             if node == "local":
                 self._need_home()
                 directory, create = self.paths.ledger, self.creates_home
-            elif node.startswith("file:"):
+                if not create and not os.path.exists(os.path.join(directory, "ledger.db")):
+                    # A home whose first asset is still to come: an empty ledger, and no file.
+                    directory, create = ":memory:", True
+            elif node.startswith("file:") and node != "file:":
                 directory, create = node.removeprefix("file:"), self.creates_home
             else:
                 raise UsageError(
@@ -279,6 +278,21 @@ class Context:
             self._client = EmbeddedClient.open(directory, create=create)
         return self._client
 
+    def workspace(self) -> Workspace:
+        """Return what a service works with: the rooms of this run and its choices."""
+        from twincli.services.workspace import Workspace
+
+        return Workspace(
+            client=self.client,
+            keystore=self.keystore,
+            book=self.book,
+            secrets=self.secret_source(),
+            keys=self.keys,
+            default_key=self.default_key,
+            accept_unknown=self.yes,
+            dry_run=self.dry_run,
+        )
+
     def _need_home(self) -> None:
         if not self.creates_home:
             config.require_home(self.paths)
@@ -289,9 +303,7 @@ class Context:
 
         return secrets.source(self)
 
-    def new_secret_source(
-        self, *, no_passphrase: bool = False
-    ) -> Callable[[str], bytes] | None:
+    def new_secret_source(self, *, no_passphrase: bool = False) -> Callable[[str], bytes] | None:
         """Return what asks for the passphrase of a new key; None where it shall have none."""
         from twincli.cli import secrets
 

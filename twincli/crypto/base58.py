@@ -26,7 +26,8 @@ def decode(text: str) -> bytes:
     for position, character in enumerate(text):
         if character not in ALPHABET:
             raise InvalidError(
-                f"character {position + 1} of the base58 text, {character!r}, is not in its alphabet",
+                f"character {position + 1} of the base58 text, {character!r}, is not in its"
+                " alphabet",
                 code="invalid_base58",
                 hint="base58 has no 0, O, I, l and no blanks",
             )

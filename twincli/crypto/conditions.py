@@ -119,13 +119,14 @@ class Condition:
     """What must be shown to spend an output.
 
     Attributes:
-        kind: The type's name, such as ``ed25519-sha-256``.
+        type: The type's number in the specification.
+        kind: Its name, such as ``ed25519-sha-256``.
         fingerprint: 32 bytes.
         cost: The cost number of the specification.
         subtypes: Type numbers below this condition, without its own.
     """
 
-    __slots__ = ("_type", "cost", "fingerprint", "subtypes")
+    __slots__ = ("cost", "fingerprint", "subtypes", "type")
 
     def __init__(
         self,
@@ -134,7 +135,7 @@ class Condition:
         cost: int,
         subtypes: frozenset[int] = frozenset(),
     ) -> None:
-        self._type = type_
+        self.type = type_
         self.fingerprint = fingerprint
         self.cost = cost
         self.subtypes = subtypes
@@ -142,27 +143,25 @@ class Condition:
     @property
     def kind(self) -> str:
         """The type's name, such as ``ed25519-sha-256``."""
-        return _TYPES[self._type]
+        return _TYPES[self.type]
 
     @property
     def uri(self) -> str:
         """The condition as a ``ni:`` URI."""
         digest = urlsafe_b64encode(self.fingerprint).rstrip(b"=").decode("ascii")
         text = f"ni:///sha-256;{digest}?fpt={self.kind}&cost={self.cost}"
-        if self._type in _COMPOUND:
-            text += "&subtypes=" + ",".join(
-                sorted(_TYPES[number] for number in self.subtypes)
-            )
+        if self.type in _COMPOUND:
+            text += "&subtypes=" + ",".join(sorted(_TYPES[number] for number in self.subtypes))
         return text
 
     def encode(self) -> bytes:
         """Return the condition in DER."""
         content = _tlv(0x80, self.fingerprint) + _tlv(0x81, _unsigned(self.cost))
-        if self._type in _COMPOUND:
+        if self.type in _COMPOUND:
             last = max(self.subtypes, default=-1)
             bits = sum(1 << (7 - number) for number in self.subtypes)
             content += _tlv(0x82, bytes((7 - last, bits)) if last >= 0 else b"\x00")
-        return _tlv(0xA0 | self._type, content)
+        return _tlv(0xA0 | self.type, content)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Condition) and self.encode() == other.encode()
@@ -181,9 +180,7 @@ class KeyCondition(Condition):
 
     def __init__(self, public_key: str) -> None:
         raw = base58.decode_key(public_key)
-        super().__init__(
-            _ED25519, sha256(b"\x30\x22\x80\x20" + raw).digest(), ED25519_COST
-        )
+        super().__init__(_ED25519, sha256(b"\x30\x22\x80\x20" + raw).digest(), ED25519_COST)
         self.public_key = public_key
 
 
@@ -210,7 +207,7 @@ class ThresholdCondition(Condition):
 def _types_below(parts: Sequence[Condition], own: int) -> frozenset[int]:
     found: set[int] = set()
     for part in parts:
-        found.add(part._type)
+        found.add(part.type)
         found |= part.subtypes
     found.discard(own)
     return frozenset(found)
@@ -256,9 +253,7 @@ def from_details(details: Any, depth: int = 0) -> Condition:
     elif kind == "threshold-sha-256" and len(details) == 3:
         threshold, parts = details.get("threshold"), details.get("subconditions")
         if type(threshold) is int and isinstance(parts, list):
-            return ThresholdCondition(
-                threshold, [from_details(part, depth + 1) for part in parts]
-            )
+            return ThresholdCondition(threshold, [from_details(part, depth + 1) for part in parts])
     raise InvalidError(
         "condition details are neither an ed25519-sha-256 key nor a threshold-sha-256 of parts",
         code="schema_validation_error",
@@ -270,9 +265,7 @@ def key_details(public_key: str) -> dict[str, Any]:
     return {"type": "ed25519-sha-256", "public_key": public_key}
 
 
-def threshold_details(
-    threshold: int, parts: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
+def threshold_details(threshold: int, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the details of a threshold condition."""
     return {
         "type": "threshold-sha-256",
@@ -374,9 +367,7 @@ class ThresholdFulfillment(Fulfillment):
         return ThresholdCondition(len(parts), [*parts, *self.conditions])
 
     def verify(self, message: bytes) -> bool:
-        return bool(self.fulfillments) and all(
-            part.verify(message) for part in self.fulfillments
-        )
+        return bool(self.fulfillments) and all(part.verify(message) for part in self.fulfillments)
 
     def keys(self) -> Iterator[str]:
         for part in self.fulfillments:
@@ -477,8 +468,7 @@ class RsaFulfillment(Fulfillment):
         if trailer != 0xBC or masked[0] >> (8 - spare):
             return False
         blocks = (
-            sha256(digest + number.to_bytes(4, "big")).digest()
-            for number in range(size // 32 + 1)
+            sha256(digest + number.to_bytes(4, "big")).digest() for number in range(size // 32 + 1)
         )
         mask = b"".join(blocks)[: len(masked)]
         data = bytearray(left ^ right for left, right in zip(masked, mask, strict=True))
@@ -534,10 +524,7 @@ def _parse_item(reader: _Reader, depth: int) -> Fulfillment:
     tag, content = reader.item()
     if tag == 0xA0 | _ED25519:
         public, signature = content.field(0x80).bytes(), content.field(0x81).bytes()
-        if (
-            len(public) != ed25519.PUBLIC_KEY_BYTES
-            or len(signature) != ed25519.SIGNATURE_BYTES
-        ):
+        if len(public) != ed25519.PUBLIC_KEY_BYTES or len(signature) != ed25519.SIGNATURE_BYTES:
             raise _malformed("a key or a signature has a wrong length")
         return KeyFulfillment(public, signature)
     if tag == 0xA0 | _THRESHOLD:
@@ -554,9 +541,7 @@ def _parse_item(reader: _Reader, depth: int) -> Fulfillment:
     if tag == 0xA0 | _PREFIX:
         prefix = content.field(0x80).bytes()
         max_length = int.from_bytes(content.field(0x81).bytes(), "big")
-        return PrefixFulfillment(
-            prefix, max_length, _parse_item(content.field(0xA2), depth + 1)
-        )
+        return PrefixFulfillment(prefix, max_length, _parse_item(content.field(0xA2), depth + 1))
     if tag == 0xA0 | _RSA:
         return RsaFulfillment(content.field(0x80).bytes(), content.field(0x81).bytes())
     raise _malformed(f"there is no fulfillment type with tag {tag:#04x}")
@@ -575,15 +560,11 @@ def _parse_condition(reader: _Reader) -> Condition:
     if type_ in _COMPOUND:
         bits = content.field(0x82).bytes()
         value = bits[1] if len(bits) > 1 else 0
-        subtypes = frozenset(
-            number for number in range(len(_TYPES)) if value >> (7 - number) & 1
-        )
+        subtypes = frozenset(number for number in range(len(_TYPES)) if value >> (7 - number) & 1)
     return Condition(type_, fingerprint, cost, subtypes)
 
 
-def fulfill(
-    details: dict[str, Any], sign: Callable[[str], bytes | None]
-) -> Fulfillment | None:
+def fulfill(details: dict[str, Any], sign: Callable[[str], bytes | None]) -> Fulfillment | None:
     """Return the fulfillment of ``details``, or None when signatures are missing.
 
     A threshold gets exactly as many parts as it asks, the first ones that can be had in the order
@@ -606,11 +587,7 @@ def fulfill(
             hidden.append(from_details(part))
         else:
             shown.append(made)
-    return (
-        ThresholdFulfillment(shown, hidden)
-        if len(shown) == details["threshold"]
-        else None
-    )
+    return ThresholdFulfillment(shown, hidden) if len(shown) == details["threshold"] else None
 
 
 def verify(fulfillment_uri: str, condition_uri: str, message: bytes) -> bool:

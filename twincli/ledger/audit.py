@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import merkle
@@ -23,8 +24,6 @@ from twincli.rules.structure import Checked, check
 from twincli.rules.validity import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from twincli.ledger.store import Row, Store
 
 Finding = tuple[str, str, str]
@@ -43,7 +42,7 @@ def verify(ledger: Ledger, asset_id: str | None, workers: int) -> Report:
     cuts = _cuts(store, asset, workers or os.cpu_count() or 1)
     helpers = [
         _start(ledger.path, asset, first, last)
-        for first, last in zip(cuts[1:], cuts[2:], strict=False)
+        for first, last in pairwise(cuts[1:])
     ]
     problems: list[Finding] = []
     deviations: list[Finding] = []

@@ -138,7 +138,7 @@ def _append_chunk(
         if metadata is not None and "twin" in metadata:
             token = once_token(metadata)
             if token is not None:
-                state.batch.once.append((asset, key, token, state.seq))
+                state.batch.once.append((asset, token, key, state.seq))
         state.put(new_id, asset, known, f'{head}"{new_id}"{rest}')
         tx_id, output_index, spent_seq = new_id, 0, state.seq
         ids.append(new_id)

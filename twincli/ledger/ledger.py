@@ -24,6 +24,7 @@ from twincli.rules.validity import Known
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import TracebackType
+    from typing import Self
 
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.search import Index
@@ -161,7 +162,7 @@ class Ledger:
             self._index = None
         self._store.close()
 
-    def __enter__(self) -> Ledger:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -463,13 +464,19 @@ class Ledger:
         """Return up to ``limit`` transaction ids that start with ``prefix`` (hex digits)."""
         return [tx_id.hex() for tx_id in self._store.ids_with_prefix(prefix, limit)]
 
-    def once(self, asset_id: str, signers: Iterable[str], token: str) -> str | None:
-        """Return the id of the append that ``signers`` made with a once token, or None."""
+    def once(self, asset_id: str, token: str) -> list[tuple[frozenset[str], str]]:
+        """Return the transactions of an asset that carry a once token.
+
+        Returns:
+            The public keys that signed, and the transaction's id; the first for each set of keys.
+        """
         asset = self._seq(asset_id)
         if asset is None:
-            return None
-        seq = self._store.once(asset, _signers_text(signers), token)
-        return None if seq is None else self._id_at(seq)
+            return []
+        return [
+            (frozenset(signers.split(",")), self._id_at(seq))
+            for signers, seq in self._store.once(asset, token)
+        ]
 
     def replay(self, asset_id: str, as_of_ms: int | None = None) -> Replay | None:
         """Return the state of an asset, or None when there is none of that id.
@@ -678,7 +685,7 @@ class Applying:
             once = once_token(checked.tx["metadata"])
             if once is not None:
                 signers = _signers_text(signing_keys(checked))
-                self.batch.once.append((asset, signers, once, seq))
+                self.batch.once.append((asset, once, signers, seq))
         self.put(checked.id, asset, Known(checked.asset_id, checked.outputs), checked.body)
 
     def spend(self, seq: int, output_index: int, by_seq: int, by_id: str) -> None:

@@ -169,9 +169,7 @@ class Index:
             run("BEGIN IMMEDIATE")
             try:
                 mark = int(run("SELECT seq FROM mark").fetchone()[0])
-                rows = []
-                for row in self.store.rows(after=mark, until=mark + PAGE):
-                    rows.append(row)
+                rows = list(self.store.rows(after=mark, until=mark + PAGE))
                 if rows:
                     self._take(rows)
                     mark = rows[-1].seq

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x7477696E  # "twin"
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 60.0
+MAX_SEQ = 2**63 - 1
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -54,10 +55,10 @@ CREATE TABLE spent (
 ) WITHOUT ROWID;
 CREATE TABLE once (
     asset INTEGER NOT NULL,
-    signers TEXT NOT NULL,
     token TEXT NOT NULL,
+    signers TEXT NOT NULL,
     seq INTEGER NOT NULL,
-    PRIMARY KEY (asset, signers, token)
+    PRIMARY KEY (asset, token, signers)
 ) WITHOUT ROWID;
 """
 
@@ -317,13 +318,15 @@ class Store:
         self, *, asset: int | None = None, after: int = 0, until: int | None = None
     ) -> Iterator[Row]:
         """Yield transactions in commit order, read in pages so that writers are not held up."""
-        where, fixed = ("seq > ?", ()) if asset is None else ("asset = ? AND seq > ?", (asset,))
-        end = "" if until is None else f" AND seq <= {int(until)}"
-        while rows := self._all(
-            f"SELECT * FROM tx WHERE {where}{end} ORDER BY seq LIMIT 1000",
-            *fixed,
-            after,
-        ):
+        sql = "SELECT * FROM tx WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 1000"
+        fixed: tuple[int, ...] = ()
+        if asset is not None:
+            sql = (
+                "SELECT * FROM tx WHERE asset = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT 1000"
+            )
+            fixed = (asset,)
+        last = MAX_SEQ if until is None else until
+        while rows := self._all(sql, *fixed, after, last):
             yield from map(Row._make, rows)
             after = rows[-1][0]
 
@@ -387,15 +390,11 @@ class Store:
             asset,
         )
 
-    def once(self, asset: int, signers: str, token: str) -> int | None:
-        """Return the position of the append that carried a once token, or None."""
-        row = self._one(
-            "SELECT seq FROM once WHERE asset = ? AND signers = ? AND token = ?",
-            asset,
-            signers,
-            token,
+    def once(self, asset: int, token: str) -> list[tuple[str, int]]:
+        """Return who signed appends with a once token, and their positions."""
+        return self._all(
+            "SELECT signers, seq FROM once WHERE asset = ? AND token = ? ORDER BY seq", asset, token
         )
-        return None if row is None else int(row[0])
 
     def counts(self) -> dict[str, int]:
         """Return how many transactions and assets there are."""

@@ -183,10 +183,11 @@ def _copy_of(value: Any, path: tuple[str, ...], depth: int) -> dict[str, Any]:
         return {}
     if isinstance(value, Mapping):
         return dict(value)
+    outer = ".".join(path[:depth])
     raise InvalidError(
-        f"{'.'.join(path)!r}: {'.'.join(path[:depth])!r} is {type_name(value)}, so nothing nests in it",
+        f"{'.'.join(path)!r}: {outer!r} is {type_name(value)}, so nothing nests in it",
         code="not_an_object",
-        hint=f"write {'.'.join(path[:depth])!r} whole with --set",
+        hint=f"write {outer!r} whole with --set",
     )
 
 

@@ -31,9 +31,14 @@ MAX_NESTING = 800
 MAX_INTEGER = 2**63 - 1
 MIN_INTEGER = -(2**63)
 
+# bigchaindb 2.2.2 VALID_LANGUAGES
 LANGUAGES = frozenset(
-    "danish dutch english finnish french german hungarian italian norwegian portuguese romanian"
-    " russian spanish swedish turkish none da nl en fi fr de hu it nb pt ro ru es sv tr".split()
+    {
+        *("danish", "dutch", "english", "finnish", "french", "german", "hungarian", "italian"),
+        *("norwegian", "portuguese", "romanian", "russian", "spanish", "swedish", "turkish"),
+        *("da", "nl", "en", "fi", "fr", "de", "hu", "it", "nb", "pt", "ro", "ru", "es", "sv", "tr"),
+        "none",
+    }
 )
 
 _UNSUPPORTED = ("VALIDATOR_ELECTION", "CHAIN_MIGRATION_ELECTION", "VOTE")

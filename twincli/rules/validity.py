@@ -113,7 +113,7 @@ def _judge_inputs(checked: Checked, view: View) -> list[Deviation]:
         raise InvalidError(
             "the inputs belong to different assets",
             code="asset_id_mismatch",
-            hint="only outputs of one divisible asset can be combined, not several assets of a kind",
+            hint="only outputs of one divisible asset can be combined, not assets of a kind",
         )
     if checked.asset_id not in assets:
         raise InvalidError(

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 from twincli.crypto import derivation, mnemonic
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConflictError, InvalidError, NotFoundError
+from twincli.model import names
 from twincli.model.did import key_did
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
+    from twincli.book.store import Book
     from twincli.keystore.store import KeyInfo, KeyStore, SecretSource
 
 
@@ -40,6 +43,9 @@ def new(
     words: int = 24,
     path: str | None = None,
     if_missing: bool = False,
+    show_phrase: Callable[[str], None] | None = None,
+    book: Book | None = None,
+    dry_run: bool = False,
     now: datetime | None = None,
 ) -> dict[str, Any]:
     """Make a new key.
@@ -54,6 +60,10 @@ def new(
             is kept, and returned only ``with_mnemonic``.
         if_missing: Be content with a key of that name; its ``created`` is then False, and no
             phrase is returned.
+        show_phrase: Given the phrase before the key is written, so that a key is never kept
+            whose owner has not got the phrase; the document then leaves it out.
+        book: Names of others, which a key must not take.
+        dry_run: Check, ask for nothing, make nothing; what is not known is null.
         now: Creation time; the present when not given.
 
     Returns:
@@ -62,11 +72,18 @@ def new(
     Raises:
         ConflictError: ``exists``; also with ``if_missing`` when the key has another ``path``.
         InvalidError: ``invalid_name``, ``invalid_path``.
+        LockedError: No passphrase could be had.
     """
     path = _canonical(path)
     present = _present(store, name) if if_missing else None
     if present is not None:
         return _kept(present, path=path)
+    store.check_new(name)
+    _check_book(book, name)
+    if dry_run:
+        has_phrase = with_mnemonic or path is not None
+        rule = ("tutorial" if path is None else "slip10") if has_phrase else "random"
+        return _planned(name, rule, path, secret_source, has_mnemonic=has_phrase)
     phrase: str | None = None
     if with_mnemonic or path is not None:
         phrase = mnemonic.generate(words)
@@ -75,11 +92,14 @@ def new(
         import os
 
         keypair, rule = KeyPair.from_seed(os.urandom(32)), "random"
+    given = None if secret_source is None else _given(secret_source(name))
+    if show_phrase is not None and with_mnemonic and phrase is not None:
+        show_phrase(phrase)
     try:
         info = store.create(
             name,
             keypair,
-            secret_source=secret_source,
+            secret_source=given,
             created=_timestamp(now),
             mnemonic=phrase,
             rule=rule,
@@ -90,7 +110,7 @@ def new(
             raise
         return _kept(store.get(name), path=path)  # another process was faster
     result = document(info)
-    if with_mnemonic:
+    if with_mnemonic and show_phrase is None:
         result["mnemonic"] = phrase
     return result
 
@@ -105,6 +125,8 @@ def recover(
     checksum: bool = True,
     bip39_passphrase: str = "",
     if_missing: bool = False,
+    book: Book | None = None,
+    dry_run: bool = False,
     now: datetime | None = None,
 ) -> dict[str, Any]:
     """Make the key of a phrase that somebody kept.
@@ -119,6 +141,8 @@ def recover(
         checksum: Whether the phrase must be a BIP39 phrase.
         bip39_passphrase: BIP39's own passphrase.
         if_missing: Be content when the same key has that name; its ``created`` is then False.
+        book: Names of others, which a key must not take unless it is theirs.
+        dry_run: Check and show the key, ask for no passphrase, make nothing.
         now: Creation time; the present when not given.
 
     Returns:
@@ -148,6 +172,14 @@ def recover(
     present = _present(store, name) if if_missing else None
     if present is not None:
         return _kept(present, public_key=keypair.public_key)
+    store.check_new(name)
+    _check_book(book, name, keypair.public_key)
+    if dry_run:
+        return {
+            **_planned(name, rule, path, secret_source, has_mnemonic=True),
+            "public_key": keypair.public_key,
+            "did": key_did(keypair.public_key),
+        }
     try:
         info = store.create(
             name,
@@ -168,14 +200,14 @@ def recover(
 def list_keys(store: KeyStore) -> dict[str, Any]:
     """Return ``twin.keys/1``: all keys by name; files that cannot be used become ``warnings``."""
     keys, faults = store.scan()
-    result: dict[str, Any] = {
+    return {
         "schema": "twin.keys/1",
         "keys": [_without_schema(document(info)) for info in keys],
+        "warnings": [
+            fault.message if fault.hint is None else f"{fault.message} ({fault.hint})"
+            for fault in faults
+        ],
     }
-    result["warnings"] = [
-        {"code": fault.code, "message": fault.message, "hint": fault.hint} for fault in faults
-    ]
-    return result
 
 
 def show(
@@ -198,17 +230,34 @@ def show(
     return result
 
 
-def rename(store: KeyStore, old: str, new_name: str) -> dict[str, Any]:
+def rename(
+    store: KeyStore, old: str, new_name: str, *, book: Book | None = None, dry_run: bool = False
+) -> dict[str, Any]:
     """Rename a key and return its ``twin.key/1``.
+
+    Args:
+        store: Where it is.
+        old: Its name.
+        new_name: Its new name.
+        book: Names of others, which a key must not take unless it is theirs.
+        dry_run: Check, change nothing.
 
     Raises:
         NotFoundError: There is no such key.
         ConflictError: ``exists``: the new name is taken.
     """
+    info = store.get(old)
+    _check_book(book, new_name, info.public_key)
+    if dry_run:
+        if names.fold(info.name) != names.fold(new_name):
+            store.check_new(new_name)
+        return document(info._replace(name=new_name))
     return document(store.rename(old, new_name))
 
 
-def remove(store: KeyStore, name: str, *, shred: bool = False) -> dict[str, Any]:
+def remove(
+    store: KeyStore, name: str, *, shred: bool = False, dry_run: bool = False
+) -> dict[str, Any]:
     """Remove a key, keeping its file aside unless ``shred``.
 
     Returns:
@@ -217,8 +266,50 @@ def remove(store: KeyStore, name: str, *, shred: bool = False) -> dict[str, Any]
     Raises:
         NotFoundError: There is no such key.
     """
-    kept = store.remove(name, shred=shred)
+    kept = None
+    if dry_run:
+        store.get(name)
+    else:
+        kept = store.remove(name, shred=shred)
     return {"schema": "twin.removal/1", "name": name, "kept_at": kept, "shredded": shred}
+
+
+def _given(passphrase: bytes) -> SecretSource:
+    return lambda _name: passphrase
+
+
+def _check_book(book: Book | None, name: str, public_key: str | None = None) -> None:
+    """Refuse a name that stands for somebody else: what is paid to it would go elsewhere."""
+    held = book.party(name) if book is not None else None
+    if held is not None and held != public_key:
+        raise ConflictError(
+            f"the name {name} stands for {held}",
+            code="exists",
+            hint=f"choose another name, or forget it first with `twin name remove {name}`",
+        )
+
+
+def _planned(
+    name: str,
+    rule: str,
+    path: str | None,
+    secret_source: SecretSource | None,
+    *,
+    has_mnemonic: bool,
+) -> dict[str, Any]:
+    """Return the document of a key that is not made; what is not known is null."""
+    return {
+        "schema": "twin.key/1",
+        "name": name,
+        "public_key": None,
+        "did": None,
+        "rule": rule,
+        "path": path,
+        "created": None,
+        "passphrase": secret_source is not None,
+        "has_mnemonic": has_mnemonic,
+        "provider": "file",
+    }
 
 
 def _derive(seed: bytes, path: str | None) -> tuple[KeyPair, str]:

@@ -1,0 +1,166 @@
+"""Handlers of the commands that take free data: ``did new``, ``asset create|append|transfer``.
+
+They run without Typer; see ``twincli.cli.data`` for their command lines.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from twincli.cli.output import Result, to_json
+from twincli.crypto import canonical
+from twincli.errors import InvalidError, UsageError
+from twincli.services.writing import Writing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from twincli.cli.context import Context
+    from twincli.cli.data import Parsed
+
+
+def _writing(parsed: Parsed) -> Writing:
+    values = parsed.values
+    return Writing(
+        at=values.get("at"),
+        once=values.get("once"),
+        if_tip=values.get("if_tip"),
+        bare=bool(values.get("bare")),
+    )
+
+
+def _result(document: dict[str, Any], notes: tuple[str, ...] = ()) -> Result:
+    """Return the result of a write; what was written is echoed, so that a typo is seen."""
+    echo = tuple(f"{name} = {to_json(item)}" for name, item in document.get("written", {}).items())
+    return Result(document, notes=(*notes, *echo), warnings=tuple(document["warnings"]))
+
+
+def _lines() -> Iterator[dict[str, Any]]:
+    """Yield the objects of stdin, one a line; blank lines are passed over."""
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        if line.strip():
+            value = canonical.decode(line, what=f"line {number} of stdin")
+            if not isinstance(value, dict) or not value:
+                raise InvalidError(
+                    f"line {number} of stdin is not an object with at least one member",
+                    code="invalid_json",
+                )
+            yield value
+
+
+def _amount(text: str | None) -> int:
+    if text is None:
+        return 1
+    if not (text.isascii() and text.isdigit()) or len(text) > 20:
+        raise UsageError(f"--amount takes a whole number, not {text!r}")
+    return int(text)
+
+
+def asset_create(context: Context, parsed: Parsed) -> Result:
+    """``twin asset create NAME``."""
+    return _create(
+        context, parsed, "asset", parsed.values.get("owner"), parsed.values.get("entity")
+    )
+
+
+def did_new(context: Context, parsed: Parsed) -> Result:
+    """``twin did new NAME``: the key NAME is made if it is not there."""
+    from twincli.errors import NotFoundError
+
+    assert parsed.name is not None
+    name = parsed.name
+    notes: tuple[str, ...] = ()
+    try:
+        context.keystore.get(name)
+    except NotFoundError:
+        if not context.dry_run:
+            from twincli.services import keys
+
+            secret = context.new_secret_source(
+                no_passphrase=bool(parsed.values.get("no_passphrase"))
+            )
+            made = keys.new(context.keystore, name, secret_source=secret)
+            notes = (f"made the key {name}: {made['public_key']}",)
+    values = parsed.values
+    result = _create(
+        context, parsed, "identity", values.get("owner") or name, values.get("entity") or name
+    )
+    return result._replace(notes=(*notes, *result.notes))
+
+
+def _create(
+    context: Context, parsed: Parsed, kind: str, owner: str | None, entity: str | None
+) -> Result:
+    from twincli.model.edits import build
+    from twincli.services.creating import Definition, create
+
+    assert parsed.name is not None
+    values = parsed.values
+    wanted = Definition(
+        data=build(parsed.base, parsed.edits),
+        state=parsed.state,
+        owner=owner,
+        entity=entity,
+        parent=values.get("parent"),
+        amount=_amount(values.get("amount")),
+        title=values.get("title"),
+        model=values.get("model"),
+        kind=kind,
+    )
+    document = create(
+        context.workspace(),
+        parsed.name,
+        wanted,
+        _writing(parsed),
+        if_missing=bool(values.get("if_missing")),
+    )
+    made = document["created"]
+    said = f"created {parsed.name}" if made else f"{parsed.name} is there already"
+    if context.dry_run:
+        said = f"would create {parsed.name}"
+    return _result(document, (said,))
+
+
+def asset_append(context: Context, parsed: Parsed) -> Result:
+    """``twin asset append NAME``."""
+    from twincli.services import spending
+
+    assert parsed.name is not None
+    writing = _writing(parsed)
+    if parsed.lines:
+        if parsed.values.get("corrects") or parsed.values.get("output"):
+            raise UsageError("--corrects and --output are for a single append")
+        document = spending.append_lines(context.workspace(), parsed.name, _lines(), writing)
+        return _result(document, (f"appended {document['count']} times",))
+    document = spending.append(
+        context.workspace(),
+        parsed.name,
+        parsed.base,
+        parsed.edits,
+        writing,
+        corrects=parsed.values.get("corrects"),
+        output=parsed.values.get("output"),
+    )
+    return _result(document)
+
+
+def asset_transfer(context: Context, parsed: Parsed) -> Result:
+    """``twin asset transfer NAME --to OWNER``."""
+    from twincli.services import spending
+
+    assert parsed.name is not None
+    values = parsed.values
+    document = spending.transfer(
+        context.workspace(),
+        parsed.name,
+        to=values.get("to"),
+        outs=values.get("out") or (),
+        ins=values.get("in") or (),
+        entity=values.get("entity"),
+        children=values.get("children") or "keep",
+        base=parsed.base,
+        changes=parsed.edits,
+        writing=_writing(parsed),
+    )
+    return _result(document)

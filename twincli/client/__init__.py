@@ -1,0 +1,91 @@
+"""Ways to a ledger. ``LedgerClient`` is what services ask for; ``embedded`` answers from a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from twincli.crypto.ed25519 import Signer
+    from twincli.ledger.ledger import Entry, Spendable
+    from twincli.rules.replay import Replay
+
+
+class Capabilities(NamedTuple):
+    """What a ledger can answer; a BigchainDB network lacks some of it.
+
+    Attributes:
+        listing: All assets can be listed.
+        block_time: Commits have a time.
+        bulk: ``append_many`` is there.
+    """
+
+    listing: bool = True
+    block_time: bool = True
+    bulk: bool = True
+
+
+class LedgerClient(Protocol):
+    """A ledger as services use it. See ``twincli.ledger.Ledger`` for what each call promises."""
+
+    @property
+    def ledger_id(self) -> str:
+        """The ledger's id, 64 hex digits."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this ledger can answer."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+    def submit(self, tx: dict[str, Any]) -> int | None:
+        """Commit a transaction; return the height where there is one."""
+
+    def submit_many(self, txs: Iterable[dict[str, Any]]) -> int | None:
+        """Commit transactions, all or none."""
+
+    def append_many(
+        self, signer: Signer, asset_id: str, metadatas: Iterable[dict[str, Any] | None]
+    ) -> list[str]:
+        """Append in bulk; return the ids."""
+
+    def entry(self, tx_id: str) -> Entry | None:
+        """Return a transaction with its block and spenders, or None."""
+
+    def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
+        """Yield an asset's transactions in commit order."""
+
+    def last(self, asset_id: str) -> Entry | None:
+        """Return the last transaction of an asset."""
+
+    def replay(self, asset_id: str, as_of_ms: int | None = None) -> Replay | None:
+        """Return the state of an asset, or None."""
+
+    def unspent(self, asset_id: str) -> list[Spendable]:
+        """Return the unspent outputs of an asset."""
+
+    def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
+        """Return the outputs that name a key."""
+
+    def once(self, asset_id: str, token: str) -> list[tuple[frozenset[str], str]]:
+        """Return who signed transactions with a once token, and their ids."""
+
+    def find_prefix(self, prefix: str, limit: int = 2) -> list[str]:
+        """Return transaction ids that start with hex digits."""
+
+    def asset_ids(self) -> Iterator[str]:
+        """Yield the ids of all assets."""
+
+    def assets_with(self, name: str, value: str) -> list[str]:
+        """Return assets whose CREATE states something."""
+
+    def search_assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
+        """Return assets that hold the words of ``text``."""
+
+    def search_metadata(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
+        """Return metadata that hold the words of ``text``."""
+
+
+__all__ = ["Capabilities", "LedgerClient"]

@@ -1,0 +1,87 @@
+"""The embedded ledger as a ``LedgerClient``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.client import Capabilities
+from twincli.ledger.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from twincli.crypto.ed25519 import Signer
+    from twincli.ledger.ledger import Entry, Spendable
+    from twincli.rules.replay import Replay
+
+
+class EmbeddedClient:
+    """Answers from a ledger file.
+
+    Args:
+        ledger: Closed with this object.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.capabilities = Capabilities()
+
+    @classmethod
+    def open(cls, path: str, *, create: bool = False) -> EmbeddedClient:
+        """Open the ledger at ``path``; see ``Ledger.open``."""
+        return cls(Ledger.open(path, create=create, read_only=not create))
+
+    @property
+    def ledger_id(self) -> str:
+        """See ``LedgerClient``; likewise for all that follow."""
+        return self.ledger.id
+
+    def close(self) -> None:
+        self.ledger.close()
+
+    def submit(self, tx: dict[str, Any]) -> int | None:
+        return self.ledger.submit(tx)
+
+    def submit_many(self, txs: Iterable[dict[str, Any]]) -> int | None:
+        return self.ledger.submit_many(txs)
+
+    def append_many(
+        self, signer: Signer, asset_id: str, metadatas: Iterable[dict[str, Any] | None]
+    ) -> list[str]:
+        return self.ledger.append_many(signer, asset_id, metadatas)
+
+    def entry(self, tx_id: str) -> Entry | None:
+        return self.ledger.entry(tx_id)
+
+    def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
+        return self.ledger.entries(asset_id, after)
+
+    def last(self, asset_id: str) -> Entry | None:
+        return self.ledger.last(asset_id)
+
+    def replay(self, asset_id: str, as_of_ms: int | None = None) -> Replay | None:
+        return self.ledger.replay(asset_id, as_of_ms)
+
+    def unspent(self, asset_id: str) -> list[Spendable]:
+        return self.ledger.unspent(asset_id)
+
+    def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
+        return self.ledger.outputs(public_key, spent)
+
+    def once(self, asset_id: str, token: str) -> list[tuple[frozenset[str], str]]:
+        return self.ledger.once(asset_id, token)
+
+    def find_prefix(self, prefix: str, limit: int = 2) -> list[str]:
+        return self.ledger.find_prefix(prefix, limit)
+
+    def asset_ids(self) -> Iterator[str]:
+        return self.ledger.asset_ids()
+
+    def assets_with(self, name: str, value: str) -> list[str]:
+        return self.ledger.assets_with(name, value)
+
+    def search_assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
+        return self.ledger.search_assets(text, limit)
+
+    def search_metadata(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
+        return self.ledger.search_metadata(text, limit)

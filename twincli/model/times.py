@@ -1,0 +1,76 @@
+"""Times: RFC 3339 in UTC outside, milliseconds since the epoch inside."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+
+from twincli.errors import UsageError
+
+_AGO = re.compile(r"(\d+)(s|m|h|d|w)")
+_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?"
+    r"([Zz]|[+-]\d{2}:\d{2})"
+)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def parse(text: str, now_ms: int) -> int:
+    """Return a time in milliseconds since the epoch.
+
+    Args:
+        text: RFC 3339 with an offset, a date (midnight UTC), or ``30d`` for 30 days ago
+            (``s m h d w``).
+        now_ms: The present.
+
+    Raises:
+        UsageError: ``bad_time``.
+    """
+    if found := _AGO.fullmatch(text):
+        return now_ms - int(found[1]) * _SECONDS[found[2]] * 1000
+    from datetime import datetime, timedelta, timezone
+
+    try:
+        if found := _DATE.fullmatch(text):
+            year, month, day = map(int, found.groups())
+            moment = datetime(year, month, day, tzinfo=UTC)
+            fraction = 0
+        elif found := _RFC3339.fullmatch(text):
+            year, month, day, hour, minute = map(int, found.groups()[:5])
+            offset = timedelta(0)
+            if found[8] not in "Zz":
+                sign = -1 if found[8][0] == "-" else 1
+                offset = sign * timedelta(hours=int(found[8][1:3]), minutes=int(found[8][4:]))
+            zone = timezone(offset)
+            moment = datetime(year, month, day, hour, minute, int(found[6] or 0), tzinfo=zone)
+            fraction = int((found[7] or "0").ljust(3, "0")[:3])
+        else:
+            raise ValueError
+        return int(moment.timestamp()) * 1000 + fraction
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"{text!r} is not a time",
+            code="bad_time",
+            hint="write 2024-01-20T09:00:00Z, 2024-01-20, or 30d for 30 days ago",
+        ) from None
+
+
+def parse_claim(text: object) -> int | None:
+    """Return somebody's ``at`` in milliseconds, or None when it is no RFC 3339 time."""
+    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
+        return None
+    try:
+        return parse(text, 0)
+    except UsageError:
+        return None
+
+
+def to_text(time_ms: int) -> str:
+    """Return a time as RFC 3339 in UTC; milliseconds only when there are any."""
+    from datetime import datetime, timedelta
+
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time_ms)
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+    part = time_ms % 1000
+    return f"{text}.{part:03d}Z" if part else f"{text}Z"

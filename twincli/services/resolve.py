@@ -1,0 +1,264 @@
+"""From what people write to what the ledger knows: names, DIDs, ids, prefixes, keys.
+
+An asset: local name, DID or id, unique prefix of its id. A party: local key, local name, did:key,
+base58 key. ``key:car`` and ``asset:car`` tell the namespaces apart.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.crypto import base58, conditions
+from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError
+from twincli.model import owners, record
+from twincli.model.names import MIN_PREFIX, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from twincli.services.workspace import Workspace
+
+_HEX = frozenset("0123456789abcdef")
+
+
+def exists(workspace: Workspace) -> Callable[[str], bool]:
+    """Return what says whether an asset is on the ledger."""
+    return lambda asset_id: workspace.client.entry(asset_id) is not None
+
+
+def asset_id_of(workspace: Workspace, ref: str) -> str:
+    """Return the id of the asset that ``ref`` names.
+
+    Raises:
+        NotFoundError: ``not_found``, with near names.
+        ConflictError: ``ambiguous``: a prefix of several.
+        InvalidError: A DID of another kind, or of another ledger.
+    """
+    if ref.startswith("key:"):
+        raise UsageError(f"{ref!r} names a key, an asset is wanted")
+    bare = ref.removeprefix("asset:")
+    found = workspace.book.lookup(workspace.client.ledger_id, bare, exists(workspace))
+    if found is not None:
+        return found
+    if bare.startswith("did:"):
+        return _by_did(workspace, bare)
+    folded = bare.lower()
+    if len(bare) >= MIN_PREFIX and len(bare) <= 64 and set(folded) <= _HEX:
+        ids = workspace.client.find_prefix(folded)
+        if len(ids) > 1:
+            raise ConflictError(
+                f"{bare} begins several ids: {', '.join(ids)}",
+                code="ambiguous",
+                hint="write more digits",
+            )
+        if ids:
+            return _asset_of(workspace, ids[0])
+    raise NotFoundError(
+        f"there is no asset {bare!r} on this ledger", hint=_near_asset(workspace, bare)
+    )
+
+
+def _by_did(workspace: Workspace, text: str) -> str:
+    from twincli.model import did
+
+    parsed = did.parse(text)
+    if parsed.asset_id is not None:
+        ledger = parsed.ledger
+        if ledger is not None and not workspace.client.ledger_id.startswith(ledger):
+            raise NotFoundError(
+                f"{text} lives on the ledger {ledger},"
+                f" this one is {workspace.client.ledger_id[:16]}"
+            )
+        if workspace.client.entry(parsed.asset_id) is None:
+            raise NotFoundError(f"there is no asset {parsed.asset_id} on this ledger")
+        return _asset_of(workspace, parsed.asset_id)
+    if parsed.orm_id is not None:
+        hits = [
+            hit["id"]
+            for hit in workspace.client.search_assets(f'"{parsed.orm_id}"')
+            if (hit["data"] or {}).get("id") == parsed.orm_id
+        ]
+        if len(hits) > 1:
+            raise ConflictError(
+                f"{text} is stated by several assets: {', '.join(hits)}", code="ambiguous"
+            )
+        if hits:
+            return str(hits[0])
+        raise NotFoundError(f"there is no asset with the id {parsed.orm_id} on this ledger")
+    raise InvalidError(
+        f"{text} is the DID of a {parsed.kind}, an asset is wanted", code="wrong_did"
+    )
+
+
+def _asset_of(workspace: Workspace, tx_id: str) -> str:
+    entry = workspace.client.entry(tx_id)
+    assert entry is not None
+    if entry.tx["operation"] != "CREATE":
+        raise NotFoundError(
+            f"{tx_id} is a transaction of the asset {entry.tx['asset']['id']}, not an asset",
+            hint=f"twin tx show {tx_id}",
+        )
+    return tx_id
+
+
+def _near_asset(workspace: Workspace, name: str) -> str:
+    known = [entry.name for entry in workspace.book.list_assets(workspace.client.ledger_id)]
+    return near(name, known) or (
+        "twin asset list shows those you own" if known else "twin asset create makes one"
+    )
+
+
+def near(name: str, known: Iterable[str]) -> str | None:
+    """Return a hint that names what was most likely meant, or None."""
+    from difflib import get_close_matches
+
+    by_fold = {fold(item): item for item in known}
+    found = get_close_matches(fold(name), by_fold, n=1, cutoff=0.6)
+    return f"did you mean {by_fold[found[0]]}?" if found else None
+
+
+def transaction_id_of(workspace: Workspace, ref: str) -> str:
+    """Return the id of the transaction that ``ref`` (an id or a prefix of one) names.
+
+    Raises:
+        NotFoundError, ConflictError: As ``asset_id_of``.
+    """
+    folded = ref.lower()
+    if len(folded) >= MIN_PREFIX and len(folded) <= 64 and set(folded) <= _HEX:
+        ids = workspace.client.find_prefix(folded)
+        if len(ids) > 1:
+            raise ConflictError(
+                f"{ref} begins several ids: {', '.join(ids)}", code="ambiguous", hint="more digits"
+            )
+        if ids:
+            return ids[0]
+    raise NotFoundError(
+        f"there is no transaction {ref} on this ledger",
+        hint=f"write its id, or {MIN_PREFIX} or more of its first digits",
+    )
+
+
+def public_key_of(workspace: Workspace, ref: str) -> str:
+    """Return the public key of a key, a named party, a did:key, or base58 as it stands.
+
+    Raises:
+        NotFoundError: ``not_found``, with near names.
+        InvalidError: A DID that has no key.
+    """
+    if ref.startswith("asset:"):
+        raise UsageError(f"{ref!r} names an asset, a key is wanted")
+    bare = ref.removeprefix("key:")
+    try:
+        return workspace.keystore.get(bare).public_key
+    except (NotFoundError, InvalidError):
+        pass
+    value = bare
+    if not bare.startswith("did:"):
+        value = workspace.book.party(bare) or bare
+    if value.startswith("did:"):
+        from twincli.model import did
+
+        parsed = did.parse(value)
+        if parsed.public_key is None:
+            raise InvalidError(
+                f"{value} has no key of its own; only did:key can own and sign", code="wrong_did"
+            )
+        return parsed.public_key
+    try:
+        base58.decode_key(value)
+    except InvalidError:
+        raise NotFoundError(
+            f"there is no key and no named party {bare!r}", hint=_near_party(workspace, bare)
+        ) from None
+    return value
+
+
+def _near_party(workspace: Workspace, name: str) -> str:
+    keys, _ = workspace.keystore.scan()
+    known = [info.name for info in keys]
+    known += [party.name for party in workspace.book.list_parties()]
+    return near(name, known) or f"twin keys new {name} makes a key, twin name set names one"
+
+
+def name_of(workspace: Workspace, public_key: str) -> str | None:
+    """Return the local name of a public key, or None."""
+    for info in workspace.keystore.scan()[0]:
+        if info.public_key == public_key:
+            return info.name
+    found = workspace.book.names_of_party(public_key)
+    return found[0] if found else None
+
+
+def names_of(workspace: Workspace, public_keys: Iterable[str]) -> list[str | None]:
+    """Return the local names of public keys, None for those without."""
+    keys = {info.public_key: info.name for info in workspace.keystore.scan()[0]}
+    named = []
+    for key in public_keys:
+        name = keys.get(key)
+        if name is None and key == owners.BURN_ADDRESS:
+            name = "burned"
+        if name is None:
+            found = workspace.book.names_of_party(key)
+            name = found[0] if found else None
+        named.append(name)
+    return named
+
+
+def asset_name(workspace: Workspace, asset_id: str) -> str | None:
+    """Return the local name of an asset, or None."""
+    found = workspace.book.names_of(workspace.client.ledger_id, asset_id)
+    return found[0] if found else None
+
+
+def owner_details(workspace: Workspace, expression: str) -> dict[str, Any]:
+    """Return the condition details of an owner expression.
+
+    Raises:
+        UsageError: ``bad_owners``; ``unknown_recipient``: a key that neither the names nor the
+            ledger know, without ``accept_unknown`` (base58 has no checksum).
+        NotFoundError: A name is not known.
+        InvalidError: ``not_a_curve_point``: no private key has this public key.
+    """
+    parsed = owners.parse(expression)
+    details = owners.to_details(parsed, lambda ref: public_key_of(workspace, ref))
+    check_recipients(workspace, details)
+    return details
+
+
+def check_recipients(workspace: Workspace, details: dict[str, Any]) -> None:
+    """See ``owner_details``."""
+    from twincli.crypto import ed25519
+
+    for key in dict.fromkeys(conditions.leaf_keys(details)):
+        if key == owners.BURN_ADDRESS:
+            raise UsageError(
+                "this is the burn address: what is sent there is gone",
+                hint="twin asset burn does that, if you want it",
+            )
+        if not ed25519.is_point(base58.decode_key(key)):
+            raise InvalidError(
+                f"no private key has the public key {key}",
+                code="not_a_curve_point",
+                hint="a character was lost or changed",
+            )
+        if workspace.accept_unknown or name_of(workspace, key) is not None:
+            continue
+        if not workspace.client.outputs(key):
+            raise UsageError(
+                f"the recipient {key} is neither among your names nor on this ledger",
+                code="unknown_recipient",
+                hint=f"check it, then add --yes or: twin name set NAME {key}",
+            )
+
+
+def owners_text(workspace: Workspace, details: dict[str, Any]) -> str:
+    """Return condition details as an owner expression in local names."""
+    keys = list(dict.fromkeys(conditions.leaf_keys(details)))
+    named = dict(zip(keys, names_of(workspace, keys), strict=True))
+    return owners.to_text(details, lambda key: named.get(key) or key)
+
+
+def asset_kind(tx: dict[str, Any]) -> str | None:
+    """Return the kind in the envelope of a CREATE, or None."""
+    kind = record.creating_envelope(tx).get("kind")
+    return kind if isinstance(kind, str) else None

@@ -1,0 +1,166 @@
+"""Which keys sign: for what is spent, and for what is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.crypto import conditions
+from twincli.errors import LockedError, UsageError
+from twincli.model import owners
+from twincli.services import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from twincli.crypto.ed25519 import Signer
+    from twincli.keystore.store import KeyInfo
+    from twincli.services.workspace import Workspace
+
+_NEVER = 10**9
+
+
+def keys_to_spend(
+    workspace: Workspace, details_list: Sequence[dict[str, Any]], what: str
+) -> list[KeyInfo]:
+    """Return the keys that together fulfil every one of some conditions.
+
+    ``--key`` names them; else, of those that fit, one without passphrase goes before others, then
+    the order of the condition decides. A threshold gets as many as it asks.
+
+    Args:
+        workspace: Keys and names.
+        details_list: The condition details of the outputs to spend.
+        what: What is to be spent, for the error.
+
+    Raises:
+        LockedError: ``no_key``: naming who could sign.
+        NotFoundError: A key named by ``--key`` is not here.
+    """
+    if workspace.keys:
+        infos = [workspace.keystore.get(name) for name in dict.fromkeys(workspace.keys)]
+    else:
+        infos = workspace.keystore.scan()[0]
+    # Later ones win: prefer a key without passphrase where two files hold one key.
+    by_key = {info.public_key: info for info in sorted(infos, key=lambda i: not i.passphrase)}
+    chosen: dict[str, KeyInfo] = {}
+    for details in details_list:
+        cost, keys = _cheapest(details, by_key)
+        if cost >= _NEVER:
+            raise _no_key(workspace, details, what)
+        for key in keys:
+            chosen[key] = by_key[key]
+    if workspace.keys:
+        unused = [info.name for info in infos if info.public_key not in chosen]
+        if unused:
+            raise LockedError(
+                f"the key {', '.join(unused)} is not needed to sign for {what}",
+                code="no_key",
+                hint=f"its owners are {_owners_text(workspace, details_list)};"
+                " leave out --key to have the fitting ones chosen",
+            )
+    return list(chosen.values())
+
+
+def _cheapest(details: dict[str, Any], by_key: dict[str, KeyInfo]) -> tuple[int, list[str]]:
+    """Return how many passphrases the cheapest choice of signers needs, and their keys."""
+    if details["type"] == "ed25519-sha-256":
+        info = by_key.get(details["public_key"])
+        return (_NEVER, []) if info is None else (int(info.passphrase), [info.public_key])
+    parts = [_cheapest(part, by_key) for part in details["subconditions"]]
+    order = sorted(range(len(parts)), key=lambda number: (parts[number][0], number))
+    picked = order[: details["threshold"]]
+    if len(picked) < details["threshold"]:
+        return _NEVER, []
+    keys = [key for number in sorted(picked) for key in parts[number][1]]
+    return min(_NEVER, sum(parts[number][0] for number in picked)), keys
+
+
+def _owners_text(workspace: Workspace, details_list: Iterable[dict[str, Any]]) -> str:
+    texts = [resolve.owners_text(workspace, details) for details in details_list]
+    return "; ".join(dict.fromkeys(texts))
+
+
+def _no_key(workspace: Workspace, details: dict[str, Any], what: str) -> LockedError:
+    owner = resolve.owners_text(workspace, details)
+    if owner == "burned":
+        return LockedError(
+            f"{what} is burned; nobody can sign for it", code="burned", hint=f"twin history {what}"
+        )
+    if workspace.keys:
+        named = ", ".join(workspace.keys)
+        # The tutorial's own contradiction: its car is Alice's, yet the car's key is to append.
+        return LockedError(
+            f"the key {named} cannot sign for {what}: its owner is {owner}",
+            code="no_key",
+            hint=f"sign with --key {owner.split(':')[-1].split(',')[0].strip('()')}; or let the"
+            f" device own a child of its own: twin asset create NAME --owner {named}"
+            f" --parent {what}; or share ownership: twin asset transfer {what}"
+            f" --to any:{owner},{named}"
+            if ":" not in owner
+            else f"sign as {owner}; a device can own a child of its own:"
+            f" twin asset create NAME --owner {named} --parent {what}",
+        )
+    mine = ", ".join(info.name for info in workspace.keystore.scan()[0]) or "none"
+    return LockedError(
+        f"no key here can sign for {what}: its owner is {owner}",
+        code="no_key",
+        hint=f"your keys: {mine}; import or recover the owner's key, or ask the owner",
+    )
+
+
+def keys_to_create(workspace: Workspace, owner: dict[str, Any] | None) -> list[KeyInfo]:
+    """Return the keys that sign a CREATE: ``--key``, else the owner's, else the default.
+
+    Args:
+        workspace: Keys.
+        owner: Condition details of the owner, or None.
+
+    Raises:
+        UsageError: ``no_signer``: listing the keys.
+    """
+    if workspace.keys:
+        return [workspace.keystore.get(name) for name in dict.fromkeys(workspace.keys)]
+    infos, faults = workspace.keystore.scan()
+    if owner is not None:
+        fitting = {info.public_key: info for info in sorted(infos, key=lambda i: not i.passphrase)}
+        for key in conditions.leaf_keys(owner):
+            if key in fitting:
+                return [fitting[key]]
+    if workspace.default_key is not None:
+        return [workspace.keystore.get(workspace.default_key)]
+    if infos:
+        return [min(infos, key=lambda info: (info.created, info.name))]
+    if faults:
+        raise faults[0]
+    raise UsageError(
+        "there is no key to sign with",
+        code="no_signer",
+        hint="twin keys new NAME makes one; --key NAME names one",
+    )
+
+
+def unlock(workspace: Workspace, infos: Sequence[KeyInfo]) -> list[Signer]:
+    """Return the keys, ready to sign.
+
+    Raises:
+        LockedError: ``locked``, ``bad_passphrase``.
+    """
+    return [workspace.keystore.unlock(info.name, workspace.secrets).keypair for info in infos]
+
+
+def entity_key(workspace: Workspace, ref: str) -> tuple[str, KeyInfo | None]:
+    """Return the public key of an entity, and the local key if it is at hand."""
+    public_key = resolve.public_key_of(workspace, ref)
+    if public_key == owners.BURN_ADDRESS:
+        raise UsageError("the burn address is nobody's key")
+    return public_key, workspace.keystore.find(public_key)
+
+
+def signers_of(tx: dict[str, Any]) -> list[str]:
+    """Return the public keys whose signatures a transaction carries, in order."""
+    keys: dict[str, None] = {}
+    for entry in tx["inputs"]:
+        if isinstance(entry["fulfillment"], str):
+            made = conditions.parse(entry["fulfillment"], strict=False)
+            keys.update(dict.fromkeys(made.keys()))
+    return list(keys)

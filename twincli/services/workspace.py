@@ -1,0 +1,49 @@
+"""What a use case works with: a ledger, keys, names, a clock and randomness."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twincli.book.store import Book
+    from twincli.client import LedgerClient
+    from twincli.keystore.store import KeyStore
+
+    SecretSource = Callable[[str], bytes]
+
+
+def now_ms() -> int:
+    """Return the present in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class Workspace(NamedTuple):
+    """Opened rooms and the choices that hold for one use.
+
+    Attributes:
+        client: The ledger.
+        keystore: Keys.
+        book: Names.
+        secrets: Asked for a passphrase, given the name of a key; None: none can be had.
+        keys: Names of the keys to sign with, from ``--key``; empty: choose.
+        default_key: The key for a CREATE when nothing else says; None: the first made.
+        accept_unknown: Pay to keys that neither names nor ledger know.
+        dry_run: Check and show, write nothing, unlock nothing.
+        now: Milliseconds since the epoch.
+        random: So many random bytes.
+    """
+
+    client: LedgerClient
+    keystore: KeyStore
+    book: Book
+    secrets: SecretSource | None = None
+    keys: tuple[str, ...] = ()
+    default_key: str | None = None
+    accept_unknown: bool = False
+    dry_run: bool = False
+    now: Callable[[], int] = now_ms
+    random: Callable[[int], bytes] = os.urandom
