@@ -135,17 +135,17 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Callab
     monkeypatch.setattr(secrets, "TERMINAL", os.ttyname(theirs))
 
     def type_keys(keys: str) -> Callable[[], str]:
-        real_write = secrets.os.write
+        real_write = os.write
         waiting = keys.splitlines(keepends=True)
 
         def write(descriptor: int, data: bytes) -> int:
             count = real_write(descriptor, data)
             # Typed when the question is there: what stands in the buffer earlier is flushed.
-            if data.endswith(b" ") and waiting:
+            if bytes(data).endswith(b" ") and waiting:
                 real_write(ours, waiting.pop(0).encode())
             return count
 
-        monkeypatch.setattr(secrets.os, "write", write)
+        monkeypatch.setattr(os, "write", write)
         return shown
 
     def shown() -> str:

@@ -6,3 +6,6 @@ transactions. Everything the ``twin`` command does can be done from Python; see 
 """
 
 __version__ = "0.1.0"
+
+BUILD_TIME_MS = 1_795_219_200_000
+"""When this version was made (2026-11-21), milliseconds since the epoch: no right clock is behind."""

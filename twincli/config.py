@@ -16,7 +16,7 @@ from twincli.errors import ConfigError, NotFoundError, UsageError
 ENVIRONMENT: tuple[tuple[str, str], ...] = (
     ("TWIN_HOME", "where keys, names, the ledger and the settings file live"),
     ("TWIN_NODE", "the ledger to use: local, file:PATH, a URL or a profile"),
-    ("TWIN_KEY", "the default key to sign with"),
+    ("TWIN_KEY", "the default key, used where neither --key nor an owner says which"),
     ("TWIN_TIMEOUT", "seconds to wait for a node"),
     ("TWIN_COLOR", "auto, always or never"),
     ("TWIN_PASSPHRASE", "the passphrase of the keys; set but empty is an error"),
@@ -236,9 +236,7 @@ def _parsed(path: str, data: bytes) -> dict[str, Any]:
         raise ConfigError(f"the settings file {path} does not hold a JSON object")
     for name, value in stored.items():
         if name not in _DEFAULTS:
-            raise ConfigError(
-                f"the settings file {path}: {_unknown(name)}", hint=_known(name)
-            )
+            raise ConfigError(f"the settings file {path}: {_unknown(name)}", hint=_known(name))
         wanted = (int, float) if name == "timeout" else (str,)
         if isinstance(value, bool) or not isinstance(value, wanted):
             kind = "a number" if name == "timeout" else "text"
@@ -258,9 +256,7 @@ def _known(name: str) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name.replace("-", "_").lower(), KEYS, n=1)
-    return (
-        f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(KEYS)}"
-    )
+    return f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(KEYS)}"
 
 
 def check_name(name: str) -> str:
@@ -312,9 +308,7 @@ def _write(path: str, stored: dict[str, Any]) -> None:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(
-                    json.dumps(stored, indent=2, ensure_ascii=False).encode() + b"\n"
-                )
+                file.write(json.dumps(stored, indent=2, ensure_ascii=False).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -395,9 +389,7 @@ def document(settings: Settings) -> dict[str, Any]:
         value = _scrubbed(setting.value) if name == "node" else setting.value
         entries.append({"name": name, "value": value, "source": setting.source})
     if "TWIN_PASSPHRASE" in os.environ:
-        entries.append(
-            {"name": "passphrase", "value": "(hidden)", "source": "TWIN_PASSPHRASE"}
-        )
+        entries.append({"name": "passphrase", "value": "(hidden)", "source": "TWIN_PASSPHRASE"})
     if os.environ.get("TWIN_NO_PASSPHRASE"):
         entries.append(
             {

@@ -189,7 +189,7 @@ def test_a_failed_write_leaves_the_old_file(
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(config.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     run = invoke("config", "set", "key", "bob")
     assert run.status == 9
     assert "no space left on device" in run.stderr

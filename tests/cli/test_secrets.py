@@ -156,15 +156,13 @@ def test_an_empty_answer_is_no_passphrase(home: Path, terminal: Terminal) -> Non
         secrets.source(context())("alice")
 
 
+@pytest.mark.usefixtures("home")
 @pytest.mark.parametrize(
     ("keys", "message"),
     [("one\none\n", None), ("one\ntwo\n", "differ"), ("\n", "cannot be empty")],
 )
 def test_a_new_passphrase_is_typed_twice(
-    keys: str,
-    message: str | None,
-    home: Path,
-    terminal: Terminal,  # noqa: ARG001
+    keys: str, message: str | None, terminal: Terminal
 ) -> None:
     shown = terminal(keys)
     source = secrets.new_source(context())
@@ -191,7 +189,7 @@ def test_echo_comes_back_after_ctrl_c(
 
     opened = os.open(secrets.TERMINAL, os.O_RDWR | os.O_NOCTTY)
     before = termios.tcgetattr(opened)
-    monkeypatch.setattr(secrets.os, "read", interrupted)
+    monkeypatch.setattr(os, "read", interrupted)
     with pytest.raises(KeyboardInterrupt):
         secrets.source(context())("alice")
     assert termios.tcgetattr(opened) == before
@@ -218,10 +216,11 @@ def test_a_declined_question_does_nothing(terminal: Terminal) -> None:
 
 def test_confirm_without_a_terminal_names_yes() -> None:
     run = context("asset", "burn", "car")
-    for ask in (
+    questions: list[Callable[[], bool]] = [
         lambda: secrets.confirm("Burn car?", run),
         lambda: secrets.confirm_name("This burns car.", "car", run),
-    ):
+    ]
+    for ask in questions:
         with pytest.raises(UsageError) as caught:
             ask()
         assert caught.value.code == "confirmation_needed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,7 @@ def test_tuples_are_lists() -> None:
     assert canonical.encode({"a": (1, [2], ({"b": 3},))}) == b'{"a":[1,[2],[{"b":3}]]}'
 
 
-def nested(depth: int) -> Any:
-    value: Any = 1
+def nested(depth: int, value: Any = 1) -> Any:
     for _ in range(depth):
         value = [value]
     return value
@@ -95,13 +95,43 @@ def nested(depth: int) -> Any:
         ({"a": b"bytes"}, "^a: a bytes is not a JSON value"),
         ({"a": 1, 2: 3}, "^the document: the key 2 is not text"),
         (object(), "^the document: a object is not a JSON value"),
+        ({"a": ["x", [1]], "b": float("nan")}, "^b: nan is not a number"),
+        (OrderedDict({1: 2}), "^the document: the key 1 is not text"),
+        ({"a": [OrderedDict({1: 2})]}, r"^a\[0\]: the key 1 is not text"),
+        ({"a": 10**5000}, "^the document: cannot be written as JSON"),
         (nested(100_000), "nested too deeply"),
+        # Deep enough for one of the walks but not for the other, whichever it is.
+        *[({"a": nested(depth)}, "nested too deeply") for depth in (999, 3000, 20_000)],
+        *[(nested(depth, float("nan")), "nested too deeply|not a number") for depth in (400, 900)],
     ],
 )
 def test_what_has_no_canonical_form(value: Any, part: str) -> None:
     with pytest.raises(InvalidError, match=part) as caught:
         canonical.encode(value)
     assert caught.value.code == "unencodable"
+
+
+def test_deep_documents() -> None:
+    for value in ({"a": nested(300)}, nested(300, {"a": 1})):
+        assert canonical.encode(value).count(b"[") == 300
+
+
+def test_a_compiled_encoder_may_go_deeper_than_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = {"a": nested(20_000, {"b": 1})}
+    monkeypatch.setattr(canonical, "_encode_text", lambda _: '{"a":1}')
+    with pytest.raises(InvalidError, match="nested too deeply"):
+        canonical.encode(deep)
+
+    def refuse(_: object) -> str:
+        raise ValueError
+
+    monkeypatch.setattr(canonical, "_encode_text", refuse)
+    with pytest.raises(InvalidError, match="nested too deeply"):
+        canonical.encode(deep)
+
+
+def test_a_colon_in_a_text() -> None:
+    assert canonical.encode("a:b") == b'"a:b"'
 
 
 class Text(str):

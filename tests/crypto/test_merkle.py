@@ -230,6 +230,22 @@ def test_consistency(leaves: list[bytes], data: st.DataObject) -> None:
         )
 
 
+def test_proofs_of_a_wrong_length() -> None:
+    leaves = [merkle.leaf_hash(data) for data in CT_LEAVES]
+    other = leaves[0]
+    for size in range(1, 9):
+        root = merkle.root_of(leaves[:size])
+        for old in range(1, size):
+            old_root = merkle.root_of(leaves[:old])
+            path = merkle.consistency_path(leaves[:size], old)
+            for wrong in ([], path[:-1], path[1:], [*path, other], [other, *path]):
+                assert not merkle.verify_consistency(old, size, wrong, old_root, root)
+        for index in range(size):
+            path = merkle.inclusion_path(leaves[:size], index)
+            for wrong in ([*path, other], [other, *path]):
+                assert not merkle.verify_inclusion(leaves[index], index, size, wrong, root)
+
+
 def test_a_rewritten_history_is_not_consistent() -> None:
     leaves = [merkle.leaf_hash(data) for data in CT_LEAVES]
     forged = [merkle.leaf_hash(b"forged"), *leaves[1:]]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twincli.errors import ExitCode, InvalidError, UsageError
-from twincli.model.edits import Edit, build, split_path, type_changes, write_set
+from twincli.model.edits import Edit, build, split_path, type_changes, type_name, write_set
 
 
 def put(path: str, value: object) -> Edit:
@@ -141,6 +141,14 @@ def test_type_changes_name_the_path_and_both_types() -> None:
     assert type_changes({"a": 1, "b": True}, {"a": 1.5, "b": 1}) == [
         "b was true or false and is now a number"
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [(None, "null"), (False, "true or false"), (0, "a number"), ("", "text"), ((), "a list")],
+)
+def test_type_names(value: Any, name: str) -> None:
+    assert type_name(value) == name
 
 
 names = st.text(st.characters(codec="utf-8", exclude_characters=".$\0"), min_size=1, max_size=4)

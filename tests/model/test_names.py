@@ -77,3 +77,26 @@ def test_names_that_are_no_files_may_use_any_alphabet() -> None:
     for bad in ("a b", "ä:b", "deadbeef", "ä.json"):
         with pytest.raises(InvalidError):
             names.check(bad, "asset")
+
+
+@pytest.mark.parametrize("kind", ["asset", "party"])
+def test_what_is_no_file_may_have_any_alphabet(kind: str) -> None:
+    for name in ("Größe", "車", "con", "Дом-7"):
+        assert names.check(name, kind) == name
+    for name in ("a b", "a/b", "-x", "é.car", "\u202eevil", "\ud800", "²\u0301"):
+        with pytest.raises(InvalidError):
+            names.check(name, kind)
+
+
+def test_a_name_is_kept_in_one_form() -> None:
+    assert names.check("e\u0301t\u00e9", "asset") == "\u00e9t\u00e9"
+    assert names.fold("STRASSE") == names.fold("strasse")
+    assert names.fold("E\u0301") == names.fold("\u00e9")
+
+
+@pytest.mark.parametrize("name", ["deadbeef", "DEADBEEF", "20240115", "0" * 63, "a" * 64])
+def test_what_reads_as_an_id_is_no_name(name: str) -> None:
+    for kind in ("key", "asset", "party"):
+        with pytest.raises(InvalidError, match="transaction id"):
+            names.check(name, kind)
+    assert names.check(name[:7], "asset") == name[:7]

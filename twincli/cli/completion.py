@@ -42,9 +42,7 @@ def script(shell: str) -> str:
         )
     from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
-    text = get_completion_script(
-        prog_name="twin", complete_var="_TWIN_COMPLETE", shell=shell
-    )
+    text = get_completion_script(prog_name="twin", complete_var="_TWIN_COMPLETE", shell=shell)
     return text + "\n"
 
 
@@ -57,9 +55,7 @@ def completion(
     context: Context,  # noqa: ARG001 - every command takes it
     shell: Annotated[
         str,
-        typer.Argument(
-            metavar="SHELL", help=f"One of {', '.join(FILES)}.", autocompletion=_shells
-        ),
+        typer.Argument(metavar="SHELL", help=f"One of {', '.join(FILES)}.", autocompletion=_shells),
     ],
 ) -> Result:
     """Print the completion script of a shell."""

@@ -20,9 +20,7 @@ def _keys() -> list[str]:
 
 Name = Annotated[
     str,
-    typer.Argument(
-        metavar="KEY", help=f"One of {', '.join(_keys())}.", autocompletion=_keys
-    ),
+    typer.Argument(metavar="KEY", help=f"One of {', '.join(_keys())}.", autocompletion=_keys),
 ]
 
 

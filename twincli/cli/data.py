@@ -102,9 +102,7 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
                 Option("template", "The template it follows.", "TEMPLATE"),
                 Option("amount", "How many there are.", "N"),
                 Option("title", "A title for people.", "TEXT"),
-                Option(
-                    "state", "The initial state: JSON, @FILE, or - for stdin.", "JSON"
-                ),
+                Option("state", "The initial state: JSON, @FILE, or - for stdin.", "JSON"),
                 Option("model", "The model it follows.", "MODEL"),
                 _IF_MISSING,
             ),
@@ -223,9 +221,7 @@ class _Parser:
             raise self._usage("the name is missing", hint=f"twin {self.path} NAME ...")
         for name in NOT_YET:
             if name in self.values:
-                raise UsageError(
-                    f"--{name} is not there yet in this version", code="not_supported"
-                )
+                raise UsageError(f"--{name} is not there yet in this version", code="not_supported")
         if self.values.get("data") == self.values.get("state") == "-":
             raise self._usage("--data and --state cannot both read stdin")
         base = self._document("data") or {}
@@ -245,9 +241,7 @@ class _Parser:
 
     def _check_amount_of_data(self, *, given: bool) -> None:
         if self.lines and given:
-            raise self._usage(
-                "data come either from stdin, one line each, or as options"
-            )
+            raise self._usage("data come either from stdin, one line each, or as options")
         if self.command.needs_data and not given and not self.lines:
             raise self._usage(
                 "there is nothing to append",
@@ -301,9 +295,7 @@ class _Parser:
             )
         if self.name is None:
             if not word or word == "-":
-                raise self._usage(
-                    "the name is missing", hint=f"twin {self.path} NAME ..."
-                )
+                raise self._usage("the name is missing", hint=f"twin {self.path} NAME ...")
             self.name = word
         elif word == "-" and self.command.lines and not self.lines:
             self.lines = True
@@ -369,9 +361,7 @@ class _Parser:
 
     def _converted(self, option: Option, text: str) -> Any:
         if option.choices and text not in option.choices:
-            raise self._usage(
-                f"--{option.name}: {text!r} is none of {', '.join(option.choices)}"
-            )
+            raise self._usage(f"--{option.name}: {text!r} is none of {', '.join(option.choices)}")
         if option.kind == "text":
             return text
         try:
@@ -387,9 +377,7 @@ class _Parser:
         path, equals, value = text.partition("=")
         if not equals:
             kind = "JSON" if how == "set" else "TEXT"
-            raise self._usage(
-                f"--{how} {text!r}: there is no '='", hint=f"--{how} PATH={kind}"
-            )
+            raise self._usage(f"--{how} {text!r}: there is no '='", hint=f"--{how} PATH={kind}")
         names = split_path(path)
         if how == "str":
             self.edits.append(Edit(names, value))
@@ -482,7 +470,7 @@ def mistyped(name: str, options: Sequence[str] | dict[str, Option]) -> str | Non
         real = _plain_name(option)
         if plain == real or _swapped(plain, real):
             return option
-        if len(real) >= 5 and _one_edit(plain, real):  # noqa: PLR2004 - the rule's own number
+        if len(real) >= 5 and _one_edit(plain, real):
             return option
     return None
 
@@ -495,7 +483,7 @@ def _swapped(left: str, right: str) -> bool:
     if len(left) != len(right):
         return False
     apart = [index for index, letter in enumerate(left) if letter != right[index]]
-    if len(apart) != 2 or apart[1] != apart[0] + 1:  # noqa: PLR2004 - a pair
+    if len(apart) != 2 or apart[1] != apart[0] + 1:
         return False
     first, second = apart
     return left[first] == right[second] and left[second] == right[first]

@@ -50,6 +50,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import sys
 import typing
 from collections.abc import Callable
@@ -61,7 +62,7 @@ import typer.main
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from twincli import config
-from twincli.cli import commands, data
+from twincli.cli import commands, data, output
 from twincli.cli.context import (
     GLOBAL,
     Context,
@@ -129,14 +130,8 @@ def command(
                 for key, value in values.items()
                 if key.startswith(_SHARED)
             }
-            mine = {
-                key: value
-                for key, value in values.items()
-                if not key.startswith(_SHARED)
-            }
-            context = Context(
-                Options.of(shared), argv=_typed, creates_home=creates_home
-            )
+            mine = {key: value for key, value in values.items() if not key.startswith(_SHARED)}
+            context = Context(Options.of(shared), argv=_typed, creates_home=creates_home)
             try:
                 result = function(context, **mine)
             except BrokenPipeError as error:
@@ -151,9 +146,7 @@ def command(
         run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
             [parameter.replace(annotation=hints[parameter.name]) for parameter in own]
         )
-        run.__annotations__ = {
-            parameter.name: hints[parameter.name] for parameter in own
-        }
+        run.__annotations__ = {parameter.name: hints[parameter.name] for parameter in own}
         app.command(name, cls=Command, hidden=hidden)(run)
         return function
 
@@ -176,9 +169,7 @@ def set_typed(argv: tuple[str, ...]) -> None:
 # ---------------------------------------------------------------- options
 
 
-def _option(
-    option: Option, *, prefix: str = "", panel: str | None = None
-) -> TyperOption:
+def _option(option: Option, *, prefix: str = "", panel: str | None = None) -> TyperOption:
     """Return Typer's form of an option, for help, completion and Typer's own commands."""
     declared = [prefix + option_key(option.name), f"--{option.name}"]
     if option.metavar is None:
@@ -207,9 +198,7 @@ SHARED_PANEL = "Shared options"
 @functools.cache
 def _shared_options() -> tuple[TyperOption, ...]:
     """Return the shared options; made once, because all commands can use the same objects."""
-    return tuple(
-        _option(option, prefix=_SHARED, panel=SHARED_PANEL) for option in GLOBAL
-    )
+    return tuple(_option(option, prefix=_SHARED, panel=SHARED_PANEL) for option in GLOBAL)
 
 
 def _for_eyes() -> bool:
@@ -223,6 +212,25 @@ class Command(TyperCommand):
     def __init__(self, name: str | None, **attributes: Any) -> None:
         own = attributes.pop("params", None) or []
         super().__init__(name, params=[*own, *_shared_options()], **attributes)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse, but never take an option for the value of another one."""
+        if not ctx.resilient_parsing:
+            self._check_values(args)
+        return super().parse_args(ctx, args)
+
+    def _check_values(self, args: list[str]) -> None:
+        options = [param for param in self.params if isinstance(param, TyperOption)]
+        known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
+        take = {name for option in options if not option.is_flag for name in option.opts}
+        for word, following in itertools.pairwise(args):
+            if word == "--":
+                return
+            if word in take and following.partition("=")[0] in known:
+                raise UsageError(
+                    f"{word} needs a value, and {following!r} is an option",
+                    hint=f"if {following!r} is the value, write {word}={following}",
+                )
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Draw the help."""
@@ -337,18 +345,14 @@ def _unknown(prefix: str, word: str, known: list[str]) -> UsageError:
     near = commands.near(word, known)
     return UsageError(
         f"there is no command 'twin {prefix}{word}'",
-        hint=f"did you mean 'twin {prefix}{near}'?"
-        if near
-        else f"one of {', '.join(known)}",
+        hint=f"did you mean 'twin {prefix}{near}'?" if near else f"one of {', '.join(known)}",
     )
 
 
 class _NounStub(TyperGroup):
     """A noun by name and help; the module loads when the noun is used or completed."""
 
-    def make_context(
-        self, info_name: Any, args: Any, parent: Any = None, **extra: Any
-    ) -> Any:
+    def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """Go on with the real group."""
         real = typer.main.get_command(_app(commands.NOUNS[str(self.name)][0]))
         return real.make_context(info_name, args, parent=parent, **extra)
@@ -357,9 +361,7 @@ class _NounStub(TyperGroup):
 class _VerbStub(TyperCommand):
     """A bare verb by name and help; the module loads when the verb is used or completed."""
 
-    def make_context(
-        self, info_name: Any, args: Any, parent: Any = None, **extra: Any
-    ) -> Any:
+    def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """Go on with the real command."""
         real = typer.main.get_command(_app(commands.BARE[str(self.name)][0]))
         return real.make_context(info_name, args, parent=parent, **extra)
@@ -380,9 +382,7 @@ class Root(Group):
             help="git for physical things: identities and digital twins as signed transactions.",
             params=[
                 *_shared_options(),
-                TyperOption(
-                    param_decls=["--version"], is_flag=True, help="Print the version."
-                ),
+                TyperOption(param_decls=["--version"], is_flag=True, help="Print the version."),
             ],
         )
 
@@ -422,6 +422,10 @@ def run(argv: list[str]) -> Any:
         raise _usage(error) from error
     except typer.Abort as error:
         raise KeyboardInterrupt from error
+    except OSError as error:
+        if "--help" not in argv:
+            raise
+        raise output.unwritten(error) from error
     except SystemExit as error:
         if isinstance(error.__context__, BrokenPipeError):
             raise ClosedPipeError from error
@@ -434,16 +438,12 @@ def _usage(error: typer.TyperException) -> UsageError:
     possible = getattr(error, "possibilities", None)
     if possible is None or not message:
         message = error.format_message()
-    message = message.strip().removesuffix(".")
+    message = message.strip().removesuffix(".").replace("argument(s)", "argument")
     if message[1:2].islower():
         message = message[0].lower() + message[1:]
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "twin"
-    hint = (
-        f"did you mean {' or '.join(sorted(possible))}?"
-        if possible
-        else f"see {path} --help"
-    )
+    hint = f"did you mean {' or '.join(sorted(possible))}?" if possible else f"see {path} --help"
     return UsageError(message, hint=hint)
 
 

@@ -73,8 +73,7 @@ def _environment() -> str:
     lines = [f"  {name:<{width}}  {meaning}\n" for name, meaning in config.ENVIRONMENT]
     return (
         "Environment variables\n\nAn option wins over a variable, a variable over the settings"
-        " file. Set but empty counts as not set,\nexcept TWIN_PASSPHRASE.\n\n"
-        + "".join(lines)
+        " file. Set but empty counts as not set,\nexcept TWIN_PASSPHRASE.\n\n" + "".join(lines)
     )
 
 

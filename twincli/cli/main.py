@@ -38,8 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words == ["--version"]:
         from twincli import __version__
 
-        print(f"twin {__version__}")  # noqa: T201 - the one line that needs no output module
-        return 0
+        try:
+            print(f"twin {__version__}", flush=True)
+        except OSError:
+            pass  # The long way below meets the same fault and knows what to say.
+        else:
+            return 0
     from twincli.errors import ExitCode, TwinError
 
     try:
@@ -134,9 +138,7 @@ def _version(shared: list[str]) -> int:
     return output.render(result, output.Mode(form))
 
 
-def _data(
-    command: DataCommand, shared: list[str], rest: list[str], typed: list[str]
-) -> int:
+def _data(command: DataCommand, shared: list[str], rest: list[str], typed: list[str]) -> int:
     """Run a command with free data."""
     from twincli.cli import data
     from twincli.cli.context import Context, Options
@@ -152,10 +154,9 @@ def _data(
 
 
 def _handled(command: DataCommand, context: Context, parsed: Parsed) -> Result:
-    from importlib import import_module
-
     module, _, function = command.handler.partition(":")
-    result: Result = getattr(import_module(module), function)(context, parsed)
+    __import__(module)  # importlib would be loaded for nothing else
+    result: Result = getattr(sys.modules[module], function)(context, parsed)
     if parsed.warnings:
         result = result._replace(warnings=parsed.warnings + result.warnings)
     return result
@@ -173,7 +174,7 @@ def _typer(argv: list[str], typed: list[str]) -> int:
     if isinstance(outcome, frame.Outcome):
         with outcome.context:
             return _render(outcome.result, outcome.context)
-    if outcome == 130:  # noqa: PLR2004 - what Typer makes of Ctrl-C
+    if outcome == 130:
         raise KeyboardInterrupt
     return outcome if isinstance(outcome, int) else 0
 
@@ -192,6 +193,8 @@ def report(words: Sequence[str], error: TwinError) -> int:
     """
     from twincli.cli import output
 
+    if error.code == "output_failed":
+        _forget_stdout()
     if _wants_json(words):
         details = {
             "code": error.code,

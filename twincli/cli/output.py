@@ -95,9 +95,7 @@ def render(result: Result, mode: Mode) -> int:
         BrokenPipeError: The reader has closed the pipe.
     """
     if mode.form == "json":
-        _write_all(
-            _json(_with_warnings(result), result.listing, mode), live=result.live
-        )
+        _write_all(_json(_with_warnings(result), result.listing, mode), live=result.live)
     elif mode.form == "jsonl":
         _write_all(_json_lines(result), live=result.live)
         if result.listing is not None:
@@ -152,7 +150,7 @@ def write(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise _unwritten(error) from error
+        raise unwritten(error) from error
 
 
 def flush() -> None:
@@ -164,10 +162,11 @@ def flush() -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise _unwritten(error) from error
+        raise unwritten(error) from error
 
 
-def _unwritten(error: OSError) -> TwinError:
+def unwritten(error: OSError) -> TwinError:
+    """Return the error for a stdout that takes nothing more."""
     return TwinError(
         f"the output cannot be written: {(error.strerror or str(error)).lower()}",
         code="output_failed",
@@ -391,9 +390,7 @@ def _separated(result: Result) -> Iterator[str]:
 
 
 def _row(item: Any, columns: tuple[Column, ...]) -> str:
-    return (
-        "\t".join(separated(_text(_cell(item, where))) for _, where in columns) + "\n"
-    )
+    return "\t".join(separated(_text(_cell(item, where))) for _, where in columns) + "\n"
 
 
 def _members(result: Result) -> Iterator[tuple[str, Any]]:
@@ -442,24 +439,16 @@ def _table(result: Result, mode: Mode) -> str:
         table.add_column(style="bold" if mode.color else "", no_wrap=True)
         table.add_column(overflow="fold")
         for name, value in _members(result):
-            shown = (
-                to_json(value, indented=True)
-                if isinstance(value, dict)
-                else _text(value)
-            )
+            shown = to_json(value, indented=True) if isinstance(value, dict) else _text(value)
             table.add_row(Text(visible(name)), Text(visible(shown)))
     else:
         items = list(result.document[result.listing])
         columns = _columns(result, items[0] if items else None)
-        table = Table(
-            box=None, padding=(0, 2, 0, 0), header_style="bold" if mode.color else ""
-        )
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold" if mode.color else "")
         for header, _ in columns:
             table.add_column(Text(visible(header)), overflow="fold")
         for item in items:
-            table.add_row(
-                *(Text(visible(_text(_cell(item, where)))) for _, where in columns)
-            )
+            table.add_row(*(Text(visible(_text(_cell(item, where)))) for _, where in columns))
     if table.columns:
         console.print(table)
     return "".join(line.rstrip(" ") + "\n" for line in memory.getvalue().splitlines())

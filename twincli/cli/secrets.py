@@ -66,9 +66,7 @@ def new_source(context: Context, *, no_passphrase: bool = False) -> SecretSource
     Raises:
         UsageError: Both a passphrase and none are asked for on the command line.
     """
-    if no_passphrase and (
-        context.options.passphrase_file or context.options.passphrase_fd
-    ):
+    if no_passphrase and (context.options.passphrase_file or context.options.passphrase_fd):
         raise UsageError("--no-passphrase contradicts the passphrase given beside it")
     if no_passphrase or config.no_passphrase():
         return None
@@ -152,9 +150,7 @@ def _from_file(path: str, where: str) -> bytes:
         raise NotFoundError(f"{where}: there is no file {path}") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
-        raise ConfigError(
-            f"{where}: {path} cannot be read: {reason.lower()}"
-        ) from error
+        raise ConfigError(f"{where}: {path} cannot be read: {reason.lower()}") from error
 
 
 def _from_descriptor(descriptor: int) -> bytes:
@@ -179,9 +175,7 @@ def _passphrase(data: bytes, where: str) -> bytes:
     if not data:
         raise ConfigError(f"{where} is empty", code="empty_passphrase")
     if len(data) > _LONGEST:
-        raise ConfigError(
-            f"{where} is longer than {_LONGEST} bytes, so it is no passphrase"
-        )
+        raise ConfigError(f"{where} is longer than {_LONGEST} bytes, so it is no passphrase")
     return data
 
 
@@ -324,9 +318,7 @@ def phrase_sink(context: Context, out: str | None) -> Callable[[str], None] | No
     def show(phrase: str) -> None:
         opened = _open_terminal()
         if opened is None:
-            raise UsageError(
-                "the terminal is gone; the phrase was not shown", code="no_terminal"
-            )
+            raise UsageError("the terminal is gone; the phrase was not shown", code="no_terminal")
         try:
             os.write(
                 opened,
@@ -344,9 +336,7 @@ def _file_sink(context: Context, path: str) -> Callable[[str], None]:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
-        raise ConflictError(
-            f"{path} exists and is not overwritten", code="exists"
-        ) from error
+        raise ConflictError(f"{path} exists and is not overwritten", code="exists") from error
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written: {(error.strerror or str(error)).lower()}"

@@ -54,13 +54,9 @@ def read_json(text: str) -> Reading:
     def real(digits: str) -> float:
         value = float(digits)
         if value in {float("inf"), float("-inf")}:
-            faults.append(
-                (f"{_cut(digits)} is too large for a double", "number_out_of_range")
-            )
+            faults.append((f"{_cut(digits)} is too large for a double", "number_out_of_range"))
         elif _loses(digits, value):
-            warnings.append(
-                f"{_cut(digits)} is kept as {value!r}: a double holds no more digits"
-            )
+            warnings.append(f"{_cut(digits)} is kept as {value!r}: a double holds no more digits")
         return value
 
     def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -68,9 +64,7 @@ def read_json(text: str) -> Reading:
         if len(result) != len(members):
             names = [name for name, _ in members]
             twice = next(name for name in names if names.count(name) > 1)
-            faults.append(
-                (f"the name {twice!r} stands twice in one object", "invalid_json")
-            )
+            faults.append((f"the name {twice!r} stands twice in one object", "invalid_json"))
         return result
 
     def constant(word: str) -> Any:
@@ -120,13 +114,9 @@ def _loses(digits: str, value: float) -> bool:
 def is_unicode(value: Any) -> bool:
     """Say whether no text in a JSON value holds half of a surrogate pair."""
     if isinstance(value, str):
-        return value.isascii() or not any(
-            "\ud800" <= letter <= "\udfff" for letter in value
-        )
+        return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
     if isinstance(value, dict):
-        return all(
-            is_unicode(name) and is_unicode(item) for name, item in value.items()
-        )
+        return all(is_unicode(name) and is_unicode(item) for name, item in value.items())
     if isinstance(value, list):
         return all(map(is_unicode, value))
     return True

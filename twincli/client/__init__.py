@@ -8,8 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from twincli.crypto.ed25519 import Signer
-    from twincli.ledger.ledger import Entry, Spendable
+    from twincli.ledger.ledger import Entry, Spendable, Verdict
     from twincli.rules.replay import Replay
+    from twincli.rules.validity import View
 
 
 class Capabilities(NamedTuple):
@@ -46,6 +47,12 @@ class LedgerClient(Protocol):
     def submit_many(self, txs: Iterable[dict[str, Any]]) -> int | None:
         """Commit transactions, all or none."""
 
+    def submit_each(self, txs: Iterable[dict[str, Any]]) -> list[Verdict]:
+        """Commit what is valid; return a height or an ``InvalidError`` for each."""
+
+    def judge_each(self, txs: Iterable[dict[str, Any]]) -> list[Verdict]:
+        """Return what ``submit_each`` would, and write nothing."""
+
     def append_many(
         self, signer: Signer, asset_id: str, metadatas: Iterable[dict[str, Any] | None]
     ) -> list[str]:
@@ -56,6 +63,12 @@ class LedgerClient(Protocol):
 
     def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
         """Yield an asset's transactions in commit order."""
+
+    def corrections(self, asset_id: str) -> list[dict[str, Any]]:
+        """Return an asset's transactions that may correct others, in commit order."""
+
+    def view(self, tx_id: str) -> View:
+        """Return the ledger as a transaction meets it."""
 
     def last(self, asset_id: str) -> Entry | None:
         """Return the last transaction of an asset."""
@@ -83,6 +96,9 @@ class LedgerClient(Protocol):
 
     def search_assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         """Return assets that hold the words of ``text``."""
+
+    def search(self, text: str, limit: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield ``asset`` or ``metadata`` and the transaction that holds the words of ``text``."""
 
     def search_metadata(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         """Return metadata that hold the words of ``text``."""

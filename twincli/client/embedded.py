@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from twincli.crypto.ed25519 import Signer
-    from twincli.ledger.ledger import Entry, Spendable
+    from twincli.ledger.ledger import Entry, Spendable, Verdict
     from twincli.rules.replay import Replay
+    from twincli.rules.validity import View
 
 
 class EmbeddedClient:
@@ -45,6 +46,12 @@ class EmbeddedClient:
     def submit_many(self, txs: Iterable[dict[str, Any]]) -> int | None:
         return self.ledger.submit_many(txs)
 
+    def submit_each(self, txs: Iterable[dict[str, Any]]) -> list[Verdict]:
+        return self.ledger.submit_each(txs)
+
+    def judge_each(self, txs: Iterable[dict[str, Any]]) -> list[Verdict]:
+        return self.ledger.judge_each(txs)
+
     def append_many(
         self, signer: Signer, asset_id: str, metadatas: Iterable[dict[str, Any] | None]
     ) -> list[str]:
@@ -55,6 +62,12 @@ class EmbeddedClient:
 
     def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
         return self.ledger.entries(asset_id, after)
+
+    def corrections(self, asset_id: str) -> list[dict[str, Any]]:
+        return self.ledger.corrections(asset_id)
+
+    def view(self, tx_id: str) -> View:
+        return self.ledger.view(tx_id)
 
     def last(self, asset_id: str) -> Entry | None:
         return self.ledger.last(asset_id)
@@ -82,6 +95,9 @@ class EmbeddedClient:
 
     def search_assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         return self.ledger.search_assets(text, limit)
+
+    def search(self, text: str, limit: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
+        return self.ledger.search(text, limit)
 
     def search_metadata(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         return self.ledger.search_metadata(text, limit)

@@ -143,9 +143,7 @@ class KeyStore:
             ConfigError: ``cannot_write``, ``insecure_permissions``.
             LockedError: No passphrase could be had.
         """
-        names.check(name)
-        if os.path.lexists(self._path(name)):
-            raise self._taken(name)
+        self.check_new(name)
         info = KeyInfo(
             name=name,
             public_key=keypair.public_key,
@@ -176,6 +174,17 @@ class KeyStore:
                 raise
             raise self._taken(name) from error
         return info
+
+    def check_new(self, name: str) -> None:
+        """Check that a key of this name could be made.
+
+        Raises:
+            ConflictError: ``exists``.
+            InvalidError: ``invalid_name``.
+        """
+        names.check(name)
+        if os.path.lexists(self._path(name)):
+            raise self._taken(name)
 
     def list(self) -> _Keys:
         """Return all keys by name.

@@ -14,21 +14,59 @@ import os
 import subprocess
 import sys
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import merkle
-from twincli.errors import InvalidError
-from twincli.ledger.ledger import Ledger, Located, Report, app_hash
+from twincli.errors import ConfigError, InvalidError, TwinError
+from twincli.ledger.ledger import (
+    Ledger,
+    Located,
+    Report,
+    app_hash,
+    cores,
+    once_token,
+    signers_text,
+    signing_keys,
+)
+from twincli.model.transaction import CREATE
 from twincli.rules import validity
 from twincli.rules.structure import Checked, check
 from twincli.rules.validity import Known
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from twincli.ledger.store import Row, Store
 
 Finding = tuple[str, str, str]
 
 SMALLEST_SLICE = 4000
+
+_BESIDES = 0.075
+"""Work on a transaction outside of its slice, measured against the work inside."""
+
+# What a changed body can make of a reader that takes it for a transaction.
+_UNREADABLE = (TwinError, ValueError, KeyError, TypeError, IndexError, AttributeError)
+
+
+class Totals(NamedTuple):
+    """What some transactions have in all; the tables beside them must hold as much.
+
+    Attributes:
+        transactions: How many there are.
+        inputs: Inputs that spend.
+        outputs: Outputs.
+        tokens: Transactions that are the first with their once token.
+    """
+
+    transactions: int = 0
+    inputs: int = 0
+    outputs: int = 0
+    tokens: int = 0
+
+    def plus(self, other: Iterable[int]) -> Totals:
+        """Return the sum."""
+        return Totals(*map(sum, zip(self, other, strict=True)))
 
 
 def verify(ledger: Ledger, asset_id: str | None, workers: int) -> Report:
@@ -39,27 +77,46 @@ def verify(ledger: Ledger, asset_id: str | None, workers: int) -> Report:
         asset = ledger._seq(asset_id)
         if asset is None:
             return Report(0, 0, [(asset_id, "not_found", "there is no such asset")], [])
-    cuts = _cuts(store, asset, workers or os.cpu_count() or 1)
-    helpers = [
-        _start(ledger.path, asset, first, last)
-        for first, last in pairwise(cuts[1:])
-    ]
+    cuts = _cuts(store, asset, workers or cores())
+    helpers = [_start(ledger.path, asset, first, last) for first, last in pairwise(cuts[1:])]
     problems: list[Finding] = []
     deviations: list[Finding] = []
     try:
-        count = _verify_slice(ledger, asset, cuts[0], cuts[1], problems, deviations)
+        faults = store.faults() if asset is None else []
+        if faults:
+            return Report(0, 0, [("ledger.db", "damaged_ledger", text) for text in faults], [])
+        totals = _verify_slice(ledger, asset, cuts[0], cuts[1], problems, deviations)
         blocks = _verify_blocks(store, cuts[-1], problems) if asset is None else 0
         for helper in helpers:
             done = _result(helper)
-            count += done["transactions"]
+            totals = totals.plus(done["totals"])
             problems += map(tuple, done["problems"])
             deviations += map(tuple, done["deviations"])
+        if asset is None:
+            _verify_tables(store, totals, cuts[-1], problems)
     finally:
         for helper in helpers:
             if helper.poll() is None:
                 helper.kill()
                 helper.communicate()
-    return Report(count, blocks, problems, deviations)
+    return Report(totals.transactions, blocks, problems, deviations)
+
+
+def verify_last(ledger: Ledger, count: int) -> Report:
+    """See ``Ledger.verify_last``."""
+    last = ledger._store.tip().last_seq
+    problems: list[Finding] = []
+    deviations: list[Finding] = []
+    done = _verify_slice(ledger, None, max(0, last - count), last, problems, deviations)
+    return Report(done.transactions, 0, problems, deviations)
+
+
+def past(ledger: Ledger, tx_id: str) -> validity.View:
+    """See ``Ledger.view``."""
+    view = _Past(ledger)
+    seq = ledger._seq(tx_id)
+    view.begin(ledger._store.tip().last_seq + 1 if seq is None else seq)
+    return view
 
 
 def _cuts(store: Store, asset: int | None, workers: int) -> list[int]:
@@ -69,10 +126,10 @@ def _cuts(store: Store, asset: int | None, workers: int) -> list[int]:
     if store.path == ":memory:":
         workers = 1
     slices = max(1, min(workers, count // SMALLEST_SLICE))
-    inner = [
-        count * number // slices if asset is None else store.nth(asset, count * number // slices)
-        for number in range(1, slices)
-    ]
+    # The first process has the file, the blocks and the tables besides, so it gets a shorter slice.
+    share = count * (1 + (_BESIDES if asset is None else 0)) / slices
+    ends = [count - round(share * number) for number in range(slices - 1, 0, -1)]
+    inner = ends if asset is None else [store.nth(asset, end) for end in ends]
     return [0, *inner, last]
 
 
@@ -94,6 +151,8 @@ def _result(helper: subprocess.Popen[bytes]) -> dict[str, Any]:
     if helper.returncode != 0:
         raise RuntimeError(f"a verifying process ended with status {helper.returncode}")
     result: dict[str, Any] = json.loads(output)
+    if "error" in result:
+        raise ConfigError(**result["error"])
     return result
 
 
@@ -102,12 +161,15 @@ def main() -> None:
     path, asset, first, last = sys.argv[2], *map(int, sys.argv[3:6])
     problems: list[Finding] = []
     deviations: list[Finding] = []
-    with Ledger.open(path, create=False, read_only=True) as ledger:
-        count = _verify_slice(ledger, asset or None, first, last, problems, deviations)
-    json.dump(
-        {"transactions": count, "problems": problems, "deviations": deviations},
-        sys.stdout,
-    )
+    result: dict[str, Any]
+    try:
+        with Ledger.open(path, create=False, read_only=True) as ledger:
+            totals = _verify_slice(ledger, asset or None, first, last, problems, deviations)
+        result = {"totals": totals, "problems": problems, "deviations": deviations}
+    except ConfigError as error:
+        found = {"message": error.message, "code": error.code, "hint": error.hint}
+        result = {"error": found}
+    json.dump(result, sys.stdout)
 
 
 def _verify_slice(
@@ -117,10 +179,10 @@ def _verify_slice(
     last: int,
     problems: list[Finding],
     deviations: list[Finding],
-) -> int:
-    """Check the transactions above ``first`` up to ``last``; return how many there were."""
+) -> Totals:
+    """Check the transactions above ``first`` up to ``last``; return what they have in all."""
     view = _Past(ledger)
-    count = 0
+    count = inputs = outputs = tokens = 0
     # Nothing here makes cycles, and a collection looks at every object of the cache.
     collecting = gc.isenabled()
     gc.disable()
@@ -149,11 +211,63 @@ def _verify_slice(
                 problems.append((tx_id, "double_spend", f"{view.unmarked} is not marked as spent"))
             if checked.deviations:
                 deviations += [(tx_id, item.code, item.message) for item in checked.deviations]
+            outputs += len(checked.outputs)
+            if checked.operation == CREATE:
+                asset_seq: int | None = row.seq
+            else:
+                inputs += len(checked.inputs)
+                asset_seq = view.seq_of(checked.asset_id)
+                token = once_token(checked.tx["metadata"])
+                if token is not None:
+                    tokens += _verify_token(ledger._store, row, token, checked, problems)
+            if asset_seq != row.asset:
+                problems.append((tx_id, "asset_mismatch", "it is filed under another asset"))
             view.remember(tx_id, row, checked)
     finally:
         if collecting:
             gc.enable()
-    return count
+    return Totals(count, inputs, outputs, tokens)
+
+
+def _verify_token(
+    store: Store, row: Row, token: str, checked: Checked, problems: list[Finding]
+) -> int:
+    """Check where a once token is recorded; return 1 for the first transaction that has it."""
+    signers = signers_text(signing_keys(checked))
+    found = dict(store.once(row.asset, token)).get(signers)
+    if found is None or found > row.seq:
+        problems.append((row.id.hex(), "once_mismatch", "its once token is not recorded"))
+    return int(found == row.seq)
+
+
+def _verify_tables(store: Store, totals: Totals, until: int, problems: list[Finding]) -> None:
+    """Check that nothing is recorded beside the transactions that they do not give.
+
+    What each transaction gives was found to be there, so it is enough to count.
+    """
+    store.begin_reading()
+    try:
+        tip = store.tip()
+        for row in store.rows(after=until, until=tip.last_seq):  # written since we began
+            tx = row.tx
+            is_create = tx["operation"] == CREATE
+            token = None if is_create else once_token(tx["metadata"])
+            first = token is not None and any(
+                seq == row.seq for _, seq in store.once(row.asset, token)
+            )
+            inputs = 0 if is_create else len(tx["inputs"])
+            totals = totals.plus((1, inputs, len(tx["outputs"]), first))
+        held = store.tallies()
+    finally:
+        store.end_reading()
+    if held.last_seq != tip.last_seq:
+        problems.append(("tx", "block_order", "there are transactions that are in no block"))
+    if held.spent != totals.inputs:
+        problems.append(("spent", "spent_mismatch", "outputs are marked as spent that are not"))
+    if held.unspent != totals.outputs - totals.inputs or held.wrong_unspent:
+        problems.append(("unspent", "unspent_mismatch", "the list of unspent outputs is wrong"))
+    if held.tokens != totals.tokens:
+        problems.append(("once", "once_mismatch", "once tokens are recorded that nothing has"))
 
 
 class _Past:
@@ -178,8 +292,18 @@ class _Past:
         self.seq = seq
         self.unmarked = None
 
+    def seq_of(self, tx_id: str) -> int | None:
+        """Return the position of an earlier transaction, or None."""
+        located = self._locate(tx_id)
+        return None if located is None else located.seq
+
     def _locate(self, tx_id: str) -> Located | None:
-        located = self.recent.get(tx_id) or self.ledger._locate(tx_id)
+        located = self.recent.get(tx_id)
+        if located is None:
+            try:
+                located = self.ledger._locate(tx_id)
+            except _UNREADABLE:
+                return None  # reported where it stands
         return located if located is not None and located.seq < self.seq else None
 
     def known(self, tx_id: str) -> Known | None:
@@ -226,9 +350,11 @@ def _verify_blocks(store: Store, until: int, problems: list[Finding]) -> int:
             return count  # written since we began
         count += 1
         name = f"block {block.height}"
-        if before is not None and (
-            block.height != before.height + 1 or block.time_ms < before.time_ms
-        ):
+        if before is None:
+            follows = block.height == 0 and block.last_seq == 0
+        else:
+            follows = block.height == before.height + 1 and block.time_ms >= before.time_ms
+        if not follows:
             problems.append((name, "block_order", "its height or time does not follow"))
         ids = []
         while leaf is not None and leaf[0] <= block.last_seq:

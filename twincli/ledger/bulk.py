@@ -40,6 +40,7 @@ def append_many(
             state = Applying(ledger, tip, time_ms)
             made.extend(_append_chunk(state, signer, asset_id, chunk, len(made)))
             state.write()
+        ledger._remember_written()
     return made
 
 

@@ -96,6 +96,7 @@ class Ledger:
         self._index_path = index_path
         self._index: Index | None = None
         self._located: OrderedDict[str, Located] = OrderedDict()
+        self._written: dict[str, Located] = {}
         self._times: dict[int, int] = {}
         meta = store.meta()
         self.path = store.path
@@ -187,12 +188,14 @@ class Ledger:
     def submit_many(self, txs: Iterable[dict[str, Any]]) -> int:
         """Commit transactions in one block, all or none; return the height.
 
-        Later ones may spend outputs of earlier ones.
+        Later ones may spend outputs of earlier ones. Without any there is no new block.
 
         Raises:
             InvalidError: The first that breaks a rule; its message says which one it is.
         """
         checked = [_checked(tx) for tx in txs]
+        if not checked:
+            return self._store.tip().height
         if len(checked) != 1:
             _number_faults(checked)
         _verify(checked)
@@ -202,6 +205,7 @@ class Ledger:
                 _number_faults(verdicts)
             elif isinstance(verdicts[0], InvalidError):
                 raise verdicts[0]
+        self._remember_written()
         return block.height
 
     def submit_each(self, txs: Iterable[dict[str, Any]]) -> list[Verdict]:
@@ -217,7 +221,15 @@ class Ledger:
                     raise _NothingToCommit
         except _NothingToCommit:
             pass
+        else:
+            self._remember_written()
         return verdicts
+
+    def judge_each(self, txs: Iterable[dict[str, Any]]) -> list[Verdict]:
+        """Return what ``submit_each`` would, and write nothing."""
+        checked = [_checked(tx) for tx in txs]
+        _verify(checked)
+        return self._judged(Applying(self, *self._next()), checked)
 
     def apply_block(
         self, height: int, time_ms: int, txs: Iterable[dict[str, Any]]
@@ -252,6 +264,7 @@ class Ledger:
                     code="time_decreased",
                 )
             _, verdicts = self._apply(tip, time_ms, checked)
+        self._remember_written()
         return verdicts
 
     def append_many(
@@ -291,6 +304,10 @@ class Ledger:
     ) -> tuple[Block, list[Verdict]]:
         """Judge and write a block; inside ``writing()``."""
         state = Applying(self, tip, time_ms)
+        verdicts = self._judged(state, items)
+        return state.write(), verdicts
+
+    def _judged(self, state: Applying, items: Sequence[Checked | InvalidError]) -> list[Verdict]:
         verdicts: list[Verdict] = []
         for item in items:
             if isinstance(item, InvalidError):
@@ -303,14 +320,14 @@ class Ledger:
             else:
                 state.add(item)
                 verdicts.append(state.height)
-        return state.write(), verdicts
+        return verdicts
 
     # --- Reading --------------------------------------------------------------------------------
 
     def get(self, tx_id: str) -> dict[str, Any] | None:
         """Return a transaction as on the wire, or None."""
         row = self._row(tx_id)
-        return None if row is None else json.loads(row.body)
+        return None if row is None else row.tx
 
     def entry(self, tx_id: str) -> Entry | None:
         """Return a transaction with its block and spenders, or None."""
@@ -339,12 +356,27 @@ class Ledger:
             after: Begin behind this transaction.
         """
         for row in self._rows(asset_id, after):
-            yield json.loads(row.body)
+            yield row.tx
 
     def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
         """Yield the transactions of an asset with their blocks and spenders, in commit order."""
-        for row in self._rows(asset_id, after):
-            yield self._entry(row)
+        asset = self._seq(asset_id)
+        if asset is None:
+            return
+        decode = json.JSONDecoder().raw_decode  # bodies are clean: no blanks around them
+        told = self._store.told(asset, self._start(after))
+        for body, height, time_ms, spent_by in told:
+            yield Entry(decode(body)[0], height, time_ms, spent_by or {})
+
+    def corrections(self, asset_id: str) -> list[dict[str, Any]]:
+        """Return the transactions of an asset that may correct others, in commit order.
+
+        Fast on a long history: all others are passed over without being parsed.
+        """
+        asset = self._seq(asset_id)
+        if asset is None:
+            return []
+        return [json.loads(body) for body in self._store.corrections(asset)]
 
     def bodies(self, asset_id: str) -> Iterator[str]:
         """Yield the canonical texts of an asset's transactions, in commit order."""
@@ -373,7 +405,7 @@ class Ledger:
             if at not in rows:
                 row = self._store.row_at(at)
                 assert row is not None
-                rows[at] = json.loads(row.body)
+                rows[at] = row.tx
             tx = rows[at]
             found.append(Spendable(tx["id"], index, tx["outputs"][index]))
         return found
@@ -419,6 +451,27 @@ class Ledger:
             for tx in map(self._at, self.index.search("metadata_text", text, limit))
         ]
 
+    def search(self, text: str, limit: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield where the words of ``text`` stand, in commit order; see ``search_assets``.
+
+        Returns:
+            ``asset`` or ``metadata``, and the transaction.
+        """
+        from heapq import merge
+        from itertools import islice
+
+        found = merge(
+            ((seq, "asset") for seq in self.index.search("asset_text", text)),
+            ((seq, "metadata") for seq in self.index.search("metadata_text", text)),
+        )
+        # Ids are searched with the metadata; where there are none, only the asset is a hit.
+        hits = (
+            (place, tx)
+            for place, tx in ((place, self._at(seq)) for seq, place in found)
+            if place == "asset" or tx["metadata"] is not None
+        )
+        return islice(hits, limit or None)
+
     def block(self, height: int) -> dict[str, Any] | None:
         """Return a block, or None beyond the tip.
 
@@ -435,7 +488,7 @@ class Ledger:
             "time_ms": block.time_ms,
             "app_hash": block.app_hash.hex(),
             "root": block.root.hex(),
-            "transactions": [json.loads(row.body) for row in rows],
+            "transactions": [row.tx for row in rows],
         }
 
     def blocks_of(self, tx_id: str) -> list[int]:
@@ -513,6 +566,14 @@ class Ledger:
         """
         return [self._id_at(seq) for seq in self.index.stated(name, value)]
 
+    def reindex(self) -> int:
+        """Make the derived index anew; return how many transactions it holds."""
+        return self._plain_index.rebuild()
+
+    def indexed(self) -> int:
+        """Return how many transactions the derived index holds, without catching up."""
+        return self._plain_index.mark()
+
     def verify(self, asset_id: str | None = None, *, workers: int = 0) -> Report:
         """Check again every id, signature, link and (for the whole ledger) block.
 
@@ -523,6 +584,18 @@ class Ledger:
         from twincli.ledger import audit
 
         return audit.verify(self, asset_id, workers)
+
+    def verify_last(self, count: int) -> Report:
+        """Check the last ``count`` transactions again; what came before is taken as committed."""
+        from twincli.ledger import audit
+
+        return audit.verify_last(self, count)
+
+    def view(self, tx_id: str) -> validity.View:
+        """Return the ledger as a transaction meets it: as it was before one that is committed."""
+        from twincli.ledger import audit
+
+        return audit.past(self, tx_id)
 
     # --- Inside ---------------------------------------------------------------------------------
 
@@ -540,8 +613,7 @@ class Ledger:
     def _at(self, seq: int) -> dict[str, Any]:
         row = self._store.row_at(seq)
         assert row is not None
-        tx: dict[str, Any] = json.loads(row.body)
-        return tx
+        return row.tx
 
     def _id_at(self, seq: int) -> str:
         row = self._store.row_at(seq)
@@ -556,12 +628,15 @@ class Ledger:
         asset = self._seq(asset_id)
         if asset is None:
             return
-        start = 0
-        if after is not None:
-            start = self._seq(after) or 0
-            if not start:
-                raise NotFoundError(f"there is no transaction {after}", code="not_found")
-        yield from self._store.rows(asset=asset, after=start)
+        yield from self._store.rows(asset=asset, after=self._start(after))
+
+    def _start(self, after: str | None) -> int:
+        if after is None:
+            return 0
+        start = self._seq(after)
+        if start is None:
+            raise NotFoundError(f"there is no transaction {after}", code="not_found")
+        return start
 
     def _entry(self, row: Row) -> Entry:
         time_ms = self._times.get(row.height)
@@ -572,7 +647,7 @@ class Ledger:
                 self._times.clear()
             time_ms = self._times[row.height] = block.time_ms
         spenders = {index: self._id_at(seq) for index, seq in self._store.spenders(row.seq).items()}
-        return Entry(json.loads(row.body), row.height, time_ms, spenders)
+        return Entry(row.tx, row.height, time_ms, spenders)
 
     def _locate(self, tx_id: str) -> Located | None:
         """Return a committed transaction as its spenders need it; keeps the latest in memory."""
@@ -584,10 +659,16 @@ class Ledger:
         row = self._row(tx_id)
         if row is None:
             return None
-        tx = json.loads(row.body)
+        tx = row.tx
         located = Located(row.seq, row.asset, Known(_asset_id(tx), outputs_of(tx)))
         self._remember(tx_id, located)
         return located
+
+    def _remember_written(self) -> None:
+        """Keep the last block in memory; only once it is committed."""
+        for tx_id, located in self._written.items():
+            self._remember(tx_id, located)
+        self._written = {}
 
     def _remember(self, tx_id: str, located: Located) -> None:
         self._located[tx_id] = located
@@ -684,7 +765,7 @@ class Applying:
                 self.spend(spent.seq, entry.spends[1], seq, checked.id)
             once = once_token(checked.tx["metadata"])
             if once is not None:
-                signers = _signers_text(signing_keys(checked))
+                signers = signers_text(signing_keys(checked))
                 self.batch.once.append((asset, once, signers, seq))
         self.put(checked.id, asset, Known(checked.asset_id, checked.outputs), checked.body)
 
@@ -719,8 +800,7 @@ class Applying:
             tree.root(),
         )
         store.insert(self.batch, block)
-        for tx_id, located in self.txs.items():
-            self.ledger._remember(tx_id, located)
+        self.ledger._written = self.txs
         return block
 
 
@@ -766,7 +846,8 @@ def signing_keys(checked: Checked) -> list[str]:
     return list(keys)
 
 
-def _signers_text(keys: Iterable[str]) -> str:
+def signers_text(keys: Iterable[str]) -> str:
+    """Return public keys as the table of once tokens writes them."""
     return ",".join(sorted(set(keys)))
 
 
@@ -801,16 +882,24 @@ def _number_faults(items: Sequence[object]) -> None:
             ) from item
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
 def _verify(items: Sequence[Checked | InvalidError]) -> None:
     """Verify all signatures, on all cores when there are many: libsodium runs without the GIL."""
     todo = [item for item in items if isinstance(item, Checked)]
-    if len(todo) < 64 or (os.cpu_count() or 1) < 2:
+    if len(todo) < 64 or cores() < 2:
         for item in todo:
             item.verify()
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         for _ in pool.map(_verify_slice, [todo[at : at + 64] for at in range(0, len(todo), 64)]):
             pass
 

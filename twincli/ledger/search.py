@@ -7,7 +7,6 @@ damaged or left behind by another ledger, it is made anew.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 from typing import TYPE_CHECKING, Any
@@ -156,6 +155,12 @@ class Index:
         self.connection = self._open()
         return self._follow()
 
+    def mark(self) -> int:
+        """Return the position of the last transaction that the index holds, or 0."""
+        return int(
+            self._tried(lambda: self.connection.execute("SELECT seq FROM mark").fetchone())[0]
+        )
+
     def catch_up(self) -> int:
         """Take in what the ledger has gained; return up to where the index goes."""
         return int(self._tried(self._follow))
@@ -189,7 +194,7 @@ class Index:
         stated: list[tuple[str, str, int]] = []
         owned: list[tuple[str, int, int]] = []
         for row in rows:
-            tx = json.loads(row.body)
+            tx = row.tx
             tx_id = row.id.hex()
             if tx["operation"] == "CREATE":
                 assets.append((row.seq, _BREAK.join([tx_id, *_texts(tx["asset"]["data"])])))
@@ -341,4 +346,6 @@ def split_search(text: str) -> tuple[list[str], list[str], list[str]]:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""').replace("\0", " ") + '"'
+    # Half a surrogate pair (from a terminal in another encoding) becomes a mark that is no word.
+    clean = text.encode("utf-8", "replace").decode()
+    return '"' + clean.replace('"', '""').replace("\0", " ") + '"'

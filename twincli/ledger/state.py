@@ -32,7 +32,7 @@ def replay(ledger: Ledger, asset_id: str, as_of_ms: int | None = None) -> Replay
     rows = ledger._store.rows(asset=asset)
     first = []
     for row in rows:
-        first.append(json.loads(row.body))
+        first.append(row.tx)
         if len(first) > SHORT:
             return _long(ledger, asset)
     return _replayed(first)
@@ -47,7 +47,7 @@ def _replayed(txs: list[dict[str, Any]]) -> Replay:
 
 def _txs(ledger: Ledger, asset: int, until: int | None) -> Iterator[dict[str, Any]]:
     for row in ledger._store.rows(asset=asset, until=until):
-        yield json.loads(row.body)
+        yield row.tx
 
 
 def _whole(ledger: Ledger, asset: int, until: int | None = None) -> Replay:
@@ -64,7 +64,7 @@ def _long(ledger: Ledger, asset: int) -> Replay:
     fresh = 0
     if made is not None:
         for row in ledger._store.rows(asset=asset, after=seq):
-            tx = json.loads(row.body)
+            tx = row.tx
             if corrects(tx) is not None:
                 made = None
                 break
@@ -95,8 +95,11 @@ def _dump(made: Replay) -> str:
         outputs.append([tx_id, index, number])
     return json.dumps(
         {
+            # Binds it to this history: the index may be of another one, after a restore.
+            "last": made.last["id"] if made.last else None,
             "corrected": sorted(made.corrected),
             "common": made.common,
+            "entity": made.entity,
             "states": states,
             "outputs": outputs,
         }
@@ -108,11 +111,13 @@ def _load(ledger: Ledger, asset: int, seq: int, document: str) -> Replay | None:
         kept = json.loads(document)
         made = Replay(frozenset(kept["corrected"]))
         made.common = kept["common"]
+        made.entity = kept["entity"]
+        kept_last = kept["last"]
         made.outputs = {(tx, index): kept["states"][n] for tx, index, n in kept["outputs"]}
     except (ValueError, KeyError, TypeError, IndexError):
         return None  # damaged: made anew
     create, last = ledger._store.row_at(asset), ledger._store.row_at(seq)
-    if create is None or last is None or last.asset != asset:
+    if create is None or last is None or last.id.hex() != kept_last:
         return None
-    made.create, made.last = json.loads(create.body), json.loads(last.body)
+    made.create, made.last = create.tx, last.tx
     return made

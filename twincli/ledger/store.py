@@ -7,6 +7,7 @@ transactions by ``seq``, their position on the ledger from 1; the id is the one 
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -41,6 +42,7 @@ CREATE TABLE tx (
 );
 CREATE UNIQUE INDEX tx_id ON tx (id);
 CREATE INDEX tx_asset ON tx (asset);
+CREATE INDEX tx_corrects ON tx (asset) WHERE instr(body, '"corrects":');
 CREATE TABLE unspent (
     asset INTEGER NOT NULL,
     seq INTEGER NOT NULL,
@@ -72,6 +74,23 @@ class Row(NamedTuple):
     height: int
     body: str
 
+    @property
+    def tx(self) -> dict[str, Any]:
+        """The transaction as on the wire.
+
+        Raises:
+            ConfigError: ``damaged_ledger``: the stored text is not JSON.
+        """
+        try:
+            tx: dict[str, Any] = json.loads(self.body)
+        except ValueError as error:
+            raise ConfigError(
+                f"the stored transaction {self.id.hex()} is damaged",
+                code="damaged_ledger",
+                hint="restore the ledger from a backup; twin doctor --full says what is wrong",
+            ) from error
+        return tx
+
 
 class Block(NamedTuple):
     """A commit.
@@ -89,6 +108,24 @@ class Block(NamedTuple):
     last_seq: int
     app_hash: bytes
     root: bytes
+
+
+class Tallies(NamedTuple):
+    """How much the tables hold, to compare with what the transactions give.
+
+    Attributes:
+        last_seq: Position of the last transaction.
+        spent: Outputs marked as spent.
+        unspent: Outputs listed as unspent.
+        wrong_unspent: Of these, those that are not there, of another asset, or spent.
+        tokens: Once tokens.
+    """
+
+    last_seq: int
+    spent: int
+    unspent: int
+    wrong_unspent: int
+    tokens: int
 
 
 class Batch:
@@ -199,13 +236,22 @@ class Store:
     def _prepare(self, create: Callable[[], tuple[dict[str, Any], Block, bytes]] | None) -> None:
         run = self.connection.execute
         version = run("PRAGMA user_version").fetchone()[0]
+        tables = run("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if tables and version == 0:  # another process may just have made it, in one commit
+            version = run("PRAGMA user_version").fetchone()[0]
         if version == 0:
-            tables = run("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if tables or create is None:
+            if tables or create is None or not self._is_blank():
                 raise _foreign(self.path)
             self._create(create)
         elif run("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise _foreign(self.path)
+        elif version < SCHEMA_VERSION:
+            raise ConfigError(
+                f"{self.path} was written by an older twincli (schema {version}, this one writes"
+                f" {SCHEMA_VERSION})",
+                code="older_schema",
+                hint="twin ledger upgrade; it makes a backup first",
+            )
         elif version > SCHEMA_VERSION:
             raise ConfigError(
                 f"{self.path} was written by a newer twincli (schema {version}, this one knows"
@@ -216,6 +262,17 @@ class Store:
         run("PRAGMA synchronous = FULL")
         run("PRAGMA cache_size = -64000")
         run("PRAGMA wal_autocheckpoint = 4000")
+
+    def _is_blank(self) -> bool:
+        """Say whether the file is empty but for SQLite's own beginning.
+
+        SQLite takes a file of a few bytes for an empty one, and would write over it.
+        """
+        try:
+            with open(self.path, "rb") as file:
+                return file.read(16) in (b"", b"SQLite format 3\0")
+        except OSError:
+            return True  # in memory
 
     def _create(self, create: Callable[[], tuple[dict[str, Any], Block, bytes]]) -> None:
         run = self.connection.execute
@@ -330,6 +387,45 @@ class Store:
             yield from map(Row._make, rows)
             after = rows[-1][0]
 
+    def told(
+        self, asset: int, after: int = 0
+    ) -> Iterator[tuple[str, int, int, dict[int, str] | None]]:
+        """Yield an asset's transactions after a position, each with all that is told about it.
+
+        Returns:
+            Body, height, the block's time in milliseconds, and by output index the ids of
+            spenders, None for none.
+        """
+        while page := self._all(
+            "SELECT seq, body, height, time_ms FROM tx JOIN block USING (height)"
+            " WHERE asset = ? AND seq > ? ORDER BY seq LIMIT 1000",
+            asset,
+            after,
+        ):
+            last = page[-1][0]
+            spenders: dict[int, dict[int, str]] = {}
+            for seq, index, tx_id in self._all(
+                "SELECT tx.seq, output_index, later.id FROM tx JOIN spent ON spent.seq = tx.seq"
+                " JOIN tx AS later ON later.seq = by_seq"
+                " WHERE tx.asset = ? AND tx.seq > ? AND tx.seq <= ?",
+                asset,
+                after,
+                last,
+            ):
+                spenders.setdefault(seq, {})[index] = tx_id.hex()
+            for seq, body, height, time_ms in page:
+                yield body, height, time_ms, spenders.get(seq)
+            after = last
+
+    def corrections(self, asset: int) -> list[str]:
+        """Return the bodies of those transactions of an asset that may correct others, in order."""
+        # The condition is that of the index tx_corrects, to the letter.
+        rows = self._all(
+            "SELECT body FROM tx WHERE asset = ? AND instr(body, '\"corrects\":') ORDER BY seq",
+            asset,
+        )
+        return [row[0] for row in rows]
+
     def leaves(self, until: int) -> Iterator[tuple[int, bytes, int]]:
         """Yield position, id and height of transactions in commit order, without their bodies."""
         after = 0
@@ -401,6 +497,45 @@ class Store:
         transactions = self._one("SELECT max(seq) FROM tx")[0] or 0
         assets = self._one("SELECT count(*) FROM (SELECT DISTINCT asset FROM tx)")[0]
         return {"transactions": transactions, "assets": assets}
+
+    def tallies(self) -> Tallies:
+        """Count what the tables hold."""
+        return Tallies(
+            *self._one(
+                """
+                SELECT
+                    (SELECT ifnull(max(seq), 0) FROM tx),
+                    (SELECT count(*) FROM spent),
+                    (SELECT count(*) FROM unspent),
+                    (
+                        SELECT count(*) FROM unspent AS u LEFT JOIN tx USING (seq)
+                        WHERE tx.asset IS NOT u.asset
+                        OR EXISTS (
+                            SELECT 1 FROM spent AS s
+                            WHERE s.seq = u.seq AND s.output_index = u.output_index
+                        )
+                        OR (
+                            json_valid(body)
+                            AND output_index >= json_array_length(body, '$.outputs')
+                        )
+                    ),
+                    (SELECT count(*) FROM once)
+                """
+            )
+        )
+
+    def faults(self) -> list[str]:
+        """Return what SQLite finds wrong with the file, pages and indexes; at most ten."""
+        found = [row[0] for row in self._all("PRAGMA integrity_check(10)")]
+        return [] if found == ["ok"] else found
+
+    def begin_reading(self) -> None:
+        """Let all reads see one moment, until ``end_reading``."""
+        self._one("BEGIN")
+
+    def end_reading(self) -> None:
+        """See ``begin_reading``."""
+        self._one("COMMIT")
 
     # --- Writing --------------------------------------------------------------------------------
 
@@ -480,6 +615,19 @@ def _foreign(path: str) -> ConfigError:
         code="foreign_file",
         hint="the file was not touched; move it away or set TWIN_HOME to another directory",
     )
+
+
+def engine() -> tuple[str, str | None]:
+    """Return SQLite's version, and why full text search does not work or None."""
+    try:
+        connection = sqlite3.connect(":memory:")
+        try:
+            connection.execute("CREATE VIRTUAL TABLE probe USING fts5 (body)")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        return sqlite3.sqlite_version, str(error)
+    return sqlite3.sqlite_version, None
 
 
 def backup(source: str, target: str) -> None:

@@ -43,7 +43,9 @@ def without_envelope(document: dict[str, Any] | None) -> dict[str, Any]:
         return {}
     if envelope_of(document) is None:
         return document
-    return {key: value for key, value in document.items() if key != KEY}
+    rest = document.copy()
+    del rest[KEY]
+    return rest
 
 
 def envelope(kind: str, **fields: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC
 
 from twincli.errors import UsageError
 
@@ -27,15 +26,14 @@ def parse(text: str, now_ms: int) -> int:
     Raises:
         UsageError: ``bad_time``.
     """
-    if found := _AGO.fullmatch(text):
-        return now_ms - int(found[1]) * _SECONDS[found[2]] * 1000
-    from datetime import datetime, timedelta, timezone
+    from datetime import UTC, datetime, timedelta, timezone
 
     try:
-        if found := _DATE.fullmatch(text):
+        if found := _AGO.fullmatch(text):
+            time_ms = now_ms - int(found[1]) * _SECONDS[found[2]] * 1000
+        elif found := _DATE.fullmatch(text):
             year, month, day = map(int, found.groups())
-            moment = datetime(year, month, day, tzinfo=UTC)
-            fraction = 0
+            time_ms = int(datetime(year, month, day, tzinfo=UTC).timestamp()) * 1000
         elif found := _RFC3339.fullmatch(text):
             year, month, day, hour, minute = map(int, found.groups()[:5])
             offset = timedelta(0)
@@ -45,15 +43,17 @@ def parse(text: str, now_ms: int) -> int:
             zone = timezone(offset)
             moment = datetime(year, month, day, hour, minute, int(found[6] or 0), tzinfo=zone)
             fraction = int((found[7] or "0").ljust(3, "0")[:3])
+            time_ms = int(moment.timestamp()) * 1000 + fraction
         else:
             raise ValueError
-        return int(moment.timestamp()) * 1000 + fraction
+        to_text(time_ms)  # an offset, or too long ago, can lead out of the years 1 to 9999
     except (ValueError, OverflowError):
         raise UsageError(
-            f"{text!r} is not a time",
+            f"{text[:40]!r} is not a time",
             code="bad_time",
             hint="write 2024-01-20T09:00:00Z, 2024-01-20, or 30d for 30 days ago",
         ) from None
+    return time_ms
 
 
 def parse_claim(text: object) -> int | None:
@@ -70,7 +70,6 @@ def to_text(time_ms: int) -> str:
     """Return a time as RFC 3339 in UTC; milliseconds only when there are any."""
     from datetime import datetime, timedelta
 
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time_ms)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
-    part = time_ms % 1000
-    return f"{text}.{part:03d}Z" if part else f"{text}Z"
+    # Without a zone, so that isoformat writes none; strftime would not pad years below 1000.
+    moment = datetime(1970, 1, 1) + timedelta(milliseconds=time_ms)  # noqa: DTZ001
+    return moment.isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds") + "Z"

@@ -46,11 +46,12 @@ class Replay:
         create: The CREATE, once seen.
         outputs: Unspent outputs and the state along the path of each.
         common: The state while it was last held by one output.
+        entity: The thing's own public key, as its controllers last stated it, or None.
         is_split: Whether several unspent outputs hold the asset now.
         last: The last transaction.
     """
 
-    __slots__ = ("common", "corrected", "create", "last", "outputs")
+    __slots__ = ("common", "corrected", "create", "entity", "last", "outputs")
 
     def __init__(self, corrected: frozenset[str] = frozenset()) -> None:
         self.corrected = corrected
@@ -58,6 +59,7 @@ class Replay:
         self.last: dict[str, Any] | None = None
         self.outputs: dict[Ref, dict[str, Any]] = {}
         self.common: dict[str, Any] = {}
+        self.entity: str | None = None
 
     @property
     def is_split(self) -> bool:
@@ -69,11 +71,13 @@ class Replay:
         before: dict[str, Any] = {}
         if tx["operation"] == "CREATE":
             self.create = tx
+            self.entity = _text(record.creating_envelope(tx).get("entity"))
         else:
-            for number, entry in enumerate(tx["inputs"]):
+            self.entity = _new_entity(tx) or self.entity
+            for entry in tx["inputs"]:
                 fulfills = entry["fulfills"]
                 path = self.outputs.pop((fulfills["transaction_id"], fulfills["output_index"]), {})
-                before = path if number == 0 else {**before, **path}
+                before = {**before, **path} if before else path
         written = record.without_envelope(tx["metadata"])
         is_corrected = tx["id"] in self.corrected
         after = {**before, **written} if written and not is_corrected else before
@@ -83,6 +87,17 @@ class Replay:
             self.common = after
         self.last = tx
         return Step(written, before, after, is_corrected)
+
+
+def _new_entity(tx: dict[str, Any]) -> str | None:
+    """Return the entity that a transfer states, or None."""
+    envelope = record.envelope_of(tx["metadata"])
+    body = envelope.get("body") if envelope and envelope.get("kind") == record.TRANSFER else None
+    return _text(body.get("entity")) if isinstance(body, dict) else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def corrected_by(txs: Iterable[dict[str, Any]]) -> frozenset[str]:

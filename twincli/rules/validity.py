@@ -27,7 +27,7 @@ from twincli.rules.structure import check as check_structure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PROFILES", "SERVER", "STRICT", "Known", "View", "check_structure", "judge"]
+__all__ = ["PROFILES", "SERVER", "STRICT", "Deviation", "Known", "View", "check_structure", "judge"]
 
 
 class Known(NamedTuple):
@@ -47,13 +47,16 @@ class View(Protocol):
         """Return the id of the transaction that spent an output, or None."""
 
 
-def judge(checked: Checked, view: View, profile: str = STRICT) -> None:
+def judge(checked: Checked, view: View, profile: str = STRICT) -> Sequence[Deviation]:
     """Check a well-formed transaction against what is committed.
 
     Args:
         checked: From ``structure.check``. Its signatures are verified here if they were not yet.
         view: What is committed, earlier transactions of the same block included.
         profile: ``strict`` or ``server-2.2.2``.
+
+    Returns:
+        What ``strict`` would refuse; none under ``strict``.
 
     Raises:
         InvalidError: ``duplicate_transaction``, ``input_does_not_exist``, ``double_spend``,
@@ -77,6 +80,7 @@ def judge(checked: Checked, view: View, profile: str = STRICT) -> None:
             code=deviations[0].code,
             hint="BigchainDB 2.2.2 accepts this; the profile strict does not",
         )
+    return deviations
 
 
 def _judge_inputs(checked: Checked, view: View) -> list[Deviation]:
@@ -106,9 +110,7 @@ def _judge_inputs(checked: Checked, view: View) -> list[Deviation]:
         spent.append(known.outputs[index])
         assets.add(known.asset_id)
     if len({entry.spends for entry in checked.inputs}) != len(checked.inputs):
-        raise InvalidError(
-            "one output stands twice among the inputs", code="double_spend"
-        )
+        raise InvalidError("one output stands twice among the inputs", code="double_spend")
     if len(assets) > 1:
         raise InvalidError(
             "the inputs belong to different assets",
@@ -129,9 +131,7 @@ def _judge_inputs(checked: Checked, view: View) -> list[Deviation]:
         )
     deviations = []
     for number, (entry, output) in enumerate(zip(checked.inputs, spent, strict=True)):
-        if entry.fulfillment is None or not _fulfils(
-            entry.fulfillment, output.condition
-        ):
+        if entry.fulfillment is None or not _fulfils(entry.fulfillment, output.condition):
             raise _bad_signature(number)
         if set(entry.owners_before) != set(output.public_keys):
             deviations.append(
@@ -145,9 +145,7 @@ def _judge_inputs(checked: Checked, view: View) -> list[Deviation]:
     return deviations
 
 
-def _fulfils(
-    fulfillment: conditions.Fulfillment, condition: conditions.Condition
-) -> bool:
+def _fulfils(fulfillment: conditions.Fulfillment, condition: conditions.Condition) -> bool:
     if isinstance(fulfillment, conditions.KeyFulfillment):
         return fulfillment.condition is condition or fulfillment.condition == condition
     return fulfillment.condition.uri == condition.uri

@@ -103,8 +103,17 @@ def create(
     tx = _transaction.sign(tx, signers)
     known = client.entry(tx["id"]) is not None
     if present is not None and present != tx["id"]:
+        if writing.once is not None:
+            _check_token(workspace, present, tx, writing.once)
         raise _taken(name, present)
-    book.reserve(client.ledger_id, name, tx["id"], resolve.exists(workspace))
+    try:
+        book.reserve(client.ledger_id, name, tx["id"], resolve.exists(workspace))
+    except ConflictError:
+        other = _arriving(workspace, name) if if_missing else None
+        if other is None:
+            raise
+        _check_same(workspace, name, other, tx)
+        return {**views.show(workspace, other), "created": False, "warnings": []}
     if not known:
         try:
             client.submit(tx)
@@ -117,6 +126,18 @@ def create(
     if not book.confirm(client.ledger_id, name, tx["id"]):
         warnings.append(f"the name {name} was taken by another asset meanwhile; name this one anew")
     return {**views.written(workspace, tx["id"], tx["id"], warnings), "created": not known}
+
+
+def _arriving(workspace: Workspace, name: str) -> str | None:
+    """Return the asset that another process is making under a name, once it is there, or None."""
+    import time
+
+    for _ in range(100):
+        found = workspace.book.lookup(workspace.client.ledger_id, name, resolve.exists(workspace))
+        if found is not None:
+            return found
+        time.sleep(0.02)
+    return None
 
 
 def _created(
@@ -210,6 +231,19 @@ def _taken(name: str, asset_id: str) -> ConflictError:
         hint=f"choose another name, or free it: twin name remove {name}; --if-missing makes it no"
         " error when it is the same asset",
     )
+
+
+def _check_token(workspace: Workspace, present: str, tx: dict[str, Any], token: str) -> None:
+    """Say so when the asset of that name was made with this token, but otherwise."""
+    entry = workspace.client.entry(present)
+    assert entry is not None
+    nonce = record.creating_envelope(tx).get("nonce")
+    if record.creating_envelope(entry.tx).get("nonce") == nonce:
+        raise ConflictError(
+            f"the token {token!r} was used for another definition, by {present}",
+            code="once_mismatch",
+            hint=f"use another token, or look at it: twin asset show {present}",
+        )
 
 
 def _check_same(workspace: Workspace, name: str, asset_id: str, tx: dict[str, Any]) -> None:

@@ -74,10 +74,12 @@ def _spend(
     warnings: list[str] = []
     unlocked: dict[str, Signer] = {}
     for number in range(ATTEMPTS):
+        # In this order: if another writer commits between the two, the output is spent already and
+        # the submission fails. The other way round a dotted path would be written on an old state.
+        unspent = workspace.client.unspent(asset_id)
         replay = workspace.client.replay(asset_id)
         if replay is None:
             raise NotFoundError(f"there is no asset {asset_id} on this ledger")
-        unspent = workspace.client.unspent(asset_id)
         if writing.once is not None:
             first = _first_of_once(workspace, asset_id, writing.once, is_same)
             if first is not None:
@@ -457,6 +459,8 @@ def transfer(
     )
     body = None
     if entity is not None:
+        if writing.bare:
+            raise UsageError("--bare writes no envelope, so --entity has no place in it")
         body = {"entity": signing.entity_key(workspace, entity)[0]}
 
     def plan(replay: Replay, unspent: list[Spendable]) -> _Attempt:
@@ -528,7 +532,9 @@ def _to_spend(
     wanted: Sequence[_transaction.Output],
 ) -> list[Spendable]:
     if ins:
-        return [_named_output(workspace, ref, unspent, text) for text in dict.fromkeys(ins)]
+        named = [_named_output(workspace, ref, unspent, text) for text in ins]
+        # One output may have been named twice, in full and by a prefix.
+        return list({(item.transaction_id, item.output_index): item for item in named}.values())
     if len(wanted) == 1 and wanted[0].amount == 0:
         return [_one_output(workspace, ref, unspent, None)]
     needed = sum(output.amount for output in wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import InvalidError, NotFoundError
-from twincli.model import did, record, times
+from twincli.model import record, times
 from twincli.rules.replay import is_burned
 from twincli.services import resolve, signing
 
@@ -91,7 +91,8 @@ def _head(workspace: Workspace, create: dict[str, Any]) -> Document:
         "schema": "twin.asset/1",
         "name": resolve.asset_name(workspace, asset_id),
         "id": asset_id,
-        "did": did.asset_did(asset_id, ledger[:16]),
+        # As did.asset_did has it, which would load a parser of DIDs at every append.
+        "did": f"did:bdb:{ledger[:16]}:{asset_id}",
         "ledger": ledger,
     }
 
@@ -126,8 +127,10 @@ def _links(replay: Replay) -> Document:
         "title": envelope.get("name"),
         "template": envelope.get("template"),
         "parent": envelope.get("parent"),
-        "entity": envelope.get("entity"),
-        "entity_standing": record.entity_standing(data),
+        "entity": replay.entity,
+        "entity_standing": (
+            record.entity_standing(data) if replay.entity == envelope.get("entity") else "claimed"
+        ),
         "model": record.orm_model(data),
     }
 
@@ -413,10 +416,9 @@ def _root(workspace: Workspace, ref: str, seen: set[str]) -> Document:
 
 
 def _entity(workspace: Workspace, asset_id: str) -> str | None:
-    entry = workspace.client.entry(asset_id)
-    assert entry is not None
-    entity = record.creating_envelope(entry.tx).get("entity")
-    return entity if isinstance(entity, str) else None
+    replay = workspace.client.replay(asset_id)
+    assert replay is not None
+    return replay.entity
 
 
 def _key_node(

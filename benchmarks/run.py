@@ -1,0 +1,383 @@
+"""Timings, each as a ratio to a floor measured in the same run, so that a busy machine cancels out.
+
+    uv run python benchmarks/run.py             all but the million, about four minutes
+    uv run python benchmarks/run.py --quick     small counts, to see that it works
+    uv run python benchmarks/run.py --million   only the ledger of a million transactions
+    uv run python benchmarks/run.py --write     also into RESULTS.md and the README's table
+
+Whole commands are timed from outside, in turn with ``python -c pass``, with bytecode compiled: a
+shell may set PYTHONDONTWRITEBYTECODE, which would compile every module at every start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import json
+import os
+import platform
+import pty
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import nacl.bindings
+
+import twincli
+from twincli.crypto import ed25519
+from twincli.ledger import Ledger
+from twincli.model import owners, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+KEY = ed25519.KeyPair.from_seed(bytes(range(32)))
+OWNER = owners.of_keys([KEY.public_key])
+
+
+class Figure(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    measured: float
+    budget: float
+    unit: str
+    detail: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.measured:.2f} {self.unit}"
+
+    @property
+    def allowed(self) -> str:
+        return f"{self.budget:g} {self.unit}"
+
+
+# --- Whole commands ------------------------------------------------------------------------------
+
+
+def environment(home: Path) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return {**kept, "HOME": str(home), "TWIN_HOME": str(home / "twin"), "TERM": "xterm-256color"}
+
+
+def wall(command: list[str], env: dict[str, str], *, terminal: bool = False) -> float:
+    """Return the seconds that a command takes, its output read and thrown away."""
+    if not terminal:
+        start = time.perf_counter()
+        subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+        return time.perf_counter() - start
+    outside, inside = pty.openpty()
+    start = time.perf_counter()
+    process = subprocess.Popen(command, env=env, stdin=inside, stdout=inside, stderr=inside)
+    os.close(inside)
+    try:
+        while os.read(outside, 65536):
+            pass
+    except OSError:  # the other side is closed
+        pass
+    process.wait()
+    os.close(outside)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return time.perf_counter() - start
+
+
+def in_turn(
+    command: list[str], env: dict[str, str], runs: int, *, terminal: bool = False
+) -> tuple[float, float]:
+    """Return the medians of a command and of bare Python, run in turn after one warm-up."""
+    bare = [sys.executable, "-c", "pass"]
+    wall(command, env, terminal=terminal)
+    wall(bare, env)
+    pairs = [(wall(command, env, terminal=terminal), wall(bare, env)) for _ in range(runs)]
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+
+
+def commands(home: Path, runs: int) -> list[Figure]:
+    twin = shutil.which("twin", path=str(Path(sys.executable).parent)) or "twin"
+    env = environment(home)
+    for words in (
+        ["keys", "new", "alice", "--no-passphrase"],
+        ["asset", "create", "car", "--wheels", "4"],
+    ):
+        wall([twin, *words], env)
+    completing = {
+        **env,
+        "_TWIN_COMPLETE": "complete_bash",
+        "COMP_WORDS": "twin as",
+        "COMP_CWORD": "1",
+    }
+    cases = [
+        ("`twin --version`", [twin, "--version"], env, 2.0, False),
+        (
+            "cold `asset append`, durable",
+            [twin, "asset", "append", "car", "--km", "1"],
+            env,
+            10.0,
+            False,
+        ),
+        ("`--help`, plain", [twin, "--help"], env, 8.0, False),
+        ("`--help`, rich", [twin, "--help"], env, 18.0, True),
+        ("completion of a word", [twin], completing, 8.0, False),
+    ]
+    figures = []
+    for what, command, its_env, budget, terminal in cases:
+        ours, floor = in_turn(command, its_env, runs, terminal=terminal)
+        detail = f"{ours * 1000:.0f} ms, bare Python {floor * 1000:.1f} ms"
+        figures.append(Figure(what, ours / floor, budget, "x bare Python", detail))
+    return figures
+
+
+# --- Inside one process --------------------------------------------------------------------------
+
+
+def seconds(action: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def pure_signing(count: int) -> float:
+    """Return the seconds that libsodium takes to sign ``count`` messages of 32 bytes."""
+    secret = KEY.seed + KEY.public_bytes
+    message = bytes(32)
+    sign = nacl.bindings.crypto_sign
+
+    def run() -> None:
+        for _ in range(count):
+            sign(message, secret)
+
+    return seconds(run)
+
+
+def pure_verifying(count: int) -> float:
+    """Return the seconds that libsodium takes on one core to verify as many signatures."""
+    signed = nacl.bindings.crypto_sign(bytes(32), KEY.seed + KEY.public_bytes)
+    verify, public = nacl.bindings.crypto_sign_open, KEY.public_bytes
+
+    def run() -> None:
+        for _ in range(count):
+            verify(signed, public)
+
+    return seconds(run)
+
+
+def metadatas(count: int) -> Iterable[dict[str, object]]:
+    for number in range(count):
+        yield {
+            "mileage": 1200 + number,
+            "twin": {"v": 1, "kind": "append", "at": "2026-11-21T06:51:22Z"},
+        }
+
+
+def create(ledger: Ledger, number: int = 0) -> str:
+    made = transaction.sign(
+        transaction.create([KEY.public_key], [transaction.Output(OWNER)], {"number": number}), [KEY]
+    )
+    ledger.submit(made)
+    return str(made["id"])
+
+
+def ledger_figures(home: Path, count: int) -> list[Figure]:
+    figures = []
+    with Ledger.open(home / "bulk") as ledger:
+        asset = create(ledger)
+        items = list(metadatas(count))
+        floor = pure_signing(count)
+        took = seconds(lambda: ledger.append_many(KEY, asset, items))
+        figures.append(
+            Figure(
+                f"{count:,} signed appends",
+                took / floor,
+                3.3,
+                "x pure signing",
+                f"{took:.2f} s, {count / took:,.0f} a second",
+            )
+        )
+        verifying = pure_verifying(count)
+        took = seconds(lambda: sound(ledger, asset))
+        figures.append(
+            Figure(
+                f"verify a {count:,}-transaction history, 2 cores",
+                took / verifying,
+                0.9,
+                "x pure verifying on one core",
+                f"{took:.2f} s, {count / took:,.0f} a second",
+            )
+        )
+        foreign = ledger.transactions(asset)
+    for cores, budget in ((1, 2.2), (2, 2.2)):
+        with Ledger.open(home / f"foreign{cores}") as ledger, on_cores(cores):
+            verifying = pure_verifying(count)
+            took = seconds(lambda: store(ledger, foreign))
+        figures.append(
+            Figure(
+                f"validate and store {count:,} foreign transactions, cores: {cores}",
+                took / verifying,
+                budget,
+                "x pure verifying on one core",
+                f"{took:.2f} s, {count / took:,.0f} a second",
+            )
+        )
+    return figures
+
+
+class on_cores:  # noqa: N801 - reads as a sentence
+    def __init__(self, count: int) -> None:
+        self.before = os.sched_getaffinity(0)
+        self.wanted = set(sorted(self.before)[:count])
+
+    def __enter__(self) -> None:
+        os.sched_setaffinity(0, self.wanted)
+
+    def __exit__(self, *_: object) -> None:
+        os.sched_setaffinity(0, self.before)
+
+
+def sound(ledger: Ledger, asset: str | None = None) -> int:
+    report = ledger.verify(asset)
+    if report.problems:
+        raise SystemExit(f"the ledger does not verify: {report.problems[:3]}")
+    return report.transactions
+
+
+def store(ledger: Ledger, txs: list[dict[str, object]]) -> None:
+    for at in range(0, len(txs), 1000):
+        verdicts = ledger.submit_each(txs[at : at + 1000])
+        if not all(isinstance(verdict, int) for verdict in verdicts):
+            raise SystemExit("a transaction was refused")
+
+
+def history_figure(home: Path, count: int) -> Figure:
+    """Time the whole process that lists a long history as JSON Lines."""
+    twin = shutil.which("twin", path=str(Path(sys.executable).parent)) or "twin"
+    env = environment(home)
+    lines = "".join(json.dumps({"mileage": number}) + "\n" for number in range(count))
+    subprocess.run(
+        [twin, "asset", "append", "car", "-"],
+        env=env,
+        input=lines.encode(),
+        capture_output=True,
+        check=True,
+    )
+    took = statistics.median(wall([twin, "history", "car", "--jsonl"], env) for _ in range(3))
+    return Figure(
+        f"`twin history --jsonl` of {count:,} transactions", took, 2.0, "s", "the whole process"
+    )
+
+
+def million(home: Path, count: int) -> list[Figure]:
+    """Build a large ledger, then read, append to and verify it, each in a fresh process."""
+    path = home / "million"
+    with Ledger.open(path) as ledger:
+        for number in range(10):
+            ledger.append_many(KEY, create(ledger, number), metadatas(count // 10 - 1))
+    code = """
+import json, resource, sys
+sys.path.insert(0, sys.argv[1])
+from benchmarks.run import KEY, metadatas, sound
+from twincli.ledger import Ledger
+with Ledger.open(sys.argv[2], create=False) as ledger:
+    asset = next(iter(ledger.asset_ids()))
+    if sys.argv[3] == "read":
+        sum(1 for _ in ledger.iter_transactions(asset))
+        ledger.replay(asset)
+        ledger.outputs(KEY.public_key)
+    elif sys.argv[3] == "append":
+        ledger.append_many(KEY, asset, metadatas(10_000))
+    else:
+        sound(ledger)
+mine = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+below = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(json.dumps((mine + below) / 1024))
+"""
+    figures = []
+    for what in ("read", "append", "verify"):
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(ROOT), str(path), what],
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        took = time.perf_counter() - start
+        figures.append(
+            Figure(
+                f"{what} a ledger of {count:,} transactions",
+                float(done.stdout),
+                300,
+                "MB at most",
+                f"{took:.1f} s",
+            )
+        )
+    return figures
+
+
+# --- Report --------------------------------------------------------------------------------------
+
+
+def table(figures: list[Figure]) -> str:
+    rows = ["| what | measured | budget | in detail |", "|---|---|---|---|"]
+    rows += [f"| {f.what} | {f.text} | {f.allowed} | {f.detail} |" for f in figures]
+    return "\n".join(rows)
+
+
+def heading() -> str:
+    today = datetime.now(UTC).date().isoformat()
+    return (
+        f"{today}, twincli {twincli.__version__}, Python {platform.python_version()},"
+        f" {platform.system()} on {os.cpu_count()} cores ({platform.machine()})"
+    )
+
+
+def write(figures: list[Figure], *, into_readme: bool) -> None:
+    results = ROOT / "benchmarks" / "RESULTS.md"
+    old = results.read_text() if results.exists() else "# Results\n"
+    results.write_text(f"{old.rstrip()}\n\n## {heading()}\n\n{table(figures)}\n")
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    if into_readme and BEGIN in text:
+        before, _, rest = text.partition(BEGIN)
+        _, _, after = rest.partition(END)
+        readme.write_text(f"{before}{BEGIN}\n{heading()}:\n\n{table(figures)}\n{END}{after}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small counts")
+    parser.add_argument("--million", action="store_true", help="only the large ledger")
+    parser.add_argument("--write", action="store_true", help="into RESULTS.md and README.md")
+    options = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    for place in (Path(twincli.__file__).parent, Path(nacl.__file__).parents[1]):
+        compileall.compile_dir(place, quiet=2)
+    home = Path(tempfile.mkdtemp(prefix="twin-benchmark-"))
+    try:
+        if options.million:
+            figures = million(home, 10_000 if options.quick else 1_000_000)
+        else:
+            count = 2_000 if options.quick else 100_000
+            figures = commands(home, 3 if options.quick else 21)
+            figures += ledger_figures(home, count)
+            figures.append(history_figure(home, count))
+    finally:
+        shutil.rmtree(home)
+    print(heading())
+    print(table(figures))
+    if options.write:
+        write(figures, into_readme=not options.million)
+    print("peak of this process:", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""``twin asset``: looking at twins and burning them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.cli.stories import garage, quietly
+from tests.conftest import Invoke
+from twincli.model import did
+
+ASSET = [
+    "schema",
+    "name",
+    "id",
+    "did",
+    "ledger",
+    "owners",
+    "owner_names",
+    "condition",
+    "amount",
+    "transaction_id",
+    "height",
+    "at",
+    "committed_at",
+    "data",
+    "state",
+    "burned",
+    "kind",
+    "title",
+    "template",
+    "parent",
+    "entity",
+    "entity_standing",
+    "model",
+]
+
+
+@pytest.fixture
+def made(invoke: Invoke) -> dict[str, Any]:
+    return garage(invoke)
+
+
+def test_show(invoke: Invoke, made: dict[str, Any]) -> None:
+    document = quietly(invoke)("asset", "show", "car")
+    assert list(document) == ASSET
+    assert document["data"] == {"color": "red", "wheels": 4}
+    assert document["state"]["mileage"] == 1250
+    assert document["did"] == did.asset_did(document["id"], document["ledger"])
+    assert document["transaction_id"] == made["right"]["transaction_id"]
+    rows = dict(line.split("\t", 1) for line in invoke("asset", "show", "car").stdout.splitlines())
+    assert list(rows) == ASSET[1:]
+    assert invoke("asset", "show", "car", "--get", "state.mileage").stdout == "1250\n"
+
+
+def test_show_as_it_was(invoke: Invoke, made: dict[str, Any]) -> None:
+    twin = quietly(invoke)
+    past = twin("asset", "show", "car", "--as-of", made["first"]["committed_at"])
+    assert past["state"] == {"mileage": 1200, "place": "Berlin"}
+    run = invoke("asset", "show", "car", "--as-of", "2020-01-01", "--json")
+    assert (run.status, run.error["code"]) == (4, "not_found")
+
+
+def test_show_on_a_terminal(invoke: Invoke, made: dict[str, Any]) -> None:
+    text = invoke("asset", "show", "car", "--color", "never", tty=True).stdout
+    assert "\x1b" not in text
+    assert text.startswith("car  asset\n")
+    for word in ("facts", "color", "red", "state", "mileage", "1250", "alice", made["car"]["id"]):
+        assert word in text
+    text = invoke("asset", "show", "clips", "--color", "never", tty=True).stdout
+    assert "1 held by alice: " in text
+    assert "2 held by bob: " in text
+
+
+def test_show_neutralises_what_others_wrote(invoke: Invoke, made: dict[str, Any]) -> None:
+    quietly(invoke)("asset", "append", "car", "--str", "x=\x1b]0;owned\x07", "--str", "y=\u202e")
+    for tty in (True, False):
+        text = invoke("asset", "show", "car", "--color", "never", tty=tty).stdout
+        assert not {"\x1b", "\x07", "\u202e"} & set(text)
+    assert made
+
+
+def test_list(invoke: Invoke, made: dict[str, Any]) -> None:
+    twin = quietly(invoke)
+    items = twin("asset", "list")["assets"]
+    assert [item["name"] for item in items] == ["car", "clips"]
+    assert list(items[0]) == [
+        "name",
+        "id",
+        "did",
+        "kind",
+        "owners",
+        "owner_names",
+        "amount",
+        "burned",
+    ]
+    assert [item["name"] for item in twin("asset", "list", "--owner", "bob")["assets"]] == ["clips"]
+    assert twin("asset", "list", "--all") == twin("asset", "list")
+    assert len(twin("asset", "list", "--kind", "asset")["assets"]) == 2
+    assert twin("asset", "list", "--kind", "identity")["assets"] == []
+    assert twin("asset", "list", "--model", "myModel")["assets"] == []
+    assert invoke("asset", "list", "--all", "--owner", "bob").status == 2
+    head, *rows = invoke("asset", "list").stdout.splitlines()
+    assert head == "name\tid\tkind\towners\tamount\tburned"
+    assert [row.split("\t")[1] for row in rows] == [made["car"]["id"], made["clips"]["id"]]
+
+
+def test_burning_needs_the_name_or_a_yes(
+    invoke: Invoke, made: dict[str, Any], terminal: Callable[[str], Callable[[], str]]
+) -> None:
+    type_keys = terminal
+    shown = type_keys("boat\n")
+    run = invoke("asset", "burn", "car")
+    assert (run.status, run.stdout) == (1, "")
+    assert "another name was typed" in run.stderr
+    assert "Type car to go on:" in shown()
+    type_keys("car\n")
+    run = invoke("asset", "burn", "car")
+    assert run.status == 0
+    assert "burned car" in run.stderr
+    assert made
+
+
+def test_burning(invoke: Invoke, made: dict[str, Any]) -> None:
+    run = invoke("asset", "burn", "car", "--json")
+    assert (run.status, run.error["code"]) == (2, "confirmation_needed")
+    assert run.error["hint"].endswith("--yes")
+    dry = quietly(invoke)("asset", "burn", "car", "--dry-run")
+    assert dry["transaction_id"] is None
+    tip = made["right"]["transaction_id"]
+    run = invoke("asset", "burn", "car", "--yes", "--if-tip", made["first"]["id"], "--json")
+    assert (run.status, run.error["code"]) == (5, "tip_moved")
+    document = quietly(invoke)(
+        "asset", "burn", "car", "--yes", "--once", "b1", "--if-tip", tip, "--wait", "commit"
+    )
+    assert list(document) == [*ASSET, "signed_by", "warnings"]
+    assert document["burned"] is True
+    assert document["owner_names"] == ["burned"]
+    again = quietly(invoke)("asset", "burn", "car", "--yes", "--once", "b1")
+    assert again["transaction_id"] == document["transaction_id"]
+    run = invoke("asset", "append", "car", "--mileage", "1", "--json")
+    assert (run.status, run.error["code"]) == (7, "burned")
+    assert "burned" in invoke("asset", "show", "car", tty=True).stdout
+    assert invoke("asset", "burn", "nothing", "--yes").status == 4
+    assert invoke("asset", "burn", "clips", "--yes", "--wait", "never").status == 2
+
+
+def test_burning_bare(invoke: Invoke, made: dict[str, Any]) -> None:
+    document = quietly(invoke)("asset", "burn", "car", "--yes", "--bare")
+    shown = quietly(invoke)("tx", "show", document["transaction_id"])
+    assert shown["transaction"]["metadata"] == {"status": "BURNED"}
+    assert made
+
+
+def test_outputs(invoke: Invoke, made: dict[str, Any]) -> None:
+    twin = quietly(invoke)
+    items = twin("asset", "outputs", "clips")["outputs"]
+    assert list(items[0]) == [
+        "transaction_id",
+        "output_index",
+        "amount",
+        "owners",
+        "owner_names",
+        "condition",
+        "asset_id",
+        "spent_by",
+    ]
+    unspent = twin("asset", "outputs", "clips", "--unspent")["outputs"]
+    assert sorted(int(item["amount"]) for item in unspent) == [1, 2, 7]
+    assert {item["asset_id"] for item in items} == {made["clips"]["id"]}
+    assert len(twin("asset", "outputs", "--unspent")["outputs"]) == 4
+    bobs = twin("asset", "outputs", "--owner", "bob")["outputs"]
+    assert {tuple(item["owner_names"]) for item in bobs} == {("bob",)}
+    head, *rows = invoke("asset", "outputs", "clips", "--unspent").stdout.splitlines()
+    assert head == "transaction_id\toutput_index\tamount\towners\tasset_id\tspent_by"
+    assert len(rows) == 3
+    text = invoke("asset", "outputs", "clips", "--color", "never", tty=True).stdout
+    assert f"{unspent[0]['transaction_id']}:{unspent[0]['output_index']}" in "".join(
+        line[:30].strip() for line in text.splitlines()
+    )
+
+
+def test_tree(invoke: Invoke, made: dict[str, Any]) -> None:
+    twin = quietly(invoke)
+    twin("asset", "create", "wheel", "--owner", "alice", "--parent", "car")
+    document = twin("asset", "tree")
+    assert list(document) == ["schema", "roots"]
+    assert [root["name"] for root in document["roots"]] == ["alice", "bob"]
+    assert set(document["roots"][0]) == {
+        "type",
+        "name",
+        "public_key",
+        "relation",
+        "seen",
+        "children",
+    }
+    head, *rows = invoke("asset", "tree").stdout.splitlines()
+    assert head == "depth\ttype\tname\tid\trelation\tkind"
+    assert rows[0].split("\t")[:3] == ["0", "key", "alice"]
+    assert ["1", "asset", "car"] in [row.split("\t")[:3] for row in rows]
+    assert ["2", "asset", "wheel"] in [row.split("\t")[:3] for row in rows]
+    text = invoke("asset", "tree", "--color", "never", tty=True).stdout
+    assert made["car"]["id"] in text
+    assert "part, asset" in text
+    assert "(see above)" in text
+    only = twin("asset", "tree", "asset:car")["roots"]
+    assert [(root["type"], root["name"]) for root in only] == [("asset", "car")]

@@ -1,0 +1,83 @@
+"""Completion: the scripts in ``completions/`` are what the command prints, and they work."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Invoke
+from twincli.cli.completion import FILES
+
+DIRECTORY = Path(__file__).parents[2] / "completions"
+
+
+@pytest.mark.parametrize("shell", FILES)
+def test_the_stored_script_is_what_the_command_prints(shell: str, invoke: Invoke) -> None:
+    stored = (DIRECTORY / FILES[shell]).read_text()
+    assert invoke("completion", shell).stdout == stored
+    assert "_TWIN_COMPLETE" in stored
+
+
+def test_no_other_script_is_stored() -> None:
+    assert {path.name for path in DIRECTORY.iterdir()} == set(FILES.values())
+
+
+def completions(line: str, home: Path) -> list[str]:
+    """Return what bash would offer at the end of the line."""
+    words = line.split(" ")
+    environment = {
+        "_TWIN_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+        "TWIN_HOME": str(home),
+        "PATH": "/usr/bin:/bin",
+    }
+    run = subprocess.run(
+        [sys.executable, "-m", "twincli"], env=environment, capture_output=True, check=True
+    )
+    assert run.stderr == b""
+    return run.stdout.decode().split()
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("twin co", ["config", "completion"]),
+        ("twin ", ["keys", "asset", "history", "help"]),
+        ("twin config s", ["show", "set"]),
+        ("twin config set t", ["timeout"]),
+        ("twin config show --js", ["--json", "--jsonl"]),
+        ("twin config show --color ", ["auto", "always", "never"]),
+        ("twin completion f", ["fish"]),
+        ("twin help ex", ["exit-codes"]),
+        ("twin asset app", ["append"]),
+        ("twin asset append car --if", ["--if-tip"]),
+        ("twin asset create car --own", ["--owner"]),
+        ("twin asset create car --wait ", ["commit", "sync", "async"]),
+        ("twin did new x --no", ["--no-passphrase", "--node"]),
+        ("twin --json config pa", ["path"]),
+    ],
+)
+def test_bash_is_offered(line: str, offered: list[str], home: Path) -> None:
+    found = completions(line, home)
+    assert set(offered) <= set(found)
+    if line != "twin ":
+        assert sorted(found) == sorted(offered)
+    assert not home.exists()
+
+
+def test_zsh_and_fish_are_answered_in_their_own_form(home: Path) -> None:
+    for shell, wanted in (("zsh", '"timeout"'), ("fish", "timeout")):
+        environment = {
+            "_TWIN_COMPLETE": f"complete_{shell}",
+            "_TYPER_COMPLETE_ARGS": "twin config set t",
+            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+            "TWIN_HOME": str(home),
+        }
+        run = subprocess.run(
+            [sys.executable, "-m", "twincli"], env=environment, capture_output=True, check=True
+        )
+        assert wanted in run.stdout.decode()

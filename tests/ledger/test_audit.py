@@ -1,0 +1,294 @@
+"""``Ledger.verify`` trusts nothing that is stored: whatever is changed in the file, it shows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.ledger.chains import ALICE, BOB, Tx, chain, create, owned, spend
+from twincli.ledger import Ledger, audit
+from twincli.ledger.ledger import Report
+from twincli.model.transaction import transaction_id
+
+
+def story() -> list[Tx]:
+    """Return seven transactions: a chain, a split and a merge, a stranger."""
+    first, second = chain(2)
+    pair = create(5, outputs=[owned(ALICE, amount=2), owned(BOB, amount=3)])
+    twin = {"v": 1, "kind": "append", "once": "token"}
+    third = spend((second, 0), metadata={"n": 2, "twin": twin})
+    merged = spend((pair, 0), (pair, 1), signers=[ALICE, BOB], outputs=[owned(BOB, amount=5)])
+    return [first, second, pair, third, merged, create(6, signer=BOB), create(7)]
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("original") / "ledger"
+    with Ledger.open(place) as ledger:
+        txs = story()
+        ledger.submit_many(txs[:3])
+        ledger.submit_many(txs[3:5])
+        ledger.submit(txs[5])
+        ledger.submit(txs[6])
+    return place
+
+
+def tampered(original: Path, tmp_path: Path, *statements: str) -> Report:
+    place = tmp_path / "ledger"
+    shutil.copytree(original, place)
+    with closing(sqlite3.connect(place / "ledger.db")) as connection:
+        for statement in statements:
+            changed = connection.execute(statement).rowcount
+            assert changed != 0, f"changed nothing: {statement}"
+        connection.commit()
+    with Ledger.open(place) as ledger:
+        return ledger.verify()
+
+
+def test_an_honest_ledger_has_no_problems(original: Path, tmp_path: Path) -> None:
+    report = tampered(original, tmp_path)
+    assert report == Report(7, 5, [], [])
+    with Ledger.open(tmp_path / "ledger") as ledger:
+        asset = story()[0]["id"]
+        assert ledger.verify(asset) == Report(3, 0, [], [])
+        (problem,) = ledger.verify("f" * 64).problems
+        assert problem[1] == "not_found"
+
+
+# name -> SQL, one code that must be among the problems
+TAMPERING: dict[str, tuple[str, str]] = {
+    "a value in a body": (
+        "UPDATE tx SET body = replace(body, '\"n\":2', '\"n\":3')",
+        "invalid_hash",
+    ),
+    "spaces in a body": (
+        "UPDATE tx SET body = body || ' ' WHERE seq = 2",
+        "invalid_hash",
+    ),
+    "a body that is no JSON": (
+        "UPDATE tx SET body = 'x' WHERE seq = 3",
+        "damaged_ledger",
+    ),
+    "a body that is no transaction": (
+        "UPDATE tx SET body = '{}' WHERE seq = 3",
+        "invalid_hash",
+    ),
+    "a body that is a list": (
+        "UPDATE tx SET body = '[]' WHERE seq = 3",
+        "schema_validation_error",
+    ),
+    "another transaction's body": (
+        "UPDATE tx SET body = (SELECT body FROM tx WHERE seq = 1) WHERE seq = 7",
+        "invalid_hash",
+    ),
+    "an id": (
+        "UPDATE tx SET id = zeroblob(32) WHERE seq = 7",
+        "invalid_hash",
+    ),
+    "an asset number of an append": (
+        "UPDATE tx SET asset = 3 WHERE seq = 4",
+        "asset_mismatch",
+    ),
+    "an asset number of a create": (
+        "UPDATE tx SET asset = 1 WHERE seq = 7",
+        "asset_mismatch",
+    ),
+    "a height": (
+        "UPDATE tx SET height = 2 WHERE seq = 1",
+        "block_order",
+    ),
+    "a transaction away": (
+        "DELETE FROM tx WHERE seq = 7",
+        "app_hash_mismatch",
+    ),
+    "a middle transaction away": (
+        "DELETE FROM tx WHERE seq = 2",
+        "input_does_not_exist",
+    ),
+    "a transaction of no block": (
+        "INSERT INTO tx SELECT 99, zeroblob(32), 1, 9, body FROM tx WHERE seq = 7",
+        "block_order",
+    ),
+    "a mark of spending away": (
+        "DELETE FROM spent WHERE seq = 1",
+        "double_spend",
+    ),
+    "a mark moved to another spender": (
+        "UPDATE spent SET by_seq = 7 WHERE seq = 1",
+        "double_spend",
+    ),
+    "a mark too many": (
+        "INSERT INTO spent VALUES (7, 0, 6)",
+        "spent_mismatch",
+    ),
+    "a mark on an output that is not there": (
+        "INSERT INTO spent VALUES (7, 9, 6)",
+        "spent_mismatch",
+    ),
+    "an unspent output away": (
+        "DELETE FROM unspent WHERE seq = 7",
+        "unspent_mismatch",
+    ),
+    "an unspent output too many": (
+        "INSERT INTO unspent VALUES (1, 1, 0)",
+        "unspent_mismatch",
+    ),
+    "an unspent output of another asset": (
+        "UPDATE unspent SET asset = 1 WHERE seq = 7",
+        "unspent_mismatch",
+    ),
+    "an unspent output that is not there": (
+        "UPDATE unspent SET output_index = 4 WHERE seq = 7",
+        "unspent_mismatch",
+    ),
+    "an unspent output swapped for a spent one": (
+        "UPDATE unspent SET asset = 1, seq = 1 WHERE seq = 7",
+        "unspent_mismatch",
+    ),
+    "a block's time": (
+        "UPDATE block SET time_ms = time_ms + 1 WHERE height = 4",
+        "root_mismatch",
+    ),
+    "a block's time backwards": (
+        "UPDATE block SET time_ms = 1 WHERE height = 2",
+        "block_order",
+    ),
+    "a block's chained hash": (
+        "UPDATE block SET app_hash = zeroblob(32) WHERE height = 2",
+        "app_hash_mismatch",
+    ),
+    "a block's root": (
+        "UPDATE block SET root = zeroblob(32) WHERE height = 3",
+        "root_mismatch",
+    ),
+    "a block's end": (
+        "UPDATE block SET last_seq = 4 WHERE height = 2",
+        "block_order",
+    ),
+    "a block away": (
+        "DELETE FROM block WHERE height = 2",
+        "block_order",
+    ),
+    "the first block away": (
+        "DELETE FROM block WHERE height = 0",
+        "block_order",
+    ),
+    "the state of the tree": (
+        "UPDATE tree SET state = zeroblob(length(state))",
+        "root_mismatch",
+    ),
+    "a once token": (
+        "UPDATE once SET token = 'other'",
+        "once_mismatch",
+    ),
+    "a once token's place": (
+        "UPDATE once SET seq = 2",
+        "once_mismatch",
+    ),
+    "a once token away": (
+        "DELETE FROM once",
+        "once_mismatch",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERING)
+def test_tampering_is_found(name: str, original: Path, tmp_path: Path) -> None:
+    sql, code = TAMPERING[name]
+    report = tampered(original, tmp_path, sql)
+    assert code in {problem[1] for problem in report.problems}, report.problems
+
+
+def test_any_byte_of_any_body(original: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(original / "ledger.db")) as connection:
+        bodies = connection.execute("SELECT seq, body FROM tx WHERE seq IN (1, 5)").fetchall()
+    place = tmp_path / "ledger"
+    shutil.copytree(original, place)
+    missed = []
+    with closing(sqlite3.connect(place / "ledger.db")) as connection, Ledger.open(place) as ledger:
+        for seq, body in bodies:
+            for position in range(0, len(body), 23):
+                other = "a" if body[position] != "a" else "b"
+                changed = body[:position] + other + body[position + 1 :]
+                connection.execute("UPDATE tx SET body = ? WHERE seq = ?", (changed, seq))
+                connection.commit()
+                if not ledger.verify().problems:
+                    missed.append((seq, position))
+            connection.execute("UPDATE tx SET body = ? WHERE seq = ?", (body, seq))
+            connection.commit()
+        assert ledger.verify().problems == []
+    assert missed == []
+
+
+def test_a_forged_transaction_with_a_right_id(original: Path, tmp_path: Path) -> None:
+    """The body is changed and id, hash and root made to fit: the signature still tells."""
+    tx = story()[6]
+    tx["metadata"] = {"forged": True}
+    tx["id"] = None
+    tx["id"] = transaction_id(tx)
+    body = json.dumps(tx, sort_keys=True, separators=(",", ":"))
+    report = tampered(
+        original, tmp_path, f"UPDATE tx SET id = x'{tx['id']}', body = '{body}' WHERE seq = 7"
+    )
+    assert (tx["id"], "invalid_signature") in {problem[:2] for problem in report.problems}
+
+
+def test_a_kept_double_spend(original: Path, tmp_path: Path) -> None:
+    first, second = story()[0], story()[1]
+    rival = spend((first, 0), metadata={"rival": True})
+    body = json.dumps(rival, sort_keys=True, separators=(",", ":"))
+    report = tampered(
+        original,
+        tmp_path,
+        f"INSERT INTO tx VALUES (8, x'{rival['id']}', 1, 4, '{body}')",
+        "UPDATE block SET last_seq = 8 WHERE height = 4",
+        "INSERT INTO unspent VALUES (1, 8, 0)",
+    )
+    found = {problem[:2] for problem in report.problems}
+    assert (rival["id"], "double_spend") in found
+    assert any(second["id"] in message for _, _, message in report.problems)
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a ledger long enough for two processes."""
+    place = tmp_path_factory.mktemp("long") / "ledger"
+    with Ledger.open(place) as ledger:
+        ledger.submit(create())
+        asset = next(ledger.asset_ids())
+        ledger.append_many(ALICE, asset, ({"n": n} for n in range(2 * audit.SMALLEST_SLICE)))
+    return place
+
+
+def test_two_processes_share_a_long_ledger(
+    long: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+    real = audit._start
+
+    def start(path: str, asset: int | None, first: int, last: int) -> object:
+        started.append((asset, first, last))
+        return real(path, asset, first, last)
+
+    monkeypatch.setattr(audit, "_start", start)
+    shutil.copytree(long, tmp_path / "ledger")
+    total = 2 * audit.SMALLEST_SLICE + 1
+    with Ledger.open(tmp_path / "ledger") as ledger:
+        assert ledger.verify(workers=2) == Report(total, 3, [], [])
+        asset = next(ledger.asset_ids())
+        assert ledger.verify(asset, workers=2) == Report(total, 0, [], [])
+        assert started == [
+            (None, total - round(total * 1.075 / 2), total),
+            (1, total - round(total / 2), total),
+        ]
+        with closing(sqlite3.connect(tmp_path / "ledger" / "ledger.db")) as connection:
+            for seq in (10, total - 10):
+                connection.execute("UPDATE tx SET body = body || ' ' WHERE seq = ?", (seq,))
+            connection.commit()
+        codes = [problem[1] for problem in ledger.verify(workers=2).problems]
+        assert codes == ["invalid_hash", "invalid_hash"]

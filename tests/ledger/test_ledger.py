@@ -1,0 +1,520 @@
+"""The ledger's promised seams, in memory and on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ledger.chains import ALICE, BOB, CAROL, Tx, chain, create, owned, spend
+from twincli.crypto import base58, merkle
+from twincli.crypto.ed25519 import KeyPair
+from twincli.errors import ConfigError, ConflictError, InvalidError, NotFoundError, UsageError
+from twincli.ledger import Ledger
+from twincli.ledger.ledger import app_hash
+
+UNKNOWN = "f" * 64
+
+
+class Ticks:
+    """A clock in milliseconds that shows what it is told."""
+
+    def __init__(self, now: int = 1_000) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def ledger() -> Any:
+    with Ledger.open(":memory:") as opened:
+        yield opened
+
+
+# --- Writing -----------------------------------------------------------------------------------
+
+
+def test_submit_gives_heights_and_get_gives_the_transaction_back(ledger: Ledger) -> None:
+    first, second = chain(2)
+    assert ledger.submit(first) == 1
+    assert ledger.submit(second) == 2
+    assert ledger.get(first["id"]) == first
+    assert ledger.get(second["id"]) == second
+
+
+@pytest.mark.parametrize("tx_id", [UNKNOWN, UNKNOWN[:-1], "F" * 64, "g" * 64, "", " " * 64])
+def test_what_is_no_id_here_is_found_nowhere(ledger: Ledger, tx_id: str) -> None:
+    ledger.submit(create())
+    assert ledger.get(tx_id) is None
+    assert ledger.entry(tx_id) is None
+    assert ledger.blocks_of(tx_id) == []
+    assert ledger.transactions(tx_id) == []
+    assert ledger.last(tx_id) is None
+    assert ledger.count(tx_id) == 0
+    assert ledger.unspent(tx_id) == []
+    assert ledger.once(tx_id, "token") == []
+    assert ledger.replay(tx_id) is None
+
+
+def test_a_refused_transaction_leaves_nothing(ledger: Ledger) -> None:
+    first, second = chain(2)
+    ledger.submit_many([first, second])
+    tip = ledger.tip()
+    with pytest.raises(InvalidError) as caught:
+        ledger.submit(spend((first, 0), metadata={"other": 1}))
+    assert caught.value.code == "double_spend"
+    assert second["id"] in caught.value.message
+    with pytest.raises(InvalidError, match="already on the ledger") as caught:
+        ledger.submit(first)
+    assert caught.value.code == "duplicate_transaction"
+    assert ledger.tip() == tip
+    assert ledger.counts() == {"transactions": 2, "assets": 1}
+
+
+def test_submit_many_is_one_block_in_which_later_ones_spend_earlier_ones(ledger: Ledger) -> None:
+    txs = chain(5)
+    assert ledger.submit_many(txs) == 1
+    block = ledger.block(1)
+    assert block is not None
+    assert block["transactions"] == txs
+    assert [ledger.blocks_of(tx["id"]) for tx in txs] == [[1]] * 5
+
+
+@pytest.mark.parametrize("bad", [0, 2, 4])
+def test_submit_many_commits_all_or_none(ledger: Ledger, bad: int) -> None:
+    txs = [create(number) for number in range(5)]
+    broken = json.loads(json.dumps(txs))
+    broken[bad]["asset"]["data"]["number"] = 77
+    with pytest.raises(InvalidError, match=f"^transaction {bad + 1} of 5: ") as caught:
+        ledger.submit_many(broken)
+    assert caught.value.code == "invalid_hash"
+    assert ledger.tip().height == 0
+    assert all(ledger.get(tx["id"]) is None for tx in txs)
+    # Nothing of the refused block is remembered as committed.
+    assert ledger.submit_many(txs) == 1
+
+
+def test_a_refused_block_is_not_remembered(ledger: Ledger) -> None:
+    good = create(1)
+    with pytest.raises(InvalidError, match="transaction 2 of 2"):
+        ledger.submit_many([good, spend((create(2), 0))])
+    assert ledger.entry(good["id"]) is None
+    assert ledger.count(good["id"]) == 0
+    assert ledger.submit(good) == 1
+
+
+def test_submitting_nothing_makes_no_block(ledger: Ledger) -> None:
+    assert ledger.submit_many([]) == 0
+    assert ledger.submit_each([]) == []
+    assert ledger.append_many(ALICE, UNKNOWN, []) == []
+    assert ledger.tip().height == 0
+
+
+def test_submit_each_commits_what_is_valid(ledger: Ledger) -> None:
+    txs = chain(3)
+    double = spend((txs[0], 0), metadata={"x": 1})
+    verdicts = ledger.submit_each([txs[0], {"no": "transaction"}, txs[1], double, txs[2]])
+    assert [v if isinstance(v, int) else v.code for v in verdicts] == [
+        1,
+        "invalid_hash",
+        1,
+        "double_spend",
+        1,
+    ]
+    assert ledger.transactions(txs[0]["id"]) == txs
+
+
+def test_submit_each_of_nothing_valid_makes_no_block(ledger: Ledger) -> None:
+    orphan = chain(2)[1]
+    verdicts = ledger.submit_each([orphan])
+    assert isinstance(verdicts[0], InvalidError)
+    assert verdicts[0].code == "input_does_not_exist"
+    verdicts = ledger.submit_each([{}, {}])
+    assert all(isinstance(verdict, InvalidError) for verdict in verdicts)
+    assert ledger.tip().height == 0
+
+
+def test_many_signatures_are_checked_on_several_threads(ledger: Ledger) -> None:
+    txs = [create(number) for number in range(130)]
+    forged = {**txs[100], "inputs": [{**txs[100]["inputs"][0]}]}
+    forged["inputs"][0]["fulfillment"] = txs[99]["inputs"][0]["fulfillment"]
+    from twincli.model.transaction import transaction_id
+
+    forged["id"] = transaction_id(forged)
+    verdicts = ledger.submit_each([*txs[:100], forged, *txs[101:]])
+    codes = [v if isinstance(v, int) else v.code for v in verdicts]
+    assert codes == [1] * 100 + ["invalid_signature"] + [1] * 29
+
+
+def test_one_output_spent_twice_in_one_block(ledger: Ledger) -> None:
+    first = create()
+    rivals = [spend((first, 0), metadata={"n": n}) for n in (1, 2)]
+    verdicts = ledger.submit_each([first, *rivals])
+    assert verdicts[:2] == [1, 1]
+    assert isinstance(verdicts[2], InvalidError)
+    assert verdicts[2].code == "double_spend"
+    assert rivals[0]["id"] in verdicts[2].message
+
+
+# --- Blocks ------------------------------------------------------------------------------------
+
+
+def _blocks() -> list[tuple[int, int, list[Tx]]]:
+    txs = chain(6)
+    other = create(9, outputs=[owned(ALICE, amount=3), owned(BOB, amount=4)])
+    merged = spend((other, 0), (other, 1), signers=[ALICE, BOB], outputs=[owned(CAROL, amount=7)])
+    return [
+        (1, 500, txs[:3]),
+        (2, 500, [txs[4], txs[3], txs[1], other]),
+        (3, 501, []),
+        (4, 9_000, [merged, txs[4], {"id": "x"}]),
+    ]
+
+
+def test_the_same_blocks_give_the_same_ledger_on_every_machine(tmp_path: Path) -> None:
+    results = []
+    for place in (":memory:", str(tmp_path / "a"), str(tmp_path / "b")):
+        with Ledger.open(place, clock=Ticks(len(place))) as ledger:
+            verdicts = [
+                [v if isinstance(v, int) else (v.code, v.message) for v in ledger.apply_block(*b)]
+                for b in _blocks()
+            ]
+            blocks = [ledger.block(height) for height in range(1, 5)]
+            results.append((verdicts, blocks, ledger.tree_size()))
+    assert results[0] == results[1] == results[2]
+    codes = [[v if isinstance(v, int) else v[0] for v in row] for row in results[0][0]]
+    assert codes == [
+        [1, 1, 1],
+        ["input_does_not_exist", 2, "double_spend", 2],
+        [],
+        [4, 4, "invalid_hash"],
+    ]
+
+
+def test_apply_block_refuses_a_gap_and_a_step_back_in_time(ledger: Ledger) -> None:
+    now = ledger.tip().time_ms
+    ledger.apply_block(1, now + 10, [create()])
+    for height in (1, 3):
+        with pytest.raises(ConflictError) as caught:
+            ledger.apply_block(height, now + 10, [])
+        assert caught.value.code == "height_mismatch"
+    with pytest.raises(ConflictError) as caught:
+        ledger.apply_block(2, now + 9, [])
+    assert caught.value.code == "time_decreased"
+    assert ledger.apply_block(2, now + 10, []) == []
+
+
+def test_the_chained_hash_is_bigchaindbs(ledger: Ledger) -> None:
+    """As bigchaindb 2.2.2 does it: hash of the previous hash's text and the hash of the ids."""
+
+    def sha3(text: str) -> str:
+        return hashlib.sha3_256(text.encode()).hexdigest()
+
+    txs = chain(3)
+    ledger.submit(txs[0])
+    ledger.apply_block(2, ledger.tip().time_ms, [])
+    ledger.submit_many(txs[1:])
+    found = [(ledger.block(height) or {})["app_hash"] for height in range(4)]
+    one = sha3(sha3(txs[0]["id"]))
+    two = sha3(one + sha3(txs[1]["id"] + txs[2]["id"]))
+    assert found == ["", one, one, two]
+    assert app_hash(b"", []) == b""
+
+
+def test_the_tree_holds_height_time_and_id_of_every_transaction() -> None:
+    clock = Ticks(5_000)
+    with Ledger.open(":memory:", clock=clock) as ledger:
+        txs = chain(7)
+        ledger.submit(txs[0])
+        clock.now = 6_000
+        ledger.submit_many(txs[1:])
+        leaves = [
+            merkle.leaf_hash(
+                (1 if n == 0 else 2).to_bytes(8, "big")
+                + (5_000 if n == 0 else 6_000).to_bytes(8, "big")
+                + bytes.fromhex(tx["id"])
+            )
+            for n, tx in enumerate(txs)
+        ]
+        block = ledger.block(2)
+        assert block is not None
+        assert block["root"] == merkle.root_of(leaves).hex()
+        assert ledger.tree_size() == 7
+
+
+def test_time_never_goes_back() -> None:
+    clock = Ticks(10_000)
+    with Ledger.open(":memory:", clock=clock) as ledger:
+        txs = chain(4)
+        times = []
+        for tx, now in zip(txs, (11_000, 9_000, 11_500, 0), strict=True):
+            clock.now = now
+            ledger.submit(tx)
+            times.append(ledger.tip().time_ms)
+        assert times == [11_000, 11_000, 11_500, 11_500]
+        entries = list(ledger.entries(txs[0]["id"]))
+        assert [entry.time_ms for entry in entries] == times
+        assert [entry.height for entry in entries] == [1, 2, 3, 4]
+        assert [entry.spent_by for entry in entries] == [
+            {0: txs[1]["id"]},
+            {0: txs[2]["id"]},
+            {0: txs[3]["id"]},
+            {},
+        ]
+
+
+def test_blocks_beyond_the_tip_are_none_and_block_0_is_empty(ledger: Ledger) -> None:
+    assert ledger.block(1) is None
+    assert ledger.block(-1) is None
+    begin = ledger.block(0)
+    assert begin is not None
+    assert (begin["transactions"], begin["app_hash"]) == ([], "")
+    assert begin["root"] == merkle.CompactRange().root().hex()
+    assert begin["time_ms"] == ledger.created_ms
+
+
+# --- Identity ----------------------------------------------------------------------------------
+
+
+def test_a_new_ledger_has_an_id_and_a_key_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "ledger"
+    with Ledger.open(path, clock=Ticks(42)) as ledger:
+        assert len(ledger.id) == 64
+        assert ledger.profile == "strict"
+        assert ledger.created_ms == 42
+        first = (ledger.id, ledger.public_key)
+    key = json.loads((path / "ledger.key").read_text())
+    assert KeyPair.from_seed(base58.decode(key["seed"])).public_key == first[1]
+    assert (path / "ledger.key").stat().st_mode & 0o777 == 0o600
+    assert path.stat().st_mode & 0o777 == 0o700
+    assert base58.decode(key["seed"]) not in (path / "ledger.db").read_bytes()
+    with Ledger.open(path) as again:
+        assert (again.id, again.public_key) == first
+    with Ledger.open(tmp_path / "other") as other:
+        assert other.id != first[0]
+        assert other.public_key != first[1]
+
+
+def test_a_file_may_be_named_too(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "cars.db") as ledger:
+        ledger.submit(create())
+        ledger.search_assets("x")
+    assert sorted(p.name for p in tmp_path.iterdir() if p.suffix in {".db", ".key"}) == [
+        "cars.db",
+        "cars.index.db",
+        "cars.key",
+    ]
+
+
+def test_the_profile_is_fixed_when_the_ledger_is_made(tmp_path: Path) -> None:
+    loose = create(outputs=[owned(ALICE, amount=1)])
+    loose["outputs"][0]["amount"] = "01"
+    from twincli.model import transaction
+
+    loose = transaction.sign(
+        {**loose, "inputs": [{**loose["inputs"][0], "fulfillment": _details(ALICE)}]}, [ALICE]
+    )
+    with Ledger.open(tmp_path / "strict") as ledger:
+        with pytest.raises(InvalidError) as caught:
+            ledger.submit(loose)
+        assert caught.value.code == "amount_leading_zero"
+    with Ledger.open(tmp_path / "server", profile="server-2.2.2") as ledger:
+        assert ledger.submit(loose) == 1
+        assert ledger.submit(spend((loose, 0))) == 2
+    with Ledger.open(tmp_path / "server", profile="strict") as ledger:
+        assert ledger.profile == "server-2.2.2"
+        report = ledger.verify()
+        assert report.problems == []
+        assert [(tx_id, code) for tx_id, code, _ in report.deviations] == [
+            (loose["id"], "amount_leading_zero")
+        ]
+    with pytest.raises(ConfigError) as config:
+        Ledger.open(":memory:", profile="server-3")
+    assert config.value.code == "unknown_profile"
+
+
+def _details(key: KeyPair) -> dict[str, Any]:
+    return {"type": "ed25519-sha-256", "public_key": key.public_key}
+
+
+# --- Reading -----------------------------------------------------------------------------------
+
+
+def test_transactions_of_an_asset_come_in_commit_order(ledger: Ledger) -> None:
+    mine, other = chain(4), chain(3, number=1)
+    ledger.submit_many([mine[0], other[0], other[1], mine[1]])
+    ledger.submit_many([other[2], mine[2], mine[3]])
+    asset = mine[0]["id"]
+    assert ledger.transactions(asset) == mine
+    assert ledger.transactions(asset, "create") == mine[:1]
+    assert ledger.transactions(asset, "TRANSFER") == mine[1:]
+    assert list(ledger.iter_transactions(asset)) == mine
+    assert list(ledger.iter_transactions(asset, after=mine[1]["id"])) == mine[2:]
+    assert list(ledger.iter_transactions(asset, after=mine[3]["id"])) == []
+    with pytest.raises(NotFoundError):
+        list(ledger.iter_transactions(asset, after=UNKNOWN))
+    last = ledger.last(asset)
+    assert last is not None
+    assert last.tx == mine[3]
+    assert ledger.count(asset) == 4
+    assert list(ledger.asset_ids()) == [mine[0]["id"], other[0]["id"]]
+    assert [json.loads(body) for body in ledger.bodies(asset)] == mine
+
+
+def test_outputs_name_all_their_keys(ledger: Ledger) -> None:
+    first = create(outputs=[owned(ALICE, amount=5), owned(ALICE, BOB, amount=2)])
+    second = spend((first, 0), outputs=[owned(BOB, amount=4), owned(ALICE, amount=1)])
+    ledger.submit_many([first, second])
+
+    def refs(key: KeyPair, spent: bool | None = None) -> list[tuple[str, int]]:
+        found = ledger.outputs(key.public_key, spent)
+        assert all(set(item) == {"transaction_id", "output_index"} for item in found)
+        return [(item["transaction_id"], item["output_index"]) for item in found]
+
+    one, two = first["id"], second["id"]
+    assert refs(ALICE) == [(one, 0), (one, 1), (two, 1)]
+    assert refs(ALICE, spent=True) == [(one, 0)]
+    assert refs(ALICE, spent=False) == [(one, 1), (two, 1)]
+    assert refs(BOB) == [(one, 1), (two, 0)]
+    assert refs(CAROL) == []
+    assert [(s.transaction_id, s.output_index) for s in ledger.unspent(one)] == [
+        (one, 1),
+        (two, 0),
+        (two, 1),
+    ]
+    assert ledger.unspent(one)[1].output == second["outputs"][0]
+
+
+def test_ids_are_found_by_their_beginning(ledger: Ledger) -> None:
+    txs = chain(40)
+    ledger.submit_many(txs)
+    ids = sorted(tx["id"] for tx in txs)
+    assert ledger.find_prefix(ids[7]) == [ids[7]]
+    assert ledger.find_prefix(ids[7][:9]) == [ids[7]]
+    assert ledger.find_prefix("", limit=3) == ids[:3]
+    first_digit = ids[0][0]
+    assert ledger.find_prefix(first_digit, 99) == [i for i in ids if i[0] == first_digit]
+
+
+def test_assets_are_found_by_what_their_envelope_states(ledger: Ledger) -> None:
+    parent = create(1)
+    envelope = {"v": 1, "kind": "asset", "parent": parent["id"], "entity": BOB.public_key}
+    child = create(data={"twin": envelope})
+    orm = create(data={"schema": "", "id": "id:global:myModel:123"})
+    foreign = create(data={"twin": {"kind": "asset"}})
+    ledger.submit_many([parent, child, orm, foreign])
+    assert ledger.assets_with("parent", parent["id"]) == [child["id"]]
+    assert ledger.assets_with("entity", BOB.public_key) == [child["id"]]
+    assert ledger.assets_with("kind", "asset") == [child["id"]]
+    assert ledger.assets_with("model", "myModel") == [orm["id"]]
+    assert ledger.assets_with("model", "other") == []
+
+
+def test_once_tokens_are_found_with_their_signers(ledger: Ledger) -> None:
+    first = create(outputs=[owned(ALICE, BOB)])
+    txs = [first]
+    for token in ("a", "a", None, "b"):
+        twin: dict[str, Any] = {"v": 1, "kind": "append"}
+        if token is not None:
+            twin["once"] = token
+        txs.append(
+            spend(
+                (txs[-1], 0),
+                signers=[ALICE, BOB],
+                outputs=[owned(ALICE, BOB)],
+                metadata={"twin": twin, "n": len(txs)},
+            )
+        )
+    ledger.submit_many(txs)
+    both = frozenset({ALICE.public_key, BOB.public_key})
+    # The first holds: a retry is answered with what was there before.
+    assert ledger.once(first["id"], "a") == [(both, txs[1]["id"])]
+    assert ledger.once(first["id"], "b") == [(both, txs[4]["id"])]
+    assert ledger.once(first["id"], "c") == []
+
+
+# --- Search ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def library(ledger: Ledger) -> tuple[Ledger, list[Tx]]:
+    txs = [
+        create(data={"name": "Red Car", "power": {"engine": "2.5", "hp": ["220 hp", "Ölwanne"]}}),
+        create(data={"name": "blue car", "note": "a red herring"}),
+        create(data={"car": "bicycle", "maker": "Straße-Ärger"}),
+        create(data={"n": 1}, metadata={"state": "parked near Café Zoë"}),
+    ]
+    ledger.submit_many(txs)
+    return ledger, txs
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("red", [0, 1]),
+        ("RED", [0, 1]),
+        ("bicycle red", [0, 1, 2]),
+        ('"red car"', [0]),
+        ('"red herring" "blue car"', [1]),
+        ('"red car" "blue car"', []),
+        ("car -blue", [0]),
+        ('car -"red herring"', [0]),
+        ("olwanne", [0]),
+        ("arger", [2]),
+        ("2.5", [0]),
+        # Keys are not searched, words are not stemmed, a phrase does not run over two values.
+        ("name", []),
+        ("cars", []),
+        ('"car 2"', []),
+        ('"220 hp Ölwanne"', []),
+        ("-car", []),
+        # What a user types is never syntax.
+        ("car AND herring", [0, 1]),
+        ("NEAR(red car)", [0, 1]),
+        ("body:red", []),
+        ("red*", [0, 1]),
+        ('red"', [0, 1]),
+        ("red ^car + - *", [0, 1]),
+        ("' OR 1=1 --", []),
+        ("\x00red", [0, 1]),
+        ("red\ud800 bicycle", [0, 1, 2]),
+    ],
+)
+def test_search_of_assets(library: tuple[Ledger, list[Tx]], text: str, found: list[int]) -> None:
+    ledger, txs = library
+    hits = ledger.search_assets(text)
+    assert [hit["id"] for hit in hits] == [txs[number]["id"] for number in found]
+    assert hits == [{"data": txs[n]["asset"]["data"], "id": txs[n]["id"]} for n in found]
+
+
+def test_search_limits_and_finds_ids_and_metadata(library: tuple[Ledger, list[Tx]]) -> None:
+    ledger, txs = library
+    assert [hit["id"] for hit in ledger.search_assets("car", limit=1)] == [txs[0]["id"]]
+    assert [hit["id"] for hit in ledger.search_assets(txs[3]["id"])] == [txs[3]["id"]]
+    assert ledger.search_metadata("cafe") == [
+        {"metadata": {"state": "parked near Café Zoë"}, "id": txs[3]["id"]}
+    ]
+    assert ledger.search_metadata("red") == []
+    moved = spend((txs[3], 0), metadata={"state": "parked at the cafe"})
+    ledger.submit(moved)
+    assert [h["id"] for h in ledger.search_metadata("CAFÉ")] == [txs[3]["id"], moved["id"]]
+
+
+@pytest.mark.parametrize("text", ["", "   ", "-", '""', "- *", "\ud800"])
+def test_searching_for_nothing_is_an_error(ledger: Ledger, text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        ledger.search_assets(text)
+    assert caught.value.code == "empty_search"
+
+
+def test_one_object_may_be_handed_to_another_thread(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with Ledger.open(tmp_path / "x") as ledger, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(ledger.submit, create()).result() == 1
+    assert os.path.exists(tmp_path / "x" / "ledger.db")

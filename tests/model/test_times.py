@@ -1,0 +1,109 @@
+"""Times as people write them, and as they are written."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twincli.errors import UsageError
+from twincli.model import times
+
+NOW = 1_705_741_200_000  # 2024-01-20T09:00:00Z
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1969-12-31T23:59:59Z", -1000),
+        ("2024-01-20T09:00:00Z", NOW),
+        ("2024-01-20t09:00:00z", NOW),
+        ("2024-01-20 09:00:00Z", NOW),
+        ("2024-01-20T09:00Z", NOW),
+        ("2024-01-20T09:00:00.5Z", NOW + 500),
+        ("2024-01-20T09:00:00.123999999Z", NOW + 123),
+        ("2024-01-20T10:30:00+01:30", NOW),
+        ("2024-01-20T04:00:00-05:00", NOW),
+        ("2024-01-20", NOW - 9 * 3600 * 1000),
+        ("2024-02-29", 1_709_164_800_000),
+        ("0s", NOW),
+        ("90s", NOW - 90_000),
+        ("5m", NOW - 300_000),
+        ("2h", NOW - 7_200_000),
+        ("30d", NOW - 30 * 86_400_000),
+        ("1w", NOW - 7 * 86_400_000),
+    ],
+)
+def test_parse(text: str, ms: int) -> None:
+    assert times.parse(text, NOW) == ms
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "now",
+        "2024",
+        "2024-1-2",
+        "2024-13-01",
+        "2023-02-29",
+        "2024-01-20T09:00:00",
+        "2024-01-20T25:00:00Z",
+        "2024-01-20T09:00:60Z",
+        "2024-01-20T09:00:00+99:00",
+        "2024-01-20T09:00:00.Z",
+        "20240120",
+        "-5d",
+        "99999999d",
+        "9" * 5000 + "s",
+        "5y",
+        "1.5h",
+        " 5m",
+        "2024-01-20\n",
+        "0000-01-01",
+        "0001-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59-00:01",
+    ],
+)
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        times.parse(text, NOW)
+    assert caught.value.code == "bad_time"
+
+
+def test_a_claim_is_taken_only_as_rfc_3339() -> None:
+    assert times.parse_claim("2024-01-20T09:00:00Z") == NOW
+    for claim in ("30d", "2024-01-20", "2024-13-20T09:00:00Z", "", None, 7, ["x"]):
+        assert times.parse_claim(claim) is None
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"),
+    [
+        (NOW, "2024-01-20T09:00:00Z"),
+        (NOW + 5, "2024-01-20T09:00:00.005Z"),
+        (-1, "1969-12-31T23:59:59.999Z"),
+    ],
+)
+def test_to_text(ms: int, text: str) -> None:
+    assert times.to_text(ms) == text
+
+
+@given(st.datetimes(datetime(1, 1, 1), datetime(9999, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_text_and_back(moment: datetime) -> None:
+    ms = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    assert times.parse(times.to_text(ms), 0) == ms
+    assert times.parse(moment.isoformat(), 0) == ms
+
+
+@given(st.integers(0, 10**30) | st.integers(0, 4000), st.sampled_from("smhdw"))
+def test_whatever_time_is_read_can_be_written(number: int, unit: str) -> None:
+    try:
+        ms = times.parse(f"{number}{unit}", NOW)
+    except UsageError:
+        assert number > 50_000
+    else:
+        assert times.parse(times.to_text(ms), 0) == ms <= NOW

@@ -1,0 +1,206 @@
+"""The house keeps its order: which room imports which, and who may touch what."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import twincli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = Path(twincli.__file__).parent
+
+# A room imports only rooms of a lower rank; rooms of one rank do not import each other.
+RANKS = {
+    "errors": 0,
+    "crypto": 1,
+    "model": 2,
+    "rules": 3,
+    "ledger": 4,
+    "keystore": 4,
+    "book": 4,
+    "content": 4,
+    "formats": 4,
+    "analysis": 4,
+    "client": 5,
+    "proof": 5,
+    "node": 6,
+    "bridge": 6,
+    "config": 7,
+    "services": 7,
+    "cli": 8,
+    "__main__": 9,
+}
+# The package itself imports nothing; every room may read its constants.
+ROOTLESS = {"__init__"}
+
+ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
+SQL_ROOMS = {"ledger", "book"}
+TALKING_ROOMS = {"cli", "__main__"}
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
+
+
+def violations(source: str, module: str) -> Iterator[str]:
+    """Yield what a module does that it may not.
+
+    Args:
+        source: Its text.
+        module: Its dotted name, such as ``twincli.rules.validity``; a package's ends in
+            ``.__init__``.
+    """
+    parts = module.split(".")
+    room = parts[1]
+    if vague := VAGUE_NAMES.intersection(parts):
+        yield f"{module}: {vague.pop()} says nothing about what is inside"
+    if room not in RANKS and room not in ROOTLESS:
+        yield f"{module}: the room {room} has no rank"
+        return
+    for node in ast.walk(ast.parse(source)):
+        where = f"{module}:{getattr(node, 'lineno', 0)}"
+        for target in imported(node, parts):
+            for fault in import_faults(target, room):
+                yield f"{where}: {fault}"
+        for fault in node_faults(node, room):
+            yield f"{where}: {fault}"
+
+
+def imported(node: ast.AST, parts: list[str]) -> Iterator[str]:
+    """Yield the dotted names that an import statement names, relative ones resolved."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield alias.name
+    elif isinstance(node, ast.ImportFrom):
+        base = node.module or ""
+        if node.level:
+            base = ".".join([*parts[: -node.level], *([base] if base else [])])
+        for alias in node.names:
+            yield f"{base}.{alias.name}"
+
+
+def import_faults(target: str, room: str) -> Iterator[str]:
+    """Yield what is wrong with importing ``target`` in ``room``."""
+    parts = target.split(".")
+    if parts[0] == "twincli":
+        other = parts[1] if len(parts) > 1 else "__init__"
+        if other in {"__version__", room} or other.isupper():
+            return
+        if other not in RANKS:
+            yield f"imports {target}, whose room has no rank"
+        elif room in ROOTLESS or RANKS[other] >= RANKS[room]:
+            yield f"{room} imports {other}, which is not of a lower rank"
+    elif parts[0] == "sqlite3" and room not in SQL_ROOMS:
+        yield "imports sqlite3; only the ledger and the book know SQL"
+    elif parts[0] == "click" or (parts[0] == "typer" and any(p.startswith("_") for p in parts)):
+        yield f"imports {target}; only public names of typer are safe"
+    elif parts[0] == "typer" and room != "cli":
+        yield f"{room} imports typer; everything a command does works without it"
+    elif parts[0] == "os" and parts[-1] in ENVIRONMENT and room != "config":
+        yield "reads the environment; only config does"
+
+
+def node_faults(node: ast.AST, room: str) -> Iterator[str]:
+    """Yield what is wrong with a statement or expression other than an import."""
+    if (
+        isinstance(node, ast.Attribute)
+        and node.attr in ENVIRONMENT
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "os"
+        and room != "config"
+    ):
+        yield "touches the environment; only config does"
+    if isinstance(node, ast.ExceptHandler):
+        yield from handler_faults(node)
+    if isinstance(node, ast.Call) and room not in TALKING_ROOMS:
+        called = ast.unparse(node.func)
+        if called in {"print", "input", "exit", "quit", "sys.exit", "os._exit"}:
+            yield f"calls {called}; only the command line talks and ends"
+
+
+def handler_faults(node: ast.ExceptHandler) -> Iterator[str]:
+    """Refuse to catch everything, except to clean up and raise again."""
+    caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+    for kind in caught:
+        name = ast.unparse(kind) if kind is not None else "everything"
+        last = node.body[-1]
+        raises_again = isinstance(last, ast.Raise) and last.exc is None
+        if name in {"Exception", "builtins.Exception"}:
+            yield "catches Exception; what is not a TwinError is a bug and shows"
+        elif name in {"BaseException", "everything"} and not raises_again:
+            yield f"catches {name} without raising it again"
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield ".".join(["twincli", *path.relative_to(PACKAGE).with_suffix("").parts]), path
+
+
+def test_the_house_is_in_order() -> None:
+    found = [fault for module, path in modules() for fault in violations(path.read_text(), module)]
+    assert not found, "\n".join(found)
+
+
+def test_all_of_it_was_read() -> None:
+    read = {module for module, _ in modules()}
+    assert {"twincli.errors", "twincli.crypto.canonical", "twincli.book.store"} <= read
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "part"),
+    [
+        ("twincli.rules.x", "from twincli.ledger import Ledger", "rules imports ledger"),
+        ("twincli.rules.x", "def f():\n    import twincli.ledger.store", "rules imports ledger"),
+        ("twincli.rules.x", "from twincli import cli", "rules imports cli"),
+        ("twincli.rules.x", "from ..cli import main", "rules imports cli"),
+        ("twincli.rules.x", "from .. import cli", "rules imports cli"),
+        ("twincli.ledger.__init__", "from ..keystore import store", "ledger imports keystore"),
+        ("twincli.services.x", "from twincli import config", "services imports config"),
+        ("twincli.crypto.x", "from twincli.nowhere import x", "no rank"),
+        ("twincli.nowhere.x", "", "no rank"),
+        ("twincli.__init__", "from twincli.errors import TwinError", "lower rank"),
+        ("twincli.rules.x", "import twincli", "no rank"),
+        ("twincli.model.utils", "", "says nothing"),
+        ("twincli.services.x", "import sqlite3", "SQL"),
+        ("twincli.services.x", "from sqlite3 import connect", "SQL"),
+        ("twincli.cli.x", "import click", "public names"),
+        ("twincli.cli.x", "from typer._click import Group", "public names"),
+        ("twincli.cli.x", "from typer import _click", "public names"),
+        ("twincli.services.x", "import typer", "without it"),
+        ("twincli.cli.x", "import os\nos.environ['A']", "environment"),
+        ("twincli.cli.x", "import os\nos.getenv('A')", "environment"),
+        ("twincli.cli.x", "from os import environ as e", "environment"),
+        ("twincli.cli.x", "try: f()\nexcept Exception: pass", "catches Exception"),
+        ("twincli.cli.x", "try: f()\nexcept (OSError, Exception): raise", "catches Exception"),
+        ("twincli.cli.x", "try: f()\nexcept BaseException: g()", "without raising"),
+        ("twincli.cli.x", "try: f()\nexcept: g()", "without raising"),
+        ("twincli.cli.x", "try: f()\nexcept BaseException as e: raise X from e", "without raising"),
+        ("twincli.services.x", "print(1)", "calls print"),
+        ("twincli.services.x", "import sys\nsys.exit(1)", "calls sys.exit"),
+    ],
+)
+def test_a_violation_is_found(module: str, source: str, part: str) -> None:
+    found = list(violations(source, module))
+    assert len(found) == 1
+    assert part in found[0]
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("twincli.rules.x", "from twincli.model import transaction\nfrom . import y"),
+        ("twincli.rules.x", "from twincli import __version__, BUILD_TIME_MS"),
+        ("twincli.rules.__init__", "from .validity import check\nfrom ..errors import TwinError"),
+        ("twincli.book.x", "import sqlite3\nimport os\nos.path.join('a')"),
+        ("twincli.config", "import os\nos.environ.get('A')\nfrom twincli.errors import X"),
+        ("twincli.cli.x", "import typer\nfrom typer.core import TyperGroup\nprint(1)"),
+        ("twincli.ledger.x", "try: f()\nexcept BaseException:\n    g()\n    raise"),
+        ("twincli.ledger.x", "try: f()\nexcept (OSError, ValueError): pass"),
+        ("twincli.__main__", "from twincli.cli.main import entry"),
+    ],
+)
+def test_what_is_allowed(module: str, source: str) -> None:
+    assert list(violations(source, module)) == []

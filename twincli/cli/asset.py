@@ -1,0 +1,302 @@
+"""``twin asset``: looking at twins and burning them; ``twincli.cli.data`` has the other verbs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from twincli.cli import frame, output
+from twincli.cli.context import Context
+from twincli.cli.output import Result
+from twincli.errors import TwinError, UsageError
+
+app = frame.group("asset")
+
+_WAITS = ("commit", "sync", "async")
+
+
+@frame.command(app, "show")
+def show(
+    context: Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The asset.")],
+    as_of: Annotated[
+        str | None, typer.Option(metavar="TIME", help="As it was at this time.")
+    ] = None,
+) -> Result:
+    """Show an asset: its facts, its state and its owners."""
+    from twincli.services import views
+
+    return Result(views.show(context.workspace(), name, as_of), terminal=_draw_asset)
+
+
+def _draw_asset(document: dict[str, Any], console: Any) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    def text(value: Any) -> Text:
+        return Text(output.visible(value if isinstance(value, str) else output.to_json(value)))
+
+    def section(title: str, members: dict[str, Any]) -> None:
+        if not members:
+            return
+        console.print(Text(title, style="bold"))
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in members.items():
+            table.add_row(Text("  " + output.visible(name).replace("\n", "\\n")), text(value))
+        console.print(table)
+
+    kind = document["kind"] or document["model"]
+    title = document["name"] or document["title"] or "an asset without a local name"
+    heading = Text(output.visible(title), style="bold")
+    if kind:
+        heading.append(f"  {output.visible(kind)}", style="not bold")
+    if document["burned"]:
+        heading.append("  burned", style="bold red")
+    console.print(heading)
+    names = document["owner_names"]
+    owners = [name or key for name, key in zip(names, document["owners"], strict=True)]
+    condition = document["condition"]
+    if condition is not None and condition["type"] == "threshold-sha-256":
+        count = f"{condition['threshold']} of {len(condition['subconditions'])}: "
+    else:
+        count = ""
+    at = document["at"]
+    rows = {
+        "id": document["id"],
+        "did": document["did"],
+        "owners": count + ", ".join(owners),
+        "amount": document["amount"] if document["amount"] != "1" else None,
+        "entity": document["entity"]
+        and f"{document['entity']} ({document['entity_standing'].replace('_', ' ')})",
+        "parent": document["parent"],
+        "template": document["template"],
+        "newest": document["transaction_id"],
+        "committed": document["committed_at"],
+        # Only where the claim is another minute: what happened earlier and was told later.
+        "claimed": at if at and at[:16] != document["committed_at"][:16] else None,
+        "height": str(document["height"]),
+    }
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        if value is not None:
+            table.add_row(Text("  " + name), text(value))
+    console.print(table)
+    section("facts", document["data"])
+    section("state" if "outputs" not in document else "state before the split", document["state"])
+    for entry in document.get("outputs", ()):
+        holders = ", ".join(
+            name or key
+            for key, name in zip(document["owners"], names, strict=True)
+            if key in entry["owners"]
+        )
+        console.print(
+            Text(
+                output.visible(f"{entry['amount']} held by {holders}: ")
+                + f"{entry['transaction_id']}:{entry['output_index']}",
+                style="bold",
+                overflow="fold",
+            )
+        )
+        section("  state", entry["state"])
+
+
+@frame.command(app, "list")
+def list_assets(
+    context: Context,
+    everything: Annotated[bool, typer.Option("--all", help="All assets of the ledger.")] = False,
+    owner: Annotated[
+        str | None, typer.Option(metavar="OWNER", help="Only those of this owner.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only this kind.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="MODEL", help="Only this model.")] = None,
+) -> Result:
+    """List your assets: those your keys own and those you have named."""
+    from twincli.services import views
+
+    if everything and owner is not None:
+        raise UsageError("--all and --owner cannot be given together")
+    document = views.list_assets(
+        context.workspace(), everything=everything, owner=owner, kind=kind, model=model
+    )
+    return Result(
+        document,
+        listing="assets",
+        columns=(
+            ("name", "name"),
+            ("id", "id"),
+            ("kind", "kind"),
+            ("owners", _owners),
+            ("amount", "amount"),
+            ("burned", lambda item: "burned" if item["burned"] else ""),
+        ),
+        item_schema="twin.asset-item/1",
+    )
+
+
+def _owners(item: dict[str, Any]) -> str:
+    return ",".join(
+        name or key for name, key in zip(item["owner_names"], item["owners"], strict=True)
+    )
+
+
+@frame.command(app, "burn")
+def burn(
+    context: Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The asset.")],
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When it happened: RFC 3339, a date, 30d.")
+    ] = None,
+    once: Annotated[
+        str | None,
+        typer.Option(metavar="TOKEN", help="A token that makes a retry return the first result."),
+    ] = None,
+    if_tip: Annotated[
+        str | None,
+        typer.Option(metavar="TX", help="Refuse unless this is the newest transaction."),
+    ] = None,
+    wait: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(_WAITS),
+            help="What to wait for.",
+            autocompletion=lambda: list(_WAITS),
+        ),
+    ] = None,
+    bare: Annotated[bool, typer.Option("--bare", help="Write no envelope, only the data.")] = False,
+) -> Result:
+    """Burn an asset for good: nobody can ever append to it or transfer it again."""
+    from twincli.cli import secrets
+    from twincli.services import resolve, spending
+    from twincli.services.writing import Writing
+
+    if wait is not None and wait not in _WAITS:
+        raise UsageError(f"--wait: {wait!r} is none of {', '.join(_WAITS)}")
+    workspace = context.workspace()
+    resolve.asset_id_of(workspace, name)  # a wrong name is said before anything is asked
+    question = f"{name} will be burned; nobody can ever undo that."
+    if not context.dry_run and not secrets.confirm_name(question, name, context):
+        raise TwinError("nothing was burned: another name was typed", code="declined")
+    writing = Writing(at=at, once=once, if_tip=if_tip, bare=bare)
+    document = spending.burn(workspace, name, writing)
+    said = f"would burn {name}" if context.dry_run else f"burned {name}"
+    return Result(document, notes=(said,), warnings=tuple(document["warnings"]))
+
+
+@frame.command(app, "outputs")
+def outputs(
+    context: Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="The asset; your own outputs by default.")
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option(metavar="OWNER", help="Only those of this owner.")
+    ] = None,
+    unspent: Annotated[bool, typer.Option("--unspent", help="Only what is not spent.")] = False,
+) -> Result:
+    """List outputs: who holds or held how much of an asset."""
+    from twincli.services import views
+
+    document = views.outputs(context.workspace(), name, owner=owner, unspent=unspent)
+    return Result(
+        document,
+        listing="outputs",
+        columns=(
+            ("transaction_id", "transaction_id"),
+            ("output_index", "output_index"),
+            ("amount", "amount"),
+            ("owners", _owners),
+            ("asset_id", "asset_id"),
+            ("spent_by", "spent_by"),
+        ),
+        item_schema="twin.output/1",
+        terminal=_draw_outputs,
+    )
+
+
+def _draw_outputs(document: dict[str, Any], console: Any) -> None:
+    """Draw outputs with the form ``TX:N`` that other commands take, whole."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("output", overflow="fold", min_width=22)
+    table.add_column("amount", justify="right")
+    table.add_column("owners", overflow="fold")
+    table.add_column("spent by", overflow="fold", min_width=8)
+    for item in document["outputs"]:
+        table.add_row(
+            Text(f"{item['transaction_id']}:{item['output_index']}"),
+            Text(item["amount"]),
+            Text(output.visible(_owners(item))),
+            Text(item["spent_by"] or ""),
+        )
+    if table.row_count:
+        console.print(table)
+
+
+@frame.command(app, "tree")
+def tree(
+    context: Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="A key or an asset; all your keys by default."),
+    ] = None,
+) -> Result:
+    """Show who owns what, down to what things own themselves."""
+    from twincli.services import views
+
+    document = views.tree(context.workspace(), name)
+    return Result(
+        document,
+        text=None if context.mode.terminal else _tree_rows(document),
+        terminal=_draw_tree,
+    )
+
+
+def _tree_rows(document: dict[str, Any]) -> str:
+    """Return the tree for a pipe: one row a node, parents first, with its depth."""
+    rows = ["depth\ttype\tname\tid\trelation\tkind\n"]
+    nodes = [(0, node) for node in reversed(document["roots"])]
+    while nodes:
+        depth, node = nodes.pop()
+        cells = (
+            str(depth),
+            node["type"],
+            node["name"] or "",
+            node.get("id") or node["public_key"],
+            node["relation"] or "",
+            node.get("kind") or "",
+        )
+        rows.append("\t".join(map(output.separated, cells)) + "\n")
+        nodes.extend((depth + 1, child) for child in reversed(node["children"]))
+    return "".join(rows)
+
+
+def _draw_tree(document: dict[str, Any], console: Any) -> None:
+    from rich.text import Text
+    from rich.tree import Tree
+
+    def label(node: dict[str, Any]) -> Text:
+        text = Text(output.visible(node["name"] or "").replace("\n", "\\n"), style="bold")
+        what = "key" if node["type"] == "key" else node["kind"] or "asset"
+        if node["relation"] == "part":
+            what = f"part, {what}"
+        if node["seen"]:
+            what += " (see above)"
+        ident = node.get("id") or node["public_key"]
+        text.append(f"  {output.visible(what)}  {ident}", style="not bold")
+        return text
+
+    for root in document["roots"]:
+        tree = Tree(label(root))
+        todo = [(tree, child) for child in reversed(root["children"])]
+        while todo:
+            branch, node = todo.pop()
+            below = branch.add(label(node))
+            todo.extend((below, child) for child in reversed(node["children"]))
+        console.print(tree)

@@ -1,0 +1,76 @@
+"""``twin doctor``: whether everything is in order, and what to do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from twincli.cli import frame, output
+from twincli.cli.context import Context
+from twincli.cli.output import Result
+from twincli.errors import UsageError
+
+app = frame.bare()
+
+
+@frame.command(app, "doctor")
+def doctor(
+    context: Context,
+    full: Annotated[
+        bool, typer.Option("--full", help="Verify every transaction, not only the last 1000.")
+    ] = False,
+) -> Result:
+    """Check the installation and say what to do."""
+    from twincli.services.doctor import doctor as service
+    from twincli.services.workspace import now_ms
+
+    paths = context.paths
+    node = str(context.settings.node.value)
+    if node != "local" and not node.startswith("file:"):
+        raise UsageError(
+            f"the node {node!r} is not on this machine, which this version cannot reach",
+            code="not_supported",
+            hint="--node takes local or file:PATH",
+        )
+    document = service(
+        home=paths.home,
+        keys=paths.keys,
+        ledger=paths.ledger if node == "local" else node.removeprefix("file:"),
+        book=paths.book,
+        now_ms=now_ms(),
+        full=full,
+    )
+    return Result(
+        document,
+        listing="checks",
+        columns=(
+            ("ok", lambda check: _MARK[check["ok"]]),
+            ("name", "name"),
+            ("message", "message"),
+            ("hint", "hint"),
+        ),
+        item_schema="twin.check/1",
+        terminal=_draw,
+        exit_code=0 if document["ok"] else 3,
+    )
+
+
+_MARK = {True: "ok", False: "FAILED", None: "-"}
+_STYLE = {True: "green", False: "bold red", None: "dim"}
+
+
+def _draw(document: dict[str, Any], console: Any) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold", max_width=24)
+    table.add_column(overflow="fold")
+    for check in document["checks"]:
+        mark = Text(_MARK[check["ok"]], style=_STYLE[check["ok"]])
+        hint = check["hint"] if check["ok"] is not True else None
+        says = check["message"] + (f"\n-> {hint}" if hint else "")
+        table.add_row(mark, Text(output.visible(check["name"])), Text(output.visible(says)))
+    console.print(table)

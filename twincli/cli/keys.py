@@ -1,0 +1,333 @@
+"""``twin keys``: make, recover, list, show, rename and remove keys."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any, Literal
+
+import typer
+
+from twincli.cli import frame, secrets
+from twincli.cli.context import Context, Options
+from twincli.cli.output import Result
+from twincli.errors import (
+    ConfigError,
+    InvalidError,
+    LockedError,
+    NotFoundError,
+    TwinError,
+    UsageError,
+)
+
+app = frame.group("keys")
+
+DEFAULT_NAME = "default"
+_LONGEST = 65536
+
+
+def _names() -> list[str]:
+    """Return the names of keys, for completion."""
+    try:
+        with Context(Options()) as context:
+            return [info.name for info in context.keystore.scan()[0]]
+    except TwinError:
+        return []
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The key's name.", autocompletion=_names)]
+Path = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="Derive by SLIP-0010 at this path, such as m/44'/822'/0'/0'/0' or 44h;"
+        " without it by the tutorial's rule, the first 32 bytes of the seed.",
+    ),
+]
+NoPassphrase = Annotated[
+    bool, typer.Option("--no-passphrase", help="Keep the secret without a passphrase.")
+]
+IfMissing = Annotated[
+    bool, typer.Option("--if-missing", help="Be content when the same key is there already.")
+]
+
+
+@frame.command(app, "new", creates_home=True)
+def new(
+    context: Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help=f"The key's name; {DEFAULT_NAME!r} without one."),
+    ] = None,
+    mnemonic: Annotated[
+        bool, typer.Option("--mnemonic", help="Make it from a phrase to be written down.")
+    ] = False,
+    words: Annotated[
+        Literal["12", "24"], typer.Option(metavar="12|24", help="Length of the phrase.")
+    ] = "24",
+    mnemonic_out: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write the phrase to this new file, mode 0600."),
+    ] = None,
+    path: Path = None,
+    no_passphrase: NoPassphrase = False,
+    provider: Annotated[str, typer.Option(metavar="file", help="Where the secret lives.")] = "file",
+    if_missing: IfMissing = False,
+) -> Result:
+    """Make a key.
+
+    With --mnemonic the phrase goes to --mnemonic-out, with --json into the document, else to the
+    terminal; it comes before the key is written, and never to a plain pipe.
+    """
+    from twincli.services import keys
+
+    if provider != "file":
+        raise UsageError(
+            f"keys of the provider {provider!r} are not supported by this version",
+            code="not_supported",
+            hint="--provider file keeps the secret in a file",
+        )
+    if mnemonic_out is not None and not mnemonic:
+        raise UsageError("--mnemonic-out says where a phrase goes; add --mnemonic to make one")
+    wanted = name if name is not None else DEFAULT_NAME
+    asked: dict[str, Any] = {"path": path, "if_missing": if_missing, "book": context.book}
+    secret = context.new_secret_source(no_passphrase=no_passphrase)
+    # What can be known to fail is tried before a terminal, a file or the phrase is touched.
+    planned = keys.new(
+        context.keystore,
+        wanted,
+        secret_source=secret,
+        with_mnemonic=mnemonic,
+        dry_run=True,
+        **asked,
+    )
+    if context.dry_run or planned["created"] is False:
+        return Result(planned, notes=("nothing was made",) if context.dry_run else ())
+    show = _sink(context, mnemonic_out) if mnemonic else None
+    try:
+        made = keys.new(
+            context.keystore,
+            wanted,
+            secret_source=secret,
+            with_mnemonic=mnemonic,
+            words=int(words),
+            show_phrase=show,
+            **asked,
+        )
+    except TwinError:
+        if mnemonic_out is not None:
+            _forget(mnemonic_out)
+        raise
+    return Result(made, notes=_where(mnemonic_out))
+
+
+def _sink(context: Context, out: str | None) -> Any:
+    """Return what takes the phrase, or None where the document does."""
+    if out is None and context.options.get not in (None, "mnemonic"):
+        raise UsageError(
+            f"--get {context.options.get} would leave the phrase out",
+            hint=secrets.retry(context, "--mnemonic-out", "FILE"),
+        )
+    try:
+        return secrets.phrase_sink(context, out)
+    except UsageError as error:
+        if error.code != "no_terminal":
+            raise
+        # As for a passphrase: what is missing is a way to a person.
+        raise LockedError(error.message, code=error.code, hint=error.hint) from error
+
+
+def _forget(path: str) -> None:
+    """Take away the file of a phrase whose key was not made."""
+    try:
+        os.unlink(path)
+    except OSError:
+        return
+
+
+def _where(out: str | None) -> tuple[str, ...]:
+    return (f"the phrase is in {out}; keep it where nobody else reads",) if out else ()
+
+
+@frame.command(app, "recover", creates_home=True)
+def recover(
+    context: Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The key's name.")],
+    file: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FILE|-]", help="File with the phrase, - for stdin; asked for without one."
+        ),
+    ] = None,
+    path: Path = None,
+    no_checksum: Annotated[
+        bool,
+        typer.Option(
+            "--no-checksum", help="Take any text exactly as it is, such as the tutorial's phrase."
+        ),
+    ] = False,
+    bip39_passphrase_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="File with BIP39's own passphrase (the 25th word)."),
+    ] = None,
+    no_passphrase: NoPassphrase = False,
+    if_missing: IfMissing = False,
+) -> Result:
+    """Make the key of a phrase that was written down."""
+    from twincli.services import keys
+
+    store, book = context.keystore, context.book
+    secret = context.new_secret_source(no_passphrase=no_passphrase)
+    if not if_missing:
+        # A name that is taken is said before anything is asked for.
+        store.check_new(name)
+    extra = "" if bip39_passphrase_file is None else _passphrase(bip39_passphrase_file)
+    document = keys.recover(
+        store,
+        name,
+        _phrase(context, name, file),
+        secret_source=secret,
+        path=path,
+        checksum=not no_checksum,
+        bip39_passphrase=extra,
+        if_missing=if_missing,
+        book=book,
+        dry_run=context.dry_run,
+    )
+    return Result(document, notes=("nothing was made",) if context.dry_run else ())
+
+
+def _phrase(context: Context, name: str, file: str | None) -> str:
+    if file is not None:
+        return _text("-" if file == "-" else file, "the phrase")
+    typed = secrets.ask(f"Phrase of key {name} (not shown): ", echo=False)
+    if typed is None:
+        raise LockedError(
+            "the phrase is needed, and there is no terminal to ask for it",
+            hint=secrets.retry(context, "FILE"),
+        )
+    return _decoded(typed, "the phrase", "as typed")
+
+
+def _passphrase(path: str) -> str:
+    text = _text(path, "the BIP39 passphrase")
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise ConfigError(f"the BIP39 passphrase in {path} is empty", code="empty_passphrase")
+    return text
+
+
+def _text(path: str, what: str) -> str:
+    """Return the text of a file that holds a secret; no error quotes any of it."""
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read(_LONGEST + 1)
+        else:
+            with open(os.path.expanduser(path), "rb") as file:
+                data = file.read(_LONGEST + 1)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"there is no file {path} with {what}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a path"
+        raise ConfigError(
+            f"{what}: {path} cannot be read: {reason.lower()}", code="cannot_read"
+        ) from error
+    return _decoded(data, what, "on stdin" if path == "-" else f"in {path}")
+
+
+def _decoded(data: bytes, what: str, where: str) -> str:
+    if len(data) > _LONGEST:
+        raise InvalidError(f"{what} {where} is longer than {_LONGEST} bytes", code="too_long")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        # Not chained: the error would carry the secret.
+        raise InvalidError(f"{what} {where} is not UTF-8 text", code="not_text") from None
+
+
+@frame.command(app, "list")
+def list_keys(context: Context) -> Result:
+    """List the keys; PASSPHRASE says which are kept without one."""
+    from twincli.services import keys
+
+    document = keys.list_keys(context.keystore)
+    return Result(
+        document,
+        listing="keys",
+        columns=(
+            ("name", "name"),
+            ("public_key", "public_key"),
+            ("did", "did"),
+            ("passphrase", lambda key: "yes" if key["passphrase"] else "NONE"),
+            ("rule", "rule"),
+            ("created", "created"),
+        ),
+        item_schema="twin.key/1",
+        warnings=tuple(document["warnings"]),
+    )
+
+
+@frame.command(app, "show")
+def show(context: Context, name: Name) -> Result:
+    """Show the public part of a key; no passphrase is asked for."""
+    from twincli.services import keys
+
+    return Result(keys.show(context.keystore, name, secret_source=None))
+
+
+@frame.command(app, "rename")
+def rename(
+    context: Context,
+    name: Name,
+    new_name: Annotated[str, typer.Argument(metavar="NEW", help="The new name.")],
+) -> Result:
+    """Give a key another name."""
+    from twincli.services import keys
+
+    return Result(
+        keys.rename(context.keystore, name, new_name, book=context.book, dry_run=context.dry_run)
+    )
+
+
+@frame.command(app, "remove")
+def remove(
+    context: Context,
+    name: Name,
+    shred: Annotated[
+        bool, typer.Option("--shred", help="Overwrite and erase it; it cannot be had back.")
+    ] = False,
+) -> Result:
+    """Take a key out of the store; its file is kept in removed/ unless --shred."""
+    from twincli.services import keys
+
+    store = context.keystore
+    if not context.dry_run:
+        _ask_removal(context, name, shred=shred)
+    document = keys.remove(store, name, shred=shred, dry_run=context.dry_run)
+    kept = document["kept_at"]
+    return Result(document, notes=(f"its file is kept: {kept}",) if kept else ())
+
+
+def _ask_removal(context: Context, name: str, *, shred: bool) -> None:
+    owned = 0
+    try:
+        public_key = context.keystore.get(name).public_key
+    except ConfigError:
+        pass  # a damaged file can be removed too
+    else:
+        owned = _owned(context, public_key)
+    owns = f", which owns {owned} outputs on this ledger" if owned else ""
+    if shred:
+        question = f"erase the key {name}{owns}? Only a backup or its phrase brings it back."
+        if not secrets.confirm_name(question, name, context):
+            raise TwinError("nothing was done: the name was not typed", code="declined")
+    else:
+        context.confirm(f"remove the key {name}{owns}?")
+
+
+def _owned(context: Context, public_key: str) -> int:
+    """Return how many unspent outputs a key has, 0 where no ledger answers."""
+    try:
+        return len(context.client.outputs(public_key, spent=False))
+    except TwinError:
+        return 0  # it only makes the question clearer

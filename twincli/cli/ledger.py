@@ -1,0 +1,72 @@
+"""``twin ledger``: looking after the embedded ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twincli import config as settings
+from twincli.cli import frame
+from twincli.cli.context import Context
+from twincli.cli.output import Result
+from twincli.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from twincli.ledger.ledger import Ledger
+
+app = frame.group("ledger")
+
+
+@frame.command(app, "info")
+def info(context: Context) -> Result:
+    """Show what the ledger is and how far it has come."""
+    from twincli.services import ledgers
+
+    return Result(ledgers.info(_ledger(context)))
+
+
+@frame.command(app, "reindex")
+def reindex(context: Context) -> Result:
+    """Make the search index anew, from the ledger."""
+    from twincli.services import ledgers
+
+    if context.dry_run:
+        ledger = _ledger(context)
+        count = ledger.counts()["transactions"]
+        document = {"schema": "twin.reindex/1", "ledger": ledger.id, "transactions": count}
+        return Result(document, notes=("would make the index anew",))
+    return Result(ledgers.reindex(_ledger(context)))
+
+
+@frame.command(app, "upgrade")
+def upgrade(context: Context) -> Result:
+    """Bring the ledger's file up to this version of twincli, a backup first."""
+    from twincli.services import ledgers
+    from twincli.services.workspace import now_ms
+
+    document = ledgers.upgrade(_path(context), now_ms(), dry_run=context.dry_run)
+    said = "the ledger is up to date"
+    if document["before"] != document["after"]:
+        done = "would upgrade" if context.dry_run else "upgraded"
+        said = f"{done} the ledger from schema {document['before']} to {document['after']}"
+    return Result(document, notes=(said,))
+
+
+def _ledger(context: Context) -> Ledger:
+    """Return the ledger, not what stands in for it until the first asset is made."""
+    ledger = context.client.ledger
+    if ledger.path == ":memory:":
+        raise NotFoundError(
+            f"there is no ledger at {context.paths.ledger} yet",
+            code="no_ledger",
+            hint="the first asset makes one: twin asset create NAME",
+        )
+    return ledger
+
+
+def _path(context: Context) -> str:
+    """Return where the ledger is, without opening it: an old one cannot be opened."""
+    node = str(context.settings.node.value)
+    if node.startswith("file:") and node != "file:":
+        return node.removeprefix("file:")
+    settings.require_home(context.paths)
+    return context.paths.ledger

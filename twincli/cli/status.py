@@ -1,0 +1,53 @@
+"""``twin status``: the home, the ledger and the default key."""
+
+from __future__ import annotations
+
+import os
+
+from twincli.cli import frame
+from twincli.cli.context import Context
+from twincli.cli.output import Result
+from twincli.errors import NotFoundError
+
+app = frame.bare()
+
+
+@frame.command(app, "status")
+def status(context: Context) -> Result:
+    """Show the home, the ledger and the default key."""
+    from twincli.services.status import status as service
+
+    home = context.paths.home
+    exists = os.path.isdir(home)
+    ledger = None
+    try:
+        ledger = context.client.ledger
+    except NotFoundError as error:
+        if error.code not in {"no_home", "no_ledger"}:
+            raise
+    if ledger is not None and ledger.path == ":memory:":
+        ledger = None  # stands in until the first asset is made
+    keystore = context.keystore if exists else None
+    document = service(home, ledger, keystore, context.default_key)
+    notes = []
+    if not exists:
+        notes.append(f"there is no twin home at {home} yet; twin keys new NAME makes one")
+    elif not document["keys"]:
+        notes.append("there is no key yet; twin keys new NAME makes one")
+    elif ledger is None:
+        notes.append("there is no ledger yet; the first asset makes one: twin asset create NAME")
+    return Result(
+        document,
+        columns=(
+            ("version", "version"),
+            ("home", "home"),
+            ("ledger", "ledger.id"),
+            ("path", "ledger.path"),
+            ("height", "ledger.height"),
+            ("transactions", "ledger.transactions"),
+            ("assets", "ledger.assets"),
+            ("default_key", "default_key"),
+            ("keys", lambda shown: ",".join(shown["keys"])),
+        ),
+        notes=tuple(notes),
+    )

@@ -1,0 +1,198 @@
+"""``twin tx``: showing, judging and submitting transactions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import IO, Annotated, Any
+
+import typer
+
+from twincli import config as settings
+from twincli.cli import frame
+from twincli.cli.context import Context
+from twincli.cli.output import Result
+from twincli.errors import InvalidError, NotFoundError, UsageError
+from twincli.rules.validity import PROFILES
+
+app = frame.group("tx")
+
+_ENDINGS = (".twin", ".json", ".jsonl", ".csv", ".tx", ".car")
+
+
+def is_file(word: str) -> bool:
+    """Say whether an argument means a file: ``-``, a path, or a known ending."""
+    return word == "-" or "/" in word or word.endswith(_ENDINGS)
+
+
+def _what(word: str) -> str:
+    return "stdin" if word == "-" else word
+
+
+def _open(path: str) -> IO[bytes]:
+    try:
+        return open(path, "rb")
+    except FileNotFoundError as error:
+        raise NotFoundError(f"there is no file {path}", code="no_file") from error
+    except OSError as error:
+        why = (error.strerror or "unknown reason").lower()
+        raise UsageError(f"{path} cannot be read: {why}", code="unreadable") from error
+
+
+def _bytes(word: str) -> bytes:
+    if word == "-":
+        return sys.stdin.buffer.read()
+    with _open(word) as file:
+        return file.read()
+
+
+def _lines(word: str) -> Iterator[bytes]:
+    if word == "-":
+        yield from sys.stdin.buffer
+        return
+    with _open(word) as file:
+        yield from file
+
+
+@frame.command(app, "show")
+def show(
+    context: Context,
+    refs: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE|ID...", help="Ids, beginnings of ids, files, or - for stdin."),
+    ],
+) -> Result:
+    """Show transactions whole, and where they stand on the ledger."""
+    from twincli.services import transactions
+
+    documents = []
+    for ref in refs:
+        if is_file(ref):
+            tx = transactions.read(_bytes(ref), _what(ref))
+            documents.append(transactions.show_file(_client_or_none(context), tx))
+        else:
+            documents.append(transactions.show(context.workspace(), ref))
+    if len(documents) == 1:
+        return Result(documents[0])
+    return Result(
+        {"schema": "twin.transactions/1", "transactions": documents},
+        listing="transactions",
+        columns=(
+            ("id", "id"),
+            ("operation", "operation"),
+            ("asset_id", "asset_id"),
+            ("height", "height"),
+            ("committed_at", "committed_at"),
+        ),
+        item_schema="twin.transaction/1",
+    )
+
+
+def _client_or_none(context: Context) -> Any:
+    """Return the ledger, or None where there is none and a file speaks for itself."""
+    try:
+        return context.client
+    except NotFoundError:
+        return None
+
+
+@frame.command(app, "validate")
+def validate(
+    context: Context,
+    ref: Annotated[
+        str,
+        typer.Argument(metavar="FILE|ID", help="An id, its beginning, a file, or - for stdin."),
+    ],
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what became of every rule.")
+    ] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(PROFILES),
+            help="Which rules hold; those of the ledger by default.",
+            autocompletion=lambda: list(PROFILES),
+        ),
+    ] = None,
+) -> Result:
+    """Say whether a transaction is valid; exit 3 when it is not."""
+    from twincli.services import transactions
+
+    if profile is not None and profile not in PROFILES:
+        raise UsageError(f"--profile: {profile!r} is none of {', '.join(PROFILES)}")
+    tx: Any
+    if is_file(ref):
+        data = _bytes(ref)
+        try:
+            tx = transactions.read(data, _what(ref))
+        except InvalidError as error:
+            tx = error
+    else:
+        tx = transactions.show(context.workspace(), ref)["transaction"]
+    try:
+        client = context.client
+    except NotFoundError as error:
+        transactions.no_ledger_for_spending(tx, error)
+        client = _empty(context)
+    document = transactions.validate(client, tx, profile or client.ledger.profile, explain=explain)
+    return Result(
+        document,
+        columns=(
+            ("valid", "valid"),
+            ("id", "id"),
+            ("profile", "profile"),
+            ("code", lambda shown: (shown["error"] or {}).get("code")),
+            ("message", lambda shown: (shown["error"] or {}).get("message")),
+            ("hint", lambda shown: (shown["error"] or {}).get("hint")),
+            ("deviations", lambda shown: shown["deviations"] or None),
+            *(
+                (row["rule"], lambda _, row=row: f"{_mark(row['ok'])} {row['message']}")
+                for row in document.get("rules", ())
+            ),
+        ),
+        exit_code=0 if document["valid"] else 3,
+    )
+
+
+def _mark(ok: bool | None) -> str:
+    return "-" if ok is None else "ok" if ok else "NO"
+
+
+def _empty(context: Context) -> Any:
+    from twincli.client.embedded import EmbeddedClient
+
+    client = EmbeddedClient.open(":memory:", create=True)
+    context.at_end(client.close)
+    return client
+
+
+@frame.command(app, "submit")
+def submit(
+    context: Context,
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE|-", help="One transaction, or JSON Lines; - for stdin."),
+    ],
+) -> Result:
+    """Submit signed transactions; one that is there already is a success."""
+    from twincli.services import transactions
+
+    if context.settings.node.value == "local":
+        settings.require_home(context.paths)
+    # A home may still be without a ledger; it begins here, unless nothing is to be written.
+    context.creates_home = not context.dry_run
+    found = transactions.read_lines(_lines(file), _what(file))
+    document = transactions.submit(context.workspace(), found)
+    if document["schema"] == "twin.submission/1":
+        said = "submitted" if document["created"] else "is on the ledger already:"
+        if context.dry_run and document["created"]:
+            said = "would submit"
+        return Result(document, notes=(f"{said} {document['transaction_id']}",))
+    return Result(
+        document,
+        exit_code=10 if document["errors"] else 0,
+        notes=tuple(
+            f"{entry['number']}: {entry['code']}: {entry['message']}"
+            for entry in document["errors"][:20]
+        ),
+    )

@@ -1,0 +1,131 @@
+"""Bringing a ledger file of an older schema up to the present one, a backup first."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import TYPE_CHECKING, NamedTuple
+
+from twincli.errors import ConfigError, NotFoundError
+from twincli.ledger import store
+from twincli.ledger.ledger import locate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {}
+"""By schema version, what leads from it to the next one. Runs inside one transaction."""
+
+
+class Upgrade(NamedTuple):
+    """What an upgrade did.
+
+    Attributes:
+        path: The ledger's file.
+        before, after: Schema versions; equal when there was nothing to do.
+        backup: The copy made first, or None.
+    """
+
+    path: str
+    before: int
+    after: int
+    backup: str | None
+
+
+def upgrade(
+    path: str,
+    stamp: str,
+    *,
+    dry_run: bool = False,
+    migrations: Mapping[int, Callable[[sqlite3.Connection], None]] = MIGRATIONS,
+    target: int = store.SCHEMA_VERSION,
+) -> Upgrade:
+    """Bring a ledger file up to the present schema.
+
+    All steps share one transaction: after a failure the file is as it was.
+
+    Args:
+        path: As ``Ledger.open`` takes it.
+        stamp: Part of the backup's name, ``ledger.db.<schema>-<stamp>.bak``.
+        dry_run: Only say what would be done.
+        migrations: By schema version, the step that leads from it to the next.
+        target: The version wanted.
+
+    Raises:
+        NotFoundError: ``no_ledger``.
+        ConfigError: ``foreign_file``, ``newer_schema``, ``no_migration``, ``upgrade_failed``,
+            ``exists`` (the backup's name is taken), and what ``store.translate`` gives.
+    """
+    file = locate(path).ledger_db
+    if not os.path.isfile(file):
+        raise NotFoundError(f"there is no ledger at {file}", code="no_ledger")
+    try:
+        connection = sqlite3.connect(file, timeout=store.BUSY_SECONDS, isolation_level=None)
+    except sqlite3.Error as error:
+        raise store.translate(error, file) from error
+    try:
+        before = _version(connection, file, target)
+        missing = [version for version in range(before, target) if version not in migrations]
+        if missing:
+            raise ConfigError(
+                f"{file} has schema {before}, from which this twincli knows no way to {target}",
+                code="no_migration",
+                hint="upgrade it with the version of twincli between the two",
+            )
+        if before == target or dry_run:
+            return Upgrade(file, before, target, None)
+        copy = f"{file}.{before}-{stamp}.bak"
+        if os.path.exists(copy):
+            raise ConfigError(f"the backup {copy} exists and is not overwritten", code="exists")
+        store.backup(file, copy)
+        _migrate(connection, migrations, before, target, copy)
+    except sqlite3.Error as error:
+        raise store.translate(error, file) from error
+    finally:
+        connection.close()
+    return Upgrade(file, before, target, copy)
+
+
+def _version(connection: sqlite3.Connection, file: str, target: int) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if connection.execute("PRAGMA application_id").fetchone()[0] != store.APPLICATION_ID:
+        raise ConfigError(f"{file} is not a ledger of twincli", code="foreign_file")
+    if version > target:
+        raise ConfigError(
+            f"{file} was written by a newer twincli (schema {version}, this one knows {target})",
+            code="newer_schema",
+            hint="upgrade twincli; the file was not touched",
+        )
+    return version
+
+
+def _migrate(
+    connection: sqlite3.Connection,
+    migrations: Mapping[int, Callable[[sqlite3.Connection], None]],
+    before: int,
+    target: int,
+    copy: str,
+) -> None:
+    run = connection.execute
+    run("PRAGMA synchronous = FULL")
+    run("BEGIN IMMEDIATE")
+    version = before
+    try:
+        # Another process may have been first.
+        if int(run("PRAGMA user_version").fetchone()[0]) == before:
+            while version < target:
+                migrations[version](connection)
+                version += 1
+            run(f"PRAGMA user_version = {target}")
+        run("COMMIT")
+    except BaseException as error:
+        if connection.in_transaction:
+            run("ROLLBACK")
+        if isinstance(error, sqlite3.Error):
+            raise ConfigError(
+                f"the step from schema {version} to {version + 1} failed: {error};"
+                " nothing was changed",
+                code="upgrade_failed",
+                hint=f"a copy of the ledger is at {copy}",
+            ) from error
+        raise

@@ -1,0 +1,88 @@
+"""Looking after the embedded ledger: what it is, its index, its schema."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from twincli.model import times
+
+if TYPE_CHECKING:
+    from twincli.ledger.ledger import Ledger
+
+
+def info(ledger: Ledger) -> dict[str, Any]:
+    """Return what a ledger is and how far it has come.
+
+    Returns:
+        ``twin.ledger/1``: ``id path profile created height time transactions assets app_hash root
+        tree_size public_key schema_version size_bytes``; hashes in hex, ``app_hash`` empty before
+        the first transaction.
+    """
+    from twincli.ledger.store import SCHEMA_VERSION
+
+    tip = ledger.tip()
+    counts = ledger.counts()
+    return {
+        "schema": "twin.ledger/1",
+        "id": ledger.id,
+        "path": ledger.path,
+        "profile": ledger.profile,
+        "created": times.to_text(ledger.created_ms),
+        "height": tip.height,
+        "time": times.to_text(tip.time_ms),
+        "transactions": counts["transactions"],
+        "assets": counts["assets"],
+        "app_hash": tip.app_hash.hex(),
+        "root": tip.root.hex(),
+        "tree_size": ledger.tree_size(),
+        "public_key": ledger.public_key,
+        "schema_version": SCHEMA_VERSION,
+        "size_bytes": _size(ledger.path),
+    }
+
+
+def _size(path: str) -> int | None:
+    """Return the bytes of a ledger's file and its log; None in memory."""
+    if path == ":memory:":
+        return None
+    return sum(os.path.getsize(name) for name in (path, f"{path}-wal") if os.path.exists(name))
+
+
+def reindex(ledger: Ledger) -> dict[str, Any]:
+    """Make the derived index anew.
+
+    Returns:
+        ``twin.reindex/1``: ``ledger``, ``transactions`` that it now holds.
+    """
+    return {
+        "schema": "twin.reindex/1",
+        "ledger": ledger.id,
+        "transactions": ledger.reindex(),
+    }
+
+
+def upgrade(path: str, now_ms: int, *, dry_run: bool = False) -> dict[str, Any]:
+    """Bring a ledger's file up to the present schema, a backup first.
+
+    Args:
+        path: The ledger's directory or file.
+        now_ms: The present, for the backup's name.
+        dry_run: Only say what would be done.
+
+    Returns:
+        ``twin.upgrade/1``: ``path``, ``upgraded``, ``before`` and ``after`` (schema versions),
+        ``backup`` (null when there was nothing to do).
+    """
+    from twincli.ledger import upgrade as room
+
+    stamp = times.to_text(now_ms).replace("-", "").replace(":", "").replace(".", "")
+    done = room.upgrade(path, stamp, dry_run=dry_run)
+    return {
+        "schema": "twin.upgrade/1",
+        "path": done.path,
+        "upgraded": done.before != done.after and not dry_run,
+        "before": done.before,
+        "after": done.after,
+        "backup": done.backup,
+    }

@@ -1,0 +1,239 @@
+"""Local names: what stands for an asset on a ledger, and for somebody else's key or DID.
+
+A name of an asset holds on one ledger, a name of a party everywhere; keys have names of their own
+in the key store. The book keeps them, no ledger ever sees them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.crypto import base58, ed25519
+from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError
+from twincli.model import did
+from twincli.model.names import MIN_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from twincli.book.store import Book
+    from twincli.keystore.store import KeyStore
+    from twincli.services.workspace import Workspace
+
+Document = dict[str, Any]
+
+ASSET = "asset"
+PARTY = "party"
+
+_HEX = frozenset("0123456789abcdefABCDEF")
+
+
+def set_name(
+    open_workspace: Callable[[], Workspace],
+    book: Book,
+    keystore: KeyStore,
+    name: str,
+    value: str,
+    *,
+    dry_run: bool = False,
+) -> Document:
+    """Give a name to an asset, or to somebody else's key or DID.
+
+    Args:
+        open_workspace: Opens the ledger; called only for an asset.
+        book: The names.
+        keystore: My keys, whose names stand for themselves.
+        name: What to call it.
+        value: An id (or the beginning of one) or DID of an asset on the ledger; a base58 public
+            key; any other DID.
+        dry_run: Check, change nothing.
+
+    Returns:
+        ``twin.name/1``: ``name kind value did ledger changed``.
+
+    Raises:
+        ConflictError: ``exists``: the name stands for something else, or is that of another key.
+        NotFoundError: The asset is not on the ledger.
+        InvalidError: ``invalid_name``, ``invalid_did``, ``not_a_curve_point``.
+        UsageError: ``bad_value``: nothing of the kind.
+    """
+    if _is_asset(value):
+        return _set_asset(open_workspace(), name, value, dry_run=dry_run)
+    party = _party(value)
+    _refuse_own_key(keystore, name, party)
+    changed = _check_party(book, name, party) if dry_run else book.set_party(name, party)
+    return {"schema": "twin.name/1", **_party_document(name, party), "changed": changed}
+
+
+def _is_asset(value: str) -> bool:
+    if value.startswith("did:"):
+        return did.parse(value).kind in {"asset", "tutorial", "orm"}
+    return MIN_PREFIX <= len(value) <= 64 and set(value) <= _HEX and not _is_public_key(value)
+
+
+def _is_public_key(value: str) -> bool:
+    try:
+        base58.decode_key(value)
+    except InvalidError:
+        return False
+    return True
+
+
+def _party(value: str) -> str:
+    """Return what the book keeps: a public key in base58, or a DID that is no key of ours."""
+    if value.startswith("did:"):
+        public_key = did.parse(value).public_key
+        if public_key is None:
+            return value
+    elif _is_public_key(value):
+        public_key = value
+    else:
+        raise UsageError(
+            f"{value!r} is neither an id nor a DID nor a public key",
+            code="bad_value",
+            hint="twin name set NAME VALUE, the name first",
+        )
+    if not ed25519.is_point(base58.decode_key(public_key)):
+        raise InvalidError(
+            f"no private key has the public key {public_key}",
+            code="not_a_curve_point",
+            hint="a character was lost or changed",
+        )
+    return public_key
+
+
+def _refuse_own_key(keystore: KeyStore, name: str, party: str) -> None:
+    """Refuse the name of another key: owner expressions would go on to mean the key."""
+    try:
+        info = keystore.get(name)
+    except (NotFoundError, InvalidError):  # no such key, or no name a key could have
+        return
+    if info.public_key != party:
+        raise ConflictError(
+            f"{info.name} is the name of a key of yours, {info.public_key}",
+            code="exists",
+            hint=f"choose another name, or rename the key: twin keys rename {info.name} NEW",
+        )
+
+
+def _check_party(book: Book, name: str, party: str) -> bool:
+    from twincli.model import names
+
+    names.check(name, PARTY)
+    held = book.party(name)
+    if held is not None and held != party:
+        raise _taken(name, held)
+    return held is None
+
+
+def _set_asset(workspace: Workspace, name: str, value: str, *, dry_run: bool) -> Document:
+    from twincli.model import names
+    from twincli.services import resolve
+
+    ledger = workspace.client.ledger_id
+    names.check(name, ASSET)
+    asset_id = resolve.asset_id_of(workspace, f"asset:{value}")
+    held = workspace.book.lookup(ledger, name, resolve.exists(workspace))
+    if held is not None and held != asset_id:
+        raise _taken(name, held)
+    if not dry_run:
+        workspace.book.set_asset(ledger, name, asset_id)
+    return {
+        "schema": "twin.name/1",
+        **_asset_document(ledger, name, asset_id),
+        "changed": held is None,
+    }
+
+
+def _taken(name: str, held: str) -> ConflictError:
+    return ConflictError(
+        f"the name {name} stands for {held}",
+        code="exists",
+        hint=f"forget it first with `twin name remove {name}`",
+    )
+
+
+def list_names(workspace: Workspace) -> Document:
+    """Return the names of assets on this ledger, and of parties.
+
+    Returns:
+        ``twin.names/1`` with ``names``, in alphabetical order: ``name kind value did ledger``.
+    """
+    parties = workspace.book.list_parties()
+    found = [_party_document(party.name, party.value) for party in parties]
+    found += _assets(workspace)
+    found.sort(key=lambda entry: (str(entry["name"]).casefold(), entry["kind"]))
+    return {"schema": "twin.names/1", "names": found}
+
+
+def _assets(workspace: Workspace) -> Iterator[Document]:
+    ledger = workspace.client.ledger_id
+    for entry in workspace.book.list_assets(ledger):
+        # A reservation whose asset never came to be is no name.
+        if not entry.reserved or workspace.client.entry(entry.asset_id) is not None:
+            yield _asset_document(ledger, entry.name, entry.asset_id)
+
+
+def remove(workspace: Workspace, name: str) -> Document:
+    """Forget a name; the asset or the key itself is not touched.
+
+    Args:
+        workspace: Ledger and names.
+        name: The name; ``asset:`` or ``key:`` before it tells the two kinds apart.
+
+    Returns:
+        ``twin.name/1`` of what it stood for.
+
+    Raises:
+        NotFoundError: ``not_found``, with a near name.
+        ConflictError: ``ambiguous``: an asset and a party have the name.
+    """
+    from twincli.services import resolve
+
+    book, ledger = workspace.book, workspace.client.ledger_id
+    bare = name.removeprefix("asset:").removeprefix("key:")
+    asset_id = party = None
+    if not name.startswith("key:"):
+        asset_id = book.lookup(ledger, bare, resolve.exists(workspace))
+    if not name.startswith("asset:"):
+        party = book.party(bare)
+    if asset_id is not None and party is not None:
+        raise ConflictError(
+            f"{bare} is the name of an asset and of somebody else's key",
+            code="ambiguous",
+            hint=f"twin name remove asset:{bare}, or key:{bare}",
+        )
+    if asset_id is not None:
+        if not workspace.dry_run:
+            book.remove_asset(ledger, bare)
+        return {"schema": "twin.name/1", **_asset_document(ledger, bare, asset_id)}
+    if party is not None:
+        if not workspace.dry_run:
+            book.remove_party(bare)
+        return {"schema": "twin.name/1", **_party_document(bare, party)}
+    known = [entry["name"] for entry in list_names(workspace)["names"]]
+    raise NotFoundError(
+        f"there is no name {bare!r}",
+        hint=resolve.near(bare, known)
+        or "twin name list shows them; names of keys are changed by twin keys rename and remove",
+    )
+
+
+def _asset_document(ledger: str, name: str, asset_id: str) -> Document:
+    return {
+        "name": name,
+        "kind": ASSET,
+        "value": asset_id,
+        "did": did.asset_did(asset_id, ledger),
+        "ledger": ledger,
+    }
+
+
+def _party_document(name: str, value: str) -> Document:
+    return {
+        "name": name,
+        "kind": PARTY,
+        "value": value,
+        "did": value if value.startswith("did:") else did.key_did(value),
+        "ledger": None,
+    }

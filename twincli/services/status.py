@@ -1,0 +1,53 @@
+"""Where one stands: the home, the ledger, the keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli import __version__
+
+if TYPE_CHECKING:
+    from twincli.keystore.store import KeyStore
+    from twincli.ledger.ledger import Ledger
+
+
+def status(
+    home: str,
+    ledger: Ledger | None,
+    keystore: KeyStore | None,
+    default_key: str | None,
+) -> dict[str, Any]:
+    """Return where one stands.
+
+    Args:
+        home: Path of the home.
+        ledger: None while there is none.
+        keystore: None while there is no home.
+        default_key: From the settings.
+
+    Returns:
+        ``twin.status/1``: ``version home exists ledger default_key keys``; ``ledger`` has
+        ``id path height transactions assets`` or is null; ``default_key`` is the one of the
+        settings, else the first made; ``keys`` are names.
+    """
+    infos = [] if keystore is None else keystore.scan()[0]
+    if default_key is None and infos:
+        default_key = min(infos, key=lambda info: (info.created, info.name)).name
+    return {
+        "schema": "twin.status/1",
+        "version": __version__,
+        "home": home,
+        "exists": keystore is not None,
+        "ledger": None if ledger is None else _ledger(ledger),
+        "default_key": default_key,
+        "keys": [info.name for info in infos],
+    }
+
+
+def _ledger(ledger: Ledger) -> dict[str, Any]:
+    return {
+        "id": ledger.id,
+        "path": ledger.path,
+        "height": ledger.tip().height,
+        **ledger.counts(),
+    }
