@@ -135,7 +135,7 @@ def test_burning(invoke: Invoke, made: dict[str, Any]) -> None:
     document = quietly(invoke)(
         "asset", "burn", "car", "--yes", "--once", "b1", "--if-tip", tip, "--wait", "commit"
     )
-    assert list(document) == [*ASSET, "signed_by", "warnings"]
+    assert list(document) == [*ASSET, "written", "signed_by", "warnings"]
     assert document["burned"] is True
     assert document["owner_names"] == ["burned"]
     again = quietly(invoke)("asset", "burn", "car", "--yes", "--once", "b1")
@@ -207,3 +207,14 @@ def test_tree(invoke: Invoke, made: dict[str, Any]) -> None:
     assert "(see above)" in text
     only = twin("asset", "tree", "asset:car")["roots"]
     assert [(root["type"], root["name"]) for root in only] == [("asset", "car")]
+
+
+def test_shared_owners_on_a_terminal(invoke: Invoke, made: dict[str, Any]) -> None:
+    twin = quietly(invoke)
+    twin("asset", "create", "house", "--owner", "2of:alice,bob", "--entity", "alice")
+    text = invoke("asset", "show", "house", "--color", "never", tty=True).stdout
+    assert "2 of 2: alice, bob" in text
+    assert "(proved)" in text
+    twin("asset", "append", "car", "--x", "1", "--at", "2020-02-02")
+    assert "2020-02-02T00:00:00Z" in invoke("asset", "show", "car", tty=True).stdout
+    assert made

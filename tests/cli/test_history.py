@@ -95,7 +95,7 @@ def test_the_rows_of_a_pipe(invoke: Invoke) -> None:
     ]
     assert [row[2:4] for row in rows] == [["create", "alice"]] + [["append", "alice"]] * 3
     assert [row[4] for row in rows] == [
-        "",
+        "owned by alice",
         'mileage 1200; place "Berlin"',
         "mileage 1200 -> 9999 (corrected later)",
         rows[3][4],
@@ -135,8 +135,9 @@ def test_a_graph_of_a_chain(invoke: Invoke) -> None:
     assert lines[0] == f"*  {made['car']['id']}"
     assert lines[1].startswith("|  ")
     assert lines[1].endswith("create by alice")
-    assert lines[2] == f"*  {made['first']['transaction_id']}"
-    assert lines[4] == '|  mileage 1200; place "Berlin"'
+    assert lines[2] == "|  owned by alice"
+    assert lines[3] == f"*  {made['first']['transaction_id']}"
+    assert lines[5] == '|  mileage 1200; place "Berlin"'
     turned = invoke("history", "car", "--format", "graph", "--reverse").stdout.splitlines()
     assert turned[0] == f"*  {made['right']['transaction_id']}"
 

@@ -204,6 +204,16 @@ def test_a_phrase_in_a_file(invoke: Invoke, tmp_path: Path) -> None:
     assert invoke("keys", "show", "b").status == 4
 
 
+def test_a_phrase_for_a_file_that_cannot_be_made(invoke: Invoke, tmp_path: Path) -> None:
+    path = str(tmp_path / "no" / "phrase")
+    run = invoke(
+        "keys", "new", "a", "--mnemonic", "--no-passphrase", "--mnemonic-out", path, "--json"
+    )
+    assert (run.status, run.error["code"]) == (2, "usage")
+    assert "cannot be written" in run.error["message"]
+    assert invoke("keys", "show", "a").status == 4
+
+
 def test_a_phrase_on_the_terminal(invoke: Invoke, terminal: Terminal) -> None:
     shown = terminal("")
     run = invoke("keys", "new", "--mnemonic", "--no-passphrase")
@@ -407,6 +417,12 @@ def test_a_damaged_key_can_be_removed(invoke: Invoke, home: Path) -> None:
     (home / "keys" / "alice.json").write_text("{")
     assert invoke("keys", "show", "alice").status == 9
     assert invoke("keys", "remove", "alice", "--yes").status == 0
+
+
+def test_a_ledger_that_does_not_answer_stops_no_removal(invoke: Invoke) -> None:
+    invoke("keys", "new", "alice", "--no-passphrase")
+    run = invoke("keys", "remove", "alice", "--yes", "--node", "http://localhost:9984")
+    assert run.status == 0
 
 
 def test_the_question_says_what_the_key_owns(invoke: Invoke, terminal: Terminal) -> None:

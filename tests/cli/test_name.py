@@ -55,6 +55,9 @@ def test_an_asset_by_all_that_means_it(invoke: Invoke, car: str) -> None:
         assert run.json["did"] == did
         assert run.json["kind"] == "asset"
     assert invoke("asset", "show", "car3", "--get", "id").stdout.strip() == car
+    planned = invoke("name", "set", "planned", car, "--dry-run", "--json")
+    assert planned.json["changed"] is True
+    assert invoke("asset", "show", "planned").status == 4
     again = invoke("name", "set", "car", car, "--json")
     assert again.json["changed"] is False
 

@@ -272,7 +272,7 @@ def test_a_phrase_goes_to_the_terminal_or_json_but_not_to_a_pipe(terminal: Termi
 
 
 def test_a_phrase_without_a_terminal_names_the_file_option() -> None:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(LockedError) as caught:
         secrets.phrase_sink(context("keys", "new", "alice", "--mnemonic"), None)
     assert caught.value.code == "no_terminal"
     assert caught.value.hint == "twin keys new alice --mnemonic --mnemonic-out FILE"

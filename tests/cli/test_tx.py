@@ -139,7 +139,9 @@ def broken() -> Iterator[tuple[str, str, Any]]:
     """Yield the rule, the code and the transaction."""
     first = create()
     wrong_amount = transaction.sign(
-        transaction.transfer([Spend.of(first, 0)], [owned(ALICE, amount=2)], first["id"], None),
+        transaction.transfer(
+            [Spend.of(give(first), 0)], [owned(ALICE, amount=2)], first["id"], None
+        ),
         [ALICE],
     )
     yield "json", "invalid_json", "{"
@@ -187,9 +189,7 @@ def forged(tx: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("rule", "code", "tx"), [pytest.param(*case, id=f"{case[0]}-{case[1]}") for case in broken()]
 )
-def test_the_first_broken_rule_is_named(
-    rule: str, code: str, tx: Any, invoke: Invoke, tmp_path: Path
-) -> None:
+def test_the_first_broken_rule_is_named(rule: str, code: str, tx: Any, invoke: Invoke) -> None:
     twin = quietly(invoke)
     twin("keys", "new", "alice", "--no-passphrase")
     first = create()
@@ -214,7 +214,6 @@ def test_the_first_broken_rule_is_named(
     run = invoke("tx", "validate", "-", "--explain", stdin=text)
     assert run.status == 3
     assert f"\n{rule}\tNO " in run.stdout
-    assert tmp_path
 
 
 def test_the_profile_of_the_server_tolerates_and_says_what(invoke: Invoke, tmp_path: Path) -> None:
@@ -288,9 +287,7 @@ def test_submit_of_a_bad_one_fails_with_its_rule(
     assert invoke("tx", "submit", "-", stdin="").status == 7
 
 
-def test_submit_several(
-    invoke: Invoke, there: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_submit_several(there: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transactions, "CHUNK", 2)
     first = create()
     second = give(first)

@@ -390,6 +390,30 @@ def test_outputs_name_all_their_keys(ledger: Ledger) -> None:
     assert ledger.unspent(one)[1].output == second["outputs"][0]
 
 
+def test_outputs_are_read_in_pages_where_they_stand_close_and_where_they_do_not() -> None:
+    """Alice's long chain, and Bob's few outputs far apart in it."""
+    with Ledger.open(":memory:") as ledger:
+        first = create()
+        ledger.submit(first)
+        his = []
+        mine = [first["id"]]
+        for number in range(3):
+            his.append(create(100 + number, signer=BOB))
+            ledger.submit(his[-1])
+            mine += ledger.append_many(ALICE, first["id"], ({"n": n} for n in range(1500)))
+        ledger.submit(spend((his[1], 0), signers=[BOB], outputs=[owned(CAROL)]))
+
+        def ids(key: KeyPair, spent: bool | None = None) -> list[str]:
+            return [item["transaction_id"] for item in ledger.outputs(key.public_key, spent)]
+
+        assert ids(ALICE) == mine
+        assert ids(ALICE, spent=True) == mine[:-1]
+        assert ids(ALICE, spent=False) == mine[-1:]
+        assert ids(BOB) == [tx["id"] for tx in his]
+        assert ids(BOB, spent=True) == [his[1]["id"]]
+        assert ids(BOB, spent=False) == [his[0]["id"], his[2]["id"]]
+
+
 def test_ids_are_found_by_their_beginning(ledger: Ledger) -> None:
     txs = chain(40)
     ledger.submit_many(txs)

@@ -361,7 +361,10 @@ class _Parser:
 
     def _converted(self, option: Option, text: str) -> Any:
         if option.choices and text not in option.choices:
-            raise self._usage(f"--{option.name}: {text!r} is none of {', '.join(option.choices)}")
+            raise self._usage(
+                f"--{option.name}: {text!r} is none of {', '.join(option.choices)}",
+                hint=f"to write data of that name: --str {option.name}={text}",
+            )
         if option.kind == "text":
             return text
         try:

@@ -90,9 +90,11 @@ def signed_by(item: dict[str, Any], named: Callable[[str], str]) -> str:
 
 
 def changed(item: dict[str, Any], named: Callable[[str], str]) -> str:
-    """Return in a line what a transaction changed: new owners, then members of the state."""
+    """Return in a line what a transaction changed: owners, then members of the state."""
     parts = []
-    if item["operation"] == "TRANSFER" and item["kind"] != "append":
+    if item["operation"] == "CREATE":
+        parts.append(f"owned by {_owners(item['outputs'], named)}")
+    elif item["kind"] != "append":
         parts.append(f"to {_owners(item['outputs'], named)}")
     for name, change in item["changes"].items():
         after = output.to_json(change["after"])
@@ -106,9 +108,9 @@ def changed(item: dict[str, Any], named: Callable[[str], str]) -> str:
 
 
 def _owners(outputs: list[dict[str, Any]], named: Callable[[str], str]) -> str:
-    whole = len(outputs) == 1
+    single = len(outputs) == 1 and outputs[0]["amount"] == "1"
     return ", ".join(
-        ("" if whole else f"{entry['amount']} ") + "+".join(map(named, entry["owners"] or ()))
+        ("" if single else f"{entry['amount']} ") + "+".join(map(named, entry["owners"] or ()))
         for entry in outputs
     )
 
@@ -174,6 +176,8 @@ def graph(
             lanes[column] = goal
             if number:
                 born.append(column)
+        while lanes and lanes[-1] is None:
+            lanes.pop()
         told = f"{item['committed_at']}  {kind_of(item)} by {signed_by(item, named)}"
         bars = _joined(lanes, node, born, ".", middle="|") if born else _bars(lanes)
         rows.append(f"{bars}  {_line(told)}")
@@ -207,7 +211,7 @@ def _spent(items: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def _bars(lanes: list[str | None]) -> str:
-    return " ".join("|" if taker else " " for taker in lanes)
+    return " ".join("|" if taker else " " for taker in lanes) or " "
 
 
 def _free(lanes: list[str | None], start: int) -> int:

@@ -128,13 +128,7 @@ def _sink(context: Context, out: str | None) -> Any:
             f"--get {context.options.get} would leave the phrase out",
             hint=secrets.retry(context, "--mnemonic-out", "FILE"),
         )
-    try:
-        return secrets.phrase_sink(context, out)
-    except UsageError as error:
-        if error.code != "no_terminal":
-            raise
-        # As for a passphrase: what is missing is a way to a person.
-        raise LockedError(error.message, code=error.code, hint=error.hint) from error
+    return secrets.phrase_sink(context, out)
 
 
 def _forget(path: str) -> None:

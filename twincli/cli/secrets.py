@@ -300,7 +300,7 @@ def phrase_sink(context: Context, out: str | None) -> Callable[[str], None] | No
 
     Raises:
         ConflictError: ``exists``: the file is there already.
-        UsageError: ``no_terminal``: a plain pipe would get the phrase.
+        LockedError: ``no_terminal``: a plain pipe would get the phrase.
     """
     if out is not None:
         return _file_sink(context, out)
@@ -308,7 +308,7 @@ def phrase_sink(context: Context, out: str | None) -> Callable[[str], None] | No
         return None
     descriptor = _open_terminal()
     if descriptor is None:
-        raise UsageError(
+        raise LockedError(
             "there is no terminal to show the phrase on",
             code="no_terminal",
             hint=retry(context, "--mnemonic-out", "FILE"),
@@ -318,7 +318,7 @@ def phrase_sink(context: Context, out: str | None) -> Callable[[str], None] | No
     def show(phrase: str) -> None:
         opened = _open_terminal()
         if opened is None:
-            raise UsageError("the terminal is gone; the phrase was not shown", code="no_terminal")
+            raise LockedError("the terminal is gone; the phrase was not shown", code="no_terminal")
         try:
             os.write(
                 opened,

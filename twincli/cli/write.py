@@ -80,7 +80,7 @@ def did_new(context: Context, parsed: Parsed) -> Result:
             secret = context.new_secret_source(
                 no_passphrase=bool(parsed.values.get("no_passphrase"))
             )
-            made = keys.new(context.keystore, name, secret_source=secret)
+            made = keys.new(context.keystore, name, secret_source=secret, book=context.book)
             notes = (f"made the key {name}: {made['public_key']}",)
     values = parsed.values
     result = _create(

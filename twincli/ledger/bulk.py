@@ -115,7 +115,10 @@ def _append_chunk(
             message = f'{head}null,"inputs":[{{"fulfillment":null{inputs}'.encode()
         except InvalidError as error:
             raise InvalidError(
-                f"append {number}: {error.message}", code=error.code, hint=error.hint
+                f"append {number}: {error.message}",
+                code=error.code,
+                hint=f"{'nothing was' if offset == 0 else f'the first {offset} were'} recorded;"
+                f" {error.hint or 'mend it and append the rest'}",
             ) from error
         except UnicodeEncodeError as error:
             raise InvalidError(

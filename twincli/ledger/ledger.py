@@ -420,11 +420,17 @@ class Ledger:
         Returns:
             ``{"transaction_id", "output_index"}`` each, as BigchainDB's HTTP API.
         """
-        return [
-            {"transaction_id": self._id_at(seq), "output_index": index}
-            for seq, index in self.index.outputs(public_key)
-            if spent is None or spent == (self._store.spender(seq, index) is not None)
-        ]
+        found = []
+        for page in self.index.outputs(public_key):
+            refs = page
+            if spent is not None:
+                gone = self._store.spent_among(page)
+                refs = [ref for ref in page if spent == (ref in gone)]
+            ids = self._store.ids_of([seq for seq, _ in refs])
+            found += [
+                {"transaction_id": ids[seq].hex(), "output_index": index} for seq, index in refs
+            ]
+        return found
 
     def search_assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         """Return assets whose data or id hold the words of ``text``, in commit order.

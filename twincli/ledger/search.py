@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import conditions
@@ -217,16 +218,20 @@ class Index:
             [(numbers[key], seq, index) for key, seq, index in owned],
         )
 
-    def outputs(self, public_key: str) -> list[tuple[int, int]]:
-        """Return the outputs that name a key as (seq, output index), in commit order."""
-        found: list[tuple[int, int]] = self._tried(
-            lambda: self.connection.execute(
-                "SELECT seq, output_index FROM output JOIN public_key ON public_key = number"
-                " WHERE text = ? ORDER BY seq, output_index",
-                (public_key,),
-            ).fetchall()
-        )
-        return found
+    def outputs(self, public_key: str) -> Iterator[list[tuple[int, int]]]:
+        """Yield the outputs that name a key as (seq, output index), in commit order, in pages."""
+        last = (0, 0)
+        while page := self._tried(partial(self._outputs_after, public_key, *last)):
+            yield page
+            last = page[-1]
+
+    def _outputs_after(self, public_key: str, seq: int, index: int) -> list[tuple[int, int]]:
+        return self.connection.execute(
+            "SELECT seq, output_index FROM output WHERE public_key ="
+            " (SELECT number FROM public_key WHERE text = ?) AND (seq, output_index) > (?, ?)"
+            " ORDER BY seq, output_index LIMIT ?",
+            (public_key, seq, index, PAGE),
+        ).fetchall()
 
     def stated(self, name: str, value: str) -> list[int]:
         """Return the positions of CREATEs that state ``name`` as ``value``; see ``record``."""

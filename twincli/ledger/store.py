@@ -402,20 +402,41 @@ class Store:
             asset,
             after,
         ):
-            last = page[-1][0]
+            first, last = page[0][0], page[-1][0]
             spenders: dict[int, dict[int, str]] = {}
-            for seq, index, tx_id in self._all(
-                "SELECT tx.seq, output_index, later.id FROM tx JOIN spent ON spent.seq = tx.seq"
-                " JOIN tx AS later ON later.seq = by_seq"
-                " WHERE tx.asset = ? AND tx.seq > ? AND tx.seq <= ?",
-                asset,
-                after,
-                last,
-            ):
+            for seq, index, tx_id in self._spender_ids(asset, first, last, len(page)):
                 spenders.setdefault(seq, {})[index] = tx_id.hex()
             for seq, body, height, time_ms in page:
                 yield body, height, time_ms, spenders.get(seq)
             after = last
+
+    def _spender_ids(
+        self, asset: int, first: int, last: int, count: int
+    ) -> list[tuple[int, int, bytes]]:
+        """Return position, output index and spender's id of an asset's spent outputs.
+
+        Args:
+            asset: Its position.
+            first: Position of the first of its transactions to look at.
+            last: Position of the last one.
+            count: How many there are.
+        """
+        if last - first < 3 * count:
+            # Few others in between: to read theirs as well is faster than to look up whose it is.
+            return self._all(
+                "SELECT spent.seq, output_index, id FROM spent JOIN tx ON tx.seq = by_seq"
+                " WHERE spent.seq BETWEEN ? AND ?",
+                first,
+                last,
+            )
+        return self._all(
+            "SELECT tx.seq, output_index, later.id FROM tx JOIN spent ON spent.seq = tx.seq"
+            " JOIN tx AS later ON later.seq = by_seq"
+            " WHERE tx.asset = ? AND tx.seq BETWEEN ? AND ?",
+            asset,
+            first,
+            last,
+        )
 
     def corrections(self, asset: int) -> list[str]:
         """Return the bodies of those transactions of an asset that may correct others, in order."""
@@ -468,6 +489,24 @@ class Store:
     def spenders(self, seq: int) -> dict[int, int]:
         """Return for each spent output of a transaction the position of its spender."""
         return dict(self._all("SELECT output_index, by_seq FROM spent WHERE seq = ?", seq))
+
+    def spent_among(self, refs: list[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Return which of some outputs, given in order, are spent."""
+        if _is_dense([seq for seq, _ in refs]):
+            rows = self._all(
+                "SELECT seq, output_index FROM spent WHERE seq BETWEEN ? AND ?",
+                refs[0][0],
+                refs[-1][0],
+            )
+            return set(rows)
+        return {ref for ref in refs if self.spender(*ref) is not None}
+
+    def ids_of(self, seqs: list[int]) -> dict[int, bytes]:
+        """Return the ids of the transactions at some positions, given in order."""
+        if _is_dense(seqs):
+            sql = "SELECT seq, id FROM tx WHERE seq BETWEEN ? AND ?"
+            return dict(self._all(sql, seqs[0], seqs[-1]))
+        return {seq: self._one("SELECT id FROM tx WHERE seq = ?", seq)[0] for seq in seqs}
 
     def spenders_between(self, first: int, last: int) -> dict[tuple[int, int], int]:
         """Return the spenders of outputs of the transactions from ``first`` to ``last``."""
@@ -607,6 +646,11 @@ class Writing:
             except sqlite3.Error as failure:  # SQLite may have rolled back by itself
                 if connection.in_transaction:
                     raise translate(failure, self.store.path) from failure
+
+
+def _is_dense(seqs: list[int]) -> bool:
+    """Say whether reading all from the first to the last is cheaper than one by one."""
+    return bool(seqs) and seqs[-1] - seqs[0] <= 8 * len(seqs)
 
 
 def _foreign(path: str) -> ConfigError:

@@ -69,16 +69,21 @@ class Replay:
     def add(self, tx: dict[str, Any]) -> Step:
         """Take the next transaction."""
         before: dict[str, Any] = {}
+        written = tx["metadata"] or {}
+        envelope = record.envelope_of(written)
+        if envelope is not None:
+            written = written.copy()
+            del written[record.KEY]
         if tx["operation"] == "CREATE":
             self.create = tx
             self.entity = _text(record.creating_envelope(tx).get("entity"))
         else:
-            self.entity = _new_entity(tx) or self.entity
+            if envelope is not None and envelope.get("kind") == record.TRANSFER:
+                self.entity = _new_entity(envelope) or self.entity
             for entry in tx["inputs"]:
                 fulfills = entry["fulfills"]
                 path = self.outputs.pop((fulfills["transaction_id"], fulfills["output_index"]), {})
                 before = {**before, **path} if before else path
-        written = record.without_envelope(tx["metadata"])
         is_corrected = tx["id"] in self.corrected
         after = {**before, **written} if written and not is_corrected else before
         for index in range(len(tx["outputs"])):
@@ -89,10 +94,9 @@ class Replay:
         return Step(written, before, after, is_corrected)
 
 
-def _new_entity(tx: dict[str, Any]) -> str | None:
-    """Return the entity that a transfer states, or None."""
-    envelope = record.envelope_of(tx["metadata"])
-    body = envelope.get("body") if envelope and envelope.get("kind") == record.TRANSFER else None
+def _new_entity(envelope: dict[str, Any]) -> str | None:
+    """Return the entity that the envelope of a transfer states, or None."""
+    body = envelope.get("body")
     return _text(body.get("entity")) if isinstance(body, dict) else None
 
 

@@ -135,7 +135,7 @@ class _Telling:
         if tx["operation"] == "CREATE":
             envelope = record.creating_envelope(tx) or envelope
         at, kind = envelope.get("at"), envelope.get("kind")
-        before = step.before
+        before, spent_by = step.before, entry.spent_by
         committed_at = self.times.get(entry.time_ms)
         if committed_at is None:
             if len(self.times) > PAGE:
@@ -152,7 +152,7 @@ class _Telling:
                 {
                     "owners": output["public_keys"],
                     "amount": output["amount"],
-                    "spent_by": entry.spent_by.get(index),
+                    "spent_by": spent_by.get(index),
                 }
                 for index, output in enumerate(tx["outputs"])
             ],
@@ -191,7 +191,7 @@ def _copy(replay: Replay) -> Replay:
     """Return a replay that goes on by itself; states are never changed in place."""
     made = Replay(replay.corrected)
     made.create, made.last, made.common = replay.create, replay.last, replay.common
-    made.outputs = dict(replay.outputs)
+    made.entity, made.outputs = replay.entity, dict(replay.outputs)
     return made
 
 

@@ -1,0 +1,220 @@
+"""``twin status`` and ``twin doctor``: before there is a home, and after."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.stories import garage, quietly
+from tests.conftest import Invoke
+from twincli import __version__
+from twincli.services import doctor as service
+
+STATUS = ["schema", "version", "home", "exists", "ledger", "default_key", "keys"]
+
+
+def test_status_before_there_is_a_home(invoke: Invoke, home: Path) -> None:
+    run = invoke("status", "--json")
+    assert (run.status, run.stderr) == (0, "")
+    assert list(run.json) == STATUS
+    assert run.json == {
+        "schema": "twin.status/1",
+        "version": __version__,
+        "home": str(home),
+        "exists": False,
+        "ledger": None,
+        "default_key": None,
+        "keys": [],
+    }
+    assert "no twin home" in invoke("status").stderr
+    assert not home.exists()
+
+
+def test_status_step_by_step(invoke: Invoke, home: Path) -> None:
+    home.mkdir()
+    assert "there is no key yet" in invoke("status").stderr
+    twin = quietly(invoke)
+    twin("keys", "new", "alice", "--no-passphrase")
+    assert "no ledger yet" in invoke("status").stderr
+    assert twin("status")["ledger"] is None
+    made = twin("asset", "create", "car")
+    document = twin("status")
+    assert document["ledger"] == {
+        "id": made["ledger"],
+        "path": str(home / "ledger" / "ledger.db"),
+        "height": 1,
+        "transactions": 1,
+        "assets": 1,
+    }
+    assert (document["default_key"], document["keys"]) == ("alice", ["alice"])
+    twin("keys", "new", "bob", "--no-passphrase")
+    twin("config", "set", "key", "bob")
+    assert twin("status")["default_key"] == "bob"
+    rows = dict(line.split("\t") for line in invoke("status").stdout.splitlines())
+    assert rows["keys"] == "alice,bob"
+    assert rows["transactions"] == "1"
+
+
+# --- doctor ------------------------------------------------------------------------------------
+
+
+def checks(invoke: Invoke, *words: str, status: int = 0) -> dict[str, dict[str, Any]]:
+    run = invoke("doctor", *words, "--json")
+    assert (run.status, run.stderr) == (status, "")
+    assert list(run.json) == ["schema", "ok", "checks"]
+    assert run.json["schema"] == "twin.doctor/1"
+    assert run.json["ok"] == (status == 0)
+    found = run.json["checks"]
+    assert all(list(check) == ["name", "ok", "message", "hint"] for check in found)
+    return {check["name"]: check for check in found}
+
+
+def test_doctor_before_there_is_a_home(invoke: Invoke, home: Path) -> None:
+    found = checks(invoke)
+    assert {"python", "libsodium", "sqlite", "fts5", "bigchaindb-driver", "home"} <= set(found)
+    assert found["home"]["ok"] is None
+    assert found["libsodium"]["ok"] is True
+    assert not home.exists()
+
+
+def test_doctor_in_a_healthy_home(invoke: Invoke) -> None:
+    garage(invoke)
+    for words in ([], ["--full"]):
+        found = checks(invoke, *words)
+        assert {check["ok"] for check in found.values()} <= {True, None}
+        assert {"key alice", "key bob", "names", "ledger", "schema", "ledger key"} <= set(found)
+        assert "7" in found["transactions"]["message"]
+    assert "all" in invoke("doctor").stdout
+    text = invoke("doctor", "--color", "never", tty=True).stdout
+    assert "transactions" in text
+    head = invoke("doctor").stdout.splitlines()[0]
+    assert head == "ok\tname\tmessage\thint"
+
+
+def test_doctor_finds_a_key_that_others_can_read(invoke: Invoke, home: Path) -> None:
+    garage(invoke)
+    (key,) = (home / "keys").glob("alice*")
+    os.chmod(key, 0o644)
+    found = checks(invoke, status=3)
+    assert found["keys"]["ok"] is False
+    assert "alice" in found["keys"]["message"]
+    os.chmod(key, 0o600)
+    os.chmod(home, 0o755)
+    found = checks(invoke, status=3)
+    assert found["home permissions"]["hint"] == f"chmod 700 {home}"
+
+
+def test_doctor_finds_a_changed_transaction(invoke: Invoke, home: Path) -> None:
+    made = garage(invoke)
+    connection = sqlite3.connect(home / "ledger" / "ledger.db")
+    connection.execute("UPDATE tx SET body = replace(body, '1200', '1300')")
+    connection.commit()
+    connection.close()
+    for words in ([], ["--full"]):
+        found = checks(invoke, *words, status=3)
+        assert found["transactions"]["ok"] is False
+        assert made["first"]["transaction_id"] in found["transactions"]["message"]
+
+
+def test_doctor_finds_damage(invoke: Invoke, home: Path) -> None:
+    garage(invoke)
+    (home / "ledger" / "ledger.key").unlink()
+    (home / "keys" / ".new-0123").write_text("")
+    found = checks(invoke, status=3)
+    assert found["ledger key"]["ok"] is False
+    assert found["leftovers"]["ok"] is None
+    (home / "ledger" / "ledger.db").write_text("a letter\n" * 2000)
+    (home / "book.db").write_text("another letter\n" * 2000)
+    found = checks(invoke, status=3)
+    assert found["ledger"]["ok"] is False
+    assert found["names"]["ok"] is False
+
+
+def test_doctor_finds_a_clock_that_is_behind(
+    invoke: Invoke, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    garage(invoke)
+
+    def look(now_ms: int) -> dict[str, Any]:
+        return service.doctor(
+            home=str(home),
+            keys=str(home / "keys"),
+            ledger=str(home / "ledger"),
+            book=str(home / "book.db"),
+            now_ms=now_ms,
+        )
+
+    document = look(1_000)
+    clock = next(check for check in document["checks"] if check["name"] == "clock")
+    assert clock["ok"] is False
+    assert document["ok"] is False
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    document = look(4_000_000_000_000)
+    driver = next(check for check in document["checks"] if check["name"] == "bigchaindb-driver")
+    assert driver["ok"] is None
+    assert "pip install" in driver["hint"]
+    assert document["ok"] is True
+
+
+def test_doctor_with_a_ledger_elsewhere(invoke: Invoke, tmp_path: Path) -> None:
+    found = checks(invoke, "--node", f"file:{tmp_path / 'none'}")
+    assert found["ledger"]["ok"] is None
+    assert invoke("doctor", "--node", "https://example.org").status == 2
+
+
+def test_doctor_says_what_is_wrong_with_the_installation(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from twincli.crypto import ed25519
+    from twincli.ledger import store
+
+    monkeypatch.setattr(ed25519, "verify", lambda *_: False)
+    monkeypatch.setattr(store, "engine", lambda: ("3.7.9", "no such module: fts5"))
+    found = checks(invoke, status=3)
+    for name in ("libsodium", "sqlite", "fts5"):
+        assert found[name]["ok"] is False
+        assert found[name]["hint"]
+    text = invoke("doctor", "--color", "never", tty=True).stdout
+    assert "FAILED" in text
+    assert "-> 3.35.0" in text or "-> use a Python" in text
+
+
+def test_the_engine_is_asked_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    from twincli.ledger import store
+
+    assert store.engine() == (sqlite3.sqlite_version, None)
+
+    def refused(*_: object) -> None:
+        raise sqlite3.OperationalError("no such module: fts5")
+
+    monkeypatch.setattr("sqlite3.connect", refused)
+    assert store.engine() == (sqlite3.sqlite_version, "no such module: fts5")
+
+
+def test_doctor_looks_at_the_index(invoke: Invoke, home: Path) -> None:
+    garage(invoke)
+    assert "behind" in checks(invoke)["index"]["message"]
+    quietly(invoke)("ledger", "reindex")
+    assert "whole" in checks(invoke)["index"]["message"]
+    connection = sqlite3.connect(home / "ledger" / "index.db")
+    connection.execute("DROP TABLE mark")
+    connection.commit()
+    connection.close()
+    assert checks(invoke)["index"]["ok"] is True  # a damaged one is made anew
+
+
+def test_doctor_in_a_home_with_nothing_in_it(invoke: Invoke, home: Path) -> None:
+    home.mkdir(mode=0o700)
+    found = checks(invoke)
+    assert [found[name]["ok"] for name in ("keys", "names", "ledger")] == [None] * 3
+
+
+def test_status_tells_of_a_ledger_that_cannot_be_read(invoke: Invoke, home: Path) -> None:
+    garage(invoke)
+    (home / "ledger" / "ledger.db").write_text("a letter\n" * 2000)
+    run = invoke("status", "--json")
+    assert (run.status, run.error["code"]) == (9, "foreign_file")

@@ -1,0 +1,162 @@
+"""The documents of commands that look at the ledger: their schema, their keys, their streams.
+
+Fields may be added here; one that goes, or changes its name, needs a new number in the schema.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.stories import garage
+from tests.conftest import Invoke
+
+ASSET = (
+    "name id did ledger owners owner_names condition amount transaction_id height at committed_at"
+    " data state burned kind title template parent entity entity_standing model"
+)
+WRITTEN = f"{ASSET} written signed_by warnings"
+HISTORY_ITEM = "id operation height at committed_at signers outputs kind metadata changes corrected"
+OUTPUT = "transaction_id output_index amount owners owner_names condition asset_id spent_by"
+BRIEF = "name id did kind owners owner_names amount burned"
+LEDGER = (
+    "id path profile created height time transactions assets app_hash root tree_size public_key"
+    " schema_version size_bytes"
+)
+TX = "id operation asset_id height committed_at signers spent_by transaction"
+
+# The command, the schema, the keys after it, and for a listing its name and the keys of an item.
+DOCUMENTS = [
+    ("asset show car", "twin.asset/1", ASSET, None),
+    ("asset append car --mileage 1300", "twin.asset/1", WRITTEN, None),
+    ("asset create boat --masts 2", "twin.asset/1", f"{WRITTEN} created", None),
+    ("asset burn car --yes", "twin.asset/1", WRITTEN, None),
+    ("asset list", "twin.assets/1", "assets", ("assets", "twin.asset-item/1", BRIEF)),
+    ("asset outputs car", "twin.outputs/1", "outputs", ("outputs", "twin.output/1", OUTPUT)),
+    ("asset tree", "twin.tree/1", "roots", None),
+    (
+        "history car",
+        "twin.history/1",
+        "asset_id transactions",
+        ("transactions", "twin.history-item/1", HISTORY_ITEM),
+    ),
+    (
+        "search red",
+        "twin.search/1",
+        "hits",
+        ("hits", "twin.search-hit/1", "asset_id name transaction_id in data"),
+    ),
+    ("tx show TX", "twin.transaction/1", TX, None),
+    (
+        "tx show TX TX",
+        "twin.transactions/1",
+        "transactions",
+        ("transactions", "twin.transaction/1", f"schema {TX}"),
+    ),
+    ("tx validate TX", "twin.validation/1", "valid id profile error deviations", None),
+    (
+        "tx validate TX --explain",
+        "twin.validation/1",
+        "valid id profile error deviations rules",
+        None,
+    ),
+    (
+        "ledger info",
+        "twin.ledger/1",
+        LEDGER,
+        None,
+    ),
+    ("ledger reindex", "twin.reindex/1", "ledger transactions", None),
+    ("ledger upgrade", "twin.upgrade/1", "path upgraded before after backup", None),
+    ("status", "twin.status/1", "version home exists ledger default_key keys", None),
+    ("doctor", "twin.doctor/1", "ok checks", ("checks", "twin.check/1", "name ok message hint")),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "schema", "keys", "listing"),
+    [pytest.param(*row, id=row[0]) for row in DOCUMENTS],
+)
+def test_document(
+    words: str, schema: str, keys: str, listing: tuple[str, str, str] | None, invoke: Invoke
+) -> None:
+    made = garage(invoke)
+    argv = [word.replace("TX", made["first"]["transaction_id"]) for word in words.split()]
+    run = invoke(*argv, "--json")
+    assert run.status == 0, run.stderr
+    assert run.stdout.count("\n") == 1
+    document = run.json
+    assert document["schema"] == schema
+    assert list(document) == ["schema", *keys.split()]
+    if "append" in words or "create" in words or "burn" in words:
+        return
+    assert run.stderr == ""
+    lines = [json.loads(line) for line in invoke(*argv, "--jsonl").stdout.splitlines()]
+    if listing is None:
+        assert [list(line) for line in lines] == [list(document)]
+        return
+    name, item_schema, item_keys = listing
+    wanted = item_keys.removeprefix("schema ").split()
+    assert document[name]
+    for item in document[name]:
+        assert [key for key in item if key != "schema"] == wanted
+    for line, item in zip(lines, document[name], strict=True):
+        assert list(line) == ["schema", *wanted]
+        assert line["schema"] == item_schema
+        if name != "checks":  # one of them tells the time
+            assert line == {"schema": item_schema, **item}
+
+
+@pytest.mark.parametrize("words", [row[0] for row in DOCUMENTS])
+def test_a_pipe_gets_rows_and_a_terminal_something_else(words: str, invoke: Invoke) -> None:
+    made = garage(invoke)
+    argv = [word.replace("TX", made["first"]["transaction_id"]) for word in words.split()]
+    run = invoke(*argv)
+    assert run.status == 0
+    assert "\x1b" not in run.stdout
+    rows = [line.split("\t") for line in run.stdout.splitlines()]
+    assert len({len(row) for row in rows}) == 1
+    if "burn" in words or "create" in words:
+        return
+    assert invoke(*argv, tty=True).status == 0
+
+
+@pytest.mark.parametrize(
+    "words", ["asset list", "asset outputs", "history car --since 2999-01-01", "search nothing"]
+)
+def test_nothing_found_is_an_empty_listing(words: str, invoke: Invoke) -> None:
+    garage(invoke)
+    argv = words.split()
+    if argv[0] == "asset":
+        argv += ["--owner", "carol"]
+        assert invoke("keys", "new", "carol", "--no-passphrase").status == 0
+    run = invoke(*argv, "--json")
+    assert (run.status, run.stderr) == (0, "")
+    assert next(value for value in run.json.values() if isinstance(value, list)) == []
+    assert invoke(*argv, "--jsonl").stdout == ""
+    assert invoke(*argv).stdout.count("\n") == 1
+    assert invoke(*argv, tty=True).status == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "asset show car",
+        "asset list",
+        "asset tree",
+        "asset outputs",
+        "asset burn car --yes",
+        "history car",
+        "search red",
+        "tx show 0123456789",
+        "tx validate 0123456789",
+        "ledger info",
+        "ledger reindex",
+        "ledger upgrade",
+    ],
+)
+def test_reading_makes_no_home(words: str, invoke: Invoke) -> None:
+    run = invoke(*words.split(), "--json")
+    assert (run.status, run.stdout, run.error["code"]) == (4, "", "no_home")
+    assert "TWIN_HOME" in f"{run.error['message']} {run.error['hint']}"
