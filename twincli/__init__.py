@@ -8,4 +8,4 @@ transactions. Everything the ``twin`` command does can be done from Python; see 
 __version__ = "0.1.0"
 
 BUILD_TIME_MS = 1_795_219_200_000
-"""When this version was made (2026-11-21), milliseconds since the epoch: no right clock is behind."""
+"""2026-11-21, when this version was made, in milliseconds since the epoch: no clock is earlier."""

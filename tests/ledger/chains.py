@@ -1,7 +1,9 @@
-"""Keys and transactions that the tests of the ledger are made of."""
+"""Keys, transactions and processes that the tests of the ledger are made of."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -63,3 +65,26 @@ def chain(length: int, *, number: int = 0) -> list[Tx]:
     while len(txs) < length:
         txs.append(spend((txs[-1], 0), metadata={"n": len(txs)}))
     return txs
+
+
+def at_once(*commands: list[str]) -> list[tuple[int, str, str]]:
+    """Run commands at once, held back until all have started; return status and streams."""
+    running = [
+        subprocess.Popen(
+            [sys.executable, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for command in commands
+    ]
+    results = []
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in running:
+        out, err = process.communicate()
+        results.append((process.returncode, out, err))
+    return results

@@ -12,7 +12,7 @@ import pytest
 
 from tests.ledger.chains import ALICE, BOB, Tx, chain, create, owned, spend
 from twincli.ledger import Ledger, audit
-from twincli.ledger.ledger import Report
+from twincli.ledger.audit import Report
 from twincli.model.transaction import transaction_id
 
 

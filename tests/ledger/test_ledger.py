@@ -15,7 +15,7 @@ from twincli.crypto import base58, merkle
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, ConflictError, InvalidError, NotFoundError, UsageError
 from twincli.ledger import Ledger
-from twincli.ledger.ledger import app_hash
+from twincli.ledger.applying import app_hash
 
 UNKNOWN = "f" * 64
 
@@ -437,6 +437,7 @@ def test_assets_are_found_by_what_their_envelope_states(ledger: Ledger) -> None:
     assert ledger.assets_with("kind", "asset") == [child["id"]]
     assert ledger.assets_with("model", "myModel") == [orm["id"]]
     assert ledger.assets_with("model", "other") == []
+    assert ledger.assets_with("kind", "\udcff") == []
 
 
 def test_once_tokens_are_found_with_their_signers(ledger: Ledger) -> None:

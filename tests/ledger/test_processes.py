@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.ledger.chains import at_once
 from twincli.book.store import Book
 from twincli.client.embedded import EmbeddedClient
 from twincli.keystore.store import KeyStore
@@ -50,29 +49,6 @@ def make_car(home: Path) -> str:
     workspace.book.close()
     asset_id: str = document["id"]
     return asset_id
-
-
-def at_once(*commands: list[str]) -> list[tuple[int, str, str]]:
-    """Run commands at once, held back until all have started; return status and streams."""
-    running = [
-        subprocess.Popen(
-            [sys.executable, *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for command in commands
-    ]
-    results = []
-    for process in running:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in running:
-        out, err = process.communicate()
-        results.append((process.returncode, out, err))
-    return results
 
 
 def appending(home: Path, processes: int, appends: int) -> None:

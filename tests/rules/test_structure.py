@@ -293,7 +293,17 @@ def from_deep_in_a_program(frames: int, call: Callable[[], None]) -> None:
         {"a": b"bytes"},
         deep(900, 1),
     ],
-    ids=repr,
+    ids=[
+        "half a pair",
+        "half a pair in a key",
+        "nan",
+        "infinity",
+        "number as key",
+        "null as key",
+        "object",
+        "bytes",
+        "too deep",
+    ],
 )
 def test_8_what_cannot_be_written_is_refused(data: Any) -> None:
     for tx in (

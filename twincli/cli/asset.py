@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from twincli.cli import frame, output
+from twincli.cli import drawing, frame, output
 from twincli.cli.context import Context
 from twincli.cli.output import Result
 from twincli.errors import TwinError, UsageError
@@ -27,82 +27,7 @@ def show(
     """Show an asset: its facts, its state and its owners."""
     from twincli.services import views
 
-    return Result(views.show(context.workspace(), name, as_of), terminal=_draw_asset)
-
-
-def _draw_asset(document: dict[str, Any], console: Any) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    def text(value: Any) -> Text:
-        return Text(output.visible(value if isinstance(value, str) else output.to_json(value)))
-
-    def section(title: str, members: dict[str, Any]) -> None:
-        if not members:
-            return
-        console.print(Text(title, style="bold"))
-        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
-        for name, value in members.items():
-            table.add_row(Text("  " + output.visible(name).replace("\n", "\\n")), text(value))
-        console.print(table)
-
-    kind = document["kind"] or document["model"]
-    title = document["name"] or document["title"] or "an asset without a local name"
-    heading = Text(output.visible(title), style="bold")
-    if kind:
-        heading.append(f"  {output.visible(kind)}", style="not bold")
-    if document["burned"]:
-        heading.append("  burned", style="bold red")
-    console.print(heading)
-    names = document["owner_names"]
-    owners = [name or key for name, key in zip(names, document["owners"], strict=True)]
-    condition = document["condition"]
-    if condition is not None and condition["type"] == "threshold-sha-256":
-        count = f"{condition['threshold']} of {len(condition['subconditions'])}: "
-    else:
-        count = ""
-    at = document["at"]
-    rows = {
-        "id": document["id"],
-        "did": document["did"],
-        "owners": count + ", ".join(owners),
-        "amount": document["amount"] if document["amount"] != "1" else None,
-        "entity": document["entity"]
-        and f"{document['entity']} ({document['entity_standing'].replace('_', ' ')})",
-        "parent": document["parent"],
-        "template": document["template"],
-        "newest": document["transaction_id"],
-        "committed": document["committed_at"],
-        # Only where the claim is another minute: what happened earlier and was told later.
-        "claimed": at if at and at[:16] != document["committed_at"][:16] else None,
-        "height": str(document["height"]),
-    }
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows.items():
-        if value is not None:
-            table.add_row(Text("  " + name), text(value))
-    console.print(table)
-    section("facts", document["data"])
-    section("state" if "outputs" not in document else "state before the split", document["state"])
-    for entry in document.get("outputs", ()):
-        holders = ", ".join(
-            name or key
-            for key, name in zip(document["owners"], names, strict=True)
-            if key in entry["owners"]
-        )
-        console.print(
-            Text(
-                output.visible(f"{entry['amount']} held by {holders}: ")
-                + f"{entry['transaction_id']}:{entry['output_index']}",
-                style="bold",
-                overflow="fold",
-            )
-        )
-        section("  state", entry["state"])
+    return Result(views.show(context.workspace(), name, as_of), terminal=drawing.asset)
 
 
 @frame.command(app, "list")

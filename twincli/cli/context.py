@@ -262,8 +262,9 @@ class Context:
             if node == "local":
                 self._need_home()
                 directory, create = self.paths.ledger, self.creates_home
-                if not create and not os.path.exists(os.path.join(directory, "ledger.db")):
-                    # A home whose first asset is still to come: an empty ledger, and no file.
+                is_there = os.path.exists(os.path.join(directory, "ledger.db"))
+                if not is_there and (not create or self.dry_run):
+                    # The first asset is still to come: an empty ledger, and no file.
                     directory, create = ":memory:", True
             elif node.startswith("file:") and node != "file:":
                 directory, create = node.removeprefix("file:"), self.creates_home

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from twincli.cli import drawing
 from twincli.cli.output import Result, to_json
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, UsageError
@@ -33,7 +34,10 @@ def _writing(parsed: Parsed) -> Writing:
 def _result(document: dict[str, Any], notes: tuple[str, ...] = ()) -> Result:
     """Return the result of a write; what was written is echoed, so that a typo is seen."""
     echo = tuple(f"{name} = {to_json(item)}" for name, item in document.get("written", {}).items())
-    return Result(document, notes=(*notes, *echo), warnings=tuple(document["warnings"]))
+    draw = drawing.written if document["schema"] == "twin.asset/1" else None
+    return Result(
+        document, notes=(*notes, *echo), warnings=tuple(document["warnings"]), terminal=draw
+    )
 
 
 def _lines() -> Iterator[dict[str, Any]]:

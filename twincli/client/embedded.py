@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from twincli.crypto.ed25519 import Signer
-    from twincli.ledger.ledger import Entry, Spendable, Verdict
+    from twincli.ledger.ledger import Verdict
+    from twincli.ledger.reading import Entry, Spendable
     from twincli.rules.replay import Replay
     from twincli.rules.validity import View
 

@@ -18,16 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import merkle
 from twincli.errors import ConfigError, InvalidError, TwinError
-from twincli.ledger.ledger import (
-    Ledger,
-    Located,
-    Report,
-    app_hash,
-    cores,
-    once_token,
-    signers_text,
-    signing_keys,
-)
+from twincli.ledger.applying import app_hash, once_token, signers_text, signing_keys
+from twincli.ledger.ledger import Ledger, cores
+from twincli.ledger.reading import Located
 from twincli.model.transaction import CREATE
 from twincli.rules import validity
 from twincli.rules.structure import Checked, check
@@ -39,6 +32,23 @@ if TYPE_CHECKING:
     from twincli.ledger.store import Row, Store
 
 Finding = tuple[str, str, str]
+
+
+class Report(NamedTuple):
+    """The result of ``Ledger.verify``.
+
+    Attributes:
+        transactions: How many were checked.
+        blocks: How many blocks; 0 when only one asset was asked for.
+        problems: Transaction id or ``block N``, code, message.
+        deviations: The same for what the profile accepts and ``strict`` would not.
+    """
+
+    transactions: int
+    blocks: int
+    problems: list[Finding]
+    deviations: list[Finding]
+
 
 SMALLEST_SLICE = 4000
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import conditions
 from twincli.errors import UsageError
+from twincli.ledger.store import translate
 from twincli.model import record
 
 if TYPE_CHECKING:
@@ -68,12 +69,27 @@ class Index:
         self.connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
-        try:
-            connection = self._connect()
-        except sqlite3.DatabaseError:
-            self._delete()
-            connection = self._connect()
-        return connection
+        """Open the file, made anew when it is damaged.
+
+        Raises:
+            TwinError, ConfigError: It cannot be made, see ``store.translate``.
+        """
+        import time
+
+        is_new = False
+        for _ in range(500):
+            try:
+                return self._connect()
+            except sqlite3.DatabaseError as error:
+                fault = error
+            if "locked" in str(fault):
+                time.sleep(0.01)  # another process makes it: SQLite does not wait by itself
+            elif is_new:
+                break
+            else:
+                self._delete()
+                is_new = True
+        raise translate(fault, self.path) from fault
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -84,9 +100,7 @@ class Index:
             run("PRAGMA journal_mode = WAL")
             run("PRAGMA synchronous = OFF")
             run("PRAGMA cache_size = -16000")
-            if run("PRAGMA user_version").fetchone()[0] != INDEX_VERSION or not self._fits(
-                connection
-            ):
+            if not self._fits(connection):
                 self._make(connection)
         except BaseException:
             connection.close()
@@ -94,7 +108,9 @@ class Index:
         return connection
 
     def _fits(self, connection: sqlite3.Connection) -> bool:
-        """Say whether the index belongs to this ledger and is not ahead of it."""
+        """Say whether the index is of this form and ledger, and not ahead of it."""
+        if connection.execute("PRAGMA user_version").fetchone()[0] != INDEX_VERSION:
+            return False
         row = connection.execute("SELECT ledger, seq, id FROM mark").fetchone()
         if row is None or row[0] != self.ledger_id:
             return False
@@ -107,6 +123,9 @@ class Index:
         run = connection.execute
         run("BEGIN IMMEDIATE")
         try:
+            if self._fits(connection):  # another process was first, and may have filled it
+                run("COMMIT")
+                return
             names = run(
                 "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
                 " ORDER BY sql LIKE 'CREATE VIRTUAL%' DESC"
@@ -134,19 +153,21 @@ class Index:
                 os.unlink(name)
 
     def _tried(self, action: Callable[[], Any]) -> Any:
-        """Run ``action``; a damaged index is made anew and ``action`` run once more."""
+        """Run ``action``; a damaged index is made anew and ``action`` run once more.
+
+        Raises:
+            TwinError, ConfigError: In use for too long, or it cannot be made anew.
+        """
         try:
             return action()
-        except sqlite3.OperationalError as error:
-            if "fts5: syntax error" in str(error) or "locked" in str(error):
-                raise
-            return self._again(action)
-        except sqlite3.DatabaseError:
-            return self._again(action)
-
-    def _again(self, action: Callable[[], Any]) -> Any:
-        self.rebuild()
-        return action()
+        except sqlite3.DatabaseError as error:
+            if "locked" in str(error):
+                raise translate(error, self.path) from error
+        try:
+            self.rebuild()
+            return action()
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
 
     def rebuild(self) -> int:
         """Make the index anew; return how many transactions it holds."""
@@ -235,9 +256,10 @@ class Index:
 
     def stated(self, name: str, value: str) -> list[int]:
         """Return the positions of CREATEs that state ``name`` as ``value``; see ``record``."""
+        clean = value.encode("utf-8", "replace").decode()  # as in `_quoted`
         rows = self._tried(
             lambda: self.connection.execute(
-                "SELECT seq FROM stated WHERE name = ? AND value = ? ORDER BY seq", (name, value)
+                "SELECT seq FROM stated WHERE name = ? AND value = ? ORDER BY seq", (name, clean)
             ).fetchall()
         )
         return [row[0] for row in rows]

@@ -10,13 +10,13 @@ from twincli.rules.replay import Replay, corrected_by, corrects
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from twincli.ledger.ledger import Ledger
+    from twincli.ledger.reading import Reader
 
 SHORT = 64
 """Histories up to this length are replayed whole, without opening the index."""
 
 
-def replay(ledger: Ledger, asset_id: str, as_of_ms: int | None = None) -> Replay | None:
+def replay(ledger: Reader, asset_id: str, as_of_ms: int | None = None) -> Replay | None:
     """Return the replay of an asset up to its tip, or None when there is no such asset.
 
     Args:
@@ -45,19 +45,19 @@ def _replayed(txs: list[dict[str, Any]]) -> Replay:
     return made
 
 
-def _txs(ledger: Ledger, asset: int, until: int | None) -> Iterator[dict[str, Any]]:
+def _txs(ledger: Reader, asset: int, until: int | None) -> Iterator[dict[str, Any]]:
     for row in ledger._store.rows(asset=asset, until=until):
         yield row.tx
 
 
-def _whole(ledger: Ledger, asset: int, until: int | None = None) -> Replay:
+def _whole(ledger: Reader, asset: int, until: int | None = None) -> Replay:
     made = Replay(corrected_by(_txs(ledger, asset, until)))
     for tx in _txs(ledger, asset, until):
         made.add(tx)
     return made
 
 
-def _long(ledger: Ledger, asset: int) -> Replay:
+def _long(ledger: Reader, asset: int) -> Replay:
     index = ledger._plain_index
     kept = index.state(asset)
     seq, made = (0, None) if kept is None else (kept[0], _load(ledger, asset, *kept))
@@ -106,7 +106,7 @@ def _dump(made: Replay) -> str:
     )
 
 
-def _load(ledger: Ledger, asset: int, seq: int, document: str) -> Replay | None:
+def _load(ledger: Reader, asset: int, seq: int, document: str) -> Replay | None:
     try:
         kept = json.loads(document)
         made = Replay(frozenset(kept["corrected"]))

@@ -274,11 +274,25 @@ class Store:
         except OSError:
             return True  # in memory
 
+    def _use_wal(self) -> None:
+        """Change to WAL; SQLite does not wait by itself while another process does the same."""
+        import time
+
+        for number in range(500):
+            try:
+                self.connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or number == 499:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
     def _create(self, create: Callable[[], tuple[dict[str, Any], Block, bytes]]) -> None:
         run = self.connection.execute
         run("PRAGMA page_size = 8192")
         run(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-        run("PRAGMA journal_mode = WAL")
+        self._use_wal()
         run("BEGIN IMMEDIATE")
         try:
             # Another process may have been first.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from twincli.errors import ConfigError, NotFoundError
 from twincli.ledger import store
-from twincli.ledger.ledger import locate
+from twincli.ledger.files import locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from twincli.ledger.ledger import Ledger, Report
+    from twincli.ledger.audit import Report
+    from twincli.ledger.ledger import Ledger
 
 RECENT = 1000
 """Transactions that are verified without ``full``."""
@@ -194,7 +195,8 @@ def _book(path: str) -> Iterator[Check]:
 
 
 def _ledger(path: str, now_ms: int, *, full: bool) -> Iterator[Check]:
-    from twincli.ledger.ledger import Ledger, locate
+    from twincli.ledger.files import locate
+    from twincli.ledger.ledger import Ledger
     from twincli.ledger.store import SCHEMA_VERSION
 
     try:

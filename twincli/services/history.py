@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from twincli.client import LedgerClient
-    from twincli.ledger.ledger import Entry
+    from twincli.ledger.reading import Entry
     from twincli.rules.replay import Step
     from twincli.services.workspace import Workspace
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from twincli.crypto.ed25519 import Signer
-    from twincli.ledger.ledger import Spendable
+    from twincli.ledger.reading import Spendable
     from twincli.services.workspace import Workspace
 
 ATTEMPTS = 200
@@ -329,23 +329,13 @@ def _one_output(
         return _named_output(workspace, ref, unspent, chosen)
     living = [item for item in unspent if not is_burned(item.output)]
     if not living:
-        raise InvalidError(
-            f"{ref} is burned; nothing can be appended any more",
-            code="burned",
-            hint=f"its history stays: twin history {ref}",
-        )
+        raise _burned(ref)
     if len(living) == 1:
         return living[0]
-    mine = []
-    for item in living:
-        try:
-            signing.keys_to_spend(workspace, [item.output["condition"]["details"]], ref)
-        except LockedError:
-            continue
-        mine.append(item)
+    mine = _mine(workspace, ref, living)
     if len(mine) == 1:
         return mine[0]
-    listed = ", ".join(f"{i.transaction_id}:{i.output_index}" for i in mine or living)
+    listed = ", ".join(f"{i.transaction_id}:{i.output_index}" for i in mine)
     raise ConflictError(
         f"{ref} is split over {len(living)} outputs: {listed}",
         code="ambiguous",
@@ -465,7 +455,7 @@ def transfer(
 
     def plan(replay: Replay, unspent: list[Spendable]) -> _Attempt:
         spends = _to_spend(workspace, ref, unspent, ins, wanted)
-        total = sum(int(item.output["amount"]) for item in spends)
+        total = _sum(spends)
         if to is not None:
             outputs = [_transaction.Output(wanted[0].details, total)]
         else:
@@ -531,31 +521,64 @@ def _to_spend(
     ins: Sequence[str],
     wanted: Sequence[_transaction.Output],
 ) -> list[Spendable]:
+    """Return the outputs to give from: those named, or enough of one owner's, oldest first."""
     if ins:
         named = [_named_output(workspace, ref, unspent, text) for text in ins]
-        # One output may have been named twice, in full and by a prefix.
         return list({(item.transaction_id, item.output_index): item for item in named}.values())
     if len(wanted) == 1 and wanted[0].amount == 0:
         return [_one_output(workspace, ref, unspent, None)]
     needed = sum(output.amount for output in wanted)
-    picked: list[Spendable] = []
-    living = [item for item in unspent if not is_burned(item.output)]
+    mine = _mine(workspace, ref, unspent)
+    held = []
+    for owner in [item.output["condition"]["uri"] for item in mine]:
+        picked: list[Spendable] = []
+        for item in mine:
+            if item.output["condition"]["uri"] == owner and _sum(picked) < needed:
+                picked.append(item)
+        if _sum(picked) >= needed:
+            return picked
+        held.append(_sum(picked))
+    most = max(held)
+    raise InvalidError(
+        f"{ref}: {needed} are asked for, {most} are there to give",
+        code="amount_error",
+        hint=f"name outputs of several owners with --in; twin asset outputs {ref} --unspent",
+    )
+
+
+def _sum(items: Iterable[Spendable]) -> int:
+    return sum(int(item.output["amount"]) for item in items)
+
+
+def _mine(workspace: Workspace, ref: str, unspent: list[Spendable]) -> list[Spendable]:
+    """Return the living outputs that keys here can spend; at least one.
+
+    Raises:
+        LockedError: ``no_key``: there is none.
+        InvalidError: ``burned``.
+    """
+    mine: list[Spendable] = []
     failure: LockedError | None = None
-    for item in living:
+    for item in unspent:
+        if is_burned(item.output):
+            continue
         try:
             signing.keys_to_spend(workspace, [item.output["condition"]["details"]], ref)
         except LockedError as error:
-            failure = error
-            continue
-        picked.append(item)
-        needed -= int(item.output["amount"])
-        if needed <= 0:
-            break
-    if not picked:
-        if failure is not None:
-            raise failure
-        return [_one_output(workspace, ref, unspent, None)]
-    return picked
+            failure = failure or error
+        else:
+            mine.append(item)
+    if mine:
+        return mine
+    raise failure or _burned(ref)
+
+
+def _burned(ref: str) -> InvalidError:
+    return InvalidError(
+        f"{ref} is burned; nothing can be done with it any more",
+        code="burned",
+        hint=f"its history stays: twin history {ref}",
+    )
 
 
 def _children(
@@ -593,13 +616,8 @@ def burn(workspace: Workspace, ref: str, writing: Writing = PLAIN) -> Document:
     asset_id = resolve.asset_id_of(workspace, ref)
 
     def plan(replay: Replay, unspent: list[Spendable]) -> _Attempt:
-        living = [item for item in unspent if not is_burned(item.output)]
-        if len(living) <= 1:
-            spends = [_one_output(workspace, ref, unspent, None)]
-        else:
-            everything = _transaction.Output({}, sum(int(i.output["amount"]) for i in living))
-            spends = _to_spend(workspace, ref, unspent, (), [everything])
-        total = sum(int(item.output["amount"]) for item in spends)
+        spends = _mine(workspace, ref, unspent)
+        total = _sum(spends)
         output = _transaction.Output(owners.of_keys([owners.BURN_ADDRESS]), total)
         return _Attempt(replay, spends, [output], dict(record.BURNED_STATUS), record.BURN)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from twincli.client import LedgerClient
-    from twincli.ledger.ledger import Entry
+    from twincli.ledger.reading import Entry
     from twincli.services.workspace import Workspace
 
 Document = dict[str, Any]

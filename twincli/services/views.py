@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from twincli.keystore.store import KeyInfo
-    from twincli.ledger.ledger import Entry
+    from twincli.ledger.reading import Entry
     from twincli.rules.replay import Replay
     from twincli.services.workspace import Workspace
 

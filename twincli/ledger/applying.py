@@ -1,0 +1,153 @@
+"""A block in the making."""
+
+from __future__ import annotations
+
+from hashlib import sha3_256
+from typing import TYPE_CHECKING, Any
+
+from twincli.crypto import canonical, merkle
+from twincli.ledger.reading import Located
+from twincli.ledger.store import Batch, Block
+from twincli.model.transaction import CREATE
+from twincli.rules.validity import Known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from twincli.ledger.ledger import Ledger
+    from twincli.rules.structure import Checked
+
+
+class Applying:
+    """A block in the making, and the view of the ledger that its transactions are judged by."""
+
+    __slots__ = (
+        "asset_of",
+        "batch",
+        "height",
+        "ledger",
+        "ranges",
+        "seq",
+        "spent",
+        "time_ms",
+        "tip",
+        "txs",
+    )
+
+    def __init__(self, ledger: Ledger, tip: Block, time_ms: int) -> None:
+        self.ledger = ledger
+        self.tip = tip
+        self.time_ms = time_ms
+        self.height = tip.height + 1
+        self.seq = tip.last_seq
+        self.batch = Batch()
+        self.txs: dict[str, Located] = {}
+        self.spent: dict[tuple[int, int], str] = {}
+
+    def locate(self, tx_id: str) -> Located | None:
+        """Return a transaction of this block or of the ledger."""
+        return self.txs.get(tx_id) or self.ledger._locate(tx_id)
+
+    def known(self, tx_id: str) -> Known | None:
+        """See ``validity.View``."""
+        located = self.locate(tx_id)
+        return located and located.known
+
+    def spender(self, tx_id: str, output_index: int) -> str | None:
+        """See ``validity.View``."""
+        located = self.locate(tx_id)
+        if located is None:
+            return None
+        mine = self.spent.get((located.seq, output_index))
+        if mine is not None or located.seq > self.tip.last_seq:
+            return mine
+        seq = self.ledger._store.spender(located.seq, output_index)
+        return None if seq is None else self.ledger._id_at(seq)
+
+    def add(self, checked: Checked) -> None:
+        """Take a transaction that was judged valid."""
+        self.seq = seq = self.seq + 1
+        if checked.operation == CREATE:
+            asset = seq
+        else:
+            asset = -1
+            for entry in checked.inputs:
+                assert entry.spends is not None
+                spent = self.locate(entry.spends[0])
+                assert spent is not None
+                asset = spent.asset
+                self.spend(spent.seq, entry.spends[1], seq, checked.id)
+            once = once_token(checked.tx["metadata"])
+            if once is not None:
+                signers = signers_text(signing_keys(checked))
+                self.batch.once.append((asset, once, signers, seq))
+        self.put(checked.id, asset, Known(checked.asset_id, checked.outputs), checked.body)
+
+    def spend(self, seq: int, output_index: int, by_seq: int, by_id: str) -> None:
+        """Mark an output as spent."""
+        self.spent[seq, output_index] = by_id
+        self.batch.spent.append((seq, output_index, by_seq))
+        self.batch.unspent.pop((seq, output_index), None)
+
+    def put(self, tx_id: str, asset: int, known: Known, body: str) -> None:
+        """Store the transaction at ``self.seq``."""
+        seq = self.seq
+        self.txs[tx_id] = Located(seq, asset, known)
+        self.batch.txs.append((seq, bytes.fromhex(tx_id), asset, self.height, body))
+        for index in range(len(known.outputs)):
+            self.batch.unspent[seq, index] = asset
+
+    def write(self) -> Block:
+        """Write the block and return it."""
+        store = self.ledger._store
+        tree = merkle.CompactRange.from_bytes(store.tree())
+        ids = []
+        for row in self.batch.txs:
+            tree.append(merkle.leaf_hash(merkle.ledger_leaf(self.height, self.time_ms, row[1])))
+            ids.append(row[1].hex())
+        self.batch.tree = tree.to_bytes()
+        block = Block(
+            self.height,
+            self.time_ms,
+            self.seq,
+            app_hash(self.tip.app_hash, ids),
+            tree.root(),
+        )
+        store.insert(self.batch, block)
+        self.ledger._written = self.txs
+        return block
+
+
+def app_hash(before: bytes, ids: Sequence[str]) -> bytes:
+    """Return BigchainDB's chained hash after a block with transactions ``ids``.
+
+    Source: bigchaindb 2.2.2 ``core.py`` ``end_block``; checked on two blocks of a real server.
+    """
+    if not ids:
+        return before
+    inner = canonical.sha3_hex("".join(ids).encode())
+    return sha3_256((before.hex() + inner).encode()).digest()
+
+
+def once_token(metadata: Any) -> str | None:
+    """Return the once token in the envelope of an append, or None."""
+    envelope = metadata.get("twin") if metadata else None
+    if isinstance(envelope, dict) and type(envelope.get("v")) is int:
+        token = envelope.get("once")
+        if isinstance(token, str):
+            return token
+    return None
+
+
+def signing_keys(checked: Checked) -> list[str]:
+    """Return the public keys whose signatures a transaction carries."""
+    keys: dict[str, None] = {}
+    for entry in checked.inputs:
+        if entry.fulfillment is not None:
+            keys.update(dict.fromkeys(entry.fulfillment.keys()))
+    return list(keys)
+
+
+def signers_text(keys: Iterable[str]) -> str:
+    """Return public keys as the table of once tokens writes them."""
+    return ",".join(sorted(set(keys)))

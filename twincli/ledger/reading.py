@@ -1,0 +1,439 @@
+"""Reading the ledger: transactions, outputs, blocks, states, search."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twincli.crypto import conditions, merkle
+from twincli.errors import NotFoundError
+from twincli.model.transaction import CREATE
+from twincli.rules.structure import CheckedOutput
+from twincli.rules.validity import Known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from twincli.ledger.search import Index
+    from twincli.ledger.store import Block, Row, Store
+    from twincli.rules.replay import Replay
+
+CACHED = 20_000
+
+
+class Spendable(NamedTuple):
+    """An unspent output.
+
+    Attributes:
+        transaction_id: 64 hex digits.
+        output_index: From 0.
+        output: As on the wire: ``amount``, ``condition``, ``public_keys``.
+    """
+
+    transaction_id: str
+    output_index: int
+    output: dict[str, Any]
+
+
+class Entry(NamedTuple):
+    """A committed transaction and where it stands.
+
+    Attributes:
+        tx: As on the wire.
+        height: Of its block.
+        time_ms: Of its block, milliseconds since the epoch.
+        spent_by: For each spent output, the id of the spender.
+    """
+
+    tx: dict[str, Any]
+    height: int
+    time_ms: int
+    spent_by: dict[int, str]
+
+
+class Located(NamedTuple):
+    """A committed transaction as those that spend it see it."""
+
+    seq: int
+    asset: int
+    known: Known
+
+
+class Reader:
+    """What can be asked of a ledger; ``Ledger`` adds writing.
+
+    Attributes:
+        id: ``ledger_id``, 64 hex digits, random at creation.
+        profile: ``strict`` or ``server-2.2.2``, fixed at creation.
+        public_key: The ledger's own key, base58.
+        created_ms: When it was made, milliseconds since the epoch.
+        path: The file, or ``:memory:``.
+    """
+
+    def __init__(self, store: Store, index_path: str) -> None:
+        self._store = store
+        self._index_path = index_path
+        self._index: Index | None = None
+        self._located: OrderedDict[str, Located] = OrderedDict()
+        self._times: dict[int, int] = {}
+        meta = store.meta()
+        self.path = store.path
+        self.id: str = meta["ledger_id"].hex()
+        self.profile: str = meta["profile"]
+        self.public_key: str = meta["public_key"]
+        self.created_ms: int = meta["created_ms"]
+
+    def get(self, tx_id: str) -> dict[str, Any] | None:
+        """Return a transaction as on the wire, or None."""
+        row = self._row(tx_id)
+        return None if row is None else row.tx
+
+    def entry(self, tx_id: str) -> Entry | None:
+        """Return a transaction with its block and spenders, or None."""
+        row = self._row(tx_id)
+        return None if row is None else self._entry(row)
+
+    def transactions(self, asset_id: str, operation: str | None = None) -> list[dict[str, Any]]:
+        """Return the transactions of an asset in commit order; unknown asset: none.
+
+        Args:
+            asset_id: Id of the CREATE.
+            operation: ``CREATE`` or ``TRANSFER``, any case; None for both.
+        """
+        found = self.iter_transactions(asset_id)
+        if operation is None:
+            return list(found)
+        return [tx for tx in found if tx["operation"] == operation.upper()]
+
+    def iter_transactions(
+        self, asset_id: str, after: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the transactions of an asset in commit order, a page in memory at a time.
+
+        Args:
+            asset_id: Id of the CREATE.
+            after: Begin behind this transaction.
+        """
+        for row in self._rows(asset_id, after):
+            yield row.tx
+
+    def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
+        """Yield the transactions of an asset with their blocks and spenders, in commit order."""
+        asset = self._seq(asset_id)
+        if asset is None:
+            return
+        decode = json.JSONDecoder().raw_decode  # bodies are clean: no blanks around them
+        told = self._store.told(asset, self._start(after))
+        for body, height, time_ms, spent_by in told:
+            yield Entry(decode(body)[0], height, time_ms, spent_by or {})
+
+    def corrections(self, asset_id: str) -> list[dict[str, Any]]:
+        """Return the transactions of an asset that may correct others, in commit order.
+
+        Fast on a long history: all others are passed over without being parsed.
+        """
+        asset = self._seq(asset_id)
+        if asset is None:
+            return []
+        return [json.loads(body) for body in self._store.corrections(asset)]
+
+    def bodies(self, asset_id: str) -> Iterator[str]:
+        """Yield the canonical texts of an asset's transactions, in commit order."""
+        for row in self._rows(asset_id, None):
+            yield row.body
+
+    def last(self, asset_id: str) -> Entry | None:
+        """Return the last transaction of an asset, or None."""
+        seq = self._seq(asset_id)
+        row = None if seq is None else self._store.last_row(seq)
+        return None if row is None else self._entry(row)
+
+    def count(self, asset_id: str) -> int:
+        """Return how many transactions an asset has."""
+        seq = self._seq(asset_id)
+        return 0 if seq is None else self._store.count(seq)
+
+    def unspent(self, asset_id: str) -> list[Spendable]:
+        """Return the unspent outputs of an asset, oldest first."""
+        seq = self._seq(asset_id)
+        if seq is None:
+            return []
+        found = []
+        rows: dict[int, dict[str, Any]] = {}
+        for at, index in self._store.unspent(seq):
+            if at not in rows:
+                row = self._store.row_at(at)
+                assert row is not None
+                rows[at] = row.tx
+            tx = rows[at]
+            found.append(Spendable(tx["id"], index, tx["outputs"][index]))
+        return found
+
+    def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
+        """Return the outputs that name a key, in commit order.
+
+        Args:
+            public_key: base58.
+            spent: True or False for only such; None for all.
+
+        Returns:
+            ``{"transaction_id", "output_index"}`` each, as BigchainDB's HTTP API.
+        """
+        found = []
+        for page in self.index.outputs(public_key):
+            refs = page
+            if spent is not None:
+                gone = self._store.spent_among(page)
+                refs = [ref for ref in page if spent == (ref in gone)]
+            ids = self._store.ids_of([seq for seq, _ in refs])
+            found += [
+                {"transaction_id": ids[seq].hex(), "output_index": index} for seq, index in refs
+            ]
+        return found
+
+    def search_assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
+        """Return assets whose data or id hold the words of ``text``, in commit order.
+
+        Words are alternatives, "quoted phrases" must all occur, ``-word`` excludes; case and
+        accents do not matter; values count, keys do not.
+
+        Args:
+            text: What to look for.
+            limit: At most so many; 0 for all.
+
+        Returns:
+            ``{"data", "id"}`` each.
+        """
+        return [
+            {"data": tx["asset"]["data"], "id": tx["id"]}
+            for tx in map(self._at, self.index.search("asset_text", text, limit))
+        ]
+
+    def search_metadata(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
+        """Return metadata that hold the words of ``text``: ``{"metadata", "id"}`` each."""
+        return [
+            {"metadata": tx["metadata"], "id": tx["id"]}
+            for tx in map(self._at, self.index.search("metadata_text", text, limit))
+        ]
+
+    def search(self, text: str, limit: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield where the words of ``text`` stand, in commit order; see ``search_assets``.
+
+        Returns:
+            ``asset`` or ``metadata``, and the transaction.
+        """
+        from heapq import merge
+        from itertools import islice
+
+        found = merge(
+            ((seq, "asset") for seq in self.index.search("asset_text", text)),
+            ((seq, "metadata") for seq in self.index.search("metadata_text", text)),
+        )
+        # Ids are searched with the metadata; where there are none, only the asset is a hit.
+        hits = (
+            (place, tx)
+            for place, tx in ((place, self._at(seq)) for seq, place in found)
+            if place == "asset" or tx["metadata"] is not None
+        )
+        return islice(hits, limit or None)
+
+    def block(self, height: int) -> dict[str, Any] | None:
+        """Return a block, or None beyond the tip.
+
+        Returns:
+            ``height``, ``time_ms``, ``app_hash`` and ``root`` (hex), ``transactions`` (whole).
+        """
+        block = self._store.block(height)
+        if block is None:
+            return None
+        before = self._store.block(height - 1)
+        rows = self._store.rows(after=before.last_seq if before else 0, until=block.last_seq)
+        return {
+            "height": block.height,
+            "time_ms": block.time_ms,
+            "app_hash": block.app_hash.hex(),
+            "root": block.root.hex(),
+            "transactions": [row.tx for row in rows],
+        }
+
+    def blocks_of(self, tx_id: str) -> list[int]:
+        """Return the height of the block that holds a transaction, as a list; empty if unknown."""
+        row = self._row(tx_id)
+        return [] if row is None else [row.height]
+
+    def tip(self) -> Block:
+        """Return the last block."""
+        return self._store.tip()
+
+    def tree_size(self) -> int:
+        """Return how many leaves the tree has: one a transaction."""
+        return merkle.CompactRange.from_bytes(self._store.tree()).size
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers of ``transactions`` and ``assets``."""
+        return self._store.counts()
+
+    def asset_ids(self) -> Iterator[str]:
+        """Yield the ids of all assets in commit order."""
+        for seq in self._store.assets():
+            yield self._id_at(seq)
+
+    def find_prefix(self, prefix: str, limit: int = 2) -> list[str]:
+        """Return up to ``limit`` transaction ids that start with ``prefix`` (hex digits)."""
+        return [tx_id.hex() for tx_id in self._store.ids_with_prefix(prefix, limit)]
+
+    def once(self, asset_id: str, token: str) -> list[tuple[frozenset[str], str]]:
+        """Return the transactions of an asset that carry a once token.
+
+        Returns:
+            The public keys that signed, and the transaction's id; the first for each set of keys.
+        """
+        asset = self._seq(asset_id)
+        if asset is None:
+            return []
+        return [
+            (frozenset(signers.split(",")), self._id_at(seq))
+            for signers, seq in self._store.once(asset, token)
+        ]
+
+    def replay(self, asset_id: str, as_of_ms: int | None = None) -> Replay | None:
+        """Return the state of an asset, or None when there is none of that id.
+
+        Args:
+            asset_id: Id of the CREATE.
+            as_of_ms: Only what was committed up to then, milliseconds since the epoch.
+        """
+        from twincli.ledger import state
+
+        return state.replay(self, asset_id, as_of_ms)
+
+    @property
+    def index(self) -> Index:
+        """The derived index, caught up with the ledger."""
+        self._plain_index.catch_up()
+        return self._plain_index
+
+    @property
+    def _plain_index(self) -> Index:
+        """The derived index as far as it goes."""
+        if self._index is None:
+            from twincli.ledger.search import Index
+
+            self._index = Index(self._index_path, self._store, self.id)
+        return self._index
+
+    def assets_with(self, name: str, value: str) -> list[str]:
+        """Return the ids of assets whose CREATE states ``name`` as ``value``, in commit order.
+
+        Args:
+            name: ``parent``, ``entity``, ``kind``, ``template`` or ``model``.
+            value: What is stated.
+        """
+        return [self._id_at(seq) for seq in self.index.stated(name, value)]
+
+    def reindex(self) -> int:
+        """Make the derived index anew; return how many transactions it holds."""
+        return self._plain_index.rebuild()
+
+    def indexed(self) -> int:
+        """Return how many transactions the derived index holds, without catching up."""
+        return self._plain_index.mark()
+
+    # --- Inside the room --------------------------------------------------------------------------
+
+    def _row(self, tx_id: str) -> Row | None:
+        raw = _id_bytes(tx_id)
+        return None if raw is None else self._store.row(raw)
+
+    def _seq(self, tx_id: str) -> int | None:
+        located = self._located.get(tx_id)
+        if located is not None:
+            return located.seq
+        raw = _id_bytes(tx_id)
+        return None if raw is None else self._store.seq(raw)
+
+    def _at(self, seq: int) -> dict[str, Any]:
+        row = self._store.row_at(seq)
+        assert row is not None
+        return row.tx
+
+    def _id_at(self, seq: int) -> str:
+        row = self._store.row_at(seq)
+        assert row is not None
+        return row.id.hex()
+
+    def _last_seq_at(self, time_ms: int) -> int:
+        """Return the position of the last transaction committed up to a time."""
+        return self._store.last_seq_at(time_ms)
+
+    def _rows(self, asset_id: str, after: str | None) -> Iterator[Row]:
+        asset = self._seq(asset_id)
+        if asset is None:
+            return
+        yield from self._store.rows(asset=asset, after=self._start(after))
+
+    def _start(self, after: str | None) -> int:
+        if after is None:
+            return 0
+        start = self._seq(after)
+        if start is None:
+            raise NotFoundError(f"there is no transaction {after}", code="not_found")
+        return start
+
+    def _entry(self, row: Row) -> Entry:
+        time_ms = self._times.get(row.height)
+        if time_ms is None:
+            block = self._store.block(row.height)
+            assert block is not None
+            if len(self._times) > CACHED:
+                self._times.clear()
+            time_ms = self._times[row.height] = block.time_ms
+        spenders = {index: self._id_at(seq) for index, seq in self._store.spenders(row.seq).items()}
+        return Entry(row.tx, row.height, time_ms, spenders)
+
+    def _locate(self, tx_id: str) -> Located | None:
+        """Return a committed transaction as its spenders need it; keeps the latest in memory."""
+        cache = self._located
+        located = cache.get(tx_id)
+        if located is not None:
+            cache.move_to_end(tx_id)
+            return located
+        row = self._row(tx_id)
+        if row is None:
+            return None
+        tx = row.tx
+        located = Located(row.seq, row.asset, Known(_asset_id(tx), outputs_of(tx)))
+        self._remember(tx_id, located)
+        return located
+
+    def _remember(self, tx_id: str, located: Located) -> None:
+        self._located[tx_id] = located
+        if len(self._located) > CACHED:
+            self._located.popitem(last=False)
+
+
+def outputs_of(tx: dict[str, Any]) -> list[CheckedOutput]:
+    """Return the outputs of a committed transaction, parsed."""
+    return [
+        CheckedOutput(
+            int(output["amount"]),
+            conditions.from_details(output["condition"]["details"]),
+            tuple(output["public_keys"] or ()),
+        )
+        for output in tx["outputs"]
+    ]
+
+
+def _asset_id(tx: dict[str, Any]) -> str:
+    return str(tx["id"] if tx["operation"] == CREATE else tx["asset"]["id"])
+
+
+def _id_bytes(tx_id: str) -> bytes | None:
+    if len(tx_id) != 64:
+        return None
+    try:
+        raw = bytes.fromhex(tx_id)
+    except ValueError:
+        return None
+    return raw if raw.hex() == tx_id else None
