@@ -264,7 +264,7 @@ def history_figure(home: Path, count: int) -> Figure:
     env = environment(home)
     lines = "".join(json.dumps({"mileage": number}) + "\n" for number in range(count))
     subprocess.run(
-        [twin, "asset", "append", "car", "-"],
+        [twin, "asset", "append", "car", "--jsonl", "-"],
         env=env,
         input=lines.encode(),
         capture_output=True,

@@ -492,10 +492,13 @@ def test_data_are_an_object(text: str) -> None:
 def test_one_append_a_line_from_stdin() -> None:
     parsed = append("--jsonl", "-")
     assert parsed.lines
-    assert parsed.values == {"jsonl": True}
-    assert append("-").lines
-    assert "either from stdin" in refused("-", "--a", "1").message
-    assert "stands alone" in refused("-", "-").message
+    assert parsed.values == {}
+    assert append("--jsonl", "-", "--json").values == {"json": True}
+    assert append("--jsonl", "-", "--jsonl").values == {"jsonl": True}
+    assert not append("--jsonl", "--a", "1").lines
+    assert "either from stdin" in refused("--jsonl", "-", "--a", "1").message
+    assert "twice" in refused("--jsonl", "-", "--jsonl", "-").message
+    assert refused("-").hint == "--jsonl - reads one append a line from stdin"
     with pytest.raises(UsageError, match="stands alone"):
         create("-")
 

@@ -248,10 +248,6 @@ with Ledger.open(sys.argv[1], create=False, read_only=True) as ledger:
     asset = next(ledger.asset_ids())
     print(ledger.count(asset))
     try:
-        ledger.submit({**ledger.get(asset), "metadata": None})
-    except Exception as error:
-        print(type(error).__name__)
-    try:
         ledger.apply_block(ledger.tip().height + 1, ledger.tip().time_ms, [])
     except ConfigError as error:
         print(error.code)
@@ -273,7 +269,7 @@ def test_a_directory_without_the_right_to_write(place: Path) -> None:
     finally:
         place.chmod(0o700)
     assert done.stderr == ""
-    assert done.stdout.split() == ["201", "InvalidError", "read_only"]
+    assert done.stdout.split() == ["201", "read_only"]
     assert content(place) == before
 
 

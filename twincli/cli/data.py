@@ -62,7 +62,7 @@ class DataCommand(NamedTuple):
         handler: ``module:function``, called with a Context and a Parsed, returns a Result.
         creates_home: Whether it may create the home.
         needs_data: Whether giving no data is an error.
-        lines: Whether ``-`` after the name reads one set of data a line from stdin.
+        lines: Whether ``--jsonl -`` reads one set of data a line from stdin.
     """
 
     noun: str
@@ -276,6 +276,12 @@ class _Parser:
             return 2
         if option.name not in self.shared and option.name != "help":
             self._check_name_first(word)
+        if name == "jsonl" and self.command.lines and following == ("-",):
+            self._check_name_first(word)
+            if self.lines:
+                raise self._usage("--jsonl - is given twice")
+            self.lines = True
+            return 2
         if option.metavar is None:
             if equals:
                 raise self._usage(f"--{name} takes no value")
@@ -297,13 +303,11 @@ class _Parser:
             if not word or word == "-":
                 raise self._usage("the name is missing", hint=f"twin {self.path} NAME ...")
             self.name = word
-        elif word == "-" and self.command.lines and not self.lines:
-            self.lines = True
         else:
-            raise self._usage(
-                f"{word!r} stands alone: it belongs to no option",
-                hint="quote a value that holds blanks; data are written as --name value",
-            )
+            hint = "quote a value that holds blanks; data are written as --name value"
+            if word == "-" and self.command.lines:
+                hint = "--jsonl - reads one append a line from stdin"
+            raise self._usage(f"{word!r} stands alone: it belongs to no option", hint=hint)
 
     def _check_name_first(self, word: str) -> None:
         if self.name is None:

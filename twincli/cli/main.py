@@ -211,10 +211,11 @@ def report(words: Sequence[str], error: TwinError) -> int:
 
 
 def _wants_json(words: Sequence[str]) -> bool:
-    for word in words:
+    for word, following in zip(words, (*words[1:], ""), strict=True):
         if word == "--":
             return False
-        if word in {"--json", "--jsonl"}:
+        # Before a dash it says in what form data come, not in what form the result goes.
+        if word == "--json" or (word == "--jsonl" and following != "-"):
             return True
     return False
 
