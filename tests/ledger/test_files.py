@@ -162,7 +162,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(place: Path) -> None:
         before = (ledger.tip(), ledger.count(asset))
         pages = ledger._store.connection.execute("PRAGMA page_count").fetchone()[0]
         ledger._store.connection.execute(f"PRAGMA max_page_count = {pages}")
-        extra = create(77)
+        extra = create(777)
         for write in (
             lambda: ledger.append_many(ALICE, asset, ({"n": "x" * 500} for _ in range(500))),
             lambda: ledger.submit_many([create(n) for n in range(500)] + [extra]),

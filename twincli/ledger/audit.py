@@ -8,7 +8,6 @@ it checks that. Memory stays bounded: pages of transactions, a bounded cache of 
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import subprocess
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import merkle
 from twincli.errors import ConfigError, InvalidError, TwinError
-from twincli.ledger.applying import app_hash, once_token, signers_text, signing_keys
+from twincli.ledger.applying import app_hash, once_token, signers_text, signing_keys, uncollected
 from twincli.ledger.ledger import Ledger, cores
 from twincli.ledger.reading import Located
 from twincli.model.transaction import CREATE
@@ -193,10 +192,7 @@ def _verify_slice(
     """Check the transactions above ``first`` up to ``last``; return what they have in all."""
     view = _Past(ledger)
     count = inputs = outputs = tokens = 0
-    # Nothing here makes cycles, and a collection looks at every object of the cache.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with uncollected():
         for row in ledger._store.rows(asset=asset, after=first, until=last):
             count += 1
             tx_id = row.id.hex()
@@ -233,9 +229,6 @@ def _verify_slice(
             if asset_seq != row.asset:
                 problems.append((tx_id, "asset_mismatch", "it is filed under another asset"))
             view.remember(tx_id, row, checked)
-    finally:
-        if collecting:
-            gc.enable()
     return Totals(count, inputs, outputs, tokens)
 
 

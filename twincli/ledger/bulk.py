@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58, canonical, conditions, ed25519
 from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError
-from twincli.ledger.applying import Applying, once_token
+from twincli.ledger.applying import Applying, once_token, uncollected
 from twincli.rules.structure import CheckedOutput, check_data, plain_output_text
 from twincli.rules.validity import Known
 
@@ -35,12 +35,13 @@ def append_many(
     made: list[str] = []
     source = iter(metadatas)
     while chunk := _take(source, commit_every):
-        with ledger._store.writing():
-            tip, time_ms = ledger._next()
-            state = Applying(ledger, tip, time_ms)
-            made.extend(_append_chunk(state, signer, asset_id, chunk, len(made)))
-            state.write()
-        ledger._remember_written()
+        with uncollected():
+            with ledger._store.writing():
+                state = Applying(ledger, *ledger._next())
+                ids = _append_chunk(state, signer, asset_id, chunk, len(made))
+                state.write()
+            state.remember()
+        made += ids
     return made
 
 

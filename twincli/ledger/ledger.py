@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import ed25519, merkle
 from twincli.errors import ConfigError, ConflictError, InvalidError
-from twincli.ledger.applying import Applying
+from twincli.ledger.applying import Applying, uncollected
 from twincli.ledger.files import locate, make_directory, write_key
-from twincli.ledger.reading import Located, Reader
+from twincli.ledger.reading import Reader
 from twincli.ledger.store import Block, Store
 from twincli.rules import validity
 from twincli.rules.structure import Checked
@@ -45,7 +45,6 @@ class Ledger(Reader):
     def __init__(self, store: Store, index_path: str, clock: Callable[[], int]) -> None:
         super().__init__(store, index_path)
         self._clock = clock
-        self._written: dict[str, Located] = {}
 
     @classmethod
     def open(
@@ -135,43 +134,32 @@ class Ledger(Reader):
         Raises:
             InvalidError: The first that breaks a rule; its message says which one it is.
         """
-        checked = [_checked(tx) for tx in txs]
-        if not checked:
-            return self._store.tip().height
-        if len(checked) != 1:
-            _number_faults(checked)
-        _verify(checked)
-        with self._store.writing():
-            block, verdicts = self._apply(*self._next(), checked)
-            if len(checked) != 1:
-                _number_faults(verdicts)
-            elif isinstance(verdicts[0], InvalidError):
-                raise verdicts[0]
-        self._remember_written()
-        return block.height
+        with uncollected():
+            checked = _checked(txs)
+            if not checked:
+                return self._store.tip().height
+            _raise_first(checked)
+            with self._store.writing():
+                state, verdicts = self._judged(*self._next(), checked)
+                _raise_first(verdicts)
+                state.write()
+            state.remember()
+        return state.height
 
     def submit_each(self, txs: Iterable[dict[str, Any]]) -> list[Verdict]:
         """Commit what is valid in one block; return a height or an ``InvalidError`` for each."""
-        checked = [_checked(tx) for tx in txs]
-        _verify(checked)
-        if all(isinstance(item, InvalidError) for item in checked):
-            return [item for item in checked if isinstance(item, InvalidError)]
-        try:
+        with uncollected():
+            checked = _checked(txs)
             with self._store.writing():
-                _, verdicts = self._apply(*self._next(), checked)
-                if all(isinstance(verdict, InvalidError) for verdict in verdicts):
-                    raise _NothingToCommit
-        except _NothingToCommit:
-            pass
-        else:
-            self._remember_written()
+                state, verdicts = self._judged(*self._next(), checked)
+                if state.batch.txs:
+                    state.write()
+            state.remember()
         return verdicts
 
     def judge_each(self, txs: Iterable[dict[str, Any]]) -> list[Verdict]:
         """Return what ``submit_each`` would, and write nothing."""
-        checked = [_checked(tx) for tx in txs]
-        _verify(checked)
-        return self._judged(Applying(self, *self._next()), checked)
+        return self._judged(*self._next(), _checked(txs))[1]
 
     def apply_block(
         self, height: int, time_ms: int, txs: Iterable[dict[str, Any]]
@@ -191,29 +179,24 @@ class Ledger(Reader):
         Raises:
             ConflictError: ``height_mismatch``, ``time_decreased``.
         """
-        checked = [_checked(tx) for tx in txs]
-        _verify(checked)
-        with self._store.writing():
-            tip = self._store.tip()
-            if height != tip.height + 1:
-                raise ConflictError(
-                    f"block {height} does not follow block {tip.height}",
-                    code="height_mismatch",
-                )
-            if time_ms < tip.time_ms:
-                raise ConflictError(
-                    f"the block's time {time_ms} is before the tip's {tip.time_ms}",
-                    code="time_decreased",
-                )
-            _, verdicts = self._apply(tip, time_ms, checked)
-        self._remember_written()
+        with uncollected():
+            checked = _checked(txs)
+            with self._store.writing():
+                tip = self._store.tip()
+                if height != tip.height + 1:
+                    raise ConflictError(
+                        f"block {height} does not follow block {tip.height}",
+                        code="height_mismatch",
+                    )
+                if time_ms < tip.time_ms:
+                    raise ConflictError(
+                        f"the block's time {time_ms} is before the tip's {tip.time_ms}",
+                        code="time_decreased",
+                    )
+                state, verdicts = self._judged(tip, time_ms, checked)
+                state.write()
+            state.remember()
         return verdicts
-
-    def _remember_written(self) -> None:
-        """Keep the last block in memory; only once it is committed."""
-        for tx_id, located in self._written.items():
-            self._remember(tx_id, located)
-        self._written = {}
 
     def append_many(
         self,
@@ -247,15 +230,11 @@ class Ledger(Reader):
         tip = self._store.tip()
         return tip, max(self._clock(), tip.time_ms)
 
-    def _apply(
+    def _judged(
         self, tip: Block, time_ms: int, items: Sequence[Checked | InvalidError]
-    ) -> tuple[Block, list[Verdict]]:
-        """Judge and write a block; inside ``writing()``."""
+    ) -> tuple[Applying, list[Verdict]]:
+        """Judge what is to be the block after ``tip``; write nothing."""
         state = Applying(self, tip, time_ms)
-        verdicts = self._judged(state, items)
-        return state.write(), verdicts
-
-    def _judged(self, state: Applying, items: Sequence[Checked | InvalidError]) -> list[Verdict]:
         verdicts: list[Verdict] = []
         for item in items:
             if isinstance(item, InvalidError):
@@ -268,7 +247,7 @@ class Ledger(Reader):
             else:
                 state.add(item)
                 verdicts.append(state.height)
-        return verdicts
+        return state, verdicts
 
     def verify(self, asset_id: str | None = None, *, workers: int = 0) -> Report:
         """Check again every id, signature, link and (for the whole ledger) block.
@@ -294,20 +273,24 @@ class Ledger(Reader):
         return audit.past(self, tx_id)
 
 
-class _NothingToCommit(Exception):  # noqa: N818 - control flow, not an error
-    pass
+def _checked(txs: Iterable[dict[str, Any]]) -> list[Checked | InvalidError]:
+    """Check what can be checked without the ledger, signatures included."""
+    checked: list[Checked | InvalidError] = []
+    for tx in txs:
+        try:
+            checked.append(validity.check_structure(tx))
+        except InvalidError as error:
+            checked.append(error)
+    _verify(checked)
+    return checked
 
 
-def _checked(tx: dict[str, Any]) -> Checked | InvalidError:
-    try:
-        return validity.check_structure(tx)
-    except InvalidError as error:
-        return error
-
-
-def _number_faults(items: Sequence[object]) -> None:
+def _raise_first(items: Sequence[object]) -> None:
+    """Raise the first fault among checked transactions or verdicts, with its number."""
     for number, item in enumerate(items, 1):
         if isinstance(item, InvalidError):
+            if len(items) == 1:
+                raise item
             raise InvalidError(
                 f"transaction {number} of {len(items)}: {item.message}",
                 code=item.code,
