@@ -87,6 +87,7 @@ APPEND_MAY_LOAD = {
     "enum",
     "errno",
     "functools",
+    "gc",
     "hashlib",
     "itertools",
     "json",

@@ -54,6 +54,7 @@ Whole numbers beyond 64 bits are refused; digits that a double cannot keep are a
   --str PATH=TEXT     set a path; the value is text, whatever it looks like
   --unset PATH        take a path away
   --data JSON         many at once; also --data @FILE and --data - (stdin)
+  --jsonl -           on `asset append`: one append a line of stdin, each an object
 
 Dots nest: --power.hp 150 changes hp in the object power and keeps the rest of it. --KEY, --set
 and --str win over --data. On `asset create` the data are facts, which never change; --state is
