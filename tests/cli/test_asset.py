@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,12 @@ import pytest
 
 from tests.cli.stories import garage, quietly
 from tests.conftest import Invoke
-from twincli.model import did
+from twincli.crypto.ed25519 import KeyPair
+from twincli.model import did, owners, record, transaction
+from twincli.model.transaction import Output
+from twincli.services import views
+
+STRANGER = KeyPair.from_seed(b"s" * 32)
 
 ASSET = [
     "schema",
@@ -194,6 +200,7 @@ def test_tree(invoke: Invoke, made: dict[str, Any]) -> None:
         "public_key",
         "relation",
         "seen",
+        "cut",
         "children",
     }
     head, *rows = invoke("asset", "tree").stdout.splitlines()
@@ -218,3 +225,53 @@ def test_shared_owners_on_a_terminal(invoke: Invoke, made: dict[str, Any]) -> No
     twin("asset", "append", "car", "--x", "1", "--at", "2020-02-02")
     assert "2020-02-02T00:00:00Z" in invoke("asset", "show", "car", tty=True).stdout
     assert made
+
+
+# --- What strangers write ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("odd", [{"a": 1}, ["x"], 5, True, "\x1b[31mred"], ids=repr)
+def test_an_envelope_of_a_stranger_is_shown(invoke: Invoke, made: dict[str, Any], odd: Any) -> None:
+    fields = ("kind", "name", "entity", "entity_proof", "parent", "template", "nonce", "at")
+    tx = transaction.create(
+        [STRANGER.public_key],
+        [Output(owners.of_keys(made["car"]["owners"]))],
+        {"twin": {"v": 1, **dict.fromkeys(fields, odd)}},
+        {"twin": {"v": 1, **dict.fromkeys(("kind", "at", "once", "corrects", "body"), odd)}},
+    )
+    tx = transaction.sign(tx, [STRANGER])
+    assert invoke("tx", "submit", "-", stdin=json.dumps(tx)).status == 0
+    for words in (
+        ("asset", "show", tx["id"]),
+        ("did", "show", f"did:bdb:{tx['id']}"),
+        ("asset", "append", tx["id"], "--n", "1"),
+        ("history", tx["id"]),
+        ("asset", "tree"),
+    ):
+        for tty in (False, True):
+            run = invoke(*words, tty=tty)
+            assert run.status == 0, run.stderr
+            assert "\x1b[31mred" not in run.stdout
+
+
+def test_a_chain_of_parents_has_no_end(invoke: Invoke, made: dict[str, Any]) -> None:
+    lines, parent = [], made["car"]["id"]
+    for number in range(400):
+        tx = transaction.create(
+            [STRANGER.public_key],
+            [Output(owners.of_keys([STRANGER.public_key]))],
+            {"twin": record.envelope("asset", parent=parent, nonce=str(number))},
+        )
+        tx = transaction.sign(tx, [STRANGER])
+        lines.append(json.dumps(tx))
+        parent = tx["id"]
+    assert invoke("tx", "submit", "-", stdin="\n".join(lines)).status == 0
+    node = quietly(invoke)("asset", "tree", "car")["roots"][0]
+    depth = 0
+    while node["children"]:
+        assert not node["cut"]
+        node, depth = node["children"][0], depth + 1
+    assert node["cut"]
+    assert depth == views.DEEPEST
+    assert quietly(invoke)("asset", "tree", f"asset:{node['id']}")["roots"][0]["children"]
+    assert invoke("asset", "tree", "car", tty=True).status == 0

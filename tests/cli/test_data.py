@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from twincli.cli.context import GLOBAL
 from twincli.cli.data import COMMANDS, Parsed, mistyped, options_of, parse
+from twincli.cli.values import read_json
 from twincli.errors import ExitCode, InvalidError, NotFoundError, TwinError, UsageError
 from twincli.model.edits import Edit
 
@@ -543,3 +544,17 @@ def test_the_module_says_what_it_reads_from_stdin(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(InvalidError):
         parse(APPEND, ["car", "--data", "-"])
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_deep_documents_are_read_or_refused(opening: str) -> None:
+    closing = "]" if opening == "[" else "}"
+    for depth in (400, 700, 950, 100_000):
+        reading = read_json(opening * depth + r'"\u0041"' + closing * depth)
+        assert reading.error is None
+        assert reading.refused in {None, "nested too deeply"}
+
+
+@pytest.mark.parametrize("text", [r'"\ud800"', r'{"\udfff": 1}', r'[{"a": ["\udc00"]}]'])
+def test_half_a_pair_is_found_anywhere(text: str) -> None:
+    assert read_json(text).code == "unencodable"

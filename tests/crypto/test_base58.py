@@ -85,3 +85,13 @@ def test_what_is_no_key(text: str, part: str) -> None:
     with pytest.raises(InvalidError, match=part) as caught:
         base58.decode_key(text)
     assert caught.value.code == "invalid_public_key"
+
+
+def test_a_long_text_is_no_key_and_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode(_: object) -> bytes:
+        raise AssertionError("decoding takes the square of the length")
+
+    monkeypatch.setattr(reference, "b58decode", decode)
+    with pytest.raises(InvalidError, match="too many") as caught:
+        base58.decode_key("z" * 101)
+    assert caught.value.code == "invalid_public_key"

@@ -416,3 +416,77 @@ def test_rsa_of_the_wrong_size_is_refused() -> None:
     # A modulus of 8n+1 bits, whose padding is a byte shorter than it.
     odd = b"\x01" + b"\xff" * 128
     assert not conditions.RsaFulfillment(odd, b"\x00" + b"\xfe" * 128).verify(b"")
+
+
+# --- Bounds that the official package has ---------------------------------------------------------
+
+
+SIGNED = conditions.KeyFulfillment(KEYS["a"].public_bytes, KEYS["a"].sign(MESSAGE)).encode()
+NUMBERS = [
+    b"",
+    b"\x00",
+    b"\x01",
+    b"\x00\xff\xff\xff\xff",
+    b"\x01\x00\x00\x00\x00",
+    b"\xff",
+    b"\x7f" * 3000,
+]
+
+
+def prefixed(number: bytes, part: bytes = SIGNED) -> bytes:
+    tlv = conditions._tlv
+    return tlv(0xA1, tlv(0x80, b"x") + tlv(0x81, number) + tlv(0xA2, part))
+
+
+def hiding(number: bytes, type_: int = 4, subtypes: bytes | None = None) -> bytes:
+    """Return a threshold that shows one signature and hides a condition of that cost."""
+    tlv = conditions._tlv
+    body = tlv(0x80, bytes(32)) + tlv(0x81, number)
+    if subtypes is not None:
+        body += tlv(0x82, subtypes)
+    return tlv(0xA2, tlv(0xA0, SIGNED) + tlv(0xA1, tlv(0xA0 | type_, body)))
+
+
+def with_more(data: bytes) -> bytes:
+    """Return an item with three bytes more inside of it, its length set right."""
+    assert data[1] < 125
+    return bytes((data[0], data[1] + 3)) + data[2:] + b"\x85\x01\x00"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *map(prefixed, NUMBERS),
+        *map(hiding, NUMBERS),
+        *(
+            hiding(b"\x01", 2, bits)
+            for bits in (b"", b"\x00", b"\x03\x08", b"\x07\x80", b"\x09\x08")
+        ),
+        with_more(SIGNED),
+        with_more(b"\xa0\x05\x80\x03abc"),
+        with_more(b"\xa2\x04\xa0\x00\xa1\x00"),
+        with_more(prefixed(b"\x01", b"\xa0\x02\x80\x00")),
+    ],
+    ids=lambda data: f"{data[:24].hex()}-{len(data)}",
+)
+def test_the_same_is_readable_as_for_the_server(data: bytes) -> None:
+    uri = uri_of(data)
+    try:
+        theirs = cryptoconditions.Fulfillment.from_uri(uri).condition_uri
+    except Exception:  # noqa: BLE001 - whatever the package ends with
+        theirs = None
+    if theirs is None:
+        with pytest.raises(InvalidError) as caught:
+            conditions.parse(uri, strict=False)
+        assert caught.value.code == "invalid_signature"
+    else:
+        assert conditions.parse(uri, strict=False).condition.uri == theirs
+
+
+def test_a_huge_rsa_key_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def power(*_: object) -> int:
+        raise AssertionError("the time grows with the cube of the length")
+
+    monkeypatch.setattr(conditions, "pow", power, raising=False)
+    huge = conditions.RsaFulfillment(b"\xff" * 100_000, b"\x7f" * 100_000)
+    assert not huge.verify(MESSAGE)

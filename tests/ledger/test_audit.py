@@ -292,3 +292,21 @@ def test_two_processes_share_a_long_ledger(
             connection.commit()
         codes = [problem[1] for problem in ledger.verify(workers=2).problems]
         assert codes == ["invalid_hash", "invalid_hash"]
+
+
+def test_helpers_take_no_module_from_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, trap = tmp_path / "ledger", tmp_path / "trap"
+    with Ledger.open(place) as ledger:
+        first = create()
+        ledger.submit(first)
+        ledger.append_many(ALICE, first["id"], ({"n": n} for n in range(20)))
+    trap.mkdir()
+    for name in ("base58", "heapq", "json", "twincli"):
+        (trap / f"{name}.py").write_text(f"open({str(trap / 'sprung')!r}, 'w').close()\n")
+    monkeypatch.chdir(trap)
+    monkeypatch.setattr(audit, "SMALLEST_SLICE", 5)
+    with Ledger.open(place) as ledger:
+        assert ledger.verify(workers=2).problems == []
+    assert not (trap / "sprung").exists()

@@ -463,3 +463,54 @@ def test_processes_that_make_the_index_at_once_all_read_it_whole(place: Path, _r
         *(["-c", INDEX_AT_ONCE, str(place), ALICE.public_key] for _ in range(5)),
     )
     assert results == [(0, "1 1\n", "")] * 5
+
+
+# --- Where it is and what lies beside it ---------------------------------------------------------
+
+
+def test_a_path_may_begin_with_two_slashes(place: Path) -> None:
+    with Ledger.open(f"/{place}", create=False) as ledger:
+        assert ledger.counts()["transactions"] == 201
+
+
+def test_the_key_of_a_ledger_that_was_moved_away_is_kept(place: Path) -> None:
+    key = (place / "ledger.key").read_bytes()
+    for name in ("ledger.db", "index.db"):
+        (place / name).unlink()
+    with Ledger.open(place):
+        pass
+    assert (place / "ledger.1.key").read_bytes() == key
+    assert (place / "ledger.1.key").stat().st_mode & 0o777 == 0o600
+    assert (place / "ledger.key").read_bytes() != key
+    assert not list(place.glob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM block",
+        "DELETE FROM tree",
+        "DELETE FROM meta WHERE name = 'ledger_id'",
+        "UPDATE meta SET value = 5 WHERE name = 'ledger_id'",
+        "UPDATE tree SET state = 3.5",
+        "UPDATE tx SET body = '" + "[" * 100_000 + "'",
+        "UPDATE tx SET body = 5",
+    ],
+    ids=lambda text: text[:40],
+)
+def test_what_every_ledger_has_is_missing(place: Path, statement: str) -> None:
+    with closing(sqlite3.connect(place / "ledger.db")) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+    def look() -> None:
+        with Ledger.open(place, create=False) as ledger:
+            ledger.tip()
+            ledger.tree_size()
+            if "tx" in statement:
+                assert len(ledger.verify().problems) >= 201
+            ledger.replay(asset_of(ledger))
+
+    with pytest.raises(ConfigError) as caught:
+        look()
+    assert caught.value.code == "damaged_ledger"

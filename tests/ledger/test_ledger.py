@@ -543,3 +543,13 @@ def test_one_object_may_be_handed_to_another_thread(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "x") as ledger, ThreadPoolExecutor(1) as pool:
         assert pool.submit(ledger.submit, create()).result() == 1
     assert os.path.exists(tmp_path / "x" / "ledger.db")
+
+
+def test_what_stands_between_values_is_not_found() -> None:
+    with Ledger.open(":memory:") as ledger:
+        ledger.submit(create(data={"make": "red", "kind": "car"}))
+        assert len(ledger.search_assets("red")) == 1
+        assert ledger.search_assets('"red car"') == []
+        assert ledger.search_assets("twinbreak") == []
+        with pytest.raises(UsageError):
+            ledger.search_assets("\ue000")

@@ -209,3 +209,13 @@ def test_a_proof_holds_for_these_facts_only(change: dict[str, Any]) -> None:
     data = proved(FACTS)
     twin = {**data["twin"], **change.get("twin", {})}
     assert record.entity_standing({**data, **change, "twin": twin}) == "false_proof"
+
+
+def test_a_proof_of_any_length_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode(text: str) -> bytes:
+        raise AssertionError(f"{len(text)} characters decoded: it takes the square of the length")
+
+    monkeypatch.setattr(base58, "decode", decode)
+    for proof in ("z" * 89, ["z"], 5):
+        data = {"twin": record.envelope("asset", entity=CAR.public_key, entity_proof=proof)}
+        assert record.entity_standing(data) == "false_proof"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
@@ -596,3 +597,31 @@ def _places(value: Any) -> list[tuple[Any, Any, Any]]:
         if isinstance(item[1], (dict, list)):
             found += _places(item[1])
     return found
+
+
+@pytest.mark.parametrize("profile", [STRICT, SERVER])
+def test_numbers_too_long_for_text_are_refused_not_a_crash(profile: str) -> None:
+    # A cost of 7,000 decimal digits: Python writes no number of more than 4,300.
+    tlv = conditions._tlv
+    shown = conditions.KeyFulfillment(ALICE.public_bytes, bytes(64)).encode()
+    hidden = tlv(0xA4, tlv(0x80, bytes(32)) + tlv(0x81, b"\x7f" * 3000))
+    first = create()
+    tx = unsigned_transfer((first, 0))
+    fulfillment = urlsafe_b64encode(tlv(0xA2, tlv(0xA0, shown) + tlv(0xA1, hidden)))
+    tx["inputs"][0]["fulfillment"] = fulfillment.rstrip(b"=").decode()
+    assert verdict(rehashed(tx), first, profile=profile) == "invalid_signature"
+
+
+def test_a_refusal_reads_the_same_in_every_process() -> None:
+    tx = rehashed({**create(), **dict.fromkeys(["zeta", "alpha", "mu", "beta"], 1)})
+    with pytest.raises(InvalidError, match=r"^alpha is no field of a transaction$"):
+        structure.check(tx)
+
+
+def test_strangers_texts_are_not_kept() -> None:
+    before = structure._known_uri.cache_info().currsize
+    tx = create()
+    tx["inputs"][0]["owners_before"] = ["z" * 100_000]
+    with contextlib.suppress(InvalidError):
+        structure.check(rehashed(tx))
+    assert structure._known_uri.cache_info().currsize == before

@@ -213,6 +213,8 @@ def _draw_tree(document: dict[str, Any], console: Any) -> None:
             what = f"part, {what}"
         if node["seen"]:
             what += " (see above)"
+        elif node["cut"]:
+            what += " (it goes on: twin asset tree ID)"
         ident = node.get("id") or node["public_key"]
         text.append(f"  {output.visible(what)}  {ident}", style="not bold")
         return text

@@ -66,8 +66,10 @@ def written(document: dict[str, Any], console: Any) -> None:
     """Draw what a write did: the transaction, and the state after it."""
     _heading(document, console)
     rows = {
-        "id": document["id"] if "created" in document else None,
-        "transaction": document["transaction_id"] or "none, this is a dry run",
+        # Named so that an id fits a line of 80 columns.
+        "id" if "created" in document else "tx": (
+            document["transaction_id"] or "none, this is a dry run"
+        ),
         "committed": document["committed_at"],
         "height": document["height"] and str(document["height"]),
     }
@@ -82,12 +84,17 @@ def _heading(document: dict[str, Any], console: Any) -> None:
 
     kind = document["kind"] or document["model"]
     title = document["name"] or document["title"] or "an asset without a local name"
-    heading = Text(output.visible(title), style="bold")
+    # On one line: a stranger's title must not draw lines that look like ours.
+    heading = Text(_line(title), style="bold")
     if kind:
-        heading.append(f"  {output.visible(kind)}", style="not bold")
+        heading.append(f"  {_line(kind)}", style="not bold")
     if document["burned"]:
         heading.append("  burned", style="bold red")
     console.print(heading)
+
+
+def _line(text: str) -> str:
+    return output.visible(text).replace("\n", "\\n")
 
 
 def _section(console: Any, title: str, members: dict[str, Any]) -> None:
@@ -108,7 +115,5 @@ def _pairs(console: Any, members: dict[str, Any]) -> None:
     table.add_column(overflow="fold")
     for name, value in members.items():
         text = value if isinstance(value, str) else output.to_json(value)
-        table.add_row(
-            Text("  " + output.visible(name).replace("\n", "\\n")), Text(output.visible(text))
-        )
+        table.add_row(Text("  " + _line(name)), Text(output.visible(text)))
     console.print(table)

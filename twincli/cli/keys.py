@@ -63,8 +63,9 @@ def new(
         bool, typer.Option("--mnemonic", help="Make it from a phrase to be written down.")
     ] = False,
     words: Annotated[
-        Literal["12", "24"], typer.Option(metavar="12|24", help="Length of the phrase.")
-    ] = "24",
+        Literal["12", "24"] | None,
+        typer.Option(metavar="12|24", help="Length of the phrase; 24 without it."),
+    ] = None,
     mnemonic_out: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write the phrase to this new file, mode 0600."),
@@ -89,6 +90,8 @@ def new(
         )
     if mnemonic_out is not None and not mnemonic:
         raise UsageError("--mnemonic-out says where a phrase goes; add --mnemonic to make one")
+    if words is not None and not mnemonic and path is None:
+        raise UsageError("--words is the length of a phrase; add --mnemonic to make one")
     wanted = name if name is not None else DEFAULT_NAME
     asked: dict[str, Any] = {"path": path, "if_missing": if_missing, "book": context.book}
     secret = context.new_secret_source(no_passphrase=no_passphrase)
@@ -110,7 +113,7 @@ def new(
             wanted,
             secret_source=secret,
             with_mnemonic=mnemonic,
-            words=int(words),
+            words=int(words or "24"),
             show_phrase=show,
             **asked,
         )

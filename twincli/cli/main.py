@@ -76,7 +76,12 @@ def _run(words: list[str]) -> int:
         return status
     shared, rest = _split_shared(words)
     if rest[:1] == ["--version"]:
-        return _version(shared)
+        from twincli.errors import UsageError
+
+        after, extra = _split_shared(rest[1:])
+        if extra:
+            raise UsageError(f"--version takes nothing more, not {extra[0]!r}")
+        return _version(shared + after)
     return _dispatch(shared, rest, words)
 
 

@@ -113,10 +113,15 @@ def _loses(digits: str, value: float) -> bool:
 
 def is_unicode(value: Any) -> bool:
     """Say whether no text in a JSON value holds half of a surrogate pair."""
-    if isinstance(value, str):
-        return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
-    if isinstance(value, dict):
-        return all(is_unicode(name) and is_unicode(item) for name, item in value.items())
-    if isinstance(value, list):
-        return all(map(is_unicode, value))
+    todo = [value]  # no recursion: what was parsed may be nested deeper than Python calls go
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str):
+            if not item.isascii() and any("\ud800" <= letter <= "\udfff" for letter in item):
+                return False
+        elif isinstance(item, dict):
+            todo.extend(item)
+            todo.extend(item.values())
+        elif isinstance(item, list):
+            todo.extend(item)
     return True

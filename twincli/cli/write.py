@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from twincli.cli.context import Context
     from twincli.cli.data import Parsed
+    from twincli.services.workspace import Workspace
 
 
 def _writing(parsed: Parsed) -> Writing:
@@ -42,6 +43,8 @@ def _result(document: dict[str, Any], notes: tuple[str, ...] = ()) -> Result:
 
 def _lines() -> Iterator[dict[str, Any]]:
     """Yield the objects of stdin, one a line; blank lines are passed over."""
+    if sys.stdin is None:  # closed by who started us
+        return
     for number, line in enumerate(sys.stdin.buffer, 1):
         if line.strip():
             value = canonical.decode(line, what=f"line {number} of stdin")
@@ -70,31 +73,48 @@ def asset_create(context: Context, parsed: Parsed) -> Result:
 
 def did_new(context: Context, parsed: Parsed) -> Result:
     """``twin did new NAME``: the key NAME is made if it is not there."""
-    from twincli.errors import NotFoundError
+    from twincli.errors import ConflictError, NotFoundError
 
     assert parsed.name is not None
     name = parsed.name
+    values = parsed.values
+    owner, entity = values.get("owner") or name, values.get("entity") or name
     notes: tuple[str, ...] = ()
     try:
         context.keystore.get(name)
     except NotFoundError:
-        if not context.dry_run:
-            from twincli.services import keys
+        from twincli.services import dids, keys
 
-            secret = context.new_secret_source(
-                no_passphrase=bool(parsed.values.get("no_passphrase"))
-            )
-            made = keys.new(context.keystore, name, secret_source=secret, book=context.book)
+        secret = context.new_secret_source(no_passphrase=bool(values.get("no_passphrase")))
+        asked: dict[str, Any] = {"secret_source": secret, "book": context.book}
+        keys.new(context.keystore, name, dry_run=True, **asked)
+        # All that can be known to fail does so before there is a key.
+        planned = dids.with_planned_key(context.workspace(), name)
+        try:
+            result = _create(context, parsed, "identity", owner, entity, planned)
+        except ConflictError as conflict:
+            try:
+                context.keystore.get(name)
+            except NotFoundError:
+                raise conflict from None
+            # Another process was faster, with the key and the identity.
+        else:
+            if context.dry_run:
+                return result._replace(document=dids.without_planned_key(result.document, planned))
+        made = keys.new(context.keystore, name, if_missing=bool(values.get("if_missing")), **asked)
+        if made["created"] is not False:
             notes = (f"made the key {name}: {made['public_key']}",)
-    values = parsed.values
-    result = _create(
-        context, parsed, "identity", values.get("owner") or name, values.get("entity") or name
-    )
+    result = _create(context, parsed, "identity", owner, entity)
     return result._replace(notes=(*notes, *result.notes))
 
 
 def _create(
-    context: Context, parsed: Parsed, kind: str, owner: str | None, entity: str | None
+    context: Context,
+    parsed: Parsed,
+    kind: str,
+    owner: str | None,
+    entity: str | None,
+    workspace: Workspace | None = None,
 ) -> Result:
     from twincli.model.edits import build
     from twincli.services.creating import Definition, create
@@ -113,7 +133,7 @@ def _create(
         kind=kind,
     )
     document = create(
-        context.workspace(),
+        workspace or context.workspace(),
         parsed.name,
         wanted,
         _writing(parsed),

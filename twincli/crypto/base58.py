@@ -10,6 +10,9 @@ from twincli.errors import InvalidError
 
 ALPHABET = frozenset("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")
 
+# A key has at most 44; a little more is still decoded, for the better message.
+_LONGEST_KEY = 100
+
 
 def encode(data: bytes) -> str:
     """Return ``data`` as base58 text."""
@@ -41,6 +44,11 @@ def decode_key(text: str) -> bytes:
     Raises:
         InvalidError: ``invalid_public_key``: not base58, or not 32 bytes.
     """
+    if len(text) > _LONGEST_KEY:  # decoding takes the square of the length
+        raise InvalidError(
+            f"not a key: {len(text)} characters are too many",
+            code="invalid_public_key",
+        )
     try:
         data = decode(text)
     except InvalidError as error:

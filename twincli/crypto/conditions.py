@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ED25519_COST = 131072
 MAX_DEPTH = 100
 MAX_THRESHOLD = 100
+MAX_NUMBER = 2**32 - 1
+"""The largest cost and message length of the specification's ASN.1, which the server enforces."""
 
 _TYPES = (
     "preimage-sha-256",
@@ -41,6 +43,7 @@ _ED25519_SUBTYPES = frozenset({_ED25519})
 _ED25519_HEAD = b"\xa4\x64\x80\x20"
 _ED25519_MIDDLE = b"\x81\x40"
 _ED25519_BYTES = 102
+_MAX_MODULUS_BYTES = 2048  # OpenSSL's bound; the time to verify grows with the square and more
 
 
 # --- DER ---------------------------------------------------------------------------------------
@@ -102,6 +105,18 @@ class _Reader:
 
     def bytes(self) -> bytes:
         return self.data[self.position : self.end]
+
+    def finish(self) -> None:
+        """Refuse members that no one has asked for."""
+        if self.more():
+            raise _malformed("there is more in it than belongs there")
+
+    def number(self) -> int:
+        """Return a whole number from 0 to ``MAX_NUMBER``; leading zeros are left to the caller."""
+        value = int.from_bytes(self.bytes(), "big", signed=True)
+        if not 0 <= value <= MAX_NUMBER:
+            raise _malformed(f"a number is not from 0 to {MAX_NUMBER}")
+        return value
 
 
 def _malformed(why: str) -> InvalidError:
@@ -453,7 +468,7 @@ class RsaFulfillment(Fulfillment):
         if (
             len(self.signature) != len(self.modulus)
             or signature >= modulus
-            or len(self.modulus) < 66
+            or not 66 <= len(self.modulus) <= _MAX_MODULUS_BYTES
         ):
             return False
         # RFC 8017, sections 8.1.2 and 9.1.2
@@ -524,11 +539,13 @@ def _parse_item(reader: _Reader, depth: int) -> Fulfillment:
     tag, content = reader.item()
     if tag == 0xA0 | _ED25519:
         public, signature = content.field(0x80).bytes(), content.field(0x81).bytes()
+        content.finish()
         if len(public) != ed25519.PUBLIC_KEY_BYTES or len(signature) != ed25519.SIGNATURE_BYTES:
             raise _malformed("a key or a signature has a wrong length")
         return KeyFulfillment(public, signature)
     if tag == 0xA0 | _THRESHOLD:
         shown, hidden = content.field(0xA0), content.field(0xA1)
+        content.finish()
         fulfillments = []
         while shown.more():
             fulfillments.append(_parse_item(shown, depth + 1))
@@ -537,13 +554,21 @@ def _parse_item(reader: _Reader, depth: int) -> Fulfillment:
             conditions.append(_parse_condition(hidden))
         return ThresholdFulfillment(fulfillments, conditions)
     if tag == 0xA0 | _PREIMAGE:
-        return PreimageFulfillment(content.field(0x80).bytes())
+        preimage = content.field(0x80).bytes()
+        content.finish()
+        return PreimageFulfillment(preimage)
     if tag == 0xA0 | _PREFIX:
         prefix = content.field(0x80).bytes()
-        max_length = int.from_bytes(content.field(0x81).bytes(), "big")
-        return PrefixFulfillment(prefix, max_length, _parse_item(content.field(0xA2), depth + 1))
+        max_length = content.field(0x81).number()
+        below = content.field(0xA2)
+        content.finish()
+        part = _parse_item(below, depth + 1)
+        below.finish()
+        return PrefixFulfillment(prefix, max_length, part)
     if tag == 0xA0 | _RSA:
-        return RsaFulfillment(content.field(0x80).bytes(), content.field(0x81).bytes())
+        modulus, signature = content.field(0x80).bytes(), content.field(0x81).bytes()
+        content.finish()
+        return RsaFulfillment(modulus, signature)
     raise _malformed(f"there is no fulfillment type with tag {tag:#04x}")
 
 
@@ -555,12 +580,15 @@ def _parse_condition(reader: _Reader) -> Condition:
     fingerprint = content.field(0x80).bytes()
     if len(fingerprint) != 32:
         raise _malformed("a fingerprint has not 32 bytes")
-    cost = int.from_bytes(content.field(0x81).bytes(), "big")
+    cost = content.field(0x81).number()
     subtypes: frozenset[int] = frozenset()
     if type_ in _COMPOUND:
         bits = content.field(0x82).bytes()
+        if not bits or bits[0] > 7:
+            raise _malformed("the subtypes of a condition are no bit string")
         value = bits[1] if len(bits) > 1 else 0
         subtypes = frozenset(number for number in range(len(_TYPES)) if value >> (7 - number) & 1)
+    content.finish()
     return Condition(type_, fingerprint, cost, subtypes)
 
 

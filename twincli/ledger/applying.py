@@ -101,7 +101,7 @@ class Applying:
     def write(self) -> None:
         """Write the block; inside ``writing()``."""
         store = self.ledger._store
-        tree = merkle.CompactRange.from_bytes(store.tree())
+        tree = self.ledger._tree()
         ids = []
         for row in self.batch.txs:
             tree.append(merkle.leaf_hash(merkle.ledger_leaf(self.height, self.time_ms, row[1])))

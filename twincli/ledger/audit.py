@@ -149,7 +149,8 @@ def _start(path: str, asset: int | None, first: int, last: int) -> subprocess.Po
     )
     arguments = [root, os.path.abspath(path), str(asset or 0), str(first), str(last)]
     return subprocess.Popen(  # noqa: S603 - our own interpreter and code
-        [sys.executable, "-c", code, *arguments],
+        # -P: a module in the directory one stands in must not be taken for ours.
+        [sys.executable, "-P", "-c", code, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
     )
@@ -201,7 +202,7 @@ def _verify_slice(
             except InvalidError as error:
                 problems.append((tx_id, error.code, error.message))
                 continue
-            except ValueError as error:
+            except (ValueError, TypeError, RecursionError) as error:
                 problems.append((tx_id, "damaged_ledger", f"the stored body is not JSON: {error}"))
                 continue
             view.begin(row.seq)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from twincli.crypto import base58
-from twincli.errors import ConfigError
+from twincli.errors import ConfigError, InvalidError
 
 if TYPE_CHECKING:
     from twincli.crypto.ed25519 import KeyPair
@@ -34,12 +35,15 @@ def locate(path: str) -> Files:
 
 
 def make_directory(path: str) -> None:
-    """Make a directory that is its owner's alone, if it is not there.
+    """Make a directory that is its owner's alone, and those above it, if they are not there.
 
     Raises:
         ConfigError: ``read_only``.
     """
     try:
+        above = os.path.dirname(os.path.abspath(path))
+        if not os.path.isdir(above):
+            make_directory(above)  # os.makedirs would leave it open to others: it may be the home
         os.makedirs(path, mode=0o700, exist_ok=True)
     except OSError as error:
         raise ConfigError(
@@ -48,10 +52,14 @@ def make_directory(path: str) -> None:
 
 
 def write_key(path: str, key: KeyPair) -> None:
-    """Write the ledger's private key, readable by its owner alone, durably."""
-    temporary = f"{path}.{os.getpid()}.tmp"
+    """Write the ledger's private key, readable by its owner alone, durably.
+
+    A key that is there belongs to a ledger that was moved away; it is kept as ``ledger.1.key``.
+    """
+    temporary = f"{path}.{os.urandom(8).hex()}.tmp"
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        _keep(path)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             text = json.dumps(
                 {
@@ -70,3 +78,34 @@ def write_key(path: str, key: KeyPair) -> None:
             f"the ledger's key {path} cannot be written: {error.strerror}",
             code="read_only",
         ) from error
+
+
+def read_key(path: str) -> KeyPair:
+    """Read the ledger's private key.
+
+    Raises:
+        ConfigError: ``damaged_key``: it cannot be read, or is no key.
+    """
+    from twincli.crypto.ed25519 import KeyPair
+
+    try:
+        with open(path, "rb") as file:
+            document = json.loads(file.read(4096))
+        key = KeyPair.from_seed(base58.decode(document["seed"]))
+    except (OSError, ValueError, TypeError, KeyError, InvalidError) as error:
+        raise ConfigError(
+            f"the ledger's key {path} cannot be read or is damaged",
+            code="damaged_key",
+            hint="restore it from a backup",
+        ) from error
+    return key
+
+
+def _keep(path: str) -> None:
+    """Move a file aside, as the first of ``ledger.1.key``, ``ledger.2.key`` ... that is free."""
+    stem, ending = os.path.splitext(path)
+    number = 1
+    while os.path.lexists(f"{stem}.{number}{ending}"):
+        number += 1
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(path, f"{stem}.{number}{ending}")

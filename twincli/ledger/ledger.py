@@ -95,7 +95,11 @@ class Ledger(Reader):
             create=begin if create and not read_only else None,
             read_only=read_only,
         )
-        return cls(store, files.index_db, clock)
+        try:
+            return cls(store, files.index_db, clock)
+        except BaseException:
+            store.close()
+            raise
 
     def close(self) -> None:
         """Close the files."""

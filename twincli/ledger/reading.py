@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import conditions, merkle
-from twincli.errors import NotFoundError
+from twincli.errors import InvalidError, NotFoundError
+from twincli.ledger.store import damaged, decoded
 from twincli.model.transaction import CREATE
 from twincli.rules.structure import CheckedOutput
 from twincli.rules.validity import Known
@@ -79,10 +79,13 @@ class Reader:
         self._times: dict[int, int] = {}
         meta = store.meta()
         self.path = store.path
-        self.id: str = meta["ledger_id"].hex()
-        self.profile: str = meta["profile"]
-        self.public_key: str = meta["public_key"]
-        self.created_ms: int = meta["created_ms"]
+        try:
+            self.id: str = meta["ledger_id"].hex()
+            self.profile: str = meta["profile"]
+            self.public_key: str = meta["public_key"]
+            self.created_ms: int = meta["created_ms"]
+        except (KeyError, AttributeError) as error:
+            raise damaged("what block 0 recorded is missing") from error
 
     def get(self, tx_id: str) -> dict[str, Any] | None:
         """Return a transaction as on the wire, or None."""
@@ -123,10 +126,9 @@ class Reader:
         asset = self._seq(asset_id)
         if asset is None:
             return
-        decode = json.JSONDecoder().raw_decode  # bodies are clean: no blanks around them
         told = self._store.told(asset, self._start(after))
         for body, height, time_ms, spent_by in told:
-            yield Entry(decode(body)[0], height, time_ms, spent_by or {})
+            yield Entry(decoded(body), height, time_ms, spent_by or {})
 
     def corrections(self, asset_id: str) -> list[dict[str, Any]]:
         """Return the transactions of an asset that may correct others, in commit order.
@@ -136,7 +138,7 @@ class Reader:
         asset = self._seq(asset_id)
         if asset is None:
             return []
-        return [json.loads(body) for body in self._store.corrections(asset)]
+        return [decoded(body) for body in self._store.corrections(asset)]
 
     def bodies(self, asset_id: str) -> Iterator[str]:
         """Yield the canonical texts of an asset's transactions, in commit order."""
@@ -163,9 +165,7 @@ class Reader:
         rows: dict[int, dict[str, Any]] = {}
         for at, index in self._store.unspent(seq):
             if at not in rows:
-                row = self._store.row_at(at)
-                assert row is not None
-                rows[at] = row.tx
+                rows[at] = self._at(at)
             tx = rows[at]
             found.append(Spendable(tx["id"], index, tx["outputs"][index]))
         return found
@@ -268,7 +268,7 @@ class Reader:
 
     def tree_size(self) -> int:
         """Return how many leaves the tree has: one a transaction."""
-        return merkle.CompactRange.from_bytes(self._store.tree()).size
+        return self._tree().size
 
     def counts(self) -> dict[str, int]:
         """Return the numbers of ``transactions`` and ``assets``."""
@@ -353,15 +353,23 @@ class Reader:
         raw = _id_bytes(tx_id)
         return None if raw is None else self._store.seq(raw)
 
-    def _at(self, seq: int) -> dict[str, Any]:
+    def _row_at(self, seq: int) -> Row:
         row = self._store.row_at(seq)
-        assert row is not None
-        return row.tx
+        if row is None:
+            raise damaged(f"there is no transaction at position {seq}")
+        return row
+
+    def _at(self, seq: int) -> dict[str, Any]:
+        return self._row_at(seq).tx
 
     def _id_at(self, seq: int) -> str:
-        row = self._store.row_at(seq)
-        assert row is not None
-        return row.id.hex()
+        return self._row_at(seq).id.hex()
+
+    def _tree(self) -> merkle.CompactRange:
+        try:
+            return merkle.CompactRange.from_bytes(self._store.tree())
+        except InvalidError as error:
+            raise damaged(error.message) from error
 
     def _last_seq_at(self, time_ms: int) -> int:
         """Return the position of the last transaction committed up to a time."""
@@ -385,7 +393,8 @@ class Reader:
         time_ms = self._times.get(row.height)
         if time_ms is None:
             block = self._store.block(row.height)
-            assert block is not None
+            if block is None:
+                raise damaged(f"there is no block {row.height}")
             if len(self._times) > CACHED:
                 self._times.clear()
             time_ms = self._times[row.height] = block.time_ms

@@ -6,14 +6,13 @@ damaged or left behind by another ledger, it is made anew.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import conditions
-from twincli.errors import UsageError
+from twincli.errors import ConfigError, UsageError
 from twincli.ledger.store import translate
 from twincli.model import record
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from twincli.ledger.store import Row, Store
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 PAGE = 2000
 
 _SCHEMA = """
@@ -49,8 +48,9 @@ CREATE VIRTUAL TABLE metadata_text USING fts5 (
 );
 """
 
-# Stands between two values, so that a phrase never runs from one into the next.
-_BREAK = " \x1ftwinbreak\x1f "
+# Stands between two values, so that a phrase never runs from one into the next. A character for
+# private use is a word to the index and none to `split_search`, so nobody finds it.
+_BREAK = " \ue000 "
 
 
 class Index:
@@ -149,8 +149,16 @@ class Index:
 
     def _delete(self) -> None:
         for name in (self.path, self.path + "-wal", self.path + "-shm"):
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 os.unlink(name)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise ConfigError(
+                    f"the index {name} is damaged and cannot be removed: {error.strerror}",
+                    code="read_only",
+                    hint="move it away; it is made anew from the ledger",
+                ) from error
 
     def _tried(self, action: Callable[[], Any]) -> Any:
         """Run ``action``; a damaged index is made anew and ``action`` run once more.

@@ -65,6 +65,39 @@ CREATE TABLE once (
 """
 
 
+_MEMBERS = frozenset({"asset", "id", "inputs", "metadata", "operation", "outputs"})
+
+
+def damaged(what: str) -> ConfigError:
+    """Return the error for a ledger that does not hold what it must."""
+    return ConfigError(
+        f"the ledger is damaged: {what}",
+        code="damaged_ledger",
+        hint="restore the ledger from a backup; twin doctor --full says what is wrong",
+    )
+
+
+def decoded(body: str, tx_id: str | None = None) -> dict[str, Any]:
+    """Return the transaction of a stored text.
+
+    Args:
+        body: The text.
+        tx_id: The id that it is stored under, where that is known.
+
+    Raises:
+        ConfigError: ``damaged_ledger``: it is no transaction, or not that one.
+    """
+    try:
+        tx = json.loads(body)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise damaged(f"what is stored as {tx_id or 'a transaction'} is not JSON") from error
+    if not isinstance(tx, dict) or not tx.keys() >= _MEMBERS:
+        raise damaged(f"what is stored as {tx_id or 'a transaction'} is no transaction")
+    if tx_id is not None and tx["id"] != tx_id:
+        raise damaged(f"what is stored as {tx_id} is another transaction")
+    return tx
+
+
 class Row(NamedTuple):
     """A stored transaction."""
 
@@ -79,17 +112,9 @@ class Row(NamedTuple):
         """The transaction as on the wire.
 
         Raises:
-            ConfigError: ``damaged_ledger``: the stored text is not JSON.
+            ConfigError: ``damaged_ledger``: the stored text is no transaction.
         """
-        try:
-            tx: dict[str, Any] = json.loads(self.body)
-        except ValueError as error:
-            raise ConfigError(
-                f"the stored transaction {self.id.hex()} is damaged",
-                code="damaged_ledger",
-                hint="restore the ledger from a backup; twin doctor --full says what is wrong",
-            ) from error
-        return tx
+        return decoded(self.body, self.id.hex())
 
 
 class Block(NamedTuple):
@@ -219,7 +244,9 @@ class Store:
         self.writable = os.access(directory, os.W_OK) and (
             not os.path.exists(path) or os.access(path, os.W_OK)
         )
-        uri = "file:" + path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+        # Without the empty authority a path with two slashes in front would name a host.
+        uri = "file://" if path.startswith("/") else "file:"
+        uri += path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         if read_only and not self.writable:
             # Nobody can write beside it, so SQLite need not look for another process's log.
             log = path + "-wal"
@@ -336,11 +363,17 @@ class Store:
 
     def tip(self) -> Block:
         """Return the last block."""
-        return Block(*self._one("SELECT * FROM block ORDER BY height DESC LIMIT 1"))
+        row = self._one("SELECT * FROM block ORDER BY height DESC LIMIT 1")
+        if row is None:
+            raise damaged("it has no blocks")
+        return Block(*row)
 
     def tree(self) -> bytes:
         """Return the state of the tree at the tip."""
-        return bytes(self._one("SELECT state FROM tree")[0])
+        row = self._one("SELECT state FROM tree")
+        if row is None or not isinstance(row[0], bytes):
+            raise damaged("the state of its tree is missing")
+        return row[0]
 
     def block(self, height: int) -> Block | None:
         """Return a block, or None."""

@@ -26,6 +26,7 @@ BURNED_STATUS = {"status": "BURNED"}
 """What the JavaScript ORM writes when it burns; written here too, so that both read the same."""
 
 _PROOF = b"twincli entity proof 1\n"
+_PROOF_CHARACTERS = 88  # 64 bytes in base58
 
 
 def envelope_of(document: Any) -> dict[str, Any] | None:
@@ -118,8 +119,11 @@ def entity_standing(data: dict[str, Any] | None) -> str | None:
     proof = found.get("entity_proof")
     if proof is None:
         return "claimed"
+    # Strangers write proofs of any length, and decoding takes the square of it.
+    if not isinstance(proof, str) or len(proof) > _PROOF_CHARACTERS:
+        return "false_proof"
     try:
-        key, signature = base58.decode_key(found["entity"]), base58.decode(str(proof))
+        key, signature = base58.decode_key(found["entity"]), base58.decode(proof)
     except InvalidError:
         return "false_proof"
     good = ed25519.verify(key, entity_message(data), signature)

@@ -28,8 +28,9 @@ SERVER = "server-2.2.2"
 PROFILES = (STRICT, SERVER)
 
 MAX_NESTING = 500
-"""Far below Python's own limit of about 1000 frames, so that the verdict never depends on how deep
-in a program it is asked for. MongoDB, where a network keeps its transactions, takes 100."""
+"""So far below Python's own limit of about 1000 frames that the verdict does not depend on how deep
+in a program it is asked for, as long as that is less than 400 frames. MongoDB, where a network
+keeps its transactions, takes 100."""
 MAX_INTEGER = 2**63 - 1
 MIN_INTEGER = -(2**63)
 
@@ -206,7 +207,8 @@ def _check(tx: Any) -> Checked:
         missing = sorted(_FIELDS - tx.keys())
         if missing:
             raise _schema(missing[0], "is missing")
-        raise _schema(str(next(iter(tx.keys() - _FIELDS))), "is no field of a transaction")
+        # The first by name, not of a set, whose order differs from process to process.
+        raise _schema(min(map(str, tx.keys() - _FIELDS)), "is no field of a transaction")
     if tx["version"] != VERSION:
         raise _schema("version", f"is {tx['version']!r}, not '2.0'")
     operation = tx["operation"]
@@ -398,9 +400,13 @@ def _check_output_shapes(outputs: Any) -> list[str | None]:
     return simple
 
 
-@lru_cache(maxsize=65536)
 def _plain_uri(key: str) -> str | None:
     """Return the URI for a key that passes as one, else None."""
+    return _known_uri(key) if 43 <= len(key) <= 44 else None
+
+
+@lru_cache(maxsize=65536)  # of short texts only: strangers choose them
+def _known_uri(key: str) -> str | None:
     if not _KEY.fullmatch(key):
         return None
     try:

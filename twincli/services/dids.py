@@ -6,15 +6,19 @@ an asset; ``key:NAME`` means the key.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import conditions
+from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import NotFoundError
+from twincli.keystore.store import KeyInfo, KeyStore
 from twincli.model import did, owners, record, times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from twincli.errors import TwinError
     from twincli.services.workspace import Workspace
 
 Document = dict[str, Any]
@@ -213,16 +217,20 @@ def _asset(workspace: Workspace, asset_id: str) -> Document:
         "name": resolve.asset_name(workspace, asset_id),
         "asset_id": asset_id,
         "ledger": client.ledger_id,
-        "title": envelope.get("name"),
+        "title": _text(envelope.get("name")),
         "owners": keys,
         "owner_names": resolve.names_of(workspace, keys),
         "controllers": [did.key_did(key) for key in keys if key != owners.BURN_ADDRESS],
-        "entity": envelope.get("entity"),
+        "entity": _text(envelope.get("entity")),
         "entity_standing": record.entity_standing(first.tx["asset"]["data"]),
         "created": times.to_text(first.time_ms),
         "updated": times.to_text(last.time_ms),
         "deactivated": did.is_burned(details),
     }
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _keys(details: Iterable[dict[str, Any]]) -> list[str]:
@@ -281,3 +289,52 @@ def _entry(text: str, kind: str, name: str | None, public_key: str | None = None
         "asset_id": None,
         "deactivated": False,
     }
+
+
+# --- An identity whose key is still to be made ---------------------------------------------------
+
+
+class _PlannedKeys(KeyStore):
+    """The key files, and one key more that is in none of them."""
+
+    def __init__(self, store: KeyStore, name: str) -> None:
+        super().__init__(store.directory)
+        self.planned = KeyInfo(
+            name,
+            KeyPair.from_seed(os.urandom(32)).public_key,
+            created="9999",  # the newest, so that it is nobody's default
+            passphrase=False,
+            rule="random",
+            path=None,
+            has_mnemonic=False,
+        )
+
+    def get(self, name: str) -> KeyInfo:
+        return (
+            self.planned if name.casefold() == self.planned.name.casefold() else super().get(name)
+        )
+
+    def scan(self) -> tuple[list[KeyInfo], list[TwinError]]:
+        infos, faults = super().scan()
+        return [*infos, self.planned], faults
+
+
+def with_planned_key(workspace: Workspace, name: str) -> Workspace:
+    """Return the workspace as it will be with a new key of that name; nothing can be written."""
+    return workspace._replace(keystore=_PlannedKeys(workspace.keystore, name), dry_run=True)
+
+
+def without_planned_key(document: Document, workspace: Workspace) -> Document:
+    """Return what a dry run gave with null for the key that does not exist."""
+    assert isinstance(workspace.keystore, _PlannedKeys)
+    public_key = workspace.keystore.planned.public_key
+
+    def known(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: known(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [known(item) for item in value]
+        return None if value == public_key else value
+
+    found: Document = known(document)
+    return found

@@ -168,11 +168,18 @@ def _keys(directory: str) -> Iterator[Check]:
         return
     yield _private("keys permissions", directory, 0o700)
     try:
-        infos, faults = KeyStore(directory).scan()
+        store = KeyStore(directory)
+        infos, faults = store.scan()
     except TwinError as error:
         yield _bad("keys", error.message, error.hint)
         return
     for info in infos:
+        if not info.passphrase:
+            try:
+                store.unlock(info.name, None)
+            except TwinError as error:
+                yield _bad(f"key {info.name}", error.message, error.hint)
+                continue
         kept = "with a passphrase" if info.passphrase else "without a passphrase"
         yield _good(f"key {info.name}", f"{info.public_key}, kept {kept}")
     for fault in faults:
@@ -215,16 +222,32 @@ def _ledger(path: str, now_ms: int, *, full: bool) -> Iterator[Check]:
             yield _good("ledger", f"{ledger.path}: {count} transactions")
             yield _good("schema", f"version {SCHEMA_VERSION}, the present one")
             key = locate(path).key
-            yield (
-                _private("ledger key", key, 0o600)
-                if os.path.exists(key)
-                else _bad("ledger key", f"{key} is missing", "restore it from a backup")
-            )
+            yield _ledger_key(key, ledger.public_key)
             yield _verified(ledger.verify() if full else ledger.verify_last(RECENT), full=full)
             yield _index(ledger, count)
             yield _clock(ledger, now_ms)
         except TwinError as error:
             yield _bad("ledger", error.message, error.hint)
+
+
+def _ledger_key(path: str, public_key: str) -> Check:
+    """Check the file of the ledger's own key, and that it is the one of block 0."""
+    from twincli.ledger.files import read_key
+
+    if not os.path.exists(path):
+        return _bad("ledger key", f"{path} is missing", "restore it from a backup")
+    private = _private("ledger key", path, 0o600)
+    if private.ok is False:
+        return private
+    try:
+        found = read_key(path).public_key
+    except TwinError as error:
+        return _bad("ledger key", error.message, error.hint)
+    if found != public_key:
+        return _bad(
+            "ledger key", f"{path} is the key of another ledger", "restore it from a backup"
+        )
+    return private
 
 
 def _verified(report: Report, *, full: bool) -> Check:

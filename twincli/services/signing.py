@@ -53,7 +53,7 @@ def keys_to_spend(
         unused = [info.name for info in infos if info.public_key not in chosen]
         if unused:
             raise LockedError(
-                f"the key {', '.join(unused)} is not needed to sign for {what}",
+                f"not needed to sign for {what}: {', '.join(unused)}",
                 code="no_key",
                 hint=f"its owners are {_owners_text(workspace, details_list)};"
                 " leave out --key to have the fitting ones chosen",
@@ -88,6 +88,12 @@ def _no_key(workspace: Workspace, details: dict[str, Any], what: str) -> LockedE
         )
     if workspace.keys:
         named = ", ".join(workspace.keys)
+        if len(workspace.keys) > 1:
+            return LockedError(
+                f"the keys {named} cannot sign for {what}: its owner is {owner}",
+                code="no_key",
+                hint=f"sign as {owner}, or leave out --key to have the fitting ones chosen",
+            )
         # The tutorial's own contradiction: its car is Alice's, yet the car's key is to append.
         return LockedError(
             f"the key {named} cannot sign for {what}: its owner is {owner}",
@@ -100,11 +106,16 @@ def _no_key(workspace: Workspace, details: dict[str, Any], what: str) -> LockedE
             else f"sign as {owner}; a device can own a child of its own:"
             f" twin asset create NAME --owner {named} --parent {what}",
         )
-    mine = ", ".join(info.name for info in workspace.keystore.scan()[0]) or "none"
+    infos, faults = workspace.keystore.scan()
+    mine = ", ".join(info.name for info in infos) or "none"
+    # The key may well be here, in a file that is not used for what is wrong with it.
+    unused = "".join(
+        f"; {fault.message}" + (f": {fault.hint}" if fault.hint else "") for fault in faults
+    )
     return LockedError(
         f"no key here can sign for {what}: its owner is {owner}",
         code="no_key",
-        hint=f"your keys: {mine}; import or recover the owner's key, or ask the owner",
+        hint=f"your keys: {mine}; import or recover the owner's key, or ask the owner{unused}",
     )
 
 

@@ -529,15 +529,24 @@ def _to_spend(
         return [_one_output(workspace, ref, unspent, None)]
     needed = sum(output.amount for output in wanted)
     mine = _mine(workspace, ref, unspent)
-    held = []
-    for owner in [item.output["condition"]["uri"] for item in mine]:
+    held, enough = [], []
+    for owner in dict.fromkeys(item.output["condition"]["uri"] for item in mine):
         picked: list[Spendable] = []
         for item in mine:
             if item.output["condition"]["uri"] == owner and _sum(picked) < needed:
                 picked.append(item)
-        if _sum(picked) >= needed:
-            return picked
         held.append(_sum(picked))
+        if held[-1] >= needed:
+            enough.append(picked)
+    if len(enough) == 1:
+        return enough[0]
+    if enough:
+        raise ConflictError(
+            f"{ref}: {len(enough)} owners whose keys are here could each give {needed}",
+            code="ambiguous",
+            hint="say whose with --key NAME, or from which outputs with --in TX:N;"
+            f" twin asset outputs {ref} --unspent",
+        )
     most = max(held)
     raise InvalidError(
         f"{ref}: {needed} are asked for, {most} are there to give",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twincli.errors import InvalidError, NotFoundError
+from twincli.errors import ConfigError, InvalidError, NotFoundError
 from twincli.model import record, times
 from twincli.rules.replay import is_burned
 from twincli.services import resolve, signing
@@ -79,7 +79,12 @@ def _asset(workspace: Workspace, asset_id: str, as_of_ms: int | None = None) -> 
 
 
 def _output_at(entry: Entry | None, index: int) -> dict[str, Any]:
-    assert entry is not None
+    if entry is None:
+        raise ConfigError(
+            "the ledger is damaged: a transaction that something follows on is missing",
+            code="damaged_ledger",
+            hint="restore the ledger from a backup; twin doctor --full says what is wrong",
+        )
     output: dict[str, Any] = entry.tx["outputs"][index]
     return output
 
@@ -122,17 +127,23 @@ def _links(replay: Replay) -> Document:
     assert replay.create is not None
     envelope = record.creating_envelope(replay.create)
     data = replay.create["asset"]["data"]
+    # Strangers write envelopes too; what is no text stands for nothing.
     return {
-        "kind": envelope.get("kind"),
-        "title": envelope.get("name"),
-        "template": envelope.get("template"),
-        "parent": envelope.get("parent"),
+        "kind": _text(envelope, "kind"),
+        "title": _text(envelope, "name"),
+        "template": _text(envelope, "template"),
+        "parent": _text(envelope, "parent"),
         "entity": replay.entity,
         "entity_standing": (
             record.entity_standing(data) if replay.entity == envelope.get("entity") else "claimed"
         ),
         "model": record.orm_model(data),
     }
+
+
+def _text(envelope: dict[str, Any], name: str) -> str | None:
+    value = envelope.get(name)
+    return value if isinstance(value, str) else None
 
 
 def written(workspace: Workspace, asset_id: str, tx_id: str, warnings: Sequence[str]) -> Document:
@@ -375,6 +386,10 @@ def _output(workspace: Workspace, entry: Entry, index: int) -> Document:
 # --- The tree of ownership ---------------------------------------------------------------------
 
 
+DEEPEST = 100
+"""Levels of a tree that are told at once: anybody can state a parent, so a chain has no end."""
+
+
 def tree(workspace: Workspace, ref: str | None = None) -> Document:
     """Return who owns what, down to what things own by their own keys, and their parts.
 
@@ -385,7 +400,8 @@ def tree(workspace: Workspace, ref: str | None = None) -> Document:
     Returns:
         ``twin.tree/1`` with ``roots``: nodes of ``type`` (``key`` or ``asset``), ``name``,
         ``public_key`` or ``id``, ``relation`` to the node above (``owns``, ``part``, null),
-        ``seen`` true where a node stands elsewhere already, and ``children``.
+        ``seen`` true where a node stands elsewhere already, ``cut`` true where a node is too deep
+        to go on, and ``children``.
     """
     seen: set[str] = set()
     if ref is not None:
@@ -422,7 +438,7 @@ def _entity(workspace: Workspace, asset_id: str) -> str | None:
 
 
 def _key_node(
-    workspace: Workspace, public_key: str, relation: str | None, seen: set[str]
+    workspace: Workspace, public_key: str, relation: str | None, seen: set[str], depth: int = 0
 ) -> Document:
     node: Document = {
         "type": "key",
@@ -430,19 +446,20 @@ def _key_node(
         "public_key": public_key,
         "relation": relation,
         "seen": public_key in seen,
+        "cut": depth >= DEEPEST,
         "children": [],
     }
-    if not node["seen"]:
+    if not node["seen"] and not node["cut"]:
         seen.add(public_key)
         node["children"] = [
-            _asset_node(workspace, asset_id, "owns", seen)
+            _asset_node(workspace, asset_id, "owns", seen, depth + 1)
             for asset_id in _owned_by(workspace, [public_key])
         ]
     return node
 
 
 def _asset_node(
-    workspace: Workspace, asset_id: str, relation: str | None, seen: set[str]
+    workspace: Workspace, asset_id: str, relation: str | None, seen: set[str], depth: int = 0
 ) -> Document:
     entry = workspace.client.entry(asset_id)
     assert entry is not None
@@ -453,16 +470,17 @@ def _asset_node(
         "kind": resolve.asset_kind(entry.tx),
         "relation": relation,
         "seen": asset_id in seen,
+        "cut": depth >= DEEPEST,
         "children": [],
     }
-    if node["seen"]:
+    if node["seen"] or node["cut"]:
         return node
     seen.add(asset_id)
     entity = _entity(workspace, asset_id)
     if entity is not None and entity not in seen:
         # What the thing owns by its own key hangs below the thing.
-        node["children"] = _key_node(workspace, entity, "owns", seen)["children"]
+        node["children"] = _key_node(workspace, entity, "owns", seen, depth)["children"]
     for child in workspace.client.assets_with("parent", asset_id):
         if not any(known.get("id") == child for known in node["children"]):
-            node["children"].append(_asset_node(workspace, child, "part", seen))
+            node["children"].append(_asset_node(workspace, child, "part", seen, depth + 1))
     return node
