@@ -460,3 +460,11 @@ def test_a_killed_writer_leaves_what_it_was_told_is_written(tmp_path: Path, coun
             assert found >= set(range(last + 1))
             assert len(found) <= last + 2
             assert book.set_party("jack", KEY)
+
+
+def test_a_name_waits_for_the_disk(tmp_path: Path) -> None:
+    with Book(str(tmp_path / "book.db")) as book:
+        book.set_party("bob", "value")
+        connection = book._connection
+        assert connection is not None
+        assert connection.execute("PRAGMA synchronous").fetchone()[0] == 3  # EXTRA

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -310,3 +311,25 @@ def test_helpers_take_no_module_from_where_one_stands(
     with Ledger.open(place) as ledger:
         assert ledger.verify(workers=2).problems == []
     assert not (trap / "sprung").exists()
+
+
+def test_what_is_written_meanwhile_is_no_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "ledger"
+    first, *later = chain(3)
+    real = audit._verify_slice
+
+    def slow(*arguments: Any) -> Any:
+        with Ledger.open(place) as writer:
+            writer.submit_many(later)
+        return real(*arguments)
+
+    with Ledger.open(place) as ledger:
+        ledger.submit(first)
+        monkeypatch.setattr(audit, "_verify_slice", slow)
+        report = ledger.verify()
+        assert report.problems == []
+        assert report.transactions == 1
+        assert report.blocks == 2
+        assert ledger.counts()["transactions"] == 3

@@ -493,6 +493,8 @@ def test_the_key_of_a_ledger_that_was_moved_away_is_kept(place: Path) -> None:
         "DELETE FROM meta WHERE name = 'ledger_id'",
         "UPDATE meta SET value = 5 WHERE name = 'ledger_id'",
         "UPDATE tree SET state = 3.5",
+        "UPDATE block SET last_seq = 'many'",
+        "UPDATE block SET root = 7",
         "UPDATE tx SET body = '" + "[" * 100_000 + "'",
         "UPDATE tx SET body = 5",
     ],
@@ -514,3 +516,42 @@ def test_what_every_ledger_has_is_missing(place: Path, statement: str) -> None:
     with pytest.raises(ConfigError) as caught:
         look()
     assert caught.value.code == "damaged_ledger"
+
+
+def test_a_commit_waits_for_the_disk(place: Path) -> None:
+    # No kill shows it: what a process wrote survives its end, but not a power cut.
+    with Ledger.open(place) as ledger:
+        run = ledger._store.connection.execute
+        assert run("PRAGMA journal_mode").fetchone()[0] == "wal"
+        assert run("PRAGMA synchronous").fetchone()[0] == 2  # FULL
+
+
+def test_an_index_of_another_history_is_made_anew(place: Path, tmp_path: Path) -> None:
+    backup(str(place / "ledger.db"), str(tmp_path / "backup.db"))
+    with Ledger.open(place) as ledger:
+        ledger.submit(create(data={"name": "blue car"}))
+        assert len(ledger.search_assets("blue")) == 1
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
+        (place / name).unlink(missing_ok=True)
+    shutil.copy(tmp_path / "backup.db", place / "ledger.db")
+    with Ledger.open(place) as ledger:  # now the index is ahead
+        assert ledger.search_assets("blue") == []
+    with Ledger.open(place) as ledger:
+        ledger.submit(create(data={"name": "blue car"}))
+        assert len(ledger.search_assets("blue")) == 1
+    shutil.copy(tmp_path / "backup.db", place / "ledger.db")
+    with Ledger.open(place) as ledger:  # as long as the index, but otherwise
+        ledger.submit(create(data={"name": "green car"}))
+        assert ledger.search_assets("blue") == []
+        assert len(ledger.search_assets("green")) == 1
+
+
+def test_a_transaction_without_id_is_damage(place: Path) -> None:
+    with closing(sqlite3.connect(place / "ledger.db")) as connection:
+        connection.execute("UPDATE tx SET id = 'text' WHERE seq = 100")
+        connection.commit()
+    with Ledger.open(place) as ledger:
+        for look in (lambda: ledger.replay(asset_of(ledger)), ledger.verify):
+            with pytest.raises(ConfigError) as caught:
+                look()
+            assert caught.value.code == "damaged_ledger"

@@ -553,3 +553,26 @@ def test_what_stands_between_values_is_not_found() -> None:
         assert ledger.search_assets("twinbreak") == []
         with pytest.raises(UsageError):
             ledger.search_assets("\ue000")
+
+
+def test_every_read_of_one_transaction_computes_its_id_again(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        made = create(1)
+        ledger.submit(made)
+        ledger.append_many(ALICE, made["id"], [{"km": 3}])
+        last = ledger.last(made["id"])
+        assert last is not None
+        altered = "UPDATE tx SET body = replace(body, '\"km\":3', '\"km\":4')"
+        ledger._store.connection.execute(altered)
+        for read in (
+            lambda: ledger.get(last.tx["id"]),
+            lambda: ledger.entry(last.tx["id"]),
+            lambda: ledger.last(made["id"]),
+            lambda: ledger.unspent(made["id"]),
+            lambda: ledger.replay(made["id"]),
+        ):
+            with pytest.raises(ConfigError) as caught:
+                read()
+            assert caught.value.code == "damaged_ledger"
+        assert ledger.get(made["id"]) == made
+        assert "invalid_hash" in [code for _, code, _ in ledger.verify().problems]

@@ -90,7 +90,7 @@ class Reader:
     def get(self, tx_id: str) -> dict[str, Any] | None:
         """Return a transaction as on the wire, or None."""
         row = self._row(tx_id)
-        return None if row is None else row.tx
+        return None if row is None else row.proven_tx
 
     def entry(self, tx_id: str) -> Entry | None:
         """Return a transaction with its block and spenders, or None."""
@@ -360,7 +360,7 @@ class Reader:
         return row
 
     def _at(self, seq: int) -> dict[str, Any]:
-        return self._row_at(seq).tx
+        return self._row_at(seq).proven_tx
 
     def _id_at(self, seq: int) -> str:
         return self._row_at(seq).id.hex()
@@ -399,7 +399,7 @@ class Reader:
                 self._times.clear()
             time_ms = self._times[row.height] = block.time_ms
         spenders = {index: self._id_at(seq) for index, seq in self._store.spenders(row.seq).items()}
-        return Entry(row.tx, row.height, time_ms, spenders)
+        return Entry(row.proven_tx, row.height, time_ms, spenders)
 
     def _locate(self, tx_id: str) -> Located | None:
         """Return a committed transaction as its spenders need it; keeps the latest in memory."""

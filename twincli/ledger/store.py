@@ -12,6 +12,7 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from twincli.crypto import canonical
 from twincli.errors import ConfigError, NotFoundError, TwinError
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ CREATE TABLE once (
 """
 
 
-_MEMBERS = frozenset({"asset", "id", "inputs", "metadata", "operation", "outputs"})
+_MEMBERS = {"asset", "id", "inputs", "metadata", "operation", "outputs"}
+_decode = json.JSONDecoder().raw_decode
 
 
 def damaged(what: str) -> ConfigError:
@@ -88,10 +90,10 @@ def decoded(body: str, tx_id: str | None = None) -> dict[str, Any]:
         ConfigError: ``damaged_ledger``: it is no transaction, or not that one.
     """
     try:
-        tx = json.loads(body)
+        tx, end = _decode(body)  # json.loads would look for blanks, of which there are none
     except (ValueError, TypeError, RecursionError) as error:
         raise damaged(f"what is stored as {tx_id or 'a transaction'} is not JSON") from error
-    if not isinstance(tx, dict) or not tx.keys() >= _MEMBERS:
+    if type(tx) is not dict or end != len(body) or not tx.keys() >= _MEMBERS:
         raise damaged(f"what is stored as {tx_id or 'a transaction'} is no transaction")
     if tx_id is not None and tx["id"] != tx_id:
         raise damaged(f"what is stored as {tx_id} is another transaction")
@@ -116,6 +118,20 @@ class Row(NamedTuple):
         """
         return decoded(self.body, self.id.hex())
 
+    @property
+    def proven_tx(self) -> dict[str, Any]:
+        """The transaction, its id computed again: for reading few, as it costs as much again.
+
+        Raises:
+            ConfigError: ``damaged_ledger``: the stored text is not that transaction.
+        """
+        tx_id = self.id.hex()
+        tx = decoded(self.body, tx_id)
+        text = self.body.replace(f'"id":"{tx_id}"', '"id":null', 1)
+        if canonical.sha3_hex(text.encode()) != tx_id:
+            raise damaged(f"what is stored as {tx_id} was altered")
+        return tx
+
 
 class Block(NamedTuple):
     """A commit.
@@ -133,6 +149,21 @@ class Block(NamedTuple):
     last_seq: int
     app_hash: bytes
     root: bytes
+
+
+def _row(values: tuple[Any, ...]) -> Row:
+    """Return what was read as a transaction; in a damaged file it may be anything."""
+    if values[1].__class__ is not bytes:
+        raise damaged(f"the transaction at position {values[0]} has no id")
+    return Row._make(values)
+
+
+def _block(values: tuple[Any, ...]) -> Block:
+    """Return what was read as a block; in a damaged file it may be anything."""
+    kinds = (int, int, int, bytes, bytes)
+    if not all(map(isinstance, values, kinds)):
+        raise damaged(f"block {values[0]} is none")
+    return Block._make(values)
 
 
 class Tallies(NamedTuple):
@@ -366,7 +397,7 @@ class Store:
         row = self._one("SELECT * FROM block ORDER BY height DESC LIMIT 1")
         if row is None:
             raise damaged("it has no blocks")
-        return Block(*row)
+        return _block(row)
 
     def tree(self) -> bytes:
         """Return the state of the tree at the tip."""
@@ -378,7 +409,7 @@ class Store:
     def block(self, height: int) -> Block | None:
         """Return a block, or None."""
         row = self._one("SELECT * FROM block WHERE height = ?", height)
-        return row and Block(*row)
+        return row and _block(row)
 
     def last_seq_at(self, time_ms: int) -> int:
         """Return the position of the last transaction committed up to a time, or 0."""
@@ -393,18 +424,18 @@ class Store:
             "SELECT * FROM block WHERE height > ? ORDER BY height LIMIT 1000", after
         ):
             for row in rows:
-                yield Block(*row)
+                yield _block(row)
             after = rows[-1][0]
 
     def row(self, tx_id: bytes) -> Row | None:
         """Return a transaction by its id, or None."""
         row = self._one("SELECT * FROM tx WHERE id = ?", tx_id)
-        return row and Row(*row)
+        return row and _row(row)
 
     def row_at(self, seq: int) -> Row | None:
         """Return a transaction by its position, or None."""
         row = self._one("SELECT * FROM tx WHERE seq = ?", seq)
-        return row and Row(*row)
+        return row and _row(row)
 
     def seq(self, tx_id: bytes) -> int | None:
         """Return the position of a transaction, or None."""
@@ -431,7 +462,7 @@ class Store:
             fixed = (asset,)
         last = MAX_SEQ if until is None else until
         while rows := self._all(sql, *fixed, after, last):
-            yield from map(Row._make, rows)
+            yield from map(_row, rows)
             after = rows[-1][0]
 
     def told(
@@ -508,7 +539,7 @@ class Store:
     def last_row(self, asset: int) -> Row | None:
         """Return the last transaction of an asset."""
         row = self._one("SELECT * FROM tx WHERE asset = ? ORDER BY seq DESC LIMIT 1", asset)
-        return row and Row(*row)
+        return row and _row(row)
 
     def count(self, asset: int) -> int:
         """Return how many transactions an asset has."""
