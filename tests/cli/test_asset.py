@@ -204,7 +204,7 @@ def test_tree(invoke: Invoke, made: dict[str, Any]) -> None:
         "children",
     }
     head, *rows = invoke("asset", "tree").stdout.splitlines()
-    assert head == "depth\ttype\tname\tid\trelation\tkind"
+    assert head == "depth\ttype\tname\tid\trelation\tstanding\tkind"
     assert rows[0].split("\t")[:3] == ["0", "key", "alice"]
     assert ["1", "asset", "car"] in [row.split("\t")[:3] for row in rows]
     assert ["2", "asset", "wheel"] in [row.split("\t")[:3] for row in rows]
@@ -214,6 +214,31 @@ def test_tree(invoke: Invoke, made: dict[str, Any]) -> None:
     assert "(see above)" in text
     only = twin("asset", "tree", "asset:car")["roots"]
     assert [(root["type"], root["name"]) for root in only] == [("asset", "car")]
+
+
+@pytest.mark.usefixtures("made")
+def test_who_says_that_something_is_a_part(invoke: Invoke) -> None:
+    twin = quietly(invoke)
+    twin("keys", "new", "engine", "--no-passphrase")
+    twin("asset", "create", "van", "--owner", "alice", "--entity", "engine")
+    for name, owner in (("mine", "alice"), ("its", "engine"), ("strange", "bob")):
+        twin("asset", "create", name, "--owner", owner, "--key", owner, "--parent", "van")
+    (van,) = twin("asset", "tree", "asset:van")["roots"]
+    standing = {node["name"]: (node["relation"], node["standing"]) for node in van["children"]}
+    assert standing == {
+        "mine": ("part", "authorised"),
+        "its": ("owns", None),
+        "strange": ("part", "unauthorised"),
+    }
+    # Once it is bob's, he may say so; what was said before stays what it was.
+    twin("asset", "transfer", "van", "--to", "bob")
+    twin("asset", "create", "late", "--owner", "bob", "--key", "bob", "--parent", "van")
+    (van,) = twin("asset", "tree", "asset:van")["roots"]
+    standing = {node["name"]: (node["relation"], node["standing"]) for node in van["children"]}
+    assert standing["late"] == ("part", "authorised")
+    assert standing["strange"] == ("part", "unauthorised")
+    text = invoke("asset", "tree", "asset:van", "--color", "never", tty=True).stdout
+    assert "part (unauthorised), asset" in text
 
 
 def test_shared_owners_on_a_terminal(invoke: Invoke, made: dict[str, Any]) -> None:

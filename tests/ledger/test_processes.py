@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.ledger.chains import at_once
+from tests.ledger.chains import at_once, create, spend
 from twincli.book.store import Book
 from twincli.client.embedded import EmbeddedClient
 from twincli.keystore.store import KeyStore
@@ -113,6 +113,31 @@ def test_one_token_makes_one_append_however_many_retry_at_once(tmp_path: Path) -
     assert len({document["transaction_id"] for document in documents(results)}) == 1
     with Ledger.open(tmp_path / "ledger") as ledger:
         assert ledger.count(asset_id) == 2
+
+
+SUBMIT = """
+import json, sys
+from twincli.errors import InvalidError
+from twincli.ledger import Ledger
+with Ledger.open(sys.argv[1], create=False) as ledger:
+    try:
+        print(ledger.submit(json.loads(sys.argv[2])))
+    except InvalidError as error:
+        print(error.code)
+"""
+
+
+def test_of_many_different_spends_of_one_output_exactly_one_wins(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        made = create(1)
+        ledger.submit(made)
+    spends = [spend((made, 0), metadata={"from": number}) for number in range(8)]
+    results = at_once(*(["-c", SUBMIT, str(tmp_path), json.dumps(tx)] for tx in spends))
+    said = sorted(out.strip() for _, out, _ in results)
+    assert said == ["2"] + ["double_spend"] * 7, results
+    with Ledger.open(tmp_path) as ledger:
+        assert ledger.count(made["id"]) == 2
+        assert ledger.verify().problems == []
 
 
 def test_one_name_goes_to_one_asset(tmp_path: Path) -> None:

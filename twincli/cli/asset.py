@@ -185,7 +185,7 @@ def tree(
 
 def _tree_rows(document: dict[str, Any]) -> str:
     """Return the tree for a pipe: one row a node, parents first, with its depth."""
-    rows = ["depth\ttype\tname\tid\trelation\tkind\n"]
+    rows = ["depth\ttype\tname\tid\trelation\tstanding\tkind\n"]
     nodes = [(0, node) for node in reversed(document["roots"])]
     while nodes:
         depth, node = nodes.pop()
@@ -195,6 +195,7 @@ def _tree_rows(document: dict[str, Any]) -> str:
             node["name"] or "",
             node.get("id") or node["public_key"],
             node["relation"] or "",
+            node.get("standing") or "",
             node.get("kind") or "",
         )
         rows.append("\t".join(map(output.separated, cells)) + "\n")
@@ -210,7 +211,8 @@ def _draw_tree(document: dict[str, Any], console: Any) -> None:
         text = Text(output.visible(node["name"] or "").replace("\n", "\\n"), style="bold")
         what = "key" if node["type"] == "key" else node["kind"] or "asset"
         if node["relation"] == "part":
-            what = f"part, {what}"
+            standing = "" if node["standing"] == "authorised" else f" ({node['standing']})"
+            what = f"part{standing.replace('_', ' ')}, {what}"
         if node["seen"]:
             what += " (see above)"
         elif node["cut"]:

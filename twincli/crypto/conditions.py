@@ -21,7 +21,7 @@ from twincli.crypto import base58, ed25519
 from twincli.errors import InvalidError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
 ED25519_COST = 131072
 MAX_DEPTH = 100
@@ -303,6 +303,14 @@ def is_satisfiable(details: dict[str, Any]) -> bool:
     if details["type"] == "ed25519-sha-256":
         return True
     able = sum(1 for part in details["subconditions"] if is_satisfiable(part))
+    return bool(1 <= details["threshold"] <= able)
+
+
+def can_fulfil(details: dict[str, Any], keys: Collection[str]) -> bool:
+    """Say whether signatures of ``keys`` (base58) would fulfil ``details`` (already checked)."""
+    if details["type"] == "ed25519-sha-256":
+        return details["public_key"] in keys
+    able = sum(1 for part in details["subconditions"] if can_fulfil(part, keys))
     return bool(1 <= details["threshold"] <= able)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twincli.crypto import conditions
 from twincli.errors import ConfigError, InvalidError, NotFoundError
 from twincli.model import record, times
 from twincli.rules.replay import is_burned
@@ -399,7 +400,9 @@ def tree(workspace: Workspace, ref: str | None = None) -> Document:
 
     Returns:
         ``twin.tree/1`` with ``roots``: nodes of ``type`` (``key`` or ``asset``), ``name``,
-        ``public_key`` or ``id``, ``relation`` to the node above (``owns``, ``part``, null),
+        ``public_key`` or ``id``, ``relation`` to the node above (``owns``, ``part``, null), of a
+        part the ``standing`` (``authorised``: the parent's owners made it; ``claimed_by_entity``:
+        the parent's own key did; ``unauthorised``: somebody else says so),
         ``seen`` true where a node stands elsewhere already, ``cut`` true where a node is too deep
         to go on, and ``children``.
     """
@@ -459,7 +462,13 @@ def _key_node(
 
 
 def _asset_node(
-    workspace: Workspace, asset_id: str, relation: str | None, seen: set[str], depth: int = 0
+    workspace: Workspace,
+    asset_id: str,
+    relation: str | None,
+    seen: set[str],
+    depth: int = 0,
+    *,
+    part_of: str | None = None,
 ) -> Document:
     entry = workspace.client.entry(asset_id)
     assert entry is not None
@@ -469,6 +478,7 @@ def _asset_node(
         "id": asset_id,
         "kind": resolve.asset_kind(entry.tx),
         "relation": relation,
+        "standing": None if part_of is None else _standing(workspace, part_of, entry),
         "seen": asset_id in seen,
         "cut": depth >= DEEPEST,
         "children": [],
@@ -482,5 +492,20 @@ def _asset_node(
         node["children"] = _key_node(workspace, entity, "owns", seen, depth)["children"]
     for child in workspace.client.assets_with("parent", asset_id):
         if not any(known.get("id") == child for known in node["children"]):
-            node["children"].append(_asset_node(workspace, child, "part", seen, depth + 1))
+            node["children"].append(
+                _asset_node(workspace, child, "part", seen, depth + 1, part_of=asset_id)
+            )
     return node
+
+
+def _standing(workspace: Workspace, parent: str, child: Entry) -> str:
+    """Say whose word it is that ``child`` is a part of ``parent``."""
+    signers = set(signing.signers_of(child.tx))
+    replay = workspace.client.replay(parent, child.time_ms)
+    if replay is None:
+        return "unauthorised"
+    for tx_id, index in replay.outputs:
+        output = _output_at(workspace.client.entry(tx_id), index)
+        if conditions.can_fulfil(output["condition"]["details"], signers):
+            return "authorised"
+    return "claimed_by_entity" if replay.entity in signers else "unauthorised"
