@@ -490,3 +490,15 @@ def test_a_huge_rsa_key_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conditions, "pow", power, raising=False)
     huge = conditions.RsaFulfillment(b"\xff" * 100_000, b"\x7f" * 100_000)
     assert not huge.verify(MESSAGE)
+
+
+@pytest.mark.parametrize(
+    ("keys", "able"),
+    [("", False), ("a", False), ("ab", True), ("ac", True), ("bc", False), ("abc", True)],
+)
+def test_who_can_fulfil_a_condition(keys: str, able: bool) -> None:
+    """Of "all:a,(any:b,c)", by the names of the keys; the keys themselves need not be real."""
+    inner = conditions.threshold_details(1, [conditions.key_details(name) for name in "bc"])
+    details = conditions.threshold_details(2, [conditions.key_details("a"), inner])
+    assert conditions.can_fulfil(details, set(keys)) is able
+    assert not conditions.can_fulfil({**details, "threshold": 0}, set(keys))
