@@ -7,6 +7,7 @@ What is no `TwinError` is a bug and ends in a traceback and status 1.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 def entry() -> None:
     """Run ``twin`` for the shell."""
+    # A run is short and makes few cycles; at the default the collector looks at everything again
+    # and again while modules load or a long history is listed.
+    gc.set_threshold(50_000, 20, 20)
     sys.exit(main())
 
 

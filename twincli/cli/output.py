@@ -28,9 +28,9 @@ _IN_CELL = f"[\x00-\x09\x0b-\x1f{_ODD}]"
 
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\"}
 
-_encode = json.JSONEncoder(
+_encoder = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False
-).encode
+)
 _encode_indented = json.JSONEncoder(
     ensure_ascii=False, indent=2, check_circular=False, allow_nan=False
 ).encode
@@ -227,6 +227,19 @@ def separated(text: str) -> str:
     if text.isascii() and text.isprintable() and "\\" not in text:
         return text
     return re.sub(_IN_TSV, _escape, text)
+
+
+def _prepared() -> Callable[[Any], str]:
+    """Return an encoder that is made once: ``JSONEncoder.encode`` makes one for each document."""
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # no C, as on other Pythons
+        return _encoder.encode
+    text = json.encoder.encode_basestring
+    once = make(None, _encoder.default, text, None, ":", ",", False, False, False)
+    return lambda value: "".join(once(value, 0))
+
+
+_encode = _prepared()
 
 
 def to_json(value: Any, *, indented: bool = False) -> str:
