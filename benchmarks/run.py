@@ -292,7 +292,7 @@ with Ledger.open(sys.argv[2], create=False) as ledger:
     if sys.argv[3] == "read":
         sum(1 for _ in ledger.iter_transactions(asset))
         ledger.replay(asset)
-        ledger.outputs(KEY.public_key)
+        ledger.outputs(KEY.public_key, spent=False)
     elif sys.argv[3] == "append":
         ledger.append_many(KEY, asset, metadatas(10_000))
     else:
