@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,30 +14,12 @@ if TYPE_CHECKING:
     from twincli.rules.validity import View
 
 
-class Capabilities(NamedTuple):
-    """What a ledger can answer; a BigchainDB network lacks some of it.
-
-    Attributes:
-        listing: All assets can be listed.
-        block_time: Commits have a time.
-        bulk: ``append_many`` is there.
-    """
-
-    listing: bool = True
-    block_time: bool = True
-    bulk: bool = True
-
-
 class LedgerClient(Protocol):
     """A ledger as services use it. See ``twincli.ledger.Ledger`` for what each call promises."""
 
     @property
     def ledger_id(self) -> str:
         """The ledger's id, 64 hex digits."""
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What this ledger can answer."""
 
     def close(self) -> None:
         """Let go of it."""
@@ -105,4 +87,4 @@ class LedgerClient(Protocol):
         """Return metadata that hold the words of ``text``."""
 
 
-__all__ = ["Capabilities", "LedgerClient"]
+__all__ = ["LedgerClient"]

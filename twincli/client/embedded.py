@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twincli.client import Capabilities
 from twincli.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ class EmbeddedClient:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.capabilities = Capabilities()
 
     @classmethod
     def open(cls, path: str, *, create: bool = False) -> EmbeddedClient:
