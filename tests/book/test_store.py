@@ -454,9 +454,10 @@ def test_a_killed_writer_leaves_what_it_was_told_is_written(tmp_path: Path, coun
             last = int(writer.stdout.readline())
         writer.kill()
         # What it still said before the kill reached it was told as well.
-        last = int(([str(last), *writer.stdout.read().split("\n")[:-1]])[-1])
-        rest = writer.communicate(timeout=60)[0].split()
-        last = int(rest[-1]) if rest else last
+        # `communicate` would lose the lines that Python has read ahead.
+        with writer.stdout as said:
+            last = int([str(last), *said.read().split()][-1])
+        writer.wait(timeout=60)
         with Book(path) as book:
             found = {int(entry.name[5:]) for entry in book.list_assets(LEDGER)}
             assert found >= set(range(last + 1))
