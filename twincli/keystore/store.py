@@ -5,69 +5,39 @@
     keys/alice.json           named in lower case, so that names differ in more than case
     keys/removed/alice.1.json what ``remove`` took away
 
-A file holds ``version name type provider public_key rule path created has_mnemonic`` for all to
-read who may read the file at all (its owner), and the secret: under ``sealed`` when there is a
-passphrase, else as plain ``seed`` (base58) and ``mnemonic``. All of the public part but the name is
-bound to the sealed secret, and the seed must give the public key, so neither can be exchanged.
+All of the public part of a file but the name is bound to the sealed secret, and the seed must give
+the public key, so neither can be exchanged. ``keyfile`` has the form, ``agent`` and ``external``
+the keys that sign without their secret being read here.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from twincli.crypto import base58, canonical
-from twincli.crypto.ed25519 import SEED_BYTES, KeyPair
+from twincli.crypto import canonical
+from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import (
     ConfigError,
     ConflictError,
-    InvalidError,
     LockedError,
     NotFoundError,
     TwinError,
 )
-from twincli.keystore import files
+from twincli.keystore import files, keyfile
+from twincli.keystore.keyfile import KeyInfo
 from twincli.model import names
 
 if TYPE_CHECKING:
+    from twincli.crypto.ed25519 import Signer
     from twincli.crypto.sealing import Cost
 
 SecretSource = Callable[[str], bytes]
 """Given the name of a key, returns its passphrase or raises ``LockedError``."""
 
-VERSION = 1
-RULES = ("random", "tutorial", "slip10")
-
 _SUFFIX = ".json"
 _REMOVED = "removed"
-_DAMAGED_HINT = "restore the file from a backup, or recover the key from its phrase"
-
-
-class KeyInfo(NamedTuple):
-    """The public part of a key file.
-
-    Attributes:
-        name: As its owner wrote it.
-        public_key: base58.
-        created: RFC 3339, UTC.
-        passphrase: Whether the secret is sealed.
-        rule: How the seed came to be: ``random``, ``tutorial`` (first 32 bytes of the BIP39
-            seed), ``slip10``.
-        path: Derivation path, of ``slip10``.
-        has_mnemonic: Whether the phrase is kept with the secret.
-        provider: Where the secret is; ``file``.
-    """
-
-    name: str
-    public_key: str
-    created: str
-    passphrase: bool
-    rule: str
-    path: str | None
-    has_mnemonic: bool
-    provider: str = "file"
-
 
 _Keys = list[KeyInfo]
 _Scan = tuple[list[KeyInfo], list[TwinError]]
@@ -113,6 +83,7 @@ class KeyStore:
     def __init__(self, directory: str, *, cost: Cost | None = None) -> None:
         self.directory = directory
         self._cost = cost
+        self._scanned: dict[str, tuple[tuple[int, int, int], KeyInfo]] = {}
 
     def create(
         self,
@@ -153,7 +124,7 @@ class KeyStore:
             path=path,
             has_mnemonic=mnemonic is not None,
         )
-        document = {"version": VERSION, "name": name, **_header(info)}
+        document = keyfile.head(info)
         secret = {"seed": keypair.private_key, "mnemonic": mnemonic}
         if secret_source is None:
             document.update(secret)
@@ -163,17 +134,33 @@ class KeyStore:
             document["sealed"] = sealing.seal(
                 canonical.encode(secret),
                 secret_source(name),
-                header=_header(info),
+                header=keyfile.header(info),
                 cost=self._cost or sealing.DEFAULT_COST,
             )
+        self._write_new(document)
+        return info
+
+    def create_external(self, info: KeyInfo) -> None:
+        """Write the file of a key that lives elsewhere; it is durable when this returns.
+
+        Raises:
+            ConflictError: ``exists``: a key of that name, in whatever case.
+            InvalidError: ``invalid_name``.
+            ConfigError: ``cannot_write``, ``insecure_permissions``.
+        """
+        assert info.provider != keyfile.FILE
+        self.check_new(info.name)
+        self._write_new(keyfile.head(info))
+
+    def _write_new(self, document: dict[str, Any]) -> None:
+        name = document["name"]
         files.make_directory(self.directory)
         try:
-            files.write_new(self._path(name), _to_bytes(document))
+            files.write_new(self._path(name), keyfile.to_bytes(document))
         except ConflictError as error:
             if error.retryable:
                 raise
             raise self._taken(name) from error
-        return info
 
     def check_new(self, name: str) -> None:
         """Check that a key of this name could be made.
@@ -212,12 +199,22 @@ class KeyStore:
             if entry.startswith(".") or not entry.endswith(_SUFFIX):
                 continue
             try:
-                keys.append(_info(self._read(entry.removesuffix(_SUFFIX))))
+                keys.append(self._scanned_info(entry))
             except FileNotFoundError:
                 continue  # removed since it was listed
             except TwinError as error:
                 faults.append(error)
         return keys, faults
+
+    def _scanned_info(self, entry: str) -> KeyInfo:
+        """Return the public part of a file, read again only if it is not the one read before."""
+        status = os.stat(os.path.join(self.directory, entry))
+        stamp = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+        known = self._scanned.get(entry)
+        if known is None or known[0] != stamp:
+            known = stamp, keyfile.info_of(self._read(entry.removesuffix(_SUFFIX)))
+            self._scanned[entry] = known
+        return known[1]
 
     def get(self, name: str) -> KeyInfo:
         """Return the public part of a key; case does not matter.
@@ -227,7 +224,7 @@ class KeyStore:
             ConfigError: ``insecure_permissions``, ``damaged_key``, ``newer_version``,
                 ``cannot_read``.
         """
-        return _info(self._document(name))
+        return keyfile.info_of(self._document(name))
 
     def find(self, public_key: str) -> KeyInfo | None:
         """Return the key with that public key, or None.
@@ -245,8 +242,20 @@ class KeyStore:
             raise faults[0]
         return None
 
+    def signer(self, name: str, secret_source: SecretSource | None) -> Signer:
+        """Return what signs with a key, wherever the key is.
+
+        Args:
+            name: Its name.
+            secret_source: Asked for the passphrase or PIN if there is one.
+
+        Raises:
+            NotFoundError, LockedError, InvalidError, ConfigError: As ``unlock``.
+        """
+        return self.unlock(name, secret_source).keypair
+
     def unlock(self, name: str, secret_source: SecretSource | None) -> UnlockedKey:
-        """Return the key, ready to sign.
+        """Return a key whose secret is in its file.
 
         Args:
             name: Its name.
@@ -261,17 +270,17 @@ class KeyStore:
             ConfigError: As ``get``.
         """
         document = self._document(name)
-        info = _info(document)
+        info = keyfile.info_of(document)
         if info.passphrase:
             secret = self._unseal(document, info, secret_source)
         else:
             secret = {"seed": document["seed"], "mnemonic": document.get("mnemonic")}
-        seed = _seed(secret["seed"])
+        seed = keyfile.seed_of(secret["seed"])
         if seed is None:
-            raise _damaged(info.name, "its seed is no seed")
+            raise keyfile.damaged(info.name, "its seed is no seed")
         keypair = KeyPair.from_seed(seed)
         if keypair.public_key != info.public_key:
-            raise _damaged(info.name, "its seed does not give its public key")
+            raise keyfile.damaged(info.name, "its seed does not give its public key")
         return UnlockedKey(info, keypair, secret["mnemonic"])
 
     def _unseal(
@@ -283,7 +292,7 @@ class KeyStore:
             raise LockedError(f"the key {info.name} needs its passphrase")
         try:
             data = sealing.open_sealed(
-                document["sealed"], secret_source(info.name), header=_header(info)
+                document["sealed"], secret_source(info.name), header=keyfile.header(info)
             )
         except LockedError as error:
             if error.code != "bad_passphrase":
@@ -291,9 +300,9 @@ class KeyStore:
             raise LockedError(
                 f"the passphrase of the key {info.name} is wrong", code="bad_passphrase"
             ) from error
-        secret = _json(data)
+        secret = keyfile.parse(data)
         if not isinstance(secret, dict) or not isinstance(secret.get("seed"), str):
-            raise _damaged(info.name, "the sealed secret has no seed")
+            raise keyfile.damaged(info.name, "the sealed secret has no seed")
         return {"seed": secret["seed"], "mnemonic": secret.get("mnemonic")}
 
     def rename(self, old: str, new: str) -> KeyInfo:
@@ -309,13 +318,13 @@ class KeyStore:
         """
         names.check(new)
         try:
-            identity = files.identify(self._path(old)) if _is_name(old) else (0, 0)
+            identity = files.identify(self._path(old)) if keyfile.is_name(old) else (0, 0)
         except FileNotFoundError as error:
             raise self._not_found(old) from error
         document = self._document(old)
-        renamed = _info(document)._replace(name=new)
+        renamed = keyfile.info_of(document)._replace(name=new)
         files.make_directory(self.directory)
-        data = _to_bytes({**document, "name": new})
+        data = keyfile.to_bytes({**document, "name": new})
         if names.fold(old) == names.fold(new):
             files.replace(self._path(new), data)
         else:
@@ -348,7 +357,7 @@ class KeyStore:
             ConfigError: ``cannot_write``.
         """
         path = self._path(name)
-        if not _is_name(name) or not os.path.lexists(path):
+        if not keyfile.is_name(name) or not os.path.lexists(path):
             raise self._not_found(name)
         if shred:
             try:
@@ -367,7 +376,7 @@ class KeyStore:
         return os.path.join(self.directory, names.fold(name) + _SUFFIX)
 
     def _document(self, name: str) -> dict[str, Any]:
-        if not _is_name(name):
+        if not keyfile.is_name(name):
             raise self._not_found(name)
         try:
             return self._read(names.fold(name))
@@ -376,8 +385,8 @@ class KeyStore:
 
     def _read(self, stem: str) -> dict[str, Any]:
         path = os.path.join(self.directory, stem + _SUFFIX)
-        document = _json(files.read_private(path))
-        fault = _fault(document, stem)
+        document = keyfile.parse(files.read_private(path))
+        fault = keyfile.fault(document, stem)
         if fault == "newer":
             raise ConfigError(
                 f"{path} was written by a newer twincli (version {document['version']})",
@@ -386,7 +395,7 @@ class KeyStore:
             )
         if fault:
             raise ConfigError(
-                f"{path} is not a key file: {fault}", code="damaged_key", hint=_DAMAGED_HINT
+                f"{path} is not a key file: {fault}", code="damaged_key", hint=keyfile.DAMAGED_HINT
             )
         checked: dict[str, Any] = document
         return checked
@@ -411,112 +420,3 @@ class KeyStore:
         else:
             hint = "there are no keys yet: make one with twin keys new NAME"
         return NotFoundError(f"there is no key named {name!r}", hint=hint)
-
-
-def _header(info: KeyInfo) -> dict[str, Any]:
-    """Return what is bound to the sealed secret; the name may change, so it is not."""
-    return {
-        "type": "ed25519",
-        "provider": info.provider,
-        "public_key": info.public_key,
-        "rule": info.rule,
-        "path": info.path,
-        "created": info.created,
-        "has_mnemonic": info.has_mnemonic,
-        "passphrase": info.passphrase,
-    }
-
-
-def _to_bytes(document: dict[str, Any]) -> bytes:
-    import json
-
-    return (json.dumps(document, indent=1) + "\n").encode()
-
-
-def _info(document: dict[str, Any]) -> KeyInfo:
-    return KeyInfo(
-        name=document["name"],
-        public_key=document["public_key"],
-        created=document["created"],
-        passphrase=document["passphrase"],
-        rule=document["rule"],
-        path=document["path"],
-        has_mnemonic=document["has_mnemonic"],
-        provider=document["provider"],
-    )
-
-
-def _fault(document: Any, stem: str) -> str | None:
-    """Say what is wrong with the public part of a key file, without quoting any of it."""
-    if not isinstance(document, dict):
-        return "it is not a JSON object"
-    version = document.get("version")
-    if type(version) is not int or version < 1:
-        return "it has no version"
-    if version > VERSION:
-        return "newer"
-    for field in ("name", "public_key", "created", "rule", "provider", "type"):
-        if not isinstance(document.get(field), str):
-            return f"{field} is missing or not text"
-    for field in ("passphrase", "has_mnemonic"):
-        if not isinstance(document.get(field), bool):
-            return f"{field} is missing or not true or false"
-    if document["type"] != "ed25519" or document["provider"] != "file":
-        return "its type or provider is not known"
-    path = document.get("path", 0)
-    if path is not None and not isinstance(path, str):
-        return "path is missing or not text"
-    if not _is_name(document["name"]) or names.fold(document["name"]) != stem:
-        return "its name is not that of the file"
-    if not _is_key(document["public_key"]):
-        return "public_key is not a public key"
-    if document["passphrase"]:
-        if not isinstance(document.get("sealed"), dict) or "seed" in document:
-            return "the sealed secret is missing or in plain"
-        return None
-    if not isinstance(document.get("seed"), str) or "sealed" in document:
-        return "the seed is missing"
-    mnemonic = document.get("mnemonic", 0)
-    if mnemonic is not None and not isinstance(mnemonic, str):
-        return "mnemonic is missing or not text"
-    return None
-
-
-def _json(data: bytes) -> Any:
-    """Return the JSON value of a file that may hold a secret, or None.
-
-    The decoder's errors quote or carry the text, so they end here and are not chained.
-    """
-    try:
-        return canonical.decode(data)
-    except InvalidError:
-        return None
-
-
-def _seed(text: str) -> bytes | None:
-    """Return the 32 bytes of a base58 seed, or None: errors quote it, a cache would keep it."""
-    try:
-        data = base58.decode(text)
-    except InvalidError:
-        return None
-    return data if len(data) == SEED_BYTES else None
-
-
-def _is_name(text: str) -> bool:
-    try:
-        names.check(text)
-    except InvalidError:
-        return False
-    return True
-
-
-def _is_key(text: str) -> bool:
-    try:
-        base58.decode_key(text)
-    except InvalidError:
-        return False
-    return True
-
-
-def _damaged(name: str, why: str) -> InvalidError:
-    return InvalidError(f"the key {name} is damaged: {why}", code="damaged_key", hint=_DAMAGED_HINT)

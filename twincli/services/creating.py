@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from twincli.crypto.ed25519 import Signer
-    from twincli.keystore.store import KeyInfo
+    from twincli.keystore.keyfile import KeyInfo
     from twincli.services.workspace import Workspace
 
 Document = dict[str, Any]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twincli.crypto import conditions
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import NotFoundError
-from twincli.keystore.store import KeyInfo, KeyStore
+from twincli.keystore.keyfile import KeyInfo
+from twincli.keystore.store import KeyStore
 from twincli.model import did, owners, record, times
 
 if TYPE_CHECKING:

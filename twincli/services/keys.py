@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from twincli.book.store import Book
-    from twincli.keystore.store import KeyInfo, KeyStore, SecretSource
+    from twincli.keystore.keyfile import KeyInfo
+    from twincli.keystore.store import KeyStore, SecretSource
 
 
 def document(info: KeyInfo) -> dict[str, Any]:

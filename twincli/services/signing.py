@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from twincli.crypto.ed25519 import Signer
-    from twincli.keystore.store import KeyInfo
+    from twincli.keystore.keyfile import KeyInfo
     from twincli.services.workspace import Workspace
 
 _NEVER = 10**9
@@ -156,7 +156,7 @@ def unlock(workspace: Workspace, infos: Sequence[KeyInfo]) -> list[Signer]:
     Raises:
         LockedError: ``locked``, ``bad_passphrase``.
     """
-    return [workspace.keystore.unlock(info.name, workspace.secrets).keypair for info in infos]
+    return [workspace.keystore.signer(info.name, workspace.secrets) for info in infos]
 
 
 def entity_key(workspace: Workspace, ref: str) -> tuple[str, KeyInfo | None]:

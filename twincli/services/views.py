@@ -13,7 +13,7 @@ from twincli.services import resolve, signing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from twincli.keystore.store import KeyInfo
+    from twincli.keystore.keyfile import KeyInfo
     from twincli.ledger.reading import Entry
     from twincli.rules.replay import Replay
     from twincli.services.workspace import Workspace

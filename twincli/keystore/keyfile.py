@@ -1,0 +1,192 @@
+"""The form of a key file: what stands in it, and what is wrong with one that was altered.
+
+A file holds ``version name type provider public_key rule path created has_mnemonic passphrase`` for
+all to read who may read the file at all (its owner). A key of the provider ``file`` has its secret
+beside that: under ``sealed`` when there is a passphrase, else as plain ``seed`` (base58) and
+``mnemonic``. A key that lives elsewhere has ``settings``, which say where, and no secret.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from twincli.crypto import base58, canonical
+from twincli.crypto.ed25519 import SEED_BYTES
+from twincli.errors import InvalidError
+from twincli.model import names
+
+VERSION = 1
+FILE = "file"
+PROVIDERS = (FILE, "pkcs11", "command")
+"""Where a secret may be: in the file itself, in a chip, behind a program."""
+
+RULES = ("random", "tutorial", "slip10", "external")
+
+DAMAGED_HINT = "restore the file from a backup, or recover the key from its phrase"
+
+
+class KeyInfo(NamedTuple):
+    """The public part of a key file.
+
+    Attributes:
+        name: As its owner wrote it.
+        public_key: base58.
+        created: RFC 3339, UTC.
+        passphrase: Whether using it asks for a secret: the secret is sealed, or a chip has a PIN.
+        rule: How the seed came to be: ``random``, ``tutorial`` (first 32 bytes of the BIP39
+            seed), ``slip10``; ``external`` where it never was here.
+        path: Derivation path, of ``slip10``.
+        has_mnemonic: Whether the phrase is kept with the secret.
+        provider: One of ``PROVIDERS``.
+        settings: Where an external key is found; a JSON object of its provider's, holding no
+            secret. None for ``file``.
+    """
+
+    name: str
+    public_key: str
+    created: str
+    passphrase: bool
+    rule: str
+    path: str | None
+    has_mnemonic: bool
+    provider: str = FILE
+    settings: dict[str, Any] | None = None
+
+
+def header(info: KeyInfo) -> dict[str, Any]:
+    """Return what is bound to the sealed secret; the name may change, so it is not."""
+    return {
+        "type": "ed25519",
+        "provider": info.provider,
+        "public_key": info.public_key,
+        "rule": info.rule,
+        "path": info.path,
+        "created": info.created,
+        "has_mnemonic": info.has_mnemonic,
+        "passphrase": info.passphrase,
+    }
+
+
+def head(info: KeyInfo) -> dict[str, Any]:
+    """Return the public part of a key's document."""
+    document = {"version": VERSION, "name": info.name, **header(info)}
+    if info.settings is not None:
+        document["settings"] = info.settings
+    return document
+
+
+def to_bytes(document: dict[str, Any]) -> bytes:
+    """Return the bytes of a key file."""
+    import json
+
+    return (json.dumps(document, indent=1) + "\n").encode()
+
+
+def info_of(document: dict[str, Any]) -> KeyInfo:
+    """Return the public part of a document without ``fault``."""
+    return KeyInfo(
+        name=document["name"],
+        public_key=document["public_key"],
+        created=document["created"],
+        passphrase=document["passphrase"],
+        rule=document["rule"],
+        path=document["path"],
+        has_mnemonic=document["has_mnemonic"],
+        provider=document["provider"],
+        settings=document.get("settings"),
+    )
+
+
+def fault(document: Any, stem: str) -> str | None:
+    """Say what is wrong with a key file, without quoting any of it; ``newer`` is a newer version.
+
+    Args:
+        document: The JSON value of the file.
+        stem: The file's name without its ending.
+    """
+    if not isinstance(document, dict):
+        return "it is not a JSON object"
+    version = document.get("version")
+    if type(version) is not int or version < 1:
+        return "it has no version"
+    if version > VERSION:
+        return "newer"
+    for field in ("name", "public_key", "created", "rule", "provider", "type"):
+        if not isinstance(document.get(field), str):
+            return f"{field} is missing or not text"
+    for field in ("passphrase", "has_mnemonic"):
+        if not isinstance(document.get(field), bool):
+            return f"{field} is missing or not true or false"
+    if document["type"] != "ed25519" or document["provider"] not in PROVIDERS:
+        return "its type or provider is not known"
+    path = document.get("path", 0)
+    if path is not None and not isinstance(path, str):
+        return "path is missing or not text"
+    if not is_name(document["name"]) or names.fold(document["name"]) != stem:
+        return "its name is not that of the file"
+    if not _is_key(document["public_key"]):
+        return "public_key is not a public key"
+    return _secret_fault(document)
+
+
+def _secret_fault(document: dict[str, Any]) -> str | None:
+    if document["provider"] != FILE:
+        if not isinstance(document.get("settings"), dict):
+            return "settings are missing"
+        if document.keys() & {"seed", "sealed", "mnemonic"}:
+            return "a key that lives elsewhere has no secret here"
+        return None
+    if "settings" in document:
+        return "a key in a file has no settings"
+    if document["passphrase"]:
+        if not isinstance(document.get("sealed"), dict) or "seed" in document:
+            return "the sealed secret is missing or in plain"
+        return None
+    if not isinstance(document.get("seed"), str) or "sealed" in document:
+        return "the seed is missing"
+    mnemonic = document.get("mnemonic", 0)
+    if mnemonic is not None and not isinstance(mnemonic, str):
+        return "mnemonic is missing or not text"
+    return None
+
+
+def parse(data: bytes) -> Any:
+    """Return the JSON value of a file that may hold a secret, or None.
+
+    The decoder's errors quote or carry the text, so they end here and are not chained.
+    """
+    try:
+        return canonical.decode(data)
+    except InvalidError:
+        return None
+
+
+def seed_of(text: str) -> bytes | None:
+    """Return the 32 bytes of a base58 seed, or None: errors quote it, a cache would keep it."""
+    try:
+        data = base58.decode(text)
+    except InvalidError:
+        return None
+    return data if len(data) == SEED_BYTES else None
+
+
+def is_name(text: str) -> bool:
+    """Say whether a key can have this name."""
+    try:
+        names.check(text)
+    except InvalidError:
+        return False
+    return True
+
+
+def _is_key(text: str) -> bool:
+    try:
+        base58.decode_key(text)
+    except InvalidError:
+        return False
+    return True
+
+
+def damaged(name: str, why: str) -> InvalidError:
+    """Return the error of a key whose secret does not fit."""
+    return InvalidError(f"the key {name} is damaged: {why}", code="damaged_key", hint=DAMAGED_HINT)
