@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from twincli.cli import drawing, frame, output
+from twincli.cli import drawing, frame, output, partialfile
 from twincli.cli.context import Context
 from twincli.cli.output import Result
 from twincli.errors import TwinError, UsageError
@@ -93,6 +93,12 @@ def burn(
         ),
     ] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Write no envelope, only the data.")] = False,
+    prepare: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Write it to a file for others to sign; --key signs at once."
+        ),
+    ] = None,
 ) -> Result:
     """Burn an asset for good: nobody can ever append to it or transfer it again."""
     from twincli.cli import secrets
@@ -104,9 +110,13 @@ def burn(
     workspace = context.workspace()
     resolve.asset_id_of(workspace, name)  # a wrong name is said before anything is asked
     question = f"{name} will be burned; nobody can ever undo that."
+    writing = Writing(at=at, once=once, if_tip=if_tip, bare=bare, prepare=prepare is not None)
+    if prepare is not None:
+        # Who signs is asked, and nothing burns before.
+        partialfile.check_free(prepare)
+        return partialfile.prepared(context, spending.burn(workspace, name, writing), prepare)
     if not context.dry_run and not secrets.confirm_name(question, name, context):
         raise TwinError("nothing was burned: another name was typed", code="declined")
-    writing = Writing(at=at, once=once, if_tip=if_tip, bare=bare)
     document = spending.burn(workspace, name, writing)
     said = f"would burn {name}" if context.dry_run else f"burned {name}"
     return Result(document, notes=(said,), warnings=tuple(document["warnings"]))
@@ -140,6 +150,32 @@ def outputs(
         ),
         item_schema="twin.output/1",
         terminal=_draw_outputs,
+    )
+
+
+@frame.command(app, "balance")
+def balance(
+    context: Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="The asset; all you hold by default.")
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option(metavar="OWNER", help="Only what this party holds.")
+    ] = None,
+) -> Result:
+    """Say how much of an asset each owner holds."""
+    from twincli.services import views
+
+    return Result(
+        views.balance(context.workspace(), name, owner=owner),
+        listing="balances",
+        columns=(
+            ("asset", lambda item: item["asset_name"] or item["asset_id"]),
+            ("owners", "owners"),
+            ("amount", "amount"),
+            ("outputs", "outputs"),
+        ),
+        item_schema="twin.balance/1",
     )
 
 

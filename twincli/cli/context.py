@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli import config
@@ -310,8 +310,12 @@ class Context:
 
         return secrets.new_source(self, no_passphrase=no_passphrase)
 
-    def confirm(self, question: str) -> None:
+    def confirm(self, question: str, *, details: Sequence[str] = ()) -> None:
         """Go on only after a yes.
+
+        Args:
+            question: What is asked.
+            details: Lines to read before it, on the terminal.
 
         Raises:
             UsageError: There is no terminal to ask on; names ``--yes``.
@@ -319,7 +323,7 @@ class Context:
         """
         from twincli.cli import secrets
 
-        if not secrets.confirm(question, self):
+        if not secrets.confirm(question, self, details):
             raise TwinError("nothing was done: the answer was no", code="declined")
 
 

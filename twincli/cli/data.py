@@ -27,7 +27,7 @@ WRITE: tuple[Option, ...] = (
     Option("at", "When it happened: RFC 3339, a date, or 30d for 30 days ago.", "TIME"),
     Option("once", "A token that makes a retry return the first result.", "TOKEN"),
     Option("if-tip", "Refuse unless this is the newest transaction.", "TX"),
-    Option("prepare", "Write the unsigned transaction to a file.", "FILE"),
+    Option("prepare", "Write it to a file for others to sign; --key signs at once.", "FILE"),
     Option("wait", "What to wait for.", "WHEN", choices=("commit", "sync", "async")),
     Option("bare", "Write no envelope, only the data."),
 )
@@ -47,7 +47,7 @@ _OWNER = Option("owner", "Who owns it: a key, all:a,b any:a,b 2of:a,b,c.", "OWNE
 _ENTITY = Option("entity", "The thing's own key.", "KEY")
 _IF_MISSING = Option("if-missing", "Succeed when it is there already, and the same.")
 
-NOT_YET = frozenset({"prepare", "template"})
+NOT_YET = frozenset({"template"})
 """Options whose names are taken but which this version does not carry out."""
 
 

@@ -8,7 +8,7 @@ on stdin. Without a terminal nothing waits: the error holds the command to type 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from twincli import config
@@ -252,15 +252,15 @@ def _line(descriptor: int, prompt: str) -> bytes:
     return data.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def confirm(question: str, context: Context) -> bool:
-    """Ask a question that ``--yes`` answers.
+def confirm(question: str, context: Context, details: Sequence[str] = ()) -> bool:
+    """Ask a question that ``--yes`` answers; ``details`` are lines to read before it.
 
     Raises:
         UsageError: ``confirmation_needed``: there is no terminal to ask on.
     """
     if context.yes:
         return True
-    answer = ask(f"{question} [y/N] ", echo=True)
+    answer = ask("\n".join((*details, f"{question} [y/N] ")), echo=True)
     if answer is None:
         raise _unconfirmed(question, context)
     return answer.strip().lower() in {b"y", b"yes"}

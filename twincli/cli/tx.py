@@ -9,10 +9,14 @@ from typing import IO, Annotated, Any
 import typer
 
 from twincli import config as settings
-from twincli.cli import frame
+from twincli.cli import frame, partialfile
 from twincli.cli.context import Context
 from twincli.cli.output import Result
-from twincli.errors import InvalidError, NotFoundError, UsageError
+from twincli.crypto import canonical
+from twincli.errors import InvalidError, NotFoundError, TwinError, UsageError
+from twincli.rules.partial import Partial
+from twincli.rules.partial import combine as combine_partials
+from twincli.rules.partial import document as partial_document
 from twincli.rules.validity import PROFILES
 
 app = frame.group("tx")
@@ -69,11 +73,17 @@ def show(
     for ref in refs:
         if is_file(ref):
             tx = transactions.read(_bytes(ref), _what(ref))
-            documents.append(transactions.show_file(_client_or_none(context), tx))
+            if isinstance(tx, Partial):
+                from twincli.services import cosigning
+
+                documents.append(cosigning.describe(tx, _workspace_or_none(context)))
+            else:
+                documents.append(transactions.show_file(_client_or_none(context), tx))
         else:
             documents.append(transactions.show(context.workspace(), ref))
     if len(documents) == 1:
-        return Result(documents[0])
+        is_signing = documents[0]["schema"] == "twin.signing/1"
+        return partialfile.shown(documents[0]) if is_signing else Result(documents[0])
     return Result(
         {"schema": "twin.transactions/1", "transactions": documents},
         listing="transactions",
@@ -94,6 +104,91 @@ def _client_or_none(context: Context) -> Any:
         return context.client
     except NotFoundError:
         return None
+
+
+def _workspace_or_none(context: Context) -> Any:
+    """Return names and ledger, or None where there is no home and a file speaks for itself."""
+    try:
+        return context.workspace()
+    except NotFoundError:
+        return None
+
+
+Out = Annotated[
+    str | None,
+    typer.Option("-o", metavar="FILE", help="Where to write it; - for stdout."),
+]
+
+
+@frame.command(app, "sign")
+def sign(
+    context: Context,
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE|-", help="A transaction that --prepare wrote; - for stdin."),
+    ],
+    out: Out = None,
+) -> Result:
+    """Sign a prepared transaction, after showing what it does.
+
+    FILE gets the signature, unless -o names another one. Nothing in it is believed: what is given
+    by whom to whom is read from the transactions it carries, whose ids are computed again.
+    """
+    from twincli.services import cosigning
+
+    where = out or file
+    if out is not None and out != file:
+        partialfile.check_free(out)
+    workspace = context.workspace()
+    value = canonical.decode(_bytes(file), what=_what(file))
+    if isinstance(value, dict) and "inputs" in value:  # as the official drivers prepare it
+        partial = cosigning.from_unsigned(context.client, value)
+    else:
+        partial = cosigning.read(value)
+    infos = cosigning.keys_for(workspace, partial)
+    cosigning.check_open(workspace, partial)
+    document = cosigning.describe(partial, workspace)
+    if context.dry_run:
+        return partialfile.shown(document, notes=("nothing was signed",))
+    names = " and ".join(info.name for info in infos)
+    lines = [f"{name}: {text}" for name, text in partialfile.summary(document) if text is not None]
+    context.confirm(f"sign this as {names}?", details=lines)
+    partial = cosigning.sign(workspace, partial, infos)
+    return partialfile.saved(
+        cosigning.describe(partial, workspace), partial_document(partial), where
+    )
+
+
+@frame.command(app, "combine")
+def combine(
+    context: Context,
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Copies of one transaction, signed by several."),
+    ],
+    out: Out = None,
+) -> Result:
+    """Put together the signatures of several copies of one prepared transaction.
+
+    The result does not depend on the order of the files. Without -o it goes to stdout.
+    """
+    from twincli.services import cosigning
+
+    if out is not None:
+        partialfile.check_free(out)
+    partials: list[Partial] = []
+    for file in files:
+        value = canonical.decode(_bytes(file), what=_what(file))
+        try:
+            partials.append(cosigning.read(value, partials[0] if partials else None))
+        except TwinError as error:
+            error.message = f"{_what(file)}: {error.message}"
+            raise
+    combined = combine_partials(partials)
+    document = cosigning.describe(combined, _workspace_or_none(context))
+    if context.dry_run:
+        return partialfile.shown(document)
+    return partialfile.saved(document, partial_document(combined), out or partialfile.STDOUT)
 
 
 @frame.command(app, "validate")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from twincli.cli import drawing
+from twincli.cli import drawing, partialfile
 from twincli.cli.output import Result, to_json
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, UsageError
@@ -29,7 +29,21 @@ def _writing(parsed: Parsed) -> Writing:
         once=values.get("once"),
         if_tip=values.get("if_tip"),
         bare=bool(values.get("bare")),
+        prepare="prepare" in values,
     )
+
+
+def _check(parsed: Parsed) -> None:
+    """Refuse what cannot be written before anything is done."""
+    if "prepare" in parsed.values:
+        partialfile.check_free(parsed.values["prepare"])
+
+
+def _done(context: Context, parsed: Parsed, document: dict[str, Any]) -> Result:
+    """Return the result of a write, or write the file of ``--prepare``."""
+    if "prepare" in parsed.values:
+        return partialfile.prepared(context, document, parsed.values["prepare"])
+    return _result(document)
 
 
 def _result(document: dict[str, Any], notes: tuple[str, ...] = ()) -> Result:
@@ -132,6 +146,7 @@ def _create(
         model=values.get("model"),
         kind=kind,
     )
+    _check(parsed)
     document = create(
         workspace or context.workspace(),
         parsed.name,
@@ -139,6 +154,8 @@ def _create(
         _writing(parsed),
         if_missing=bool(values.get("if_missing")),
     )
+    if document["schema"] == "twin.signing/1":
+        return _done(context, parsed, document)
     made = document["created"]
     said = f"created {parsed.name}" if made else f"{parsed.name} is there already"
     if context.dry_run:
@@ -157,6 +174,7 @@ def asset_append(context: Context, parsed: Parsed) -> Result:
             raise UsageError("--corrects and --output are for a single append")
         document = spending.append_lines(context.workspace(), parsed.name, _lines(), writing)
         return _result(document, (f"appended {document['count']} times",))
+    _check(parsed)
     document = spending.append(
         context.workspace(),
         parsed.name,
@@ -166,7 +184,7 @@ def asset_append(context: Context, parsed: Parsed) -> Result:
         corrects=parsed.values.get("corrects"),
         output=parsed.values.get("output"),
     )
-    return _result(document)
+    return _done(context, parsed, document)
 
 
 def asset_transfer(context: Context, parsed: Parsed) -> Result:
@@ -175,6 +193,7 @@ def asset_transfer(context: Context, parsed: Parsed) -> Result:
 
     assert parsed.name is not None
     values = parsed.values
+    _check(parsed)
     document = spending.transfer(
         context.workspace(),
         parsed.name,
@@ -187,4 +206,4 @@ def asset_transfer(context: Context, parsed: Parsed) -> Result:
         changes=parsed.edits,
         writing=_writing(parsed),
     )
-    return _result(document)
+    return _done(context, parsed, document)

@@ -17,7 +17,7 @@ from twincli.errors import InvalidError, LockedError
 from twincli.model import owners as _owners
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from twincli.crypto.ed25519 import Signer
 
@@ -194,28 +194,55 @@ def sign(tx: Mapping[str, Any], signers: Iterable[Signer]) -> dict[str, Any]:
         InvalidError: ``invalid_signature``: a signer gave something that is not 64 bytes.
     """
     by_key = {signer.public_key: signer for signer in signers}
+
+    def signature_of(number: int, public_key: str, digest: bytes) -> bytes | None:
+        del number
+        signer = by_key.get(public_key)
+        return None if signer is None else signed(signer, digest)
+
+    return fulfil(tx, signature_of)
+
+
+def signed(signer: Signer, digest: bytes) -> bytes:
+    """Return the signature that a signer gives.
+
+    Raises:
+        InvalidError: ``invalid_signature``: what it gave is not 64 bytes.
+    """
+    made = signer.sign(digest)
+    if len(made) != 64:
+        raise InvalidError(
+            f"the signer of {signer.public_key} gave {len(made)} bytes, a signature has 64",
+            code="invalid_signature",
+        )
+    return made
+
+
+def fulfil(
+    tx: Mapping[str, Any], signature_of: Callable[[int, str, bytes], bytes | None]
+) -> dict[str, Any]:
+    """Return ``tx`` with its inputs fulfilled, and its id.
+
+    Args:
+        tx: Unsigned; inputs that are fulfilled already stay as they are.
+        signature_of: Given the number of an input, a public key and the 32 bytes that the keys of
+            that input sign, returns the signature of that key, or None.
+
+    Raises:
+        LockedError: ``missing_signature``: naming who could sign.
+    """
     text = message(tx)
     inputs = []
-    for entry in tx["inputs"]:
+    for number, entry in enumerate(tx["inputs"]):
         details = entry["fulfillment"]
         if not isinstance(details, dict):
             inputs.append(dict(entry))
             continue
         digest = input_digest(text, entry["fulfills"])
-
-        def signature(public_key: str, digest: bytes = digest) -> bytes | None:
-            signer = by_key.get(public_key)
-            if signer is None:
-                return None
-            made = signer.sign(digest)
-            if len(made) != 64:
-                raise InvalidError(
-                    f"the signer of {public_key} gave {len(made)} bytes, a signature has 64",
-                    code="invalid_signature",
-                )
-            return made
-
-        fulfillment = conditions.fulfill(details, signature)
+        fulfillment = conditions.fulfill(
+            details,
+            lambda key, number=number, digest=digest: signature_of(number, key, digest),  # type: ignore[misc]
+        )
         if fulfillment is None:
             wanted = ", ".join(dict.fromkeys(conditions.leaf_keys(details)))
             raise LockedError(
@@ -224,6 +251,6 @@ def sign(tx: Mapping[str, Any], signers: Iterable[Signer]) -> dict[str, Any]:
                 hint=f"sign with the keys of {wanted}",
             )
         inputs.append({**entry, "fulfillment": fulfillment.uri})
-    signed = {**tx, "id": None, "inputs": inputs}
-    signed["id"] = transaction_id(signed)
-    return signed
+    made = {**tx, "id": None, "inputs": inputs}
+    made["id"] = transaction_id(made)
+    return made

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from twincli.crypto.ed25519 import Signer
-    from twincli.keystore.keyfile import KeyInfo
     from twincli.services.workspace import Workspace
 
 Document = dict[str, Any]
@@ -90,12 +89,25 @@ def create(
     owner = None if wanted.owner is None else resolve.owner_details(workspace, wanted.owner)
     if present is not None and not if_missing and writing.once is None:
         raise _taken(name, present)
-    issuers = signing.keys_to_create(workspace, owner)
-    details = owner or owners.of_keys([info.public_key for info in issuers])
-    tx, warnings = _created(workspace, name, wanted, writing, issuers, details)
+    if writing.prepare and workspace.keys:
+        # Some of them may be other people's, who sign later.
+        issuers = []
+        keys = (resolve.public_key_of(workspace, ref) for ref in workspace.keys)
+        signer_keys = list(dict.fromkeys(keys))
+    else:
+        issuers = signing.keys_to_create(workspace, owner)
+        signer_keys = [info.public_key for info in issuers]
+    details = owner or owners.of_keys(signer_keys)
+    tx, warnings = _created(workspace, name, wanted, writing, signer_keys, details)
     if present is not None and if_missing:
         _check_same(workspace, name, present, tx)
         return {**views.show(workspace, present), "created": False, "warnings": []}
+    if writing.prepare:
+        from twincli.services import cosigning
+
+        if not workspace.dry_run:
+            _prove_entity(workspace, tx, (), warnings)
+        return cosigning.prepared(workspace, tx, warnings)
     if workspace.dry_run:
         return {**views.unsigned(workspace, name, tx, issuers, warnings), "created": True}
     signers = signing.unlock(workspace, issuers)
@@ -145,12 +157,11 @@ def _created(
     name: str,
     wanted: Definition,
     writing: Writing,
-    issuers: Sequence[KeyInfo],
+    signer_keys: list[str],
     details: dict[str, Any],
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the unsigned CREATE and warnings."""
     warnings: list[str] = []
-    signer_keys = [info.public_key for info in issuers]
     if record.KEY in wanted.data or record.KEY in (wanted.state or {}):
         raise InvalidError(
             f"the name {record.KEY!r} belongs to twincli at the top level", code="reserved_key"

@@ -10,7 +10,7 @@ from twincli.model import owners
 from twincli.services import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from twincli.crypto.ed25519 import Signer
     from twincli.keystore.keyfile import KeyInfo
@@ -40,8 +40,7 @@ def keys_to_spend(
         infos = [workspace.keystore.get(name) for name in dict.fromkeys(workspace.keys)]
     else:
         infos = workspace.keystore.scan()[0]
-    # Later ones win: prefer a key without passphrase where two files hold one key.
-    by_key = {info.public_key: info for info in sorted(infos, key=lambda i: not i.passphrase)}
+    by_key = _by_key(infos)
     chosen: dict[str, KeyInfo] = {}
     for details in details_list:
         cost, keys = _cheapest(details, by_key)
@@ -61,12 +60,45 @@ def keys_to_spend(
     return list(chosen.values())
 
 
-def _cheapest(details: dict[str, Any], by_key: dict[str, KeyInfo]) -> tuple[int, list[str]]:
-    """Return how many passphrases the cheapest choice of signers needs, and their keys."""
+def keys_to_help(
+    workspace: Workspace, details: dict[str, Any], signed: Collection[str]
+) -> list[KeyInfo]:
+    """Return my keys that bring a condition nearer to being fulfilled.
+
+    As many as are still needed, chosen as by ``keys_to_spend``; where they do not suffice, all
+    that are asked.
+
+    Args:
+        workspace: Keys.
+        details: The condition.
+        signed: Public keys that have signed it.
+    """
+    by_key = _by_key(workspace.keystore.scan()[0])
+    cost, keys = _cheapest(details, by_key, signed)
+    if cost >= _NEVER:
+        asked = dict.fromkeys(conditions.leaf_keys(details))
+        keys = [key for key in asked if key in by_key and key not in signed]
+    return [by_key[key] for key in keys]
+
+
+def _by_key(infos: Iterable[KeyInfo]) -> dict[str, KeyInfo]:
+    """Return keys by public key; where two files hold one, that without passphrase."""
+    return {info.public_key: info for info in sorted(infos, key=lambda i: not i.passphrase)}
+
+
+def _cheapest(
+    details: dict[str, Any], by_key: dict[str, KeyInfo], signed: Collection[str] = ()
+) -> tuple[int, list[str]]:
+    """Return how many passphrases the cheapest choice of signers needs, and their keys.
+
+    Keys in ``signed`` have signed already.
+    """
     if details["type"] == "ed25519-sha-256":
+        if details["public_key"] in signed:
+            return 0, []
         info = by_key.get(details["public_key"])
         return (_NEVER, []) if info is None else (int(info.passphrase), [info.public_key])
-    parts = [_cheapest(part, by_key) for part in details["subconditions"]]
+    parts = [_cheapest(part, by_key, signed) for part in details["subconditions"]]
     order = sorted(range(len(parts)), key=lambda number: (parts[number][0], number))
     picked = order[: details["threshold"]]
     if len(picked) < details["threshold"]:
@@ -133,7 +165,7 @@ def keys_to_create(workspace: Workspace, owner: dict[str, Any] | None) -> list[K
         return [workspace.keystore.get(name) for name in dict.fromkeys(workspace.keys)]
     infos, faults = workspace.keystore.scan()
     if owner is not None:
-        fitting = {info.public_key: info for info in sorted(infos, key=lambda i: not i.passphrase)}
+        fitting = _by_key(infos)
         for key in conditions.leaf_keys(owner):
             if key in fitting:
                 return [fitting[key]]

@@ -9,19 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli import BUILD_TIME_MS
-from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError, UsageError
+from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError
 from twincli.model import edits as _edits
 from twincli.model import owners, record, times
 from twincli.model import transaction as _transaction
 from twincli.rules import structure
-from twincli.rules.replay import Replay, corrected_by, is_burned
-from twincli.services import resolve, signing, views
+from twincli.rules.replay import Replay, corrected_by
+from twincli.services import inputs, resolve, signing, views
 from twincli.services.writing import PLAIN, Writing, checked_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from twincli.crypto.ed25519 import Signer
+    from twincli.keystore.keyfile import KeyInfo
     from twincli.ledger.reading import Spendable
     from twincli.services.workspace import Workspace
 
@@ -86,15 +87,22 @@ def _spend(
                 return views.written(workspace, asset_id, first, warnings)
         attempt = plan(replay, unspent)
         _check_tip(workspace, writing, attempt)
-        infos = signing.keys_to_spend(
-            workspace, [s.output["condition"]["details"] for s in attempt.spends], ref
-        )
+        infos: list[KeyInfo] = []
+        if not writing.prepare:
+            conditions = [item.output["condition"]["details"] for item in attempt.spends]
+            infos = signing.keys_to_spend(workspace, conditions, ref)
         warnings = _edits.type_changes(attempt.replay.common, attempt.written)
         metadata = _metadata(workspace, writing, attempt, warnings)
         structure.check_data(None, metadata)
         tx = _transaction.transfer(
             [_as_spend(item) for item in attempt.spends], attempt.outputs, asset_id, metadata
         )
+        if writing.prepare:
+            from twincli.services import cosigning
+
+            if attempt.also:
+                raise cosigning.refuse_prepare("moving the parts along")
+            return cosigning.prepared(workspace, tx, warnings)
         if workspace.dry_run:
             return views.unsigned(workspace, ref, tx, infos, warnings)
         for info in infos:
@@ -272,7 +280,7 @@ def append(
         corrected = _to_correct(workspace, asset_id, corrects)
 
     def plan(replay: Replay, unspent: list[Spendable]) -> _Attempt:
-        item = _one_output(workspace, ref, unspent, output)
+        item = inputs.one(workspace, ref, unspent, output, prepare=writing.prepare)
         state = replay.outputs.get((item.transaction_id, item.output_index), replay.common)
         if corrected is not None:
             state = _state_without(workspace, asset_id, item, corrected)
@@ -321,43 +329,6 @@ def _state_without(
     return replay.outputs.get((item.transaction_id, item.output_index), replay.common)
 
 
-def _one_output(
-    workspace: Workspace, ref: str, unspent: list[Spendable], chosen: str | None
-) -> Spendable:
-    """Return the output to append to."""
-    if chosen is not None:
-        return _named_output(workspace, ref, unspent, chosen)
-    living = [item for item in unspent if not is_burned(item.output)]
-    if not living:
-        raise _burned(ref)
-    if len(living) == 1:
-        return living[0]
-    mine = _mine(workspace, ref, living)
-    if len(mine) == 1:
-        return mine[0]
-    listed = ", ".join(f"{i.transaction_id}:{i.output_index}" for i in mine)
-    raise ConflictError(
-        f"{ref} is split over {len(living)} outputs: {listed}",
-        code="ambiguous",
-        hint="say which one with --output TX:N",
-    )
-
-
-def _named_output(workspace: Workspace, ref: str, unspent: list[Spendable], text: str) -> Spendable:
-    tx_ref, colon, number = text.rpartition(":")
-    if not colon or not (number.isascii() and number.isdigit()):
-        raise UsageError(f"{text!r} is no output", hint="write TX:N, as twin asset outputs shows")
-    tx_id = resolve.transaction_id_of(workspace, tx_ref)
-    for item in unspent:
-        if (item.transaction_id, item.output_index) == (tx_id, int(number)):
-            return item
-    raise ConflictError(
-        f"{text} is not an unspent output of {ref}",
-        code="stale",
-        hint=f"twin asset outputs {ref} --unspent",
-    )
-
-
 def append_lines(
     workspace: Workspace, ref: str, lines: Iterable[dict[str, Any]], writing: Writing = PLAIN
 ) -> Document:
@@ -367,10 +338,10 @@ def append_lines(
         ``twin.appends/1``: ``asset_id``, ``count``, ``first`` and ``last`` transaction ids.
     """
     writing.check()
-    if writing.once is not None or writing.if_tip is not None:
-        raise UsageError("--once and --if-tip are for a single append")
+    if writing.once is not None or writing.if_tip is not None or writing.prepare:
+        raise UsageError("--once, --if-tip and --prepare are for a single append")
     asset_id = resolve.asset_id_of(workspace, ref)
-    item = _one_output(workspace, ref, workspace.client.unspent(asset_id), None)
+    item = inputs.one(workspace, ref, workspace.client.unspent(asset_id))
     infos = signing.keys_to_spend(workspace, [item.output["condition"]["details"]], ref)
     now = workspace.now()
     at = times.to_text(now if writing.at is None else checked_at(writing.at, now))
@@ -445,7 +416,7 @@ def transfer(
     wanted = (
         [_transaction.Output(resolve.owner_details(workspace, to), 0)]
         if to is not None
-        else [_parse_out(workspace, text) for text in outs]
+        else [inputs.parse_out(workspace, text) for text in outs]
     )
     body = None
     if entity is not None:
@@ -454,19 +425,15 @@ def transfer(
         body = {"entity": signing.entity_key(workspace, entity)[0]}
 
     def plan(replay: Replay, unspent: list[Spendable]) -> _Attempt:
-        spends = _to_spend(workspace, ref, unspent, ins, wanted)
-        total = _sum(spends)
+        spends = inputs.to_spend(workspace, ref, unspent, ins, wanted, prepare=writing.prepare)
+        total = inputs.total(spends)
         if to is not None:
             outputs = [_transaction.Output(wanted[0].details, total)]
         else:
             outputs = list(wanted)
             left = total - sum(output.amount for output in wanted)
             if left < 0:
-                raise InvalidError(
-                    f"{ref}: {total} are there to give, {total - left} are asked for",
-                    code="amount_error",
-                    hint=f"twin asset outputs {ref} --unspent",
-                )
+                raise inputs.not_enough(ref, spends, wanted)
             if left:
                 back = spends[-1].output["condition"]["details"]
                 outputs.append(_transaction.Output(back, left))
@@ -499,95 +466,6 @@ def transfer(
         return _is_record(tx, record.TRANSFER, written, body=body)
 
     return _spend(workspace, ref, asset_id, writing, plan, is_same)
-
-
-def _parse_out(workspace: Workspace, text: str) -> _transaction.Output:
-    number, colon, owner = text.partition(":")
-    if not colon or not (number.isascii() and number.isdigit()) or not int(number) >= 1:
-        raise UsageError(
-            f"{text!r} is no amount and owner", hint="write N:OWNER, such as 60:gertrude"
-        )
-    if int(number) > _transaction.MAX_AMOUNT:
-        raise InvalidError(
-            f"the amount {number} is more than {_transaction.MAX_AMOUNT}", code="amount_error"
-        )
-    return _transaction.Output(resolve.owner_details(workspace, owner), int(number))
-
-
-def _to_spend(
-    workspace: Workspace,
-    ref: str,
-    unspent: list[Spendable],
-    ins: Sequence[str],
-    wanted: Sequence[_transaction.Output],
-) -> list[Spendable]:
-    """Return the outputs to give from: those named, or enough of one owner's, oldest first."""
-    if ins:
-        named = [_named_output(workspace, ref, unspent, text) for text in ins]
-        return list({(item.transaction_id, item.output_index): item for item in named}.values())
-    if len(wanted) == 1 and wanted[0].amount == 0:
-        return [_one_output(workspace, ref, unspent, None)]
-    needed = sum(output.amount for output in wanted)
-    mine = _mine(workspace, ref, unspent)
-    held, enough = [], []
-    for owner in dict.fromkeys(item.output["condition"]["uri"] for item in mine):
-        picked: list[Spendable] = []
-        for item in mine:
-            if item.output["condition"]["uri"] == owner and _sum(picked) < needed:
-                picked.append(item)
-        held.append(_sum(picked))
-        if held[-1] >= needed:
-            enough.append(picked)
-    if len(enough) == 1:
-        return enough[0]
-    if enough:
-        raise ConflictError(
-            f"{ref}: {len(enough)} owners whose keys are here could each give {needed}",
-            code="ambiguous",
-            hint="say whose with --key NAME, or from which outputs with --in TX:N;"
-            f" twin asset outputs {ref} --unspent",
-        )
-    most = max(held)
-    raise InvalidError(
-        f"{ref}: {needed} are asked for, {most} are there to give",
-        code="amount_error",
-        hint=f"name outputs of several owners with --in; twin asset outputs {ref} --unspent",
-    )
-
-
-def _sum(items: Iterable[Spendable]) -> int:
-    return sum(int(item.output["amount"]) for item in items)
-
-
-def _mine(workspace: Workspace, ref: str, unspent: list[Spendable]) -> list[Spendable]:
-    """Return the living outputs that keys here can spend; at least one.
-
-    Raises:
-        LockedError: ``no_key``: there is none.
-        InvalidError: ``burned``.
-    """
-    mine: list[Spendable] = []
-    failure: LockedError | None = None
-    for item in unspent:
-        if is_burned(item.output):
-            continue
-        try:
-            signing.keys_to_spend(workspace, [item.output["condition"]["details"]], ref)
-        except LockedError as error:
-            failure = failure or error
-        else:
-            mine.append(item)
-    if mine:
-        return mine
-    raise failure or _burned(ref)
-
-
-def _burned(ref: str) -> InvalidError:
-    return InvalidError(
-        f"{ref} is burned; nothing can be done with it any more",
-        code="burned",
-        hint=f"its history stays: twin history {ref}",
-    )
 
 
 def _children(
@@ -625,8 +503,8 @@ def burn(workspace: Workspace, ref: str, writing: Writing = PLAIN) -> Document:
     asset_id = resolve.asset_id_of(workspace, ref)
 
     def plan(replay: Replay, unspent: list[Spendable]) -> _Attempt:
-        spends = _mine(workspace, ref, unspent)
-        total = _sum(spends)
+        spends = inputs.mine(workspace, ref, unspent, prepare=writing.prepare)
+        total = inputs.total(spends)
         output = _transaction.Output(owners.of_keys([owners.BURN_ADDRESS]), total)
         return _Attempt(replay, spends, [output], dict(record.BURNED_STATUS), record.BURN)
 

@@ -6,10 +6,12 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import canonical
-from twincli.errors import InvalidError, NotFoundError
+from twincli.errors import InvalidError, LockedError, NotFoundError, TwinError
 from twincli.model import times
 from twincli.rules import validity
-from twincli.services import resolve, signing
+from twincli.rules.partial import Partial, is_partial
+from twincli.rules.partial import read as read_partial
+from twincli.services import cosigning, resolve, signing
 from twincli.services.views import asset_of
 
 if TYPE_CHECKING:
@@ -33,8 +35,10 @@ _THERE_ALREADY = frozenset({"duplicate_transaction", "double_spend"})
 def read(data: bytes, what: str) -> Any:
     """Return the transaction in a file: itself, or within a ``twin.transaction/1``.
 
+    A partly signed one comes as a ``rules.partial.Partial``.
+
     Raises:
-        InvalidError: ``invalid_json``, with the position.
+        InvalidError: ``invalid_json``, with the position; those of ``rules.partial``.
     """
     return _unwrapped(canonical.decode(data, what=what))
 
@@ -66,6 +70,8 @@ def read_lines(lines: Iterable[bytes], what: str) -> Iterator[Any]:
 
 
 def _unwrapped(value: Any) -> Any:
+    if is_partial(value):
+        return read_partial(value)
     schema = value.get("schema") if isinstance(value, dict) else None
     if isinstance(schema, str) and schema.startswith("twin.transaction/"):
         return value.get("transaction")
@@ -163,6 +169,8 @@ _BROKEN_ALONE = {
     "schema_validation_error": "form",
     "operation_unsupported": "form",
     "invalid_json": "json",
+    "invalid_partial": "json",
+    "unsupported_version": "json",
     "validation_error": "data",
     "overflow_error": "data",
     "unencodable": "data",
@@ -196,6 +204,10 @@ def validate(
     error: InvalidError | None = None
     broken: str | None = None
     deviations: list[validity.Deviation] = []
+    missing: LockedError | None = None
+    if isinstance(tx, Partial):
+        missing = cosigning.missing(tx)
+        tx = cosigning.as_far_as_signed(tx)
     operation = tx.get("operation") if isinstance(tx, dict) else None
     try:
         if isinstance(tx, InvalidError):
@@ -204,7 +216,7 @@ def validate(
     except InvalidError as refused:
         error = refused
         broken = _BROKEN_ALONE.get(refused.code) or _fulfillments_or_outputs(refused)
-        if not isinstance(tx, dict):
+        if not isinstance(tx, (dict, InvalidError)):
             broken = "json"
     else:
         try:
@@ -212,6 +224,8 @@ def validate(
             deviations = list(found)
         except InvalidError as refused:
             error, broken = refused, _BROKEN_ON_LEDGER[refused.code]
+            if missing is not None and refused.code == "invalid_signature":
+                error = InvalidError(missing.message, code=missing.code, hint=missing.hint)
         else:
             if profile == validity.STRICT and deviations:
                 broken = _STRICT.name
@@ -224,7 +238,7 @@ def validate(
     document: Document = {
         "schema": "twin.validation/1",
         "valid": error is None,
-        "id": stated if isinstance(stated, str) else None,
+        "id": stated if isinstance(stated, str) and missing is None else None,
         "profile": profile,
         "error": error and {"code": error.code, "message": error.message, "hint": error.hint},
         "deviations": [{"code": item.code, "message": item.message} for item in deviations],
@@ -276,6 +290,8 @@ def submit(workspace: Workspace, txs: Iterable[Any]) -> Document:
 
     Raises:
         InvalidError: The one transaction breaks a rule.
+        LockedError: ``missing_signature``: it is partly signed.
+        ConflictError: ``stale``: it was signed by several, and what it spends is spent otherwise.
     """
     rest = iter(txs)
     first = list(islice(rest, 2))
@@ -286,13 +302,20 @@ def submit(workspace: Workspace, txs: Iterable[Any]) -> Document:
 
 def _submit_one(workspace: Workspace, tx: Any) -> Document:
     client = workspace.client
+    partial = tx if isinstance(tx, Partial) else None
+    if partial is not None:
+        tx = cosigning.submittable(partial, workspace)
     verdict = _verdicts(workspace, [tx])[0]
     entry = None
     created = True
     if isinstance(verdict, InvalidError):
         entry = _there(client, tx, verdict)
+        if entry is None and partial is not None and verdict.code == "double_spend":
+            # Spent just now: by this transaction, signed by others, or by another one.
+            entry = client.entry(cosigning.submittable(partial, workspace)["id"])
         if entry is None:
             raise verdict
+        tx = entry.tx
         created = False
     elif not workspace.dry_run:
         entry = client.entry(tx["id"])
@@ -315,14 +338,15 @@ def _submit_several(workspace: Workspace, txs: Iterator[Any]) -> Document:
     errors: list[Document] = []
     # A dry run judges all at once, so that later ones may spend outputs of earlier ones.
     while chunk := list(txs if workspace.dry_run else islice(txs, CHUNK)):
-        good = [tx for tx in chunk if not isinstance(tx, InvalidError)]
+        chunk = [_ready(workspace, tx) for tx in chunk]
+        good = [tx for tx in chunk if not isinstance(tx, TwinError)]
         verdicts = iter(_verdicts(workspace, good))
         for tx in chunk:
             number += 1
-            verdict = tx if isinstance(tx, InvalidError) else next(verdicts)
-            if not isinstance(verdict, InvalidError):
+            verdict = tx if isinstance(tx, TwinError) else next(verdicts)
+            if not isinstance(verdict, TwinError):
                 created += 1
-            elif _there(client, tx, verdict) is not None:
+            elif isinstance(tx, dict) and _there(client, tx, verdict) is not None:
                 existing += 1
             else:
                 stated = tx.get("id") if isinstance(tx, dict) else None
@@ -347,13 +371,21 @@ def _submit_several(workspace: Workspace, txs: Iterator[Any]) -> Document:
     }
 
 
+def _ready(workspace: Workspace, tx: Any) -> Any:
+    """Return a transaction that can be submitted, or the error that says why it cannot."""
+    try:
+        return cosigning.submittable(tx, workspace) if isinstance(tx, Partial) else tx
+    except TwinError as error:
+        return error
+
+
 def _verdicts(workspace: Workspace, txs: list[Any]) -> list[int | InvalidError]:
     if workspace.dry_run:
         return workspace.client.judge_each(txs)
     return workspace.client.submit_each(txs)
 
 
-def _there(client: LedgerClient, tx: Any, verdict: InvalidError) -> Entry | None:
+def _there(client: LedgerClient, tx: Any, verdict: TwinError) -> Entry | None:
     """Return where a refused transaction already stands on the ledger, or None.
 
     Only a refusal that comes after the check of the id counts: the id then covers every byte.

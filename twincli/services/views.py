@@ -384,6 +384,44 @@ def _output(workspace: Workspace, entry: Entry, index: int) -> Document:
     }
 
 
+def balance(workspace: Workspace, ref: str | None = None, *, owner: str | None = None) -> Document:
+    """Return how much of an asset each owner holds, or how much of everything my keys hold.
+
+    Owners are who has to sign: what Jack and Kelly hold together is neither's own.
+
+    Args:
+        workspace: Rooms.
+        ref: The asset; None: all of which ``owner``, or a key of mine, holds something.
+        owner: Only what this party, alone or with others, holds.
+
+    Returns:
+        ``twin.balances/1`` with ``balances``: ``asset_id asset_name owners keys condition amount
+        outputs burned``; ``owners`` is an expression in local names, ``outputs`` a count.
+    """
+    sums: dict[tuple[str, str], Document] = {}
+    for item in outputs(workspace, ref, owner=owner, unspent=True)["outputs"]:
+        uri = conditions.from_details(item["condition"]).uri
+        held = sums.get((item["asset_id"], uri))
+        if held is None:
+            asset_id = item["asset_id"]
+            held = sums[asset_id, uri] = {
+                "asset_id": asset_id,
+                "asset_name": resolve.asset_name(workspace, asset_id),
+                "owners": resolve.owners_text(workspace, item["condition"]),
+                "keys": item["owners"],
+                "condition": item["condition"],
+                "amount": 0,
+                "outputs": 0,
+                "burned": is_burned({"public_keys": item["owners"]}),
+            }
+        held["amount"] += int(item["amount"])
+        held["outputs"] += 1
+    return {
+        "schema": "twin.balances/1",
+        "balances": [{**held, "amount": str(held["amount"])} for held in sums.values()],
+    }
+
+
 # --- The tree of ownership ---------------------------------------------------------------------
 
 

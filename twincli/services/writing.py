@@ -18,12 +18,14 @@ class Writing(NamedTuple):
         once: A token that makes a retry return the first result.
         if_tip: Refuse unless this (id or prefix) is the tip.
         bare: No envelope.
+        prepare: Sign with the keys of ``--key`` only and submit nothing: others are to sign.
     """
 
     at: str | None = None
     once: str | None = None
     if_tip: str | None = None
     bare: bool = False
+    prepare: bool = False
 
     def check(self) -> None:
         """Refuse contradictions.

@@ -1,0 +1,140 @@
+"""Files of partly signed transactions, and how such a transaction is shown.
+
+Light on purpose: ``asset append`` uses it, too.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from twincli.cli import output
+from twincli.cli.output import Result
+from twincli.errors import ConflictError
+
+if TYPE_CHECKING:
+    from twincli.cli.context import Context
+
+STDOUT = "-"
+
+
+def check_free(path: str) -> None:
+    """Refuse to write over a file, before anything is done for it.
+
+    Raises:
+        ConflictError: ``exists``.
+    """
+    if path != STDOUT and os.path.lexists(path):
+        raise ConflictError(
+            f"{path} exists and is not overwritten", code="exists", hint="name another file"
+        )
+
+
+def prepared(context: Context, document: dict[str, Any], path: str) -> Result:
+    """Write the file of ``--prepare`` and return the result of the command."""
+    whole = document.pop("partial")
+    if context.dry_run:
+        return shown(document, notes=(f"would write {path}",))
+    return saved(document, whole, path)
+
+
+def saved(document: dict[str, Any], whole: dict[str, Any], path: str) -> Result:
+    """Write a partly signed transaction and return what to print.
+
+    Args:
+        document: ``twin.signing/1``.
+        whole: The content of the file.
+        path: Where to; a file that is there is replaced at once. ``-``: stdout gets the file
+            instead of the document.
+    """
+    text = to_text(whole)
+    if path == STDOUT:
+        return Result(whole, text=text, warnings=tuple(document["warnings"]))
+    from twincli.keystore import files
+
+    where = os.path.abspath(path)
+    if os.path.lexists(where):
+        files.replace(os.path.realpath(where), text.encode())
+    else:
+        files.write_new(where, text.encode())
+    return shown({**document, "file": path}, notes=(_next(document, path),))
+
+
+def to_text(whole: dict[str, Any]) -> str:
+    """Return the content of a file; equal documents give equal bytes."""
+    import json
+
+    return json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _next(document: dict[str, Any], path: str) -> str:
+    if document["complete"]:
+        return f"complete; submit it: twin tx submit {path}"
+    count = sum(entry["needed"] for entry in document["inputs"])
+    more = "one more signature" if count == 1 else f"{count} more signatures"
+    return f"{more} needed; pass {path} on, to be signed with: twin tx sign FILE"
+
+
+def shown(document: dict[str, Any], notes: tuple[str, ...] = ()) -> Result:
+    """Return the result of looking at a partly signed transaction."""
+    return Result(
+        document,
+        columns=tuple(
+            (name, lambda _, text=text: text)  # type: ignore[misc]
+            for name, text in summary(document)
+            if text is not None
+        ),
+        notes=notes,
+        warnings=tuple(document["warnings"]),
+    )
+
+
+def summary(document: dict[str, Any]) -> list[tuple[str, str | None]]:
+    """Return what a signer has to know, as names and texts: asset, amounts, from, to, signatures.
+
+    The names of local keys are used for keys; everything else is text from the file.
+    """
+    rows: list[tuple[str, str | None]] = [
+        ("asset", _asset(document)),
+        ("operation", document["kind"] or document["operation"]),
+    ]
+    rows += [("from", _holding(entry)) for entry in document["inputs"] if entry["amount"]]
+    rows += [
+        (("to" if document["operation"] != "CREATE" else "owner"), _holding(entry))
+        for entry in document["outputs"]
+    ]
+    if document["operation"] == "CREATE" and document["data"]:
+        rows.append(("facts", output.to_json(document["data"])))
+    rows.append(("records", output.to_json(document["written"]) if document["written"] else None))
+    rows += [("needs", _needs(entry)) for entry in document["inputs"]]
+    rows += [
+        ("signed by", _keys(document, "signed_by")),
+        ("missing", _keys(document, "missing")),
+        ("standing", document["standing"]),
+        ("body_digest", document["body_digest"]),
+        ("transaction_id", document["transaction_id"]),
+    ]
+    return rows
+
+
+def _keys(document: dict[str, Any], which: str) -> str | None:
+    names = document["names"]
+    return ", ".join(names.get(key, key) for key in document[which]) or None
+
+
+def _asset(document: dict[str, Any]) -> str:
+    name = document["asset_name"]
+    # A title is what strangers wrote; only a local name stands by itself.
+    title = f"{output.to_json(document['title'])} " if document["title"] else ""
+    ident = document["asset_id"] or "a new one"
+    return f"{name} {ident}" if name else f"{title}{ident}"
+
+
+def _holding(entry: dict[str, Any]) -> str:
+    return f"{entry['amount']} of {entry['owners']}"
+
+
+def _needs(entry: dict[str, Any]) -> str:
+    done = len(entry["signed_by"])
+    more = "complete" if not entry["needed"] else f"{entry['needed']} more"
+    return f"{entry['owners']} ({done} signed, {more})"
