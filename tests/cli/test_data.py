@@ -198,9 +198,11 @@ def test_help_wins_over_everything_else() -> None:
     assert not append("--note", "help").help
 
 
-@pytest.mark.parametrize("words", [["--prepare", "f", "--a", "1"], ["--prepare=f", "--a", "1"]])
+@pytest.mark.parametrize("words", [["--template", "t"], ["--template=t"]])
 def test_options_of_later_versions_are_refused_and_never_data(words: list[str]) -> None:
-    assert refused(*words).code == "not_supported"
+    with pytest.raises(UsageError) as caught:
+        parse(CREATE, ["boat", *words, "--a", "1"])
+    assert caught.value.code == "not_supported"
 
 
 def test_arguments_that_are_no_utf8_are_refused() -> None:

@@ -145,8 +145,8 @@ def sign(
         partial = cosigning.from_unsigned(context.client, value)
     else:
         partial = cosigning.read(value)
-    infos = cosigning.keys_for(workspace, partial)
     cosigning.check_open(workspace, partial)
+    infos = cosigning.keys_for(workspace, partial)
     document = cosigning.describe(partial, workspace)
     if context.dry_run:
         return partialfile.shown(document, notes=("nothing was signed",))

@@ -163,7 +163,8 @@ def decode(data: str | bytes, *, what: str = "the document") -> Any:
     try:
         text = data.decode() if isinstance(data, (bytes, bytearray)) else data
         value = _strict.decode(text)
-        encode(value)
+        if "\\u" in text:  # only an escape can have put half of a surrogate pair there
+            encode(value)
     except UnicodeDecodeError as error:
         raise InvalidError(
             f"{what} is not UTF-8: byte {error.start + 1} is wrong", code="invalid_json"

@@ -42,6 +42,7 @@ class Partial(NamedTuple):
         ledger: Id of the ledger it was prepared on, or None.
         body_digest: 64 hex digits.
         digests: For every input the 32 bytes that its keys sign.
+        invited: For every input the keys that may sign it.
         signatures: Those there are, all verified.
     """
 
@@ -50,6 +51,7 @@ class Partial(NamedTuple):
     ledger: str | None
     body_digest: str
     digests: tuple[bytes, ...]
+    invited: tuple[frozenset[str], ...]
     signatures: Signatures
 
 
@@ -79,6 +81,7 @@ def prepare(
         ledger,
         canonical.sha3_hex(message),
         tuple(_transaction.input_digest(message, entry["fulfills"]) for entry in tx["inputs"]),
+        tuple(frozenset(conditions.leaf_keys(entry["fulfillment"])) for entry in tx["inputs"]),
         {},
     )
 
@@ -158,11 +161,7 @@ def sign(partial: Partial, signers: Iterable[Signer]) -> Partial:
     """
     made = dict(partial.signatures)
     for signer in signers:
-        numbers = [
-            number
-            for number, entry in enumerate(partial.tx["inputs"])
-            if signer.public_key in conditions.leaf_keys(entry["fulfillment"])
-        ]
+        numbers = [n for n, keys in enumerate(partial.invited) if signer.public_key in keys]
         if not numbers:
             raise _uninvited(signer.public_key)
         for number in numbers:
@@ -242,9 +241,7 @@ def finish(partial: Partial) -> dict[str, Any]:
 def _signatures(partial: Partial, listed: Any) -> Signatures:
     if not isinstance(listed, list):
         raise _bad("signatures is not a list")
-    invited = [
-        frozenset(conditions.leaf_keys(entry["fulfillment"])) for entry in partial.tx["inputs"]
-    ]
+    invited = partial.invited
     found: Signatures = {}
     for item in listed:
         number, key, text = (
