@@ -155,6 +155,9 @@ def _create(
         if_missing=bool(values.get("if_missing")),
     )
     if document["schema"] == "twin.signing/1":
+        if workspace is not None:  # it is only tried whether it can be done
+            del document["partial"]
+            return Result(document)
         return _done(context, parsed, document)
     made = document["created"]
     said = f"created {parsed.name}" if made else f"{parsed.name} is there already"

@@ -42,7 +42,7 @@ def one(
     if chosen is not None:
         return _named(workspace, ref, unspent, chosen)
     living = _living(ref, unspent)
-    if len(living) == 1:
+    if len(living) == 1 and not (prepare and workspace.keys):
         return living[0]
     fitting = mine(workspace, ref, living, prepare=prepare)
     if len(fitting) == 1:

@@ -1,0 +1,383 @@
+"""``--prepare`` on every write, and ``twin tx`` of what it wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bigchaindb_driver import BigchainDB
+
+from tests.cli.stories import Twin, quietly
+from tests.conftest import Invoke
+from twincli.cli import partialfile
+
+Terminal = Callable[[str], Callable[[], str]]
+
+SIGNING = [
+    "schema",
+    "body_digest",
+    "operation",
+    "kind",
+    "asset_id",
+    "asset_name",
+    "title",
+    "ledger",
+    "data",
+    "written",
+    "inputs",
+    "outputs",
+    "signed_by",
+    "missing",
+    "names",
+    "complete",
+    "transaction_id",
+    "standing",
+    "warnings",
+    "file",
+]
+
+
+@pytest.fixture
+def twin(invoke: Invoke) -> Twin:
+    """Return the command, in a home with jack and kelly, who own a boat together."""
+    run = quietly(invoke)
+    for name in ("jack", "kelly"):
+        run("keys", "new", name, "--no-passphrase")
+    run("asset", "create", "boat", "--owner", "all:jack,kelly", "--masts", "2")
+    return run
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    return str(tmp_path / "some.json")
+
+
+# ------------------------------------------------------------ preparing
+
+
+def test_without_key_nothing_is_signed(twin: Twin, file: str) -> None:
+    document = twin("asset", "append", "boat", "--speed", "7", "--prepare", file)
+    assert list(document) == SIGNING
+    assert document["signed_by"] == []
+    assert document["transaction_id"] is None
+    assert document["written"] == {"speed": 7}
+    assert document["standing"] == "open"
+    assert document["inputs"][0]["needed"] == 2
+    assert set(document["names"].values()) == {"jack", "kelly"}
+    assert len(twin("history", "boat")["transactions"]) == 1
+    written = json.loads(Path(file).read_text())
+    assert written["schema"] == "twin.partial/1"
+    assert written["signatures"] == []
+    assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
+
+
+def test_key_signs_at_once(twin: Twin, file: str) -> None:
+    jack = twin("keys", "show", "jack")["public_key"]
+    document = twin("asset", "append", "boat", "--a", "1", "--prepare", file, "--key", "jack")
+    assert document["signed_by"] == [jack]
+    again = twin("tx", "sign", file, "--yes")
+    assert again["complete"]
+    assert twin("tx", "submit", file)["transaction_id"] == again["transaction_id"]
+    assert twin("asset", "show", "boat")["state"] == {"a": 1}
+
+
+def test_a_key_that_is_not_asked_cannot_prepare(invoke: Invoke, twin: Twin, file: str) -> None:
+    twin("keys", "new", "eve", "--no-passphrase")
+    run = invoke("asset", "append", "boat", "--a", "1", "--prepare", file, "--key", "eve", "--json")
+    assert run.status == 6
+    assert run.error["code"] == "no_key"
+    assert not os.path.exists(file)
+
+
+@pytest.mark.parametrize(
+    ("words", "after"),
+    [
+        (("asset", "transfer", "boat", "--to", "kelly"), ["kelly"]),
+        (("asset", "transfer", "boat", "--out", "1:jack", "--in", "TX:0"), ["jack"]),
+        (("asset", "burn", "boat"), ["burned"]),
+        (("asset", "append", "boat", "--x.y", "1", "--once", "t", "--at", "2024-01-20"), None),
+        (("asset", "append", "boat", "--x", "1", "--bare"), None),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, tuple) else None,
+)
+def test_every_write_can_be_prepared(
+    twin: Twin, file: str, words: tuple[str, ...], after: list[str] | None
+) -> None:
+    boat = twin("asset", "show", "boat")["id"]
+    words = tuple(word.replace("TX", boat) for word in words)
+    assert not twin(*words, "--prepare", file)["complete"]
+    twin("tx", "sign", file, "--yes", "--key", "kelly", "--key", "jack")
+    twin("tx", "submit", file)
+    assert twin("asset", "show", "boat")["owner_names"] == (after or ["jack", "kelly"])
+
+
+def test_a_create_with_an_issuer_who_is_elsewhere(twin: Twin, file: str, tmp_path: Path) -> None:
+    elsewhere = str(tmp_path / "elsewhere")
+    liz = twin("keys", "new", "liz", "--no-passphrase", "--home", elsewhere)["public_key"]
+    twin("name", "set", "liz", liz)
+    twin("keys", "new", "tag", "--no-passphrase")
+    document = twin(
+        *("asset", "create", "deed", "--acres", "3", "--owner", "any:jack,liz", "--entity", "tag"),
+        *("--key", "jack", "--key", "liz", "--prepare", file),
+    )
+    assert document["operation"] == "CREATE"
+    assert document["missing"] == [liz]
+    assert document["asset_id"] is None
+    assert document["title"] == "deed"
+    signed = twin("tx", "sign", file, "--yes", "--home", elsewhere)
+    assert signed["standing"] is None  # liz has never seen that ledger
+    made = twin("tx", "submit", file)
+    assert made["created"] is True
+    assert twin("tx", "submit", file)["created"] is False
+    shown = twin("asset", "show", made["transaction_id"])
+    assert shown["data"] == {"acres": 3}
+    assert shown["entity_standing"] == "proved"
+    assert shown["name"] is None  # a name comes from its owner, not from a file
+
+
+def test_an_identity_of_several(twin: Twin, file: str) -> None:
+    twin("did", "new", "club", "--owner", "all:jack,kelly", "--no-passphrase", "--prepare", file)
+    # The issuer is one of the owners; it is for them to sign.
+    twin("tx", "sign", file, "--yes")
+    made = twin("tx", "submit", file)
+    assert twin("asset", "show", made["transaction_id"])["kind"] == "identity"
+
+
+def test_a_dry_run_writes_no_file_and_unlocks_nothing(
+    invoke: Invoke, twin: Twin, file: str, tmp_path: Path
+) -> None:
+    passphrase = tmp_path / "p"
+    passphrase.write_text("open\n")
+    twin("keys", "new", "ann", "--passphrase-file", str(passphrase))
+    twin("asset", "create", "house", "--owner", "any:ann,jack", "--key", "jack")
+    words = ("asset", "append", "house", "--b", "1", "--prepare", file, "--key", "ann")
+    document = twin(*words, "--dry-run")
+    assert document["signed_by"] == []
+    assert not os.path.exists(file)
+    run = invoke(*words, "--json")
+    assert run.status == 6
+    assert not os.path.exists(file)
+
+
+def test_a_file_that_is_there_stops_it_before_anything_is_done(
+    invoke: Invoke, twin: Twin, file: str
+) -> None:
+    Path(file).write_text("mine")
+    for words in (
+        ("asset", "append", "boat", "--a", "1", "--prepare", file),
+        ("asset", "create", "car", "--prepare", file),
+        ("asset", "transfer", "boat", "--to", "jack", "--prepare", file),
+        ("asset", "burn", "boat", "--prepare", file),
+        ("did", "new", "somebody", "--no-passphrase", "--prepare", file),
+        ("tx", "combine", file, "-o", file),
+    ):
+        run = invoke(*words, "--json")
+        assert run.status == 5, words
+        assert run.error["code"] == "exists"
+    assert Path(file).read_text() == "mine"
+    assert [key["name"] for key in twin("keys", "list")["keys"]] == ["jack", "kelly"]
+
+
+def test_what_is_more_than_one_transaction_is_not_prepared(
+    invoke: Invoke, twin: Twin, file: str
+) -> None:
+    run = invoke("asset", "append", "boat", "--jsonl", "-", "--prepare", file, stdin='{"a":1}\n')
+    assert run.status == 2
+    twin("asset", "create", "sail", "--owner", "all:jack,kelly", "--parent", "boat")
+    words = ("asset", "transfer", "boat", "--to", "jack", "--children", "move")
+    assert invoke(*words, "--prepare", file).status == 2
+    assert not os.path.exists(file)
+
+
+def test_a_dash_passes_the_file_through_a_pipe(invoke: Invoke, twin: Twin) -> None:
+    first = invoke("asset", "append", "boat", "--a", "1.0", "--prepare", "-", "--key", "jack")
+    assert first.status == 0
+    second = invoke("tx", "sign", "-", "--yes", stdin=first.stdout)
+    assert second.status == 0
+    assert json.loads(second.stdout)["schema"] == "twin.partial/1"
+    assert invoke("tx", "submit", "-", stdin=second.stdout).status == 0
+    assert twin("asset", "show", "boat")["state"] == {"a": 1.0}
+
+
+# ------------------------------------------------------------ an official driver's
+
+
+def test_what_an_official_driver_prepared_can_be_signed_here(twin: Twin, file: str) -> None:
+    jack = twin("keys", "show", "jack")["public_key"]
+    driver = BigchainDB("http://localhost:9984")
+    tx = driver.transactions.prepare(
+        operation="CREATE", signers=jack, asset={"data": {"made": "elsewhere"}}, metadata={"n": 1}
+    )
+    Path(file).write_text(json.dumps(tx))
+    out = file + ".signed.json"
+    assert twin("tx", "sign", file, "--yes", "-o", out)["complete"]
+    made = twin("tx", "submit", out)
+    assert twin("tx", "show", made["transaction_id"])["signers"] == [jack]
+    give = driver.transactions.prepare(
+        operation="TRANSFER",
+        asset={"id": made["transaction_id"]},
+        recipients=twin("keys", "show", "kelly")["public_key"],
+        inputs={
+            "fulfillment": tx["outputs"][0]["condition"]["details"],
+            "fulfills": {"output_index": 0, "transaction_id": made["transaction_id"]},
+            "owners_before": [jack],
+        },
+    )
+    Path(file).write_text(json.dumps(give))
+    assert twin("tx", "sign", file, "--yes")["complete"]
+    assert twin("tx", "submit", file)["created"]
+
+
+def test_what_spends_something_unknown_is_not_signed(invoke: Invoke, twin: Twin, file: str) -> None:
+    jack = twin("keys", "show", "jack")["public_key"]
+    tx = BigchainDB("http://localhost:9984").transactions.prepare(
+        operation="TRANSFER",
+        asset={"id": "ab" * 32},
+        recipients=jack,
+        inputs={
+            "fulfillment": {"type": "ed25519-sha-256", "public_key": jack},
+            "fulfills": {"output_index": 0, "transaction_id": "ab" * 32},
+            "owners_before": [jack],
+        },
+    )
+    Path(file).write_text(json.dumps(tx))
+    run = invoke("tx", "sign", file, "--yes", "--json")
+    assert (run.status, run.error["code"]) == (4, "not_found")
+
+
+# ------------------------------------------------------------ asking
+
+
+def test_on_a_terminal_it_says_what_it_does_and_asks(
+    invoke: Invoke, twin: Twin, file: str, terminal: Terminal
+) -> None:
+    twin("asset", "append", "boat", "--speed", "7", "--prepare", file)
+    before = Path(file).read_bytes()
+    shown = terminal("n\n")
+    run = invoke("tx", "sign", file, "--key", "jack", "--json")
+    assert run.status == 1
+    assert run.error["code"] == "declined"
+    assert Path(file).read_bytes() == before
+    said = shown()
+    for text in ("asset: boat ", "from: 1 of all:jack,kelly", 'records: {"speed":7}', "as jack?"):
+        assert text in said
+    terminal("y\n")
+    assert invoke("tx", "sign", file, "--key", "jack").status == 0
+
+
+def test_a_strangers_text_cannot_draw_lines_of_its_own(
+    invoke: Invoke, twin: Twin, file: str
+) -> None:
+    evil = "boat\nfrom: 0 of nobody\x1b[2J"
+    twin("asset", "create", "evil", "--owner", "all:jack,kelly", "--title", evil, "--key", "jack")
+    twin("name", "remove", "evil")
+    ident = twin("search", "nobody")["hits"][0]["asset_id"]
+    twin("asset", "append", ident, "--note", evil, "--prepare", file)
+    run = invoke("tx", "show", file)
+    assert run.status == 0
+    assert "\x1b" not in run.stdout
+    assert len([line for line in run.stdout.splitlines() if line.startswith("from")]) == 1
+
+
+# ------------------------------------------------------------ combining and submitting
+
+
+def test_files_of_two_transactions_are_not_combined(invoke: Invoke, twin: Twin, file: str) -> None:
+    other = file + "2.json"
+    twin("asset", "append", "boat", "--a", "1", "--prepare", file)
+    twin("asset", "append", "boat", "--a", "2", "--prepare", other)
+    run = invoke("tx", "combine", file, other, "--json")
+    assert (run.status, run.error["code"]) == (5, "different_transactions")
+
+
+def test_a_bad_file_is_named(invoke: Invoke, twin: Twin, file: str) -> None:
+    twin("asset", "append", "boat", "--a", "1", "--prepare", file, "--key", "jack")
+    other = file + "2.json"
+    text = Path(file).read_text()
+    for content, code in (
+        (text.replace('"a": 1', '"a": 2'), "invalid_hash"),
+        (text[:-9], "invalid_json"),
+        ("{}", "invalid_partial"),
+    ):
+        Path(other).write_text(content)
+        run = invoke("tx", "combine", file, other, "--json")
+        assert run.status == 7
+        assert run.error["code"] == code
+        assert other in run.error["message"]
+
+
+def test_numbers_written_anew_are_named_as_the_likely_cause(
+    invoke: Invoke, twin: Twin, file: str
+) -> None:
+    twin("asset", "append", "boat", "--price", "1.0", "--prepare", file)
+    text = Path(file).read_text()
+    Path(file).write_text(text.replace('"price": 1.0', '"price": 1'))
+    for words in (("tx", "show"), ("tx", "sign"), ("tx", "submit")):
+        run = invoke(*words, file, "--json")
+        assert run.error["code"] == "invalid_hash"
+        assert "jq" in run.error["hint"]
+    run = invoke("tx", "validate", file, "--explain", "--json")
+    assert run.status == 3
+    rules = {row["rule"]: row["ok"] for row in run.json["rules"]}
+    assert rules["id"] is False
+
+
+def test_validate_explains_that_signatures_are_missing(
+    invoke: Invoke, twin: Twin, file: str
+) -> None:
+    twin("asset", "append", "boat", "--a", "1", "--prepare", file)
+    run = invoke("tx", "validate", file, "--explain", "--json")
+    assert run.status == 3
+    assert run.json["id"] is None
+    assert run.json["error"]["code"] == "missing_signature"
+    rules = {row["rule"]: row["ok"] for row in run.json["rules"]}
+    assert rules["unspent"] is True
+    assert rules["sums"] is True
+    assert rules["signatures"] is False
+    twin("asset", "append", "boat", "--a", "2")
+    run = invoke("tx", "validate", file, "--json")
+    assert run.json["error"]["code"] == "double_spend"
+
+
+def test_many_are_submitted_and_those_that_cannot_be_are_listed(invoke: Invoke, twin: Twin) -> None:
+    lines = []
+    for number in range(3):
+        twin("asset", "create", f"crate{number}", "--owner", "all:jack,kelly", "--n", str(number))
+        keys = ("--key", "jack", "--key", "kelly")[: 2 if number == 1 else 4]
+        words = ("asset", "append", f"crate{number}", "--a", "1", "--prepare", "-", "--json")
+        run = invoke(*words, *keys)
+        assert run.status == 0
+        lines.append(run.stdout)
+    run = invoke("tx", "submit", "-", "--json", stdin="".join(lines))
+    assert run.status == 10
+    document: dict[str, Any] = run.json
+    assert (document["created"], document["failed"]) == (2, 1)
+    assert document["errors"][0]["code"] == "missing_signature"
+    assert document["errors"][0]["number"] == 2
+
+
+def test_a_tx_show_of_several_lists_them(invoke: Invoke, twin: Twin, file: str) -> None:
+    twin("asset", "append", "boat", "--a", "1", "--prepare", file)
+    boat = twin("asset", "show", "boat")["id"]
+    run = invoke("tx", "show", file, boat, "--json")
+    assert [item["schema"] for item in run.json["transactions"]] == [
+        "twin.signing/1",
+        "twin.transaction/1",
+    ]
+
+
+def test_equal_documents_are_equal_files(twin: Twin, file: str) -> None:
+    twin("asset", "append", "boat", "--a", "1", "--prepare", file)
+    names = [f"{file}.{number}.json" for number in range(4)]
+    twin("tx", "sign", file, "--yes", "--key", "jack", "-o", names[0])
+    twin("tx", "sign", file, "--yes", "--key", "kelly", "-o", names[1])
+    twin("tx", "combine", names[0], names[1], "-o", names[2])
+    twin("tx", "combine", names[1], names[0], "-o", names[3])
+    assert Path(names[2]).read_bytes() == Path(names[3]).read_bytes()
+    text = Path(names[2]).read_text()
+    assert partialfile.to_text(json.loads(text)) == text
