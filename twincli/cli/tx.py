@@ -116,7 +116,7 @@ def _workspace_or_none(context: Context) -> Any:
 
 Out = Annotated[
     str | None,
-    typer.Option("-o", metavar="FILE", help="Where to write it; - for stdout."),
+    typer.Option("-o", "--output", metavar="FILE", help="Where to write it; - for stdout."),
 ]
 
 

@@ -1,0 +1,98 @@
+"""``twin keys rotate``: everything a key owns goes to another key."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+from twincli.cli import partialfile
+from twincli.cli.context import Context
+from twincli.cli.keyargs import Name
+from twincli.cli.output import Result
+from twincli.errors import ConfigError
+
+PARTIAL = 10
+
+
+def rotate(
+    context: Context,
+    name: Name,
+    to: Annotated[
+        str,
+        typer.Option(metavar="NEW", help="The key to go to: a name, a DID or a public key."),
+    ],
+    prepare: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", help="Write what others have to sign, too, to files in this directory."
+        ),
+    ] = None,
+) -> Result:
+    """Move everything a key owns to another key; run again, it goes on where it stopped.
+
+    What the key owns with others stays shared with them. Where that needs signatures of people
+    elsewhere, --prepare writes a file for each, to be signed with twin tx sign. The old key stays.
+    """
+    from twincli.services import resolve, rotating
+
+    workspace = context.workspace()
+    old = context.keystore.get(name)
+    new_key = resolve.public_key_of(workspace, to)
+    resolve.check_recipients(workspace, {"type": "ed25519-sha-256", "public_key": new_key})
+    document, files = rotating.rotate(workspace, old, new_key, prepare=prepare is not None)
+    document["prepared"] = [_written(context, str(prepare), whole) for whole in files]
+    left = document["left"]
+    return Result(
+        document,
+        columns=(
+            ("moved", lambda shown: str(len(shown["moved"]))),
+            ("prepared", lambda shown: "\n".join(item["file"] for item in shown["prepared"])),
+            ("left", lambda shown: "\n".join(f"{i['output']}: {i['message']}" for i in left)),
+            (
+                "entities",
+                lambda shown: "\n".join(i["asset_name"] or i["asset_id"] for i in shown["entities"]),
+            ),
+        ),
+        notes=tuple(_notes(context, document, name)),
+        exit_code=PARTIAL if left else 0,
+    )
+
+
+def _notes(context: Context, document: dict[str, Any], name: str) -> list[str]:
+    said = "would move" if context.dry_run else "moved"
+    notes = [f"{said} {len(document['moved'])} outputs"]
+    if any("others" in item["message"] for item in document["left"]):
+        notes.append("--prepare DIR writes what others have to sign, too")
+    if document["entities"]:
+        notes.append(
+            f"some twins name {name} as their own key still; who owns them can change that:"
+            " twin asset transfer TWIN --to OWNER --entity NEW"
+        )
+    return notes
+
+
+def _written(context: Context, directory: str, whole: dict[str, Any]) -> dict[str, Any]:
+    """Write one prepared transfer; one that an earlier run wrote for this output stays."""
+    from twincli import files
+
+    shown = whole.pop("shown")
+    spent = shown["inputs"][0]
+    stem = f"{spent['transaction_id'][:16]}-{spent['output_index']}"
+    path = os.path.join(directory, f"rotate-{stem}.json")
+    existing = os.path.lexists(path)
+    if not existing and not context.dry_run:
+        try:
+            os.makedirs(directory, exist_ok=True)
+        except OSError as error:
+            why = (error.strerror or "unknown reason").lower()
+            raise ConfigError(f"cannot write {directory}: {why}", code="cannot_write") from error
+        files.write_new(path, partialfile.to_text(whole).encode())
+    return {
+        "asset_id": shown["asset_id"],
+        "asset_name": shown["asset_name"],
+        "file": path,
+        "existing": existing,
+        "missing": shown["missing"],
+    }
