@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from twincli import files
 from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError
 from twincli.model import names
 
@@ -361,11 +362,14 @@ class Book:
 def _make_file(path: str) -> None:
     """Make an empty file that only its owner reads, if there is none."""
     try:
-        os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-    except OSError as error:
+        files.make_directory(os.path.dirname(os.path.abspath(path)))
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise files.cannot("write", path, error) from error
+    except ConfigError as error:
         raise ConfigError(
-            f"the book of names {path} cannot be written: {(error.strerror or '').lower()}",
+            f"the book of names: {error.message}",
             code="read_only",
             hint="check the permissions of the file and its directory",
         ) from error
