@@ -11,14 +11,19 @@ from __future__ import annotations
 import errno
 import os
 import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from twincli.errors import ConfigError, ConflictError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Write = Callable[[bytes], None]
+
 _TEMPORARY = ".new-"
 _RESERVED = ".reserved-"
-PASSING = (_TEMPORARY, _RESERVED)
-"""How names begin that only a writer at work uses."""
-
+_HEX = frozenset("0123456789abcdef")
 _STALE_SECONDS = 3600.0
 _O_BINARY = getattr(os, "O_BINARY", 0)
 _NO_LINKS = frozenset(
@@ -54,11 +59,21 @@ def write_new(path: str, data: bytes) -> None:
         ConflictError: ``exists``: the name is taken.
         ConfigError: ``cannot_write``: a full disk, a read-only directory.
     """
-    temporary = _write_temporary(path, data)
-    try:
+    with new_file(path) as write:
+        write(data)
+
+
+@contextmanager
+def new_file(path: str) -> Iterator[Write]:
+    """Write a private file as ``write_new`` does, piece by piece; it is there when the block ends.
+
+    Raises:
+        ConflictError, ConfigError: As ``write_new``.
+    """
+    with _temporary(path) as temporary:
+        with _open_new(temporary, path) as write:
+            yield write
         _publish(temporary, path)
-    finally:
-        _discard(temporary)
     sync_directory(os.path.dirname(path))
 
 
@@ -68,35 +83,61 @@ def replace(path: str, data: bytes) -> None:
     Raises:
         ConfigError: ``cannot_write``.
     """
-    temporary = _write_temporary(path, data)
-    try:
-        os.replace(temporary, path)
-    except OSError as error:
-        _discard(temporary)
-        raise cannot("write", path, error) from error
+    with _temporary(path) as temporary:
+        with _open_new(temporary, path) as write:
+            write(data)
+        try:
+            os.replace(temporary, path)
+        except OSError as error:
+            raise cannot("write", path, error) from error
     sync_directory(os.path.dirname(path))
 
 
-def _temporary_beside(path: str) -> str:
-    return os.path.join(os.path.dirname(path), f"{_TEMPORARY}{os.urandom(8).hex()}")
-
-
-def _write_temporary(path: str, data: bytes) -> str:
+@contextmanager
+def _temporary(path: str) -> Iterator[str]:
+    """Give a name beside ``path``; what still has it when the block ends is removed."""
     sweep(os.path.dirname(path))
-    temporary = _temporary_beside(path)
+    temporary = temporary_beside(path)
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _O_BINARY, 0o600)
+        yield temporary
+    finally:
+        _discard(temporary)
+
+
+@contextmanager
+def _open_new(name: str, path: str) -> Iterator[Write]:
+    """Make a private file and take its content, durable when the block ends.
+
+    Args:
+        name: The file.
+        path: What errors call it.
+    """
+    try:
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _O_BINARY, 0o600)
+    except OSError as error:
+        raise cannot("write", path, error) from error
+
+    def write(data: bytes) -> None:
+        view = memoryview(data)
         try:
-            view = memoryview(data)
             while view:
                 view = view[os.write(descriptor, view) :]
+        except OSError as error:
+            raise cannot("write", path, error) from error
+
+    try:
+        yield write
+        try:
             os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        _discard(temporary)
-        raise cannot("write", path, error) from error
-    return temporary
+        except OSError as error:
+            raise cannot("write", path, error) from error
+    finally:
+        os.close(descriptor)
+
+
+def temporary_beside(path: str) -> str:
+    """Return a name beside ``path`` that nothing has, and that is swept if it is left behind."""
+    return os.path.join(os.path.dirname(path), f"{_TEMPORARY}{os.urandom(8).hex()}")
 
 
 def _publish(source: str, path: str) -> None:
@@ -164,7 +205,7 @@ def unlink(path: str, identity: tuple[int, int]) -> None:
         FileNotFoundError: It is not there.
         ConfigError: ``cannot_write``.
     """
-    aside = _temporary_beside(path)
+    aside = temporary_beside(path)
     try:
         os.rename(path, aside)
         if identify(aside) == identity:
@@ -256,13 +297,20 @@ def sweep(directory: str, *, now: float | None = None) -> None:
     except OSError:
         return  # the write that follows says what is wrong
     for name in names:
-        if name.startswith(PASSING):
+        if is_passing(name):
             path = os.path.join(directory, name)
             try:
                 if os.lstat(path).st_mtime < oldest:
                     os.unlink(path)
             except OSError:
                 continue  # another process was faster
+
+
+def is_passing(name: str) -> bool:
+    """Say whether only a writer at work uses a file of that name; people's own are never swept."""
+    number = name.removeprefix(_TEMPORARY)[:16]
+    is_temporary = name.startswith(_TEMPORARY) and len(number) == 16 and set(number) <= _HEX
+    return is_temporary or name.startswith(_RESERVED)
 
 
 def sync_directory(path: str) -> None:

@@ -20,7 +20,7 @@ from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError
 from twincli.model import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 APPLICATION_ID = 0x7477626B  # "twbk"
 SCHEMA_VERSION = 1
@@ -308,6 +308,28 @@ class Book:
         rows = self._read("SELECT name, value FROM party WHERE folded = ?", names.fold(name))
         return PartyName(*rows[0]) if rows else None
 
+    def set_all(
+        self,
+        ledger_id: str,
+        assets: Iterable[tuple[str, str]],
+        parties: Iterable[tuple[str, str]],
+    ) -> None:
+        """Name many things in one change, all or none.
+
+        Args:
+            ledger_id: The ledger of the assets.
+            assets: Names and ids.
+            parties: Names and public keys or DIDs.
+
+        Raises:
+            ConflictError, InvalidError: As ``set_asset`` and ``set_party``.
+        """
+        with self._writing():
+            for name, asset_id in assets:
+                self.set_asset(ledger_id, name, asset_id)
+            for name, value in parties:
+                self.set_party(name, value)
+
     # --- The file -------------------------------------------------------------------------------
 
     def _read(self, sql: str, *arguments: str) -> list[Any]:
@@ -324,9 +346,13 @@ class Book:
 
     @contextmanager
     def _writing(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
-        """Hold the book for one change, which is durable when the block ends."""
+        """Hold the book for one change, which is durable when the outermost block ends."""
         try:
-            run = self._open(create=True).execute
+            connection = self._open(create=True)
+            run = connection.execute
+            if connection.in_transaction:
+                yield run
+                return
             run("BEGIN IMMEDIATE")
             try:
                 yield run
@@ -336,6 +362,42 @@ class Book:
                 raise
         except sqlite3.Error as error:
             raise _translate(error, self.path) from error
+
+    def copy(self, target: str) -> None:
+        """Copy the book while others may write in it, complete to one moment.
+
+        Args:
+            target: A file that is not there.
+
+        Raises:
+            TwinError: ``busy``; ConfigError: ``disk_full``, ``damaged_book``.
+        """
+        try:
+            connection = self._open()
+            # Reading holds writers off while the pages are copied; without it SQLite would wait
+            # for them without end.
+            connection.execute("BEGIN")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            writing = sqlite3.connect(target)
+            try:
+                connection.backup(writing)
+            finally:
+                writing.close()
+                connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise _translate(error, self.path) from error
+
+    def check(self) -> int:
+        """Return how many names there are, on all ledgers, once the file was found in order.
+
+        Raises:
+            ConfigError: ``damaged_book``, ``foreign_file``, ``newer_schema``.
+        """
+        faults = [row[0] for row in self._read("PRAGMA integrity_check(1)")]
+        if faults not in ([], ["ok"]):
+            raise _translate(sqlite3.DatabaseError(faults[0]), self.path)
+        counted = "SELECT (SELECT count(*) FROM asset) + (SELECT count(*) FROM party)"
+        return int(sum(row[0] for row in self._read(counted)))
 
     def _roll_back(self) -> None:
         connection = self._connection

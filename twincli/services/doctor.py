@@ -291,7 +291,7 @@ def _leftovers(home: str, keys: str, ledger: str) -> Iterator[Check]:
             found += [
                 os.path.join(directory, name)
                 for name in sorted(os.listdir(directory))
-                if name.startswith(files.PASSING)
+                if files.is_passing(name)
             ]
     if found:
         yield _absent(
