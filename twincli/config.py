@@ -301,24 +301,13 @@ def _write(path: str, stored: dict[str, Any]) -> None:
     """Replace the settings file in one step, so that no reader sees half of it."""
     import json
 
-    directory = os.path.dirname(path)
-    temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
+    from twincli import files
+
     try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(json.dumps(stored, indent=2, ensure_ascii=False).encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise ConfigError(
-            f"the settings file {path} cannot be written: {(error.strerror or '').lower()}"
-        ) from error
+        files.make_directory(os.path.dirname(path))
+        files.replace(path, json.dumps(stored, indent=2, ensure_ascii=False).encode() + b"\n")
+    except ConfigError as error:
+        raise ConfigError(error.message) from error
 
 
 def passphrase() -> bytes | None:

@@ -471,3 +471,47 @@ def test_a_name_waits_for_the_disk(tmp_path: Path) -> None:
         connection = book._connection
         assert connection is not None
         assert connection.execute("PRAGMA synchronous").fetchone()[0] == 3  # EXTRA
+
+
+# --- Many at once, and a copy -------------------------------------------------------------------
+
+
+def test_many_names_are_one_change(book: Book, path: str) -> None:
+    book.set_all(LEDGER, [("car", CAR), ("box", BOX)], [("carol", KEY)])
+    assert [entry.name for entry in book.list_assets(LEDGER)] == ["box", "car"]
+    assert book.check() == 3
+    with pytest.raises(ConflictError):
+        book.set_all(LEDGER, [("new", CAR), ("car", BOX)], [("dave", KEY)])
+    with pytest.raises(InvalidError):
+        book.set_all(LEDGER, [("new", CAR)], [("a,b", KEY)])
+    with Book(path) as other:
+        assert other.check() == 3
+    book.set_party("dave", KEY)
+    assert book.check() == 4
+
+
+def test_a_copy_is_complete_to_one_moment(book: Book, tmp_path: Path) -> None:
+    book.set_asset(LEDGER, "car", CAR)
+    book.set_party("carol", KEY)
+    book.copy(str(tmp_path / "copy.db"))
+    book.set_party("dave", KEY)
+    with Book(str(tmp_path / "copy.db")) as copy:
+        assert copy.check() == 2
+        assert copy.list_assets(LEDGER) == book.list_assets(LEDGER)
+        assert copy.set_party("eve", KEY)
+
+
+def test_a_spoiled_page_is_found(book: Book, path: str) -> None:
+    book.set_all(LEDGER, [(f"name-{n}", f"{n:064x}") for n in range(2000)], [])
+    book.close()
+    with open(path, "r+b") as file:
+        file.seek(4096 * 5 + 100)
+        file.write(b"\xff" * 2000)
+    with pytest.raises(ConfigError) as caught:
+        book.check()
+    assert caught.value.code == "damaged_book"
+
+
+def test_a_book_that_is_not_there_holds_no_names(book: Book, path: str) -> None:
+    assert book.check() == 0
+    assert not os.path.exists(path)

@@ -123,7 +123,7 @@ def test_doctor_finds_a_changed_transaction(invoke: Invoke, home: Path) -> None:
 def test_doctor_finds_damage(invoke: Invoke, home: Path) -> None:
     garage(invoke)
     (home / "ledger" / "ledger.key").unlink()
-    (home / "keys" / ".new-0123").write_text("")
+    (home / "keys" / ".new-0123012301230123").write_text("")
     found = checks(invoke, status=3)
     assert found["ledger key"]["ok"] is False
     assert found["leftovers"]["ok"] is None

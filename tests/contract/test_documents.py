@@ -6,6 +6,7 @@ Fields may be added here; one that goes, or changes its name, needs a new number
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,10 @@ OUTPUT = "transaction_id output_index amount owners owner_names condition asset_
 BRIEF = "name id did kind owners owner_names amount burned"
 LEDGER = (
     "id path profile created height time transactions assets app_hash root tree_size public_key"
-    " schema_version size_bytes"
+    " former_keys schema_version size_bytes"
+)
+RESTORED = (
+    "home restored created ledger height transactions ledger_key keys names size sha256 warnings"
 )
 TX = "id operation asset_id height committed_at signers spent_by transaction"
 
@@ -69,9 +73,34 @@ DOCUMENTS = [
     ),
     ("ledger reindex", "twin.reindex/1", "ledger transactions", None),
     ("ledger upgrade", "twin.upgrade/1", "path upgraded before after backup", None),
+    (
+        "backup create -o OUT",
+        "twin.backup/1",
+        "file created ledger height transactions keys names size sha256 left_out warnings",
+        None,
+    ),
+    (
+        "backup restore BACKUP --dry-run",
+        "twin.restore/1",
+        RESTORED,
+        None,
+    ),
     ("status", "twin.status/1", "version home exists ledger default_key keys", None),
     ("doctor", "twin.doctor/1", "ok checks", ("checks", "twin.check/1", "name ok message hint")),
 ]
+
+
+def prepared(words: str, invoke: Invoke, tmp_path: Path) -> list[str]:
+    """Make what a command looks at, and return its words with the names of that."""
+    made = garage(invoke)
+    if "BACKUP" in words:
+        assert invoke("backup", "create", "-o", str(tmp_path / "made.tar")).status == 0
+    stand_for = {
+        "TX": made["first"]["transaction_id"],
+        "OUT": str(tmp_path / "new.tar"),
+        "BACKUP": str(tmp_path / "made.tar"),
+    }
+    return [stand_for.get(word, word) for word in words.split()]
 
 
 @pytest.mark.parametrize(
@@ -79,10 +108,14 @@ DOCUMENTS = [
     [pytest.param(*row, id=row[0]) for row in DOCUMENTS],
 )
 def test_document(
-    words: str, schema: str, keys: str, listing: tuple[str, str, str] | None, invoke: Invoke
+    words: str,
+    schema: str,
+    keys: str,
+    listing: tuple[str, str, str] | None,
+    invoke: Invoke,
+    tmp_path: Path,
 ) -> None:
-    made = garage(invoke)
-    argv = [word.replace("TX", made["first"]["transaction_id"]) for word in words.split()]
+    argv = prepared(words, invoke, tmp_path)
     run = invoke(*argv, "--json")
     assert run.status == 0, run.stderr
     assert run.stdout.count("\n") == 1
@@ -109,9 +142,10 @@ def test_document(
 
 
 @pytest.mark.parametrize("words", [row[0] for row in DOCUMENTS])
-def test_a_pipe_gets_rows_and_a_terminal_something_else(words: str, invoke: Invoke) -> None:
-    made = garage(invoke)
-    argv = [word.replace("TX", made["first"]["transaction_id"]) for word in words.split()]
+def test_a_pipe_gets_rows_and_a_terminal_something_else(
+    words: str, invoke: Invoke, tmp_path: Path
+) -> None:
+    argv = prepared(words, invoke, tmp_path)
     run = invoke(*argv)
     assert run.status == 0
     assert "\x1b" not in run.stdout
@@ -154,6 +188,7 @@ def test_nothing_found_is_an_empty_listing(words: str, invoke: Invoke) -> None:
         "ledger info",
         "ledger reindex",
         "ledger upgrade",
+        "backup create -o /tmp/never",
     ],
 )
 def test_reading_makes_no_home(words: str, invoke: Invoke) -> None:

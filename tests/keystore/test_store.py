@@ -23,6 +23,7 @@ from twincli.errors import (
     NotFoundError,
     TwinError,
 )
+from twincli.files import sweep
 from twincli.keystore import files
 from twincli.keystore.store import KeyStore, UnlockedKey
 
@@ -560,8 +561,8 @@ def test_a_file_system_without_hard_links(store: KeyStore, monkeypatch: pytest.M
 
 def test_what_a_killed_process_left_is_ignored_and_swept(store: KeyStore) -> None:
     both(store)
-    old = Path(store.directory, f"{files.TEMPORARY}0000")
-    young = Path(store.directory, f"{files.TEMPORARY}1111")
+    old = Path(store.directory, ".new-0000000000000000")
+    young = Path(store.directory, ".new-1111111111111111")
     for path in (old, young):
         path.write_text('{"version": 1, "seed"')
     os.utime(old, (0, 0))
@@ -764,10 +765,10 @@ def test_reading_a_plain_key_is_light() -> None:
 
 def test_stale_files_that_cannot_be_swept_do_no_harm(store: KeyStore) -> None:
     both(store)
-    stale = Path(store.directory, f"{files.TEMPORARY}0000")
+    stale = Path(store.directory, ".new-0000000000000000")
     stale.mkdir()
     os.utime(stale, (0, 0))
-    files.sweep(str(Path(store.directory, "nowhere")))
+    sweep(str(Path(store.directory, "nowhere")))
     store.create("carol", BOB, secret_source=None, created=CREATED)
     assert len(store.list()) == 3
 

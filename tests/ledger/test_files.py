@@ -482,7 +482,7 @@ def test_the_key_of_a_ledger_that_was_moved_away_is_kept(place: Path) -> None:
     assert (place / "ledger.1.key").read_bytes() == key
     assert (place / "ledger.1.key").stat().st_mode & 0o777 == 0o600
     assert (place / "ledger.key").read_bytes() != key
-    assert not list(place.glob("*.tmp"))
+    assert not list(place.glob(".*"))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, ConflictError, InvalidError, NotFoundError, UsageError
 from twincli.ledger import Ledger
 from twincli.ledger.applying import app_hash
+from twincli.ledger.files import locate, read_key
 
 UNKNOWN = "f" * 64
 
@@ -576,3 +577,23 @@ def test_every_read_of_one_transaction_computes_its_id_again(tmp_path: Path) -> 
             assert caught.value.code == "damaged_ledger"
         assert ledger.get(made["id"]) == made
         assert "invalid_hash" in [code for _, code, _ in ledger.verify().problems]
+
+
+def test_a_key_of_its_own_for_a_copy(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        ledger.submit(create())
+        tip, first = ledger.tip(), ledger.public_key
+        for number in (1, 2):
+            ledger.renew_key()
+            assert len(ledger.former_keys) == number
+        now = ledger.public_key
+        assert ledger.tip() == tip
+    with Ledger.open(tmp_path, create=False) as ledger:
+        assert ledger.public_key == now
+        assert ledger.former_keys[0] == first
+        assert len({*ledger.former_keys, now}) == 3
+        assert read_key(locate(ledger.path).key).public_key == now
+        assert ledger.verify().problems == []
+    with Ledger.open(":memory:") as ledger:
+        ledger.renew_key()
+        assert len(ledger.former_keys) == 1

@@ -19,6 +19,7 @@ PACKAGE = Path(twincli.__file__).parent
 RANKS = {
     "errors": 0,
     "crypto": 1,
+    "files": 1,
     "model": 2,
     "rules": 3,
     "ledger": 4,

@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from twincli import files
 from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError
 from twincli.model import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 APPLICATION_ID = 0x7477626B  # "twbk"
 SCHEMA_VERSION = 1
@@ -307,6 +308,28 @@ class Book:
         rows = self._read("SELECT name, value FROM party WHERE folded = ?", names.fold(name))
         return PartyName(*rows[0]) if rows else None
 
+    def set_all(
+        self,
+        ledger_id: str,
+        assets: Iterable[tuple[str, str]],
+        parties: Iterable[tuple[str, str]],
+    ) -> None:
+        """Name many things in one change, all or none.
+
+        Args:
+            ledger_id: The ledger of the assets.
+            assets: Names and ids.
+            parties: Names and public keys or DIDs.
+
+        Raises:
+            ConflictError, InvalidError: As ``set_asset`` and ``set_party``.
+        """
+        with self._writing():
+            for name, asset_id in assets:
+                self.set_asset(ledger_id, name, asset_id)
+            for name, value in parties:
+                self.set_party(name, value)
+
     # --- The file -------------------------------------------------------------------------------
 
     def _read(self, sql: str, *arguments: str) -> list[Any]:
@@ -323,9 +346,13 @@ class Book:
 
     @contextmanager
     def _writing(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
-        """Hold the book for one change, which is durable when the block ends."""
+        """Hold the book for one change, which is durable when the outermost block ends."""
         try:
-            run = self._open(create=True).execute
+            connection = self._open(create=True)
+            run = connection.execute
+            if connection.in_transaction:
+                yield run
+                return
             run("BEGIN IMMEDIATE")
             try:
                 yield run
@@ -335,6 +362,42 @@ class Book:
                 raise
         except sqlite3.Error as error:
             raise _translate(error, self.path) from error
+
+    def copy(self, target: str) -> None:
+        """Copy the book while others may write in it, complete to one moment.
+
+        Args:
+            target: A file that is not there.
+
+        Raises:
+            TwinError: ``busy``; ConfigError: ``disk_full``, ``damaged_book``.
+        """
+        try:
+            connection = self._open()
+            # Reading holds writers off while the pages are copied; without it SQLite would wait
+            # for them without end.
+            connection.execute("BEGIN")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            writing = sqlite3.connect(target)
+            try:
+                connection.backup(writing)
+            finally:
+                writing.close()
+                connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise _translate(error, self.path) from error
+
+    def check(self) -> int:
+        """Return how many names there are, on all ledgers, once the file was found in order.
+
+        Raises:
+            ConfigError: ``damaged_book``, ``foreign_file``, ``newer_schema``.
+        """
+        faults = [row[0] for row in self._read("PRAGMA integrity_check(1)")]
+        if faults not in ([], ["ok"]):
+            raise _translate(sqlite3.DatabaseError(faults[0]), self.path)
+        counted = "SELECT (SELECT count(*) FROM asset) + (SELECT count(*) FROM party)"
+        return int(sum(row[0] for row in self._read(counted)))
 
     def _roll_back(self) -> None:
         connection = self._connection
@@ -361,11 +424,14 @@ class Book:
 def _make_file(path: str) -> None:
     """Make an empty file that only its owner reads, if there is none."""
     try:
-        os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-    except OSError as error:
+        files.make_directory(os.path.dirname(os.path.abspath(path)))
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise files.cannot("write", path, error) from error
+    except ConfigError as error:
         raise ConfigError(
-            f"the book of names {path} cannot be written: {(error.strerror or '').lower()}",
+            f"the book of names: {error.message}",
             code="read_only",
             hint="check the permissions of the file and its directory",
         ) from error

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from twincli import config as settings
-from twincli.cli import frame, partialfile
+from twincli.cli import frame, inputs, partialfile
 from twincli.cli.context import Context
 from twincli.cli.output import Result
 from twincli.crypto import canonical
@@ -20,42 +18,6 @@ from twincli.rules.partial import document as partial_document
 from twincli.rules.validity import PROFILES
 
 app = frame.group("tx")
-
-_ENDINGS = (".twin", ".json", ".jsonl", ".csv", ".tx", ".car")
-
-
-def is_file(word: str) -> bool:
-    """Say whether an argument means a file: ``-``, a path, or a known ending."""
-    return word == "-" or "/" in word or word.endswith(_ENDINGS)
-
-
-def _what(word: str) -> str:
-    return "stdin" if word == "-" else word
-
-
-def _open(path: str) -> IO[bytes]:
-    try:
-        return open(path, "rb")
-    except FileNotFoundError as error:
-        raise NotFoundError(f"there is no file {path}", code="no_file") from error
-    except OSError as error:
-        why = (error.strerror or "unknown reason").lower()
-        raise UsageError(f"{path} cannot be read: {why}", code="unreadable") from error
-
-
-def _bytes(word: str) -> bytes:
-    if word == "-":
-        return sys.stdin.buffer.read()
-    with _open(word) as file:
-        return file.read()
-
-
-def _lines(word: str) -> Iterator[bytes]:
-    if word == "-":
-        yield from sys.stdin.buffer
-        return
-    with _open(word) as file:
-        yield from file
 
 
 @frame.command(app, "show")
@@ -71,8 +33,8 @@ def show(
 
     documents = []
     for ref in refs:
-        if is_file(ref):
-            tx = transactions.read(_bytes(ref), _what(ref))
+        if inputs.is_file(ref):
+            tx = transactions.read(inputs.read(ref), inputs.what(ref))
             if isinstance(tx, Partial):
                 from twincli.services import cosigning
 
@@ -140,7 +102,7 @@ def sign(
     if out is not None and out != file:
         partialfile.check_free(out)
     workspace = context.workspace()
-    value = canonical.decode(_bytes(file), what=_what(file))
+    value = canonical.decode(inputs.read(file), what=inputs.what(file))
     if isinstance(value, dict) and "inputs" in value:  # as the official drivers prepare it
         partial = cosigning.from_unsigned(context.client, value)
     else:
@@ -178,11 +140,11 @@ def combine(
         partialfile.check_free(out)
     partials: list[Partial] = []
     for file in files:
-        value = canonical.decode(_bytes(file), what=_what(file))
+        value = canonical.decode(inputs.read(file), what=inputs.what(file))
         try:
             partials.append(cosigning.read(value, partials[0] if partials else None))
         except TwinError as error:
-            error.message = f"{_what(file)}: {error.message}"
+            error.message = f"{inputs.what(file)}: {error.message}"
             raise
     combined = combine_partials(partials)
     document = cosigning.describe(combined, _workspace_or_none(context))
@@ -216,10 +178,10 @@ def validate(
     if profile is not None and profile not in PROFILES:
         raise UsageError(f"--profile: {profile!r} is none of {', '.join(PROFILES)}")
     tx: Any
-    if is_file(ref):
-        data = _bytes(ref)
+    if inputs.is_file(ref):
+        data = inputs.read(ref)
         try:
-            tx = transactions.read(data, _what(ref))
+            tx = transactions.read(data, inputs.what(ref))
         except InvalidError as error:
             tx = error
     else:
@@ -276,7 +238,7 @@ def submit(
         settings.require_home(context.paths)
     # A home may still be without a ledger; it begins here, unless nothing is to be written.
     context.creates_home = not context.dry_run
-    found = transactions.read_lines(_lines(file), _what(file))
+    found = transactions.read_lines(inputs.lines(file), inputs.what(file))
     document = transactions.submit(context.workspace(), found)
     if document["schema"] == "twin.submission/1":
         said = "submitted" if document["created"] else "is on the ledger already:"

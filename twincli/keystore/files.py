@@ -1,27 +1,27 @@
-"""Writing files that must never be half there, nor silently replace another.
-
-A new file is written under a temporary name beside its place, made durable, and then given its name
-by a hard link, which fails if the name is taken. Whatever kills the process leaves either the whole
-file or a temporary one, which later writers sweep away.
-"""
+"""Files of keys: written as all that must be whole, read and kept where nobody else looks."""
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
-import time
 
-from twincli.errors import ConfigError, ConflictError, TwinError
+from twincli import files
+from twincli.errors import ConfigError
+from twincli.files import cannot, identify, move_aside, replace, shred, unlink, write_new
 
-TEMPORARY = ".new-"
-_RESERVED = ".reserved-"
-_STALE_SECONDS = 3600.0
+__all__ = [
+    "identify",
+    "make_directory",
+    "move_aside",
+    "read_private",
+    "replace",
+    "shred",
+    "unlink",
+    "write_new",
+]
+
 _MAX_BYTES = 1 << 16
 _O_BINARY = getattr(os, "O_BINARY", 0)
-_NO_LINKS = frozenset(
-    {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
-)
 
 
 def read_private(path: str) -> bytes:
@@ -39,7 +39,7 @@ def read_private(path: str) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise _cannot("read", path, error) from error
+        raise cannot("read", path, error) from error
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -57,7 +57,7 @@ def read_private(path: str) -> bytes:
             data += chunk
         return data
     except OSError as error:
-        raise _cannot("read", path, error) from error
+        raise cannot("read", path, error) from error
     finally:
         os.close(descriptor)
 
@@ -69,271 +69,14 @@ def make_directory(path: str) -> None:
         ConfigError: ``cannot_write``; ``insecure_permissions``: it is there, and others may write
             in it.
     """
+    files.make_directory(path)
     try:
-        if not os.path.isdir(path):
-            missing = []
-            here = os.path.abspath(path)
-            while not os.path.isdir(here):
-                missing.append(here)
-                here = os.path.dirname(here)
-            for directory in reversed(missing):
-                try:
-                    os.mkdir(directory, 0o700)
-                except FileExistsError:
-                    if not os.path.isdir(directory):
-                        raise
         mode = os.stat(path).st_mode
     except OSError as error:
-        raise _cannot("write", path, error) from error
+        raise cannot("write", path, error) from error
     if os.name == "posix" and mode & 0o022:
         raise ConfigError(
             f"others may write in {path} (mode {mode & 0o7777:04o})",
             code="insecure_permissions",
             hint=f"chmod 700 {path}",
         )
-
-
-def write_new(path: str, data: bytes) -> None:
-    """Write a private file that is not there yet, durably; all of it or nothing.
-
-    Raises:
-        ConflictError: ``exists``: the name is taken.
-        ConfigError: ``cannot_write``: a full disk, a read-only directory.
-    """
-    temporary = _write_temporary(path, data)
-    try:
-        _publish(temporary, path)
-    finally:
-        _discard(temporary)
-    sync_directory(os.path.dirname(path))
-
-
-def replace(path: str, data: bytes) -> None:
-    """Put new content in the place of a private file, durably; a reader sees the old or the new.
-
-    Raises:
-        ConfigError: ``cannot_write``.
-    """
-    temporary = _write_temporary(path, data)
-    try:
-        os.replace(temporary, path)
-    except OSError as error:
-        _discard(temporary)
-        raise _cannot("write", path, error) from error
-    sync_directory(os.path.dirname(path))
-
-
-def _temporary_beside(path: str) -> str:
-    return os.path.join(os.path.dirname(path), f"{TEMPORARY}{os.urandom(8).hex()}")
-
-
-def _write_temporary(path: str, data: bytes) -> str:
-    sweep(os.path.dirname(path))
-    temporary = _temporary_beside(path)
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _O_BINARY, 0o600)
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        _discard(temporary)
-        raise _cannot("write", path, error) from error
-    return temporary
-
-
-def _publish(source: str, path: str) -> None:
-    """Give ``source`` the further name ``path``, or move it there, but never over another file."""
-    try:
-        os.link(source, path)
-    except FileExistsError as error:
-        raise _exists(path) from error
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise _cannot("write", path, error) from error
-        _move_without_links(source, path)
-
-
-def _move_without_links(source: str, path: str) -> None:
-    """Move on a file system that has no hard links (FAT, some network and phone storage).
-
-    Where rename replaces, a reservation file made with O_EXCL keeps two processes apart; it holds
-    nothing, and one that a killed process left is swept like a temporary file.
-    """
-    directory, name = os.path.split(path)
-    reserved = os.path.join(directory, _RESERVED + name)
-    try:
-        os.close(os.open(reserved, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError as error:
-        raise ConflictError(
-            f"another process is writing {path}", code="exists", retryable=True
-        ) from error
-    except OSError as error:
-        raise _cannot("write", path, error) from error
-    try:
-        if os.path.lexists(path):
-            raise _exists(path)
-        os.rename(source, path)
-    except OSError as error:
-        raise _cannot("write", path, error) from error
-    finally:
-        _discard(reserved)
-
-
-def identify(path: str) -> tuple[int, int]:
-    """Return what tells this file from another that may get its name later.
-
-    Raises:
-        FileNotFoundError: It is not there.
-        ConfigError: ``cannot_read``.
-    """
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise _cannot("read", path, error) from error
-    return status.st_dev, status.st_ino
-
-
-def unlink(path: str, identity: tuple[int, int]) -> None:
-    """Remove a file durably, but not another one that has taken its name meanwhile.
-
-    Args:
-        path: Its name.
-        identity: From ``identify``.
-
-    Raises:
-        FileNotFoundError: It is not there.
-        ConfigError: ``cannot_write``.
-    """
-    aside = _temporary_beside(path)
-    try:
-        os.rename(path, aside)
-        if identify(aside) == identity:
-            os.unlink(aside)
-        else:
-            _publish(aside, path)
-            _discard(aside)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise _cannot("write", path, error) from error
-    sync_directory(os.path.dirname(path))
-
-
-def move_aside(path: str, directory: str, stem: str) -> str:
-    """Move a file durably to ``directory``, as the first of ``stem.1.json``, ``stem.2.json`` ...
-
-    Returns:
-        Its new path.
-
-    Raises:
-        FileNotFoundError: It is not there.
-        ConfigError: ``cannot_write``.
-    """
-    number = 1
-    while True:
-        kept = os.path.join(directory, f"{stem}.{number}.json")
-        try:
-            # An empty file takes the number first: rename alone would replace another's.
-            os.close(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            number += 1
-            continue
-        except OSError as error:
-            raise _cannot("write", kept, error) from error
-        break
-    try:
-        os.replace(path, kept)
-    except FileNotFoundError:
-        _discard(kept)
-        raise
-    except OSError as error:
-        _discard(kept)
-        raise _cannot("write", kept, error) from error
-    sync_directory(directory)
-    sync_directory(os.path.dirname(path))
-    return kept
-
-
-def shred(path: str) -> None:
-    """Overwrite a file with random bytes and remove it.
-
-    On flash storage, and on file systems that copy on write, old blocks may survive.
-
-    Raises:
-        FileNotFoundError: It is not there.
-        ConfigError: ``cannot_write``.
-    """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | _O_BINARY)
-        try:
-            status = os.fstat(descriptor)
-            left = status.st_size
-            while left:
-                left -= os.write(descriptor, os.urandom(left))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise _cannot("write", path, error) from error
-    unlink(path, (status.st_dev, status.st_ino))
-
-
-def sweep(directory: str, *, now: float | None = None) -> None:
-    """Remove temporary files that a killed process left more than an hour ago.
-
-    Args:
-        directory: Where to look.
-        now: Unix seconds; the present when not given.
-    """
-    oldest = (time.time() if now is None else now) - _STALE_SECONDS
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return  # the write that follows says what is wrong
-    for name in names:
-        if name.startswith((TEMPORARY, _RESERVED)):
-            path = os.path.join(directory, name)
-            try:
-                if os.lstat(path).st_mtime < oldest:
-                    os.unlink(path)
-            except OSError:
-                continue  # another process was faster
-
-
-def sync_directory(path: str) -> None:
-    """Make the names in a directory durable; Windows has no such call."""
-    if os.name != "posix":
-        return
-    try:
-        descriptor = os.open(path or ".", os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.EACCES):  # some file systems have none either
-            raise _cannot("write", path, error) from error
-
-
-def _discard(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        return  # already gone, or swept later
-
-
-def _exists(path: str) -> ConflictError:
-    return ConflictError(f"{path} is there already", code="exists")
-
-
-def _cannot(what: str, path: str, error: OSError) -> TwinError:
-    why = (error.strerror or "unknown reason").lower()
-    return ConfigError(f"cannot {what} {path}: {why}", code=f"cannot_{what}")

@@ -7,6 +7,7 @@ import json
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from twincli import files
 from twincli.crypto import base58
 from twincli.errors import ConfigError, InvalidError
 
@@ -41,43 +42,27 @@ def make_directory(path: str) -> None:
         ConfigError: ``read_only``.
     """
     try:
-        above = os.path.dirname(os.path.abspath(path))
-        if not os.path.isdir(above):
-            make_directory(above)  # os.makedirs would leave it open to others: it may be the home
-        os.makedirs(path, mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"the directory {path} cannot be made: {error.strerror}", code="read_only"
-        ) from error
+        files.make_directory(path)
+    except ConfigError as error:
+        raise ConfigError(error.message, code="read_only") from error
 
 
 def write_key(path: str, key: KeyPair) -> None:
     """Write the ledger's private key, readable by its owner alone, durably.
 
     A key that is there belongs to a ledger that was moved away; it is kept as ``ledger.1.key``.
+
+    Raises:
+        ConfigError: ``read_only``.
     """
-    temporary = f"{path}.{os.urandom(8).hex()}.tmp"
+    document = {"version": 1, "public_key": key.public_key, "seed": base58.encode(key.seed)}
+    directory, name = os.path.split(path)
     try:
-        _keep(path)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            text = json.dumps(
-                {
-                    "version": 1,
-                    "public_key": key.public_key,
-                    "seed": base58.encode(key.seed),
-                }
-            )
-            os.write(descriptor, text.encode() + b"\n")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ConfigError(
-            f"the ledger's key {path} cannot be written: {error.strerror}",
-            code="read_only",
-        ) from error
+        with contextlib.suppress(FileNotFoundError):
+            files.move_aside(path, directory, os.path.splitext(name)[0])
+        files.replace(path, json.dumps(document).encode() + b"\n")
+    except ConfigError as error:
+        raise ConfigError(error.message, code="read_only") from error
 
 
 def read_key(path: str) -> KeyPair:
@@ -99,13 +84,3 @@ def read_key(path: str) -> KeyPair:
             hint="restore it from a backup",
         ) from error
     return key
-
-
-def _keep(path: str) -> None:
-    """Move a file aside, as the first of ``ledger.1.key``, ``ledger.2.key`` ... that is free."""
-    stem, ending = os.path.splitext(path)
-    number = 1
-    while os.path.lexists(f"{stem}.{number}{ending}"):
-        number += 1
-    with contextlib.suppress(FileNotFoundError):
-        os.rename(path, f"{stem}.{number}{ending}")

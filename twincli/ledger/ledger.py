@@ -253,6 +253,25 @@ class Ledger(Reader):
                 verdicts.append(state.height)
         return state, verdicts
 
+    def renew_key(self) -> None:
+        """Give this copy of the ledger a key of its own, for copies that go on by themselves.
+
+        Two copies that signed with one key could not be told apart. The id stays, and so do all
+        transactions; the key that was recorded before becomes the last of ``former_keys``, so that
+        what it signed can still be checked.
+
+        Raises:
+            ConfigError: ``read_only``, ``disk_full``.
+        """
+        key = ed25519.KeyPair.from_seed(os.urandom(32))
+        files = locate(self.path)
+        if files.key:
+            write_key(files.key, key)
+        former = [*self.former_keys, self.public_key]
+        with self._store.writing():
+            self._store.set_meta({"public_key": key.public_key, "former_keys": ",".join(former)})
+        self.public_key, self.former_keys = key.public_key, former
+
     def verify(self, asset_id: str | None = None, *, workers: int = 0) -> Report:
         """Check again every id, signature, link and (for the whole ledger) block.
 

@@ -67,6 +67,7 @@ class Reader:
         id: ``ledger_id``, 64 hex digits, random at creation.
         profile: ``strict`` or ``server-2.2.2``, fixed at creation.
         public_key: The ledger's own key, base58.
+        former_keys: Keys that it had before, in the copies that it was restored from.
         created_ms: When it was made, milliseconds since the epoch.
         path: The file, or ``:memory:``.
     """
@@ -84,6 +85,8 @@ class Reader:
             self.profile: str = meta["profile"]
             self.public_key: str = meta["public_key"]
             self.created_ms: int = meta["created_ms"]
+            former: str = meta.get("former_keys", "")
+            self.former_keys = former.split(",") if former else []
         except (KeyError, AttributeError) as error:
             raise damaged("what block 0 recorded is missing") from error
 

@@ -332,6 +332,10 @@ class Store:
         except OSError:
             return True  # in memory
 
+    def set_meta(self, rows: dict[str, Any]) -> None:
+        """Change what is recorded about the ledger itself, in a write transaction."""
+        self.connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows.items())
+
     def _use_wal(self) -> None:
         """Change to WAL; SQLite does not wait by itself while another process does the same."""
         import time

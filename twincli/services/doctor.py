@@ -7,7 +7,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from twincli import BUILD_TIME_MS
+from twincli import BUILD_TIME_MS, files
 from twincli.errors import NotFoundError, TwinError
 from twincli.model import times
 
@@ -291,7 +291,7 @@ def _leftovers(home: str, keys: str, ledger: str) -> Iterator[Check]:
             found += [
                 os.path.join(directory, name)
                 for name in sorted(os.listdir(directory))
-                if name.startswith((".new-", ".reserved-")) or name.endswith(".tmp")
+                if files.is_passing(name)
             ]
     if found:
         yield _absent(

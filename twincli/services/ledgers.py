@@ -16,8 +16,9 @@ def info(ledger: Ledger) -> dict[str, Any]:
 
     Returns:
         ``twin.ledger/1``: ``id path profile created height time transactions assets app_hash root
-        tree_size public_key schema_version size_bytes``; hashes in hex, ``app_hash`` empty before
-        the first transaction.
+        tree_size public_key former_keys schema_version size_bytes``; hashes in hex, ``app_hash``
+        empty before the first transaction, ``former_keys`` those of the ledgers it was restored
+        from.
     """
     from twincli.ledger.store import SCHEMA_VERSION
 
@@ -37,6 +38,7 @@ def info(ledger: Ledger) -> dict[str, Any]:
         "root": tip.root.hex(),
         "tree_size": ledger.tree_size(),
         "public_key": ledger.public_key,
+        "former_keys": ledger.former_keys,
         "schema_version": SCHEMA_VERSION,
         "size_bytes": _size(ledger.path),
     }

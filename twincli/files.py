@@ -1,0 +1,345 @@
+"""Writing files that must never be half there, nor silently replace another.
+
+Keys, settings and the ledger's key are written here and nowhere else. A new file is written under a
+temporary name beside its place, made durable, and then given its name by a hard link, which fails
+if the name is taken. Whatever kills the process leaves either the whole file or a temporary one,
+which later writers sweep away.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from twincli.errors import ConfigError, ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Write = Callable[[bytes], None]
+
+_TEMPORARY = ".new-"
+_RESERVED = ".reserved-"
+_HEX = frozenset("0123456789abcdef")
+_STALE_SECONDS = 3600.0
+_O_BINARY = getattr(os, "O_BINARY", 0)
+_NO_LINKS = frozenset(
+    {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
+)
+
+
+def make_directory(path: str) -> None:
+    """Make a directory and those above it, private to their owner, where they are not there yet.
+
+    Raises:
+        ConfigError: ``cannot_write``.
+    """
+    missing = []
+    here = os.path.abspath(path)
+    while not os.path.isdir(here):
+        missing.append(here)
+        here, below = os.path.dirname(here), here
+        if here == below:
+            break  # a drive that is not there
+    for directory in reversed(missing):
+        try:
+            os.mkdir(directory, 0o700)
+        except OSError as error:
+            if not os.path.isdir(directory):  # another process made it meanwhile
+                raise cannot("write", path, error) from error
+
+
+def write_new(path: str, data: bytes) -> None:
+    """Write a private file that is not there yet, durably; all of it or nothing.
+
+    Raises:
+        ConflictError: ``exists``: the name is taken.
+        ConfigError: ``cannot_write``: a full disk, a read-only directory.
+    """
+    with new_file(path) as write:
+        write(data)
+
+
+@contextmanager
+def new_file(path: str) -> Iterator[Write]:
+    """Write a private file as ``write_new`` does, piece by piece; it is there when the block ends.
+
+    Raises:
+        ConflictError, ConfigError: As ``write_new``.
+    """
+    with _temporary(path) as temporary:
+        with _open_new(temporary, path) as write:
+            yield write
+        _publish(temporary, path)
+    sync_directory(os.path.dirname(path))
+
+
+def replace(path: str, data: bytes) -> None:
+    """Put new content in the place of a private file, durably; a reader sees the old or the new.
+
+    Raises:
+        ConfigError: ``cannot_write``.
+    """
+    with _temporary(path) as temporary:
+        with _open_new(temporary, path) as write:
+            write(data)
+        try:
+            os.replace(temporary, path)
+        except OSError as error:
+            raise cannot("write", path, error) from error
+    sync_directory(os.path.dirname(path))
+
+
+@contextmanager
+def _temporary(path: str) -> Iterator[str]:
+    """Give a name beside ``path``; what still has it when the block ends is removed."""
+    sweep(os.path.dirname(path))
+    temporary = temporary_beside(path)
+    try:
+        yield temporary
+    finally:
+        _discard(temporary)
+
+
+@contextmanager
+def _open_new(name: str, path: str) -> Iterator[Write]:
+    """Make a private file and take its content, durable when the block ends.
+
+    Args:
+        name: The file.
+        path: What errors call it.
+    """
+    try:
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _O_BINARY, 0o600)
+    except OSError as error:
+        raise cannot("write", path, error) from error
+
+    def write(data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(descriptor, view) :]
+        except OSError as error:
+            raise cannot("write", path, error) from error
+
+    try:
+        yield write
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            raise cannot("write", path, error) from error
+    finally:
+        os.close(descriptor)
+
+
+def temporary_beside(path: str) -> str:
+    """Return a name beside ``path`` that nothing has, and that is swept if it is left behind."""
+    return os.path.join(os.path.dirname(path), f"{_TEMPORARY}{os.urandom(8).hex()}")
+
+
+def _publish(source: str, path: str) -> None:
+    """Give ``source`` the further name ``path``, or move it there, but never over another file."""
+    try:
+        os.link(source, path)
+    except FileExistsError as error:
+        raise _exists(path) from error
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise cannot("write", path, error) from error
+        _move_without_links(source, path)
+
+
+def _move_without_links(source: str, path: str) -> None:
+    """Move on a file system that has no hard links (FAT, some network and phone storage).
+
+    Where rename replaces, a reservation file made with O_EXCL keeps two processes apart; it holds
+    nothing, and one that a killed process left is swept like a temporary file.
+    """
+    directory, name = os.path.split(path)
+    reserved = os.path.join(directory, _RESERVED + name)
+    try:
+        os.close(os.open(reserved, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError as error:
+        raise ConflictError(
+            f"another process is writing {path}", code="exists", retryable=True
+        ) from error
+    except OSError as error:
+        raise cannot("write", path, error) from error
+    try:
+        if os.path.lexists(path):
+            raise _exists(path)
+        os.rename(source, path)
+    except OSError as error:
+        raise cannot("write", path, error) from error
+    finally:
+        _discard(reserved)
+
+
+def identify(path: str) -> tuple[int, int]:
+    """Return what tells this file from another that may get its name later.
+
+    Raises:
+        FileNotFoundError: It is not there.
+        ConfigError: ``cannot_read``.
+    """
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise cannot("read", path, error) from error
+    return status.st_dev, status.st_ino
+
+
+def unlink(path: str, identity: tuple[int, int]) -> None:
+    """Remove a file durably, but not another one that has taken its name meanwhile.
+
+    Args:
+        path: Its name.
+        identity: From ``identify``.
+
+    Raises:
+        FileNotFoundError: It is not there.
+        ConfigError: ``cannot_write``.
+    """
+    aside = temporary_beside(path)
+    try:
+        os.rename(path, aside)
+        if identify(aside) == identity:
+            os.unlink(aside)
+        else:
+            _publish(aside, path)
+            _discard(aside)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise cannot("write", path, error) from error
+    sync_directory(os.path.dirname(path))
+
+
+def move_aside(path: str, directory: str, stem: str) -> str:
+    """Move a file durably to ``directory``, under the first number that is free.
+
+    ``alice.json`` becomes ``alice.1.json``, then ``alice.2.json`` and so on.
+
+    Returns:
+        Its new path.
+
+    Raises:
+        FileNotFoundError: It is not there.
+        ConfigError: ``cannot_write``.
+    """
+    ending = os.path.splitext(path)[1]
+    number = 1
+    while True:
+        kept = os.path.join(directory, f"{stem}.{number}{ending}")
+        try:
+            # An empty file takes the number first: rename alone would replace another's.
+            os.close(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            number += 1
+            continue
+        except OSError as error:
+            raise cannot("write", kept, error) from error
+        break
+    try:
+        os.replace(path, kept)
+    except FileNotFoundError:
+        _discard(kept)
+        raise
+    except OSError as error:
+        _discard(kept)
+        raise cannot("write", kept, error) from error
+    sync_directory(directory)
+    sync_directory(os.path.dirname(path))
+    return kept
+
+
+def shred(path: str) -> None:
+    """Overwrite a file with random bytes and remove it.
+
+    On flash storage, and on file systems that copy on write, old blocks may survive.
+
+    Raises:
+        FileNotFoundError: It is not there.
+        ConfigError: ``cannot_write``.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | _O_BINARY)
+        try:
+            status = os.fstat(descriptor)
+            left = status.st_size
+            while left:
+                left -= os.write(descriptor, os.urandom(left))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise cannot("write", path, error) from error
+    unlink(path, (status.st_dev, status.st_ino))
+
+
+def sweep(directory: str, *, now: float | None = None) -> None:
+    """Remove temporary files that a killed process left more than an hour ago.
+
+    Args:
+        directory: Where to look.
+        now: Unix seconds; the present when not given.
+    """
+    oldest = (time.time() if now is None else now) - _STALE_SECONDS
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return  # the write that follows says what is wrong
+    for name in names:
+        if is_passing(name):
+            path = os.path.join(directory, name)
+            try:
+                if os.lstat(path).st_mtime < oldest:
+                    os.unlink(path)
+            except OSError:
+                continue  # another process was faster
+
+
+def is_passing(name: str) -> bool:
+    """Say whether only a writer at work uses a file of that name; people's own are never swept."""
+    number = name.removeprefix(_TEMPORARY)[:16]
+    is_temporary = name.startswith(_TEMPORARY) and len(number) == 16 and set(number) <= _HEX
+    return is_temporary or name.startswith(_RESERVED)
+
+
+def sync_directory(path: str) -> None:
+    """Make the names in a directory durable; Windows has no such call."""
+    if os.name != "posix":
+        return
+    try:
+        descriptor = os.open(path or ".", os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EACCES):  # some file systems have none either
+            raise cannot("write", path, error) from error
+
+
+def _discard(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return  # already gone, or swept later
+
+
+def _exists(path: str) -> ConflictError:
+    return ConflictError(f"{path} is there already", code="exists")
+
+
+def cannot(what: str, path: str, error: OSError) -> ConfigError:
+    """Return the error for what the system did not let us do: ``read`` or ``write``."""
+    why = (error.strerror or "unknown reason").lower()
+    return ConfigError(f"cannot {what} {path}: {why}", code=f"cannot_{what}")
