@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from twincli import config as settings
 from twincli.cli import frame
 from twincli.cli.context import Context
+from twincli.cli.inputs import open_file
 from twincli.cli.output import Result
 from twincli.errors import InvalidError, NotFoundError, UsageError
 from twincli.rules.validity import PROFILES
@@ -29,20 +30,10 @@ def _what(word: str) -> str:
     return "stdin" if word == "-" else word
 
 
-def _open(path: str) -> IO[bytes]:
-    try:
-        return open(path, "rb")
-    except FileNotFoundError as error:
-        raise NotFoundError(f"there is no file {path}", code="no_file") from error
-    except OSError as error:
-        why = (error.strerror or "unknown reason").lower()
-        raise UsageError(f"{path} cannot be read: {why}", code="unreadable") from error
-
-
 def _bytes(word: str) -> bytes:
     if word == "-":
         return sys.stdin.buffer.read()
-    with _open(word) as file:
+    with open_file(word) as file:
         return file.read()
 
 
@@ -50,7 +41,7 @@ def _lines(word: str) -> Iterator[bytes]:
     if word == "-":
         yield from sys.stdin.buffer
         return
-    with _open(word) as file:
+    with open_file(word) as file:
         yield from file
 
 
