@@ -452,5 +452,6 @@ def test_a_create_whose_owners_are_not_those_asked_is_refused() -> None:
 
 def test_only_a_partly_signed_transaction_says_that_it_is_one() -> None:
     assert partial.is_partial({"schema": "twin.partial/9"})
-    for value in (None, [], {}, {"schema": 1}, {"schema": "twin.transaction/1"}):
+    others: list[Any] = [None, [], {}, {"schema": 1}, {"schema": "twin.transaction/1"}]
+    for value in others:
         assert not partial.is_partial(value)

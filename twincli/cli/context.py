@@ -304,11 +304,13 @@ class Context:
 
         return secrets.source(self)
 
-    def new_secret_source(self, *, no_passphrase: bool = False) -> Callable[[str], bytes] | None:
+    def new_secret_source(
+        self, *, no_passphrase: bool = False, for_all: str | None = None
+    ) -> Callable[[str], bytes] | None:
         """Return what asks for the passphrase of a new key; None where it shall have none."""
         from twincli.cli import secrets
 
-        return secrets.new_source(self, no_passphrase=no_passphrase)
+        return secrets.new_source(self, no_passphrase=no_passphrase, for_all=for_all)
 
     def confirm(self, question: str, *, details: Sequence[str] = ()) -> None:
         """Go on only after a yes.

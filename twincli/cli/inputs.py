@@ -30,19 +30,20 @@ def opened(word: str) -> Iterator[IO[bytes]]:
 
     Raises:
         NotFoundError: ``no_file``.
-        UsageError: ``unreadable``, also for what goes wrong in the block.
+        UsageError: ``unreadable``.
     """
     if word == "-":
         yield sys.stdin.buffer
         return
     try:
-        with open(word, "rb") as file:
-            yield file
+        file = open(word, "rb")  # noqa: SIM115 - closed below
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no file {word}", code="no_file") from error
     except OSError as error:
         why = (error.strerror or "unknown reason").lower()
         raise UsageError(f"{word} cannot be read: {why}", code="unreadable") from error
+    with file:
+        yield file
 
 
 def read(word: str) -> bytes:

@@ -1,41 +1,25 @@
-"""``twin keys``: make, recover, list, show, rename and remove keys."""
+"""``twin keys``: make, recover, list, show, rename and remove keys.
+
+The commands about key files and about signatures stand in modules of their own.
+"""
 
 from __future__ import annotations
 
 import os
-import sys
 from typing import Annotated, Any, Literal
 
 import typer
 
-from twincli.cli import frame, secrets
-from twincli.cli.context import Context, Options
+from twincli.cli import frame, inputs, keyfiles, rotating, secrets, signatures
+from twincli.cli.context import Context
+from twincli.cli.keyargs import Bip39File, IfMissing, Name, NewName, NoPassphrase, secret_of
 from twincli.cli.output import Result
-from twincli.errors import (
-    ConfigError,
-    InvalidError,
-    LockedError,
-    NotFoundError,
-    TwinError,
-    UsageError,
-)
+from twincli.errors import ConfigError, TwinError, UsageError
 
 app = frame.group("keys")
 
 DEFAULT_NAME = "default"
-_LONGEST = 65536
 
-
-def _names() -> list[str]:
-    """Return the names of keys, for completion."""
-    try:
-        with Context(Options()) as context:
-            return [info.name for info in context.keystore.scan()[0]]
-    except TwinError:
-        return []
-
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The key's name.", autocompletion=_names)]
 Path = Annotated[
     str | None,
     typer.Option(
@@ -43,12 +27,6 @@ Path = Annotated[
         help="Derive by SLIP-0010 at this path, such as m/44'/822'/0'/0'/0' or 44h;"
         " without it by the tutorial's rule, the first 32 bytes of the seed.",
     ),
-]
-NoPassphrase = Annotated[
-    bool, typer.Option("--no-passphrase", help="Keep the secret without a passphrase.")
-]
-IfMissing = Annotated[
-    bool, typer.Option("--if-missing", help="Be content when the same key is there already.")
 ]
 
 
@@ -149,7 +127,7 @@ def _where(out: str | None) -> tuple[str, ...]:
 @frame.command(app, "recover", creates_home=True)
 def recover(
     context: Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The key's name.")],
+    name: NewName,
     file: Annotated[
         str | None,
         typer.Argument(
@@ -157,32 +135,51 @@ def recover(
         ),
     ] = None,
     path: Path = None,
+    scan: Annotated[
+        bool,
+        typer.Option("--scan", help="Find by what it owns on the ledger at which path the key is."),
+    ] = False,
     no_checksum: Annotated[
         bool,
         typer.Option(
             "--no-checksum", help="Take any text exactly as it is, such as the tutorial's phrase."
         ),
     ] = False,
-    bip39_passphrase_file: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="File with BIP39's own passphrase (the 25th word)."),
-    ] = None,
+    bip39_passphrase_file: Bip39File = None,
     no_passphrase: NoPassphrase = False,
     if_missing: IfMissing = False,
 ) -> Result:
-    """Make the key of a phrase that was written down."""
+    """Make the key of a phrase that was written down.
+
+    With --scan the tutorial's rule and m/44'/822'/account'/0'/number' are tried: accounts 0 to 19,
+    and in each the numbers up to twenty in a row that never owned anything. Of several keys found
+    none is chosen: the error names them.
+    """
     from twincli.services import keys
 
+    if scan and path is not None:
+        raise UsageError("--path says where the key is, --scan looks for it: give one of them")
     store, book = context.keystore, context.book
     secret = context.new_secret_source(no_passphrase=no_passphrase)
     if not if_missing:
         # A name that is taken is said before anything is asked for.
         store.check_new(name)
-    extra = "" if bip39_passphrase_file is None else _passphrase(bip39_passphrase_file)
+    extra = inputs.bip39_passphrase(bip39_passphrase_file)
+    phrase = secret_of(context, name, file, "phrase")
+    notes: tuple[str, ...] = ()
+    if scan:
+        from twincli.services import phrases
+
+        context.creates_home = False  # where there is no ledger, none is made to be looked at
+        found = phrases.scan(
+            context.client, phrase, checksum=not no_checksum, bip39_passphrase=extra
+        )
+        path = found.path
+        notes = (f"found {'by the tutorial rule' if path is None else f'at {path}'}",)
     document = keys.recover(
         store,
         name,
-        _phrase(context, name, file),
+        phrase,
         secret_source=secret,
         path=path,
         checksum=not no_checksum,
@@ -191,55 +188,7 @@ def recover(
         book=book,
         dry_run=context.dry_run,
     )
-    return Result(document, notes=("nothing was made",) if context.dry_run else ())
-
-
-def _phrase(context: Context, name: str, file: str | None) -> str:
-    if file is not None:
-        return _text("-" if file == "-" else file, "the phrase")
-    typed = secrets.ask(f"Phrase of key {name} (not shown): ", echo=False)
-    if typed is None:
-        raise LockedError(
-            "the phrase is needed, and there is no terminal to ask for it",
-            hint=secrets.retry(context, "FILE"),
-        )
-    return _decoded(typed, "the phrase", "as typed")
-
-
-def _passphrase(path: str) -> str:
-    text = _text(path, "the BIP39 passphrase")
-    text = text.removesuffix("\n").removesuffix("\r")
-    if not text:
-        raise ConfigError(f"the BIP39 passphrase in {path} is empty", code="empty_passphrase")
-    return text
-
-
-def _text(path: str, what: str) -> str:
-    """Return the text of a file that holds a secret; no error quotes any of it."""
-    try:
-        if path == "-":
-            data = sys.stdin.buffer.read(_LONGEST + 1)
-        else:
-            with open(os.path.expanduser(path), "rb") as file:
-                data = file.read(_LONGEST + 1)
-    except FileNotFoundError as error:
-        raise NotFoundError(f"there is no file {path} with {what}") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a path"
-        raise ConfigError(
-            f"{what}: {path} cannot be read: {reason.lower()}", code="cannot_read"
-        ) from error
-    return _decoded(data, what, "on stdin" if path == "-" else f"in {path}")
-
-
-def _decoded(data: bytes, what: str, where: str) -> str:
-    if len(data) > _LONGEST:
-        raise InvalidError(f"{what} {where} is longer than {_LONGEST} bytes", code="too_long")
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        # Not chained: the error would carry the secret.
-        raise InvalidError(f"{what} {where} is not UTF-8 text", code="not_text") from None
+    return Result(document, notes=(*notes, "nothing was made") if context.dry_run else notes)
 
 
 @frame.command(app, "list")
@@ -328,3 +277,13 @@ def _owned(context: Context, public_key: str) -> int:
         return len(context.client.outputs(public_key, spent=False))
     except TwinError:
         return 0  # it only makes the question clearer
+
+
+frame.command(app, "export")(keyfiles.export)
+frame.command(app, "import", creates_home=True)(keyfiles.import_key)
+frame.command(app, "passwd")(keyfiles.passwd)
+frame.command(app, "derive")(keyfiles.derive)
+frame.command(app, "rotate")(rotating.rotate)
+frame.command(app, "sign")(signatures.sign)
+# It writes nothing; registered so that whoever has no home can check a signature, too.
+frame.command(app, "verify", creates_home=True)(signatures.verify)

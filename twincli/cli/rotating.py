@@ -49,10 +49,12 @@ def rotate(
         columns=(
             ("moved", lambda shown: str(len(shown["moved"]))),
             ("prepared", lambda shown: "\n".join(item["file"] for item in shown["prepared"])),
-            ("left", lambda shown: "\n".join(f"{i['output']}: {i['message']}" for i in left)),
+            ("left", lambda _: "\n".join(f"{i['output']}: {i['message']}" for i in left)),
             (
                 "entities",
-                lambda shown: "\n".join(i["asset_name"] or i["asset_id"] for i in shown["entities"]),
+                lambda shown: "\n".join(
+                    i["asset_name"] or i["asset_id"] for i in shown["entities"]
+                ),
             ),
         ),
         notes=tuple(_notes(context, document, name)),

@@ -56,12 +56,15 @@ def source(context: Context) -> SecretSource:
     return passphrase_of
 
 
-def new_source(context: Context, *, no_passphrase: bool = False) -> SecretSource | None:
+def new_source(
+    context: Context, *, no_passphrase: bool = False, for_all: str | None = None
+) -> SecretSource | None:
     """Return what gives the passphrase of a new key, typed twice; None where it has none.
 
     Args:
         context: The run.
         no_passphrase: Whether ``--no-passphrase`` was given; TWIN_NO_PASSPHRASE=1 says the same.
+        for_all: What several keys are called that get one passphrase, which is typed once.
 
     Raises:
         UsageError: Both a passphrase and none are asked for on the command line.
@@ -71,28 +74,92 @@ def new_source(context: Context, *, no_passphrase: bool = False) -> SecretSource
     if no_passphrase or config.no_passphrase():
         return None
     given = _Given(context)
+    typed: dict[str, bytes] = {}
 
     def passphrase_of(name: str) -> bytes:
         found = given.passphrase_of(name)
         if found is not None:
             return found
-        typed = ask(f"New passphrase for key {name}: ", echo=False)
-        if typed is None:
-            raise _locked(
-                f"the new key {name!r} needs a passphrase",
+        whose = f"key {name}" if for_all is None else for_all
+        if whose not in typed:
+            typed[whose] = _typed_twice(
                 context,
-                other="--no-passphrase",
+                whose,
+                f"the new key {name!r} needs a passphrase",
+                option="--passphrase-file",
             )
-        if not typed:
-            raise LockedError(
-                "a passphrase cannot be empty",
-                hint="a key without one: --no-passphrase",
-            )
-        if ask("The same again: ", echo=False) != typed:
-            raise LockedError("the two passphrases differ; nothing was made")
-        return typed
+        return typed[whose]
 
     return passphrase_of
+
+
+def changed_source(
+    context: Context, whose: str, *, file: str | None, no_passphrase: bool
+) -> Callable[[], bytes] | None:
+    """Return what gives the passphrase that keys are to have instead; None for none.
+
+    No variable has a say here: what would take away a passphrase has to be typed.
+
+    Args:
+        context: The run.
+        whose: What the keys are called.
+        file: The file of ``--new-passphrase-file``; typed twice without it.
+        no_passphrase: Whether ``--no-passphrase`` was given.
+
+    Raises:
+        UsageError: Both are given.
+    """
+    if no_passphrase:
+        if file is not None:
+            raise UsageError("--no-passphrase contradicts --new-passphrase-file")
+        return None
+    if file is not None:
+        return from_file(file, "--new-passphrase-file")
+    return lambda: _typed_twice(
+        context,
+        whose,
+        f"{whose} needs a new passphrase",
+        option="--new-passphrase-file",
+    )
+
+
+def from_file(path: str, option: str) -> Callable[[], bytes]:
+    """Return what gives the passphrase in a file that an option names."""
+    return lambda: _from_file(path, option)
+
+
+def input_source(context: Context, file: str | None, what: str) -> Callable[[], bytes]:
+    """Return what gives the passphrase of a key that comes from another program.
+
+    Args:
+        context: The run.
+        file: The file of ``--input-passphrase-file``; asked for without it.
+        what: Where the key is, for the question.
+    """
+    if file is not None:
+        return from_file(file, "--input-passphrase-file")
+
+    def asked() -> bytes:
+        typed = ask(f"Passphrase of {what}: ", echo=False)
+        if typed is None:
+            raise _locked(f"{what} has a passphrase", context, option="--input-passphrase-file")
+        return typed
+
+    return asked
+
+
+def _typed_twice(context: Context, whose: str, why: str, *, option: str) -> bytes:
+    typed = ask(f"New passphrase for {whose}: ", echo=False)
+    if typed is None:
+        raise _locked(why, context, option=option, other="--no-passphrase")
+    if not typed:
+        raise LockedError(
+            "a passphrase cannot be empty",
+            hint="a key without one: --no-passphrase",
+        )
+    if ask("The same again: ", echo=False) != typed:
+        raise LockedError("the two passphrases differ; nothing was made")
+    return typed
 
 
 class _Given:
@@ -179,8 +246,14 @@ def _passphrase(data: bytes, where: str) -> bytes:
     return data
 
 
-def _locked(message: str, context: Context, *, other: str | None = None) -> LockedError:
-    hint = retry(context, "--passphrase-file", "FILE")
+def _locked(
+    message: str,
+    context: Context,
+    *,
+    option: str = "--passphrase-file",
+    other: str | None = None,
+) -> LockedError:
+    hint = retry(context, option, "FILE")
     if other is not None:
         hint += f", or {retry(context, other)}"
     return LockedError(f"{message}, and there is no terminal to ask for it", hint=hint)
@@ -303,7 +376,8 @@ def phrase_sink(context: Context, out: str | None) -> Callable[[str], None] | No
         LockedError: ``no_terminal``: a plain pipe would get the phrase.
     """
     if out is not None:
-        return _file_sink(context, out)
+        write = file_sink(context, out)
+        return lambda phrase: write(phrase + "\n")
     if context.options.json or context.options.jsonl or context.options.get is not None:
         return None
     descriptor = _open_terminal()
@@ -332,9 +406,20 @@ def phrase_sink(context: Context, out: str | None) -> Callable[[str], None] | No
     return show
 
 
-def _file_sink(context: Context, path: str) -> Callable[[str], None]:
+def file_sink(context: Context, path: str, *, mode: int = 0o600) -> Callable[[str], None]:
+    """Return what writes a text to a new file, which is made at once; it stays only with the text.
+
+    Args:
+        context: The run; at its end a file without text goes away.
+        path: The file.
+        mode: Who may read it; the umask takes more away.
+
+    Raises:
+        ConflictError: ``exists``: it is there already.
+        UsageError: It cannot be made. The callable: ConfigError ``cannot_write``.
+    """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError as error:
         raise ConflictError(f"{path} exists and is not overwritten", code="exists") from error
     except OSError as error:
@@ -343,16 +428,23 @@ def _file_sink(context: Context, path: str) -> Callable[[str], None]:
         ) from error
 
     file = os.fdopen(descriptor, "wb")
+    kept = False
 
-    def keep(phrase: str) -> None:
-        with file:
-            file.write(phrase.encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+    def keep(text: str) -> None:
+        nonlocal kept
+        try:
+            with file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise ConfigError(f"{path} cannot be written: {why}", code="cannot_write") from error
+        kept = True
 
     def abandon() -> None:
-        # No phrase came, so the key was not made; an empty file would block the next try.
-        if not file.closed:
+        # No text came, or not all of it; what is left would block the next try.
+        if not kept:
             file.close()
             os.unlink(path)
 

@@ -20,7 +20,7 @@ FILE = "file"
 PROVIDERS = (FILE, "pkcs11", "command")
 """Where a secret may be: in the file itself, in a chip, behind a program."""
 
-RULES = ("random", "tutorial", "slip10", "external")
+RULES = ("random", "tutorial", "slip10", "imported", "external")
 
 DAMAGED_HINT = "restore the file from a backup, or recover the key from its phrase"
 
@@ -34,7 +34,8 @@ class KeyInfo(NamedTuple):
         created: RFC 3339, UTC.
         passphrase: Whether using it asks for a secret: the secret is sealed, or a chip has a PIN.
         rule: How the seed came to be: ``random``, ``tutorial`` (first 32 bytes of the BIP39
-            seed), ``slip10``; ``external`` where it never was here.
+            seed), ``slip10``; ``imported`` where another program made it; ``external`` where it
+            never was here.
         path: Derivation path, of ``slip10``.
         has_mnemonic: Whether the phrase is kept with the secret.
         provider: One of ``PROVIDERS``.

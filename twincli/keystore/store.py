@@ -124,20 +124,50 @@ class KeyStore:
             path=path,
             has_mnemonic=mnemonic is not None,
         )
-        document = keyfile.head(info)
-        secret = {"seed": keypair.private_key, "mnemonic": mnemonic}
-        if secret_source is None:
+        passphrase = None if secret_source is None else secret_source(name)
+        self._write_new(self._whole(UnlockedKey(info, keypair, mnemonic), passphrase))
+        return info
+
+    def _whole(self, key: UnlockedKey, passphrase: bytes | None) -> dict[str, Any]:
+        """Return the document of a key, its secret sealed, or in plain without a passphrase."""
+        document = keyfile.head(key.info)
+        secret = {"seed": key.keypair.private_key, "mnemonic": key.mnemonic}
+        if passphrase is None:
             document.update(secret)
         else:
             from twincli.crypto import sealing
 
             document["sealed"] = sealing.seal(
                 canonical.encode(secret),
-                secret_source(name),
-                header=keyfile.header(info),
+                passphrase,
+                header=keyfile.header(key.info),
                 cost=self._cost or sealing.DEFAULT_COST,
             )
-        self._write_new(document)
+        return document
+
+    def reseal(self, key: UnlockedKey, passphrase: bytes | None) -> KeyInfo:
+        """Put a key under another passphrase, at the present cost; durable when this returns.
+
+        Whatever kills the process leaves the old file or the new one.
+
+        Args:
+            key: From ``unlock``.
+            passphrase: The new one; None keeps the secret in plain.
+
+        Raises:
+            NotFoundError: ``not_found``: it was removed or renamed meanwhile.
+            ConflictError: ``changed``: its file was changed meanwhile.
+            LockedError: ``empty_passphrase``.
+            ConfigError: As ``get``; ``cannot_write``.
+        """
+        info = key.info._replace(passphrase=passphrase is not None)
+        document = self._whole(UnlockedKey(info, key.keypair, key.mnemonic), passphrase)
+        # Sealing takes a while; a key that went away in it must not come back.
+        if self.get(info.name) != key.info:
+            raise ConflictError(
+                f"the key {info.name} was changed by another process", code="changed"
+            )
+        files.replace(self._path(info.name), keyfile.to_bytes(document))
         return info
 
     def create_external(self, info: KeyInfo) -> None:

@@ -79,12 +79,11 @@ def new(
     present = _present(store, name) if if_missing else None
     if present is not None:
         return _kept(present, path=path)
-    store.check_new(name)
-    _check_book(book, name)
+    check_name(store, book, name)
     if dry_run:
         has_phrase = with_mnemonic or path is not None
         rule = ("tutorial" if path is None else "slip10") if has_phrase else "random"
-        return _planned(name, rule, path, secret_source, has_mnemonic=has_phrase)
+        return planned(name, rule, path, secret_source, has_mnemonic=has_phrase)
     phrase: str | None = None
     if with_mnemonic or path is not None:
         phrase = mnemonic.generate(words)
@@ -154,30 +153,92 @@ def recover(
         ConflictError: ``exists``: the name is taken, with ``if_missing`` by another key.
     """
     path = _canonical(path)
-    if checksum:
-        text = mnemonic.normalise(phrase)
-        try:
-            mnemonic.validate(text)
-        except InvalidError as error:
-            raise InvalidError(
-                error.message,
-                code=error.code,
-                hint="--no-checksum takes any text exactly as it is, such as the tutorial's"
-                " seedPhrase",
-            ) from None
-    else:
+    text = phrase_of(phrase, checksum=checksum)
+    keypair, rule = _derive(mnemonic.to_seed(text, bip39_passphrase), path)
+    return keep(
+        store,
+        name,
+        keypair,
+        secret_source=secret_source,
+        rule=rule,
+        path=path,
+        phrase=text,
+        if_missing=if_missing,
+        book=book,
+        dry_run=dry_run,
+        now=now,
+    )
+
+
+def phrase_of(phrase: str, *, checksum: bool = True) -> str:
+    """Return a phrase as its seed is made of it.
+
+    Args:
+        phrase: As typed or read from a file.
+        checksum: Whether it must be a BIP39 phrase; case and blanks then do not matter. Otherwise
+            the text is taken exactly, but for line ends after it.
+
+    Raises:
+        InvalidError: ``invalid_mnemonic``.
+    """
+    if not checksum:
         text = phrase.rstrip("\r\n")
         if not text:
             raise InvalidError("the phrase is empty", code="invalid_mnemonic")
-    keypair, rule = _derive(mnemonic.to_seed(text, bip39_passphrase), path)
+        return text
+    text = mnemonic.normalise(phrase)
+    try:
+        mnemonic.validate(text)
+    except InvalidError as error:
+        raise InvalidError(
+            error.message,
+            code=error.code,
+            hint="--no-checksum takes any text exactly as it is, such as the tutorial's seedPhrase",
+        ) from None
+    return text
+
+
+def keep(
+    store: KeyStore,
+    name: str,
+    keypair: KeyPair,
+    *,
+    secret_source: SecretSource | None,
+    rule: str,
+    path: str | None = None,
+    phrase: str | None = None,
+    if_missing: bool = False,
+    book: Book | None = None,
+    dry_run: bool = False,
+    now: datetime | None = None,
+) -> dict[str, Any]:
+    """Keep a key that is known already, and return its ``twin.key/1``.
+
+    Args:
+        store: Where to keep it.
+        name: Its name.
+        keypair: The key.
+        secret_source: Gives the keystore's passphrase; None keeps the secret in plain.
+        rule: How it came to be, see ``keyfile.RULES``.
+        path: Its derivation path.
+        phrase: The phrase to keep with it.
+        if_missing: Be content when the same key has that name; its ``created`` is then False.
+        book: Names of others, which a key must not take unless it is theirs.
+        dry_run: Check and show the key, ask for no passphrase, make nothing.
+        now: Creation time; the present when not given.
+
+    Raises:
+        InvalidError: ``invalid_name``.
+        ConflictError: ``exists``: the name is taken, with ``if_missing`` by another key.
+        LockedError: No passphrase could be had.
+    """
     present = _present(store, name) if if_missing else None
     if present is not None:
         return _kept(present, public_key=keypair.public_key)
-    store.check_new(name)
-    _check_book(book, name, keypair.public_key)
+    check_name(store, book, name, keypair.public_key)
     if dry_run:
         return {
-            **_planned(name, rule, path, secret_source, has_mnemonic=True),
+            **planned(name, rule, path, secret_source, has_mnemonic=phrase is not None),
             "public_key": keypair.public_key,
             "did": key_did(keypair.public_key),
         }
@@ -187,7 +248,7 @@ def recover(
             keypair,
             secret_source=secret_source,
             created=_timestamp(now),
-            mnemonic=text,
+            mnemonic=phrase,
             rule=rule,
             path=path,
         )
@@ -279,6 +340,19 @@ def _given(passphrase: bytes) -> SecretSource:
     return lambda _name: passphrase
 
 
+def check_name(
+    store: KeyStore, book: Book | None, name: str, public_key: str | None = None
+) -> None:
+    """Check that a key of this name could be made.
+
+    Raises:
+        InvalidError: ``invalid_name``.
+        ConflictError: ``exists``: the name is a key's, or stands for somebody else.
+    """
+    store.check_new(name)
+    _check_book(book, name, public_key)
+
+
 def _check_book(book: Book | None, name: str, public_key: str | None = None) -> None:
     """Refuse a name that stands for somebody else: what is paid to it would go elsewhere."""
     held = book.party(name) if book is not None else None
@@ -290,7 +364,7 @@ def _check_book(book: Book | None, name: str, public_key: str | None = None) -> 
         )
 
 
-def _planned(
+def planned(
     name: str,
     rule: str,
     path: str | None,
@@ -330,7 +404,7 @@ def _kept(
     if path is not None and present.path != path:
         why = f"it was not derived at {path}"
     elif public_key is not None and present.public_key != public_key:
-        why = "it is not the key of this phrase"
+        why = "it is another key"
     else:
         return {**document(present), "created": False}
     raise ConflictError(

@@ -6,7 +6,7 @@ base58 key. ``key:car`` and ``asset:car`` tell the namespaces apart.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twincli.crypto import base58, conditions
 from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError
@@ -16,7 +16,22 @@ from twincli.model.names import MIN_PREFIX, fold
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from twincli.book.store import Book
+    from twincli.keystore.store import KeyStore
     from twincli.services.workspace import Workspace
+
+
+class Parties(Protocol):
+    """Where people are known by name: a ``Workspace``, or less where no ledger is needed."""
+
+    @property
+    def keystore(self) -> KeyStore:
+        """Keys."""
+
+    @property
+    def book(self) -> Book:
+        """Names."""
+
 
 _HEX = frozenset("0123456789abcdef")
 
@@ -138,7 +153,7 @@ def transaction_id_of(workspace: Workspace, ref: str) -> str:
     )
 
 
-def public_key_of(workspace: Workspace, ref: str) -> str:
+def public_key_of(workspace: Parties, ref: str) -> str:
     """Return the public key of a key, a named party, a did:key, or base58 as it stands.
 
     Raises:
@@ -173,14 +188,14 @@ def public_key_of(workspace: Workspace, ref: str) -> str:
     return value
 
 
-def _near_party(workspace: Workspace, name: str) -> str:
+def _near_party(workspace: Parties, name: str) -> str:
     keys, _ = workspace.keystore.scan()
     known = [info.name for info in keys]
     known += [party.name for party in workspace.book.list_parties()]
     return near(name, known) or f"twin keys new {name} makes a key, twin name set names one"
 
 
-def name_of(workspace: Workspace, public_key: str) -> str | None:
+def name_of(workspace: Parties, public_key: str) -> str | None:
     """Return the local name of a public key, or None."""
     for info in workspace.keystore.scan()[0]:
         if info.public_key == public_key:

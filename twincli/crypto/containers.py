@@ -1,0 +1,347 @@
+"""Keys in the forms that other programs read and write.
+
+============  ==================================================  =================================
+format        public                                              secret
+============  ==================================================  =================================
+``seed``      base58, as BigchainDB writes keys                   the 32 bytes, 64 hex digits
+``base58``    the same                                            a JSON pair, as the official
+                                                                  drivers' ``generate_keypair`` has
+``pem``       ``SubjectPublicKeyInfo``                            PKCS#8, encrypted or not
+``openssh``   a line for ``authorized_keys``                      ``openssh-key-v1``, likewise
+``mnemonic``  none                                                the phrase: see ``mnemonic``
+============  ==================================================  =================================
+
+PEM and OpenSSH are the work of the library ``cryptography``, which is imported only for them (the
+extra ``keyfiles``). No error quotes what it was given, nor is one chained to an error that might.
+
+Source: RFC 8410, RFC 5958, OpenSSH's PROTOCOL.key; vectors in ``tests/vectors/keystore_kdf.json``,
+and the programs ``openssl`` and ``ssh-keygen``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from hmac import compare_digest
+from typing import TYPE_CHECKING, Any
+
+from twincli.crypto import base58, canonical, ed25519
+from twincli.crypto.ed25519 import KeyPair
+from twincli.errors import ConfigError, ConflictError, InvalidError, LockedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FORMATS = ("seed", "base58", "pem", "openssh", "mnemonic")
+ENCRYPTED = ("pem", "openssh")
+"""Formats whose secret form can have a passphrase of its own."""
+
+MAX_ROUNDS = 4096
+"""Of bcrypt, in an OpenSSH key: ssh-keygen makes 24, ``-a`` sets others. 4096 take a minute."""
+
+_ROUNDS = 24
+_LABEL = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
+_BCRYPT = b"\x00\x00\x00\x06bcrypt"
+_WORDS = (12, 15, 18, 21, 24)
+_LONGEST_BARE = 200
+
+
+def public_text(public_key: bytes, form: str, comment: str) -> str:
+    """Return a public key in a format, with a line end.
+
+    Args:
+        public_key: 32 bytes.
+        form: One of ``FORMATS``.
+        comment: Who it is, for ``openssh``.
+
+    Raises:
+        UsageError: ``no_public_form``: a phrase is only ever secret.
+        ConfigError: ``missing_extra``.
+    """
+    if form == "mnemonic":
+        raise UsageError(
+            "a phrase has no public form",
+            code="no_public_form",
+            hint="the public key: --format base58; the phrase itself: --secret -o FILE",
+        )
+    if form in {"seed", "base58"}:
+        return base58.encode(public_key) + "\n"
+    serialization, library = _library()
+    key = library.Ed25519PublicKey.from_public_bytes(public_key)
+    if form == "pem":
+        data: bytes = key.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return data.decode()
+    data = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return f"{data.decode()} {comment}\n"
+
+
+def secret_text(pair: KeyPair, form: str, passphrase: bytes | None = None) -> str:
+    """Return a secret key in a format, with a line end.
+
+    Args:
+        pair: The key.
+        form: One of ``FORMATS`` but ``mnemonic``, which a key pair cannot give.
+        passphrase: Encrypts it; only where ``form`` is one of ``ENCRYPTED``.
+
+    Raises:
+        InvalidError: ``passphrase_too_long``: OpenSSH takes 72 bytes, PEM 1023.
+        ConfigError: ``missing_extra``.
+    """
+    if form == "seed":
+        return pair.seed.hex() + "\n"
+    if form == "base58":
+        return json.dumps({"public_key": pair.public_key, "private_key": pair.private_key}) + "\n"
+    serialization, library = _library()
+    if passphrase is not None and form == "openssh":
+        _need_bcrypt()
+    key = library.Ed25519PrivateKey.from_private_bytes(pair.seed)
+    layout = serialization.PrivateFormat
+    try:
+        encryption: Any = serialization.NoEncryption()
+        if passphrase is not None and form == "openssh":
+            encryption = layout.OpenSSH.encryption_builder().kdf_rounds(_ROUNDS).build(passphrase)
+        elif passphrase is not None:
+            encryption = serialization.BestAvailableEncryption(passphrase)
+        data: bytes = key.private_bytes(
+            serialization.Encoding.PEM,
+            layout.OpenSSH if form == "openssh" else layout.PKCS8,
+            encryption,
+        )
+    except ValueError:
+        raise InvalidError(
+            f"the passphrase is too long for {form}",
+            code="passphrase_too_long",
+            hint="OpenSSH takes 72 bytes, PEM 1023",
+        ) from None
+    return data.decode()
+
+
+def format_of(text: str) -> str:
+    """Tell the format of a secret key from what it looks like.
+
+    A base58 text or 64 hex digits may be a private or a public key, and only to take the one for
+    the other would be worse than to refuse: who made a key of a public one has a secret that
+    everybody knows. A public key is always a point of the curve, a seed is one in sixteen.
+
+    Raises:
+        InvalidError: ``unknown_key_format``; ``public_key_given``.
+        ConflictError: ``ambiguous``: several keys, or what may be a public key as well.
+    """
+    label = _label(text)
+    if label is not None:
+        return "openssh" if label.startswith("OPENSSH") else "pem"
+    bare = text.strip()
+    if bare.startswith("{"):
+        return "base58"
+    words = bare.split()
+    if len(words) in _WORDS and all(word.isalpha() for word in words):
+        return "mnemonic"
+    data = _bare(bare)
+    if data is None:
+        raise InvalidError(
+            "the format of the key is not known",
+            code="unknown_key_format",
+            hint=f"if it is one of these, say which: --format {'|'.join(FORMATS)}",
+        )
+    form = "seed" if _is_hex(bare) else "base58"
+    if len(data) == ed25519.SEED_BYTES and ed25519.is_point(data):
+        raise ConflictError(
+            "this may be a private or a public key",
+            code="ambiguous",
+            hint=f"if it is the private one: --format {form};"
+            " a public key gets a name with twin name set NAME KEY",
+        )
+    return form
+
+
+def read(text: str, form: str, passphrase: Callable[[], bytes] | None = None) -> KeyPair:
+    """Return the key pair of a secret key.
+
+    Args:
+        text: What ``secret_text`` or another program wrote.
+        form: One of ``FORMATS`` but ``mnemonic``. ``seed`` and ``base58`` may be followed by the
+            32 bytes of the public key, as libsodium and the JavaScript libraries have it.
+        passphrase: Asked if it is encrypted.
+
+    Raises:
+        InvalidError: ``invalid_key_file``; ``wrong_algorithm``: the key of another algorithm;
+            ``key_mismatch``: the public key beside it is another's; ``public_key_given``;
+            ``cost_out_of_bounds``.
+        LockedError: ``locked``: it is encrypted and ``passphrase`` is None; ``bad_passphrase``.
+        ConfigError: ``missing_extra``.
+    """
+    if form in ENCRYPTED:
+        if _label(text) is None:
+            raise _unreadable(form)
+        return KeyPair.from_seed(_foreign(text.strip().encode() + b"\n", form, passphrase))
+    bare = text.strip()
+    if form == "base58" and bare.startswith("{"):
+        return _pair(bare)
+    data = _bare(bare) if _is_hex(bare) == (form == "seed") else None
+    if data is None:
+        raise _unreadable(form)
+    pair = KeyPair.from_seed(data[: ed25519.SEED_BYTES])
+    beside = data[ed25519.SEED_BYTES :]
+    if beside and not compare_digest(beside, pair.public_bytes):
+        raise _mismatch()
+    return pair
+
+
+def _bare(text: str) -> bytes | None:
+    """Return the 32 or 64 bytes of hex or base58, else None."""
+    if _is_hex(text):
+        data = bytes.fromhex(text)
+    elif len(text) > _LONGEST_BARE or not text or not set(text) <= base58.ALPHABET:
+        return None
+    else:
+        data = base58.decode(text)
+    whole = ed25519.SEED_BYTES + ed25519.PUBLIC_KEY_BYTES
+    return data if len(data) in {ed25519.SEED_BYTES, whole} else None
+
+
+def _is_hex(text: str) -> bool:
+    return len(text) in {64, 128} and bool(re.fullmatch("[0-9a-fA-F]+", text))
+
+
+def _pair(text: str) -> KeyPair:
+    """Return the key pair of the drivers' JSON; JavaScript's spells its names otherwise."""
+    try:
+        document = canonical.decode(text.encode())
+    except InvalidError:
+        document = None
+    if not isinstance(document, dict):
+        raise _unreadable("base58")
+    private = document.get("private_key", document.get("privateKey"))
+    public = document.get("public_key", document.get("publicKey"))
+    data = _bare(private) if isinstance(private, str) and not _is_hex(private) else None
+    if data is None or len(data) != ed25519.SEED_BYTES:
+        raise _unreadable("base58")
+    pair = KeyPair.from_seed(data)
+    if public is not None and public != pair.public_key:
+        raise _mismatch()
+    return pair
+
+
+def _label(text: str) -> str | None:
+    """Return what the one private key in PEM armour says it is, or None without armour."""
+    labels = _LABEL.findall(text)
+    private = [label for label in labels if label.endswith("PRIVATE KEY")]
+    if len(private) > 1:
+        raise ConflictError(
+            f"there are {len(private)} private keys in it",
+            code="ambiguous",
+            hint="give each a file of its own",
+        )
+    if private:
+        return str(private[0])
+    if any(label.endswith("PUBLIC KEY") for label in labels) or text.lstrip().startswith(
+        ("ssh-", "ecdsa-", "sk-")
+    ):
+        raise InvalidError(
+            "this is a public key, and only a private key can be imported",
+            code="public_key_given",
+            hint="name somebody else's key with twin name set NAME KEY",
+        )
+    return None
+
+
+def _foreign(data: bytes, form: str, passphrase: Callable[[], bytes] | None) -> bytes:
+    """Return the seed in an armoured key."""
+    serialization, library = _library()
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    load: Any = serialization.load_pem_private_key
+    if form == "openssh":
+        load = serialization.load_ssh_private_key
+        _check_rounds(data)
+    asked = False
+    try:
+        try:
+            key = load(data, None)
+        except TypeError:  # the library's word for a missing passphrase
+            if form == "openssh":
+                _need_bcrypt()
+            if passphrase is None:
+                raise LockedError("the key to be imported needs its passphrase") from None
+            given = passphrase()
+            asked = True
+            key = load(data, given)
+    except UnsupportedAlgorithm:
+        raise _wrong_algorithm("of an algorithm that is not supported") from None
+    except ValueError:
+        if asked:
+            raise LockedError(
+                "the passphrase of the key to be imported is wrong, or the key is damaged",
+                code="bad_passphrase",
+            ) from None
+        raise _unreadable(form) from None
+    if not isinstance(key, library.Ed25519PrivateKey):
+        raise _wrong_algorithm(f"of {type(key).__name__.removesuffix('PrivateKey')}")
+    return bytes(key.private_bytes_raw())
+
+
+def _check_rounds(data: bytes) -> None:
+    """Refuse a key whose passphrase would take days to check; the library knows no bound."""
+    import base64
+    import binascii
+
+    try:
+        raw = base64.b64decode(b"".join(data.splitlines()[1:-1]))
+    except binascii.Error:
+        return  # the library says what is wrong
+    options = raw.partition(_BCRYPT)[2]
+    salt = int.from_bytes(options[4:8])
+    rounds = int.from_bytes(options[8 + salt : 12 + salt])
+    if rounds > MAX_ROUNDS:
+        raise InvalidError(
+            f"a passphrase check of {rounds} rounds is out of bounds: at most {MAX_ROUNDS}",
+            code="cost_out_of_bounds",
+            hint="the file may have been altered to exhaust this machine",
+        )
+
+
+def _library() -> tuple[Any, Any]:
+    """Return the modules of ``cryptography`` that know formats and Ed25519."""
+    try:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ed25519 as library
+    except ImportError as error:
+        raise _missing("PEM and OpenSSH keys need") from error
+    return serialization, library
+
+
+def _need_bcrypt() -> None:
+    try:
+        import bcrypt  # noqa: F401 - the library uses it
+    except ImportError as error:
+        raise _missing("the passphrase of an OpenSSH key needs") from error
+
+
+def _missing(what: str) -> ConfigError:
+    return ConfigError(
+        f"{what} an extra that is not installed",
+        code="missing_extra",
+        hint='pip install "twincli[keyfiles]"',
+    )
+
+
+def _unreadable(form: str) -> InvalidError:
+    return InvalidError(f"this is no private key of the format {form}", code="invalid_key_file")
+
+
+def _mismatch() -> InvalidError:
+    return InvalidError(
+        "the public key beside the private key is another's",
+        code="key_mismatch",
+        hint="the file was altered, or put together of two keys",
+    )
+
+
+def _wrong_algorithm(what: str) -> InvalidError:
+    return InvalidError(
+        f"this key is {what}, and BigchainDB knows Ed25519 only",
+        code="wrong_algorithm",
+        hint="make one with twin keys new NAME, or ssh-keygen -t ed25519",
+    )
