@@ -155,7 +155,7 @@ def test_a_text_of_another_class_is_text() -> None:
         ("", "expecting value at line 1, column 1"),
         ("1 2", "extra data at line 1, column 3"),
         (b'{"a": "\xff"}', "is not UTF-8: byte 8"),
-        (b"\xef\xbb\xbf{}", "is not JSON"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
         ("[" * 100_000, "nested too deeply"),
         ("1" * 5000, "a number is too long"),
     ],

@@ -73,7 +73,7 @@ def _lines() -> Iterator[dict[str, Any]]:
 def _amount(text: str | None) -> int:
     if text is None:
         return 1
-    if not (text.isascii() and text.isdigit()) or len(text) > 20:
+    if not (text.isascii() and text.isdigit()) or len(text) > 20 or text[:-1].startswith("0"):
         raise UsageError(f"--amount takes a whole number, not {text!r}")
     return int(text)
 

@@ -162,6 +162,8 @@ def decode(data: str | bytes, *, what: str = "the document") -> Any:
     """
     try:
         text = data.decode() if isinstance(data, (bytes, bytearray)) else data
+        if text.startswith("\ufeff"):
+            raise _RefusedError("it starts with a byte order mark; save it as UTF-8 without one")
         value = _strict.decode(text)
         if "\\u" in text:  # only an escape can have put half of a surrogate pair there
             encode(value)

@@ -90,7 +90,8 @@ def parse_out(workspace: Workspace, text: str) -> _transaction.Output:
         InvalidError: ``amount_error``: too much.
     """
     number, colon, owner = text.partition(":")
-    if not colon or not (number.isascii() and number.isdigit()) or not int(number) >= 1:
+    # As in a transaction: 0 is no amount, and no amount starts with 0.
+    if not colon or not (number.isascii() and number.isdigit()) or number.startswith("0"):
         raise UsageError(
             f"{text!r} is no amount and owner", hint="write N:OWNER, such as 60:gertrude"
         )
