@@ -104,6 +104,8 @@ class Program(NamedTuple):
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         line = json.dumps({"version": PROTOCOL, **request}).encode() + b"\n"
         data, status = self._run(line)
+        if len(data) > _LONGEST:
+            raise self._bad(f"it is longer than {_LONGEST} bytes")
         answer = _object(data)
         if answer is not None and isinstance(answer.get("error"), str):
             said = answer["error"][:_SHOWN]
@@ -115,8 +117,6 @@ class Program(NamedTuple):
                 code="program_failed",
                 hint="what it wrote to stderr stands above; the protocol is docs/sign-command.md",
             )
-        if len(data) > _LONGEST:
-            raise self._bad(f"it is longer than {_LONGEST} bytes")
         if answer is None:
             raise self._bad("it is not one JSON object on one line")
         return answer
@@ -205,7 +205,7 @@ def _talk(process: subprocess.Popen[bytes], line: bytes, answer: bytearray) -> N
 def _object(data: bytes) -> dict[str, Any] | None:
     """Return the JSON object that is the only line of an answer, or None."""
     line, _, rest = data.partition(b"\n")
-    if rest.strip() or len(data) > _LONGEST:
+    if rest.strip():
         return None
     try:
         value = canonical.decode(line)
