@@ -342,6 +342,13 @@ def no_passphrase() -> bool:
     raise ConfigError(f"TWIN_NO_PASSPHRASE is {text!r}, neither 1 nor 0")
 
 
+def for_programs() -> dict[str, str]:
+    """Return the variables that a program gets which signs: all but those of passphrases."""
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith("TWIN_PASSPHRASE")
+    }
+
+
 def color_wanted(setting: Setting, *, terminal: bool) -> bool:
     """Say whether a stream gets colour.
 

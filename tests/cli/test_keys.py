@@ -147,7 +147,7 @@ def test_a_dry_run_makes_and_asks_nothing(invoke: Invoke, home: Path) -> None:
     [
         (("keys", "new", "a/b", "--no-passphrase"), 7, "invalid_name"),
         (("keys", "new", "a", "--no-passphrase", "--path", "m/44"), 7, "invalid_path"),
-        (("keys", "new", "a", "--provider", "pkcs11"), 2, "not_supported"),
+        (("keys", "new", "a", "--provider", "pkcs11"), 2, "usage"),
         (("keys", "new", "a", "--mnemonic-out", "x"), 2, "usage"),
         (("keys", "new", "a", "--words", "13"), 2, "usage"),
         (("keys", "new", "a", "b"), 2, "usage"),

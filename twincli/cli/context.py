@@ -153,7 +153,7 @@ class Context:
         """Close what was opened, and do what `at_end` asked for."""
         while self._at_end:
             self._at_end.pop()()
-        opened: list[Any] = [self._client, self._book]
+        opened: list[Any] = [self._client, self._book, self._keystore]
         self._client = self._book = self._keystore = None
         for thing in opened:
             if thing is not None:
@@ -237,7 +237,7 @@ class Context:
             self._need_home()
             from twincli.keystore.store import KeyStore
 
-            self._keystore = KeyStore(self.paths.keys)
+            self._keystore = KeyStore(self.paths.keys, environment=config.for_programs)
         return self._keystore
 
     @property

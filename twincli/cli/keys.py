@@ -50,28 +50,97 @@ def new(
     ] = None,
     path: Path = None,
     no_passphrase: NoPassphrase = False,
-    provider: Annotated[str, typer.Option(metavar="file", help="Where the secret lives.")] = "file",
+    provider: Annotated[
+        Literal["file", "pkcs11", "command"],
+        typer.Option(
+            metavar="file|pkcs11|command",
+            help="Where the secret lives: in a file here, in a chip, behind a program.",
+        ),
+    ] = "file",
+    module: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Chip: its PKCS#11 module, a library.")
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="Chip: the token's label or serial number."),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Chip: the label of the key in it.")
+    ] = None,
+    key_id: Annotated[
+        str | None, typer.Option("--id", metavar="HEX", help="Chip: the id of the key in it.")
+    ] = None,
+    generate: Annotated[
+        bool,
+        typer.Option("--generate", help="Chip: make a key that never leaves it; else take one."),
+    ] = False,
+    command: Annotated[
+        str | None,
+        typer.Option(
+            metavar="'PROGRAM ARG...'",
+            help="Program that signs, run without a shell; --timeout gives it longer than 60 s.",
+        ),
+    ] = None,
     if_missing: IfMissing = False,
 ) -> Result:
-    """Make a key.
+    """Make a key, or take in one that lives elsewhere.
 
     With --mnemonic the phrase goes to --mnemonic-out, with --json into the document, else to the
-    terminal; it comes before the key is written, and never to a plain pipe.
+    terminal; it comes before the key is written, and never to a plain pipe. A chip's PIN is asked
+    for like a passphrase.
     """
     from twincli.services import keys
 
-    if provider != "file":
-        raise UsageError(
-            f"keys of the provider {provider!r} are not supported by this version",
-            code="not_supported",
-            hint="--provider file keeps the secret in a file",
-        )
+    _check_fits(
+        provider,
+        file={
+            "--mnemonic": mnemonic,
+            "--words": words,
+            "--mnemonic-out": mnemonic_out,
+            "--path": path,
+            "--no-passphrase": no_passphrase,
+        },
+        pkcs11={
+            "--module": module,
+            "--token": token,
+            "--label": label,
+            "--id": key_id,
+            "--generate": generate,
+        },
+        command={"--command": command},
+    )
     if mnemonic_out is not None and not mnemonic:
         raise UsageError("--mnemonic-out says where a phrase goes; add --mnemonic to make one")
     if words is not None and not mnemonic and path is None:
         raise UsageError("--words is the length of a phrase; add --mnemonic to make one")
     wanted = name if name is not None else DEFAULT_NAME
-    asked: dict[str, Any] = {"path": path, "if_missing": if_missing, "book": context.book}
+    asked: dict[str, Any] = {"if_missing": if_missing, "book": context.book}
+    if provider != "file":
+        from twincli.services import providers
+
+        asked["dry_run"] = context.dry_run
+        if module is not None:
+            document = providers.new_pkcs11(
+                context.keystore,
+                wanted,
+                module=module,
+                token=token,
+                label=label,
+                key_id=key_id,
+                generate=generate,
+                secret_source=context.secret_source(),
+                **asked,
+            )
+        else:
+            document = providers.new_command(
+                context.keystore,
+                wanted,
+                command=command or "",
+                timeout=context.options.timeout,
+                **asked,
+            )
+        return Result(document, notes=("nothing was made",) if context.dry_run else ())
+    asked["path"] = path
     secret = context.new_secret_source(no_passphrase=no_passphrase)
     # What can be known to fail is tried before a terminal, a file or the phrase is touched.
     planned = keys.new(
@@ -100,6 +169,17 @@ def new(
             _forget(mnemonic_out)
         raise
     return Result(made, notes=_where(mnemonic_out))
+
+
+def _check_fits(provider: str, **options: dict[str, Any]) -> None:
+    """Refuse options of another provider than the one that was chosen, and miss its own."""
+    for owner, given in options.items():
+        used = [option for option, value in given.items() if value]
+        if owner != provider and used:
+            raise UsageError(f"{used[0]} is for --provider {owner}, not {provider}")
+    needed = {"pkcs11": "--module", "command": "--command"}.get(provider)
+    if needed is not None and not options[provider][needed]:
+        raise UsageError(f"--provider {provider} needs {needed}")
 
 
 def _sink(context: Context, out: str | None) -> Any:
@@ -206,6 +286,7 @@ def list_keys(context: Context) -> Result:
             ("did", "did"),
             ("passphrase", lambda key: "yes" if key["passphrase"] else "NONE"),
             ("rule", "rule"),
+            ("provider", "provider"),
             ("created", "created"),
         ),
         item_schema="twin.key/1",

@@ -30,8 +30,11 @@ from twincli.keystore.keyfile import KeyInfo
 from twincli.model import names
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from twincli.crypto.ed25519 import Signer
     from twincli.crypto.sealing import Cost
+    from twincli.keystore.external import ExternalSigner
 
 SecretSource = Callable[[str], bytes]
 """Given the name of a key, returns its passphrase or raises ``LockedError``."""
@@ -78,11 +81,20 @@ class KeyStore:
     Args:
         directory: Path of the directory; ``create`` makes it.
         cost: Cost of one passphrase check for new keys; ``sealing.DEFAULT_COST`` when not given.
+        environment: Gives the variables of programs that sign; they get only a PATH when not given.
     """
 
-    def __init__(self, directory: str, *, cost: Cost | None = None) -> None:
+    def __init__(
+        self,
+        directory: str,
+        *,
+        cost: Cost | None = None,
+        environment: Callable[[], Mapping[str, str]] = lambda: {"PATH": os.defpath},
+    ) -> None:
         self.directory = directory
+        self.environment = environment
         self._cost = cost
+        self._external: dict[str, ExternalSigner] = {}
         self._scanned: dict[str, tuple[tuple[int, int, int], KeyInfo]] = {}
 
     def create(
@@ -280,9 +292,27 @@ class KeyStore:
             secret_source: Asked for the passphrase or PIN if there is one.
 
         Raises:
-            NotFoundError, LockedError, InvalidError, ConfigError: As ``unlock``.
+            NotFoundError, LockedError, InvalidError, ConfigError: As ``unlock``, or
+                ``external.open_signer`` for a key that lives elsewhere.
         """
+        info = self.get(name)
+        if info.provider != keyfile.FILE:
+            return self._external_signer(info, secret_source)
         return self.unlock(name, secret_source).keypair
+
+    def _external_signer(self, info: KeyInfo, secret_source: SecretSource | None) -> Signer:
+        from twincli.keystore import external
+
+        signer = self._external.get(info.public_key)
+        if signer is None:
+            signer = external.open_signer(info, secret_source, self.environment)
+            self._external[info.public_key] = signer
+        return signer
+
+    def close(self) -> None:
+        """Log out of the chips that have signed."""
+        while self._external:
+            self._external.popitem()[1].close()
 
     def unlock(self, name: str, secret_source: SecretSource | None) -> UnlockedKey:
         """Return a key whose secret is in its file.
@@ -294,13 +324,20 @@ class KeyStore:
         Raises:
             NotFoundError: ``not_found``.
             LockedError: ``locked``: a passphrase is needed and ``secret_source`` is None;
-                ``bad_passphrase``.
+                ``bad_passphrase``; ``no_secret_here``: the key lives elsewhere.
             InvalidError: ``damaged_key``: altered or damaged, such as a seed that does not give
                 the public key; ``unknown_algorithm``, ``cost_out_of_bounds``.
             ConfigError: As ``get``.
         """
         document = self._document(name)
         info = keyfile.info_of(document)
+        if info.provider != keyfile.FILE:
+            where = "in a chip" if info.provider == "pkcs11" else "behind a program"
+            raise LockedError(
+                f"the secret of the key {info.name} is not here: it is {where}",
+                code="no_secret_here",
+                hint=f"the key signs there, and only signs; twin keys show {info.name} says where",
+            )
         if info.passphrase:
             secret = self._unseal(document, info, secret_source)
         else:

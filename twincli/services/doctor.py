@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from twincli.keystore.keyfile import KeyInfo
     from twincli.ledger.audit import Report
     from twincli.ledger.ledger import Ledger
 
@@ -161,6 +162,7 @@ def _private(name: str, path: str, wanted: int) -> Check:
 
 
 def _keys(directory: str) -> Iterator[Check]:
+    from twincli.keystore import keyfile
     from twincli.keystore.store import KeyStore
 
     if not os.path.isdir(directory):
@@ -174,6 +176,9 @@ def _keys(directory: str) -> Iterator[Check]:
         yield _bad("keys", error.message, error.hint)
         return
     for info in infos:
+        if info.provider != keyfile.FILE:
+            yield _external_key(info)
+            continue
         if not info.passphrase:
             try:
                 store.unlock(info.name, None)
@@ -184,6 +189,17 @@ def _keys(directory: str) -> Iterator[Check]:
         yield _good(f"key {info.name}", f"{info.public_key}, kept {kept}")
     for fault in faults:
         yield _bad("keys", fault.message, fault.hint)
+
+
+def _external_key(info: KeyInfo) -> Check:
+    """Look whether the chip or program of a key is there; a chip may well be in a drawer."""
+    from twincli.keystore import external
+
+    try:
+        where = external.look(info)
+    except TwinError as error:
+        return _absent(f"key {info.name}", error.message, error.hint)
+    return _good(f"key {info.name}", f"{info.public_key}, {where}")
 
 
 def _book(path: str) -> Iterator[Check]:

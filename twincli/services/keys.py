@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def document(info: KeyInfo) -> dict[str, Any]:
-    """Return the ``twin.key/1`` document of a key."""
-    return {
+    """Return the ``twin.key/1`` document of a key, with ``settings`` where it lives elsewhere."""
+    shown: dict[str, Any] = {
         "schema": "twin.key/1",
         "name": info.name,
         "public_key": info.public_key,
@@ -33,6 +33,9 @@ def document(info: KeyInfo) -> dict[str, Any]:
         "has_mnemonic": info.has_mnemonic,
         "provider": info.provider,
     }
+    if info.settings is not None:
+        shown["settings"] = info.settings
+    return shown
 
 
 def new(
