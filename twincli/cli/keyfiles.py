@@ -36,7 +36,9 @@ def export(
     ] = None,
     form: Annotated[
         Format,
-        typer.Option("--format", metavar=_FORMATS, help="What other programs call it."),
+        typer.Option(
+            "--format", metavar=_FORMATS, show_default=False, help="The format; base58 without."
+        ),
     ] = "base58",
     secret: Annotated[
         bool, typer.Option("--secret", help="Give the secret away, to the file of -o.")
