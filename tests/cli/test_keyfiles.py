@@ -10,15 +10,16 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from tests.cli.stories import quietly
 from tests.conftest import Invoke
 from tests.plugins.tools import require_tool
+from twincli.cli import keyfiles
 from twincli.cli import main as cli
-from twincli.crypto import sealing
+from twincli.crypto import containers, sealing
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, TwinError
 from twincli.keystore import files
@@ -66,6 +67,11 @@ def alice(invoke: Invoke, here: Path) -> Path:
 
 OLD = ("--passphrase-file", "old")
 NEW = ("--passphrase-file", "new")
+
+
+def test_the_options_know_every_format() -> None:
+    assert get_args(keyfiles.Format) == containers.FORMATS == FORMATS
+    assert keyfiles._FORMATS.split("|") == list(FORMATS)
 
 
 # --- export ---------------------------------------------------------------------------------------
@@ -154,6 +160,19 @@ def test_a_key_that_is_not_there_makes_no_file(invoke: Invoke, alice: Path) -> N
         run = invoke("keys", "export", "bob", *more, "-o", "out", "--json")
         assert (run.status, run.error["code"]) == (4, "not_found")
     assert not (alice / "out").exists()
+
+
+@pytest.mark.usefixtures("alice")
+def test_a_file_that_went_away_meanwhile_is_no_fault(
+    invoke: Invoke, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_: int) -> None:
+        (here / "out").unlink()
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", gone)
+    run = invoke("keys", "export", "alice", "--secret", "-o", "out", *OLD, "--json")
+    assert (run.status, run.error["code"]) == (9, "cannot_write")
 
 
 def test_a_full_disk_leaves_no_part_of_a_secret(
@@ -466,6 +485,13 @@ def test_derive_types_the_passphrase_of_all_children_once(
     assert invoke("keys", "derive", "alice", "--count", "2").status == 0
     assert "New passphrase for the keys alice-0 to alice-1: " in shown()
     assert [opens(invoke, f"alice-{number}", "new") for number in range(2)] == [0, 0]
+
+
+@pytest.mark.usefixtures("alice")
+def test_derive_without_a_passphrase_opens_the_parent_with_its_own(invoke: Invoke) -> None:
+    run = invoke("keys", "derive", "alice", "--count", "2", "--no-passphrase", *OLD, "--json")
+    assert run.json["made"] == 2
+    assert not run.json["keys"][0]["passphrase"]
 
 
 @pytest.mark.usefixtures("alice")

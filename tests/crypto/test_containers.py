@@ -218,6 +218,15 @@ def test_ssh_keys_of_other_algorithms_are_named(tmp_path: Path) -> None:
     assert caught.value.code == "wrong_algorithm"
 
 
+def test_a_kind_of_ssh_key_that_the_library_does_not_know() -> None:
+    lines = containers.secret_text(ALICE, "openssh").splitlines()
+    raw = base64.b64decode("".join(lines[1:-1])).replace(b"ssh-ed25519", b"sk-unheard1")
+    text = f"{lines[0]}\n{base64.b64encode(raw).decode()}\n{lines[-1]}\n"
+    with pytest.raises(InvalidError) as caught:
+        containers.read(text, "openssh")
+    assert caught.value.code == "wrong_algorithm"
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 PUBLIC_PEM = containers.public_text(ALICE.public_bytes, "pem", "")

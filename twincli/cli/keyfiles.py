@@ -55,10 +55,11 @@ def export(
     ] = None,
 ) -> Result:
     """Give a key to other programs: its public half, or with --secret -o FILE all of it."""
+    from twincli.crypto import containers
     from twincli.services import keyfiles
 
     target = _target(context, file, output, secret=secret)
-    if new_passphrase_file is not None and not (secret and form in {"pem", "openssh"}):
+    if new_passphrase_file is not None and not (secret and form in containers.ENCRYPTED):
         raise UsageError(
             "--new-passphrase-file encrypts a secret in the format pem or openssh",
             hint="--secret --format openssh -o FILE --new-passphrase-file FILE",
