@@ -446,8 +446,8 @@ def test_a_key_does_not_take_the_name_of_somebody_else(invoke: Invoke) -> None:
 
 
 def test_completion_knows_the_keys(invoke: Invoke) -> None:
-    from twincli.cli.keys import _names
+    from twincli.cli.keyargs import key_names
 
-    assert _names() == []
+    assert key_names() == []
     invoke("keys", "new", "alice", "--no-passphrase")
-    assert _names() == ["alice"]
+    assert key_names() == ["alice"]

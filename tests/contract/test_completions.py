@@ -59,6 +59,8 @@ def completions(line: str, home: Path) -> list[str]:
         ("twin asset create car --wait ", ["commit", "sync", "async"]),
         ("twin did new x --no", ["--no-passphrase", "--node"]),
         ("twin --json config pa", ["path"]),
+        ("twin keys export a --format p", ["pem"]),
+        ("twin keys pass", ["passwd"]),
     ],
 )
 def test_bash_is_offered(line: str, offered: list[str], home: Path) -> None:

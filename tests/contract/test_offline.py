@@ -36,6 +36,8 @@ def test_keys_dids_and_twins_work_with_the_network_off(
         ("asset", "create", "car", "--wheels", "4"),
         ("asset", "append", "car", "--km", "1"),
         ("history", "car"),
+        ("keys", "export", "alice", "--format", "openssh"),
+        ("keys", "sign", "alice", "-"),
         ("doctor", "--full"),
         ("demo",),
     ):

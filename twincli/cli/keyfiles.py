@@ -36,7 +36,9 @@ def export(
     ] = None,
     form: Annotated[
         Format,
-        typer.Option("--format", metavar=_FORMATS, help="What other programs call it."),
+        typer.Option(
+            "--format", metavar=_FORMATS, show_default=False, help="The format; base58 without."
+        ),
     ] = "base58",
     secret: Annotated[
         bool, typer.Option("--secret", help="Give the secret away, to the file of -o.")
@@ -53,10 +55,11 @@ def export(
     ] = None,
 ) -> Result:
     """Give a key to other programs: its public half, or with --secret -o FILE all of it."""
+    from twincli.crypto import containers
     from twincli.services import keyfiles
 
     target = _target(context, file, output, secret=secret)
-    if new_passphrase_file is not None and not (secret and form in {"pem", "openssh"}):
+    if new_passphrase_file is not None and not (secret and form in containers.ENCRYPTED):
         raise UsageError(
             "--new-passphrase-file encrypts a secret in the format pem or openssh",
             hint="--secret --format openssh -o FILE --new-passphrase-file FILE",

@@ -50,7 +50,7 @@ def saved(document: dict[str, Any], whole: dict[str, Any], path: str) -> Result:
     text = to_text(whole)
     if path == STDOUT:
         return Result(whole, text=text, warnings=tuple(document["warnings"]))
-    from twincli.keystore import files
+    from twincli import files
 
     where = os.path.abspath(path)
     if os.path.lexists(where):

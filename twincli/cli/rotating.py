@@ -11,7 +11,6 @@ from twincli.cli import partialfile
 from twincli.cli.context import Context
 from twincli.cli.keyargs import Name
 from twincli.cli.output import Result
-from twincli.errors import ConfigError
 
 PARTIAL = 10
 
@@ -85,11 +84,7 @@ def _written(context: Context, directory: str, whole: dict[str, Any]) -> dict[st
     path = os.path.join(directory, f"rotate-{stem}.json")
     existing = os.path.lexists(path)
     if not existing and not context.dry_run:
-        try:
-            os.makedirs(directory, exist_ok=True)
-        except OSError as error:
-            why = (error.strerror or "unknown reason").lower()
-            raise ConfigError(f"cannot write {directory}: {why}", code="cannot_write") from error
+        files.make_directory(directory)
         files.write_new(path, partialfile.to_text(whole).encode())
     return {
         "asset_id": shown["asset_id"],

@@ -64,12 +64,14 @@ def new_source(
     Args:
         context: The run.
         no_passphrase: Whether ``--no-passphrase`` was given; TWIN_NO_PASSPHRASE=1 says the same.
-        for_all: What several keys are called that get one passphrase, which is typed once.
+        for_all: What several keys are called that get one passphrase, which is typed once. They
+            come from another key, so what is given beside ``--no-passphrase`` is for that one.
 
     Raises:
         UsageError: Both a passphrase and none are asked for on the command line.
     """
-    if no_passphrase and (context.options.passphrase_file or context.options.passphrase_fd):
+    options = context.options
+    if no_passphrase and for_all is None and (options.passphrase_file or options.passphrase_fd):
         raise UsageError("--no-passphrase contradicts the passphrase given beside it")
     if no_passphrase or config.no_passphrase():
         return None
@@ -158,7 +160,7 @@ def _typed_twice(context: Context, whose: str, why: str, *, option: str) -> byte
             hint="a key without one: --no-passphrase",
         )
     if ask("The same again: ", echo=False) != typed:
-        raise LockedError("the two passphrases differ; nothing was made")
+        raise LockedError("the two passphrases differ; nothing was done")
     return typed
 
 
@@ -446,7 +448,10 @@ def file_sink(context: Context, path: str, *, mode: int = 0o600) -> Callable[[st
         # No text came, or not all of it; what is left would block the next try.
         if not kept:
             file.close()
-            os.unlink(path)
+            try:
+                os.unlink(path)
+            except OSError:
+                return  # it is gone already
 
     context.at_end(abandon)
     return keep

@@ -86,7 +86,7 @@ def secret_text(pair: KeyPair, form: str, passphrase: bytes | None = None) -> st
         passphrase: Encrypts it; only where ``form`` is one of ``ENCRYPTED``.
 
     Raises:
-        InvalidError: ``passphrase_too_long``: OpenSSH takes 72 bytes, PEM 1023.
+        InvalidError: ``passphrase_too_long``: PEM takes 1023 bytes.
         ConfigError: ``missing_extra``.
     """
     if form == "seed":
@@ -113,7 +113,7 @@ def secret_text(pair: KeyPair, form: str, passphrase: bytes | None = None) -> st
         raise InvalidError(
             f"the passphrase is too long for {form}",
             code="passphrase_too_long",
-            hint="OpenSSH takes 72 bytes, PEM 1023",
+            hint="PEM takes 1023 bytes, OpenSSH by older libraries 72",
         ) from None
     return data.decode()
 
