@@ -12,6 +12,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "asset": ("twincli.cli.asset", "Create assets and digital twins, and change them."),
     "tx": ("twincli.cli.tx", "Show, check and submit transactions."),
     "ledger": ("twincli.cli.ledger", "Look after the embedded ledger."),
+    "agent": ("twincli.cli.agent", "Keep keys unlocked for a while, so that nothing is asked."),
     "config": ("twincli.cli.config", "Show and change settings."),
 }
 """Nouns: module and help."""
@@ -19,7 +20,7 @@ NOUNS: dict[str, tuple[str, str]] = {
 BARE: dict[str, tuple[str, str]] = {
     "history": ("twincli.cli.history", "Show everything that ever happened to a twin."),
     "search": ("twincli.cli.search", "Search the ledger for words."),
-    "status": ("twincli.cli.status", "Show the home, the ledger and the default key."),
+    "status": ("twincli.cli.status", "Show the home, the ledger, the default key and the agent."),
     "doctor": ("twincli.cli.doctor", "Check the installation and say what to do."),
     "demo": (
         "twincli.cli.demo",
@@ -41,6 +42,7 @@ NOUN_ALIASES = {
     "transaction": "tx",
     "transactions": "tx",
     "ledgers": "ledger",
+    "agents": "agent",
 }
 """Other words for nouns; they work and no help shows them."""
 

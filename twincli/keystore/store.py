@@ -24,8 +24,9 @@ from twincli.errors import (
     LockedError,
     NotFoundError,
     TwinError,
+    UnreachableError,
 )
-from twincli.keystore import files, keyfile
+from twincli.keystore import agent, files, keyfile
 from twincli.keystore.keyfile import KeyInfo
 from twincli.model import names
 
@@ -243,7 +244,7 @@ class KeyStore:
         return None
 
     def signer(self, name: str, secret_source: SecretSource | None) -> Signer:
-        """Return what signs with a key, wherever the key is.
+        """Return what signs with a key, wherever the key is: the agent's, if it holds the key.
 
         Args:
             name: Its name.
@@ -252,7 +253,18 @@ class KeyStore:
         Raises:
             NotFoundError, LockedError, InvalidError, ConfigError: As ``unlock``.
         """
+        held = self.held()
+        if held:
+            public_key = self.get(name).public_key
+            if public_key in held:
+                return agent.AgentSigner(
+                    self.directory, public_key, lambda: self.unlock(name, secret_source)
+                )
         return self.unlock(name, secret_source).keypair
+
+    def held(self) -> frozenset[str]:
+        """Return the public keys that the agent holds, for which nothing is asked."""
+        return agent.held(self.directory)
 
     def unlock(self, name: str, secret_source: SecretSource | None) -> UnlockedKey:
         """Return a key whose secret is in its file.
@@ -360,6 +372,7 @@ class KeyStore:
         if not keyfile.is_name(name) or not os.path.lexists(path):
             raise self._not_found(name)
         if shred:
+            self._have_forgotten(name)
             try:
                 files.shred(path)
             except FileNotFoundError as error:
@@ -371,6 +384,13 @@ class KeyStore:
             return files.move_aside(path, directory, names.fold(name))
         except FileNotFoundError as error:
             raise self._not_found(name) from error
+
+    def _have_forgotten(self, name: str) -> None:
+        """Have the agent forget a key that is going to be erased."""
+        try:
+            agent.forget(self.directory, self.get(name).public_key)
+        except (ConfigError, UnreachableError):
+            return  # a damaged file, or an agent of no use; the file is erased all the same
 
     def _path(self, name: str) -> str:
         return os.path.join(self.directory, names.fold(name) + _SUFFIX)

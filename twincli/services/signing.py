@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from twincli.keystore.keyfile import KeyInfo
     from twincli.services.workspace import Workspace
 
+_FROM_AGENT, _PLAIN, _ASKS = 0, 1, 10**4
+"""What a signature costs: one passphrase weighs more than any number of other keys."""
 _NEVER = 10**9
 
 
@@ -24,8 +26,9 @@ def keys_to_spend(
 ) -> list[KeyInfo]:
     """Return the keys that together fulfil every one of some conditions.
 
-    ``--key`` names them; else, of those that fit, one without passphrase goes before others, then
-    the order of the condition decides. A threshold gets as many as it asks.
+    ``--key`` names them; else, of those that fit, one that the agent holds goes before one without
+    passphrase and that before others, then the order of the condition decides. A threshold gets as
+    many as it asks.
 
     Args:
         workspace: Keys and names.
@@ -42,9 +45,11 @@ def keys_to_spend(
         infos = workspace.keystore.scan()[0]
     # Later ones win: prefer a key without passphrase where two files hold one key.
     by_key = {info.public_key: info for info in sorted(infos, key=lambda i: not i.passphrase)}
+    held = workspace.keystore.held()
+    costs = {key: _cost(info, held) for key, info in by_key.items()}
     chosen: dict[str, KeyInfo] = {}
     for details in details_list:
-        cost, keys = _cheapest(details, by_key)
+        cost, keys = _cheapest(details, costs)
         if cost >= _NEVER:
             raise _no_key(workspace, details, what)
         for key in keys:
@@ -61,12 +66,18 @@ def keys_to_spend(
     return list(chosen.values())
 
 
-def _cheapest(details: dict[str, Any], by_key: dict[str, KeyInfo]) -> tuple[int, list[str]]:
-    """Return how many passphrases the cheapest choice of signers needs, and their keys."""
+def _cost(info: KeyInfo, held: frozenset[str]) -> int:
+    if info.public_key in held:
+        return _FROM_AGENT
+    return _ASKS if info.passphrase else _PLAIN
+
+
+def _cheapest(details: dict[str, Any], costs: dict[str, int]) -> tuple[int, list[str]]:
+    """Return what the cheapest choice of signers costs, and their keys."""
     if details["type"] == "ed25519-sha-256":
-        info = by_key.get(details["public_key"])
-        return (_NEVER, []) if info is None else (int(info.passphrase), [info.public_key])
-    parts = [_cheapest(part, by_key) for part in details["subconditions"]]
+        key = details["public_key"]
+        return (costs[key], [key]) if key in costs else (_NEVER, [])
+    parts = [_cheapest(part, costs) for part in details["subconditions"]]
     order = sorted(range(len(parts)), key=lambda number: (parts[number][0], number))
     picked = order[: details["threshold"]]
     if len(picked) < details["threshold"]:
