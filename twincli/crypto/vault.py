@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import mmap
 
-from twincli.crypto.ed25519 import (
+from twincli.crypto.ed25519 import (  # type: ignore[attr-defined]
     PUBLIC_KEY_BYTES,
     SEED_BYTES,
     SIGNATURE_BYTES,
-    _ffi,  # type: ignore[attr-defined]
-    _lib,  # type: ignore[attr-defined]
+    _ffi,
+    _lib,
 )
 
 _SECRET_BYTES = 64

@@ -227,8 +227,8 @@ def measure(head: bytes | bytearray) -> tuple[int, int]:
     return int.from_bytes(head[:4], "big"), int.from_bytes(head[4:], "big")
 
 
-def peer(connection: _socket.socket) -> tuple[int | None, int]:
-    """Return process and uid of the other side; the process where the system tells it.
+def peer(connection: _socket.socket) -> int:
+    """Return the uid of the other side of a connection, as the system knows it.
 
     Raises:
         ConfigError: ``not_supported``: this system does not tell.
@@ -237,15 +237,15 @@ def peer(connection: _socket.socket) -> tuple[int | None, int]:
         import _socket
 
         told = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
-        return int.from_bytes(told[:4], sys.byteorder), int.from_bytes(told[4:8], sys.byteorder)
-    if sys.platform == "darwin":  # pragma: no cover - struct xucred of LOCAL_PEERCRED
+    elif sys.platform == "darwin":  # pragma: no cover - LOCAL_PEERCRED's xucred
         told = connection.getsockopt(0, 1, 76)
-        return None, int.from_bytes(told[4:8], sys.byteorder)
-    raise ConfigError(  # pragma: no cover
-        "this system does not tell who is at the other side of a socket, so there is no agent",
-        code="not_supported",
-        hint="--passphrase-file serves commands that run unattended",
-    )
+    else:  # pragma: no cover
+        raise ConfigError(
+            "this system does not tell who is at the other side of a socket, so there is no agent",
+            code="not_supported",
+            hint="--passphrase-file serves commands that run unattended",
+        )
+    return int.from_bytes(told[4:8], sys.byteorder)
 
 
 def at_address(directory: str, call: Callable[[bytes], object]) -> None:
@@ -283,7 +283,7 @@ def _connect(directory: str) -> _socket.socket | None:
     try:
         connection.settimeout(_TIMEOUT)
         _wait_for_room(directory, connection)
-        _, uid = peer(connection)
+        uid = peer(connection)
         if uid != os.geteuid():
             raise ConfigError(
                 f"what listens at {path(directory)} belongs to another user (uid {uid})",

@@ -163,7 +163,7 @@ class Server:
             connection, _ = self._listener.accept()
         except OSError:
             return  # it went away again, or descriptors are short until another client ends
-        if agent.peer(connection)[1] != os.geteuid():
+        if agent.peer(connection) != os.geteuid():
             connection.close()
             return
         connection.settimeout(0)
