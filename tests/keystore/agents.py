@@ -6,7 +6,8 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,8 @@ def faking(directory: Path, *answers: bytes) -> Iterator[None]:
         for data in answers:
             connection, _ = listener.accept()
             with connection:
-                connection.recv(65536)
+                document, payload = agent.measure(_exactly(connection, agent.HEAD_BYTES))
+                _exactly(connection, document + payload)
                 connection.sendall(data)
 
     thread = threading.Thread(target=answer, daemon=True)
@@ -76,6 +78,10 @@ def faking(directory: Path, *answers: bytes) -> Iterator[None]:
     finally:
         listener.close()
         os.unlink(agent.path(str(directory)))
+
+
+def _exactly(connection: socket.socket, length: int) -> bytes:
+    return connection.recv(length, socket.MSG_WAITALL) if length else b""
 
 
 def connected(directory: Path) -> socket.socket:
@@ -110,3 +116,23 @@ def said(directory: Path, data: bytes) -> Any:
 def request(op: object, payload: bytes = b"", **members: object) -> bytes:
     """Return the bytes of a request."""
     return agent.frame({"v": 1, "op": op, **members}, len(payload)) + payload
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    """Wait until something is so, which it must be within ten seconds."""
+    limit = time.monotonic() + 10
+    while not what():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process runs; one that has ended and waits to be counted does not."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()  # no /proc here: it answered to the signal
+    return state != "Z"

@@ -35,6 +35,7 @@ The client, too, looks at the uid of who listens, and checks every signature tha
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -191,9 +192,11 @@ def ask(directory: str, op: str, payload: bytes = b"", **members: object) -> Ans
     if connection is None:
         return None
     try:
-        connection.sendall(frame({"v": VERSION, "op": op, **members}, len(payload)))
-        if payload:
-            connection.sendall(payload)
+        # Refused before all of it was read, it is answered all the same.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(frame({"v": VERSION, "op": op, **members}, len(payload)))
+            if payload:
+                connection.sendall(payload)
         lengths = measure(_receive(connection, HEAD_BYTES))
         if not (lengths[0] <= MAX_ANSWER and lengths[1] <= ed25519.SIGNATURE_BYTES):
             raise _failed(directory, "it does not answer as an agent does")
