@@ -70,6 +70,12 @@ DOCUMENTS = [
     ("ledger reindex", "twin.reindex/1", "ledger transactions", None),
     ("ledger upgrade", "twin.upgrade/1", "path upgraded before after backup", None),
     ("status", "twin.status/1", "version home exists ledger default_key keys agent", None),
+    (
+        "agent status",
+        "twin.agent/1",
+        "running pid socket started_at keys hardening warnings",
+        None,
+    ),
     ("doctor", "twin.doctor/1", "ok checks", ("checks", "twin.check/1", "name ok message hint")),
 ]
 
