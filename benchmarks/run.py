@@ -138,6 +138,33 @@ def commands(home: Path, runs: int) -> list[Figure]:
     return figures
 
 
+def agent_figure(home: Path, runs: int) -> Figure:
+    """Time appends signed by the agent in turn with those of a key without passphrase."""
+    twin = shutil.which("twin", path=str(Path(sys.executable).parent)) or "twin"
+    plain, held = environment(home / "plain"), environment(home / "held")
+    append = [twin, "asset", "append", "car", "--km", "1"]
+    wall([twin, "keys", "new", "alice", "--no-passphrase"], plain)
+    unlocking = {**held, "TWIN_PASSPHRASE": "correct horse battery"}
+    wall([twin, "keys", "new", "alice"], unlocking)
+    for env in (plain, unlocking):
+        wall([twin, "asset", "create", "car", "--wheels", "4"], env)
+    wall([twin, "agent", "start"], unlocking)
+    try:
+        wall(append, plain)
+        wall(append, held)
+        pairs = [(wall(append, held), wall(append, plain)) for _ in range(runs)]
+    finally:
+        wall([twin, "agent", "stop"], held)
+    ours, floor = (statistics.fmean(times) for times in zip(*pairs, strict=True))
+    return Figure(
+        f"{runs} cold `asset append`s through the agent",
+        ours / floor,
+        1.25,
+        "x a key without passphrase",
+        f"{ours * 1000:.1f} ms each, without passphrase {floor * 1000:.1f} ms",
+    )
+
+
 # --- Inside one process --------------------------------------------------------------------------
 
 
@@ -368,6 +395,7 @@ def main() -> None:
         else:
             count = 2_000 if options.quick else 100_000
             figures = commands(home, 3 if options.quick else 21)
+            figures.append(agent_figure(home, 5 if options.quick else 100))
             figures += ledger_figures(home, count)
             figures.append(history_figure(home, count))
     finally:

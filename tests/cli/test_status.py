@@ -14,7 +14,7 @@ from tests.conftest import Invoke
 from twincli import __version__
 from twincli.services import doctor as service
 
-STATUS = ["schema", "version", "home", "exists", "ledger", "default_key", "keys"]
+STATUS = ["schema", "version", "home", "exists", "ledger", "default_key", "keys", "agent"]
 
 
 def test_status_before_there_is_a_home(invoke: Invoke, home: Path) -> None:
@@ -29,6 +29,7 @@ def test_status_before_there_is_a_home(invoke: Invoke, home: Path) -> None:
         "ledger": None,
         "default_key": None,
         "keys": [],
+        "agent": {"running": False, "keys": [], "problem": None},
     }
     assert "no twin home" in invoke("status").stderr
     assert not home.exists()

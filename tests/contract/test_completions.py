@@ -51,6 +51,8 @@ def completions(line: str, home: Path) -> list[str]:
         ("twin config set t", ["timeout"]),
         ("twin config show --js", ["--json", "--jsonl"]),
         ("twin config show --color ", ["auto", "always", "never"]),
+        ("twin agent st", ["start", "status", "stop"]),
+        ("twin agent start --tt", ["--ttl"]),
         ("twin completion f", ["fish"]),
         ("twin help ex", ["exit-codes"]),
         ("twin asset app", ["append"]),

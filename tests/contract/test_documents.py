@@ -99,7 +99,13 @@ DOCUMENTS = [
         RESTORED,
         None,
     ),
-    ("status", "twin.status/1", "version home exists ledger default_key keys", None),
+    ("status", "twin.status/1", "version home exists ledger default_key keys agent", None),
+    (
+        "agent status",
+        "twin.agent/1",
+        "running pid socket started_at keys hardening warnings",
+        None,
+    ),
     ("doctor", "twin.doctor/1", "ok checks", ("checks", "twin.check/1", "name ok message hint")),
 ]
 

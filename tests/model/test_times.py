@@ -74,6 +74,23 @@ def test_what_is_no_time(text: str) -> None:
     assert caught.value.code == "bad_time"
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1", 1), ("3600", 3600), ("90s", 90), ("30m", 1800), ("8h", 28800), ("2d", 172800)],
+)
+def test_span(text: str, seconds: int) -> None:
+    assert times.span(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "0h", "-1", "1.5h", "8 h", "8H", "h", "9" * 10, "\u0663"]
+)
+def test_what_is_no_span(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        times.span(text)
+    assert caught.value.code == "bad_time"
+
+
 def test_a_claim_is_taken_only_as_rfc_3339() -> None:
     assert times.parse_claim("2024-01-20T09:00:00Z") == NOW
     for claim in ("30d", "2024-01-20", "2024-13-20T09:00:00Z", "", None, 7, ["x"]):

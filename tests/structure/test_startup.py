@@ -104,6 +104,8 @@ APPEND_MAY_LOAD = {
     "typing",
     "warnings",
 }
+# What it loads more when the agent signs.
+AGENT_MAY_LOAD = {"_socket"}
 # Rooms and modules of ours that an append on the embedded ledger has no use for.
 APPEND_NEEDS_NOT = {
     "twincli.cli.frame",
@@ -113,6 +115,8 @@ APPEND_NEEDS_NOT = {
     "twincli.crypto.mnemonic",
     "twincli.crypto.multikey",
     "twincli.crypto.sealing",
+    "twincli.crypto.vault",
+    "twincli.keystore.agent_server",
     "twincli.ledger.audit",
     "twincli.model.did",
     "twincli.node",
@@ -202,3 +206,14 @@ def test_an_append_loads_what_it_needs_and_nothing_else(home: Path) -> None:
     assert heavy(modules) <= {"sqlite3", "sqlite3.dbapi2"}
     assert modules & APPEND_NEEDS_NOT == set()
     assert "sqlite3" in modules  # it did reach the ledger
+
+
+def test_an_append_through_the_agent_loads_hardly_more(home: Path) -> None:
+    append = ("asset", "append", "car", "--mileage", "1200")
+    before = loaded(*append, home=home)
+    assert run("agent", "start", "--key", "alice", home=home).returncode == 0
+    try:
+        modules = loaded(*append, home=home)
+    finally:
+        assert run("agent", "stop", home=home).returncode == 0
+    assert modules - before == AGENT_MAY_LOAD

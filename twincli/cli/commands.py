@@ -13,6 +13,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "tx": ("twincli.cli.tx", "Show, check and submit transactions."),
     "ledger": ("twincli.cli.ledger", "Look after the embedded ledger."),
     "backup": ("twincli.cli.backup", "Keep the whole home in one file, and bring it back."),
+    "agent": ("twincli.cli.agent", "Keep keys unlocked for a while, so that nothing is asked."),
     "config": ("twincli.cli.config", "Show and change settings."),
 }
 """Nouns: module and help."""
@@ -20,7 +21,7 @@ NOUNS: dict[str, tuple[str, str]] = {
 BARE: dict[str, tuple[str, str]] = {
     "history": ("twincli.cli.history", "Show everything that ever happened to a twin."),
     "search": ("twincli.cli.search", "Search the ledger for words."),
-    "status": ("twincli.cli.status", "Show the home, the ledger and the default key."),
+    "status": ("twincli.cli.status", "Show the home, the ledger, the default key and the agent."),
     "doctor": ("twincli.cli.doctor", "Check the installation and say what to do."),
     "demo": (
         "twincli.cli.demo",
@@ -43,6 +44,7 @@ NOUN_ALIASES = {
     "transactions": "tx",
     "ledgers": "ledger",
     "backups": "backup",
+    "agents": "agent",
 }
 """Other words for nouns; they work and no help shows them."""
 

@@ -1,4 +1,4 @@
-"""``twin status``: the home, the ledger and the default key."""
+"""``twin status``: the home, the ledger, the default key and the agent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ app = frame.bare()
 
 @frame.command(app, "status")
 def status(context: Context) -> Result:
-    """Show the home, the ledger and the default key."""
+    """Show the home, the ledger, the default key and the agent."""
     from twincli.services.status import status as service
 
     home = context.paths.home
@@ -36,6 +36,7 @@ def status(context: Context) -> Result:
         notes.append("there is no key yet; twin keys new NAME makes one")
     elif ledger is None:
         notes.append("there is no ledger yet; the first asset makes one: twin asset create NAME")
+    problem = document["agent"]["problem"]
     return Result(
         document,
         columns=(
@@ -48,6 +49,9 @@ def status(context: Context) -> Result:
             ("assets", "ledger.assets"),
             ("default_key", "default_key"),
             ("keys", lambda shown: ",".join(shown["keys"])),
+            ("agent", lambda shown: "running" if shown["agent"]["running"] else "not running"),
+            ("unlocked", lambda shown: ",".join(shown["agent"]["keys"])),
         ),
         notes=tuple(notes),
+        warnings=(problem,) if problem else (),
     )

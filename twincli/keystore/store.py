@@ -24,8 +24,9 @@ from twincli.errors import (
     LockedError,
     NotFoundError,
     TwinError,
+    UnreachableError,
 )
-from twincli.keystore import files, keyfile
+from twincli.keystore import agent, files, keyfile
 from twincli.keystore.keyfile import KeyInfo
 from twincli.model import names
 
@@ -285,7 +286,7 @@ class KeyStore:
         return None
 
     def signer(self, name: str, secret_source: SecretSource | None) -> Signer:
-        """Return what signs with a key, wherever the key is.
+        """Return what signs with a key, wherever the key is: the agent's, if it holds the key.
 
         Args:
             name: Its name.
@@ -298,7 +299,15 @@ class KeyStore:
         info = self.get(name)
         if info.provider != keyfile.FILE:
             return self._external_signer(info, secret_source)
+        if info.public_key in self.held():
+            return agent.AgentSigner(
+                self.directory, info.public_key, lambda: self.unlock(name, secret_source)
+            )
         return self.unlock(name, secret_source).keypair
+
+    def held(self) -> frozenset[str]:
+        """Return the public keys that the agent holds, for which nothing is asked."""
+        return agent.held(self.directory)
 
     def _external_signer(self, info: KeyInfo, secret_source: SecretSource | None) -> Signer:
         from twincli.keystore import external
@@ -427,6 +436,7 @@ class KeyStore:
         if not keyfile.is_name(name) or not os.path.lexists(path):
             raise self._not_found(name)
         if shred:
+            self._have_forgotten(name)
             try:
                 files.shred(path)
             except FileNotFoundError as error:
@@ -438,6 +448,13 @@ class KeyStore:
             return files.move_aside(path, directory, names.fold(name))
         except FileNotFoundError as error:
             raise self._not_found(name) from error
+
+    def _have_forgotten(self, name: str) -> None:
+        """Have the agent forget a key that is going to be erased."""
+        try:
+            agent.forget(self.directory, self.get(name).public_key)
+        except (ConfigError, UnreachableError):
+            return  # a damaged file, or an agent of no use; the file is erased all the same
 
     def _path(self, name: str) -> str:
         return os.path.join(self.directory, names.fold(name) + _SUFFIX)

@@ -56,6 +56,23 @@ def parse(text: str, now_ms: int) -> int:
     return time_ms
 
 
+def span(text: str) -> int:
+    """Return how many seconds ``8h``, ``30m`` or ``3600`` is (``s m h d w``).
+
+    Raises:
+        UsageError: ``bad_time``.
+    """
+    found = re.fullmatch(r"(\d{1,9})(s|m|h|d|w)?", text, re.ASCII)
+    seconds = int(found[1]) * _SECONDS[found[2] or "s"] if found else 0
+    if seconds == 0:
+        raise UsageError(
+            f"{text[:40]!r} is no length of time",
+            code="bad_time",
+            hint="write 8h, 30m, or 3600 for so many seconds",
+        )
+    return seconds
+
+
 def parse_claim(text: object) -> int | None:
     """Return somebody's ``at`` in milliseconds, or None when it is no RFC 3339 time."""
     if not isinstance(text, str) or not _RFC3339.fullmatch(text):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from twincli.keystore.keyfile import KeyInfo
     from twincli.services.workspace import Workspace
 
+_SIGNED, _FROM_AGENT, _PLAIN, _ASKS = 0, 1, 2, 10**4
+"""What a signature costs: one passphrase weighs more than any number of other keys."""
 _NEVER = 10**9
 
 
@@ -24,8 +26,9 @@ def keys_to_spend(
 ) -> list[KeyInfo]:
     """Return the keys that together fulfil every one of some conditions.
 
-    ``--key`` names them; else, of those that fit, one without passphrase goes before others, then
-    the order of the condition decides. A threshold gets as many as it asks.
+    ``--key`` names them; else, of those that fit, one that the agent holds goes before one without
+    passphrase and that before others, then the order of the condition decides. A threshold gets as
+    many as it asks.
 
     Args:
         workspace: Keys and names.
@@ -41,9 +44,10 @@ def keys_to_spend(
     else:
         infos = workspace.keystore.scan()[0]
     by_key = _by_key(infos)
+    costs = _costs(workspace, by_key)
     chosen: dict[str, KeyInfo] = {}
     for details in details_list:
-        cost, keys = _cheapest(details, by_key)
+        cost, keys = _cheapest(details, costs)
         if cost >= _NEVER:
             raise _no_key(workspace, details, what)
         for key in keys:
@@ -74,11 +78,11 @@ def keys_to_help(
         signed: Public keys that have signed it.
     """
     by_key = _by_key(workspace.keystore.scan()[0])
-    cost, keys = _cheapest(details, by_key, signed)
+    costs = {**_costs(workspace, by_key), **dict.fromkeys(signed, _SIGNED)}
+    cost, keys = _cheapest(details, costs)
     if cost >= _NEVER:
-        asked = dict.fromkeys(conditions.leaf_keys(details))
-        keys = [key for key in asked if key in by_key and key not in signed]
-    return [by_key[key] for key in keys]
+        keys = list(dict.fromkeys(conditions.leaf_keys(details)))
+    return [by_key[key] for key in keys if key in by_key and key not in signed]
 
 
 def _by_key(infos: Iterable[KeyInfo]) -> dict[str, KeyInfo]:
@@ -86,19 +90,21 @@ def _by_key(infos: Iterable[KeyInfo]) -> dict[str, KeyInfo]:
     return {info.public_key: info for info in sorted(infos, key=lambda i: not i.passphrase)}
 
 
-def _cheapest(
-    details: dict[str, Any], by_key: dict[str, KeyInfo], signed: Collection[str] = ()
-) -> tuple[int, list[str]]:
-    """Return how many passphrases the cheapest choice of signers needs, and their keys.
+def _costs(workspace: Workspace, by_key: dict[str, KeyInfo]) -> dict[str, int]:
+    """Return what it costs to have each key sign."""
+    held = workspace.keystore.held()
+    return {
+        key: _FROM_AGENT if key in held else _ASKS if info.passphrase else _PLAIN
+        for key, info in by_key.items()
+    }
 
-    Keys in ``signed`` have signed already.
-    """
+
+def _cheapest(details: dict[str, Any], costs: dict[str, int]) -> tuple[int, list[str]]:
+    """Return what the cheapest choice of signers costs, and their keys."""
     if details["type"] == "ed25519-sha-256":
-        if details["public_key"] in signed:
-            return 0, []
-        info = by_key.get(details["public_key"])
-        return (_NEVER, []) if info is None else (int(info.passphrase), [info.public_key])
-    parts = [_cheapest(part, by_key, signed) for part in details["subconditions"]]
+        key = details["public_key"]
+        return (costs[key], [key]) if key in costs else (_NEVER, [])
+    parts = [_cheapest(part, costs) for part in details["subconditions"]]
     order = sorted(range(len(parts)), key=lambda number: (parts[number][0], number))
     picked = order[: details["threshold"]]
     if len(picked) < details["threshold"]:

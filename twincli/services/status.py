@@ -1,10 +1,11 @@
-"""Where one stands: the home, the ledger, the keys."""
+"""Where one stands: the home, the ledger, the keys, the agent."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from twincli import __version__
+from twincli.errors import TwinError
 
 if TYPE_CHECKING:
     from twincli.keystore.store import KeyStore
@@ -26,13 +27,23 @@ def status(
         default_key: From the settings.
 
     Returns:
-        ``twin.status/1``: ``version home exists ledger default_key keys``; ``ledger`` has
+        ``twin.status/1``: ``version home exists ledger default_key keys agent``; ``ledger`` has
         ``id path height transactions assets`` or is null; ``default_key`` is the one of the
-        settings, else the first made; ``keys`` are names.
+        settings, else the first made; ``keys`` are names; ``agent`` has ``running``, ``keys``
+        (the names of those it holds) and ``problem``, why it is of no use, or null.
     """
+    from twincli.keystore import agent
+
     infos = [] if keystore is None else keystore.scan()[0]
     if default_key is None and infos:
         default_key = min(infos, key=lambda info: (info.created, info.name)).name
+    answer, problem = None, None
+    if keystore is not None:
+        try:
+            answer = agent.status(keystore.directory)
+        except TwinError as error:
+            problem = error.message
+    unlocked = {key["public_key"] for key in answer["keys"]} if answer is not None else set()
     return {
         "schema": "twin.status/1",
         "version": __version__,
@@ -41,6 +52,11 @@ def status(
         "ledger": None if ledger is None else _ledger(ledger),
         "default_key": default_key,
         "keys": [info.name for info in infos],
+        "agent": {
+            "running": answer is not None,
+            "keys": [info.name for info in infos if info.public_key in unlocked],
+            "problem": problem,
+        },
     }
 
 
