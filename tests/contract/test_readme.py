@@ -1,10 +1,11 @@
-"""The README is checked, not remembered: transcripts are run, tables compared with the code."""
+"""README and docs are checked, not remembered: transcripts are run, tables compared."""
 
 from __future__ import annotations
 
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from twincli.errors import ExitCode
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+KEYS = (ROOT / "docs" / "keys.md").read_text()
 
 END = "@@end-of-command@@"
 
@@ -31,8 +33,8 @@ CHANGING = (
 )
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 def normal(text: str) -> str:
@@ -41,10 +43,10 @@ def normal(text: str) -> str:
     return text.strip("\n")
 
 
-def transcript() -> list[tuple[str, str]]:
+def transcript(text: str) -> list[tuple[str, str]]:
     """Return the commands of all transcripts with what they print."""
     found: list[tuple[str, str]] = []
-    for block in blocks("console"):
+    for block in blocks(text, "console"):
         lines = iter(block.splitlines())
         for line in lines:
             if line.startswith("$ "):
@@ -68,10 +70,12 @@ def run(commands: list[str], directory: Path) -> list[str]:
         f"{command}\nstatus=$?; echo '{END}'; (exit $status)\n" for command in commands
     )
     environment = {
-        "PATH": f"{twin.parent}:{os.environ['PATH']}",
+        # The Python of the tests is the user's, too: the program of docs/keys.md needs PyNaCl.
+        "PATH": f"{twin.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "HOME": str(directory),
         "LC_ALL": "C.UTF-8",
+        "SOFTHSM2_CONF": str(directory / "softhsm2.conf"),
     }
     done = subprocess.run(
         ["bash", "-c", script],
@@ -88,20 +92,36 @@ def run(commands: list[str], directory: Path) -> list[str]:
     return printed
 
 
-def test_the_transcripts_are_what_happens(tmp_path: Path) -> None:
-    require_tool("jq")
-    wanted = transcript()
+def compare(text: str, directory: Path) -> None:
+    wanted = transcript(text)
     assert len(wanted) > 20
-    printed = run([command for command, _ in wanted], tmp_path)
+    printed = run([command for command, _ in wanted], directory)
     actual = [(command, normal(text)) for (command, _), text in zip(wanted, printed, strict=True)]
     assert actual == [(command, normal(text)) for command, text in wanted]
 
 
-@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_the_transcripts_of_the_readme_are_what_happens(tmp_path: Path) -> None:
+    require_tool("jq")
+    compare(README, tmp_path)
+
+
+def test_the_transcripts_about_keys_are_what_happens(tmp_path: Path) -> None:
+    for tool in ("jq", "openssl", "ssh-keygen", "softhsm2-util"):
+        require_tool(tool)
+    if not Path("/usr/lib/softhsm/libsofthsm2.so").exists():
+        require_tool("the module of SoftHSM where Debian puts it")
+    tokens = tmp_path / "tokens"
+    tokens.mkdir()
+    (tmp_path / "softhsm2.conf").write_text(f"directories.tokendir = {tokens}\n")
+    shutil.copy(ROOT / "docs" / "sign_command.py", tmp_path)
+    compare(KEYS, tmp_path)
+
+
+@pytest.mark.parametrize("number", range(len(blocks(README, "python"))))
 def test_the_python_snippets_run(number: int, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     subprocess.run(
-        [sys.executable, "-W", "error", "-c", blocks("python")[number]],
+        [sys.executable, "-W", "error", "-c", blocks(README, "python")[number]],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
         cwd=tmp_path,
         check=True,
@@ -109,7 +129,7 @@ def test_the_python_snippets_run(number: int, tmp_path: Path) -> None:
 
 
 def test_there_are_python_snippets() -> None:
-    assert len(blocks("python")) == 2
+    assert len(blocks(README, "python")) == 2
 
 
 def table(first: str) -> list[list[str]]:
