@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
 from twincli import config as settings
-from twincli.cli import frame
+from twincli.cli import frame, inputs
 from twincli.cli.context import Context
-from twincli.cli.inputs import open_file
 from twincli.cli.output import Result
 from twincli.errors import InvalidError, NotFoundError, UsageError
 from twincli.rules.validity import PROFILES
 
 app = frame.group("tx")
-
-_ENDINGS = (".twin", ".json", ".jsonl", ".csv", ".tx", ".car")
-
-
-def is_file(word: str) -> bool:
-    """Say whether an argument means a file: ``-``, a path, or a known ending."""
-    return word == "-" or "/" in word or word.endswith(_ENDINGS)
-
-
-def _what(word: str) -> str:
-    return "stdin" if word == "-" else word
-
-
-def _bytes(word: str) -> bytes:
-    if word == "-":
-        return sys.stdin.buffer.read()
-    with open_file(word) as file:
-        return file.read()
-
-
-def _lines(word: str) -> Iterator[bytes]:
-    if word == "-":
-        yield from sys.stdin.buffer
-        return
-    with open_file(word) as file:
-        yield from file
 
 
 @frame.command(app, "show")
@@ -58,8 +29,8 @@ def show(
 
     documents = []
     for ref in refs:
-        if is_file(ref):
-            tx = transactions.read(_bytes(ref), _what(ref))
+        if inputs.is_file(ref):
+            tx = transactions.read(inputs.read(ref), inputs.what(ref))
             documents.append(transactions.show_file(_client_or_none(context), tx))
         else:
             documents.append(transactions.show(context.workspace(), ref))
@@ -112,10 +83,10 @@ def validate(
     if profile is not None and profile not in PROFILES:
         raise UsageError(f"--profile: {profile!r} is none of {', '.join(PROFILES)}")
     tx: Any
-    if is_file(ref):
-        data = _bytes(ref)
+    if inputs.is_file(ref):
+        data = inputs.read(ref)
         try:
-            tx = transactions.read(data, _what(ref))
+            tx = transactions.read(data, inputs.what(ref))
         except InvalidError as error:
             tx = error
     else:
@@ -172,7 +143,7 @@ def submit(
         settings.require_home(context.paths)
     # A home may still be without a ledger; it begins here, unless nothing is to be written.
     context.creates_home = not context.dry_run
-    found = transactions.read_lines(_lines(file), _what(file))
+    found = transactions.read_lines(inputs.lines(file), inputs.what(file))
     document = transactions.submit(context.workspace(), found)
     if document["schema"] == "twin.submission/1":
         said = "submitted" if document["created"] else "is on the ledger already:"
