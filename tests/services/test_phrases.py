@@ -138,9 +138,9 @@ def test_what_cannot_have_children(rooms: Rooms) -> None:
             settings={},
         )
     )
-    with pytest.raises(LockedError) as caught:
+    with pytest.raises(LockedError) as locked:
         derive(rooms, 1)
-    assert caught.value.code == "no_secret_here"
+    assert locked.value.code == "no_secret_here"
 
 
 @pytest.mark.parametrize(
