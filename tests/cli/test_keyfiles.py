@@ -451,7 +451,7 @@ def test_a_key_that_lives_elsewhere_gives_no_secret(
         )
     )
     run = invoke("keys", *words.split(), "--json")
-    assert (run.status, run.error["code"]) == (4, "no_secret_here")
+    assert (run.status, run.error["code"]) == (6, "no_secret_here")
     assert invoke("keys", "export", "chip", "--format", "openssh").status == 0
     assert opens(invoke, "alice", "old") == 0
     assert not (alice / "out").exists()

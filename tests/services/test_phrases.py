@@ -13,7 +13,7 @@ import pytest
 from tests.services.rooms import Rooms, opened
 from twincli.crypto import derivation, mnemonic
 from twincli.crypto.ed25519 import KeyPair
-from twincli.errors import ConflictError, InvalidError, NotFoundError
+from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError
 from twincli.keystore.keyfile import KeyInfo
 from twincli.model import owners, transaction
 from twincli.services import keys, phrases
@@ -138,9 +138,9 @@ def test_what_cannot_have_children(rooms: Rooms) -> None:
             settings={},
         )
     )
-    with pytest.raises(NotFoundError) as caught:
+    with pytest.raises(LockedError) as locked:
         derive(rooms, 1)
-    assert caught.value.code == "no_secret_here"
+    assert locked.value.code == "no_secret_here"
 
 
 @pytest.mark.parametrize(

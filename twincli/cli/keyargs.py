@@ -1,14 +1,18 @@
-"""Arguments and options that several commands of ``twin keys`` have."""
+"""Arguments and options that several commands of ``twin keys`` have, and the secrets in them."""
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 import typer
 
-from twincli.cli import inputs, secrets
+from twincli.cli import secrets
 from twincli.cli.context import Context, Options
-from twincli.errors import LockedError, TwinError
+from twincli.errors import ConfigError, InvalidError, LockedError, NotFoundError, TwinError
+
+_LONGEST = 65536
 
 
 def key_names() -> list[str]:
@@ -51,14 +55,71 @@ def secret_of(context: Context, name: str, file: str | None, what: str) -> str:
 
     Raises:
         LockedError: There is no file, and no terminal to ask.
-        NotFoundError, ConfigError, InvalidError: See ``inputs.secret_text``.
+        NotFoundError, ConfigError, InvalidError: ``cannot_read``, ``too_long``, ``not_text``.
     """
     if file is not None:
-        return inputs.secret_text(file, f"the {what}")
+        return _text(file, f"the {what}")
     typed = secrets.ask(f"{what.capitalize()} of key {name} (not shown): ", echo=False)
     if typed is None:
         raise LockedError(
             f"the {what} is needed, and there is no terminal to ask for it",
             hint=secrets.retry(context, "FILE"),
         )
-    return inputs.decoded(typed, f"the {what}", "as typed")
+    return _decoded(typed, f"the {what}", "as typed")
+
+
+def _text(path: str, what: str) -> str:
+    """Return the text of a small file that holds a secret; no error quotes any of it.
+
+    Args:
+        path: The file; ``-`` for stdin.
+        what: What it holds, for the error.
+
+    Raises:
+        NotFoundError: There is no such file.
+        ConfigError: ``cannot_read``.
+        InvalidError: ``too_long``, ``not_text``.
+    """
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read(_LONGEST + 1)
+        else:
+            with open(os.path.expanduser(path), "rb") as file:
+                data = file.read(_LONGEST + 1)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"there is no file {path} with {what}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a path"
+        raise ConfigError(
+            f"{what}: {path} cannot be read: {reason.lower()}", code="cannot_read"
+        ) from error
+    return _decoded(data, what, "on stdin" if path == "-" else f"in {path}")
+
+
+def _decoded(data: bytes, what: str, where: str) -> str:
+    """Return a secret as text.
+
+    Raises:
+        InvalidError: ``too_long``, ``not_text``.
+    """
+    if len(data) > _LONGEST:
+        raise InvalidError(f"{what} {where} is longer than {_LONGEST} bytes", code="too_long")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        # Not chained: the error would carry the secret.
+        raise InvalidError(f"{what} {where} is not UTF-8 text", code="not_text") from None
+
+
+def bip39_passphrase(path: str | None) -> str:
+    """Return BIP39's own passphrase; nothing without a file.
+
+    Raises:
+        ConfigError: ``empty_passphrase``; as ``secret_of``.
+    """
+    if path is None:
+        return ""
+    text = _text(path, "the BIP39 passphrase").removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise ConfigError(f"the BIP39 passphrase in {path} is empty", code="empty_passphrase")
+    return text

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from twincli.cli import inputs, secrets
+from twincli.cli import secrets
 from twincli.cli.context import Context, is_terminal
 from twincli.cli.keyargs import (
     Bip39File,
@@ -17,6 +17,7 @@ from twincli.cli.keyargs import (
     Name,
     NewName,
     NoPassphrase,
+    bip39_passphrase,
     key_names,
     secret_of,
 )
@@ -258,7 +259,7 @@ def derive(
         ),
         prefix=prefix,
         path=path,
-        bip39_passphrase=inputs.bip39_passphrase(bip39_passphrase_file),
+        bip39_passphrase=bip39_passphrase(bip39_passphrase_file),
         book=context.book,
         dry_run=context.dry_run,
     )

@@ -10,9 +10,17 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from twincli.cli import frame, inputs, keyfiles, rotating, secrets, signatures
+from twincli.cli import frame, keyfiles, rotating, secrets, signatures
 from twincli.cli.context import Context
-from twincli.cli.keyargs import Bip39File, IfMissing, Name, NewName, NoPassphrase, secret_of
+from twincli.cli.keyargs import (
+    Bip39File,
+    IfMissing,
+    Name,
+    NewName,
+    NoPassphrase,
+    bip39_passphrase,
+    secret_of,
+)
 from twincli.cli.output import Result
 from twincli.errors import ConfigError, TwinError, UsageError
 
@@ -244,7 +252,7 @@ def recover(
     if not if_missing:
         # A name that is taken is said before anything is asked for.
         store.check_new(name)
-    extra = inputs.bip39_passphrase(bip39_passphrase_file)
+    extra = bip39_passphrase(bip39_passphrase_file)
     phrase = secret_of(context, name, file, "phrase")
     notes: tuple[str, ...] = ()
     if scan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58, containers, derivation, mnemonic
-from twincli.errors import NotFoundError, TwinError
+from twincli.errors import LockedError, NotFoundError, TwinError
 from twincli.keystore import keyfile
 from twincli.model import names
 from twincli.services import keys
@@ -60,8 +60,8 @@ def export_secret(
         to have the key back from a phrase.
 
     Raises:
-        NotFoundError: There is no such key; ``no_mnemonic``; ``no_secret_here``.
-        LockedError: The passphrase is missing or wrong.
+        NotFoundError: There is no such key; ``no_mnemonic``.
+        LockedError: ``no_secret_here``; the passphrase is missing or wrong.
         InvalidError, ConfigError: See ``containers.secret_text``.
     """
     info = store.get(name)
@@ -120,13 +120,14 @@ def check_in_file(info: KeyInfo) -> None:
     """Refuse a key whose secret is not in its file.
 
     Raises:
-        NotFoundError: ``no_secret_here``.
+        LockedError: ``no_secret_here``.
     """
     if info.provider != keyfile.FILE:
-        raise NotFoundError(
-            f"the secret of the key {info.name} is not here: its provider is {info.provider}",
+        where = "in a chip" if info.provider == "pkcs11" else "behind a program"
+        raise LockedError(
+            f"the secret of the key {info.name} is not here: it is {where}",
             code="no_secret_here",
-            hint="such a key signs, and its secret never leaves the place where it is",
+            hint=f"the key signs there, and only signs; twin keys show {info.name} says where",
         )
 
 
@@ -225,8 +226,8 @@ def passwd(
         another's was.
 
     Raises:
-        NotFoundError: There is no such key; ``no_secret_here``.
-        LockedError: A passphrase is missing or wrong; nothing was changed.
+        NotFoundError: There is no such key.
+        LockedError: ``no_secret_here``; a passphrase is missing or wrong; nothing was changed.
         TwinError: The first key could not be written; nothing was changed.
     """
     infos = [store.get(name) for name in {names.fold(name): name for name in wanted}.values()]

@@ -65,11 +65,11 @@ def derive(
         False where it was here already.
 
     Raises:
-        NotFoundError: There is no such key; ``no_mnemonic``, ``no_secret_here``.
+        NotFoundError: There is no such key; ``no_mnemonic``.
         ConflictError: ``exists``: another key has a child's name; none was made.
         InvalidError: ``invalid_path``, ``invalid_name``; ``other_phrase``: the phrase does not
             give the parent.
-        LockedError: A passphrase is missing or wrong.
+        LockedError: ``no_secret_here``; a passphrase is missing or wrong.
     """
     parent = store.get(name)
     keyfiles.check_in_file(parent)
