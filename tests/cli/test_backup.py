@@ -73,6 +73,19 @@ def test_through_a_pipe(invoke: Invoke, home: Path, tmp_path: Path) -> None:
     assert not list(home.glob(".new-*"))
 
 
+def test_stdout_gets_the_backup_and_nothing_else(
+    invoke: Invoke, home: Path, tmp_path: Path
+) -> None:
+    quietly(invoke)("keys", "new", "alice", "--no-passphrase")
+    made = invoke("backup", "create", "-o", "-")
+    assert made.stdout.startswith("manifest.json\0")
+    assert len(made.stdout) % 512 == 0
+    back = invoke("backup", "restore", "-", "--home", str(tmp_path / "new"), stdin=made.stdout)
+    assert back.status == 0, back.stderr
+    name = "keys/alice.json"
+    assert (tmp_path / "new" / name).read_bytes() == (home / name).read_bytes()
+
+
 def test_a_reader_that_goes_away_has_no_backup(invoke: Invoke, home: Path) -> None:
     garage(invoke)
     reading, writing = os.pipe()

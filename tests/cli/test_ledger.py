@@ -26,6 +26,7 @@ def test_info(invoke: Invoke, home: Path) -> None:
         "root",
         "tree_size",
         "public_key",
+        "former_keys",
         "schema_version",
         "size_bytes",
     ]

@@ -81,6 +81,6 @@ def read_key(path: str) -> KeyPair:
         raise ConfigError(
             f"the ledger's key {path} cannot be read or is damaged",
             code="damaged_key",
-            hint="restore it from a backup",
+            hint="put it back; if it is lost, `twin backup create` and `restore` make a new one",
         ) from error
     return key

@@ -1,6 +1,5 @@
 """The whole home in one file, and back.
 
-A backup is a plain tar archive: ``manifest.json`` first, then what it lists, laid out as in a home.
 What can be made anew (``index.db``) is left out, and so is the ledger's private key: two copies of
 a ledger must not sign with one key, so a restored ledger gets a new one. A restore reads the
 archive front to back, into a directory beside the home, and only what was found whole and in order
@@ -10,13 +9,11 @@ becomes the home, in one rename.
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import tarfile
 import tempfile
 from contextlib import ExitStack, contextmanager
-from hashlib import file_digest, sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
 from twincli import __version__, files
 from twincli.book.store import Book
@@ -28,6 +25,20 @@ from twincli.keystore.store import KeyStore
 from twincli.ledger import store
 from twincli.ledger.ledger import Ledger
 from twincli.model import times
+from twincli.services.archive import (
+    BOOK,
+    KEYS,
+    LEDGER,
+    MAX_SMALL,
+    REMOVED,
+    SETTINGS,
+    Archive,
+    Part,
+    in_memory,
+    is_key_file,
+    on_disk,
+    pack,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -37,40 +48,11 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
-SCHEMA = "twin.backup-manifest/1"
-MANIFEST = "manifest.json"
-SETTINGS = "config.json"
-BOOK = "book.db"
-LEDGER = "ledger/ledger.db"
-KEYS = "keys"
-REMOVED = "keys/removed"
-
 RECENT = 1000
 """Transactions of the copy that are verified before it is kept; a restore verifies all."""
 
-_KEY_FILE = re.compile(r"keys/(removed/)?[a-z0-9][a-z0-9._-]{0,79}\.json")
-_BLOCK = tarfile.BLOCKSIZE
-_PIECE = 1 << 20
-_MAX_MANIFEST = 1 << 25
-_MAX_SMALL = 1 << 16  # of a key file; the settings are smaller still
 _DISK = frozenset({"disk_full", "disk_error", "read_only"})
-_DAMAGE = frozenset({"damaged_key", "damaged_ledger", "damaged_book", "foreign_file"})
-
-
-class Part(NamedTuple):
-    """A file of a home.
-
-    Attributes:
-        name: Its place in the home, with slashes.
-        size: Bytes.
-        digest: SHA-256 in hex.
-        content: Its bytes, or the path of a copy that holds them.
-    """
-
-    name: str
-    size: int
-    digest: str
-    content: bytes | str
+_DAMAGE = frozenset({"damaged_key", "damaged_ledger", "damaged_book", "foreign_file", "config"})
 
 
 # --- Making one ----------------------------------------------------------------------------------
@@ -117,24 +99,12 @@ def create(
     created = times.to_text(now_ms)
     with ExitStack() as stack:
         parts, ledger, names = _parts(stack, home, settings, beside)
-        manifest: Document = {
-            "schema": SCHEMA,
-            "created": created,
-            "twincli": __version__,
-            "ledger": ledger,
-            "names": names,
-            "files": [
-                {"name": part.name, "size": part.size, "sha256": part.digest} for part in parts
-            ],
-        }
-        manifest["sha256"] = _digest_of(manifest)
-        data = canonical.encode(manifest)
-        parts.insert(0, Part(MANIFEST, len(data), "", data))
+        about = {"created": created, "twincli": __version__, "ledger": ledger, "names": names}
         if dry_run:
             write = _nowhere
         elif write is None:
             write = stack.enter_context(files.new_file(file))
-        size, digest = _pack(parts, now_ms // 1000, write)
+        size, digest = pack(about, parts, now_ms // 1000, write)
     return {
         "schema": "twin.backup/1",
         "file": file,
@@ -157,14 +127,8 @@ def _parts(
     stack: ExitStack, home: str, settings: str, beside: str
 ) -> tuple[list[Part], Document | None, int]:
     """Return the files of a home, what its ledger is, and how many names it has."""
-    parts = []
-    try:
-        with open(settings, "rb") as stream:
-            parts.append(_in_memory(SETTINGS, stream.read()))
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise files.cannot("read", settings, error) from error
+    data = _settings(settings)
+    parts = [] if data is None else [in_memory(SETTINGS, data)]
     names, ledger = 0, None
     path = os.path.join(home, BOOK)
     if os.path.exists(path) and os.path.getsize(path):
@@ -174,7 +138,7 @@ def _parts(
                 book.copy(copy)
             with Book(copy) as book:
                 names = book.check()
-        parts.append(_on_disk(BOOK, copy))
+        parts.append(on_disk(BOOK, copy))
     path = os.path.join(home, *LEDGER.split("/"))
     if os.path.exists(path):
         copy = stack.enter_context(_empty_copy(beside))
@@ -183,9 +147,31 @@ def _parts(
             with Ledger.open(copy, create=False, read_only=True) as opened:
                 _refuse_problems(opened.verify_last(RECENT), path)
                 ledger = _ledger_document(opened)
-        parts.append(_on_disk(LEDGER, copy))
+        parts.append(on_disk(LEDGER, copy))
     parts += _keys(home)
     return parts, ledger, names
+
+
+def _settings(path: str) -> bytes | None:
+    """Return what a settings file holds, None without one; a restore would refuse other than JSON.
+
+    Raises:
+        ConfigError: ``cannot_read``, ``config``.
+    """
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(MAX_SMALL + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise files.cannot("read", path, error) from error
+    if len(data) > MAX_SMALL:
+        raise ConfigError(f"the settings file {path} is too large")
+    try:
+        canonical.decode(data, what=f"the settings file {path}")
+    except InvalidError as error:
+        raise ConfigError(error.message) from error
+    return data
 
 
 @contextmanager
@@ -228,7 +214,7 @@ def _keys(home: str) -> list[Part]:
     for _ in range(100):
         found = _key_names(home)
         try:
-            parts = [_in_memory(name, read_private(_place(home, name))) for name in found]
+            parts = [in_memory(name, read_private(_place(home, name))) for name in found]
         except FileNotFoundError:
             continue
         if _key_names(home) == found:
@@ -246,20 +232,11 @@ def _key_names(home: str) -> list[str]:
         except OSError as error:
             raise files.cannot("read", _place(home, directory), error) from error
         found += [f"{directory}/{entry}" for entry in sorted(entries)]
-    return [name for name in found if _KEY_FILE.fullmatch(name)]
+    return [name for name in found if is_key_file(name)]
 
 
 def _place(home: str, name: str) -> str:
     return os.path.join(home, *name.split("/"))
-
-
-def _in_memory(name: str, data: bytes) -> Part:
-    return Part(name, len(data), sha256(data).hexdigest(), data)
-
-
-def _on_disk(name: str, path: str) -> Part:
-    with open(path, "rb") as stream:
-        return Part(name, os.path.getsize(path), file_digest(stream, "sha256").hexdigest(), path)
 
 
 def _ledger_document(ledger: Ledger) -> Document:
@@ -289,11 +266,6 @@ def _refuse_problems(report: Report, what: str) -> None:
             code="damaged_ledger",
             hint="twin doctor --full says what is wrong",
         )
-
-
-def _digest_of(manifest: Document) -> str:
-    rest = {name: value for name, value in manifest.items() if name != "sha256"}
-    return sha256(canonical.encode(rest)).hexdigest()
 
 
 def _count_keys(names: Iterable[str]) -> int:
@@ -335,89 +307,6 @@ def _warnings(parts: list[Part]) -> list[str]:
     return warnings
 
 
-# --- The archive ---------------------------------------------------------------------------------
-
-
-def _pack(parts: list[Part], time: int, write: Callable[[bytes], object]) -> tuple[int, str]:
-    """Write an archive; return its size and SHA-256."""
-    digest, size = sha256(), 0
-    for data in _pieces(parts, time):
-        digest.update(data)
-        size += len(data)
-        write(data)
-    return size, digest.hexdigest()
-
-
-def _pieces(parts: list[Part], time: int) -> Iterator[bytes]:
-    for part in parts:
-        info = tarfile.TarInfo(part.name)
-        info.size, info.mtime, info.mode = part.size, time, 0o600
-        yield info.tobuf(tarfile.GNU_FORMAT)  # it has no bound on sizes
-        if isinstance(part.content, bytes):
-            yield part.content
-        else:
-            with open(part.content, "rb") as stream:
-                while data := stream.read(_PIECE):
-                    yield data
-        yield bytes(-part.size % _BLOCK)
-    yield bytes(2 * _BLOCK)
-
-
-class _Archive:
-    """An archive that is read front to back, no more than announced.
-
-    Attributes:
-        what: What errors call it.
-        size: Bytes read so far.
-    """
-
-    def __init__(self, stream: IO[bytes], what: str) -> None:
-        self.what = what
-        self.size = 0
-        self._stream = stream
-        self._digest = sha256()
-
-    def _read(self, count: int) -> bytes:
-        data = b""
-        try:
-            while len(data) < count and (more := self._stream.read(count - len(data))):
-                data += more
-        except OSError as error:
-            raise files.cannot("read", self.what, error) from error
-        if len(data) < count:
-            raise self.damaged("it ends early")
-        self._digest.update(data)
-        self.size += count
-        return data
-
-    def header(self) -> tuple[str, int]:
-        """Return the name and size of the next file."""
-        try:
-            info = tarfile.TarInfo.frombuf(self._read(_BLOCK), "ascii", "strict")
-        except (tarfile.HeaderError, UnicodeDecodeError) as error:
-            raise self.damaged("what should be the head of a file is none") from error
-        if info.type != tarfile.REGTYPE:
-            raise self.damaged("it holds something else than files")
-        return info.name, info.size
-
-    def content(self, size: int) -> Iterator[bytes]:
-        """Yield the next file in pieces."""
-        for start in range(0, size, _PIECE):
-            yield self._read(min(_PIECE, size - start))
-        if any(self._read(-size % _BLOCK)):
-            raise self.damaged("there is something between its files")
-
-    def end(self) -> str:
-        """Check that nothing more comes; return the SHA-256 of the whole."""
-        if any(self._read(2 * _BLOCK)) or self._stream.read(1):
-            raise self.damaged("it does not end where it should")
-        return self._digest.hexdigest()
-
-    def damaged(self, why: str) -> InvalidError:
-        """Return the error for an archive that is not as it was written."""
-        return InvalidError(f"the backup {self.what} is damaged: {why}", code="damaged_backup")
-
-
 # --- Putting one in place ------------------------------------------------------------------------
 
 
@@ -451,7 +340,7 @@ def restore(
     if not dry_run:
         _check_free(home)
     with _staging(None if dry_run else home) as place:
-        archive = _Archive(stream, what)
+        archive = Archive(stream, what)
         manifest = _unpack(archive, place)
         digest = archive.end()
         _verify(archive, manifest, place)
@@ -519,20 +408,20 @@ def _staging(home: str | None) -> Iterator[str]:
 
 
 def _left_behind(home: str) -> list[str]:
-    """Return a warning for each restore that was killed: it holds keys."""
+    """Return a warning for each restore that did not come to its end: it holds keys."""
     directory, name = os.path.split(home)
     entries = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
     return [
-        f"a restore that was stopped has left {os.path.join(directory, entry)}, which holds keys:"
-        " remove it"
+        f"{os.path.join(directory, entry)} is of a restore that was stopped or still runs; it holds"
+        " keys: remove it"
         for entry in entries
         if entry.startswith(f"{name}.restore-")
     ]
 
 
-def _unpack(archive: _Archive, place: str) -> Document:
+def _unpack(archive: Archive, place: str) -> Document:
     """Write the files of an archive, each as the manifest has it; return the manifest."""
-    manifest = _manifest(archive)
+    manifest = archive.manifest()
     for directory in (KEYS, REMOVED, os.path.dirname(LEDGER)):
         if any(entry["name"].startswith(f"{directory}/") for entry in manifest["files"]):
             files.make_directory(_place(place, directory))
@@ -563,73 +452,11 @@ def _new_file(path: str) -> Iterator[Callable[[bytes], object]]:
         raise files.cannot("write", path, error) from error
 
 
-def _manifest(archive: _Archive) -> Document:
-    try:
-        name, size = archive.header()
-    except InvalidError:
-        name, size = "", 0
-    if name != MANIFEST or not 0 < size <= _MAX_MANIFEST:
-        raise InvalidError(
-            f"{archive.what} is not a backup of twin",
-            code="not_a_backup",
-            hint="twin backup create -o FILE makes one",
-        )
-    try:
-        manifest = canonical.decode(b"".join(archive.content(size)))
-    except InvalidError as error:
-        raise archive.damaged("its manifest is not JSON") from error
-    if not isinstance(manifest, dict) or not str(manifest.get("schema")).startswith(SCHEMA[:-1]):
-        raise archive.damaged("its manifest is none")
-    if manifest["schema"] != SCHEMA:
-        raise ConfigError(
-            f"the backup {archive.what} was written by a newer twincli",
-            code="newer_version",
-            hint="upgrade twincli",
-        )
-    # What follows trusts the manifest's form: it is as this version wrote it.
-    if manifest.get("sha256") != _digest_of(manifest):
-        raise archive.damaged("its manifest was altered")
-    if not _is_sound(manifest):
-        raise archive.damaged("its manifest lists what no home holds")
-    return manifest
-
-
-def _is_sound(manifest: Document) -> bool:
-    """Say whether a manifest names only what a home holds; anybody can write one."""
-    entries = manifest.get("files")
-    if not isinstance(entries, list) or not all(map(_is_part, entries)):
-        return False
-    listed = [entry["name"] for entry in entries]
-    ledger = manifest.get("ledger")
-    known = (
-        ledger is None
-        if LEDGER not in listed
-        else isinstance(ledger, dict) and ledger.keys() >= {"id", "height", "transactions", "root"}
-    )
-    return (
-        known
-        and len(set(listed)) == len(listed)
-        and isinstance(manifest.get("created"), str)
-        and type(manifest.get("names")) is int
-    )
-
-
-def _is_part(entry: Any) -> bool:
-    if not isinstance(entry, dict) or entry.keys() != {"name", "size", "sha256"}:
-        return False
-    name, size = entry["name"], entry["size"]
-    if not isinstance(name, str) or type(size) is not int or size < 0:
-        return False
-    if name in {BOOK, LEDGER}:
-        return True
-    return size <= _MAX_SMALL and (name == SETTINGS or _KEY_FILE.fullmatch(name) is not None)
-
-
-def _verify(archive: _Archive, manifest: Document, place: str) -> None:
+def _verify(archive: Archive, manifest: Document, place: str) -> None:
     """Check that what was unpacked is in order: keys, names, and every transaction."""
     try:
         _verify_keys(place)
-        _verify_settings(place)
+        _settings(_place(place, SETTINGS))
         with Book(_place(place, BOOK)) as book:
             if book.check() != manifest["names"]:
                 raise archive.damaged("the number of names is another")
@@ -653,13 +480,6 @@ def _verify_keys(place: str) -> None:
     for info in infos:
         if info.provider == keyfile.FILE and not info.passphrase:
             keystore.unlock(info.name, None)
-
-
-def _verify_settings(place: str) -> None:
-    path = _place(place, SETTINGS)
-    if os.path.exists(path):
-        with open(path, "rb") as stream:
-            canonical.decode(stream.read(), what=SETTINGS)
 
 
 def _renew_ledger_key(place: str) -> str | None:
@@ -699,7 +519,7 @@ def _write_settings(path: str, data: bytes) -> None:
         files.write_new(path, data)
     except ConflictError as error:
         with open(path, "rb") as stream:
-            if stream.read(_MAX_SMALL + 1) == data:
+            if stream.read(MAX_SMALL + 1) == data:
                 return
         raise ConflictError(
             f"the settings file {path} is another one than the backup's",
