@@ -21,7 +21,7 @@ def create(
     context: Context,
     out: Annotated[
         str,
-        typer.Option("-o", metavar="FILE|-", help="The new file; - for stdout."),
+        typer.Option("-o", "--output", metavar="FILE|-", help="The new file; - for stdout."),
     ],
 ) -> Result:
     """Write keys, names, settings and ledger to one file, while they may be in use.

@@ -84,6 +84,7 @@ def export(
         str | None,
         typer.Option(
             "-o",
+            "--output",
             metavar="FILE|-",
             help="A new file; JSON Lines if it ends in .jsonl. Without it, or -, stdout.",
         ),

@@ -79,7 +79,7 @@ def new(
         LockedError: No passphrase could be had.
     """
     path = _canonical(path)
-    present = _present(store, name) if if_missing else None
+    present = present_key(store, name) if if_missing else None
     if present is not None:
         return _kept(present, path=path)
     check_name(store, book, name)
@@ -103,7 +103,7 @@ def new(
             name,
             keypair,
             secret_source=given,
-            created=_timestamp(now),
+            created=timestamp(now),
             mnemonic=phrase,
             rule=rule,
             path=path,
@@ -235,7 +235,7 @@ def keep(
         ConflictError: ``exists``: the name is taken, with ``if_missing`` by another key.
         LockedError: No passphrase could be had.
     """
-    present = _present(store, name) if if_missing else None
+    present = present_key(store, name) if if_missing else None
     if present is not None:
         return _kept(present, public_key=keypair.public_key)
     check_name(store, book, name, keypair.public_key)
@@ -250,7 +250,7 @@ def keep(
             name,
             keypair,
             secret_source=secret_source,
-            created=_timestamp(now),
+            created=timestamp(now),
             mnemonic=phrase,
             rule=rule,
             path=path,
@@ -417,14 +417,16 @@ def _kept(
     )
 
 
-def _present(store: KeyStore, name: str) -> KeyInfo | None:
+def present_key(store: KeyStore, name: str) -> KeyInfo | None:
+    """Return a key that is there, or None."""
     try:
         return store.get(name)
     except NotFoundError:
         return None
 
 
-def _timestamp(now: datetime | None) -> str:
+def timestamp(now: datetime | None) -> str:
+    """Return a creation time as key files have it."""
     from datetime import UTC, datetime
 
     return (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

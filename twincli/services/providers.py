@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from twincli.errors import ConflictError, UsageError
 from twincli.keystore import external
 from twincli.keystore.keyfile import KeyInfo
-from twincli.services.keys import _check_book, _present, _timestamp, document
+from twincli.services.keys import check_name, document, present_key, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +137,7 @@ def _planned(name: str, provider: str, settings: dict[str, Any], now: datetime |
     return KeyInfo(
         name=name,
         public_key="",
-        created=_timestamp(now),
+        created=timestamp(now),
         passphrase=False,
         rule="external",
         path=None,
@@ -157,11 +157,10 @@ def _new(
     dry_run: bool,
 ) -> dict[str, Any]:
     name = planned.name
-    present = _present(store, name) if if_missing else None
+    present = present_key(store, name) if if_missing else None
     if present is not None:
         return _kept(present, planned)
-    store.check_new(name)
-    _check_book(book, name)
+    check_name(store, book, name)
     external.look(planned)
     if dry_run:
         return {
@@ -180,7 +179,7 @@ def _new(
     try:
         return document(make(planned))
     except ConflictError:
-        present = _present(store, name) if if_missing else None
+        present = present_key(store, name) if if_missing else None
         if present is None:
             raise
         return _kept(present, planned)  # another process was faster
