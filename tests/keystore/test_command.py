@@ -212,6 +212,8 @@ def test_interrupted_no_program_stays_behind(programs: Programs, tmp_path: Path)
         env={**os.environ, "TWIN_HOME": str(tmp_path / "home")},
         stderr=subprocess.PIPE,
         start_new_session=True,
+        # A shell starts what runs in the background with the signal ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     for _ in range(600):
         if started.exists():
