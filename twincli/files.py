@@ -77,6 +77,42 @@ def new_file(path: str) -> Iterator[Write]:
     sync_directory(os.path.dirname(path))
 
 
+class Incoming:
+    """A file that has no name yet.
+
+    Attributes:
+        write: Takes its next bytes.
+        path: The name it gets when the block ends, in the same file system; it replaces. While
+            this is None, nothing is kept.
+    """
+
+    def __init__(self, write: Write) -> None:
+        self.write = write
+        self.path: str | None = None
+
+
+@contextmanager
+def incoming(directory: str) -> Iterator[Incoming]:
+    """Write a private file that is named only when all of it is known, durably.
+
+    Args:
+        directory: Where it is meanwhile.
+
+    Raises:
+        ConfigError: ``cannot_write``.
+    """
+    with _temporary(os.path.join(directory, "")) as temporary:
+        with _open_new(temporary, directory) as write:
+            found = Incoming(write)
+            yield found
+        if found.path is not None:
+            try:
+                os.replace(temporary, found.path)
+            except OSError as error:
+                raise cannot("write", found.path, error) from error
+            sync_directory(os.path.dirname(found.path))
+
+
 def replace(path: str, data: bytes) -> None:
     """Put new content in the place of a private file, durably; a reader sees the old or the new.
 

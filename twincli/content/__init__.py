@@ -1,0 +1,1 @@
+"""Blobs by their CID."""
