@@ -60,6 +60,7 @@ class Paths(NamedTuple):
         keys: Directory of key files.
         ledger: Directory of ``ledger.db``, ``ledger.key`` and ``index.db``.
         book: The file of local names.
+        content: Directory of files by their CID.
     """
 
     home: str
@@ -68,6 +69,7 @@ class Paths(NamedTuple):
     keys: str
     ledger: str
     book: str
+    content: str
 
 
 class Settings(NamedTuple):
@@ -110,6 +112,7 @@ def paths(home: str | None = None) -> Paths:
         keys=os.path.join(directory, "keys"),
         ledger=os.path.join(directory, "ledger"),
         book=os.path.join(directory, "book.db"),
+        content=os.path.join(directory, "content"),
     )
 
 

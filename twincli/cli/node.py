@@ -51,6 +51,10 @@ def start(
         int | None,
         typer.Option("--max-body", metavar="BYTES", help="Largest transaction.", min=1024),
     ] = None,
+    max_content: Annotated[
+        int | None,
+        typer.Option("--max-content", metavar="BYTES", help="Largest file.", min=1024),
+    ] = None,
     rate: Annotated[
         float, typer.Option(metavar="N", help="Requests a second from one address.", min=0)
     ] = 0.0,
@@ -74,6 +78,7 @@ def start(
         read_only=read_only,
         max_body=max_body,
         rate=rate,
+        max_content=max_content,
     )
 
     if context.dry_run:
@@ -85,7 +90,11 @@ def start(
         if context.mode.form != "auto":
             output.render(Result(document), context.mode)
 
-    if not nodes.start(_ledger(context), wanted, ready, _logger(context, log)):
+    ledger = _ledger(context)
+    # Beside a ledger elsewhere its files are, too.
+    is_local = ledger == context.paths.ledger
+    content = context.paths.content if is_local else os.path.join(ledger, "content")
+    if not nodes.start(ledger, content, wanted, ready, _logger(context, log)):
         raise KeyboardInterrupt
     return Result({}, said=True)
 

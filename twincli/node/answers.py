@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from twincli.ledger import Ledger
 
@@ -44,6 +44,18 @@ class Streamed(NamedTuple):
     texts: Texts
     before: bytes = b"["
     after: bytes = b"]"
+
+
+class Sent(NamedTuple):
+    """An answer whose body comes from elsewhere, in pieces.
+
+    Attributes:
+        answer: Status and headers, ``content-length`` among them.
+        pieces: The body.
+    """
+
+    answer: Answer
+    pieces: AsyncIterator[bytes]
 
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twincli.errors import TwinError
 from twincli.model import times
 from twincli.node import access, answers, posting, routes
-from twincli.node.answers import Answer, Header, RefusedError, Streamed
+from twincli.node.answers import Answer, Header, RefusedError, Sent, Streamed
 from twincli.node.events import TOO_SLOW, Events
 from twincli.node.metrics import Metrics
 from twincli.node.posting import Bodies, Writer
@@ -23,6 +23,7 @@ from twincli.node.readers import PIECE, Readers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twincli.content.store import Blobs
     from twincli.ledger import Ledger
     from twincli.node.events import Message, Receive, Send
     from twincli.rules.structure import Checked
@@ -33,8 +34,11 @@ INDEX_SECONDS = 1.0
 
 _CORS: Header = (b"access-control-allow-origin", b"*")
 _PREFLIGHT: tuple[Header, ...] = (
-    (b"access-control-allow-methods", b"GET, HEAD, POST, OPTIONS"),
-    (b"access-control-allow-headers", b"accept, app_id, app_key, authorization, content-type"),
+    (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, OPTIONS"),
+    (
+        b"access-control-allow-headers",
+        b"accept, app_id, app_key, authorization, content-type, range",
+    ),
     (b"access-control-max-age", b"86400"),
 )
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[a-zA-Z0-9._-]{1,253})(:[0-9]{1,5})?")
@@ -50,6 +54,7 @@ class Options(NamedTuple):
         rate: Requests a second from one address; 0 for any number.
         ws_port: Where the event streams are said to be; None: where everything else is.
         log: Takes a line about each request.
+        content: Files by their CID; None: it keeps none.
     """
 
     tokens: tuple[bytes, ...] = ()
@@ -58,6 +63,7 @@ class Options(NamedTuple):
     rate: float = 0.0
     ws_port: int | None = None
     log: Callable[[dict[str, Any]], None] | None = None
+    content: Blobs | None = None
 
 
 class Node:
@@ -147,13 +153,15 @@ class Node:
         method = scope["method"]
         route, last = routes.find(scope["path"])
         try:
-            answer: Answer | Streamed = self._admitted(scope, route)
+            answer: Answer | Streamed | Sent = self._admitted(scope, route)
             if answer is _PASSES:
                 assert route is not None
                 handler = route.methods["GET" if method == "HEAD" else method]
                 answer = await handler(self, routes.Request(scope, last, receive))
             if isinstance(answer, Streamed):
                 answer, pieces = await self._begun(answer)
+            elif isinstance(answer, Sent):
+                answer, pieces = answer
             else:
                 pieces = None
         except RefusedError as refused:

@@ -9,6 +9,7 @@ from twincli import __version__
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _KEY = {"type": "string", "pattern": "^[1-9A-HJ-NP-Za-km-z]{43,44}$"}
 _COUNT = {"type": "integer", "minimum": 0}
+_CID = {"type": "string", "pattern": "^b[a-z2-7]{58}$"}
 _FLAG = {"type": "string", "pattern": "^([tT][rR][uU][eE]|[fF][aA][lL][sS][eE])$"}
 _OBJECT_OR_NULL = {"type": ["object", "null"]}
 
@@ -113,6 +114,12 @@ def _operation(
     return {**found, "responses": responses}
 
 
+def _page(summary: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+    return _operation(
+        f"For people: {summary}", {"type": "string"}, *parameters, errors=(404,), kind="text/html"
+    )
+
+
 def _stream(summary: str) -> dict[str, Any]:
     return _operation(
         summary,
@@ -198,6 +205,37 @@ def document(max_body: int) -> dict[str, Any]:
             "get": _stream("Each transaction, when it is committed.")
         },
         "/api/v1/streams/valid_blocks": {"get": _stream("Each block, when it is committed.")},
+        "/twin/v1/content/{cid}": {
+            "get": _operation(
+                "A file by its CID, or a part of it.",
+                {"type": "string", "format": "binary"},
+                _path("cid", _CID),
+                errors=(400, 404, 416),
+                kind="application/octet-stream",
+            ),
+            "put": _operation(
+                "Keep a file; answered when it is durable.",
+                _object({"cid": _CID, "size": _COUNT, "created": {"type": "boolean"}}),
+                _path("cid", _CID),
+                errors=(400, 403, 404, 408, 413),
+                status=201,
+                requestBody={
+                    "required": True,
+                    **_content({"type": "string", "format": "binary"}, "application/octet-stream"),
+                },
+            ),
+        },
+        **{
+            path: {"get": _page(summary, *parameters)}
+            for path, summary, *parameters in (
+                ("/explorer", "The newest blocks.", _query("to", _COUNT)),
+                ("/explorer/search", "Where words occur.", _query("q", {"type": "string"})),
+                ("/explorer/asset/{argument}", "An asset.", _path("argument", _HASH)),
+                ("/explorer/block/{argument}", "A block.", _path("argument", _COUNT)),
+                ("/explorer/owner/{argument}", "What a key holds.", _path("argument", _KEY)),
+                ("/explorer/tx/{argument}", "A transaction.", _path("argument", _HASH)),
+            )
+        },
         "/healthz": {
             "get": _operation(
                 "Whether the ledger can be read.", {"type": "object"}, errors=(503,), security=[]

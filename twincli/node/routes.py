@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import base58
 from twincli.errors import InvalidError, UsageError
-from twincli.node import answers, events, openapi, posting, queries
-from twincli.node.answers import Answer, Streamed
+from twincli.node import answers, content, events, explorer, openapi, posting, queries
+from twincli.node.answers import Answer, Sent, Streamed
 from twincli.node.queries import Parameter
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from twincli.ledger import Ledger
     from twincli.node.app import Node
 
-    Handler = Callable[[Node, "Request"], Awaitable[Answer | Streamed]]
+    Handler = Callable[[Node, "Request"], Awaitable[Answer | Sent | Streamed]]
 
 _DOCS = "https://docs.bigchaindb.com/projects/server/en/v2.2.2/"
 
@@ -69,14 +69,17 @@ class Route(NamedTuple):
 
 
 async def root(node: Node, request: Request) -> Answer:
-    """Answer what this is and where its API is."""
+    """Answer what this is and where its API is; a browser gets a page."""
+    accepted = (value for name, value in request.scope["headers"] if name == b"accept")
+    if b"text/html" in b"".join(accepted):
+        return await pages(node, request)
     found = {
         "api": {"v1": _links(node, request, "/api/v1")},
         "docs": _DOCS,
         "software": "BigchainDB",
         "version": "2.2.2",
     }
-    return answers.of(found)
+    return answers.of(found)._replace(headers=(_BY_ACCEPT,))
 
 
 async def api(node: Node, request: Request) -> Answer:
@@ -215,6 +218,31 @@ async def stream(node: Node, request: Request) -> Answer:  # noqa: ARG001
 FROM_HEIGHT = Parameter("from_height", queries.height)
 
 
+# --- For people ---------------------------------------------------------------------------------
+
+_BY_ACCEPT = (b"vary", b"accept")
+_PAGE = (
+    _BY_ACCEPT,
+    (b"content-security-policy", explorer.POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-cache"),
+)
+
+
+async def pages(node: Node, request: Request) -> Answer:
+    """Answer with a page of the explorer."""
+    path = request.scope["path"]
+    parameters = [Parameter(name) for name in ("q", "to", "after")]
+    query = {name: text for name, text in request.query(*parameters).items() if text is not None}
+    wanted = explorer.ROOT if path == "/" else path
+    page = await node.readers.run(lambda ledger: explorer.page(ledger, wanted, query))
+    headers: tuple[answers.Header, ...] = _PAGE
+    if page.location is not None:
+        headers = (*_PAGE, (b"location", page.location.encode()))
+    return Answer(page.status, page.html.encode(), answers.HTML, headers)
+
+
 # --- Running it ---------------------------------------------------------------------------------
 
 
@@ -248,6 +276,13 @@ ROUTES = (
     Route("/api/v1/blocks/{height}", {"GET": block}),
     Route(events.TRANSACTIONS, {"GET": stream}, is_stream=True),
     Route(events.BLOCKS, {"GET": stream}, is_stream=True),
+    Route("/twin/v1/content/{cid}", {"GET": content.get, "PUT": content.put}),
+    Route(explorer.ROOT, {"GET": pages}),
+    Route(f"{explorer.ROOT}/search", {"GET": pages}),
+    *(
+        Route(f"{explorer.ROOT}/{kind}/{{argument}}", {"GET": pages})
+        for kind in ("asset", "block", "owner", "tx")
+    ),
     Route("/healthz", {"GET": health}, is_open=True),
     Route("/metrics", {"GET": metrics}),
     Route("/openapi.json", {"GET": description}),

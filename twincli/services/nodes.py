@@ -25,6 +25,7 @@ class Start(NamedTuple):
         read_only: Take no transactions.
         max_body: Bytes of a transaction; None for the default.
         rate: Requests a second from one address; 0 for any number.
+        max_content: Bytes of a file; None for the default.
     """
 
     host: str = "127.0.0.1"
@@ -38,10 +39,16 @@ class Start(NamedTuple):
     read_only: bool = False
     max_body: int | None = None
     rate: float = 0.0
+    max_content: int | None = None
+
+
+MAX_CONTENT = 1 << 30
+"""Bytes of a file that a node takes, unless it is told otherwise."""
 
 
 def start(
     path: str,
+    content: str,
     wanted: Start,
     ready: Callable[[Document], None],
     log: Callable[[Document], None] | None = None,
@@ -50,6 +57,7 @@ def start(
 
     Args:
         path: The ledger's directory or file; made if it is not there and not only read.
+        content: Directory of files by their CID.
         wanted: See there.
         ready: Called once the node listens, with ``twin.node/1``: ``url ws_url ledger pid
             read_only``.
@@ -63,6 +71,7 @@ def start(
         ConfigError, ConflictError: See ``node.server.Server``, ``node.access.read_tokens``,
             ``Ledger.open``.
     """
+    from twincli.content.store import Blobs
     from twincli.ledger import Ledger
     from twincli.node import app
 
@@ -81,6 +90,7 @@ def start(
         rate=wanted.rate,
         ws_port=server.ws_port,
         log=log,
+        content=Blobs(content, limit=wanted.max_content or MAX_CONTENT),
     )
     document = _document(server, wanted, ledger_id, os.getpid())
     try:
