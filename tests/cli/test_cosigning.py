@@ -369,6 +369,10 @@ def test_a_tx_show_of_several_lists_them(invoke: Invoke, twin: Twin, file: str) 
         "twin.signing/1",
         "twin.transaction/1",
     ]
+    digest = run.json["transactions"][0]["body_digest"]
+    rows = [line.split("\t") for line in invoke("tx", "show", file, boat).stdout.splitlines()]
+    assert [row[0] for row in rows] == ["id", digest, boat]
+    assert rows[1][-1] == "open"
 
 
 def test_equal_documents_are_equal_files(twin: Twin, file: str) -> None:

@@ -50,11 +50,12 @@ def show(
         {"schema": "twin.transactions/1", "transactions": documents},
         listing="transactions",
         columns=(
-            ("id", "id"),
+            # One that is partly signed has no id yet.
+            ("id", lambda item: item["id"] if "id" in item else item["body_digest"]),
             ("operation", "operation"),
             ("asset_id", "asset_id"),
             ("height", "height"),
-            ("committed_at", "committed_at"),
+            ("committed_at", lambda item: item.get("committed_at") or item.get("standing")),
         ),
         item_schema="twin.transaction/1",
     )
