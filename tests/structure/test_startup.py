@@ -117,10 +117,13 @@ APPEND_NEEDS_NOT = {
     "twincli.crypto.sealing",
     "twincli.crypto.vault",
     "twincli.keystore.agent_server",
+    "twincli.keystore.external",
     "twincli.ledger.audit",
     "twincli.model.did",
     "twincli.node",
     "twincli.proof",
+    "twincli.rules.partial",
+    "twincli.services.cosigning",
     "twincli.services.keys",
 }
 
