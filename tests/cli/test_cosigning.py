@@ -194,6 +194,26 @@ def test_what_is_more_than_one_transaction_is_not_prepared(
     assert not os.path.exists(file)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("append", "boat", "--km", "1"),
+        ("transfer", "boat", "--to", "jack"),
+        ("burn", "boat", "--yes"),
+    ],
+)
+def test_what_once_has_done_before_is_shown_and_not_prepared(
+    words: tuple[str, ...], invoke: Invoke, twin: Twin, file: str
+) -> None:
+    done = twin("asset", *words, "--once", "trip-1")["transaction_id"]
+    run = invoke("asset", *words, "--once", "trip-1", "--prepare", file, "--json")
+    assert (run.status, run.json["schema"]) == (0, "twin.asset/1"), run.stderr
+    assert run.json["transaction_id"] == done
+    said = invoke("asset", *words, "--once", "trip-1", "--prepare", file).stderr
+    assert f"{file} was not written" in said
+    assert not Path(file).exists()
+
+
 def test_a_dash_passes_the_file_through_a_pipe(invoke: Invoke, twin: Twin) -> None:
     first = invoke("asset", "append", "boat", "--a", "1.0", "--prepare", "-", "--key", "jack")
     assert first.status == 0
