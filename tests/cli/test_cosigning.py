@@ -15,6 +15,7 @@ from bigchaindb_driver import BigchainDB
 from tests.cli.stories import Twin, quietly
 from tests.conftest import Invoke
 from twincli.cli import partialfile
+from twincli.services import cosigning
 
 Terminal = Callable[[str], Callable[[], str]]
 
@@ -305,6 +306,23 @@ def test_a_strangers_text_cannot_draw_lines_of_its_own(
 
 
 # ------------------------------------------------------------ combining and submitting
+
+
+def test_a_signature_that_comes_in_while_it_is_asked_is_kept(
+    twin: Twin, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin("asset", "append", "boat", "--km", "1", "--prepare", file)
+    real = cosigning.sign
+
+    def slow(*args: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(cosigning, "sign", real)
+            twin("tx", "sign", file, "--yes", "--key", "kelly")
+        return real(*args)
+
+    monkeypatch.setattr(cosigning, "sign", slow)
+    assert twin("tx", "sign", file, "--yes", "--key", "jack")["complete"] is True
+    assert len(json.loads(Path(file).read_text())["signatures"]) == 2
 
 
 def test_files_of_two_transactions_are_not_combined(invoke: Invoke, twin: Twin, file: str) -> None:

@@ -12,7 +12,7 @@ from twincli.cli.context import Context
 from twincli.cli.output import Result
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, NotFoundError, TwinError, UsageError
-from twincli.rules.partial import Partial
+from twincli.rules.partial import Partial, is_partial
 from twincli.rules.partial import combine as combine_partials
 from twincli.rules.partial import document as partial_document
 from twincli.rules.validity import PROFILES
@@ -117,6 +117,11 @@ def sign(
     lines = [f"{name}: {text}" for name, text in partialfile.summary(document) if text is not None]
     context.confirm(f"sign this as {names}?", details=lines)
     partial = cosigning.sign(workspace, partial, infos)
+    if where == file != partialfile.STDOUT:
+        # Who was asked may have taken long; somebody else's signature may have come in meanwhile.
+        value = canonical.decode(inputs.read(file), what=file)
+        if is_partial(value):
+            partial = combine_partials([partial, cosigning.read(value, partial)])
     return partialfile.saved(
         cosigning.describe(partial, workspace), partial_document(partial), where
     )
