@@ -31,9 +31,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import nacl.bindings
 
 import twincli
-from twincli.crypto import ed25519
+from twincli.crypto import canonical, ed25519
 from twincli.ledger import Ledger
 from twincli.model import owners, transaction
+from twincli.rules import partial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -136,6 +137,23 @@ def commands(home: Path, runs: int) -> list[Figure]:
         detail = f"{ours * 1000:.0f} ms, bare Python {floor * 1000:.1f} ms"
         figures.append(Figure(what, ours / floor, budget, "x bare Python", detail))
     return figures
+
+
+def combine_figure(count: int = 100) -> Figure:
+    """Time reading and combining the files of so many signers, besides start-up."""
+    keys = [ed25519.KeyPair.from_seed(number.to_bytes(32, "big")) for number in range(count)]
+    output = transaction.Output(owners.of_keys([key.public_key for key in keys]))
+    create = transaction.sign(transaction.create([KEY.public_key], [output], {}), [KEY])
+    tx = transaction.transfer([transaction.Spend.of(create)], [output], create["id"], None)
+    base = partial.prepare(tx, [create], None)
+    files = [json.dumps(partial.document(partial.sign(base, [key]))) for key in keys]
+    start = time.perf_counter()
+    copies: list[partial.Partial] = []
+    for file in files:
+        copies.append(partial.read(canonical.decode(file), copies[0] if copies else None))
+    partial.finish(partial.combine(copies))
+    spent = (time.perf_counter() - start) * 1000
+    return Figure(f"`tx combine` of {count} signers", spent, 100, "ms", "besides start-up")
 
 
 def agent_figure(home: Path, runs: int) -> Figure:
@@ -396,6 +414,7 @@ def main() -> None:
             count = 2_000 if options.quick else 100_000
             figures = commands(home, 3 if options.quick else 21)
             figures.append(agent_figure(home, 5 if options.quick else 100))
+            figures.append(combine_figure())
             figures += ledger_figures(home, count)
             figures.append(history_figure(home, count))
     finally:
