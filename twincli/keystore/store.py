@@ -344,12 +344,7 @@ class KeyStore:
         document = self._document(name)
         info = keyfile.info_of(document)
         if info.provider != keyfile.FILE:
-            where = "in a chip" if info.provider == "pkcs11" else "behind a program"
-            raise LockedError(
-                f"the secret of the key {info.name} is not here: it is {where}",
-                code="no_secret_here",
-                hint=f"the key signs there, and only signs; twin keys show {info.name} says where",
-            )
+            raise keyfile.no_secret_here(info)
         if info.passphrase:
             secret = self._unseal(document, info, secret_source)
         else:
