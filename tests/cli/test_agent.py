@@ -269,6 +269,25 @@ def test_who_signs(invoke: Invoke, secret: Secret) -> None:
     assert invoke("asset", "append", "two", "--x", "1").status == 6
 
 
+def test_an_agent_that_hangs_does_not_hold_up_a_key_without_passphrase(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("alice", "bob"):
+        assert invoke("keys", "new", name, "--no-passphrase").status == 0
+    assert invoke("asset", "create", "car", "--owner", "alice").status == 0
+    asked = []
+
+    def hanging(directory: str) -> frozenset[str]:
+        asked.append(directory)
+        return frozenset()
+
+    monkeypatch.setattr(agent, "held", hanging)
+    assert invoke("asset", "append", "car", "--km", "1", "--key", "alice").status == 0
+    assert asked == []
+    assert invoke("asset", "append", "car", "--km", "2").status == 0
+    assert len(asked) == 1  # which of two keys
+
+
 @pytest.mark.usefixtures("keys")
 def test_a_bulk_of_lines_is_signed_by_the_agent(invoke: Invoke, secret: Secret) -> None:
     twin = quietly(invoke)

@@ -15,6 +15,7 @@ from bigchaindb_driver import BigchainDB
 from tests.cli.stories import Twin, quietly
 from tests.conftest import Invoke
 from twincli.cli import partialfile
+from twincli.services import cosigning
 
 Terminal = Callable[[str], Callable[[], str]]
 
@@ -194,6 +195,26 @@ def test_what_is_more_than_one_transaction_is_not_prepared(
     assert not os.path.exists(file)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("append", "boat", "--km", "1"),
+        ("transfer", "boat", "--to", "jack"),
+        ("burn", "boat", "--yes"),
+    ],
+)
+def test_what_once_has_done_before_is_shown_and_not_prepared(
+    words: tuple[str, ...], invoke: Invoke, twin: Twin, file: str
+) -> None:
+    done = twin("asset", *words, "--once", "trip-1")["transaction_id"]
+    run = invoke("asset", *words, "--once", "trip-1", "--prepare", file, "--json")
+    assert (run.status, run.json["schema"]) == (0, "twin.asset/1"), run.stderr
+    assert run.json["transaction_id"] == done
+    said = invoke("asset", *words, "--once", "trip-1", "--prepare", file).stderr
+    assert f"{file} was not written" in said
+    assert not Path(file).exists()
+
+
 def test_a_dash_passes_the_file_through_a_pipe(invoke: Invoke, twin: Twin) -> None:
     first = invoke("asset", "append", "boat", "--a", "1.0", "--prepare", "-", "--key", "jack")
     assert first.status == 0
@@ -287,6 +308,23 @@ def test_a_strangers_text_cannot_draw_lines_of_its_own(
 # ------------------------------------------------------------ combining and submitting
 
 
+def test_a_signature_that_comes_in_while_it_is_asked_is_kept(
+    twin: Twin, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin("asset", "append", "boat", "--km", "1", "--prepare", file)
+    real = cosigning.sign
+
+    def slow(*args: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(cosigning, "sign", real)
+            twin("tx", "sign", file, "--yes", "--key", "kelly")
+        return real(*args)
+
+    monkeypatch.setattr(cosigning, "sign", slow)
+    assert twin("tx", "sign", file, "--yes", "--key", "jack")["complete"] is True
+    assert len(json.loads(Path(file).read_text())["signatures"]) == 2
+
+
 def test_files_of_two_transactions_are_not_combined(invoke: Invoke, twin: Twin, file: str) -> None:
     other = file + "2.json"
     twin("asset", "append", "boat", "--a", "1", "--prepare", file)
@@ -369,6 +407,10 @@ def test_a_tx_show_of_several_lists_them(invoke: Invoke, twin: Twin, file: str) 
         "twin.signing/1",
         "twin.transaction/1",
     ]
+    digest = run.json["transactions"][0]["body_digest"]
+    rows = [line.split("\t") for line in invoke("tx", "show", file, boat).stdout.splitlines()]
+    assert [row[0] for row in rows] == ["id", digest, boat]
+    assert rows[1][-1] == "open"
 
 
 def test_equal_documents_are_equal_files(twin: Twin, file: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.stories import Twin, quietly
 from tests.conftest import Invoke
 from twincli.errors import InvalidError
-from twincli.services import rotating
+from twincli.services import rotating, signing
 
 
 @pytest.fixture
@@ -121,6 +121,52 @@ def test_what_others_sign_too_is_prepared(invoke: Invoke, twin: Twin, tmp_path: 
     twin("tx", "submit", item["file"])
     assert twin("asset", "show", "house")["owner_names"] == ["new", "liz"]
     assert rotated(invoke, "--prepare", str(directory))["prepared"] == []
+
+
+def test_to_another_key_another_file_is_prepared(
+    invoke: Invoke, twin: Twin, tmp_path: Path
+) -> None:
+    elsewhere, directory = str(tmp_path / "elsewhere"), str(tmp_path / "to-sign")
+    liz = twin("keys", "new", "liz", "--no-passphrase", "--home", elsewhere)["public_key"]
+    twin("name", "set", "liz", liz)
+    twin("asset", "create", "house", "--owner", "all:ann,liz", "--key", "ann")
+    words = ("--prepare", directory)
+    twin("keys", "new", "lost", "--no-passphrase")
+    twin("asset", "burn", "boat", "--yes", "--key", "ben")
+    (first,) = twin("keys", "rotate", "ann", "--to", "lost", *words)["prepared"]
+    (second,) = rotated(invoke, *words)["prepared"]
+    assert (first["existing"], second["existing"]) == (False, False)
+    assert twin("tx", "show", second["file"])["outputs"][0]["owners"] == "all:new,liz"
+
+
+@pytest.mark.parametrize("owner", ["2of:ann,new,ben", "any:ann,new", "all:ben,(any:ann,new)"])
+def test_a_key_that_is_an_owner_already_never_counts_twice(
+    invoke: Invoke, twin: Twin, owner: str, tmp_path: Path
+) -> None:
+    """Two of three would become one."""
+    before = twin("asset", "create", "house", "--owner", owner, "--key", "ann")
+    document = rotated(invoke, "--prepare", str(tmp_path / "to-sign"), status=10)
+    assert [item["asset_name"] for item in document["left"]] == ["house"]
+    assert document["left"][0]["message"] == "the new key is an owner already"
+    assert len(document["moved"]) == 5
+    assert document["prepared"] == []
+    assert twin("asset", "show", "house")["condition"] == before["condition"]
+    assert "--to OWNER" in invoke("keys", "rotate", "ann", "--to", "new").stderr
+
+
+def test_the_keys_are_looked_at_once_an_owner(
+    invoke: Invoke, twin: Twin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin("asset", "transfer", "clips", *["--out", "1:ann"] * 10)
+    real, looks = signing.keys_to_spend, []
+
+    def counted(*args: Any) -> Any:
+        looks.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(signing, "keys_to_spend", counted)
+    assert len(rotated(invoke)["moved"]) == 13
+    assert len(looks) == 2  # ann's own, and any:ann,ben
 
 
 def test_an_output_that_another_writer_took_is_left(

@@ -33,7 +33,13 @@ from tests.keystore.agents import (
 from twincli.crypto import base58, ed25519
 from twincli.crypto.ed25519 import KeyPair, Signer
 from twincli.crypto.sealing import Cost
-from twincli.errors import ConfigError, InvalidError, LockedError, UnreachableError
+from twincli.errors import (
+    ConfigError,
+    ConflictError,
+    InvalidError,
+    LockedError,
+    UnreachableError,
+)
 from twincli.keystore import agent, agent_server
 from twincli.keystore.agent_server import Server
 from twincli.keystore.store import KeyStore
@@ -116,7 +122,7 @@ def test_a_key_added_again_gets_the_new_limit(
     clock.advance(500)
     assert agent.held(str(directory)) == {ALICE.public_key}
     add(directory, ALICE, ttl=10)
-    assert len(server._vault._free) == agent_server.MAX_KEYS - 1
+    assert len(server._vault._free) == agent_server.CELLS - 1
     clock.advance(11)
     assert agent.held(str(directory)) == frozenset()
 
@@ -236,11 +242,15 @@ def test_it_holds_so_many_keys_and_no_more(directory: Path, server: Server) -> N
     for number in range(agent_server.MAX_KEYS):
         add(directory, KeyPair.from_seed(number.to_bytes(32, "big")))
     assert len(agent.held(str(directory))) == agent_server.MAX_KEYS  # the answer is long, too
-    with pytest.raises(UnreachableError, match="it holds 256 keys") as caught:
+    with pytest.raises(ConflictError, match="it holds 256 keys") as caught:
         add(directory, ALICE)
-    assert caught.value.code == "agent_failed"
+    assert caught.value.code == "agent_full"
+    # The seed that was not taken is wiped, and a key that is held still gets a new limit.
+    assert len(server._vault._free) == 1
+    add(directory, KeyPair.from_seed((7).to_bytes(32, "big")), ttl=1000)
+    assert len(agent.held(str(directory))) == agent_server.MAX_KEYS
     agent.ask(str(directory), "lock")
-    assert len(server._vault._free) == agent_server.MAX_KEYS
+    assert len(server._vault._free) == agent_server.CELLS
 
 
 def test_a_client_that_leaves_in_the_middle_of_a_seed_leaves_nothing(
@@ -252,7 +262,7 @@ def test_a_client_that_leaves_in_the_middle_of_a_seed_leaves_nothing(
             connection.sendall(whole[:length])
     assert agent.held(str(directory)) == frozenset()  # so all of them have been accepted
     wait_for(lambda: not server._clients)
-    assert len(server._vault._free) == agent_server.MAX_KEYS
+    assert len(server._vault._free) == agent_server.CELLS
     assert set(bytes(server._vault._memory)) == {0}
 
 

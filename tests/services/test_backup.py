@@ -28,6 +28,7 @@ from tests.plugins.tools import require_tool
 from twincli import config
 from twincli.book.store import Book
 from twincli.crypto import canonical
+from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError
 from twincli.keystore.store import KeyStore
 from twincli.ledger import Ledger
@@ -206,6 +207,16 @@ def test_a_key_that_lives_elsewhere_is_named(source: Path, tmp_path: Path) -> No
     assert made["keys"] == 2
     assert "the secret of chip is not in the home" in made["warnings"][1]
     bring_back(tmp_path / "a.tar", tmp_path / "back")
+
+
+def test_a_key_called_as_the_directory_of_removed_ones_is_counted(
+    source: Path, tmp_path: Path
+) -> None:
+    before = make(source, tmp_path / "a.tar")["keys"]
+    key = KeyPair.from_seed(b"r" * 32)
+    store = KeyStore(str(source / "keys"))
+    store.create("removed-car", key, secret_source=None, created="2026-01-01T00:00:00Z")
+    assert make(source, tmp_path / "b.tar")["keys"] == before + 1
 
 
 def test_settings_that_live_elsewhere(source: Path, packed: Path, tmp_path: Path) -> None:
@@ -426,6 +437,7 @@ def test_a_disk_that_fills_up(
     with pytest.raises(ConfigError) as caught:
         make(source, tmp_path / "nowhere" / "a.tar")
     assert caught.value.code == "cannot_write"
+    assert str(tmp_path / "nowhere" / "a.tar") in caught.value.message
 
 
 @pytest.mark.parametrize(

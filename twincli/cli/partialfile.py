@@ -38,6 +38,11 @@ def prepared(context: Context, document: dict[str, Any], path: str) -> Result:
     return saved(document, whole, path)
 
 
+def not_prepared(path: str | None) -> tuple[str, ...]:
+    """Return what to say where ``--prepare`` met what ``--once`` had done before."""
+    return () if path is None else (f"this was done before; {path} was not written",)
+
+
 def saved(document: dict[str, Any], whole: dict[str, Any], path: str) -> Result:
     """Write a partly signed transaction and return what to print.
 

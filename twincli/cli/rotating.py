@@ -41,7 +41,7 @@ def rotate(
     new_key = resolve.public_key_of(workspace, to)
     resolve.check_recipients(workspace, {"type": "ed25519-sha-256", "public_key": new_key})
     document, files = rotating.rotate(workspace, old, new_key, prepare=prepare is not None)
-    document["prepared"] = [_written(context, str(prepare), whole) for whole in files]
+    document["prepared"] = [_written(context, str(prepare), new_key, whole) for whole in files]
     left = document["left"]
     return Result(
         document,
@@ -66,6 +66,11 @@ def _notes(context: Context, document: dict[str, Any], name: str) -> list[str]:
     notes = [f"{said} {len(document['moved'])} outputs"]
     if any("others" in item["message"] for item in document["left"]):
         notes.append("--prepare DIR writes what others have to sign, too")
+    if any("already" in item["message"] for item in document["left"]):
+        notes.append(
+            "what the new key owns already is for you to decide:"
+            " twin asset transfer TWIN --to OWNER --in TX:N"
+        )
     if document["entities"]:
         notes.append(
             f"some twins name {name} as their own key still; who owns them can change that:"
@@ -74,13 +79,15 @@ def _notes(context: Context, document: dict[str, Any], name: str) -> list[str]:
     return notes
 
 
-def _written(context: Context, directory: str, whole: dict[str, Any]) -> dict[str, Any]:
-    """Write one prepared transfer; one that an earlier run wrote for this output stays."""
+def _written(
+    context: Context, directory: str, new_key: str, whole: dict[str, Any]
+) -> dict[str, Any]:
+    """Write one prepared transfer; one that an earlier run to this key wrote for it stays."""
     from twincli import files
 
     shown = whole.pop("shown")
     spent = shown["inputs"][0]
-    stem = f"{spent['transaction_id'][:16]}-{spent['output_index']}"
+    stem = f"{spent['transaction_id'][:16]}-{spent['output_index']}-{new_key[:8]}"
     path = os.path.join(directory, f"rotate-{stem}.json")
     existing = os.path.lexists(path)
     if not existing and not context.dry_run:

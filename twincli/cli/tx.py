@@ -12,7 +12,7 @@ from twincli.cli.context import Context
 from twincli.cli.output import Result
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, NotFoundError, TwinError, UsageError
-from twincli.rules.partial import Partial
+from twincli.rules.partial import Partial, is_partial
 from twincli.rules.partial import combine as combine_partials
 from twincli.rules.partial import document as partial_document
 from twincli.rules.validity import PROFILES
@@ -50,11 +50,12 @@ def show(
         {"schema": "twin.transactions/1", "transactions": documents},
         listing="transactions",
         columns=(
-            ("id", "id"),
+            # One that is partly signed has no id yet.
+            ("id", lambda item: item["id"] if "id" in item else item["body_digest"]),
             ("operation", "operation"),
             ("asset_id", "asset_id"),
             ("height", "height"),
-            ("committed_at", "committed_at"),
+            ("committed_at", lambda item: item.get("committed_at") or item.get("standing")),
         ),
         item_schema="twin.transaction/1",
     )
@@ -116,6 +117,11 @@ def sign(
     lines = [f"{name}: {text}" for name, text in partialfile.summary(document) if text is not None]
     context.confirm(f"sign this as {names}?", details=lines)
     partial = cosigning.sign(workspace, partial, infos)
+    if where == file != partialfile.STDOUT:
+        # Who was asked may have taken long; somebody else's signature may have come in meanwhile.
+        value = canonical.decode(inputs.read(file), what=file)
+        if is_partial(value):
+            partial = combine_partials([partial, cosigning.read(value, partial)])
     return partialfile.saved(
         cosigning.describe(partial, workspace), partial_document(partial), where
     )

@@ -182,7 +182,7 @@ def _empty_copy(beside: str) -> Iterator[str]:
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
-        raise files.cannot("write", path, error) from error
+        raise files.cannot("write", beside, error) from error
     try:
         yield path
     finally:
@@ -269,7 +269,7 @@ def _refuse_problems(report: Report, what: str) -> None:
 
 
 def _count_keys(names: Iterable[str]) -> int:
-    return sum(name.startswith(f"{KEYS}/") and not name.startswith(REMOVED) for name in names)
+    return sum(name.startswith(f"{KEYS}/") and not name.startswith(f"{REMOVED}/") for name in names)
 
 
 def _left_out(home: str, taken: set[str], file: str) -> list[str]:

@@ -137,11 +137,13 @@ def to_spend(
     enough: list[list[Spendable]] = []
     for owner in dict.fromkeys(item.output["condition"]["uri"] for item in fitting):
         picked: list[Spendable] = []
+        amount = 0
         for item in fitting:
-            if item.output["condition"]["uri"] == owner and total(picked) < asked:
+            if item.output["condition"]["uri"] == owner and amount < asked:
                 picked.append(item)
+                amount += int(item.output["amount"])
         held.append(picked)
-        if total(picked) >= asked:
+        if amount >= asked:
             enough.append(picked)
     if len(enough) == 1:
         return enough[0]
@@ -185,6 +187,28 @@ def _sum_text(amounts: Sequence[int]) -> str:
     return f"{' + '.join(terms)} = {sum(amounts)}"
 
 
+def given_back(spends: Sequence[Spendable], asked: int) -> list[_transaction.Output]:
+    """Return the outputs of what is left over: one for each owner, of no more than was theirs.
+
+    Inputs are used up in their order, so what is left is of the last ones.
+
+    Args:
+        spends: What is spent; it suffices.
+        asked: How much of it is given away.
+    """
+    back: dict[str, _transaction.Output] = {}
+    for item in spends:
+        amount = int(item.output["amount"])
+        used = min(asked, amount)
+        asked -= used
+        if amount > used:
+            condition = item.output["condition"]
+            before = back.get(condition["uri"])
+            held = 0 if before is None else before.amount
+            back[condition["uri"]] = _transaction.Output(condition["details"], held + amount - used)
+    return list(back.values())
+
+
 def total(items: Iterable[Spendable]) -> int:
     """Return the sum of the amounts."""
     return sum(int(item.output["amount"]) for item in items)
@@ -209,18 +233,22 @@ def mine(
     living = _living(ref, unspent)
     if prepare:
         return _concerned(workspace, ref, living)
-    fitting: list[Spendable] = []
-    failure: LockedError | None = None
+    failures: dict[str, LockedError | None] = {}  # asked once an owner: it looks at every key
     for item in living:
+        condition = item.output["condition"]
+        if condition["uri"] in failures:
+            continue
         try:
-            signing.keys_to_spend(workspace, [item.output["condition"]["details"]], ref)
+            signing.keys_to_spend(workspace, [condition["details"]], ref)
         except LockedError as error:
-            failure = failure or error
+            failures[condition["uri"]] = error
         else:
-            fitting.append(item)
+            failures[condition["uri"]] = None
+    fitting = [item for item in living if failures[item.output["condition"]["uri"]] is None]
     if not fitting:
-        assert failure is not None
-        raise failure
+        first = failures[living[0].output["condition"]["uri"]]
+        assert first is not None
+        raise first
     return fitting
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from twincli.crypto import conditions
 from twincli.errors import InvalidError, LockedError, UsageError
 from twincli.model import record, times
 from twincli.model import transaction as _transaction
@@ -33,6 +34,7 @@ class Move(NamedTuple):
         amount: How much it holds, as text.
         tx: The unsigned transfer.
         infos: Keys here that suffice to sign it; empty: others have to sign, too.
+        shared: Whether the new key is an owner already.
     """
 
     asset_id: str
@@ -40,6 +42,7 @@ class Move(NamedTuple):
     amount: str
     tx: dict[str, Any]
     infos: list[KeyInfo]
+    shared: bool
 
 
 def rotate(
@@ -50,6 +53,9 @@ def rotate(
     What the old key holds with others stays shared with them: the new key takes its place in the
     condition. Where keys here do not suffice for that, the transfer is prepared for the others to
     sign. Stopped half-way it goes on where it was when it is run again.
+
+    Where the new key is an owner already it is left: in the place of the old one it would count
+    twice, and sign alone for what asked two people.
 
     Args:
         workspace: Rooms; its ``keys`` are not looked at.
@@ -76,11 +82,13 @@ def rotate(
     unlocked: dict[str, Any] = {}
     moves = _moves(workspace, old.public_key, new_key)
     while chunk := list(islice(moves, CHUNK)):
-        ready = [move for move in chunk if move.infos]
+        ready = [move for move in chunk if move.infos and not move.shared]
         for move in chunk:
-            if move.infos:
+            if move.shared:
+                left.append(_item(workspace, move, message="the new key is an owner already"))
+            elif move.infos:
                 continue
-            if prepare:
+            elif prepare:
                 files.append(_prepared(workspace, move, old, unlocked))
             else:
                 left.append(_item(workspace, move, message="others have to sign, too"))
@@ -117,26 +125,38 @@ def _item(workspace: Workspace, move: Move, **more: Any) -> Document:
 
 def _moves(workspace: Workspace, old: str, new: str) -> Iterator[Move]:
     client = workspace.client
-    everybody = workspace._replace(keys=())
     at = times.to_text(workspace.now())
+    names_old: dict[str, bool] = {}
+    signers: dict[str, list[KeyInfo]] = {}
     for ref in client.outputs(old, spent=False):
         entry = client.entry(ref["transaction_id"])
         assert entry is not None
         spend = _transaction.Spend.of(entry.tx, ref["output_index"])
         asset_id = asset_of(entry.tx)
-        amount = entry.tx["outputs"][ref["output_index"]]["amount"]
-        replay = client.replay(asset_id)
-        assert replay is not None
-        body = {"entity": new} if replay.entity == old else None
+        held = entry.tx["outputs"][ref["output_index"]]
+        # Once an asset and once an owner: a key may hold thousands of outputs.
+        if asset_id not in names_old:
+            replay = client.replay(asset_id)
+            assert replay is not None
+            names_old[asset_id] = replay.entity == old
+        owner = held["condition"]["uri"]
+        if owner not in signers:
+            signers[owner] = _suffice(workspace, spend.details, asset_id)
+        body = {"entity": new} if names_old[asset_id] else None
         metadata = {record.KEY: record.envelope(record.TRANSFER, at=at, body=body)}
-        output = _transaction.Output(_exchanged(spend.details, old, new), int(amount))
+        output = _transaction.Output(_exchanged(spend.details, old, new), int(held["amount"]))
         tx = _transaction.transfer([spend], [output], asset_id, metadata)
-        try:
-            infos = signing.keys_to_spend(everybody, [spend.details], asset_id)
-        except LockedError:
-            infos = []
         place = f"{ref['transaction_id']}:{ref['output_index']}"
-        yield Move(asset_id, place, amount, tx, infos)
+        shared = new in conditions.leaf_keys(spend.details)
+        yield Move(asset_id, place, held["amount"], tx, signers[owner], shared)
+
+
+def _suffice(workspace: Workspace, details: dict[str, Any], asset_id: str) -> list[KeyInfo]:
+    """Return keys here that can spend what such a condition guards; none: others have to sign."""
+    try:
+        return signing.keys_to_spend(workspace._replace(keys=()), [details], asset_id)
+    except LockedError:
+        return []
 
 
 def _exchanged(details: dict[str, Any], old: str, new: str) -> dict[str, Any]:
