@@ -125,19 +125,6 @@ def path(directory: str) -> str:
     return os.path.join(directory, SOCKET)
 
 
-def held(directory: str) -> frozenset[str]:
-    """Return the public keys that the agent can sign for; none where no agent is of use.
-
-    An agent that cannot be used is no agent, and passphrases decide as if there were none;
-    ``status`` says what is wrong with it.
-    """
-    try:
-        found = status(directory)
-    except TwinError:
-        return frozenset()
-    return frozenset() if found is None else frozenset(key["public_key"] for key in found["keys"])
-
-
 def status(directory: str) -> dict[str, Any] | None:
     """Return what the agent says about itself, None where there is none.
 

@@ -96,6 +96,7 @@ class KeyStore:
         self.environment = environment
         self._cost = cost
         self._external: dict[str, ExternalSigner] = {}
+        self._agent_fails = False
         self._scanned: dict[str, tuple[tuple[int, int, int], KeyInfo]] = {}
 
     def create(
@@ -309,8 +310,19 @@ class KeyStore:
         return self.unlock(name, secret_source).keypair
 
     def held(self) -> frozenset[str]:
-        """Return the public keys that the agent holds, for which nothing is asked."""
-        return agent.held(self.directory)
+        """Return the public keys that the agent holds, for which nothing is asked.
+
+        An agent that cannot be used is no agent, and passphrases decide as if there were none;
+        ``agent.status`` says what is wrong with it. It is waited for once.
+        """
+        if self._agent_fails:
+            return frozenset()
+        try:
+            found = agent.status(self.directory)
+        except TwinError:
+            self._agent_fails = True
+            return frozenset()
+        return frozenset(key["public_key"] for key in found["keys"]) if found else frozenset()
 
     def _external_signer(self, info: KeyInfo, secret_source: SecretSource | None) -> Signer:
         from twincli.keystore import external

@@ -283,8 +283,12 @@ def _check(tx: Mapping[str, Any], carried: Mapping[str, dict[str, Any]]) -> byte
             raise _bad(f"its input {number} is fulfilled already")
         conditions.from_details(details)
         if entry["fulfills"] is None:
-            if set(conditions.leaf_keys(details)) != set(entry["owners_before"]):
-                raise _bad("owners_before are not the keys that are asked to sign")
+            keys = set(conditions.leaf_keys(details))
+            if keys != set(entry["owners_before"]) or any(
+                conditions.can_fulfil(details, keys - {key}) for key in keys
+            ):
+                # A ledger wants every issuer's signature, and others would give other ids.
+                raise _bad("the issuers of a CREATE are not the keys that must all sign it")
             continue
         output = _spent(checked.asset_id, entry["fulfills"], carried)
         if details != output["condition"]["details"] or set(entry["owners_before"]) != set(
