@@ -123,6 +123,25 @@ def test_what_others_sign_too_is_prepared(invoke: Invoke, twin: Twin, tmp_path: 
     assert rotated(invoke, "--prepare", str(directory))["prepared"] == []
 
 
+def test_a_file_of_an_earlier_run_to_another_key_is_not_taken_for_this_one(
+    invoke: Invoke, twin: Twin, tmp_path: Path
+) -> None:
+    directory, stranger = str(tmp_path / "to-sign"), str(tmp_path / "elsewhere")
+    liz = twin("keys", "new", "liz", "--no-passphrase", "--home", stranger)["public_key"]
+    twin("name", "set", "liz", liz)
+    twin("asset", "create", "house", "--owner", "all:ann,liz", "--key", "ann")
+    words = ("keys", "rotate", "ann", "--prepare", directory, "--json", "--to")
+    (item,) = invoke(*words, "ben").json["prepared"]
+    before = Path(item["file"]).read_bytes()
+    run = invoke(*words, "new")  # ben was the wrong one
+    assert run.status == 10
+    assert run.json["prepared"] == []
+    (left,) = run.json["left"]
+    assert item["file"] in left["message"]
+    assert list(left) == ["asset_id", "asset_name", "output", "amount", "message"]
+    assert Path(item["file"]).read_bytes() == before
+
+
 def test_an_output_that_another_writer_took_is_left(
     invoke: Invoke, twin: Twin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
