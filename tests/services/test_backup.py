@@ -678,6 +678,33 @@ def test_a_ledger_that_was_changed_before_the_manifest_was_made(
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("book.db", "TRIGGER evil AFTER INSERT ON party BEGIN DELETE FROM party; END"),
+        ("book.db", "VIEW evil AS SELECT 1"),
+        ("ledger/ledger.db", "TRIGGER evil AFTER INSERT ON tx BEGIN DELETE FROM meta; END"),
+        ("ledger/ledger.db", "VIEW evil AS SELECT 1"),
+    ],
+)
+def test_what_would_run_in_a_database_is_not_restored(
+    name: str, what: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can write a backup can put a trigger into a database that is else in order."""
+    with closing(sqlite3.connect(source / name)) as connection:
+        connection.execute(f"CREATE {what}")
+        connection.commit()
+    with monkeypatch.context() as patch:
+        patch.setattr(backup, "_refuse_problems", lambda *_: None)
+        patch.setattr(Book, "check", lambda _: 2)
+        make(source, tmp_path / "a.tar")
+    with pytest.raises(InvalidError) as caught:
+        bring_back(tmp_path / "a.tar", tmp_path / "home")
+    assert caught.value.code == "damaged_backup"
+    assert name in caught.value.message
+    assert not (tmp_path / "home").exists()
+
+
 def test_another_ledger_than_the_manifest_says(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

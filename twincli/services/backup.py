@@ -467,9 +467,10 @@ def _verify(archive: Archive, manifest: Document, place: str) -> None:
                 if _ledger_document(ledger) != manifest["ledger"]:
                     raise archive.damaged("its ledger is another one")
     except (ConfigError, InvalidError) as error:
+        error.message = error.message.replace(place + os.sep, "")
         if error.code not in _DAMAGE:
             raise
-        raise archive.damaged(error.message.replace(place + os.sep, "")) from error
+        raise archive.damaged(error.message) from error
 
 
 def _verify_keys(place: str) -> None:
