@@ -316,6 +316,12 @@ def test_what_gives_something_away_is_not_shown_as_an_append(
     assert 'operation\ttransfer, called "append"\n' in invoke("tx", "show", file).stdout
 
 
+def test_a_key_called_burned_is_not_shown_as_nobody(twin: Twin, file: str) -> None:
+    key = twin("keys", "new", "burned", "--no-passphrase")["public_key"]
+    shown = twin("asset", "transfer", "boat", "--to", "burned", "--prepare", file)
+    assert shown["outputs"] == [{"amount": "1", "owners": key}]
+
+
 def test_all_of_the_envelope_that_is_signed_is_shown(
     invoke: Invoke, twin: Twin, file: str, tmp_path: Path
 ) -> None:

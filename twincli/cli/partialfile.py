@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from twincli.cli import output
 from twincli.cli.output import Result
 from twincli.errors import ConflictError
+from twincli.model.owners import BURN_ADDRESS
 
 if TYPE_CHECKING:
     from twincli.cli.context import Context
@@ -141,7 +142,7 @@ def _operation(document: dict[str, Any]) -> str:
     elif kind == "append":
         holds = len(owners[0]) == 1 and owners[0] == owners[1]
     elif kind == "burn":
-        holds = set(owners[1]) == {"burned"}
+        holds = set(owners[1]) <= {"burned", BURN_ADDRESS}
     else:
         holds = kind == "transfer"
     if kind is None or holds:
