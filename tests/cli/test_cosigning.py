@@ -322,6 +322,16 @@ def test_a_key_called_burned_is_not_shown_as_nobody(twin: Twin, file: str) -> No
     assert shown["outputs"] == [{"amount": "1", "owners": key}]
 
 
+def test_a_further_name_burned_does_not_hide_a_partys_other_name(
+    twin: Twin, file: str, tmp_path: Path
+) -> None:
+    key = twin("keys", "new", "liz", "--no-passphrase", "--home", str(tmp_path / "hers"))
+    for name in ("burned", "liz"):
+        twin("name", "set", name, key["public_key"])
+    shown = twin("asset", "transfer", "boat", "--to", "liz", "--prepare", file)
+    assert shown["outputs"] == [{"amount": "1", "owners": "liz"}]
+
+
 def test_all_of_the_envelope_that_is_signed_is_shown(
     invoke: Invoke, twin: Twin, file: str, tmp_path: Path
 ) -> None:

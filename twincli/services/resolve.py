@@ -216,7 +216,7 @@ def names_of(workspace: Workspace, public_keys: Iterable[str]) -> list[str | Non
         if name is None and key == owners.BURN_ADDRESS:
             name = _BURNED
         if name is None:
-            found = workspace.book.names_of_party(key)
+            found = [held for held in workspace.book.names_of_party(key) if held != _BURNED]
             name = found[0] if found else None
         if name == _BURNED and key != owners.BURN_ADDRESS:
             name = None  # somebody is called so; in a list of owners it says something else
