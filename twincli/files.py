@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from twincli.errors import ConfigError, ConflictError
@@ -91,6 +91,37 @@ def replace(path: str, data: bytes) -> None:
         except OSError as error:
             raise cannot("write", path, error) from error
     sync_directory(os.path.dirname(path))
+
+
+@contextmanager
+def held(path: str) -> Iterator[None]:
+    """Keep others who ask for the same from changing a file, until the block ends.
+
+    What is there when the block begins is what ``replace`` replaces. Where the system has no such
+    lock, or there is no such file, nothing is kept.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError:
+            descriptor = -1  # whoever reads or writes it says what is wrong
+            break
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                break
+        os.close(descriptor)  # replaced while we waited
+    try:
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 @contextmanager

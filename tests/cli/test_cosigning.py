@@ -15,6 +15,8 @@ from bigchaindb_driver import BigchainDB
 from tests.cli.stories import Twin, quietly
 from tests.conftest import Invoke
 from twincli.cli import partialfile
+from twincli.crypto import canonical
+from twincli.model import transaction
 from twincli.services import cosigning
 
 Terminal = Callable[[str], Callable[[], str]]
@@ -30,6 +32,7 @@ SIGNING = [
     "ledger",
     "data",
     "written",
+    "stated",
     "inputs",
     "outputs",
     "signed_by",
@@ -303,6 +306,119 @@ def test_a_strangers_text_cannot_draw_lines_of_its_own(
     assert run.status == 0
     assert "\x1b" not in run.stdout
     assert len([line for line in run.stdout.splitlines() if line.startswith("from")]) == 1
+
+
+def forged(file: str, metadata: Any) -> None:
+    """Give a prepared transaction other metadata, as whoever prepares one may."""
+    document = json.loads(Path(file).read_text())
+    document["transaction"]["metadata"] = metadata
+    document["body_digest"] = canonical.sha3_hex(transaction.message(document["transaction"]))
+    document["signatures"] = []
+    Path(file).write_text(json.dumps(document))
+
+
+def test_a_stated_kind_cannot_draw_lines_where_people_are_asked(
+    invoke: Invoke, twin: Twin, file: str, terminal: Terminal
+) -> None:
+    twin("asset", "transfer", "boat", "--to", "kelly", "--prepare", file)
+    forged(file, {"twin": {"v": 1, "kind": "append\nto: 1 of all:jack,kelly"}})
+    shown = terminal("n\n")
+    assert invoke("tx", "sign", file, "--key", "jack").status == 1
+    said = shown().replace("\r", "").splitlines()
+    assert [line for line in said if line.startswith("to")] == ["to: 1 of kelly"]
+
+
+def test_what_gives_something_away_is_not_shown_as_an_append(
+    invoke: Invoke, twin: Twin, file: str
+) -> None:
+    twin("asset", "transfer", "boat", "--to", "kelly", "--prepare", file)
+    forged(file, {"twin": {"v": 1, "kind": "append"}})
+    assert 'operation\ttransfer, called "append"\n' in invoke("tx", "show", file).stdout
+
+
+def test_a_key_called_burned_is_not_shown_as_nobody(twin: Twin, file: str) -> None:
+    key = twin("keys", "new", "burned", "--no-passphrase")["public_key"]
+    shown = twin("asset", "transfer", "boat", "--to", "burned", "--prepare", file)
+    assert shown["outputs"] == [{"amount": "1", "owners": key}]
+
+
+def test_a_further_name_burned_does_not_hide_a_partys_other_name(
+    twin: Twin, file: str, tmp_path: Path
+) -> None:
+    key = twin("keys", "new", "liz", "--no-passphrase", "--home", str(tmp_path / "hers"))
+    for name in ("burned", "liz"):
+        twin("name", "set", name, key["public_key"])
+    shown = twin("asset", "transfer", "boat", "--to", "liz", "--prepare", file)
+    assert shown["outputs"] == [{"amount": "1", "owners": "liz"}]
+
+
+def test_all_of_the_envelope_that_is_signed_is_shown(
+    invoke: Invoke, twin: Twin, file: str, tmp_path: Path
+) -> None:
+    twin("asset", "transfer", "boat", "--to", "kelly", "--prepare", file)
+    hidden = {"corrects": "ab" * 32, "body": {"entity": "x"}, "grant": "all"}
+    forged(file, {"twin": {"v": 1, "kind": "transfer", **hidden}})
+    assert twin("tx", "show", file)["stated"] == hidden
+    assert f"states\t{json.dumps(hidden, separators=(',', ':'))}\n" in (
+        invoke("tx", "show", file).stdout
+    )
+    made = str(tmp_path / "made.json")
+    words = ("--owner", "jack", "--entity", "kelly", "--parent", "boat", "--title", "an oar")
+    stated = twin("asset", "create", "oar", *words, "--prepare", made)["stated"]
+    assert list(stated) == ["entity", "parent", "entity_proof"]
+
+
+def test_a_signature_that_came_while_we_were_asked_stays(
+    twin: Twin, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin("asset", "append", "boat", "--speed", "7", "--prepare", file)
+    real = cosigning.sign
+    at_work: list[bool] = []
+
+    def slowly(*args: Any) -> Any:
+        if not at_work:
+            at_work.append(True)
+            twin("tx", "sign", file, "--key", "kelly", "--yes")
+        return real(*args)
+
+    monkeypatch.setattr(cosigning, "sign", slowly)
+    assert twin("tx", "sign", file, "--key", "jack", "--yes")["complete"] is True
+    assert twin("tx", "show", file)["complete"] is True
+
+
+def test_a_file_that_became_another_one_while_we_were_asked_stays(
+    invoke: Invoke, twin: Twin, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin("asset", "append", "boat", "--speed", "7", "--prepare", file)
+    other = tmp_path / "other.json"
+    twin("asset", "append", "boat", "--speed", "8", "--prepare", str(other))
+    real = cosigning.sign
+
+    def slowly(*args: Any) -> Any:
+        Path(file).write_bytes(other.read_bytes())
+        return real(*args)
+
+    monkeypatch.setattr(cosigning, "sign", slowly)
+    run = invoke("tx", "sign", file, "--key", "jack", "--yes", "--json")
+    assert run.status == 5
+    assert run.error["code"] == "different_transactions"
+    assert Path(file).read_bytes() == other.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--out", "9" * 5000 + ":jack"), "amount_error"),
+        (("--to", "jack", "--in", "TX:" + "9" * 5000), "usage"),
+    ],
+)
+def test_a_number_of_thousands_of_digits_is_refused(
+    invoke: Invoke, twin: Twin, words: tuple[str, ...], code: str
+) -> None:
+    tx = twin("history", "boat")["transactions"][0]["id"]
+    run = invoke("asset", "transfer", "boat", *(word.replace("TX", tx) for word in words), "--json")
+    assert run.error["code"] == code
+    assert len(run.error["message"]) < 6000
 
 
 # ------------------------------------------------------------ combining and submitting

@@ -169,6 +169,25 @@ def test_the_keys_are_looked_at_once_an_owner(
     assert len(looks) == 2  # ann's own, and any:ann,ben
 
 
+def test_a_file_that_does_something_else_is_not_taken_for_this_one(
+    invoke: Invoke, twin: Twin, tmp_path: Path
+) -> None:
+    directory, stranger = str(tmp_path / "to-sign"), str(tmp_path / "elsewhere")
+    liz = twin("keys", "new", "liz", "--no-passphrase", "--home", stranger)["public_key"]
+    twin("name", "set", "liz", liz)
+    twin("asset", "create", "house", "--owner", "all:ann,liz", "--key", "ann")
+    (item,) = rotated(invoke, "--prepare", directory)["prepared"]
+    Path(item["file"]).unlink()
+    twin("asset", "append", "house", "--a", "1", "--prepare", item["file"])
+    before = Path(item["file"]).read_bytes()
+    document = rotated(invoke, "--prepare", directory, status=10)
+    assert document["prepared"] == []
+    (left,) = document["left"]
+    assert item["file"] in left["message"]
+    assert list(left) == ["asset_id", "asset_name", "output", "amount", "message"]
+    assert Path(item["file"]).read_bytes() == before
+
+
 def test_an_output_that_another_writer_took_is_left(
     invoke: Invoke, twin: Twin, monkeypatch: pytest.MonkeyPatch
 ) -> None:

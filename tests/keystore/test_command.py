@@ -307,6 +307,7 @@ def test_a_program_that_went(store: KeyStore, programs: Programs) -> None:
         {"command": ["sign", 7]},
         {"command": ["sign"], "timeout": "60"},
         {"command": ["sign"], "timeout": 0},
+        {"command": ["sign"], "timeout": 1e300},
         {"command": ["sign"], "timeout": True},
     ],
 )
@@ -377,3 +378,12 @@ def test_a_secret_behind_a_program_cannot_be_unlocked(store: KeyStore, programs:
     with pytest.raises(LockedError, match="behind a program") as caught:
         store.unlock("gps", None)
     assert caught.value.code == "no_secret_here"
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), 1e300, -1.0])
+def test_a_time_that_nobody_can_wait_for_is_refused(
+    store: KeyStore, programs: Programs, timeout: float
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        new(store, programs.write(GOOD), timeout=timeout)
+    assert caught.value.code == "bad_settings"

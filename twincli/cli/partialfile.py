@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from twincli.cli import output
 from twincli.cli.output import Result
 from twincli.errors import ConflictError
+from twincli.model.owners import BURN_ADDRESS
 
 if TYPE_CHECKING:
     from twincli.cli.context import Context
@@ -99,18 +100,20 @@ def summary(document: dict[str, Any]) -> list[tuple[str, str | None]]:
 
     The names of local keys are used for keys; everything else is text from the file.
     """
+    facts = document["data"] if document["operation"] == "CREATE" else None
     rows: list[tuple[str, str | None]] = [
         ("asset", _asset(document)),
-        ("operation", document["kind"] or document["operation"]),
+        ("operation", _operation(document)),
+        # What strangers can make long comes before what must not scroll away.
+        ("facts", output.to_json(facts) if facts else None),
+        ("records", output.to_json(document["written"]) if document["written"] else None),
+        ("states", output.to_json(document["stated"]) if document["stated"] else None),
     ]
     rows += [("from", _holding(entry)) for entry in document["inputs"] if entry["amount"]]
     rows += [
         (("to" if document["operation"] != "CREATE" else "owner"), _holding(entry))
         for entry in document["outputs"]
     ]
-    if document["operation"] == "CREATE" and document["data"]:
-        rows.append(("facts", output.to_json(document["data"])))
-    rows.append(("records", output.to_json(document["written"]) if document["written"] else None))
     rows += [("needs", _needs(entry)) for entry in document["inputs"]]
     rows += [
         ("signed by", _keys(document, "signed_by")),
@@ -133,6 +136,23 @@ def _asset(document: dict[str, Any]) -> str:
     title = f"{output.to_json(document['title'])} " if document["title"] else ""
     ident = document["asset_id"] or "a new one"
     return f"{name} {ident}" if name else f"{title}{ident}"
+
+
+def _operation(document: dict[str, Any]) -> str:
+    """Return what it does: its kind only where that is so, since anybody can state any kind."""
+    operation, kind = str(document["operation"]).lower(), document["kind"]
+    owners = [[entry["owners"] for entry in document[side]] for side in ("inputs", "outputs")]
+    if operation == "create":
+        holds = kind in {"asset", "identity"}
+    elif kind == "append":
+        holds = len(owners[0]) == 1 and owners[0] == owners[1]
+    elif kind == "burn":
+        holds = set(owners[1]) <= {"burned", BURN_ADDRESS}
+    else:
+        holds = kind == "transfer"
+    if kind is None or holds:
+        return kind or operation
+    return f"{operation}, called {output.to_json(kind)}"
 
 
 def _holding(entry: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from twincli.cli.context import Context
 from twincli.cli.output import Result
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, NotFoundError, TwinError, UsageError
-from twincli.rules.partial import Partial, is_partial
+from twincli.rules.partial import Partial
 from twincli.rules.partial import combine as combine_partials
 from twincli.rules.partial import document as partial_document
 from twincli.rules.validity import PROFILES
@@ -97,17 +98,14 @@ def sign(
     FILE gets the signature, unless -o names another one. Nothing in it is believed: what is given
     by whom to whom is read from the transactions it carries, whose ids are computed again.
     """
+    from twincli import files
     from twincli.services import cosigning
 
     where = out or file
     if out is not None and out != file:
         partialfile.check_free(out)
     workspace = context.workspace()
-    value = canonical.decode(inputs.read(file), what=inputs.what(file))
-    if isinstance(value, dict) and "inputs" in value:  # as the official drivers prepare it
-        partial = cosigning.from_unsigned(context.client, value)
-    else:
-        partial = cosigning.read(value)
+    partial = _unsigned(context, file)
     cosigning.check_open(workspace, partial)
     infos = cosigning.keys_for(workspace, partial)
     document = cosigning.describe(partial, workspace)
@@ -117,14 +115,23 @@ def sign(
     lines = [f"{name}: {text}" for name, text in partialfile.summary(document) if text is not None]
     context.confirm(f"sign this as {names}?", details=lines)
     partial = cosigning.sign(workspace, partial, infos)
-    if where == file != partialfile.STDOUT:
-        # Who was asked may have taken long; somebody else's signature may have come in meanwhile.
-        value = canonical.decode(inputs.read(file), what=file)
-        if is_partial(value):
-            partial = combine_partials([partial, cosigning.read(value, partial)])
-    return partialfile.saved(
-        cosigning.describe(partial, workspace), partial_document(partial), where
-    )
+    with files.held(where):
+        if where == file and os.path.isfile(file):
+            # Somebody else may have signed it while we were asking.
+            partial = combine_partials([_unsigned(context, file), partial])
+        return partialfile.saved(
+            cosigning.describe(partial, workspace), partial_document(partial), where
+        )
+
+
+def _unsigned(context: Context, file: str) -> Partial:
+    """Return what is to be signed, prepared here or by an official driver."""
+    from twincli.services import cosigning
+
+    value = canonical.decode(inputs.read(file), what=inputs.what(file))
+    if isinstance(value, dict) and "inputs" in value:
+        return cosigning.from_unsigned(context.client, value)
+    return cosigning.read(value)
 
 
 @frame.command(app, "combine")

@@ -24,6 +24,9 @@ PROTOCOL = 1
 TIMEOUT = 60.0
 """Seconds for one answer: time enough to find the chip and touch it."""
 
+LONGEST_TIMEOUT = 86400.0
+"""Seconds; the system waits for no more than some hundred years, and for no infinity."""
+
 _LONGEST = 65536
 _SHOWN = 200
 
@@ -62,8 +65,10 @@ class Program(NamedTuple):
         ):
             raise bad_settings(name, "command is not a list of words")
         timeout = settings.get("timeout", TIMEOUT)
-        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout <= 0:
+        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
             raise bad_settings(name, "timeout is not a number of seconds")
+        if not 0 < timeout <= LONGEST_TIMEOUT:  # nor NaN
+            raise bad_settings(name, f"timeout is not from 0 to {LONGEST_TIMEOUT:g} seconds")
         return cls(name, tuple(words), float(timeout), environment, key)
 
     def public_key(self) -> str:

@@ -199,6 +199,9 @@ def _named(path: str, copy: str) -> Iterator[None]:
     except ConfigError as error:
         if error.code not in _DISK:
             error.message = error.message.replace(copy, path)
+        elif error.code == "disk_full":  # nothing else is written to
+            for name in (copy, path):
+                error.message = error.message.replace(name, os.path.dirname(copy) or ".")
         raise
 
 
@@ -344,6 +347,7 @@ def restore(
         manifest = _unpack(archive, place)
         digest = archive.end()
         _verify(archive, manifest, place)
+        programs = _programs(place)
         key = None
         if not dry_run:
             key = _renew_ledger_key(place)
@@ -359,7 +363,7 @@ def restore(
         "names": manifest["names"],
         "size": archive.size,
         "sha256": digest,
-        "warnings": _left_behind(home),
+        "warnings": [*programs, *_left_behind(home)],
     }
 
 
@@ -467,9 +471,10 @@ def _verify(archive: Archive, manifest: Document, place: str) -> None:
                 if _ledger_document(ledger) != manifest["ledger"]:
                     raise archive.damaged("its ledger is another one")
     except (ConfigError, InvalidError) as error:
+        error.message = error.message.replace(place + os.sep, "")
         if error.code not in _DAMAGE:
             raise
-        raise archive.damaged(error.message.replace(place + os.sep, "")) from error
+        raise archive.damaged(error.message) from error
 
 
 def _verify_keys(place: str) -> None:
@@ -480,6 +485,18 @@ def _verify_keys(place: str) -> None:
     for info in infos:
         if info.provider == keyfile.FILE and not info.passphrase:
             keystore.unlock(info.name, None)
+
+
+def _programs(place: str) -> list[str]:
+    """Return a warning for each key that has something run when it signs: anybody can write one."""
+    warnings = []
+    for info in KeyStore(_place(place, KEYS)).scan()[0]:
+        settings = info.settings or {}
+        run = settings.get("command") or settings.get("module")
+        if run:
+            said = " ".join(map(str, run)) if isinstance(run, list) else str(run)
+            warnings.append(f"the key {info.name} runs what the backup says when it signs: {said}")
+    return warnings
 
 
 def _renew_ledger_key(place: str) -> str | None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from twincli.ledger.reading import Spendable
     from twincli.services.workspace import Workspace
 
+_MOST_DIGITS = 40
+"""More than any amount or number of an output has."""
+
 
 def one(
     workspace: Workspace,
@@ -57,7 +60,8 @@ def one(
 
 def _named(workspace: Workspace, ref: str, unspent: list[Spendable], text: str) -> Spendable:
     tx_ref, colon, number = text.rpartition(":")
-    if not colon or not (number.isascii() and number.isdigit()):
+    is_number = number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS
+    if not colon or not is_number:
         raise UsageError(f"{text!r} is no output", hint="write TX:N, as twin asset outputs shows")
     tx_id = resolve.transaction_id_of(workspace, tx_ref)
     for item in unspent:
@@ -95,9 +99,11 @@ def parse_out(workspace: Workspace, text: str) -> _transaction.Output:
         raise UsageError(
             f"{text!r} is no amount and owner", hint="write N:OWNER, such as 60:gertrude"
         )
-    if int(number) > _transaction.MAX_AMOUNT:
+    # Measured first: Python makes no number of more than 4300 digits.
+    if len(number) > _MOST_DIGITS or int(number) > _transaction.MAX_AMOUNT:
+        shown = number if len(number) <= _MOST_DIGITS else f"of {len(number)} digits"
         raise InvalidError(
-            f"the amount {number} is more than {_transaction.MAX_AMOUNT}", code="amount_error"
+            f"the amount {shown} is more than {_transaction.MAX_AMOUNT}", code="amount_error"
         )
     return _transaction.Output(resolve.owner_details(workspace, owner), int(number))
 
