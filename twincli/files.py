@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -77,8 +78,13 @@ def new_file(path: str) -> Iterator[Write]:
     sync_directory(os.path.dirname(path))
 
 
-def replace(path: str, data: bytes) -> None:
+def replace(path: str, data: bytes, *, keep_mode: bool = False) -> None:
     """Put new content in the place of a private file, durably; a reader sees the old or the new.
+
+    Args:
+        path: The file.
+        data: Its new content.
+        keep_mode: Let those who could read and write it go on to do so.
 
     Raises:
         ConfigError: ``cannot_write``.
@@ -87,6 +93,8 @@ def replace(path: str, data: bytes) -> None:
         with _open_new(temporary, path) as write:
             write(data)
         try:
+            if keep_mode:
+                os.chmod(temporary, stat.S_IMODE(os.stat(path).st_mode))
             os.replace(temporary, path)
         except OSError as error:
             raise cannot("write", path, error) from error

@@ -270,22 +270,28 @@ def test_who_signs(invoke: Invoke, secret: Secret) -> None:
 
 
 def test_an_agent_that_hangs_does_not_hold_up_a_key_without_passphrase(
-    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("alice", "bob"):
         assert invoke("keys", "new", name, "--no-passphrase").status == 0
     assert invoke("asset", "create", "car", "--owner", "alice").status == 0
     asked = []
 
-    def hanging(directory: str) -> frozenset[str]:
+    def hanging(directory: str) -> None:
         asked.append(directory)
-        return frozenset()
+        raise UnreachableError("it gives no answer", code="agent_failed")
 
-    monkeypatch.setattr(agent, "held", hanging)
-    assert invoke("asset", "append", "car", "--km", "1", "--key", "alice").status == 0
+    monkeypatch.setattr(agent, "status", hanging)
+    for words in ((), ("--key", "alice")):
+        assert invoke("asset", "append", "car", "--km", "1", *words).status == 0
     assert asked == []
-    assert invoke("asset", "append", "car", "--km", "2").status == 0
-    assert len(asked) == 1  # which of two keys
+    given = ("--passphrase-file", str(tmp_path / "p"))
+    (tmp_path / "p").write_text("open\n")
+    assert invoke("keys", "new", "sealed", *given).status == 0
+    assert invoke("asset", "create", "box", "--owner", "all:alice,sealed", *given).status == 0
+    asked.clear()
+    assert invoke("asset", "append", "box", "--km", "2", *given).status == 0
+    assert len(asked) == 1  # it is waited for once, though asked for the choice and the signature
 
 
 @pytest.mark.usefixtures("keys")

@@ -539,3 +539,39 @@ def test_equal_documents_are_equal_files(twin: Twin, file: str) -> None:
     assert Path(names[2]).read_bytes() == Path(names[3]).read_bytes()
     text = Path(names[2]).read_text()
     assert partialfile.to_text(json.loads(text)) == text
+
+
+def test_a_create_is_for_the_ledger_it_was_prepared_on(
+    invoke: Invoke, twin: Twin, file: str, tmp_path: Path
+) -> None:
+    elsewhere = str(tmp_path / "elsewhere")
+    twin("keys", "new", "liz", "--no-passphrase", "--home", elsewhere)
+    twin("asset", "create", "own", "--home", elsewhere)
+    twin("asset", "create", "deed", "--owner", "jack", "--key", "jack", "--prepare", file)
+    run = invoke("tx", "submit", file, "--home", elsewhere, "--json")
+    assert (run.status, run.error["code"]) == (5, "other_ledger")
+    assert twin("tx", "submit", file, "--home", elsewhere, "--yes")["created"]
+    assert twin("tx", "submit", file)["created"]
+
+
+def test_an_issuer_must_not_be_one_of_several(invoke: Invoke, twin: Twin, file: str) -> None:
+    keys = [twin("keys", "show", name)["public_key"] for name in ("jack", "kelly")]
+    tx = BigchainDB("http://localhost:9984").transactions.prepare(
+        operation="CREATE", signers=keys, recipients=keys[0], asset={"data": {"a": 1}}
+    )
+    tx["inputs"][0]["fulfillment"]["threshold"] = 1
+    Path(file).write_text(json.dumps(tx))
+    run = invoke("tx", "sign", file, "--yes", "--json")
+    assert (run.status, run.error["code"]) == (7, "invalid_partial")
+
+
+def test_who_may_read_a_file_may_go_on_to(twin: Twin, file: str) -> None:
+    twin("asset", "append", "boat", "--a", "1", "--prepare", file)
+    os.chmod(file, 0o664)
+    twin("tx", "sign", file, "--yes", "--key", "jack")
+    assert stat.S_IMODE(os.stat(file).st_mode) == 0o664
+
+
+def test_a_file_without_a_name_is_refused(invoke: Invoke, twin: Twin) -> None:
+    del twin
+    assert invoke("asset", "append", "boat", "--a", "1", "--prepare", "").status == 2

@@ -184,7 +184,7 @@ def test_a_file_that_does_something_else_is_not_taken_for_this_one(
     assert document["prepared"] == []
     (left,) = document["left"]
     assert item["file"] in left["message"]
-    assert list(left) == ["asset_id", "asset_name", "output", "amount", "message"]
+    assert list(left) == ["asset_id", "asset_name", "output", "amount", "code", "message"]
     assert Path(item["file"]).read_bytes() == before
 
 
@@ -237,3 +237,26 @@ def test_the_passphrase_is_asked_once(invoke: Invoke, twin: Twin, tmp_path: Path
     run = invoke(*words)
     assert (run.status, json.loads(run.stderr)["error"]["code"]) == (6, "locked")
     assert len(invoke(*words, *given).json["moved"]) == 3
+
+
+def test_where_files_cannot_be_written_nothing_is_moved(
+    invoke: Invoke, twin: Twin, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    words = ("keys", "rotate", "ann", "--to", "new", "--json", "--prepare")
+    run = invoke(*words, str(tmp_path / "file" / "dir"))
+    assert (run.status, run.error["code"]) == (9, "cannot_write")
+    for odd in ("", "-"):
+        assert invoke(*words, odd).status == 2
+    assert len(twin("asset", "outputs", "--owner", "ann", "--unspent")["outputs"]) == 5
+
+
+def test_key_is_not_passed_over_without_a_word(invoke: Invoke, twin: Twin) -> None:
+    del twin
+    for words in (
+        ("keys", "rotate", "ann", "--to", "new", "--key", "ben"),
+        ("agent", "lock", "--key", "ann"),
+        ("backup", "create", "-o", "x.tar", "--node", "file:elsewhere"),
+    ):
+        run = invoke(*words, "--json")
+        assert (run.status, run.error["code"]) == (2, "usage")

@@ -387,3 +387,11 @@ def test_a_time_that_nobody_can_wait_for_is_refused(
     with pytest.raises(ConfigError) as caught:
         new(store, programs.write(GOOD), timeout=timeout)
     assert caught.value.code == "bad_settings"
+
+
+def test_a_child_that_holds_the_pipe_does_not_delay_the_answer(
+    store: KeyStore, programs: Programs
+) -> None:
+    began = time.monotonic()
+    new(store, programs.write(GOOD + "sys.stdout.flush()\nif os.fork() == 0: time.sleep(5)\n"))
+    assert time.monotonic() - began < 4

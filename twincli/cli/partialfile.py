@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.cli import output
 from twincli.cli.output import Result
-from twincli.errors import ConflictError
+from twincli.errors import ConflictError, UsageError
 from twincli.model.owners import BURN_ADDRESS
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def check_free(path: str) -> None:
     Raises:
         ConflictError: ``exists``.
     """
+    if not path:
+        raise UsageError("the name of the file is empty")
     if path != STDOUT and os.path.lexists(path):
         raise ConflictError(
             f"{path} exists and is not overwritten", code="exists", hint="name another file"
@@ -44,25 +46,30 @@ def not_prepared(path: str | None) -> tuple[str, ...]:
     return () if path is None else (f"this was done before; {path} was not written",)
 
 
-def saved(document: dict[str, Any], whole: dict[str, Any], path: str) -> Result:
+def saved(
+    document: dict[str, Any], whole: dict[str, Any], path: str, *, in_place: bool = False
+) -> Result:
     """Write a partly signed transaction and return what to print.
 
     Args:
         document: ``twin.signing/1``.
         whole: The content of the file.
-        path: Where to; a file that is there is replaced at once. ``-``: stdout gets the file
-            instead of the document.
+        path: Where to. ``-``: stdout gets the file instead of the document.
+        in_place: Put it in the place of the file that is there, for whom that was.
+
+    Raises:
+        ConflictError: ``exists``.
+        ConfigError: ``cannot_write``.
     """
     text = to_text(whole)
     if path == STDOUT:
         return Result(whole, text=text, warnings=tuple(document["warnings"]))
     from twincli import files
 
-    where = os.path.abspath(path)
-    if os.path.lexists(where):
-        files.replace(os.path.realpath(where), text.encode())
+    if in_place:
+        files.replace(os.path.realpath(path), text.encode(), keep_mode=True)
     else:
-        files.write_new(where, text.encode())
+        files.write_new(os.path.abspath(path), text.encode())
     return shown({**document, "file": path}, notes=(_next(document, path),))
 
 

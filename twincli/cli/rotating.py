@@ -9,10 +9,10 @@ import typer
 
 from twincli.cli import inputs, partialfile
 from twincli.cli.context import Context
-from twincli.cli.keyargs import Name
+from twincli.cli.keyargs import Name, key_names
 from twincli.cli.output import Result
 from twincli.crypto import canonical
-from twincli.errors import TwinError
+from twincli.errors import ConfigError, TwinError, UsageError
 from twincli.model import record
 
 PARTIAL = 10
@@ -23,7 +23,11 @@ def rotate(
     name: Name,
     to: Annotated[
         str,
-        typer.Option(metavar="NEW", help="The key to go to: a name, a DID or a public key."),
+        typer.Option(
+            metavar="NEW",
+            help="The key to go to: a name, a DID or a public key.",
+            autocompletion=key_names,
+        ),
     ],
     prepare: Annotated[
         str | None,
@@ -39,10 +43,15 @@ def rotate(
     """
     from twincli.services import resolve, rotating
 
+    context.refuse("key")
+    if prepare in {"", "-"}:
+        raise UsageError("--prepare needs a directory, for a file each")
     workspace = context.workspace()
     old = context.keystore.get(name)
     new_key = resolve.public_key_of(workspace, to)
     resolve.check_recipients(workspace, {"type": "ed25519-sha-256", "public_key": new_key})
+    if prepare is not None and not context.dry_run:
+        _probe(prepare)
     document, files = rotating.rotate(workspace, old, new_key, prepare=prepare is not None)
     left = document["left"]
     for whole in files:
@@ -66,12 +75,24 @@ def rotate(
     )
 
 
+def _probe(directory: str) -> None:
+    """Refuse a directory that cannot be written before anything is moved."""
+    from twincli import files
+
+    files.make_directory(directory)
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise ConfigError(f"cannot write {directory}: permission denied", code="cannot_write")
+
+
 def _notes(context: Context, document: dict[str, Any], name: str) -> list[str]:
+    from twincli.services import rotating
+
     said = "would move" if context.dry_run else "moved"
     notes = [f"{said} {len(document['moved'])} outputs"]
-    if any("others" in item["message"] for item in document["left"]):
+    codes = {item["code"] for item in document["left"]}
+    if rotating.OTHERS in codes:
         notes.append("--prepare DIR writes what others have to sign, too")
-    if any("already" in item["message"] for item in document["left"]):
+    if rotating.OWNER_ALREADY in codes:
         notes.append(
             "what the new key owns already is for you to decide:"
             " twin asset transfer TWIN --to OWNER --in TX:N"
@@ -105,6 +126,7 @@ def _written(
             **asset,
             "output": f"{spent['transaction_id']}:{spent['output_index']}",
             "amount": spent["amount"],
+            "code": "exists",
             "message": f"{path} is there already and does something else; move it away",
         }
     if not existing and not context.dry_run:

@@ -120,7 +120,10 @@ def sign(
             # Somebody else may have signed it while we were asking.
             partial = combine_partials([_unsigned(context, file), partial])
         return partialfile.saved(
-            cosigning.describe(partial, workspace), partial_document(partial), where
+            cosigning.describe(partial, workspace),
+            partial_document(partial),
+            where,
+            in_place=where == file,
         )
 
 

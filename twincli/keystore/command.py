@@ -28,6 +28,7 @@ LONGEST_TIMEOUT = 86400.0
 """Seconds; the system waits for no more than some hundred years, and for no infinity."""
 
 _LONGEST = 65536
+_GRACE = 0.2
 _SHOWN = 200
 
 
@@ -130,6 +131,7 @@ class Program(NamedTuple):
         """Run the program, return the beginning of what it wrote and its exit status."""
         import subprocess
         import threading
+        import time
 
         try:
             process = subprocess.Popen(  # noqa: S603 - the owner of the key file names the program
@@ -152,15 +154,23 @@ class Program(NamedTuple):
         talk = threading.Thread(target=_talk, args=(process, line, answer), daemon=True)
         talk.start()
         try:
-            talk.join(self.timeout)
-            if talk.is_alive():
-                raise self._late()
+            ends = time.monotonic() + self.timeout
+            while talk.is_alive():
+                talk.join(max(0.0, min(0.05, ends - time.monotonic())))
+                if process.poll() is not None and b"\n" in answer:
+                    # It has answered and ended; what it left behind may hold the pipe for long.
+                    talk.join(_GRACE)
+                    break
+                if talk.is_alive() and time.monotonic() >= ends:
+                    raise self._late()
             if len(answer) <= _LONGEST:
                 process.wait(self.timeout)
         except subprocess.TimeoutExpired as error:
             raise self._late() from error
         finally:
-            # Too late, too long, or Ctrl-C: whatever it was, no program stays behind.
+            # Too late, too long, or Ctrl-C: whatever it was, the program does not stay behind.
+            # It is in our process group, so that it may ask on the terminal; what it started itself
+            # is its own business.
             if process.poll() is None:
                 process.kill()
             process.wait()

@@ -300,14 +300,22 @@ def _warnings(parts: list[Part]) -> list[str]:
     warnings = []
     if plain:
         warnings.append(
-            f"the secret of {', '.join(plain)} is in the backup as it is in the home, without a"
+            f"the secret of {_listed(plain)} is in the backup as it is in the home, without a"
             " passphrase: keep the file where nobody else reads it"
         )
     if elsewhere:
         warnings.append(
-            f"the secret of {', '.join(elsewhere)} is not in the home, so it is not in the backup"
+            f"the secret of {_listed(elsewhere)} is not in the home, so it is not in the backup"
         )
     return warnings
+
+
+_LISTED = 8
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
 
 
 # --- Putting one in place ------------------------------------------------------------------------

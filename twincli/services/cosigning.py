@@ -337,13 +337,23 @@ def submittable(partial: Partial, workspace: Workspace) -> dict[str, Any]:
 
     Raises:
         LockedError: ``missing_signature``: saying how many are missing, and whose.
-        ConflictError: ``stale``.
+        ConflictError: ``stale``; ``other_ledger``: a CREATE that was prepared for another ledger,
+            without ``accept_unknown``.
     """
     client = workspace.client
     found = standing(partial, client)
+    is_create = partial.tx["operation"] == _transaction.CREATE
+    elsewhere = partial.ledger not in {None, client.ledger_id}
+    if is_create and elsewhere and not workspace.accept_unknown:
+        # What spends something fits one ledger only; a CREATE is good everywhere.
+        raise ConflictError(
+            f"this was prepared for the ledger {partial.ledger}, this one is {client.ledger_id}",
+            code="other_ledger",
+            hint="submit it there, or add --yes to have the asset on this one",
+        )
     if found == STALE:
         raise stale()
-    if found == SUBMITTED and partial.tx["operation"] != _transaction.CREATE:
+    if found == SUBMITTED and not is_create:
         fulfills = partial.tx["inputs"][0]["fulfills"]
         spent = client.entry(fulfills["transaction_id"])
         assert spent is not None

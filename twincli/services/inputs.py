@@ -50,11 +50,12 @@ def one(
     fitting = mine(workspace, ref, living, prepare=prepare)
     if len(fitting) == 1:
         return fitting[0]
-    listed = ", ".join(f"{i.transaction_id}:{i.output_index}" for i in fitting)
+    listed = ", ".join(f"{i.transaction_id}:{i.output_index}" for i in fitting[:_MOST_TERMS])
+    more = " ..." if len(fitting) > _MOST_TERMS else ""
     raise ConflictError(
-        f"{ref} is split over {len(living)} outputs: {listed}",
+        f"{ref} is split over {len(living)} outputs: {listed}{more}",
         code="ambiguous",
-        hint="say which one with --output TX:N",
+        hint=f"say which one with --output TX:N; twin asset outputs {ref} --unspent",
     )
 
 

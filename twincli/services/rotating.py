@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
+OTHERS = "others_sign"
+OWNER_ALREADY = "owner_already"
+"""Why an output is left, beside the codes of the ledger's refusals."""
+
 CHUNK = 500
 """Transfers to a durable commit."""
 
@@ -66,9 +70,9 @@ def rotate(
     Returns:
         ``twin.rotation/1``: ``ledger from to moved prepared left entities signed_by warnings``.
         ``moved`` and ``left`` have ``asset_id asset_name output amount``, the first also
-        ``transaction_id``, the second ``message``; ``entities`` are twins that name the old key as
-        their own and are not its to change. And the contents of the files to hand round, each with
-        its ``twin.signing/1`` under ``shown``.
+        ``transaction_id``, the second ``code`` and ``message``; ``entities`` are twins that name
+        the old key as their own and are not its to change. And the contents of the files to hand
+        round, each with its ``twin.signing/1`` under ``shown``.
 
     Raises:
         UsageError: Both keys are one.
@@ -85,17 +89,24 @@ def rotate(
         ready = [move for move in chunk if move.infos and not move.shared]
         for move in chunk:
             if move.shared:
-                left.append(_item(workspace, move, message="the new key is an owner already"))
+                left.append(
+                    _item(
+                        workspace,
+                        move,
+                        code=OWNER_ALREADY,
+                        message="the new key is an owner already",
+                    )
+                )
             elif move.infos:
                 continue
             elif prepare:
                 files.append(_prepared(workspace, move, old, unlocked))
             else:
-                left.append(_item(workspace, move, message="others have to sign, too"))
+                left.append(_item(workspace, move, code=OTHERS, message="others have to sign, too"))
         verdicts = _submitted(workspace, ready, unlocked)
         for move, verdict in zip(ready, verdicts, strict=True):
             if isinstance(verdict, InvalidError):
-                left.append(_item(workspace, move, message=verdict.message))
+                left.append(_item(workspace, move, code=verdict.code, message=verdict.message))
             else:
                 moved.append(_item(workspace, move, transaction_id=verdict or None))
     document = {
