@@ -30,8 +30,8 @@ RESTORED = (
 )
 NAME = "name kind value did ledger"
 SIGNING = (
-    "body_digest operation kind asset_id asset_name title ledger data written inputs outputs"
-    " signed_by missing names complete transaction_id standing warnings"
+    "body_digest operation kind asset_id asset_name title ledger data written stated inputs"
+    " outputs signed_by missing names complete transaction_id standing warnings"
 )
 KEYS_MADE = "name path made keys"
 AGENT = "running pid socket started_at keys hardening warnings"
