@@ -12,6 +12,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "asset": ("twincli.cli.asset", "Create assets and digital twins, and change them."),
     "tx": ("twincli.cli.tx", "Show, check and submit transactions."),
     "ledger": ("twincli.cli.ledger", "Look after the embedded ledger."),
+    "node": ("twincli.cli.node", "Serve the ledger as a BigchainDB node."),
     "backup": ("twincli.cli.backup", "Keep the whole home in one file, and bring it back."),
     "agent": ("twincli.cli.agent", "Keep keys unlocked for a while, so that nothing is asked."),
     "config": ("twincli.cli.config", "Show and change settings."),
@@ -43,6 +44,7 @@ NOUN_ALIASES = {
     "transaction": "tx",
     "transactions": "tx",
     "ledgers": "ledger",
+    "nodes": "node",
     "backups": "backup",
     "agents": "agent",
 }

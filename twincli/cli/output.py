@@ -54,6 +54,7 @@ class Result(NamedTuple):
         notes: Chatter for stderr, dropped by ``--quiet`` and with JSON.
         warnings: For stderr; with ``--json`` they go into the document.
         live: Every item is written at once, for listings that wait for news.
+        said: It was printed by the command itself, which then went on.
     """
 
     document: dict[str, Any]
@@ -66,6 +67,7 @@ class Result(NamedTuple):
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     live: bool = False
+    said: bool = False
 
 
 class Mode(NamedTuple):
@@ -94,6 +96,8 @@ def render(result: Result, mode: Mode) -> int:
         TwinError: ``output_failed``: stdout cannot be written, for example a full disk.
         BrokenPipeError: The reader has closed the pipe.
     """
+    if result.said:
+        return int(result.exit_code)
     if mode.form == "json":
         _write_all(_json(_with_warnings(result), result.listing, mode), live=result.live)
     elif mode.form == "jsonl":

@@ -153,8 +153,11 @@ class Ledger(Reader):
             state.remember()
         return state.height
 
-    def submit_each(self, txs: Iterable[dict[str, Any]]) -> list[Verdict]:
-        """Commit what is valid in one block; return a height or an ``InvalidError`` for each."""
+    def submit_each(self, txs: Iterable[dict[str, Any] | Checked]) -> list[Verdict]:
+        """Commit what is valid in one block; return a height or an ``InvalidError`` for each.
+
+        What ``validity.check_structure`` has taken already is not checked for its form again.
+        """
         with uncollected():
             checked = _checked(txs)
             with self._store.writing():
@@ -299,12 +302,12 @@ class Ledger(Reader):
         return audit.past(self, tx_id)
 
 
-def _checked(txs: Iterable[dict[str, Any]]) -> list[Checked | InvalidError]:
+def _checked(txs: Iterable[dict[str, Any] | Checked]) -> list[Checked | InvalidError]:
     """Check what can be checked without the ledger, signatures included."""
     checked: list[Checked | InvalidError] = []
     for tx in txs:
         try:
-            checked.append(validity.check_structure(tx))
+            checked.append(tx if isinstance(tx, Checked) else validity.check_structure(tx))
         except InvalidError as error:
             checked.append(error)
     _verify(checked)

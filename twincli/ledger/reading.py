@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twincli.crypto import conditions, merkle
 from twincli.errors import InvalidError, NotFoundError
 from twincli.ledger.store import damaged, decoded
-from twincli.model.transaction import CREATE
+from twincli.model.transaction import CREATE, TRANSFER
 from twincli.rules.structure import CheckedOutput
 from twincli.rules.validity import Known
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from twincli.rules.replay import Replay
 
 CACHED = 20_000
+PAGE = 64  # of whole texts, which may be large
 
 
 class Spendable(NamedTuple):
@@ -51,6 +52,20 @@ class Entry(NamedTuple):
     height: int | None
     time_ms: int | None
     spent_by: dict[int, str]
+
+
+class Commit(NamedTuple):
+    """A block by its ids.
+
+    Attributes:
+        height: From 0.
+        app_hash: Hex; empty before the first transaction.
+        ids: Of each transaction and of its asset.
+    """
+
+    height: int
+    app_hash: str
+    ids: list[tuple[str, str]]
 
 
 class Located(NamedTuple):
@@ -144,9 +159,32 @@ class Reader:
             return []
         return [decoded(body) for body in self._store.corrections(asset)]
 
-    def bodies(self, asset_id: str) -> Iterator[str]:
-        """Yield the canonical texts of an asset's transactions, in commit order."""
-        for row in self._rows(asset_id, None):
+    def body(self, tx_id: str) -> str | None:
+        """Return the canonical text of a transaction, its id computed again, or None."""
+        row = self._row(tx_id)
+        return None if row is None else row.proven_body
+
+    def bodies(
+        self, asset_id: str, operation: str | None = None, *, last: bool = False
+    ) -> Iterator[str]:
+        """Yield the canonical texts of an asset's transactions, in commit order.
+
+        Args:
+            asset_id: Id of the CREATE.
+            operation: ``CREATE`` or ``TRANSFER``; None for both.
+            last: Only the last of them.
+        """
+        asset = self._seq(asset_id)
+        if asset is None:
+            return
+        after = asset if operation == TRANSFER else 0
+        if last and operation != CREATE:
+            row = self._store.last_row(asset)
+            if row is not None and row.seq > after:
+                yield row.body
+            return
+        until = asset if operation == CREATE else None
+        for row in self._store.rows(asset=asset, after=after, until=until, page=PAGE):
             yield row.body
 
     def last(self, asset_id: str) -> Entry | None:
@@ -184,17 +222,18 @@ class Reader:
         Returns:
             ``{"transaction_id", "output_index"}`` each, as BigchainDB's HTTP API.
         """
-        found = []
+        return list(self.iter_outputs(public_key, spent))
+
+    def iter_outputs(self, public_key: str, spent: bool | None = None) -> Iterator[dict[str, Any]]:
+        """Yield what ``outputs`` returns, a page in memory at a time."""
         for page in self.index.outputs(public_key):
             refs = page
             if spent is not None:
                 gone = self._store.spent_among(page)
                 refs = [ref for ref in page if spent == (ref in gone)]
             ids = self._store.ids_of([seq for seq, _ in refs])
-            found += [
-                {"transaction_id": ids[seq].hex(), "output_index": index} for seq, index in refs
-            ]
-        return found
+            for seq, index in refs:
+                yield {"transaction_id": ids[seq].hex(), "output_index": index}
 
     def search_assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         """Return assets whose data or id hold the words of ``text``, in commit order.
@@ -209,17 +248,21 @@ class Reader:
         Returns:
             ``{"data", "id"}`` each.
         """
-        return [
-            {"data": tx["asset"]["data"], "id": tx["id"]}
-            for tx in map(self._at, self.index.search("asset_text", text, limit))
-        ]
+        return list(self.iter_assets(text, limit))
+
+    def iter_assets(self, text: str, limit: int = 0) -> Iterator[dict[str, Any]]:
+        """Yield what ``search_assets`` returns, one in memory at a time."""
+        for tx in map(self._at, self.index.search("asset_text", text, limit)):
+            yield {"data": tx["asset"]["data"], "id": tx["id"]}
 
     def search_metadata(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         """Return metadata that hold the words of ``text``: ``{"metadata", "id"}`` each."""
-        return [
-            {"metadata": tx["metadata"], "id": tx["id"]}
-            for tx in map(self._at, self.index.search("metadata_text", text, limit))
-        ]
+        return list(self.iter_metadata(text, limit))
+
+    def iter_metadata(self, text: str, limit: int = 0) -> Iterator[dict[str, Any]]:
+        """Yield what ``search_metadata`` returns, one in memory at a time."""
+        for tx in map(self._at, self.index.search("metadata_text", text, limit)):
+            yield {"metadata": tx["metadata"], "id": tx["id"]}
 
     def search(self, text: str, limit: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield where the words of ``text`` stand, in commit order; see ``search_assets``.
@@ -251,15 +294,40 @@ class Reader:
         block = self._store.block(height)
         if block is None:
             return None
-        before = self._store.block(height - 1)
-        rows = self._store.rows(after=before.last_seq if before else 0, until=block.last_seq)
         return {
             "height": block.height,
             "time_ms": block.time_ms,
             "app_hash": block.app_hash.hex(),
             "root": block.root.hex(),
-            "transactions": [row.tx for row in rows],
+            "transactions": [row.tx for row in self._rows_of(block)],
         }
+
+    def block_bodies(self, height: int) -> Iterator[str] | None:
+        """Return the canonical texts of a block's transactions, or None beyond the tip."""
+        block = self._store.block(height)
+        return None if block is None else (row.body for row in self._rows_of(block))
+
+    def _rows_of(self, block: Block) -> Iterator[Row]:
+        before = self._store.block(block.height - 1)
+        first = before.last_seq if before else 0
+        return self._store.rows(after=first, until=block.last_seq, page=PAGE)
+
+    def commits(self, after: int, count: int = 500, size: int = 5000) -> list[Commit]:
+        """Return the blocks above a height, in order, with the ids of what they hold.
+
+        Args:
+            after: The height.
+            count: At most so many blocks.
+            size: No further block once so many transactions are reached.
+        """
+        return [
+            Commit(
+                block.height,
+                block.app_hash.hex(),
+                [(tx_id.hex(), asset_id.hex()) for tx_id, asset_id in ids],
+            )
+            for block, ids in self._store.commits(after, count, size)
+        ]
 
     def blocks_of(self, tx_id: str) -> list[int]:
         """Return the height of the block that holds a transaction, as a list; empty if unknown."""

@@ -125,12 +125,25 @@ class Row(NamedTuple):
         Raises:
             ConfigError: ``damaged_ledger``: the stored text is not that transaction.
         """
+        tx = decoded(self.body, self.id.hex())
+        self._prove()
+        return tx
+
+    @property
+    def proven_body(self) -> str:
+        """The canonical text, its id computed again without parsing it.
+
+        Raises:
+            ConfigError: ``damaged_ledger``: the stored text is not that transaction.
+        """
+        self._prove()
+        return self.body
+
+    def _prove(self) -> None:
         tx_id = self.id.hex()
-        tx = decoded(self.body, tx_id)
         text = self.body.replace(f'"id":"{tx_id}"', '"id":null', 1)
         if canonical.sha3_hex(text.encode()) != tx_id:
             raise damaged(f"what is stored as {tx_id} was altered")
-        return tx
 
 
 class Block(NamedTuple):
@@ -434,6 +447,39 @@ class Store:
                 yield _block(row)
             after = rows[-1][0]
 
+    def commits(
+        self, after: int, count: int, size: int
+    ) -> list[tuple[Block, list[tuple[bytes, bytes]]]]:
+        """Return blocks above a height with the ids of their transactions and of those's assets.
+
+        Args:
+            after: The height.
+            count: At most so many blocks.
+            size: No further block once so many transactions are reached.
+        """
+        blocks: list[Block] = []
+        first = last = 0
+        for row in self._all(
+            "SELECT * FROM block WHERE height >= ? ORDER BY height LIMIT ?", after, count + 1
+        ):
+            block = _block(row)
+            if block.height <= after:
+                first = last = block.last_seq
+            elif not blocks or block.last_seq - first <= size:
+                blocks.append(block)
+                last = block.last_seq
+            else:
+                break
+        ids: dict[int, list[tuple[bytes, bytes]]] = {}
+        for height, tx_id, asset_id in self._all(
+            "SELECT tx.height, tx.id, origin.id FROM tx JOIN tx AS origin ON origin.seq = tx.asset"
+            " WHERE tx.seq > ? AND tx.seq <= ? ORDER BY tx.seq",
+            first,
+            last,
+        ):
+            ids.setdefault(height, []).append((tx_id, asset_id))
+        return [(block, ids.get(block.height, [])) for block in blocks]
+
     def row(self, tx_id: bytes) -> Row | None:
         """Return a transaction by its id, or None."""
         row = self._one("SELECT * FROM tx WHERE id = ?", tx_id)
@@ -457,18 +503,21 @@ class Store:
         return [row[0] for row in rows]
 
     def rows(
-        self, *, asset: int | None = None, after: int = 0, until: int | None = None
+        self,
+        *,
+        asset: int | None = None,
+        after: int = 0,
+        until: int | None = None,
+        page: int = 1000,
     ) -> Iterator[Row]:
         """Yield transactions in commit order, read in pages so that writers are not held up."""
-        sql = "SELECT * FROM tx WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 1000"
+        sql = "SELECT * FROM tx WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
         fixed: tuple[int, ...] = ()
         if asset is not None:
-            sql = (
-                "SELECT * FROM tx WHERE asset = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT 1000"
-            )
+            sql = "SELECT * FROM tx WHERE asset = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
             fixed = (asset,)
         last = MAX_SEQ if until is None else until
-        while rows := self._all(sql, *fixed, after, last):
+        while rows := self._all(sql, *fixed, after, last, page):
             yield from map(_row, rows)
             after = rows[-1][0]
 

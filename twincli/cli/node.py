@@ -1,0 +1,117 @@
+"""``twin node``: the ledger as a BigchainDB node."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import IO, Annotated, Any
+
+import typer
+
+from twincli.cli import frame, output
+from twincli.cli.context import Context
+from twincli.cli.output import Result
+from twincli.errors import UsageError
+from twincli.files import cannot
+
+app = frame.group("node")
+
+
+@frame.command(app, "start", creates_home=True)
+def start(
+    context: Context,
+    host: Annotated[str, typer.Option(help="Name or address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 9984,
+    ws_port: Annotated[
+        int | None,
+        typer.Option("--ws-port", help="A second port, for the event streams.", min=0, max=65535),
+    ] = None,
+    token_file: Annotated[
+        str | None,
+        typer.Option("--token-file", metavar="FILE", help="Ask for one of these tokens."),
+    ] = None,
+    tls_cert: Annotated[
+        str | None, typer.Option("--tls-cert", metavar="FILE", help="Certificate, PEM.")
+    ] = None,
+    tls_key: Annotated[
+        str | None, typer.Option("--tls-key", metavar="FILE", help="Its key, PEM.")
+    ] = None,
+    tls_client_ca: Annotated[
+        str | None,
+        typer.Option(
+            "--tls-client-ca", metavar="FILE", help="Clients show a certificate of these."
+        ),
+    ] = None,
+    is_open: Annotated[
+        bool, typer.Option("--open", help="Let other machines in without asking who they are.")
+    ] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Take no transactions.")] = False,
+    max_body: Annotated[
+        int | None,
+        typer.Option("--max-body", metavar="BYTES", help="Largest transaction.", min=1024),
+    ] = None,
+    rate: Annotated[
+        float, typer.Option(metavar="N", help="Requests a second from one address.", min=0)
+    ] = 0.0,
+    log: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A JSON line about each request; - for stderr."),
+    ] = None,
+) -> Result:
+    """Serve this ledger to every BigchainDB driver, until Ctrl-C or SIGTERM."""
+    from twincli.services import nodes
+
+    wanted = nodes.Start(
+        host=host,
+        port=port,
+        ws_port=ws_port,
+        token_file=token_file,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
+        open=is_open,
+        read_only=read_only,
+        max_body=max_body,
+        rate=rate,
+    )
+
+    if context.dry_run:
+        document = nodes.check(_ledger(context), wanted)
+        return Result(document, notes=(f"would listen at {document['url']}",))
+
+    def ready(document: dict[str, Any]) -> None:
+        output.say(f"twin: node: listening at {document['url']}")
+        if context.mode.form != "auto":
+            output.render(Result(document), context.mode)
+
+    if not nodes.start(_ledger(context), wanted, ready, _logger(context, log)):
+        raise KeyboardInterrupt
+    return Result({}, said=True)
+
+
+def _ledger(context: Context) -> str:
+    """Return where the ledger is."""
+    node = str(context.settings.node.value)
+    if node == "local":
+        return context.paths.ledger
+    if node.startswith("file:") and node != "file:":
+        return node.removeprefix("file:")
+    raise UsageError(
+        f"{node!r} is not a ledger on this machine", hint="--node takes local or file:PATH"
+    )
+
+
+def _logger(context: Context, path: str | None) -> Callable[[dict[str, Any]], None] | None:
+    """Return what writes a line about each request."""
+    if path is None:
+        return None
+    if path == "-":
+        return lambda entry: output.say(json.dumps(entry))
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise cannot("write", path, error) from error
+    file: IO[str] = os.fdopen(descriptor, "a", encoding="utf-8", buffering=1)
+    context.at_end(file.close)
+    return lambda entry: print(json.dumps(entry), file=file)

@@ -1,0 +1,1 @@
+"""BigchainDB's HTTP and WebSocket API over a ledger."""

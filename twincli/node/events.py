@@ -1,0 +1,149 @@
+"""The event streams: what was committed, by whomever, told in order.
+
+There is one source, the ledger's file: blocks are read from it above the last height that was
+told, so what other processes commit comes as well, a poll later. Each reader has a place of its
+own instead of a queue, so one that is slow holds up nobody and misses nothing; if it takes nothing
+for too long it is dropped, and resumes with ``?from_height=``.
+
+Source: bigchaindb 2.2.2 ``valid_transactions`` as captured; ``valid_blocks`` in the form that the
+server's successors gave it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from twincli.node.answers import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from twincli.ledger.reading import Commit
+    from twincli.node.readers import Readers
+
+    Message = dict[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+
+POLL_SECONDS = 0.05
+STALL_SECONDS = 20.0
+KEPT = 2_000
+TOO_SLOW = 1013
+
+TRANSACTIONS = "/api/v1/streams/valid_transactions"
+BLOCKS = "/api/v1/streams/valid_blocks"
+
+
+class Events:
+    """Tells what is committed.
+
+    Args:
+        readers: Where blocks are read.
+        height: Returns the ledger's height.
+    """
+
+    def __init__(self, readers: Readers, height: Callable[[], int]) -> None:
+        self._readers = readers
+        self._tip = height
+        self._told = height()
+        self._kept: OrderedDict[int, Commit] = OrderedDict()
+        self._news = asyncio.Event()
+        self._commit = asyncio.Event()
+        self._follower: asyncio.Task[None] | None = None
+        self.readers = 0
+
+    def committed(self, height: int) -> None:  # noqa: ARG002 - whatever it is, there is news
+        """Look at once instead of at the next poll."""
+        self._commit.set()
+
+    async def serve(self, stream: str, start: int | None, receive: Receive, send: Send) -> None:
+        """Tell one reader, whose connection is accepted, until it goes away.
+
+        Args:
+            stream: ``TRANSACTIONS`` or ``BLOCKS``.
+            start: The first height that it wants; None for what comes from now on.
+            receive: From the connection.
+            send: To the connection.
+
+        Raises:
+            TimeoutError: It takes nothing more.
+            ConfigError, TwinError: The ledger cannot be read.
+        """
+        if self._follower is None or self._follower.done():
+            self._told = self._tip()
+            self._follower = asyncio.create_task(self._follow())
+        place = self._told if start is None else start - 1
+        self.readers += 1
+        gone = asyncio.ensure_future(_gone(receive))
+        telling = asyncio.ensure_future(self._tell(stream, place, send))
+        try:
+            await asyncio.wait((gone, telling, self._follower), return_when=asyncio.FIRST_COMPLETED)
+            if not gone.done():
+                (telling if telling.done() else self._follower).result()
+        finally:
+            self.readers -= 1
+            for task in (gone, telling):
+                task.cancel()
+            await asyncio.gather(gone, telling, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        """Read new blocks for all readers at once, as long as there are any."""
+        while self.readers:
+            height = self._tip()
+            while self._told < height:
+                for commit in await self._read(self._told):
+                    self._kept[commit.height] = commit
+                    self._told = commit.height
+                while len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+                self._news.set()
+                self._news = asyncio.Event()
+            self._commit.clear()
+            try:
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._commit.wait()
+            except TimeoutError:
+                continue
+
+    async def _read(self, after: int) -> list[Commit]:
+        return await self._readers.run(lambda ledger: ledger.commits(after))
+
+    async def _tell(self, stream: str, place: int, send: Send) -> None:
+        while True:
+            if place >= self._told:
+                await self._news.wait()
+                continue
+            kept = self._kept.get(place + 1)
+            for commit in [kept] if kept is not None else await self._read(place):
+                if commit.height > self._told:
+                    break  # the others are not told yet
+                for text in _texts(stream, commit):
+                    async with asyncio.timeout(STALL_SECONDS):
+                        await send({"type": "websocket.send", "text": text})
+                place = commit.height
+            await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """Stop following."""
+        if self._follower is not None:
+            self._follower.cancel()
+            await asyncio.gather(self._follower, return_exceptions=True)
+
+
+async def _gone(receive: Receive) -> None:
+    """Return when the other side has gone; what it says meanwhile is of no interest."""
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+
+
+def _texts(stream: str, commit: Commit) -> list[str]:
+    if stream == BLOCKS:
+        ids = [tx_id for tx_id, _ in commit.ids]
+        block = {"height": commit.height, "hash": commit.app_hash, "transaction_ids": ids}
+        return [text_of(block)]
+    return [
+        text_of({"height": commit.height, "asset_id": asset_id, "transaction_id": tx_id})
+        for tx_id, asset_id in commit.ids
+    ]

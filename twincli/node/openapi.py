@@ -1,0 +1,225 @@
+"""The description of the node's routes: OpenAPI 3.1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twincli import __version__
+
+_HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_KEY = {"type": "string", "pattern": "^[1-9A-HJ-NP-Za-km-z]{43,44}$"}
+_COUNT = {"type": "integer", "minimum": 0}
+_FLAG = {"type": "string", "pattern": "^([tT][rR][uU][eE]|[fF][aA][lL][sS][eE])$"}
+_OBJECT_OR_NULL = {"type": ["object", "null"]}
+
+
+def _object(properties: dict[str, Any], *, closed: bool = True) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": list(properties),
+        "properties": properties,
+        "additionalProperties": not closed,
+    }
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_SCHEMAS: dict[str, Any] = {
+    "Transaction": {
+        **_object(
+            {
+                "id": _HASH,
+                "version": {"const": "2.0"},
+                "operation": {"enum": ["CREATE", "TRANSFER"]},
+                "asset": {
+                    "oneOf": [_object({"data": _OBJECT_OR_NULL}), _object({"id": _HASH})],
+                },
+                "metadata": _OBJECT_OR_NULL,
+                "inputs": {**_list(_ref("Input")), "minItems": 1},
+                "outputs": {**_list(_ref("Output")), "minItems": 1},
+            }
+        ),
+        "description": "BigchainDB transaction, spec 2.0",
+    },
+    "Input": _object(
+        {
+            "owners_before": _list(_KEY),
+            "fulfillment": {"type": "string", "pattern": "^[a-zA-Z0-9_-]+$"},
+            "fulfills": {
+                "oneOf": [
+                    {"type": "null"},
+                    _object({"transaction_id": _HASH, "output_index": _COUNT}),
+                ]
+            },
+        }
+    ),
+    "Output": _object(
+        {
+            "amount": {"type": "string", "pattern": "^[1-9][0-9]{0,18}$"},
+            "public_keys": {**_list(_KEY), "minItems": 1},
+            "condition": _object({"details": {"type": "object"}, "uri": {"type": "string"}}),
+        }
+    ),
+    "OutputReference": _object({"transaction_id": _HASH, "output_index": _COUNT}),
+    "Asset": _object({"data": _OBJECT_OR_NULL, "id": _HASH}),
+    "Metadata": _object({"metadata": _OBJECT_OR_NULL, "id": _HASH}),
+    "Block": _object({"height": _COUNT, "transactions": _list(_ref("Transaction"))}),
+    "Error": {
+        "type": "object",
+        "required": ["message"],
+        "properties": {
+            "message": {"type": ["string", "object"]},
+            "status": {"type": "integer"},
+        },
+    },
+}
+
+
+def _query(name: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": required, "schema": schema}
+
+
+def _path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _content(schema: dict[str, Any], kind: str = "application/json") -> dict[str, Any]:
+    return {"content": {kind: {"schema": schema}}}
+
+
+def _operation(
+    summary: str,
+    answer: dict[str, Any],
+    *parameters: dict[str, Any],
+    errors: tuple[int, ...] = (),
+    status: int = 200,
+    kind: str = "application/json",
+    **more: Any,
+) -> dict[str, Any]:
+    error = {"description": "Refused; the message says why.", **_content(_ref("Error"))}
+    responses: dict[str, Any] = {
+        str(status): {"description": "As asked.", **_content(answer, kind)},
+        **{str(number): error for number in sorted({401, 429, *errors})},
+    }
+    found: dict[str, Any] = {"summary": summary, **more}
+    if parameters:
+        found["parameters"] = list(parameters)
+    return {**found, "responses": responses}
+
+
+def _stream(summary: str) -> dict[str, Any]:
+    return _operation(
+        summary,
+        {"type": "object"},
+        _query("from_height", _COUNT),
+        errors=(400, 426),
+        status=101,
+        description="A WebSocket. With from_height it begins at that block.",
+    )
+
+
+def document(max_body: int) -> dict[str, Any]:
+    """Return the description.
+
+    Args:
+        max_body: Bytes of a transaction that the node takes.
+    """
+    search = (
+        _query("search", {"type": "string", "minLength": 1}, required=True),
+        _query("limit", _COUNT),
+    )
+    paths: dict[str, Any] = {
+        "/": {"get": _operation("What this is.", {"type": "object"})},
+        "/api/v1": {"get": _operation("Where the routes are.", {"type": "object"})},
+        "/api/v1/validators": {
+            "get": _operation("The ledger as its one validator.", _list({"type": "object"}))
+        },
+        "/api/v1/transactions": {
+            "get": _operation(
+                "The transactions of an asset, in commit order.",
+                _list(_ref("Transaction")),
+                _query("asset_id", _HASH, required=True),
+                _query("operation", {"enum": ["CREATE", "TRANSFER"]}),
+                _query("last_tx", _FLAG),
+                errors=(400,),
+            ),
+            "post": _operation(
+                "Commit a transaction; answered when it is durable, whatever the mode.",
+                _ref("Transaction"),
+                _query("mode", {"enum": ["async", "sync", "commit"]}),
+                errors=(400, 403, 408, 413, 503),
+                status=202,
+                description=f"At most {max_body} bytes.",
+                requestBody={"required": True, **_content(_ref("Transaction"))},
+            ),
+        },
+        "/api/v1/transactions/{id}": {
+            "get": _operation(
+                "One transaction.", _ref("Transaction"), _path("id", _HASH), errors=(404,)
+            )
+        },
+        "/api/v1/outputs": {
+            "get": _operation(
+                "The outputs that name a key.",
+                _list(_ref("OutputReference")),
+                _query("public_key", _KEY, required=True),
+                _query("spent", _FLAG),
+                errors=(400,),
+            )
+        },
+        "/api/v1/assets": {
+            "get": _operation(
+                "Assets that hold a text.", _list(_ref("Asset")), *search, errors=(400,)
+            )
+        },
+        "/api/v1/metadata": {
+            "get": _operation(
+                "Metadata that hold a text.", _list(_ref("Metadata")), *search, errors=(400,)
+            )
+        },
+        "/api/v1/blocks": {
+            "get": _operation(
+                "The heights of the blocks that hold a transaction.",
+                _list(_COUNT),
+                _query("transaction_id", {"type": "string"}, required=True),
+                errors=(400,),
+            )
+        },
+        "/api/v1/blocks/{height}": {
+            "get": _operation("A block.", _ref("Block"), _path("height", _COUNT), errors=(404,))
+        },
+        "/api/v1/streams/valid_transactions": {
+            "get": _stream("Each transaction, when it is committed.")
+        },
+        "/api/v1/streams/valid_blocks": {"get": _stream("Each block, when it is committed.")},
+        "/healthz": {
+            "get": _operation(
+                "Whether the ledger can be read.", {"type": "object"}, errors=(503,), security=[]
+            )
+        },
+        "/metrics": {
+            "get": _operation("Counters for Prometheus.", {"type": "string"}, kind="text/plain")
+        },
+        "/openapi.json": {"get": _operation("This description.", {"type": "object"})},
+    }
+    schemes = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "app_key": {"type": "apiKey", "in": "header", "name": "app_key"},
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "twin node",
+            "version": __version__,
+            "summary": "BigchainDB 2.2.2's API over an embedded ledger.",
+        },
+        "paths": paths,
+        "components": {"schemas": _SCHEMAS, "securitySchemes": schemes},
+        "security": [{}, {"bearer": []}, {"app_key": []}],
+    }

@@ -1,0 +1,81 @@
+"""Reading for those that may be slow.
+
+What one row answers is read in the event loop. Whatever may be long is read in threads, piece by
+piece: each thread has a ledger of its own and does one step of one request at a time, so that a
+client that does not read on holds nothing but its own place in a listing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from twincli.ledger import Ledger
+
+    T = TypeVar("T")
+
+THREADS = 2
+PIECE = 32_768  # characters of an answer that are made at one step
+
+
+class _Reader(NamedTuple):
+    ledger: Ledger
+    thread: ThreadPoolExecutor
+
+
+class Readers:
+    """Threads that read.
+
+    Args:
+        open_ledger: Called once for each thread.
+    """
+
+    def __init__(self, open_ledger: Callable[[], Ledger]) -> None:
+        self._readers = [
+            _Reader(open_ledger(), ThreadPoolExecutor(1, f"twin-reader-{number}"))
+            for number in range(THREADS)
+        ]
+        self._turns = cycle(self._readers)
+
+    async def run(self, action: Callable[[Ledger], T]) -> T:
+        """Do one short thing with a ledger."""
+        ledger, thread = next(self._turns)
+        return await asyncio.get_running_loop().run_in_executor(thread, action, ledger)
+
+    async def pieces(self, texts: Callable[[Ledger], Iterator[str]]) -> AsyncIterator[bytes]:
+        """Yield JSON texts with commas between them, in pieces of some size.
+
+        All steps of one listing are done with one ledger, whose thread takes turns between them.
+        """
+        ledger, thread = next(self._turns)
+        loop = asyncio.get_running_loop()
+        steps = _joined(ledger, texts)
+        while piece := await loop.run_in_executor(thread, next, steps, b""):
+            yield piece
+
+    async def close(self) -> None:
+        """Finish the steps that are being done, and close the ledgers."""
+        for ledger, thread in self._readers:
+            thread.shutdown()
+            ledger.close()
+
+
+def _joined(ledger: Ledger, texts: Callable[[Ledger], Iterator[str]]) -> Iterator[bytes]:
+    held: list[str] = []
+    size = 0
+    lead = ""
+    for text in texts(ledger):
+        held.append(text)
+        size += len(text)
+        if size >= PIECE:
+            yield (lead + ",".join(held)).encode("utf-8", "backslashreplace")
+            held.clear()
+            size = 0
+            lead = ","
+    if held:
+        yield (lead + ",".join(held)).encode("utf-8", "backslashreplace")

@@ -1,0 +1,268 @@
+"""The routes of BigchainDB 2.2.2, and those for the ones that run the node.
+
+Both forms of a path, with and without a slash at the end, are one route; nothing is redirected.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twincli.crypto import base58
+from twincli.errors import InvalidError, UsageError
+from twincli.node import answers, events, openapi, posting, queries
+from twincli.node.answers import Answer, Streamed
+from twincli.node.queries import Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from twincli.ledger import Ledger
+    from twincli.node.app import Node
+
+    Handler = Callable[[Node, "Request"], Awaitable[Answer | Streamed]]
+
+_DOCS = "https://docs.bigchaindb.com/projects/server/en/v2.2.2/"
+
+
+class Request(NamedTuple):
+    """What a handler is given.
+
+    Attributes:
+        scope: ASGI's.
+        last: The variable part of the path, empty where it has none.
+        receive: ASGI's.
+    """
+
+    scope: dict[str, Any]
+    last: str
+    receive: posting.Receive
+
+    def query(self, *parameters: Parameter, strict: bool = False) -> dict[str, Any]:
+        """Return the parameters of the query string; see ``queries.parse``."""
+        return queries.parse(self.scope["query_string"], parameters, strict=strict)
+
+
+class Route(NamedTuple):
+    """A path and what can be done there.
+
+    Attributes:
+        path: With ``{name}`` as the last part where it is variable.
+        methods: Handlers by method; HEAD and OPTIONS come by themselves.
+        is_stream: It is a WebSocket.
+        is_open: Answered without a token.
+    """
+
+    path: str
+    methods: dict[str, Handler]
+    is_stream: bool = False
+    is_open: bool = False
+
+    @property
+    def allowed(self) -> bytes:
+        """The methods, for the header ``Allow``."""
+        own = [*self.methods, "HEAD"] if "GET" in self.methods else [*self.methods]
+        return ", ".join(sorted([*own, "OPTIONS"])).encode()
+
+
+# --- BigchainDB ---------------------------------------------------------------------------------
+
+
+async def root(node: Node, request: Request) -> Answer:
+    """Answer what this is and where its API is."""
+    found = {
+        "api": {"v1": _links(node, request, "/api/v1")},
+        "docs": _DOCS,
+        "software": "BigchainDB",
+        "version": "2.2.2",
+    }
+    return answers.of(found)
+
+
+async def api(node: Node, request: Request) -> Answer:
+    """Answer where the routes are."""
+    return answers.of(_links(node, request, ""))
+
+
+def _links(node: Node, request: Request, prefix: str) -> dict[str, str]:
+    return {
+        "assets": f"{prefix}/assets/",
+        "blocks": f"{prefix}/blocks/",
+        "docs": f"{_DOCS}http-client-server-api.html",
+        "metadata": f"{prefix}/metadata/",
+        "outputs": f"{prefix}/outputs/",
+        "streams": node.stream_url(request.scope) + events.TRANSACTIONS,
+        "transactions": f"{prefix}/transactions/",
+        "validators": f"{prefix}/validators",
+    }
+
+
+async def validators(node: Node, request: Request) -> Answer:  # noqa: ARG001
+    """Answer with the ledger as its one validator."""
+    key = base64.b64encode(base58.decode(node.ledger.public_key)).decode()
+    public_key = {"type": "ed25519-base64", "value": key}
+    return answers.of([{"public_key": public_key, "voting_power": 10}])
+
+
+async def transaction(node: Node, request: Request) -> Answer:
+    """Answer with a transaction, as it is stored."""
+    body = node.ledger.body(request.last)
+    return answers.NOT_FOUND if body is None else Answer(200, body.encode())
+
+
+_OF_ASSET = (
+    Parameter("operation", queries.operation),
+    Parameter("asset_id", queries.transaction_id, required=True),
+    Parameter("last_tx", queries.boolean),
+)
+
+
+async def transactions(node: Node, request: Request) -> Streamed:  # noqa: ARG001
+    """Answer with the transactions of an asset."""
+    query = request.query(*_OF_ASSET)
+    asset_id, operation = query["asset_id"], query["operation"]
+    last = bool(query["last_tx"])
+    return Streamed(lambda ledger: ledger.bodies(asset_id, operation, last=last))
+
+
+async def post(node: Node, request: Request) -> Answer:
+    """Commit a transaction; answered when it is durable, whatever the mode."""
+    if node.options.read_only:
+        return answers.failure(403, "this node is read only", posting.CLOSE)
+    request.query(Parameter("mode", queries.mode))
+    body = await node.bodies.read(request.scope["headers"], request.receive)
+    checked = await node.check(body)
+    verdict = await node.writer.submit(checked)
+    if isinstance(verdict, InvalidError):
+        return posting.refusal(verdict, checked.tx)
+    return Answer(202, checked.body.encode())
+
+
+_OF_KEY = (
+    Parameter("public_key", queries.public_key, required=True),
+    Parameter("spent", queries.boolean),
+)
+
+
+async def outputs(node: Node, request: Request) -> Streamed:  # noqa: ARG001
+    """Answer with the outputs of a key."""
+    query = request.query(*_OF_KEY, strict=True)
+    key, spent = query["public_key"], query["spent"]
+
+    def texts(ledger: Ledger) -> Iterator[str]:
+        for ref in ledger.iter_outputs(key, spent):
+            yield (
+                f'{{"transaction_id":"{ref["transaction_id"]}",'
+                f'"output_index":{ref["output_index"]}}}'
+            )
+
+    return Streamed(texts)
+
+
+_OF_TEXT = (Parameter("search", required=True), Parameter("limit", queries.count))
+
+
+async def assets(node: Node, request: Request) -> Answer | Streamed:  # noqa: ARG001
+    """Answer with the assets that hold a text."""
+    return _search(request, "iter_assets")
+
+
+async def metadata(node: Node, request: Request) -> Answer | Streamed:  # noqa: ARG001
+    """Answer with the metadata that hold a text."""
+    return _search(request, "iter_metadata")
+
+
+def _search(request: Request, method: str) -> Answer | Streamed:
+    query = request.query(*_OF_TEXT)
+    text, limit = query["search"], query["limit"] or 0
+    if not text:
+        return answers.failure(400, "text_search cannot be empty")
+
+    def texts(ledger: Ledger) -> Iterator[str]:
+        try:
+            yield from map(answers.text_of, getattr(ledger, method)(text, limit))
+        except UsageError as error:
+            # Without a letter or digit there is nothing to look for, hence nothing to find.
+            if error.code != "empty_search":
+                raise
+
+    return Streamed(texts)
+
+
+async def block(node: Node, request: Request) -> Answer | Streamed:
+    """Answer with a block and its transactions."""
+    try:
+        height = queries.height(request.last)
+    except ValueError:
+        return answers.NO_SUCH_PAGE
+    if height > node.height():
+        return answers.NOT_FOUND
+    before = f'{{"height":{height},"transactions":['.encode()
+    return Streamed(lambda ledger: ledger.block_bodies(height) or iter(()), before, b"]}")
+
+
+async def blocks(node: Node, request: Request) -> Answer:
+    """Answer with the heights of the blocks that hold a transaction."""
+    query = request.query(Parameter("transaction_id", required=True), strict=True)
+    return answers.of(node.ledger.blocks_of(query["transaction_id"]))
+
+
+async def stream(node: Node, request: Request) -> Answer:  # noqa: ARG001
+    """Answer a plain GET of a WebSocket."""
+    return answers.failure(426, "this is a WebSocket", (b"upgrade", b"websocket"))
+
+
+FROM_HEIGHT = Parameter("from_height", queries.height)
+
+
+# --- Running it ---------------------------------------------------------------------------------
+
+
+async def health(node: Node, request: Request) -> Answer:  # noqa: ARG001
+    """Answer whether the ledger can be read."""
+    if node.stopping:
+        return answers.of({"status": "stopping"}, 503)
+    return answers.of({"status": "ok", "height": node.height()})
+
+
+async def metrics(node: Node, request: Request) -> Answer:  # noqa: ARG001
+    """Answer with counters for Prometheus."""
+    return Answer(200, node.metrics.text(node.gauges()).encode(), answers.PLAIN)
+
+
+async def description(node: Node, request: Request) -> Answer:  # noqa: ARG001
+    """Answer with the OpenAPI description of all this."""
+    return answers.of(openapi.document(node.options.max_body))
+
+
+ROUTES = (
+    Route("/", {"GET": root}),
+    Route("/api/v1", {"GET": api}),
+    Route("/api/v1/validators", {"GET": validators}),
+    Route("/api/v1/transactions", {"GET": transactions, "POST": post}),
+    Route("/api/v1/transactions/{id}", {"GET": transaction}),
+    Route("/api/v1/outputs", {"GET": outputs}),
+    Route("/api/v1/assets", {"GET": assets}),
+    Route("/api/v1/metadata", {"GET": metadata}),
+    Route("/api/v1/blocks", {"GET": blocks}),
+    Route("/api/v1/blocks/{height}", {"GET": block}),
+    Route(events.TRANSACTIONS, {"GET": stream}, is_stream=True),
+    Route(events.BLOCKS, {"GET": stream}, is_stream=True),
+    Route("/healthz", {"GET": health}, is_open=True),
+    Route("/metrics", {"GET": metrics}),
+    Route("/openapi.json", {"GET": description}),
+)
+
+_FIXED = {route.path: route for route in ROUTES if "{" not in route.path}
+_VARIABLE = {route.path.rpartition("/")[0]: route for route in ROUTES if "{" in route.path}
+
+
+def find(path: str) -> tuple[Route | None, str]:
+    """Return the route of a path, None if there is none, and the path's variable part."""
+    if len(path) > 1 and path.endswith("/"):
+        path = path[:-1]
+    route = _FIXED.get(path)
+    if route is not None:
+        return route, ""
+    head, _, last = path.rpartition("/")
+    return (_VARIABLE.get(head), last) if last else (None, "")

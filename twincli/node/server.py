@@ -1,0 +1,347 @@
+"""Sockets, TLS, signals: the node served by uvicorn."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import ssl
+import threading
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twincli.errors import ConfigError, ConflictError, UsageError
+
+try:
+    import uvicorn
+    import websockets  # noqa: F401 - uvicorn finds it
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+except ImportError as missing:
+    raise ConfigError(
+        f"a node needs {missing.name}, which is not here",
+        code="missing_extra",
+        hint='pip install "twincli[node]"',
+    ) from missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from twincli.node.app import Node
+
+HEAD_SECONDS = 15.0
+HEAD_BYTES = 65_536
+STALL_SECONDS = 60.0
+IDLE_SECONDS = 60
+STOP_SECONDS = 10
+MAX_CONNECTIONS = 4_000
+
+
+class Listening(NamedTuple):
+    """Where and how a node listens.
+
+    Attributes:
+        host: Name or address.
+        port: 0 for a free one.
+        ws_port: A second port, as drivers expect one for the event streams; None for none.
+        tls_cert: File with the certificate, in PEM; None: no TLS.
+        tls_key: File with its key, if that is not in the same file.
+        tls_client_ca: File with the authorities whose certificates clients must show.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 9984
+    ws_port: int | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls_client_ca: str | None = None
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's protocol with bounds on what a client may leave undone."""
+
+    _head_timer: asyncio.TimerHandle | None = None
+    _stall_timer: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for a request, but not for ever."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "drop": self.drop}
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timers."""
+        self._head_arrived()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless the head of the request has become too long."""
+        super().data_received(data)
+        if self._head_timer is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self._refuse(b"431 Request Header Fields Too Large")
+
+    def on_message_begin(self) -> None:
+        """Expect the head of a request."""
+        super().on_message_begin()
+        self._expect_head()
+
+    def on_headers_complete(self) -> None:
+        """Start the request."""
+        self._head_arrived()
+        super().on_headers_complete()
+
+    def pause_writing(self) -> None:
+        """Give the client some time to take what waits for it."""
+        super().pause_writing()
+        if self._stall_timer is None:
+            self._stall_timer = self.loop.call_later(STALL_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has."""
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
+        super().resume_writing()
+
+    def drop(self, code: int, reason: str) -> None:
+        """Close a WebSocket whose reader takes nothing.
+
+        The frame goes behind what it has yet to take; after a while the connection goes, too.
+        """
+        payload = code.to_bytes(2, "big") + reason.encode()
+        self.transport.write(bytes((0x88, len(payload))) + payload)
+        self.transport.close()
+        self.loop.call_later(STALL_SECONDS, self.transport.abort)
+
+    def _expect_head(self) -> None:
+        if self._head_timer is None:
+            self._head_bytes = 0
+            self._head_timer = self.loop.call_later(
+                HEAD_SECONDS, self._refuse, b"408 Request Timeout"
+            )
+
+    def _head_arrived(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse(self, status: bytes) -> None:
+        self._head_arrived()
+        if not self.transport.is_closing():
+            head = b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            self.transport.write(head)
+            self.transport.close()
+
+
+class _Uvicorn(uvicorn.Server):
+    """Says when it listens, and leaves the exit status to the command."""
+
+    def __init__(self, config: uvicorn.Config, node: Node, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._node = node
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._node.stopping = True
+        super().handle_exit(sig, frame)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class Server:
+    """A node that listens.
+
+    Args:
+        listening: Where.
+
+    Attributes:
+        ws_port: The port of the event streams, if they have one of their own.
+
+    Raises:
+        ConflictError: ``address_in_use``.
+        ConfigError: ``cannot_listen``, ``bad_tls``.
+        UsageError: There is no such host.
+    """
+
+    def __init__(self, listening: Listening) -> None:
+        self._listening = listening
+        self._check_tls()
+        self._sockets = [_bound(listening.host, listening.port)]
+        try:
+            if listening.ws_port is not None:
+                self._sockets.append(_bound(listening.host, listening.ws_port))
+        except BaseException:
+            self.close()
+            raise
+        self._uvicorn: _Uvicorn | None = None
+        self._urls = (self._url("http", self._sockets[0]), self._url("ws", self._sockets[-1]))
+        own = len(self._sockets) > 1
+        self.ws_port = int(self._sockets[1].getsockname()[1]) if own else None
+
+    @property
+    def url(self) -> str:
+        """Where the node is reached."""
+        return self._urls[0]
+
+    @property
+    def ws_url(self) -> str:
+        """Where the event streams are reached."""
+        return self._urls[1]
+
+    def _url(self, scheme: str, sock: socket.socket) -> str:
+        address, port = sock.getsockname()[:2]
+        host = f"[{address}]" if ":" in address else address
+        return f"{scheme}{'s' if self._listening.tls_cert else ''}://{host}:{port}"
+
+    def serve(self, make: Callable[[], Node], ready: Callable[[], None]) -> bool:
+        """Serve until a signal, or ``stop``; what was accepted is finished.
+
+        Args:
+            make: Returns the node; called in the event loop.
+            ready: Called once it listens.
+
+        Returns:
+            Whether it stopped in peace; False if a second Ctrl-C made it leave at once.
+        """
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(self._serve(make, ready))
+
+    async def _serve(self, make: Callable[[], Node], ready: Callable[[], None]) -> bool:
+        node = make()
+        node.start()
+        try:
+            config = uvicorn.Config(
+                node,
+                http=Protocol,
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                headers=[("server", "twincli")],
+                limit_concurrency=MAX_CONNECTIONS,
+                timeout_keep_alive=IDLE_SECONDS,
+                timeout_graceful_shutdown=STOP_SECONDS,
+                ws_max_size=65_536,
+                ws_per_message_deflate=False,
+                **self._tls(),
+            )
+            server = self._uvicorn = _Uvicorn(config, node, ready)
+            await server.serve(sockets=self._sockets)
+        finally:
+            await node.close()
+        return not server.force_exit
+
+    def stop(self) -> None:
+        """Stop serving, from another thread."""
+        if self._uvicorn is not None:
+            self._uvicorn.should_exit = True
+
+    def close(self) -> None:
+        """Close the sockets."""
+        for sock in self._sockets:
+            sock.close()
+
+    def _tls(self) -> dict[str, Any]:
+        if self._listening.tls_cert is None:
+            return {}
+        ca = self._listening.tls_client_ca
+        return {
+            "ssl_certfile": self._listening.tls_cert,
+            "ssl_keyfile": self._listening.tls_key,
+            "ssl_ca_certs": ca,
+            "ssl_cert_reqs": ssl.CERT_REQUIRED if ca else ssl.CERT_NONE,
+        }
+
+    def _check_tls(self) -> None:
+        cert, key, ca = self._listening[3:]
+        if cert is None:
+            return
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(cert, key, password=_no_password)
+            if ca:
+                context.load_verify_locations(ca)
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"the files for TLS cannot be used: {(error.strerror or str(error)).lower()}"
+                if isinstance(error, OSError)
+                else f"the files for TLS cannot be used: {error}",
+                code="bad_tls",
+                hint="PEM files; the key without a passphrase",
+            ) from error
+
+
+def _no_password() -> str:
+    raise ValueError("the key has a passphrase")
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine reaches a host.
+
+    Raises:
+        UsageError: There is no such host.
+    """
+    return all(ip_address(address[4][0]).is_loopback for address in _addresses(host, 0))
+
+
+def _addresses(host: str, port: int) -> list[Any]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"there is no host {host!r}", hint="--host 127.0.0.1") from error
+    return sorted(found, key=lambda address: address[0] != socket.AF_INET)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, _, _, address = _addresses(host, port)[0]
+    sock = socket.socket(family, kind)
+    try:
+        if hasattr(signal, "SIGHUP"):  # elsewhere the option means to take another's port
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(2048)
+    except OSError as error:
+        sock.close()
+        where = f"{host} port {port}"
+        if "in use" in str(error):
+            raise ConflictError(
+                f"something else listens at {where}",
+                code="address_in_use",
+                hint="--port 0 takes a free one",
+            ) from error
+        why = (error.strerror or str(error)).lower()
+        raise ConfigError(f"cannot listen at {where}: {why}", code="cannot_listen") from error
+    sock.setblocking(False)  # noqa: FBT003 - socket's signature
+    return sock
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:  # there is none for Windows
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop

@@ -1,0 +1,153 @@
+"""Running a node."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twincli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twincli.node.server import Server
+
+    Document = dict[str, Any]
+
+
+class Start(NamedTuple):
+    """What a node is told.
+
+    Attributes:
+        host, port, ws_port, tls_cert, tls_key, tls_client_ca: See ``node.server.Listening``.
+        token_file: Private file of tokens, one a line; None: none is asked for.
+        open: Serve other machines without asking who they are.
+        read_only: Take no transactions.
+        max_body: Bytes of a transaction; None for the default.
+        rate: Requests a second from one address; 0 for any number.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 9984
+    ws_port: int | None = None
+    token_file: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls_client_ca: str | None = None
+    open: bool = False
+    read_only: bool = False
+    max_body: int | None = None
+    rate: float = 0.0
+
+
+def start(
+    path: str,
+    wanted: Start,
+    ready: Callable[[Document], None],
+    log: Callable[[Document], None] | None = None,
+) -> bool:
+    """Serve a ledger until a signal asks to stop.
+
+    Args:
+        path: The ledger's directory or file; made if it is not there and not only read.
+        wanted: See there.
+        ready: Called once the node listens, with ``twin.node/1``: ``url ws_url ledger pid
+            read_only``.
+        log: Takes a line about each request.
+
+    Returns:
+        Whether it stopped in peace; False if a second Ctrl-C made it leave at once.
+
+    Raises:
+        UsageError: Other machines would reach it and nothing says that they may.
+        ConfigError, ConflictError: See ``node.server.Server``, ``node.access.read_tokens``,
+            ``Ledger.open``.
+    """
+    from twincli.ledger import Ledger
+    from twincli.node import app
+
+    tokens = _admission(wanted)
+
+    def open_ledger() -> Ledger:
+        return Ledger.open(path, create=not wanted.read_only, read_only=wanted.read_only)
+
+    with open_ledger() as ledger:
+        ledger_id = ledger.id
+    server = _server(wanted)
+    options = app.Options(
+        tokens=tokens,
+        read_only=wanted.read_only,
+        max_body=wanted.max_body or app.Options().max_body,
+        rate=wanted.rate,
+        ws_port=server.ws_port,
+        log=log,
+    )
+    document = _document(server, wanted, ledger_id, os.getpid())
+    try:
+        return server.serve(lambda: app.Node(open_ledger, options), lambda: ready(document))
+    finally:
+        server.close()
+
+
+def check(path: str, wanted: Start) -> Document:
+    """Check all that ``start`` checks, and serve nothing; make nothing.
+
+    Returns:
+        ``twin.node/1``; ``ledger`` is null if there is none yet, ``pid`` is null.
+    """
+    from twincli.errors import NotFoundError
+    from twincli.ledger import Ledger
+
+    _admission(wanted)
+    try:
+        with Ledger.open(path, create=False, read_only=True) as ledger:
+            ledger_id: str | None = ledger.id
+    except NotFoundError:
+        if wanted.read_only:
+            raise
+        ledger_id = None
+    server = _server(wanted)
+    server.close()
+    return _document(server, wanted, ledger_id, None)
+
+
+def _admission(wanted: Start) -> tuple[bytes, ...]:
+    """Return the tokens; refuse what would let strangers in by mistake."""
+    from twincli.node import access, server
+
+    if wanted.tls_cert is None and (wanted.tls_key or wanted.tls_client_ca):
+        raise UsageError("--tls-key and --tls-client-ca need --tls-cert")
+    guarded = wanted.token_file or wanted.tls_client_ca or wanted.open
+    if not guarded and not server.is_loopback(wanted.host):
+        raise UsageError(
+            f"other machines could read and write this ledger through {wanted.host}",
+            code="unguarded",
+            hint="--token-file FILE, or --tls-cert F --tls-client-ca F; --open lets anybody in",
+        )
+    return access.read_tokens(wanted.token_file) if wanted.token_file else ()
+
+
+def _server(wanted: Start) -> Server:
+    from twincli.node import server
+
+    return server.Server(
+        server.Listening(
+            wanted.host,
+            wanted.port,
+            wanted.ws_port,
+            wanted.tls_cert,
+            wanted.tls_key,
+            wanted.tls_client_ca,
+        )
+    )
+
+
+def _document(server: Server, wanted: Start, ledger_id: str | None, pid: int | None) -> Document:
+    return {
+        "schema": "twin.node/1",
+        "url": server.url,
+        "ws_url": server.ws_url,
+        "ledger": ledger_id,
+        "pid": pid,
+        "read_only": wanted.read_only,
+    }
