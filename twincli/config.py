@@ -60,6 +60,8 @@ class Paths(NamedTuple):
         keys: Directory of key files.
         ledger: Directory of ``ledger.db``, ``ledger.key`` and ``index.db``.
         book: The file of local names.
+        nodes: The file of networks that have a name.
+        networks: Directory of what was fetched from networks, a copy each.
     """
 
     home: str
@@ -68,6 +70,8 @@ class Paths(NamedTuple):
     keys: str
     ledger: str
     book: str
+    nodes: str
+    networks: str
 
 
 class Settings(NamedTuple):
@@ -110,6 +114,8 @@ def paths(home: str | None = None) -> Paths:
         keys=os.path.join(directory, "keys"),
         ledger=os.path.join(directory, "ledger"),
         book=os.path.join(directory, "book.db"),
+        nodes=os.path.join(directory, "nodes.json"),
+        networks=os.path.join(directory, "networks"),
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from twincli.book.store import Book
+    from twincli.client import LedgerClient
     from twincli.client.embedded import EmbeddedClient
     from twincli.keystore.store import KeyStore
     from twincli.services.workspace import Workspace
@@ -119,6 +120,9 @@ class Context:
         options: The shared options.
         argv: The command line as typed, for the retry that an error names.
         creates_home: Whether this command may create the home.
+
+    Attributes:
+        wait: What writes on a network wait for, from ``--wait``; set before ``client`` is asked.
     """
 
     def __init__(
@@ -135,7 +139,9 @@ class Context:
         self._settings: config.Settings | None = None
         self._keystore: KeyStore | None = None
         self._book: Book | None = None
-        self._client: EmbeddedClient | None = None
+        self._client: LedgerClient | None = None
+        self._local: EmbeddedClient | None = None
+        self.wait = "commit"
         self._at_end: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
@@ -153,8 +159,8 @@ class Context:
         """Close what was opened, and do what `at_end` asked for."""
         while self._at_end:
             self._at_end.pop()()
-        opened: list[Any] = [self._client, self._book, self._keystore]
-        self._client = self._book = self._keystore = None
+        opened: list[Any] = [self._client, self._local, self._book, self._keystore]
+        self._client = self._local = self._book = self._keystore = None
         for thing in opened:
             if thing is not None:
                 thing.close()
@@ -251,33 +257,76 @@ class Context:
         return self._book
 
     @property
-    def client(self) -> EmbeddedClient:
+    def client(self) -> LedgerClient:
         """The ledger that ``--node`` chooses.
 
         Raises:
-            UsageError: ``not_supported``: this version reaches ledgers on this machine only.
+            UsageError, NotFoundError: It chooses none, see ``services.networks``.
         """
         if self._client is None:
             node = str(self.settings.node.value)
-            if node == "local":
+            if self._is_here(node):
+                return self.local
+            self._need_home()
+            from twincli.services import networks
+
+            self._client = networks.client(
+                networks.find(self.paths.nodes, node),
+                self.paths.networks if os.path.isdir(self.paths.home) else None,
+                float(self.settings.timeout.value),
+                self.wait,
+            )
+        return self._client
+
+    @property
+    def local(self) -> EmbeddedClient:
+        """The ledger on this machine: that of the home, or the file that ``--node`` names."""
+        if self._local is None:
+            node = str(self.settings.node.value)
+            create = self.creates_home
+            if node.startswith("file:") and self._is_here(node):
+                directory = node.removeprefix("file:")
+            else:
                 self._need_home()
-                directory, create = self.paths.ledger, self.creates_home
+                directory = self.paths.ledger
                 is_there = os.path.exists(os.path.join(directory, "ledger.db"))
                 if not is_there and (not create or self.dry_run):
                     # The first asset is still to come: an empty ledger, and no file.
                     directory, create = ":memory:", True
-            elif node.startswith("file:") and node != "file:":
-                directory, create = node.removeprefix("file:"), self.creates_home
-            else:
-                raise UsageError(
-                    f"the node {node!r} is not on this machine, which this version cannot reach",
-                    code="not_supported",
-                    hint="--node takes local or file:PATH",
-                )
             from twincli.client.embedded import EmbeddedClient
 
-            self._client = EmbeddedClient.open(directory, create=create)
-        return self._client
+            self._local = EmbeddedClient.open(directory, create=create)
+        return self._local
+
+    @staticmethod
+    def _is_here(node: str) -> bool:
+        return node == "local" or (node.startswith("file:") and node != "file:")
+
+    @property
+    def ledger_path(self) -> str:
+        """Where the ledger on this machine is that ``--node`` chooses; nothing is opened.
+
+        Raises:
+            UsageError: ``not_supported``: it chooses a network.
+        """
+        node = str(self.settings.node.value)
+        if not self._is_here(node):
+            raise UsageError(
+                f"this is about a ledger on this machine, and {node!r} is a network",
+                code="not_supported",
+                hint="add --node local; how a network is, says: twin node info",
+            )
+        return self.paths.ledger if node == "local" else node.removeprefix("file:")
+
+    @property
+    def ledger(self) -> EmbeddedClient:
+        """The ledger on this machine, for what concerns its file.
+
+        Raises:
+            UsageError: ``not_supported``, see ``ledger_path``.
+        """
+        assert self.ledger_path
+        return self.local
 
     def workspace(self) -> Workspace:
         """Return what a service works with: the rooms of this run and its choices."""

@@ -53,7 +53,7 @@ def upgrade(context: Context) -> Result:
 
 def _ledger(context: Context) -> Ledger:
     """Return the ledger, not what stands in for it until the first asset is made."""
-    ledger = context.client.ledger
+    ledger = context.ledger.ledger
     if ledger.path == ":memory:":
         raise NotFoundError(
             f"there is no ledger at {context.paths.ledger} yet",
@@ -65,8 +65,7 @@ def _ledger(context: Context) -> Ledger:
 
 def _path(context: Context) -> str:
     """Return where the ledger is, without opening it: an old one cannot be opened."""
-    node = str(context.settings.node.value)
-    if node.startswith("file:") and node != "file:":
-        return node.removeprefix("file:")
-    settings.require_home(context.paths)
-    return context.paths.ledger
+    path = context.ledger_path
+    if path == context.paths.ledger:
+        settings.require_home(context.paths)
+    return path

@@ -21,7 +21,7 @@ def status(context: Context) -> Result:
     exists = os.path.isdir(home)
     ledger = None
     try:
-        ledger = context.client.ledger
+        ledger = context.local.ledger
     except NotFoundError as error:
         if error.code not in {"no_home", "no_ledger"}:
             raise

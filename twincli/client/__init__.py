@@ -35,8 +35,7 @@ _WAYS_ROUND = {
     ),
     BLOCK_TIME: (
         "a BigchainDB network does not tell when it committed something",
-        "`at` in twin history --json is the time that the signer states; twin pull brings an asset"
-        " to your own ledger",
+        "twin history --json has the time that each signer states: at",
     ),
     PROOFS: (
         "a BigchainDB network has no proofs of its own",

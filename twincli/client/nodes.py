@@ -259,11 +259,11 @@ class Nodes:
                     raise
                 else:
                     return
-        error = _unreachable(problems)
-        error.hint = (
+        failed = _unreachable(problems)
+        failed.hint = (
             f"whether it came through is told, once a node answers, by: twin tx show {tx['id']}"
         )
-        raise error
+        raise failed
 
     def _send(self, node: Node, tx: dict[str, Any], mode: str) -> None:
         from bigchaindb_driver.exceptions import TransportError
@@ -340,10 +340,10 @@ def _adapter(timeout: float) -> Any:
     from urllib3.exceptions import HTTPError
 
     class Adapter(HTTPAdapter):
-        def send(self, request: Any, stream: bool = False, **options: Any) -> Any:  # noqa: ARG002, FBT002
+        def send(self, *given: Any, **options: Any) -> Any:
             begun = time.monotonic()
             try:
-                response = super().send(request, stream=True, **options)
+                response = super().send(*given, **{**options, "stream": True})
                 pieces = io.BytesIO()
                 # Read here, so that nothing of an answer is waited for beyond its bounds.
                 while piece := response.raw.read1(1 << 16, decode_content=True):

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from twincli.client import COMMIT, profiles
 from twincli.client.network import NetworkClient, stated_id
 from twincli.client.nodes import Nodes
-from twincli.client.profiles import Profile
 from twincli.errors import ConflictError, NotFoundError, TwinError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from twincli.client.profiles import Profile
 
 Document = dict[str, Any]
 
