@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from twincli.client import LedgerClient
     from twincli.client.embedded import EmbeddedClient
     from twincli.keystore.store import KeyStore
+    from twincli.ledger.ledger import Ledger
     from twincli.services.workspace import Workspace
 
 
@@ -140,7 +141,7 @@ class Context:
         self._keystore: KeyStore | None = None
         self._book: Book | None = None
         self._client: LedgerClient | None = None
-        self._local: EmbeddedClient | None = None
+        self._home_ledger: EmbeddedClient | None = None
         self.wait = "commit"
         self._at_end: list[Callable[[], None]] = []
 
@@ -159,8 +160,8 @@ class Context:
         """Close what was opened, and do what `at_end` asked for."""
         while self._at_end:
             self._at_end.pop()()
-        opened: list[Any] = [self._client, self._local, self._book, self._keystore]
-        self._client = self._local = self._book = self._keystore = None
+        opened: list[Any] = [self._client, self._home_ledger, self._book, self._keystore]
+        self._client = self._home_ledger = self._book = self._keystore = None
         for thing in opened:
             if thing is not None:
                 thing.close()
@@ -263,77 +264,83 @@ class Context:
         Raises:
             UsageError, NotFoundError: It chooses none, see ``services.networks``.
         """
+        node = str(self.settings.node.value)
+        if node == "local":
+            return self.home_ledger
         if self._client is None:
-            node = str(self.settings.node.value)
-            if self._is_here(node):
-                return self.local
-            self._need_home()
-            from twincli.services import networks
+            if is_file(node):
+                from twincli.client.embedded import EmbeddedClient
 
-            self._client = networks.client(
-                networks.find(self.paths.nodes, node),
-                self.paths.networks if os.path.isdir(self.paths.home) else None,
-                float(self.settings.timeout.value),
-                self.wait,
-            )
+                path = node.removeprefix("file:")
+                self._client = EmbeddedClient.open(path, create=self.creates_home)
+            else:
+                self._need_home()
+                from twincli.services import networks
+
+                self._client = networks.client(
+                    networks.find(self.paths.nodes, node),
+                    self.paths.networks if os.path.isdir(self.paths.home) else None,
+                    float(self.settings.timeout.value),
+                    self.wait,
+                )
         return self._client
 
     @property
-    def local(self) -> EmbeddedClient:
-        """The ledger on this machine: that of the home, or the file that ``--node`` names."""
-        if self._local is None:
-            node = str(self.settings.node.value)
-            create = self.creates_home
-            if node.startswith("file:") and self._is_here(node):
-                directory = node.removeprefix("file:")
-            else:
-                self._need_home()
-                directory = self.paths.ledger
-                is_there = os.path.exists(os.path.join(directory, "ledger.db"))
-                if not is_there and (not create or self.dry_run):
-                    # The first asset is still to come: an empty ledger, and no file.
-                    directory, create = ":memory:", True
+    def home_ledger(self) -> EmbeddedClient:
+        """The ledger of this home, whatever ``--node`` says."""
+        if self._home_ledger is None:
+            self._need_home()
+            directory, create = self.paths.ledger, self.creates_home
+            is_there = os.path.exists(os.path.join(directory, "ledger.db"))
+            if not is_there and (not create or self.dry_run):
+                # The first asset is still to come: an empty ledger, and no file.
+                directory, create = ":memory:", True
             from twincli.client.embedded import EmbeddedClient
 
-            self._local = EmbeddedClient.open(directory, create=create)
-        return self._local
-
-    @staticmethod
-    def _is_here(node: str) -> bool:
-        return node == "local" or (node.startswith("file:") and node != "file:")
+            self._home_ledger = EmbeddedClient.open(directory, create=create)
+        return self._home_ledger
 
     @property
     def ledger_path(self) -> str:
-        """Where the ledger on this machine is that ``--node`` chooses; nothing is opened.
+        """Where the ledger is that ``--node`` chooses, for what concerns its files.
 
         Raises:
             UsageError: ``not_supported``: it chooses a network.
         """
         node = str(self.settings.node.value)
-        if not self._is_here(node):
-            raise UsageError(
-                f"this is about a ledger on this machine, and {node!r} is a network",
-                code="not_supported",
-                hint="add --node local; how a network is, says: twin node info",
-            )
-        return self.paths.ledger if node == "local" else node.removeprefix("file:")
+        if node == "local":
+            return self.paths.ledger
+        if is_file(node):
+            return node.removeprefix("file:")
+        raise UsageError(
+            f"this is about a ledger on this machine, and {node!r} is a network",
+            code="not_supported",
+            hint="add --node local; how a network is, says: twin node info",
+        )
 
     @property
-    def ledger(self) -> EmbeddedClient:
-        """The ledger on this machine, for what concerns its file.
+    def ledger(self) -> Ledger:
+        """The ledger at ``ledger_path``.
 
         Raises:
-            UsageError: ``not_supported``, see ``ledger_path``.
+            UsageError: ``not_supported``.
         """
-        assert self.ledger_path
-        return self.local
+        if self.ledger_path == self.paths.ledger:
+            return self.home_ledger.ledger
+        client: Any = self.client
+        ledger: Ledger = client.ledger
+        return ledger
 
     def workspace(self) -> Workspace:
         """Return what a service works with: the rooms of this run and its choices."""
+        return self.workspace_of(self.client)
+
+    def workspace_of(self, client: LedgerClient) -> Workspace:
+        """Return ``workspace`` with a ledger that ``--node`` does not choose."""
         from twincli.services.workspace import Workspace
 
         return Workspace(
-            client=self.client,
+            client=client,
             keystore=self.keystore,
             book=self.book,
             secrets=self.secret_source(),
@@ -376,6 +383,11 @@ class Context:
 
         if not secrets.confirm(question, self, details):
             raise TwinError("nothing was done: the answer was no", code="declined")
+
+
+def is_file(node: str) -> bool:
+    """Say whether ``--node`` names a ledger's file."""
+    return node.startswith("file:") and node != "file:"
 
 
 def is_terminal(stream: Any) -> bool:
