@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from twincli.client import COMMIT, profiles
 from twincli.client.network import NetworkClient, stated_id
 from twincli.client.nodes import Nodes
-from twincli.errors import ConflictError, NotFoundError, TwinError
+from twincli.errors import ConflictError, NotFoundError, TwinError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +29,8 @@ def find(file: str, node: str) -> Profile:
         UsageError: ``bad_url``.
         NotFoundError: ``no_such_node``, with a near name.
     """
+    if node == "file:":
+        raise UsageError("file: names no ledger", hint="--node file:PATH")
     if "://" in node:
         return profiles.of_urls(node.split(","))
     known = profiles.load(file)
