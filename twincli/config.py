@@ -61,6 +61,8 @@ class Paths(NamedTuple):
         ledger: Directory of ``ledger.db``, ``ledger.key`` and ``index.db``.
         book: The file of local names.
         content: Directory of files by their CID.
+        nodes: The file of networks that have a name.
+        networks: Directory of what was fetched from networks, a copy each.
     """
 
     home: str
@@ -70,6 +72,8 @@ class Paths(NamedTuple):
     ledger: str
     book: str
     content: str
+    nodes: str
+    networks: str
 
 
 class Settings(NamedTuple):
@@ -113,6 +117,8 @@ def paths(home: str | None = None) -> Paths:
         ledger=os.path.join(directory, "ledger"),
         book=os.path.join(directory, "book.db"),
         content=os.path.join(directory, "content"),
+        nodes=os.path.join(directory, "nodes.json"),
+        networks=os.path.join(directory, "networks"),
     )
 
 

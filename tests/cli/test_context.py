@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from twincli.cli.context import Context, Options, is_terminal
-from twincli.errors import NotFoundError, UsageError
+from twincli.errors import NotFoundError, TwinError, UsageError
 
 
 def test_options_are_taken_out_of_parsed_values() -> None:
@@ -50,12 +50,25 @@ def test_a_ledger_elsewhere_needs_no_home(home: Path, tmp_path: Path) -> None:
         assert context.client.ledger_id == identity
 
 
-@pytest.mark.parametrize("node", ["https://example.org", "somewhere", "file:"])
-def test_nodes_out_of_reach_are_refused(node: str, home: Path) -> None:
-    with Context(Options(node=node), creates_home=True) as context, pytest.raises(UsageError) as e:
+@pytest.mark.parametrize(
+    ("node", "code"),
+    [("somewhere", "no_such_node"), ("file:", "usage"), ("http://", "bad_url")],
+)
+def test_what_names_no_ledger_is_refused(node: str, code: str, home: Path) -> None:
+    with Context(Options(node=node), creates_home=True) as context, pytest.raises(TwinError) as e:
         _ = context.client
-    assert e.value.code == "not_supported"
+    assert e.value.code == code
     assert not home.exists()
+
+
+def test_a_network_has_no_file_here_and_the_home_keeps_its_ledger(home: Path) -> None:
+    with Context(Options(node="http://127.0.0.1:1"), creates_home=True) as context:
+        with pytest.raises(UsageError) as caught:
+            _ = context.ledger_path
+        assert caught.value.code == "not_supported"
+        assert context.client is context.client
+        assert context.home_ledger is not context.client
+        assert (home / "ledger").is_dir()
 
 
 def test_the_key_option_signs_and_the_setting_is_the_default(

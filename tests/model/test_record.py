@@ -37,6 +37,7 @@ ON_TRANSFER: dict[str, Any] = {
     "source": "obd",
     "once": "token",
     "corrects": "0" * 64,
+    "rebases": "0" * 64,
     "body": {"text": 1},
 }
 KINDS = {

@@ -9,11 +9,10 @@ import typer
 from twincli.cli import drawing, frame, output, partialfile
 from twincli.cli.context import Context
 from twincli.cli.output import Result
+from twincli.client import WAITS
 from twincli.errors import TwinError, UsageError
 
 app = frame.group("asset")
-
-_WAITS = ("commit", "sync", "async")
 
 
 @frame.command(app, "show")
@@ -87,9 +86,9 @@ def burn(
     wait: Annotated[
         str | None,
         typer.Option(
-            metavar="|".join(_WAITS),
+            metavar="|".join(WAITS),
             help="What to wait for.",
-            autocompletion=lambda: list(_WAITS),
+            autocompletion=lambda: list(WAITS),
         ),
     ] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Write no envelope, only the data.")] = False,
@@ -105,8 +104,9 @@ def burn(
     from twincli.services import resolve, spending
     from twincli.services.writing import Writing
 
-    if wait is not None and wait not in _WAITS:
-        raise UsageError(f"--wait: {wait!r} is none of {', '.join(_WAITS)}")
+    if wait is not None and wait not in WAITS:
+        raise UsageError(f"--wait: {wait!r} is none of {', '.join(WAITS)}")
+    context.wait = wait or context.wait
     workspace = context.workspace()
     resolve.asset_id_of(workspace, name)  # a wrong name is said before anything is asked
     question = f"{name} will be burned; nobody can ever undo that."

@@ -22,6 +22,11 @@ NOUNS: dict[str, tuple[str, str]] = {
 BARE: dict[str, tuple[str, str]] = {
     "history": ("twincli.cli.history", "Show everything that ever happened to a twin."),
     "search": ("twincli.cli.search", "Search the ledger for words."),
+    "push": ("twincli.cli.push", "Send what is on this ledger to a network, signed as it is."),
+    "pull": (
+        "twincli.cli.pull",
+        "Fetch assets from a network to this ledger, all of it verified.",
+    ),
     "status": ("twincli.cli.status", "Show the home, the ledger, the default key and the agent."),
     "doctor": ("twincli.cli.doctor", "Check the installation and say what to do."),
     "demo": (

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from typing import Self
 
     from twincli.book.store import Book
+    from twincli.client import LedgerClient
     from twincli.client.embedded import EmbeddedClient
     from twincli.keystore.store import KeyStore
+    from twincli.ledger.ledger import Ledger
     from twincli.services.workspace import Workspace
 
 
@@ -119,6 +121,9 @@ class Context:
         options: The shared options.
         argv: The command line as typed, for the retry that an error names.
         creates_home: Whether this command may create the home.
+
+    Attributes:
+        wait: What writes on a network wait for, from ``--wait``; set before ``client`` is asked.
     """
 
     def __init__(
@@ -135,7 +140,9 @@ class Context:
         self._settings: config.Settings | None = None
         self._keystore: KeyStore | None = None
         self._book: Book | None = None
-        self._client: EmbeddedClient | None = None
+        self._client: LedgerClient | None = None
+        self._home_ledger: EmbeddedClient | None = None
+        self.wait = "commit"
         self._at_end: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
@@ -153,8 +160,8 @@ class Context:
         """Close what was opened, and do what `at_end` asked for."""
         while self._at_end:
             self._at_end.pop()()
-        opened: list[Any] = [self._client, self._book, self._keystore]
-        self._client = self._book = self._keystore = None
+        opened: list[Any] = [self._client, self._home_ledger, self._book, self._keystore]
+        self._client = self._home_ledger = self._book = self._keystore = None
         for thing in opened:
             if thing is not None:
                 thing.close()
@@ -261,40 +268,89 @@ class Context:
         return self._book
 
     @property
-    def client(self) -> EmbeddedClient:
+    def client(self) -> LedgerClient:
         """The ledger that ``--node`` chooses.
 
         Raises:
-            UsageError: ``not_supported``: this version reaches ledgers on this machine only.
+            UsageError, NotFoundError: It chooses none, see ``services.networks``.
         """
+        node = str(self.settings.node.value)
+        if node == "local":
+            return self.home_ledger
         if self._client is None:
-            node = str(self.settings.node.value)
-            if node == "local":
-                self._need_home()
-                directory, create = self.paths.ledger, self.creates_home
-                is_there = os.path.exists(os.path.join(directory, "ledger.db"))
-                if not is_there and (not create or self.dry_run):
-                    # The first asset is still to come: an empty ledger, and no file.
-                    directory, create = ":memory:", True
-            elif node.startswith("file:") and node != "file:":
-                directory, create = node.removeprefix("file:"), self.creates_home
+            if is_file(node):
+                from twincli.client.embedded import EmbeddedClient
+
+                path = node.removeprefix("file:")
+                self._client = EmbeddedClient.open(path, create=self.creates_home)
             else:
-                raise UsageError(
-                    f"the node {node!r} is not on this machine, which this version cannot reach",
-                    code="not_supported",
-                    hint="--node takes local or file:PATH",
+                self._need_home()
+                from twincli.services import networks
+
+                self._client = networks.client(
+                    networks.find(self.paths.nodes, node),
+                    self.paths.networks if os.path.isdir(self.paths.home) else None,
+                    float(self.settings.timeout.value),
+                    self.wait,
                 )
+        return self._client
+
+    @property
+    def home_ledger(self) -> EmbeddedClient:
+        """The ledger of this home, whatever ``--node`` says."""
+        if self._home_ledger is None:
+            self._need_home()
+            directory, create = self.paths.ledger, self.creates_home
+            is_there = os.path.exists(os.path.join(directory, "ledger.db"))
+            if not is_there and (not create or self.dry_run):
+                # The first asset is still to come: an empty ledger, and no file.
+                directory, create = ":memory:", True
             from twincli.client.embedded import EmbeddedClient
 
-            self._client = EmbeddedClient.open(directory, create=create)
-        return self._client
+            self._home_ledger = EmbeddedClient.open(directory, create=create)
+        return self._home_ledger
+
+    @property
+    def ledger_path(self) -> str:
+        """Where the ledger is that ``--node`` chooses, for what concerns its files.
+
+        Raises:
+            UsageError: ``not_supported``: it chooses a network.
+        """
+        node = str(self.settings.node.value)
+        if node == "local":
+            return self.paths.ledger
+        if is_file(node):
+            return node.removeprefix("file:")
+        raise UsageError(
+            f"this is about a ledger on this machine, and {node!r} is a network",
+            code="not_supported",
+            hint="add --node local; how a network is, says: twin node info",
+        )
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger at ``ledger_path``.
+
+        Raises:
+            UsageError: ``not_supported``.
+        """
+        if self.ledger_path == self.paths.ledger:
+            return self.home_ledger.ledger
+        client: Any = self.client
+        ledger: Ledger = client.ledger
+        return ledger
 
     def workspace(self) -> Workspace:
         """Return what a service works with: the rooms of this run and its choices."""
+        return self.workspace_of(self.client)
+
+    def workspace_of(self, client: LedgerClient) -> Workspace:
+        """Return ``workspace`` with a ledger that ``--node`` does not choose."""
         from twincli.services.workspace import Workspace
 
         return Workspace(
-            client=self.client,
+            client=client,
             keystore=self.keystore,
             book=self.book,
             secrets=self.secret_source(),
@@ -337,6 +393,11 @@ class Context:
 
         if not secrets.confirm(question, self, details):
             raise TwinError("nothing was done: the answer was no", code="declined")
+
+
+def is_file(node: str) -> bool:
+    """Say whether ``--node`` names a ledger's file."""
+    return node.startswith("file:") and node != "file:"
 
 
 def is_terminal(stream: Any) -> bool:

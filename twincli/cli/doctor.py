@@ -9,7 +9,6 @@ import typer
 from twincli.cli import frame, output
 from twincli.cli.context import Context
 from twincli.cli.output import Result
-from twincli.errors import UsageError
 
 app = frame.bare()
 
@@ -26,17 +25,10 @@ def doctor(
     from twincli.services.workspace import now_ms
 
     paths = context.paths
-    node = str(context.settings.node.value)
-    if node != "local" and not node.startswith("file:"):
-        raise UsageError(
-            f"the node {node!r} is not on this machine, which this version cannot reach",
-            code="not_supported",
-            hint="--node takes local or file:PATH",
-        )
     document = service(
         home=paths.home,
         keys=paths.keys,
-        ledger=paths.ledger if node == "local" else node.removeprefix("file:"),
+        ledger=context.ledger_path,
         book=paths.book,
         now_ms=now_ms(),
         full=full,

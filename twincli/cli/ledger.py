@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from twincli import config as settings
-from twincli.cli import frame
+from twincli.cli import frame, push
 from twincli.cli.context import Context
 from twincli.cli.output import Result
 from twincli.errors import NotFoundError
@@ -37,6 +39,33 @@ def reindex(context: Context) -> Result:
     return Result(ledgers.reindex(_ledger(context)))
 
 
+@frame.command(app, "import")
+def import_assets(
+    context: Context,
+    ids: Annotated[
+        list[str] | None,
+        typer.Option("--id", metavar="TX", help="The asset of this transaction; may be repeated."),
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Assets that this party owns.")
+    ] = None,
+    search: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Assets whose facts hold these words.")
+    ] = None,
+) -> Result:
+    """Import assets from any BigchainDB node, ids and signatures checked again."""
+    from twincli.services import moving
+
+    settings.require_home(context.paths)
+    push.check_other(context, "import")
+    workspace = context.workspace()
+    wanted = moving.found(workspace, ids=ids or (), owner=owner, text=search)
+    # A home may still be without a ledger; it begins here, unless nothing is to be written.
+    context.creates_home = not context.dry_run
+    document = moving.pull(workspace, context.home_ledger, wanted, schema="twin.import/1")
+    return push.told(document, "imported", context)
+
+
 @frame.command(app, "upgrade")
 def upgrade(context: Context) -> Result:
     """Bring the ledger's file up to this version of twincli, a backup first."""
@@ -53,7 +82,7 @@ def upgrade(context: Context) -> Result:
 
 def _ledger(context: Context) -> Ledger:
     """Return the ledger, not what stands in for it until the first asset is made."""
-    ledger = context.client.ledger
+    ledger = context.ledger
     if ledger.path == ":memory:":
         raise NotFoundError(
             f"there is no ledger at {context.paths.ledger} yet",
@@ -65,8 +94,7 @@ def _ledger(context: Context) -> Ledger:
 
 def _path(context: Context) -> str:
     """Return where the ledger is, without opening it: an old one cannot be opened."""
-    node = str(context.settings.node.value)
-    if node.startswith("file:") and node != "file:":
-        return node.removeprefix("file:")
-    settings.require_home(context.paths)
-    return context.paths.ledger
+    path = context.ledger_path
+    if path == context.paths.ledger:
+        settings.require_home(context.paths)
+    return path

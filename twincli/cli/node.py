@@ -9,10 +9,9 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from twincli.cli import frame, output
+from twincli.cli import frame, networks, output
 from twincli.cli.context import Context
 from twincli.cli.output import Result
-from twincli.errors import UsageError
 from twincli.files import cannot
 
 app = frame.group("node")
@@ -82,7 +81,7 @@ def start(
     )
 
     if context.dry_run:
-        document = nodes.check(_ledger(context), wanted)
+        document = nodes.check(context.ledger_path, wanted)
         return Result(document, notes=(f"would listen at {document['url']}",))
 
     def ready(document: dict[str, Any]) -> None:
@@ -90,25 +89,13 @@ def start(
         if context.mode.form != "auto":
             output.render(Result(document), context.mode)
 
-    ledger = _ledger(context)
+    ledger = context.ledger_path
     # Beside a ledger elsewhere its files are, too.
     is_local = ledger == context.paths.ledger
     content = context.paths.content if is_local else os.path.join(ledger, "content")
     if not nodes.start(ledger, content, wanted, ready, _logger(context, log)):
         raise KeyboardInterrupt
     return Result({}, said=True)
-
-
-def _ledger(context: Context) -> str:
-    """Return where the ledger is."""
-    node = str(context.settings.node.value)
-    if node == "local":
-        return context.paths.ledger
-    if node.startswith("file:") and node != "file:":
-        return node.removeprefix("file:")
-    raise UsageError(
-        f"{node!r} is not a ledger on this machine", hint="--node takes local or file:PATH"
-    )
 
 
 def _logger(context: Context, path: str | None) -> Callable[[dict[str, Any]], None] | None:
@@ -124,3 +111,10 @@ def _logger(context: Context, path: str | None) -> Callable[[dict[str, Any]], No
     file: IO[str] = os.fdopen(descriptor, "a", encoding="utf-8", buffering=1)
     context.at_end(file.close)
     return lambda entry: print(json.dumps(entry), file=file)
+
+
+frame.command(app, "info")(networks.info)
+frame.command(app, "list")(networks.list_networks)
+frame.command(app, "add")(networks.add)
+frame.command(app, "use")(networks.use)
+frame.command(app, "remove")(networks.remove)

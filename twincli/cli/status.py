@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from twincli.cli import frame
-from twincli.cli.context import Context
+from twincli.cli.context import Context, is_file
 from twincli.cli.output import Result
 from twincli.errors import NotFoundError
 
@@ -21,7 +21,8 @@ def status(context: Context) -> Result:
     exists = os.path.isdir(home)
     ledger = None
     try:
-        ledger = context.client.ledger
+        is_here = is_file(str(context.settings.node.value))
+        ledger = context.ledger if is_here else context.home_ledger.ledger
     except NotFoundError as error:
         if error.code not in {"no_home", "no_ledger"}:
             raise

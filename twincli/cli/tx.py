@@ -207,7 +207,7 @@ def validate(
     except NotFoundError as error:
         transactions.no_ledger_for_spending(tx, error)
         client = _empty(context)
-    document = transactions.validate(client, tx, profile or client.ledger.profile, explain=explain)
+    document = transactions.validate(client, tx, profile or client.profile, explain=explain)
     return Result(
         document,
         columns=(

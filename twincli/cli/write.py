@@ -33,10 +33,12 @@ def _writing(parsed: Parsed) -> Writing:
     )
 
 
-def _check(parsed: Parsed) -> None:
-    """Refuse what cannot be written before anything is done."""
+def _begin(context: Context, parsed: Parsed) -> Workspace:
+    """Return what to work with; refuse what cannot be written before anything is done."""
     if "prepare" in parsed.values:
         partialfile.check_free(parsed.values["prepare"])
+    context.wait = parsed.values.get("wait") or context.wait
+    return context.workspace()
 
 
 def _done(context: Context, parsed: Parsed, document: dict[str, Any]) -> Result:
@@ -146,9 +148,9 @@ def _create(
         model=values.get("model"),
         kind=kind,
     )
-    _check(parsed)
+    begun = _begin(context, parsed)
     document = create(
-        workspace or context.workspace(),
+        workspace or begun,
         parsed.name,
         wanted,
         _writing(parsed),
@@ -175,11 +177,11 @@ def asset_append(context: Context, parsed: Parsed) -> Result:
     if parsed.lines:
         if parsed.values.get("corrects") or parsed.values.get("output"):
             raise UsageError("--corrects and --output are for a single append")
-        document = spending.append_lines(context.workspace(), parsed.name, _lines(), writing)
+        workspace = _begin(context, parsed)
+        document = spending.append_lines(workspace, parsed.name, _lines(), writing)
         return _result(document, (f"appended {document['count']} times",))
-    _check(parsed)
     document = spending.append(
-        context.workspace(),
+        _begin(context, parsed),
         parsed.name,
         parsed.base,
         parsed.edits,
@@ -196,9 +198,8 @@ def asset_transfer(context: Context, parsed: Parsed) -> Result:
 
     assert parsed.name is not None
     values = parsed.values
-    _check(parsed)
     document = spending.transfer(
-        context.workspace(),
+        _begin(context, parsed),
         parsed.name,
         to=values.get("to"),
         outs=values.get("out") or (),

@@ -1,17 +1,53 @@
-"""Ways to a ledger. ``LedgerClient`` is what services ask for; ``embedded`` answers from a file."""
+"""Ways to a ledger. ``LedgerClient`` is what services ask for.
+
+``embedded`` answers from a file, ``network`` from the nodes of a BigchainDB network.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twincli.errors import UsageError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from twincli.crypto.ed25519 import Signer
-    from twincli.ledger.ledger import Verdict
+    from twincli.errors import InvalidError
     from twincli.ledger.reading import Entry, Spendable
     from twincli.rules.replay import Replay
     from twincli.rules.validity import View
+
+    Outcome = int | InvalidError | None
+    """What became of a transaction: a height, None where it is not known, or why not."""
+
+LISTING = "listing"
+BLOCK_TIME = "block_time"
+PROOFS = "proofs"
+
+COMMIT, SYNC, ASYNC = WAITS = ("commit", "sync", "async")
+"""What a write may wait for; BigchainDB's modes."""
+
+_WAYS_ROUND = {
+    LISTING: (
+        "a BigchainDB network does not list its assets",
+        "twin asset list shows yours, twin search TEXT finds others",
+    ),
+    BLOCK_TIME: (
+        "a BigchainDB network does not tell when it committed something",
+        "twin history --json has the time that each signer states: at",
+    ),
+    PROOFS: (
+        "a BigchainDB network has no proofs of its own",
+        "twin pull brings an asset to your own ledger, which has",
+    ),
+}
+
+
+def lacking(capability: str) -> UsageError:
+    """Return the error for what a ledger cannot do: ``not_supported``, with the way round."""
+    message, hint = _WAYS_ROUND[capability]
+    return UsageError(message, code="not_supported", hint=hint)
 
 
 class LedgerClient(Protocol):
@@ -21,19 +57,30 @@ class LedgerClient(Protocol):
     def ledger_id(self) -> str:
         """The ledger's id, 64 hex digits."""
 
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What not every ledger can do: ``LISTING``, ``BLOCK_TIME``, ``PROOFS``.
+
+        Asking for another raises ``lacking``.
+        """
+
+    @property
+    def profile(self) -> str:
+        """The rules that it judges by: ``strict`` or ``server-2.2.2``."""
+
     def close(self) -> None:
         """Let go of it."""
 
     def submit(self, tx: dict[str, Any]) -> int | None:
-        """Commit a transaction; return the height where there is one."""
+        """Commit a transaction; return its height, None where that was not waited for."""
 
     def submit_many(self, txs: Iterable[dict[str, Any]]) -> int | None:
-        """Commit transactions, all or none."""
+        """Commit transactions, all or none where the ledger can do that, in their order."""
 
-    def submit_each(self, txs: Iterable[dict[str, Any]]) -> list[Verdict]:
-        """Commit what is valid; return a height or an ``InvalidError`` for each."""
+    def submit_each(self, txs: Iterable[dict[str, Any]]) -> Sequence[Outcome]:
+        """Commit what is valid; return what became of each."""
 
-    def judge_each(self, txs: Iterable[dict[str, Any]]) -> list[Verdict]:
+    def judge_each(self, txs: Iterable[dict[str, Any]]) -> Sequence[Outcome]:
         """Return what ``submit_each`` would, and write nothing."""
 
     def append_many(
@@ -46,6 +93,9 @@ class LedgerClient(Protocol):
 
     def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
         """Yield an asset's transactions in commit order."""
+
+    def transactions(self, asset_id: str, after: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield an asset's transactions as on the wire, in commit order."""
 
     def corrections(self, asset_id: str) -> list[dict[str, Any]]:
         """Return an asset's transactions that may correct others, in commit order."""
@@ -64,6 +114,9 @@ class LedgerClient(Protocol):
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         """Return the outputs that name a key."""
+
+    def knows(self, public_key: str) -> bool:
+        """Say whether an output ever named a key."""
 
     def once(self, asset_id: str, token: str) -> list[tuple[frozenset[str], str]]:
         """Return who signed transactions with a once token, and their ids."""
@@ -87,4 +140,14 @@ class LedgerClient(Protocol):
         """Return metadata that hold the words of ``text``."""
 
 
-__all__ = ["LedgerClient"]
+__all__ = [
+    "ASYNC",
+    "BLOCK_TIME",
+    "COMMIT",
+    "LISTING",
+    "PROOFS",
+    "SYNC",
+    "WAITS",
+    "LedgerClient",
+    "lacking",
+]

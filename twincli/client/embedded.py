@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twincli.client import BLOCK_TIME, LISTING, PROOFS
 from twincli.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class EmbeddedClient:
         ledger: Closed with this object.
     """
 
+    capabilities = frozenset({LISTING, BLOCK_TIME, PROOFS})
+
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
 
@@ -35,6 +38,10 @@ class EmbeddedClient:
     def ledger_id(self) -> str:
         """See ``LedgerClient``; likewise for all that follow."""
         return self.ledger.id
+
+    @property
+    def profile(self) -> str:
+        return self.ledger.profile
 
     def close(self) -> None:
         self.ledger.close()
@@ -62,6 +69,9 @@ class EmbeddedClient:
     def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
         return self.ledger.entries(asset_id, after)
 
+    def transactions(self, asset_id: str, after: str | None = None) -> Iterator[dict[str, Any]]:
+        return self.ledger.iter_transactions(asset_id, after)
+
     def corrections(self, asset_id: str) -> list[dict[str, Any]]:
         return self.ledger.corrections(asset_id)
 
@@ -79,6 +89,9 @@ class EmbeddedClient:
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         return self.ledger.outputs(public_key, spent)
+
+    def knows(self, public_key: str) -> bool:
+        return bool(self.ledger.outputs(public_key))
 
     def once(self, asset_id: str, token: str) -> list[tuple[frozenset[str], str]]:
         return self.ledger.once(asset_id, token)

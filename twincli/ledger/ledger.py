@@ -54,6 +54,7 @@ class Ledger(Reader):
         create: bool = True,
         profile: str = validity.STRICT,
         read_only: bool = False,
+        durable: bool = True,
         clock: Callable[[], int] = _now_ms,
     ) -> Ledger:
         """Open a ledger.
@@ -63,6 +64,7 @@ class Ledger(Reader):
             create: Make it when it is not there.
             profile: The rules of a new ledger; an old one keeps its own.
             read_only: Works on a medium that cannot be written.
+            durable: False: a power loss may take the last commits, for copies of other ledgers.
             clock: Milliseconds since the epoch.
 
         Raises:
@@ -94,6 +96,7 @@ class Ledger(Reader):
             files.ledger_db,
             create=begin if create and not read_only else None,
             read_only=read_only,
+            durable=durable,
         )
         try:
             return cls(store, files.index_db, clock)

@@ -42,14 +42,15 @@ class Entry(NamedTuple):
 
     Attributes:
         tx: As on the wire.
-        height: Of its block.
-        time_ms: Of its block, milliseconds since the epoch.
+        height: Of its block; None where that is not known.
+        time_ms: Of its block, milliseconds since the epoch; None on a BigchainDB network, which
+            does not tell.
         spent_by: For each spent output, the id of the spender.
     """
 
     tx: dict[str, Any]
-    height: int
-    time_ms: int
+    height: int | None
+    time_ms: int | None
     spent_by: dict[int, str]
 
 
@@ -406,6 +407,20 @@ class Reader:
     def reindex(self) -> int:
         """Make the derived index anew; return how many transactions it holds."""
         return self._plain_index.rebuild()
+
+    def place(self, tx_id: str, height: int) -> None:
+        """Remember at what height another ledger, which this one is a copy of, has a transaction.
+
+        Kept with what is derived: it is lost with the index, and can be asked again.
+        """
+        seq = self._seq(tx_id)
+        if seq is not None:
+            self._plain_index.place(seq, height)
+
+    def placed(self, tx_id: str) -> int | None:
+        """Return what ``place`` remembered, or None."""
+        seq = self._seq(tx_id)
+        return None if seq is None else self._plain_index.placed(seq)
 
     def indexed(self) -> int:
         """Return how many transactions the derived index holds, without catching up."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from twincli.ledger.store import Row, Store
 
-INDEX_VERSION = 2
+INDEX_VERSION = 3
 PAGE = 2000
 
 _SCHEMA = """
@@ -40,6 +40,7 @@ CREATE TABLE stated (
     PRIMARY KEY (name, value, seq)
 ) WITHOUT ROWID;
 CREATE TABLE state (asset INTEGER PRIMARY KEY, seq INTEGER NOT NULL, document TEXT NOT NULL);
+CREATE TABLE place (seq INTEGER PRIMARY KEY, height INTEGER NOT NULL);
 CREATE VIRTUAL TABLE asset_text USING fts5 (
     body, content = '', tokenize = "unicode61 remove_diacritics 2"
 );
@@ -271,6 +272,23 @@ class Index:
             ).fetchall()
         )
         return [row[0] for row in rows]
+
+    def place(self, seq: int, height: int) -> None:
+        """Keep the height that a transaction has on the ledger that this one is a copy of."""
+        self._tried(
+            lambda: self.connection.execute(
+                "INSERT OR REPLACE INTO place VALUES (?, ?)", (seq, height)
+            )
+        )
+
+    def placed(self, seq: int) -> int | None:
+        """Return what ``place`` kept, or None."""
+        row = self._tried(
+            lambda: self.connection.execute(
+                "SELECT height FROM place WHERE seq = ?", (seq,)
+            ).fetchone()
+        )
+        return None if row is None else int(row[0])
 
     def search(self, table: str, text: str, limit: int = 0) -> Iterator[int]:
         """Yield the positions of transactions that match ``text``, in commit order.

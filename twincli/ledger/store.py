@@ -252,6 +252,7 @@ class Store:
         create: Called inside the creating transaction of a new file; returns its meta rows.
             None: a file that is not there is an error.
         read_only: Open without the wish to write.
+        durable: False: a power loss may take the last commits, for what can be fetched again.
     """
 
     writable = True
@@ -262,8 +263,10 @@ class Store:
         *,
         create: Callable[[], tuple[dict[str, Any], Block, bytes]] | None = None,
         read_only: bool = False,
+        durable: bool = True,
     ) -> None:
         self.path = path
+        self.durable = durable
         self.connection: sqlite3.Connection
         is_file = path != ":memory:"
         if is_file and not os.path.exists(path) and create is None:
@@ -330,7 +333,7 @@ class Store:
                 code="newer_schema",
                 hint="upgrade twincli; the file was not touched",
             )
-        run("PRAGMA synchronous = FULL")
+        run(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
         run("PRAGMA cache_size = -64000")
         run("PRAGMA wal_autocheckpoint = 4000")
 

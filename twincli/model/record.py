@@ -2,8 +2,8 @@
 
 On a CREATE it is ``asset.data.twin`` (``v kind name entity entity_proof parent about template
 nonce``, and ``at`` when it was given), on a TRANSFER ``metadata.twin`` (``v kind at clock source
-once corrects body``). It is an object with an integer ``v``; any other ``twin`` is user data.
-One JSON Schema a kind lies in ``twincli/model/schemas``.
+once corrects rebases body``). It is an object with an integer ``v``; any other ``twin`` is user
+data. One JSON Schema a kind lies in ``twincli/model/schemas``.
 """
 
 from __future__ import annotations

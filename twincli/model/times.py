@@ -90,3 +90,8 @@ def to_text(time_ms: int) -> str:
     # Without a zone, so that isoformat writes none; strftime would not pad years below 1000.
     moment = datetime(1970, 1, 1) + timedelta(milliseconds=time_ms)  # noqa: DTZ001
     return moment.isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds") + "Z"
+
+
+def told(time_ms: int | None) -> str | None:
+    """Return a time that may not be known as ``to_text`` does, or None."""
+    return None if time_ms is None else to_text(time_ms)

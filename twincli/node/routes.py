@@ -78,6 +78,8 @@ async def root(node: Node, request: Request) -> Answer:
         "docs": _DOCS,
         "software": "BigchainDB",
         "version": "2.2.2",
+        # What BigchainDB has no word for: clients bind names and their copies to it.
+        "twin": {"ledger": node.ledger.id, "height": node.height()},
     }
     return answers.of(found)._replace(headers=(_BY_ACCEPT,))
 

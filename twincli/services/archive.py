@@ -26,6 +26,7 @@ Document = dict[str, Any]
 SCHEMA = "twin.backup-manifest/1"
 MANIFEST = "manifest.json"
 SETTINGS = "config.json"
+NODES = "nodes.json"
 BOOK = "book.db"
 LEDGER = "ledger/ledger.db"
 KEYS = "keys"
@@ -239,4 +240,4 @@ def _is_part(entry: Any) -> bool:
         return False
     if name in {BOOK, LEDGER}:
         return True
-    return size <= MAX_SMALL and (name == SETTINGS or is_key_file(name))
+    return size <= MAX_SMALL and (name in {SETTINGS, NODES} or is_key_file(name))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli import __version__, files
 from twincli.book.store import Book
+from twincli.client import profiles
 from twincli.crypto import canonical
 from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError
 from twincli.keystore import keyfile
@@ -31,6 +32,7 @@ from twincli.services.archive import (
     LEDGER,
     MAX_SMALL,
     REMOVED,
+    NODES,
     SETTINGS,
     Archive,
     Part,
@@ -127,8 +129,8 @@ def _parts(
     stack: ExitStack, home: str, settings: str, beside: str
 ) -> tuple[list[Part], Document | None, int]:
     """Return the files of a home, what its ledger is, and how many names it has."""
-    data = _settings(settings)
-    parts = [] if data is None else [in_memory(SETTINGS, data)]
+    small = ((SETTINGS, _settings(settings)), (NODES, _settings(os.path.join(home, NODES))))
+    parts = [in_memory(name, data) for name, data in small if data is not None]
     names, ledger = 0, None
     path = os.path.join(home, BOOK)
     if os.path.exists(path) and os.path.getsize(path):
@@ -469,6 +471,7 @@ def _verify(archive: Archive, manifest: Document, place: str) -> None:
     try:
         _verify_keys(place)
         _settings(_place(place, SETTINGS))
+        profiles.load(_place(place, NODES))
         with Book(_place(place, BOOK)) as book:
             if book.check() != manifest["names"]:
                 raise archive.damaged("the number of names is another")

@@ -126,9 +126,10 @@ def create(
             raise
         _check_same(workspace, name, other, tx)
         return {**views.show(workspace, other), "created": False, "warnings": []}
+    height: int | None = 0
     if not known:
         try:
-            client.submit(tx)
+            height = client.submit(tx)
         except InvalidError as error:
             # Another process may have submitted the very same one (--once).
             if error.code != "duplicate_transaction":
@@ -137,6 +138,8 @@ def create(
             known = True
     if not book.confirm(client.ledger_id, name, tx["id"]):
         warnings.append(f"the name {name} was taken by another asset meanwhile; name this one anew")
+    if height is None:
+        return {**views.sent(workspace, name, tx, warnings), "created": True}
     return {**views.written(workspace, tx["id"], tx["id"], warnings), "created": not known}
 
 

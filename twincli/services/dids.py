@@ -224,8 +224,8 @@ def _asset(workspace: Workspace, asset_id: str) -> Document:
         "controllers": [did.key_did(key) for key in keys if key != owners.BURN_ADDRESS],
         "entity": _text(envelope.get("entity")),
         "entity_standing": record.entity_standing(first.tx["asset"]["data"]),
-        "created": times.to_text(first.time_ms),
-        "updated": times.to_text(last.time_ms),
+        "created": times.told(first.time_ms),
+        "updated": times.told(last.time_ms),
         "deactivated": did.is_burned(details),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
+from twincli.client import BLOCK_TIME, lacking
 from twincli.errors import UsageError
 from twincli.model import record, times
 from twincli.rules.replay import Replay, corrected_by
@@ -54,11 +55,14 @@ def history(
         none; ``corrected`` says that a later append takes these values out of the state.
 
     Raises:
-        UsageError: ``bad_time``; ``empty_range``: ``until`` is not after ``since``.
+        UsageError: ``bad_time``; ``empty_range``: ``until`` is not after ``since``;
+            ``not_supported``: the ledger does not tell when it committed something.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"--limit takes a whole number from 1, not {limit}")
     asset_id = resolve.asset_id_of(workspace, ref)
+    if (since or until) and BLOCK_TIME not in workspace.client.capabilities:
+        raise lacking(BLOCK_TIME)
     now = workspace.now()
     since_ms = None if since is None else times.parse(since, now)
     until_ms = None if until is None else times.parse(until, now)
@@ -95,7 +99,7 @@ class _Telling:
         replay, since_ms = Replay(self.corrected), self.since_ms
         for entry in self._entries(None):
             step = replay.add(entry.tx)
-            if since_ms is None or entry.time_ms >= since_ms:
+            if since_ms is None or _at(entry) >= since_ms:
                 yield self._item(entry, step)
 
     def backwards(self) -> Iterator[Document]:
@@ -117,7 +121,7 @@ class _Telling:
                     break
             end = after
             for entry, step in reversed(page):
-                if self.since_ms is not None and entry.time_ms < self.since_ms:
+                if self.since_ms is not None and _at(entry) < self.since_ms:
                     return
                 yield self._item(entry, step)
 
@@ -126,7 +130,7 @@ class _Telling:
         until_ms = self.until_ms
         if until_ms is None:
             return entries
-        return takewhile(lambda entry: entry.time_ms < until_ms, entries)
+        return takewhile(lambda entry: _at(entry) < until_ms, entries)
 
     def _item(self, entry: Entry, step: Step) -> Document:
         tx = entry.tx
@@ -136,11 +140,13 @@ class _Telling:
             envelope = record.creating_envelope(tx) or envelope
         at, kind = envelope.get("at"), envelope.get("kind")
         before, spent_by = step.before, entry.spent_by
-        committed_at = self.times.get(entry.time_ms)
-        if committed_at is None:
-            if len(self.times) > PAGE:
-                self.times.clear()
-            committed_at = self.times[entry.time_ms] = times.to_text(entry.time_ms)
+        time_ms, committed_at = entry.time_ms, None
+        if time_ms is not None:
+            committed_at = self.times.get(time_ms)
+            if committed_at is None:
+                if len(self.times) > PAGE:
+                    self.times.clear()
+                committed_at = self.times[time_ms] = times.to_text(time_ms)
         return {
             "id": tx["id"],
             "operation": tx["operation"],
@@ -185,6 +191,12 @@ class _Telling:
                 return signers
             key = self.heads[head] = signers[0]
         return [key]
+
+
+def _at(entry: Entry) -> int:
+    """Return when it was committed, on a ledger that tells."""
+    assert entry.time_ms is not None
+    return entry.time_ms
 
 
 def _copy(replay: Replay) -> Replay:

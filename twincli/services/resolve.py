@@ -263,7 +263,7 @@ def check_recipients(workspace: Workspace, details: dict[str, Any]) -> None:
             )
         if workspace.accept_unknown or name_of(workspace, key) is not None:
             continue
-        if not workspace.client.outputs(key):
+        if not workspace.client.knows(key):
             raise UsageError(
                 f"the recipient {key} is neither among your names nor on this ledger",
                 code="unknown_recipient",

@@ -111,7 +111,7 @@ def _spend(
         signers = [unlocked[info.name] for info in infos]
         signed = [_transaction.sign(item, signers) for item in (tx, *attempt.also)]
         try:
-            workspace.client.submit_many(signed)
+            height = workspace.client.submit_many(signed)
         except InvalidError as error:
             if error.code != "double_spend":
                 raise
@@ -119,6 +119,8 @@ def _spend(
                 raise _moved(writing.if_tip) from error
             _wait(workspace, number)
             continue
+        if height is None:
+            return views.sent(workspace, ref, signed[0], warnings)
         return views.written(workspace, asset_id, signed[0]["id"], warnings)
     raise ConflictError(
         f"{ref}: other writers were faster {ATTEMPTS} times", code="busy", retryable=True
@@ -235,10 +237,10 @@ def _is_record(tx: dict[str, Any], kind: str, written: dict[str, Any], **fields:
 def _replay_before(workspace: Workspace, asset_id: str, tx_id: str) -> Replay:
     """Return the asset as the transaction ``tx_id`` met it."""
     txs = []
-    for entry in workspace.client.entries(asset_id):
-        if entry.tx["id"] == tx_id:
+    for tx in workspace.client.transactions(asset_id):
+        if tx["id"] == tx_id:
             break
-        txs.append(entry.tx)
+        txs.append(tx)
     made = Replay(corrected_by(txs))
     for tx in txs:
         made.add(tx)
@@ -320,7 +322,7 @@ def _state_without(
     workspace: Workspace, asset_id: str, item: Spendable, corrected: str
 ) -> dict[str, Any]:
     """Return the state as it will be once ``corrected`` does not count any more."""
-    txs = [entry.tx for entry in workspace.client.entries(asset_id)]
+    txs = list(workspace.client.transactions(asset_id))
     # A correction that is corrected itself does not count either.
     counted = corrected_by(tx for tx in txs if tx["id"] != corrected)
     replay = Replay(counted | {corrected})

@@ -15,9 +15,9 @@ from twincli.services import cosigning, resolve, signing
 from twincli.services.views import asset_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from twincli.client import LedgerClient
+    from twincli.client import LedgerClient, Outcome
     from twincli.ledger.reading import Entry
     from twincli.services.workspace import Workspace
 
@@ -120,7 +120,7 @@ def _shown(tx: dict[str, Any], entry: Entry | None) -> Document:
         "operation": tx["operation"],
         "asset_id": asset_of(tx),
         "height": entry.height if entry else None,
-        "committed_at": times.to_text(entry.time_ms) if entry else None,
+        "committed_at": times.told(entry.time_ms) if entry else None,
         "signers": signing.signers_of(tx),
         "spent_by": [spent_by.get(index) for index in range(len(tx["outputs"]))],
         "transaction": tx,
@@ -325,7 +325,7 @@ def _submit_one(workspace: Workspace, tx: Any) -> Document:
         "transaction_id": tx["id"],
         "asset_id": asset_of(tx),
         "height": entry.height if entry else None,
-        "committed_at": times.to_text(entry.time_ms) if entry else None,
+        "committed_at": times.told(entry.time_ms) if entry else None,
         "created": created,
         "signed_by": signing.signers_of(tx),
         "warnings": [],
@@ -379,7 +379,7 @@ def _ready(workspace: Workspace, tx: Any) -> Any:
         return error
 
 
-def _verdicts(workspace: Workspace, txs: list[Any]) -> list[int | InvalidError]:
+def _verdicts(workspace: Workspace, txs: list[Any]) -> Sequence[Outcome]:
     if workspace.dry_run:
         return workspace.client.judge_each(txs)
     return workspace.client.submit_each(txs)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from twincli.crypto import conditions
 from twincli.errors import ConfigError, InvalidError, NotFoundError
 from twincli.model import record, times
-from twincli.rules.replay import is_burned
+from twincli.rules.replay import Replay, corrected_by, is_burned
 from twincli.services import resolve, signing
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from twincli.keystore.keyfile import KeyInfo
     from twincli.ledger.reading import Entry
-    from twincli.rules.replay import Replay
     from twincli.services.workspace import Workspace
 
 Document = dict[str, Any]
@@ -59,7 +58,7 @@ def _asset(workspace: Workspace, asset_id: str, as_of_ms: int | None = None) -> 
         transaction_id=entry.tx["id"],
         height=entry.height,
         at=_claimed(entry.tx),
-        committed_at=times.to_text(entry.time_ms),
+        committed_at=times.told(entry.time_ms),
         data=record.without_envelope(replay.create["asset"]["data"]),
         state=replay.common,
         burned=all(is_burned(output) for _, output, _ in held),
@@ -161,11 +160,29 @@ def written(workspace: Workspace, asset_id: str, tx_id: str, warnings: Sequence[
             transaction_id=tx_id,
             height=entry.height,
             at=_claimed(entry.tx),
-            committed_at=times.to_text(entry.time_ms),
+            committed_at=times.told(entry.time_ms),
         )
     document["written"] = record.without_envelope(entry.tx["metadata"])
     document["signed_by"] = signing.signers_of(entry.tx)
     document["warnings"] = list(warnings)
+    return document
+
+
+def sent(workspace: Workspace, name: str, tx: dict[str, Any], warnings: Sequence[str]) -> Document:
+    """Return the document of a write whose commit was not waited for: ``--wait sync|async``.
+
+    As ``written``, but what only a commit gives is null.
+    """
+    asset_id = asset_of(tx)
+    replay = workspace.client.replay(asset_id)
+    if replay is not None and replay.last is not None and replay.last["id"] == tx["id"]:
+        return written(workspace, asset_id, tx["id"], warnings)  # it is there already
+    document = unsigned(workspace, name, tx, (), warnings)
+    if tx["operation"] == "CREATE":
+        head = _head(workspace, tx)
+        document.update(id=head["id"], did=head["did"])
+    document["transaction_id"] = tx["id"]
+    document["signed_by"] = signing.signers_of(tx)
     return document
 
 
@@ -306,8 +323,9 @@ def _in_order(workspace: Workspace, ids: Iterable[str]) -> list[str]:
     for asset_id in ids:
         entry = workspace.client.entry(asset_id)
         assert entry is not None
-        heights.append((entry.height, asset_id))
-    return [asset_id for _, asset_id in sorted(heights)]
+        # What has no height yet is just being committed.
+        heights.append((entry.height is None, entry.height or 0, asset_id))
+    return [asset_id for *_, asset_id in sorted(heights)]
 
 
 def asset_of(tx: dict[str, Any]) -> str:
@@ -539,7 +557,7 @@ def _asset_node(
 def _standing(workspace: Workspace, parent: str, child: Entry) -> str:
     """Say whose word it is that ``child`` is a part of ``parent``."""
     signers = set(signing.signers_of(child.tx))
-    replay = workspace.client.replay(parent, child.time_ms)
+    replay = _replay_at(workspace, parent, child)
     if replay is None:
         return "unauthorised"
     for tx_id, index in replay.outputs:
@@ -547,3 +565,22 @@ def _standing(workspace: Workspace, parent: str, child: Entry) -> str:
         if conditions.can_fulfil(output["condition"]["details"], signers):
             return "authorised"
     return "claimed_by_entity" if replay.entity in signers else "unauthorised"
+
+
+def _replay_at(workspace: Workspace, asset_id: str, other: Entry) -> Replay | None:
+    """Return an asset as it was when ``other`` was committed."""
+    client = workspace.client
+    if other.time_ms is not None:
+        return client.replay(asset_id, other.time_ms)
+    # Where nobody tells times, the height of the block says what was earlier.
+    before = [
+        entry.tx
+        for entry in client.entries(asset_id)
+        if entry.height is not None and other.height is not None and entry.height <= other.height
+    ]
+    if not before:
+        return None
+    made = Replay(corrected_by(before))
+    for tx in before:
+        made.add(tx)
+    return made

@@ -1,0 +1,34 @@
+"""``twin pull``: what is on a network or another ledger, to this one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from twincli.cli import frame, push
+from twincli.cli.context import Context
+from twincli.cli.output import Result
+
+app = frame.bare()
+
+
+@frame.command(app, "pull", creates_home=True)
+def pull(
+    context: Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME|ID]...",
+            help="Assets there; by default those you own or have named, and those that are here.",
+        ),
+    ] = None,
+) -> Result:
+    """Fetch assets from a network to this ledger, all of it verified."""
+    from twincli.services import moving
+
+    push.check_other(context, "pull")
+    workspace = context.workspace()
+    here = context.home_ledger
+    wanted = moving.chosen(workspace, here, names or ())
+    return push.told(moving.pull(workspace, here, wanted), "fetched", context)

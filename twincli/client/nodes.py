@@ -1,0 +1,455 @@
+"""The nodes of one BigchainDB network, asked through the official driver.
+
+One driver a URL, and around it what the driver lacks: a node that is silent, refuses connections
+or fails is left for the next one at once; an answer is bounded in size and time; the server's own
+message is kept; a POST whose answer was lost is sent again, and what then "already exists", or
+spends what it spent itself, is looked up and is a success.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from twincli.client import COMMIT
+from twincli.errors import ConfigError, InvalidError, TwinError, UnreachableError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+T = TypeVar("T")
+
+ROUNDS = 2
+"""How often all nodes are asked: a connection that was kept open may just have been closed."""
+
+LARGEST = 1 << 29
+"""Bytes of an answer that are read at most."""
+
+_SLOWEST = 1024
+"""Bytes a second that a node must send once the timeout is over."""
+
+_REFUSED = re.compile(r"Invalid transaction \((\w+)\): ?(.*)", re.DOTALL)
+_SCHEMA = "Invalid transaction schema: "
+_HELD = "already exists in cache"
+_AGAIN = frozenset({"duplicate_transaction", "double_spend"})
+
+
+class UnansweredError(Exception):
+    """A node did not answer, or not in a way that anything can be made of."""
+
+
+def normalized(url: str) -> str:
+    """Return a node's URL as it is compared and asked.
+
+    Args:
+        url: With its scheme; without a port, http has 9984, as with the official driver.
+
+    Raises:
+        UsageError: ``bad_url``.
+    """
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise _bad_url(url, str(error)) from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise _bad_url(url, "it is not http://HOST or https://HOST")
+    if "@" in parts.netloc:
+        raise UsageError(
+            "a node's URL holds no password",
+            code="bad_url",
+            hint="put it in a file: twin node add NAME URL --header-file FILE",
+        )
+    if parts.query or parts.fragment:
+        raise _bad_url(url, "it ends before ? and #")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = port or (443 if parts.scheme == "https" else 9984)
+    path = parts.path.rstrip("/").removesuffix("/api/v1")
+    return f"{parts.scheme}://{host}:{port}{path}"
+
+
+def _bad_url(url: str, why: str) -> UsageError:
+    return UsageError(f"{url!r} is no URL of a node: {why}", code="bad_url")
+
+
+class Node(NamedTuple):
+    """One node.
+
+    Attributes:
+        url: Normalized.
+        driver: The official driver for it alone.
+    """
+
+    url: str
+    driver: Any
+
+
+class Nodes:
+    """The nodes of one network, the one that answered last first.
+
+    Args:
+        urls: Normalized.
+        headers: Sent with every request; may hold secrets.
+        timeout: Seconds that each node is waited for.
+    """
+
+    def __init__(self, urls: Sequence[str], headers: Mapping[str, str], timeout: float) -> None:
+        self.urls = tuple(urls)
+        self.timeout = timeout
+        self._nodes = [Node(url, _driver(url, headers, timeout)) for url in urls]
+
+    def close(self) -> None:
+        """Close the connections."""
+        for node in self._nodes:
+            for connection in node.driver.transport.connection_pool.connections:
+                connection.session.close()
+
+    # --- Reading ----------------------------------------------------------------------------------
+
+    def info(self) -> dict[str, Any]:
+        """Return what the first node that answers says about itself."""
+        return _object(self._ask(lambda node: node.driver.info()))
+
+    def one_by_one(self) -> list[tuple[str, dict[str, Any] | UnreachableError, float]]:
+        """Return what each node says about itself, or why not, and the seconds that it took."""
+        told: list[tuple[str, dict[str, Any] | UnreachableError, float]] = []
+        for node in sorted(self._nodes, key=lambda node: self.urls.index(node.url)):
+            begun = time.monotonic()
+            said: dict[str, Any] | UnreachableError
+            try:
+                said = _object(self._of(node, lambda node: node.driver.info()))
+            except UnansweredError as error:
+                said = UnreachableError(str(error))
+            except UnreachableError as error:
+                said = error
+            told.append((node.url, said, time.monotonic() - begun))
+        return told
+
+    def transaction(self, tx_id: str) -> dict[str, Any] | None:
+        """Return a transaction, or None."""
+        found = self._ask(lambda node: node.driver.transactions.retrieve(tx_id))
+        return None if found is None else _object(found)
+
+    def transactions(self, asset_id: str) -> list[dict[str, Any]]:
+        """Return all transactions of an asset; none where there is no such asset."""
+        return _objects(self._ask(lambda node: node.driver.transactions.get(asset_id=asset_id)))
+
+    def last(self, asset_id: str) -> dict[str, Any] | None:
+        """Return the last transaction of an asset, or None."""
+        asked = {"asset_id": asset_id, "last_tx": "true"}
+        found = _objects(
+            self._ask(
+                lambda node: node.driver.transport.forward_request(
+                    method="GET", path=node.driver.transactions.path, params=asked
+                )
+            )
+        )
+        return found[-1] if found else None
+
+    def outputs(self, public_key: str, *, spent: bool | None = None) -> list[tuple[str, int]]:
+        """Return the outputs that name a key: transaction id and index."""
+        refs = _objects(self._ask(lambda node: node.driver.outputs.get(public_key, spent)))
+        found = [(ref.get("transaction_id"), ref.get("output_index")) for ref in refs]
+        if not all(type(tx_id) is str and type(index) is int for tx_id, index in found):
+            raise _strange(refs)
+        return [(str(tx_id), int(str(index))) for tx_id, index in found]
+
+    def assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
+        """Return assets that hold the words of ``text``: ``{"data", "id"}``."""
+        return _objects(
+            self._ask(lambda node: node.driver.assets.get(search=text, limit=limit)), id=str
+        )
+
+    def metadata(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
+        """Return metadata that hold the words of ``text``: ``{"metadata", "id"}``."""
+        return _objects(
+            self._ask(lambda node: node.driver.metadata.get(search=text, limit=limit)), id=str
+        )
+
+    def height(self, tx_id: str) -> int | None:
+        """Return the height of the block that holds a transaction, or None."""
+        found = self._ask(lambda node: node.driver.blocks.get(txid=tx_id))
+        if found is not None and type(found) is not int:
+            raise _strange(found)
+        return found
+
+    def _ask(self, question: Callable[[Node], Any]) -> Any:
+        """Put a question to one node after the other until one answers.
+
+        Returns:
+            The answer; None where the node says that there is no such thing.
+
+        Raises:
+            UnreachableError: None answered.
+            ConfigError: ``not_allowed``.
+        """
+        problems: dict[str, str] = {}
+        for _ in range(ROUNDS):
+            for node in tuple(self._nodes):
+                try:
+                    answer = self._of(node, question)
+                except UnansweredError as error:
+                    self._leave(node, problems, error)
+                else:
+                    return answer
+        raise _unreachable(problems)
+
+    def _leave(self, node: Node, problems: dict[str, str], error: UnansweredError) -> None:
+        """Note that a node did not answer; it is asked last from now on."""
+        problems[node.url] = str(error)
+        self._nodes.remove(node)
+        self._nodes.append(node)
+
+    def _of(self, node: Node, question: Callable[[Node], Any]) -> Any:
+        """Put a question to one node; see ``_ask``.
+
+        Raises:
+            UnansweredError: It did not answer, or has a fault of its own.
+        """
+        from bigchaindb_driver.exceptions import BigchaindbException, TransportError
+
+        try:
+            return question(node)
+        except TransportError as error:
+            said = _message(error.info) or f"it answers {error.status_code}"
+            if error.status_code == 404 and isinstance(error.info, dict):
+                return None
+            if error.status_code in {401, 403}:
+                raise _not_allowed(node.url, said) from error
+            if error.status_code == 404:
+                raise UnansweredError("it does not speak BigchainDB's HTTP API") from error
+            raise UnansweredError(said) from error
+        except (BigchaindbException, TimeoutError) as error:
+            raise UnansweredError("it does not answer") from error
+        except RecursionError as error:
+            raise UnansweredError("its answer is nested too deeply") from error
+
+    # --- Writing ----------------------------------------------------------------------------------
+
+    def post(self, tx: dict[str, Any], mode: str = COMMIT) -> None:
+        """Have a transaction committed.
+
+        Args:
+            tx: Signed.
+            mode: ``commit``, ``sync`` or ``async``: what the node waits for before it answers.
+
+        Raises:
+            InvalidError: The node refuses it; code and message are the server's.
+            UnreachableError: No node answered; it may have been committed all the same.
+            ConfigError: ``not_allowed``.
+        """
+        problems: dict[str, str] = {}
+        lost = False
+        for _ in range(ROUNDS):
+            for node in tuple(self._nodes):
+                try:
+                    self._send(node, tx, mode)
+                except UnansweredError as error:
+                    self._leave(node, problems, error)
+                    lost = True
+                except InvalidError as error:
+                    # What was sent before and not answered may be what stands in the way now.
+                    if error.code == _HELD or (
+                        lost and error.code in _AGAIN and self.transaction(tx["id"]) is not None
+                    ):
+                        return
+                    raise
+                else:
+                    return
+        failed = _unreachable(problems)
+        failed.hint = (
+            f"whether it came through is told, once a node answers, by: twin tx show {tx['id']}"
+        )
+        raise failed
+
+    def _send(self, node: Node, tx: dict[str, Any], mode: str) -> None:
+        from bigchaindb_driver.exceptions import TransportError
+
+        def question(node: Node) -> Any:
+            try:
+                return getattr(node.driver.transactions, f"send_{mode}")(tx)
+            except TransportError as error:
+                if error.status_code in {400, 413, 422}:
+                    raise _refusal(_message(error.info) or str(error.error)[:200]) from error
+                raise
+
+        answer = self._of(node, question)
+        if not isinstance(answer, dict) or answer.get("id") != tx["id"]:
+            raise UnansweredError("it answers with something else than the transaction")
+
+
+def _driver(url: str, headers: Mapping[str, str], timeout: float) -> Any:
+    """Return the official driver for one URL.
+
+    Raises:
+        ConfigError: ``missing_extra``.
+    """
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            # cryptoconditions 0.8.1, when a machine compiles it for the first time
+            warnings.simplefilter("ignore", SyntaxWarning)
+            from bigchaindb_driver import BigchainDB
+    except ImportError as error:
+        raise ConfigError(
+            f"a network is reached through the official driver, and {error.name} is not installed",
+            code="missing_extra",
+            hint='pip install "twincli[bigchaindb]" && pip install --no-deps'
+            " bigchaindb-driver==0.6.2 cryptoconditions==0.8.1",
+        ) from error
+    driver = BigchainDB(url, headers=dict(headers), timeout=timeout)
+    (connection,) = driver.transport.connection_pool.connections
+    connection.node_url = url  # the driver loses the brackets of an IPv6 address
+    session = connection.session
+    # What the user gave is sent as it is: no password out of .netrc, no redirect elsewhere.
+    session.auth = _as_it_is
+    session.max_redirects = 0
+    session.trust_env = not _is_loopback(url)
+    adapter = _adapter(timeout)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return driver
+
+
+def _as_it_is(request: Any) -> Any:
+    return request
+
+
+def _is_loopback(url: str) -> bool:
+    """Say whether a URL is on this machine, where no proxy can be asked for it."""
+    from urllib.parse import urlsplit
+
+    host = urlsplit(url).hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def _adapter(timeout: float) -> Any:
+    """Return what sends requests, once each, and bounds answers.
+
+    The driver would ask again and again a node that refuses connections, until the timeout is
+    over, and read an answer without end.
+    """
+    import io
+
+    from requests.adapters import HTTPAdapter
+    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
+
+    class Adapter(HTTPAdapter):
+        def send(self, *given: Any, **options: Any) -> Any:
+            begun = time.monotonic()
+            try:
+                response = super().send(*given, **{**options, "stream": True})
+                pieces = io.BytesIO()
+                # Read here, so that nothing of an answer is waited for beyond its bounds.
+                while piece := response.raw.read1(1 << 16, decode_content=True):
+                    pieces.write(piece)
+                    elapsed = time.monotonic() - begun
+                    if pieces.tell() > LARGEST:
+                        raise UnansweredError("its answer has no end")
+                    if elapsed > timeout and pieces.tell() < _SLOWEST * elapsed:
+                        raise UnansweredError("it answers too slowly")
+            except RequestException as error:
+                raise UnansweredError(_why(error)) from error
+            except (HTTPError, OSError) as error:
+                raise UnansweredError("the connection broke off") from error
+            pieces.seek(0)
+            response.raw = pieces
+            return response
+
+    return Adapter()
+
+
+def _why(error: Exception) -> str:
+    """Return in a few words why a request failed."""
+    from requests import exceptions
+
+    if isinstance(error, exceptions.Timeout):
+        return "it does not answer"
+    if isinstance(error, exceptions.SSLError):
+        return f"its certificate is not trusted: {error}"
+    if isinstance(error, exceptions.ProxyError):
+        return "the proxy does not reach it"
+    text = str(error)
+    for part, says in (
+        ("refused", "connection refused"),
+        ("resolve", "there is no such host"),
+        ("Name or service", "there is no such host"),
+        ("unreachable", "no way leads there"),
+    ):
+        if part in text:
+            return says
+    return "the connection broke off"
+
+
+def _message(info: Any) -> str | None:
+    """Return the message in the body of an error; both shapes of BigchainDB's."""
+    said = info.get("message") if isinstance(info, dict) else None
+    if isinstance(said, dict):
+        said = "; ".join(f"{name}: {text}" for name, text in said.items())
+    return said if isinstance(said, str) else None
+
+
+def _refusal(said: str) -> InvalidError:
+    """Return the error for a refused transaction, its code and words the server's."""
+    match = _REFUSED.match(said)
+    if match:
+        code = re.sub(r"(?<!^)(?=[A-Z])", "_", match[1]).lower()
+        return InvalidError(f"the node refuses it: {match[2] or match[1]}", code=code)
+    if said.startswith(_SCHEMA):
+        return InvalidError(
+            f"the node refuses it: {said.removeprefix(_SCHEMA)}", code="schema_validation_error"
+        )
+    if _HELD in said:
+        return InvalidError("the node holds it already", code=_HELD)
+    return InvalidError(f"the node refuses it: {said}", code="refused")
+
+
+def _unreachable(problems: Mapping[str, str]) -> UnreachableError:
+    told = "; ".join(f"{url}: {why}" for url, why in problems.items())
+    code = "timeout" if set(problems.values()) == {"it does not answer"} else "unreachable"
+    return UnreachableError(
+        f"no node answered: {told}",
+        code=code,
+        hint="is it running? --timeout SECONDS waits longer, --node URL,URL names several",
+        retryable=True,
+    )
+
+
+def _not_allowed(url: str, said: str) -> TwinError:
+    return ConfigError(
+        f"{url} does not allow it: {said}",
+        code="not_allowed",
+        hint="a node that asks for a token gets it from a file: twin node add NAME URL"
+        " --header-file FILE",
+    )
+
+
+def _strange(answer: Any) -> UnreachableError:
+    return UnreachableError(
+        f"the node answers with something else than BigchainDB would: {str(answer)[:80]!r}",
+        code="node_error",
+    )
+
+
+def _object(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise _strange(answer)
+    return answer
+
+
+def _objects(answer: Any, **members: type) -> list[dict[str, Any]]:
+    """Return an answer that is a list of objects with members of some types."""
+    if not isinstance(answer, list):
+        raise _strange(answer)
+    for item in answer:
+        if not isinstance(item, dict):
+            raise _strange(item)
+        for name, kind in members.items():
+            if not isinstance(item.get(name), kind):
+                raise _strange(item)
+    return answer

@@ -1,0 +1,160 @@
+"""Networks by name: ``nodes.json`` in the home.
+
+A profile holds the URLs of a network's nodes and, where they ask for it, the path of a file of
+headers. What is secret stays in that file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from hashlib import sha3_256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twincli import files
+from twincli.client.nodes import normalized
+from twincli.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+VERSION = 1
+LOCAL = "local"
+
+_OF_HTTP = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+_LONGEST = 1 << 16
+
+
+class Profile(NamedTuple):
+    """A network.
+
+    Attributes:
+        urls: Of its nodes, normalized, in the order in which they are asked.
+        network: 64 hex digits that names are bound to where the nodes state no ledger's id. Of the
+            first URLs, and kept when others are given later.
+        header_file: Absolute path, or None.
+    """
+
+    urls: tuple[str, ...]
+    network: str
+    header_file: str | None = None
+
+
+def of_urls(urls: Iterable[str]) -> Profile:
+    """Return the network whose nodes have some URLs.
+
+    Raises:
+        UsageError: ``bad_url``.
+    """
+    wanted = tuple(dict.fromkeys(normalized(url.strip()) for url in urls))
+    # BigchainDB knows no id of a network. Its lowest URL stands for it, so that the order in which
+    # nodes are asked does not matter.
+    return Profile(wanted, sha3_256(b"bigchaindb network\n" + min(wanted).encode()).hexdigest())
+
+
+def load(path: str) -> dict[str, Profile]:
+    """Return the profiles in a file; none where there is no file.
+
+    Raises:
+        ConfigError: It cannot be read, or is damaged.
+    """
+    try:
+        with open(path, "rb") as file:
+            document = json.loads(file.read())
+        if document["version"] != VERSION:
+            raise ConfigError(
+                f"{path} has version {document['version']}, this twincli knows {VERSION}",
+                code="newer_schema",
+                hint="upgrade twincli",
+            )
+        return {str(name): _profile(entry) for name, entry in document["nodes"].items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ConfigError(
+            f"{path} cannot be read or is damaged", hint="move it away and add the nodes again"
+        ) from error
+
+
+def _profile(entry: Mapping[str, Any]) -> Profile:
+    urls, network, header_file = entry["urls"], entry["network"], entry["header_file"]
+    if (
+        not isinstance(urls, list)
+        or not urls
+        or len(bytes.fromhex(network)) != 32
+        or not isinstance(header_file, str | None)
+    ):
+        raise ValueError
+    return Profile(tuple(normalized(url) for url in urls), network, header_file)
+
+
+def save(path: str, profiles: Mapping[str, Profile]) -> None:
+    """Write the profiles to a file, in one step."""
+    document = {
+        "version": VERSION,
+        "nodes": {name: profile._asdict() for name, profile in sorted(profiles.items())},
+    }
+    files.make_directory(os.path.dirname(path))
+    files.replace(path, json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def headers(path: str) -> dict[str, str]:
+    """Return the headers in a file: a line ``Name: value`` each, ``#`` begins a comment.
+
+    Raises:
+        ConfigError: ``insecure_permissions``: others can read it; ``bad_headers``, naming the
+            line and never its content.
+    """
+    try:
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read(_LONGEST + 1).decode("ascii")
+    except OSError as error:
+        raise ConfigError(
+            f"the header file {path} cannot be read: {(error.strerror or '').lower()}",
+            code="bad_headers",
+        ) from error
+    except UnicodeDecodeError:
+        raise ConfigError(f"the header file {path} is not ASCII", code="bad_headers") from None
+    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+        raise ConfigError(
+            f"the header file {path} can be read or written by others",
+            code="insecure_permissions",
+            hint=f"chmod 600 {path}",
+        )
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, colon, value = line.partition(":")
+        is_token = name and all(letter.isalnum() or letter in "!#$%&'*+-.^_`|~" for letter in name)
+        if not colon or not is_token or not value.strip().isprintable():
+            raise ConfigError(
+                f"line {number} of the header file {path} is not NAME: VALUE", code="bad_headers"
+            )
+        if name.lower() in _OF_HTTP:
+            raise ConfigError(
+                f"line {number} of the header file {path}: {name} is set by HTTP itself",
+                code="bad_headers",
+            )
+        found[name] = value.strip()
+    if len(text) > _LONGEST:
+        raise ConfigError(f"the header file {path} is too long", code="bad_headers")
+    return found
+
+
+def check_name(name: str) -> str:
+    """Return the name of a profile, which must not look like anything else that ``--node`` takes.
+
+    Raises:
+        UsageError: ``bad_name``.
+    """
+    plain = name and all(letter.isalnum() or letter in "-_." for letter in name)
+    if not plain or name[0] in "-." or name.lower() == LOCAL or len(name) > 64:
+        raise UsageError(
+            f"{name!r} cannot be the name of a network",
+            code="bad_name",
+            hint="letters, digits, - _ and . make a name; local is taken",
+        )
+    return name

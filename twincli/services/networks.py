@@ -1,0 +1,191 @@
+"""Networks: which there are, how to reach them, how their nodes are."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from twincli.client import COMMIT, profiles
+from twincli.client.network import NetworkClient, stated_id
+from twincli.client.nodes import Nodes
+from twincli.errors import ConflictError, NotFoundError, TwinError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from twincli.client.profiles import Profile
+
+Document = dict[str, Any]
+
+
+def find(file: str, node: str) -> Profile:
+    """Return the network that ``--node`` names: URLs with commas between, or a profile.
+
+    Args:
+        file: Of the profiles.
+        node: What was given.
+
+    Raises:
+        UsageError: ``bad_url``.
+        NotFoundError: ``no_such_node``, with a near name.
+    """
+    if node == "file:":
+        raise UsageError("file: names no ledger", hint="--node file:PATH")
+    if "://" in node:
+        return profiles.of_urls(node.split(","))
+    known = profiles.load(file)
+    if node in known:
+        return known[node]
+    from difflib import get_close_matches
+
+    near = get_close_matches(node, known, n=1)
+    if near:
+        hint = f"did you mean {near[0]}?"
+    elif ":" in node:
+        hint = f"a URL begins with its scheme: --node http://{node}"
+    else:
+        hint = "twin node list shows those there are; twin node add NAME URL adds one"
+    raise NotFoundError(f"there is no network {node!r}", code="no_such_node", hint=hint)
+
+
+def client(
+    profile: Profile, directory: str | None, timeout: float, mode: str = COMMIT
+) -> NetworkClient:
+    """Return what answers from a network.
+
+    Args:
+        profile: From ``find``.
+        directory: Where copies of networks are kept; None: in memory.
+        timeout: Seconds that each node is waited for.
+        mode: What a write waits for.
+    """
+    headers = profiles.headers(profile.header_file) if profile.header_file is not None else {}
+    return NetworkClient(Nodes(profile.urls, headers, timeout), directory, profile.network, mode)
+
+
+def add(
+    file: str,
+    name: str,
+    urls: Sequence[str],
+    header_file: str | None = None,
+    *,
+    dry_run: bool = False,
+) -> Document:
+    """Keep a network under a name.
+
+    Args:
+        file: Of the profiles.
+        name: Its name.
+        urls: Of its nodes.
+        header_file: Its headers are sent to every node; only the path is kept.
+        dry_run: Check, keep nothing.
+
+    Returns:
+        ``twin.network/1``: ``name urls header_file network created``.
+
+    Raises:
+        ConflictError: ``exists``: the name stands for something else.
+        ConfigError: The header file is of no use.
+    """
+    profile = profiles.of_urls(urls)
+    if header_file is not None:
+        profiles.headers(header_file)
+        profile = profile._replace(header_file=os.path.abspath(header_file))
+    known = profiles.load(file)
+    held = known.get(profiles.check_name(name))
+    if held is not None and held != profile:
+        raise ConflictError(
+            f"the name {name} stands for {', '.join(held.urls)}",
+            code="exists",
+            hint=f"choose another name, or forget it first: twin node remove {name}",
+        )
+    if held is None and not dry_run:
+        profiles.save(file, {**known, name: profile})
+    return {**_document(name, profile), "created": held is None}
+
+
+def _document(name: str, profile: Profile) -> Document:
+    return {
+        "schema": "twin.network/1",
+        "name": name,
+        "urls": list(profile.urls),
+        "header_file": profile.header_file,
+        "network": profile.network,
+    }
+
+
+def listing(file: str, used: str) -> Document:
+    """Return the networks that have names.
+
+    Returns:
+        ``twin.networks/1`` with ``networks``: ``name urls header_file network used``.
+    """
+    found = []
+    for name, profile in profiles.load(file).items():
+        document = _document(name, profile)
+        del document["schema"]
+        found.append({**document, "used": name == used})
+    return {"schema": "twin.networks/1", "networks": found}
+
+
+def remove(file: str, name: str, *, dry_run: bool = False) -> Document:
+    """Forget a network's name; its copy on this machine and the names of its assets stay.
+
+    Returns:
+        ``twin.network/1`` of what it stood for.
+    """
+    held = find(file, name) if "://" not in name else None
+    if held is None:
+        raise NotFoundError(
+            f"there is no network {name!r}", code="no_such_node", hint="twin node list"
+        )
+    if not dry_run:
+        known: Mapping[str, Profile] = profiles.load(file)
+        profiles.save(file, {other: entry for other, entry in known.items() if other != name})
+    return _document(name, held)
+
+
+def info(profile: Profile, name: str, timeout: float) -> Document:
+    """Return how the nodes of a network are.
+
+    Returns:
+        ``twin.node-info/1``: ``node network nodes``; of each ``url reachable software version
+        ledger height latency_ms error``. ``ledger`` is what a node of twincli states; ``height`` is
+        null where a node does not tell.
+    """
+    headers = profiles.headers(profile.header_file) if profile.header_file is not None else {}
+    nodes = Nodes(profile.urls, headers, timeout)
+    told = []
+    try:
+        for url, said, seconds in nodes.one_by_one():
+            failed = said if isinstance(said, TwinError) else None
+            about = said if isinstance(said, dict) else {}
+            twin = about.get("twin")
+            told.append(
+                {
+                    "url": url,
+                    "reachable": failed is None,
+                    "software": _text(about.get("software")),
+                    "version": _text(about.get("version")),
+                    "ledger": stated_id(about),
+                    "height": _whole(twin.get("height") if isinstance(twin, dict) else None),
+                    "latency_ms": None if failed else round(seconds * 1000, 1),
+                    "error": None if failed is None else failed.message,
+                }
+            )
+    finally:
+        nodes.close()
+    return {
+        "schema": "twin.node-info/1",
+        "node": name,
+        "network": profile.network,
+        "nodes": told,
+    }
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if type(value) is int else None
