@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 30.0
 """How long the next piece of a file may take to come."""
 
+DRAINED = 16 << 20
+DRAIN_SECONDS = 5.0
+"""How much of a body is read, and for how long, only so that its sender reads the refusal."""
+
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _BYTES = b"application/octet-stream"
 
@@ -113,10 +117,12 @@ async def put(node: Node, request: Request) -> Answer:
         _cid.parse(cid)
         length = _header(request, b"content-length")
         if length.isdigit() and int(length) > blobs.limit:
+            await _drain(request)
             return answers.failure(413, _too_large(blobs), CLOSE)
         created = not blobs.has(cid)
         size = await _taken(blobs, cid, request)
     except InvalidError as error:
+        await _drain(request)
         status = 413 if error.code == "too_large" else 400
         return answers.failure(status, error.message, CLOSE)
     except TimeoutError:
@@ -125,6 +131,20 @@ async def put(node: Node, request: Request) -> Answer:
         return answers.failure(400, "the body ended before its end", CLOSE)
     status = 201 if created else 200
     return answers.of({"cid": cid, "size": size, "created": created}, status)
+
+
+async def _drain(request: Request) -> None:
+    """Read some of a body that is refused: who is still sending would never read the answer."""
+    left = DRAINED
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while left > 0:
+                message = await request.receive()
+                if message["type"] == "http.disconnect" or not message.get("more_body"):
+                    return
+                left -= len(message.get("body", b""))
+    except TimeoutError:
+        return
 
 
 class _GoneError(Exception):

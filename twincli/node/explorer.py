@@ -199,7 +199,8 @@ def _section(title: str, body: str) -> Html:
     return _join((_Tag("h2")(title), body))
 
 
-def _time(time_ms: int) -> Html:
+def _time(time_ms: int | None) -> Html:
+    assert time_ms is not None  # an embedded ledger knows it
     text = times.to_text(time_ms)
     return _Tag("time", datetime=text)(text)
 
@@ -507,6 +508,7 @@ def _charts(ledger: Ledger, asset_id: str) -> Html:
     for entry in islice(entries, CHARTED):
         if entry.tx["id"] not in corrected:
             for name, value in _numbers(record.without_envelope(entry.tx["metadata"])):
+                assert entry.time_ms is not None
                 series.setdefault(name, []).append((entry.time_ms, value))
     cut = next(entries, None) is not None
     drawn = [_chart(name, points) for name, points in islice(series.items(), 8) if len(points) > 1]

@@ -1,0 +1,241 @@
+"""Where files by their CID are: on this machine, or on a twin node.
+
+A BigchainDB network keeps no content. What a node sends is checked while it is read, so nothing
+false is ever taken for the file, whoever keeps it.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import closing, suppress
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from twincli.content.store import PIECE_BYTES, Stored
+from twincli.crypto import cid as _cid
+from twincli.errors import (
+    ConfigError,
+    InvalidError,
+    NotFoundError,
+    NotVerifiedError,
+    TwinError,
+    UnreachableError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from http.client import HTTPConnection, HTTPResponse
+
+
+class ContentStore(Protocol):
+    """Files by their CID; ``content.store.Blobs`` and ``NodeContent`` are such."""
+
+    def has(self, cid: str) -> bool:
+        """Say whether a file is there."""
+
+    def size(self, cid: str) -> int:
+        """Return the bytes of a file.
+
+        Raises:
+            NotFoundError: ``missing_content``.
+        """
+
+    def open(self, cid: str) -> IO[bytes]:
+        """Open a file to read it.
+
+        Raises:
+            NotFoundError: ``missing_content``.
+        """
+
+    def put(self, stream: IO[bytes], expected: str | None = None) -> Stored:
+        """Keep a file.
+
+        Raises:
+            InvalidError: ``cid_mismatch``, ``too_large``.
+        """
+
+
+class NodeContent:
+    """The files on a twin node.
+
+    Args:
+        url: Of the node, such as ``https://node.example``.
+        headers: Sent along, such as a token.
+        timeout: Seconds without an answer.
+    """
+
+    def __init__(
+        self, url: str, headers: Mapping[str, str] | None = None, timeout: float = 10.0
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.headers = dict(headers or {})
+        self.timeout = timeout
+
+    def has(self, cid: str) -> bool:
+        """Say whether a file is there.
+
+        Raises:
+            InvalidError: ``invalid_cid``.
+            UnreachableError: ``node_error``.
+        """
+        try:
+            self.size(cid)
+        except NotFoundError:
+            return False
+        return True
+
+    def size(self, cid: str) -> int:
+        """Return the bytes of a file.
+
+        Raises:
+            NotFoundError: ``missing_content``.
+            InvalidError: ``invalid_cid``.
+            UnreachableError: ``node_error``.
+        """
+        connection, response = self._ask("HEAD", cid)
+        with closing(connection):
+            length = response.getheader("content-length")
+        if length is None or not length.isdigit():
+            raise self.failed("it does not say how long the file is")
+        return int(length)
+
+    def open(self, cid: str) -> IO[bytes]:
+        """Open a file to read it; its end comes only if the content was what its CID says.
+
+        Raises:
+            NotFoundError: ``missing_content``.
+            InvalidError: ``invalid_cid``.
+            UnreachableError: ``node_error``. Reading raises it, too, and NotVerifiedError
+                ``cid_mismatch``.
+        """
+        connection, response = self._ask("GET", cid)
+        return io.BufferedReader(_Checked(self, connection, response, cid), PIECE_BYTES)
+
+    def put(self, stream: IO[bytes], expected: str | None = None) -> Stored:
+        """Upload a file.
+
+        Args:
+            stream: Can be read twice: the node must be told the CID first.
+            expected: The CID it must have.
+
+        Raises:
+            InvalidError: ``cid_mismatch``, ``too_large``.
+            ConfigError: ``not_allowed``: the node asks for a token, or is read only.
+            UnreachableError: ``node_error``.
+        """
+        start = stream.tell()
+        hasher = _cid.Hasher()
+        while piece := stream.read(PIECE_BYTES):
+            hasher.update(piece)
+        cid = hasher.cid().text
+        if expected is not None and expected != cid:
+            raise InvalidError(
+                f"the content is that of {cid}, not of {expected}", code="cid_mismatch"
+            )
+        stream.seek(start)
+        connection, response = self._ask("PUT", cid, stream, hasher.size)
+        with closing(connection):
+            return Stored(cid, hasher.size, response.status == 201)
+
+    # --- HTTP -----------------------------------------------------------------------------------
+
+    def _ask(
+        self, method: str, cid: str, body: IO[bytes] | None = None, length: int = 0
+    ) -> tuple[HTTPConnection, HTTPResponse]:
+        """Return a connection and an answer that is a success; whoever gets it closes it."""
+        from http.client import HTTPConnection, HTTPException, HTTPSConnection
+        from urllib.parse import urlsplit
+
+        _cid.parse(cid)
+        parts = urlsplit(self.url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UsageError(f"{self.url!r} is not http://HOST or https://HOST", code="bad_url")
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        connection = kind(parts.netloc, timeout=self.timeout)
+        headers = dict(self.headers)
+        if body is not None:
+            headers["content-length"] = str(length)
+            headers["content-type"] = "application/octet-stream"
+        try:
+            with suppress(BrokenPipeError, ConnectionResetError):
+                # A node that refuses a file need not take it; its answer may have come already.
+                connection.request(
+                    method, f"{parts.path.rstrip('/')}/twin/v1/content/{cid}", body, headers
+                )
+            response = connection.getresponse()
+            if response.status in {200, 201}:
+                return connection, response
+            said = response.read(1 << 16)
+        except (OSError, HTTPException) as error:
+            connection.close()
+            raise self.failed(str(error) or type(error).__name__) from error
+        connection.close()
+        raise self._refused(response.status, _message(said), cid)
+
+    def _refused(self, status: int, message: str, cid: str) -> TwinError:
+        if status == 404:
+            return NotFoundError(f"the content {cid} is not on {self.url}", code="missing_content")
+        if status == 413:
+            return InvalidError(message or "the node takes no file that large", code="too_large")
+        if status in {401, 403}:
+            return ConfigError(
+                f"{self.url} does not allow it: {message or status}", code="not_allowed"
+            )
+        return self.failed(message or f"status {status}")
+
+    def failed(self, why: str) -> UnreachableError:
+        """Return the error of an answer that is none."""
+        return UnreachableError(
+            f"{self.url} did not answer as it should: {why}", code="node_error", retryable=True
+        )
+
+
+class _Checked(io.RawIOBase):
+    """What a node sends, compared with its CID when it ends."""
+
+    def __init__(
+        self, node: NodeContent, connection: HTTPConnection, response: HTTPResponse, cid: str
+    ) -> None:
+        self._node = node
+        self._connection = connection
+        self._response = response
+        self._cid = cid
+        self._hasher = _cid.Hasher()
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read the next bytes."""
+        from http.client import HTTPException
+
+        try:
+            data = self._response.read(len(buffer))
+        except (OSError, HTTPException) as error:
+            raise self._node.failed(str(error) or type(error).__name__) from error
+        buffer[: len(data)] = data
+        self._hasher.update(data)
+        if not data and self._hasher.cid().text != self._cid:
+            raise NotVerifiedError(
+                f"what {self._node.url} sent is not {self._cid}",
+                code="cid_mismatch",
+                hint="it was cut short or altered; ask another node",
+            )
+        return len(data)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+        super().close()
+
+
+def _message(data: bytes) -> str:
+    """Return the message of a node's error, nothing where it has none."""
+    import json
+
+    try:
+        found = json.loads(data).get("message")
+    except (ValueError, AttributeError):
+        return ""
+    return found if isinstance(found, str) else ""
