@@ -210,6 +210,7 @@ class Nodes:
             UnansweredError: It did not answer, or has a fault of its own.
         """
         from bigchaindb_driver.exceptions import BigchaindbException, TransportError
+        from requests.exceptions import RequestException
 
         try:
             return question(node)
@@ -224,6 +225,8 @@ class Nodes:
             raise UnansweredError(said) from error
         except (BigchaindbException, TimeoutError) as error:
             raise UnansweredError("it does not answer") from error
+        except RequestException as error:
+            raise UnansweredError(_why(error)) from error
         except RecursionError as error:
             raise UnansweredError("its answer is nested too deeply") from error
 
@@ -368,6 +371,8 @@ def _why(error: Exception) -> str:
     """Return in a few words why a request failed."""
     from requests import exceptions
 
+    if isinstance(error, exceptions.TooManyRedirects):
+        return "it points elsewhere"
     if isinstance(error, exceptions.Timeout):
         return "it does not answer"
     if isinstance(error, exceptions.SSLError):
