@@ -99,7 +99,7 @@ DOCUMENTS = [
         RESTORED,
         None,
     ),
-    ("status", "twin.status/1", "version home exists ledger default_key keys agent", None),
+    ("status", "twin.status/1", "version home exists ledger default_key keys agent unpushed", None),
     (
         "agent status",
         "twin.agent/1",
