@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from twincli.rules.structure import Checked
 
 SMALL = 16_384
-"""Bytes of a transaction that is checked at once; larger ones go to a thread."""
+"""Bytes of a transaction that the writer checks; others do not wait while a larger one is."""
 INDEX_SECONDS = 1.0
 
 _CORS: Header = (b"access-control-allow-origin", b"*")
@@ -109,11 +109,11 @@ class Node:
                 await self.readers.run(lambda ledger: ledger.index.mark())
                 self._indexed = height
 
-    async def check(self, body: bytes) -> Checked:
-        """Check a transaction alone; see ``posting.checked``."""
+    async def submit(self, body: bytes) -> Answer:
+        """Have the transaction of a body committed; see ``Writer.submit``."""
         if len(body) <= SMALL:
-            return posting.checked(body)
-        return await self.readers.run(lambda _: posting.checked(body))
+            return await self.writer.submit(body)
+        return await self.writer.submit(await self.readers.run(lambda _: _verified(body)))
 
     def gauges(self) -> dict[str, tuple[str, int]]:
         """Return what is so at the moment, for the metrics."""
@@ -268,6 +268,12 @@ class Node:
 
 
 _PASSES = Answer(0, b"")
+
+
+def _verified(body: bytes) -> Checked:
+    found = posting.checked(body)
+    found.verify()  # it remembers
+    return found
 
 
 def _unauthorised() -> Answer:

@@ -54,7 +54,7 @@ class Events:
         self._follower: asyncio.Task[None] | None = None
         self.readers = 0
 
-    def committed(self, height: int) -> None:  # noqa: ARG002 - whatever it is, there is news
+    def committed(self) -> None:
         """Look at once instead of at the next poll."""
         self._commit.set()
 

@@ -9,7 +9,7 @@ import base64
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import base58
-from twincli.errors import InvalidError, UsageError
+from twincli.errors import UsageError
 from twincli.node import answers, events, openapi, posting, queries
 from twincli.node.answers import Answer, Streamed
 from twincli.node.queries import Parameter
@@ -133,11 +133,7 @@ async def post(node: Node, request: Request) -> Answer:
         return answers.failure(403, "this node is read only", posting.CLOSE)
     request.query(Parameter("mode", queries.mode))
     body = await node.bodies.read(request.scope["headers"], request.receive)
-    checked = await node.check(body)
-    verdict = await node.writer.submit(checked)
-    if isinstance(verdict, InvalidError):
-        return posting.refusal(verdict, checked.tx)
-    return Answer(202, checked.body.encode())
+    return await node.submit(body)
 
 
 _OF_KEY = (

@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 import ssl
+import sys
 import threading
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -31,12 +32,16 @@ if TYPE_CHECKING:
 
     from twincli.node.app import Node
 
-HEAD_SECONDS = 15.0
+SLOW_SECONDS = 15.0
+"""So long may a request take to arrive, or any ``SLOW_BYTES`` of it."""
+SLOW_BYTES = 65_536
 HEAD_BYTES = 65_536
 STALL_SECONDS = 60.0
 IDLE_SECONDS = 60
 STOP_SECONDS = 10
 MAX_CONNECTIONS = 4_000
+SWITCH_SECONDS = 0.001
+"""After so long a thread that computes lets the event loop run."""
 
 
 class Listening(NamedTuple):
@@ -62,39 +67,56 @@ class Listening(NamedTuple):
 class Protocol(HttpToolsProtocol):
     """uvicorn's protocol with bounds on what a client may leave undone."""
 
-    _head_timer: asyncio.TimerHandle | None = None
+    _slow_timer: asyncio.TimerHandle | None = None
     _stall_timer: asyncio.TimerHandle | None = None
+    _is_whole = False
+    _has_head = False
+    _received = 0
     _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, but not for ever."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "drop": self.drop}
-        self._expect_head()
+        self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers."""
-        self._head_arrived()
+        self._unwatch()
         self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless the head of the request has become too long."""
+        """Read on; watch what is only there in part."""
         super().data_received(data)
-        if self._head_timer is not None:
+        if self._is_whole:
+            if self._slow_timer is not None:
+                self._unwatch()
+            return
+        self._received += len(data)
+        if not self._has_head:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
                 self._refuse(b"431 Request Header Fields Too Large")
+                return
+        if self._slow_timer is None and not self.transport.is_closing():
+            self._watch()
 
     def on_message_begin(self) -> None:
         """Expect the head of a request."""
+        self._is_whole = self._has_head = False
+        self._head_bytes = 0
         super().on_message_begin()
-        self._expect_head()
 
     def on_headers_complete(self) -> None:
         """Start the request."""
-        self._head_arrived()
+        self._has_head = True
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Expect nothing more."""
+        self._is_whole = True
+        super().on_message_complete()
 
     def pause_writing(self) -> None:
         """Give the client some time to take what waits for it."""
@@ -119,23 +141,28 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
         self.loop.call_later(STALL_SECONDS, self.transport.abort)
 
-    def _expect_head(self) -> None:
-        if self._head_timer is None:
-            self._head_bytes = 0
-            self._head_timer = self.loop.call_later(
-                HEAD_SECONDS, self._refuse, b"408 Request Timeout"
-            )
+    def _watch(self) -> None:
+        self._received = 0
+        self._slow_timer = self.loop.call_later(SLOW_SECONDS, self._look)
 
-    def _head_arrived(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _unwatch(self) -> None:
+        if self._slow_timer is not None:
+            self._slow_timer.cancel()
+            self._slow_timer = None
+
+    def _look(self) -> None:
+        """Go on waiting for a request only if a good part of it came meanwhile."""
+        if self._received >= SLOW_BYTES:
+            self._watch()
+        else:
+            self._refuse(b"408 Request Timeout")
 
     def _refuse(self, status: bytes) -> None:
-        self._head_arrived()
+        self._unwatch()
         if not self.transport.is_closing():
-            head = b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-            self.transport.write(head)
+            if not self._has_head or self.cycle.response_complete:
+                head = b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\n"
+                self.transport.write(head + b"connection: close\r\n\r\n")
             self.transport.close()
 
 
@@ -225,6 +252,7 @@ class Server:
             Whether it stopped in peace; False if a second Ctrl-C made it leave at once.
         """
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        sys.setswitchinterval(SWITCH_SECONDS)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(self._serve(make, ready))
 
