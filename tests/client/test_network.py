@@ -103,6 +103,24 @@ def test_a_node_with_a_fault_is_left_for_the_next(
     assert client.entry(tx["id"]) is not None
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_node_is_waited_for(status: int, node: FakeNode, connect: Connect) -> None:
+    tx = create()
+    times = 4
+
+    def busy(answer: Answer) -> Answer:
+        nonlocal times
+        times -= 1
+        return (status, {"message": "slower", "status": status}) if times >= 0 else answer
+
+    node.answers[f"{LIST}/*"] = busy
+    node.ledger.submit(tx)
+    assert connect(node).entry(tx["id"]) is not None
+    times = 100
+    with pytest.raises(UnreachableError, match="slower"):
+        connect(node, timeout=0.1).entry("0" * 64)
+
+
 def test_no_node_answers(connect: Connect, node: FakeNode) -> None:
     node.silent = True
     for urls, code, part in (
