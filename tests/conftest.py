@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -162,3 +163,19 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Callab
     yield type_keys
     os.close(theirs)
     os.close(ours)
+
+
+@pytest.fixture(scope="session")
+def real_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the URL of a node of ours, a process of its own."""
+    home = tmp_path_factory.mktemp("node")
+    with subprocess.Popen(
+        [sys.executable, "-m", "twincli", "node", "start", "--port", "0", "--json"],
+        stdout=subprocess.PIPE,
+        env={"TWIN_HOME": str(home), "PATH": "/usr/bin:/bin"},
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())["url"]
+        finally:
+            process.terminate()

@@ -46,7 +46,7 @@ def _steps(invoke: Invoke, *words: str) -> list[dict[str, Any]]:
     run = invoke("demo", "--json", *words)
     assert (run.status, run.stderr) == (0, "")
     document = run.json
-    assert list(document) == ["schema", "home", "steps", "verified"]
+    assert list(document) == ["schema", "home", "ledger", "steps", "verified"]
     assert document["schema"] == "twin.demo/1"
     assert document["verified"] == {"transactions": 6, "problems": []}
     assert all(set(step) == {"title", "command", "result"} for step in document["steps"])

@@ -14,7 +14,17 @@ from tests.conftest import Invoke
 from twincli import __version__
 from twincli.services import doctor as service
 
-STATUS = ["schema", "version", "home", "exists", "ledger", "default_key", "keys", "agent"]
+STATUS = [
+    "schema",
+    "version",
+    "home",
+    "exists",
+    "ledger",
+    "default_key",
+    "keys",
+    "agent",
+    "unpushed",
+]
 
 
 def test_status_before_there_is_a_home(invoke: Invoke, home: Path) -> None:
@@ -30,6 +40,7 @@ def test_status_before_there_is_a_home(invoke: Invoke, home: Path) -> None:
         "default_key": None,
         "keys": [],
         "agent": {"running": False, "keys": [], "problem": None},
+        "unpushed": [],
     }
     assert "no twin home" in invoke("status").stderr
     assert not home.exists()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,19 +39,3 @@ def connect(tmp_path: Path) -> Iterator[Connect]:
 def node() -> Iterator[FakeNode]:
     with serving() as made:
         yield made
-
-
-@pytest.fixture(scope="session")
-def real_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the URL of a node of ours, a process of its own."""
-    home = tmp_path_factory.mktemp("node")
-    with subprocess.Popen(
-        [sys.executable, "-m", "twincli", "node", "start", "--port", "0", "--json"],
-        stdout=subprocess.PIPE,
-        env={"TWIN_HOME": str(home), "PATH": "/usr/bin:/bin"},
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())["url"]
-        finally:
-            process.terminate()

@@ -105,10 +105,10 @@ DOCUMENTS = [
         RESTORED,
         None,
     ),
-    ("status", "twin.status/1", "version home exists ledger default_key keys agent", None),
     ("agent status", "twin.agent/1", AGENT, None),
     ("agent lock", "twin.agent/1", AGENT, None),
     ("agent stop", "twin.agent/1", AGENT, None),
+    ("status", "twin.status/1", "version home exists ledger default_key keys agent unpushed", None),
     (
         "asset balance clips",
         "twin.balances/1",

@@ -88,7 +88,11 @@ def test_the_root_and_the_api(node: Running) -> None:
         "software": "BigchainDB",
         "version": "2.2.2",
     }
-    assert node.get("/").json == expected
+    said = node.get("/").json
+    twin = said.pop("twin")  # beside what BigchainDB says
+    assert said == expected
+    assert set(twin) == {"ledger", "height"}
+    assert len(twin["ledger"]) == 64
     for path in ("/api/v1", "/api/v1/"):
         answer = node.get(path)
         assert (answer.status, answer.json) == (200, links("", node.ws_url))

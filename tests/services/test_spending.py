@@ -506,7 +506,7 @@ def test_children_stay_or_move_along(rooms: Rooms) -> None:
     assert views.show(rooms.workspace, "wheel")["amount"] == "4"
     assert views.show(rooms.workspace, "tyre")["owner_names"] == ["bob"]
     assert views.show(rooms.workspace, "gps")["owner_names"] == ["car"], "not Alice's to give"
-    heights = {rooms.ledger.blocks_of(made["transaction_id"])[0]}
+    heights: set[int | None] = {rooms.ledger.blocks_of(made["transaction_id"])[0]}
     for asset in (wheel, tyre):
         last = rooms.ledger.last(asset)
         assert last is not None

@@ -279,10 +279,7 @@ class Context:
             return self.home_ledger
         if self._client is None:
             if is_file(node):
-                from twincli.client.embedded import EmbeddedClient
-
-                path = node.removeprefix("file:")
-                self._client = EmbeddedClient.open(path, create=self.creates_home)
+                self._client = self._opened(node.removeprefix("file:"), stand_in=self.creates_home)
             else:
                 self._need_home()
                 from twincli.services import networks
@@ -300,15 +297,24 @@ class Context:
         """The ledger of this home, whatever ``--node`` says."""
         if self._home_ledger is None:
             self._need_home()
-            directory, create = self.paths.ledger, self.creates_home
-            is_there = os.path.exists(os.path.join(directory, "ledger.db"))
-            if not is_there and (not create or self.dry_run):
-                # The first asset is still to come: an empty ledger, and no file.
-                directory, create = ":memory:", True
-            from twincli.client.embedded import EmbeddedClient
-
-            self._home_ledger = EmbeddedClient.open(directory, create=create)
+            self._home_ledger = self._opened(self.paths.ledger, stand_in=True)
         return self._home_ledger
+
+    def _opened(self, path: str, *, stand_in: bool) -> EmbeddedClient:
+        """Open a ledger.
+
+        Args:
+            path: Its directory or file.
+            stand_in: Where it is not there and is not to be made, the first asset is still to
+                come: open an empty one without a file.
+        """
+        from twincli.client.embedded import EmbeddedClient
+        from twincli.ledger.files import locate
+
+        create = self.creates_home and not self.dry_run
+        if stand_in and not create and not os.path.exists(locate(path).ledger_db):
+            path, create = ":memory:", True
+        return EmbeddedClient.open(path, create=create)
 
     @property
     def ledger_path(self) -> str:

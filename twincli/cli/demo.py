@@ -10,8 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from twincli.cli import frame
-from twincli.cli.context import Context
+from twincli.cli.context import Context, is_file
 from twincli.cli.output import Result
+from twincli.client import LedgerClient
+from twincli.errors import UsageError
 
 app = frame.bare()
 
@@ -34,28 +36,55 @@ def demo(
     from twincli.services import demo as service
 
     kept = keep and not context.dry_run
+    connect, node = _network(context)
     if kept and context.paths.source != "default":
-        document = service.tell(context.paths.home, kept=True)
+        document = service.tell(context.paths.home, kept=True, connect=connect)
     else:
         home = tempfile.mkdtemp(prefix="twin-demo-")
         try:
-            document = service.tell(home, kept=kept)
+            document = service.tell(home, kept=kept, connect=connect)
         except BaseException:
             shutil.rmtree(home, ignore_errors=True)
             raise
         if not kept:
             shutil.rmtree(home)
-    return Result(document, text="\n".join(_lines(document)) + "\n")
+    return Result(document, text="\n".join(_lines(document, node)) + "\n")
 
 
-def _lines(document: Document) -> Iterator[str]:
+def _network(context: Context) -> tuple[Callable[[str], LedgerClient] | None, str | None]:
+    """Return what makes the client of the network that ``--node`` names, and its URLs."""
+    # Only what is asked for here: a node that is used every day is no place for a story.
+    node = context.options.node
+    if node is None or node == "local":
+        return None, None
+    if is_file(node):
+        raise UsageError("the demo makes a ledger of its own", hint="leave out --node")
+    import os
+
+    from twincli.services import networks
+
+    profile = networks.find(context.paths.nodes, node)
+    timeout = float(context.settings.timeout.value)
+    return (
+        lambda home: networks.client(profile, os.path.join(home, "networks"), timeout),
+        ",".join(profile.urls),
+    )
+
+
+def _lines(document: Document, node: str | None) -> Iterator[str]:
     kept = document["home"]
-    yield "A car, its owner Alice and its GPS box, on a ledger of their own."
+    if node is None:
+        yield "A car, its owner Alice and its GPS box, on a ledger of their own."
+    else:
+        yield f"A car, its owner Alice and its GPS box, on the network at {node}."
     yield (
         "The home stays. Its keys have no passphrase: use it to try things out."
         if kept
         else "The home is temporary: its keys have no passphrase and are gone at the end."
     )
+    if node is not None:
+        yield ""
+        yield from _command(f"export TWIN_NODE={shlex.quote(node)}")
     title = None
     for number, step in enumerate(document["steps"]):
         if step["title"] != title:
@@ -69,6 +98,8 @@ def _lines(document: Document) -> Iterator[str]:
     if kept:
         yield "Go on with it:"
         yield f"  export TWIN_HOME={shlex.quote(kept)}"
+        if node is not None:
+            yield f"  export TWIN_NODE={shlex.quote(node)}"
         yield "  twin asset show car"
     else:
         yield "To look around in it: twin demo --keep. Your own: twin keys new NAME"
@@ -126,7 +157,8 @@ def _history(result: Document) -> Iterator[str]:
             else f"{name} {change['after']}"
             for name, change in item["changes"].items()
         )
-        yield f"  {item['committed_at'][:19]}Z  {item['operation']:<8}  {changes}".rstrip()
+        time = item["committed_at"] or item["at"] or ""
+        yield f"  {time[:19]:<19}{'Z' if time else ' '}  {item['operation']:<8}  {changes}".rstrip()
 
 
 def _tree(result: Document) -> Iterator[str]:
@@ -137,6 +169,10 @@ def _tree(result: Document) -> Iterator[str]:
             yield from walk(node["children"], depth + 1)
 
     yield from walk(result["roots"], 0)
+
+
+def _pulled(result: Document) -> Iterator[str]:
+    yield f"  {result['transactions']} transactions of {len(result['assets'])} assets"
 
 
 def _error(error: Document) -> Iterator[str]:
@@ -168,4 +204,5 @@ _TOLD: dict[str, Callable[[Document], Iterator[str]]] = {
     "twin.dids/1": _dids,
     "twin.history/1": _history,
     "twin.tree/1": _tree,
+    "twin.pull/1": _pulled,
 }

@@ -35,8 +35,8 @@ def asset(document: dict[str, Any], console: Any) -> None:
         "newest": document["transaction_id"],
         "committed": document["committed_at"],
         # Only where the claim is another minute: what happened earlier and was told later.
-        "claimed": at if at and at[:16] != document["committed_at"][:16] else None,
-        "height": str(document["height"]),
+        "claimed": at if at and at[:16] != (document["committed_at"] or "")[:16] else None,
+        "height": document["height"] and str(document["height"]),
     }
     _pairs(console, {name: value for name, value in rows.items() if value is not None})
     _section(console, "facts", document["data"])

@@ -62,7 +62,7 @@ def history(
         document,
         listing="transactions",
         columns=(
-            ("time", "committed_at"),
+            ("time", time_of),
             ("id", "id"),
             ("kind", kind_of),
             ("signed by", lambda item: signed_by(item, named)),
@@ -82,6 +82,13 @@ def kind_of(item: dict[str, Any]) -> str:
     if item["operation"] == "CREATE":
         return "create" if item["kind"] in {None, "asset"} else f"create {item['kind']}"
     return str(item["kind"] or "transfer")
+
+
+def time_of(item: dict[str, Any]) -> str:
+    """Return when it was committed; where a network does not tell, what its signer states."""
+    if item["committed_at"]:
+        return str(item["committed_at"])
+    return f"stated {item['at']}" if item["at"] else ""
 
 
 def signed_by(item: dict[str, Any], named: Callable[[str], str]) -> str:
@@ -136,7 +143,7 @@ def _draw_table(document: dict[str, Any], console: Any, named: Callable[[str], s
     table.add_column("signed by", overflow="fold", max_width=16)
     table.add_column("changed", overflow="fold")
     for item in document["transactions"]:
-        time = item["committed_at"]
+        time = time_of(item)
         table.add_row(
             Text(time if wide else time.replace("T", "\n", 1)),
             Text(item["id"]),
@@ -178,7 +185,7 @@ def graph(
                 born.append(column)
         while lanes and lanes[-1] is None:
             lanes.pop()
-        told = f"{item['committed_at']}  {kind_of(item)} by {signed_by(item, named)}"
+        told = f"{time_of(item)}  {kind_of(item)} by {signed_by(item, named)}"
         bars = _joined(lanes, node, born, ".", middle="|") if born else _bars(lanes)
         rows.append(f"{bars}  {_line(told)}")
         what = changed(item, named)
@@ -267,7 +274,7 @@ def dot(
         lines = [
             item["id"][:half],
             item["id"][half:],
-            f"{item['committed_at']} {kind_of(item)} by {signed_by(item, named)}",
+            f"{time_of(item)} {kind_of(item)} by {signed_by(item, named)}",
             changed(item, named),
         ]
         label = "\\n".join(_quoted(line) for line in lines if line)

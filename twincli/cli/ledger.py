@@ -63,6 +63,7 @@ def import_assets(
     # A home may still be without a ledger; it begins here, unless nothing is to be written.
     context.creates_home = not context.dry_run
     document = moving.pull(workspace, context.home_ledger, wanted, schema="twin.import/1")
+    push.note(context, document)
     return push.told(document, "imported", context)
 
 

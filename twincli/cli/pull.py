@@ -31,4 +31,6 @@ def pull(
     workspace = context.workspace()
     here = context.home_ledger
     wanted = moving.chosen(workspace, here, names or ())
-    return push.told(moving.pull(workspace, here, wanted), "fetched", context)
+    document = moving.pull(workspace, here, wanted)
+    push.note(context, document)
+    return push.told(document, "fetched", context)

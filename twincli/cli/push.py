@@ -40,9 +40,28 @@ def push(
     settings.require_home(context.paths)
     check_other(context, "push")
     workspace = context.workspace_of(context.home_ledger)
-    # A ledger's file may begin here, unless nothing is to be written.
-    context.creates_home = is_file(str(context.settings.node.value)) and not context.dry_run
-    return told(moving.push(workspace, context.client, names or (), rebase=rebase), "sent", context)
+    total = context.home_ledger.ledger.counts()["transactions"]
+    # A ledger's file may begin here.
+    context.creates_home = is_file(str(context.settings.node.value))
+    document = moving.push(workspace, context.client, names or (), rebase=rebase)
+    note(context, document, None if names or document["failed"] else total)
+    return told(document, "sent", context)
+
+
+def note(context: Context, document: dict[str, Any], whole: int | None = None) -> None:
+    """Remember what was copied, for ``twin status``."""
+    if not context.dry_run:
+        from twincli.services import pushed
+        from twincli.services.workspace import now_ms
+
+        pushed.note(
+            context.paths.networks,
+            str(context.settings.node.value),
+            context.home_ledger.ledger,
+            now_ms(),
+            added=document["transactions"],
+            whole=whole,
+        )
 
 
 def check_other(context: Context, verb: str) -> None:

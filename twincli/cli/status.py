@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from twincli.cli import frame
 from twincli.cli.context import Context, is_file
@@ -29,7 +30,7 @@ def status(context: Context) -> Result:
     if ledger is not None and ledger.path == ":memory:":
         ledger = None  # stands in until the first asset is made
     keystore = context.keystore if exists else None
-    document = service(home, ledger, keystore, context.default_key)
+    document = service(home, ledger, keystore, context.default_key, context.paths.networks)
     notes = []
     if not exists:
         notes.append(f"there is no twin home at {home} yet; twin keys new NAME makes one")
@@ -52,7 +53,12 @@ def status(context: Context) -> Result:
             ("keys", lambda shown: ",".join(shown["keys"])),
             ("agent", lambda shown: "running" if shown["agent"]["running"] else "not running"),
             ("unlocked", lambda shown: ",".join(shown["agent"]["keys"])),
+            ("unpushed", _unpushed),
         ),
         notes=tuple(notes),
         warnings=(problem,) if problem else (),
     )
+
+
+def _unpushed(document: dict[str, Any]) -> str:
+    return ", ".join(f"{item['transactions']} to {item['node']}" for item in document["unpushed"])

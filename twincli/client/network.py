@@ -190,7 +190,7 @@ class NetworkClient:
 
     def _await(self, tx: dict[str, Any]) -> None:
         """Wait until what was committed can be read."""
-        end = time.monotonic() + max(self.nodes.timeout, 2.0)
+        end = time.monotonic() + self.nodes.timeout
         wait = 0.01
         while not self._has(tx["id"]):
             self._sync(asset_of(tx), again=True)

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.client import COMMIT
 from twincli.errors import ConfigError, InvalidError, TwinError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-T = TypeVar("T")
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ROUNDS = 2
 """How often all nodes are asked: a connection that was kept open may just have been closed."""
@@ -29,6 +27,7 @@ LARGEST = 1 << 29
 _SLOWEST = 1024
 """Bytes a second that a node must send once the timeout is over."""
 
+_BUSY = frozenset({429, 503})
 _REFUSED = re.compile(r"Invalid transaction \((\w+)\): ?(.*)", re.DOTALL)
 _SCHEMA = "Invalid transaction schema: "
 _HELD = "already exists in cache"
@@ -99,6 +98,7 @@ class Nodes:
     def __init__(self, urls: Sequence[str], headers: Mapping[str, str], timeout: float) -> None:
         self.urls = tuple(urls)
         self.timeout = timeout
+        self._busy = False
         self._nodes = [Node(url, _driver(url, headers, timeout)) for url in urls]
 
     def close(self) -> None:
@@ -187,15 +187,23 @@ class Nodes:
             ConfigError: ``not_allowed``.
         """
         problems: dict[str, str] = {}
-        for _ in range(ROUNDS):
-            for node in tuple(self._nodes):
-                try:
-                    answer = self._of(node, question)
-                except UnansweredError as error:
-                    self._leave(node, problems, error)
-                else:
-                    return answer
+        for node in self._in_turn():
+            try:
+                return self._of(node, question)
+            except UnansweredError as error:
+                self._leave(node, problems, error)
         raise _unreachable(problems)
+
+    def _in_turn(self) -> Iterator[Node]:
+        """Yield the nodes, ``ROUNDS`` times, and then those that only ask for patience."""
+        begun = time.monotonic()
+        number = 0
+        while number < ROUNDS or (self._busy and time.monotonic() - begun < self.timeout):
+            if self._busy:
+                time.sleep(min(0.1 * 2**number, 1.0))
+            self._busy = False
+            yield from tuple(self._nodes)
+            number += 1
 
     def _leave(self, node: Node, problems: dict[str, str], error: UnansweredError) -> None:
         """Note that a node did not answer; it is asked last from now on."""
@@ -210,6 +218,7 @@ class Nodes:
             UnansweredError: It did not answer, or has a fault of its own.
         """
         from bigchaindb_driver.exceptions import BigchaindbException, TransportError
+        from requests.exceptions import RequestException
 
         try:
             return question(node)
@@ -217,6 +226,7 @@ class Nodes:
             said = _message(error.info) or f"it answers {error.status_code}"
             if error.status_code == 404 and isinstance(error.info, dict):
                 return None
+            self._busy = self._busy or error.status_code in _BUSY
             if error.status_code in {401, 403}:
                 raise _not_allowed(node.url, said) from error
             if error.status_code == 404:
@@ -224,6 +234,8 @@ class Nodes:
             raise UnansweredError(said) from error
         except (BigchaindbException, TimeoutError) as error:
             raise UnansweredError("it does not answer") from error
+        except RequestException as error:
+            raise UnansweredError(_why(error)) from error
         except RecursionError as error:
             raise UnansweredError("its answer is nested too deeply") from error
 
@@ -242,23 +254,20 @@ class Nodes:
             ConfigError: ``not_allowed``.
         """
         problems: dict[str, str] = {}
-        lost = False
-        for _ in range(ROUNDS):
-            for node in tuple(self._nodes):
-                try:
-                    self._send(node, tx, mode)
-                except UnansweredError as error:
-                    self._leave(node, problems, error)
-                    lost = True
-                except InvalidError as error:
-                    # What was sent before and not answered may be what stands in the way now.
-                    if error.code == _HELD or (
-                        lost and error.code in _AGAIN and self.transaction(tx["id"]) is not None
-                    ):
-                        return
-                    raise
-                else:
+        for node in self._in_turn():
+            try:
+                self._send(node, tx, mode)
+            except UnansweredError as error:
+                self._leave(node, problems, error)
+            except InvalidError as error:
+                # What was sent before and not answered may be what stands in the way now.
+                if error.code == _HELD or (
+                    problems and error.code in _AGAIN and self.transaction(tx["id"]) is not None
+                ):
                     return
+                raise
+            else:
+                return
         failed = _unreachable(problems)
         failed.hint = (
             f"whether it came through is told, once a node answers, by: twin tx show {tx['id']}"
@@ -368,6 +377,8 @@ def _why(error: Exception) -> str:
     """Return in a few words why a request failed."""
     from requests import exceptions
 
+    if isinstance(error, exceptions.TooManyRedirects):
+        return "it points elsewhere"
     if isinstance(error, exceptions.Timeout):
         return "it does not answer"
     if isinstance(error, exceptions.SSLError):

@@ -15,12 +15,14 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import ConflictError, LockedError
-from twincli.services import creating, dids, history, keys, spending, views
+from twincli.services import creating, dids, history, keys, moving, spending, views
 from twincli.services.creating import Definition
 from twincli.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from twincli.client import LedgerClient
 
 Document = dict[str, Any]
 
@@ -35,17 +37,20 @@ GPS = {"gps_identifier": "a32bc2440da012"}
 MILEAGES = (1200, 1250, 1301)
 
 
-def tell(home: str, *, kept: bool) -> Document:
+def tell(
+    home: str, *, kept: bool, connect: Callable[[str], LedgerClient] | None = None
+) -> Document:
     """Live through the story in a home.
 
     Args:
         home: A directory, made if it is not there, with neither a ledger nor keys.
         kept: Whether it stays; the phrases of keys that stay are not shown.
+        connect: Makes the client of a network, given the home; None: on a ledger of the home.
 
     Returns:
-        ``twin.demo/1``: ``home`` (null unless it stays), ``steps`` of ``title``, ``command`` and
-        ``result`` (the command's document), ``verified`` with the number of ``transactions`` and
-        ``problems``.
+        ``twin.demo/1``: ``home`` (null unless it stays), ``ledger``, ``steps`` of ``title``,
+        ``command`` and ``result`` (the command's document), ``verified`` with the number of
+        ``transactions`` and ``problems``.
 
     Raises:
         ConflictError: ``exists``: there is a ledger or a key in this home.
@@ -62,26 +67,37 @@ def tell(home: str, *, kept: bool) -> Document:
             hint="leave --keep out for a temporary one, or name a new one: twin demo --keep"
             " --home DIR",
         )
-    client = EmbeddedClient.open(place, create=True)
+    own = EmbeddedClient.open(place, create=True)
+    client = own if connect is None else connect(home)
     book = Book(os.path.join(home, "book.db"))
     try:
         steps = _Steps()
-        _live(Workspace(client, keystore, book), steps, kept=kept)
-        report = client.ledger.verify()
+        workspace = Workspace(client, keystore, book)
+        _live(workspace, steps, kept=kept)
+        if client is not own:
+            steps.tell(
+                "All of it comes to a ledger of one's own",
+                "twin pull",
+                lambda: moving.pull(workspace, own, moving.chosen(workspace, own, ())),
+            )
+        report = own.ledger.verify()
         problems = [
             {"where": where, "code": code, "message": message}
             for where, code, message in report.problems
         ]
         verified = {"transactions": report.transactions, "problems": problems}
-        steps.tell("Everything is checked again", "twin doctor --full", lambda: verified)
+        check = "twin doctor --full" + ("" if client is own else " --node local")
+        steps.tell("Everything is checked again", check, lambda: verified)
         return {
             "schema": "twin.demo/1",
             "home": home if kept else None,
+            "ledger": client.ledger_id,
             "steps": steps.told,
             "verified": verified,
         }
     finally:
         client.close()
+        own.close()
         book.close()
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli import __version__
 from twincli.errors import TwinError
+from twincli.services import pushed
 
 if TYPE_CHECKING:
     from twincli.keystore.store import KeyStore
@@ -17,6 +18,7 @@ def status(
     ledger: Ledger | None,
     keystore: KeyStore | None,
     default_key: str | None,
+    networks: str,
 ) -> dict[str, Any]:
     """Return where one stands.
 
@@ -25,12 +27,15 @@ def status(
         ledger: None while there is none.
         keystore: None while there is no home.
         default_key: From the settings.
+        networks: Directory of what was fetched from networks.
 
     Returns:
-        ``twin.status/1``: ``version home exists ledger default_key keys agent``; ``ledger`` has
-        ``id path height transactions assets`` or is null; ``default_key`` is the one of the
-        settings, else the first made; ``keys`` are names; ``agent`` has ``running``, ``keys``
-        (the names of those it holds) and ``problem``, why it is of no use, or null.
+        ``twin.status/1``: ``version home exists ledger default_key keys agent unpushed``;
+        ``ledger`` has ``id path height transactions assets`` or is null; ``default_key`` is the
+        one of the settings, else the first made; ``keys`` are names; ``agent`` has ``running``,
+        ``keys`` (the names of those it holds) and ``problem``, why it is of no use, or null;
+        ``unpushed`` has for each ledger that this one was ever pushed to ``node transactions
+        pushed_at``.
     """
     from twincli.keystore import agent
 
@@ -57,6 +62,7 @@ def status(
             "keys": [info.name for info in infos if info.public_key in unlocked],
             "problem": problem,
         },
+        "unpushed": pushed.unpushed(networks, ledger),
     }
 
 

@@ -1,0 +1,400 @@
+"""The same commands against a network, its profiles, push and pull."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.stories import Twin, garage, quietly
+from tests.client.fakenode import API, FakeNode, serving
+from tests.conftest import Invoke
+from twincli.ledger import Ledger
+
+
+@pytest.fixture
+def node() -> Iterator[FakeNode]:
+    """Return a plain BigchainDB node."""
+    with serving() as made:
+        yield made
+
+
+@pytest.fixture
+def twin(invoke: Invoke) -> Twin:
+    run = quietly(invoke)
+    run("keys", "new", "alice", "--no-passphrase")
+    return run
+
+
+# --- node add, list, use, remove, info -----------------------------------------------------------
+
+
+def test_networks_have_names(twin: Twin, invoke: Invoke, node: FakeNode, home: Path) -> None:
+    assert twin("node", "list")["networks"] == []
+    made = twin("node", "add", "team", node.url, "http://b.example:80/api/v1/")
+    assert made["schema"] == "twin.network/1"
+    assert made["urls"] == [node.url, "http://b.example:80"]
+    assert made["created"] is True
+    assert twin("node", "add", "team", node.url, "http://b.example:80")["created"] is False
+    taken = invoke("node", "add", "team", "http://c.example", "--json")
+    assert (taken.status, taken.error["code"]) == (5, "exists")
+    assert (home / "nodes.json").stat().st_mode & 0o077 == 0
+    (listed,) = twin("node", "list")["networks"]
+    assert (listed["name"], listed["used"]) == ("team", False)
+    assert twin("node", "use", "team")["changed"] is True
+    assert twin("node", "use", "team")["changed"] is False
+    assert twin("node", "list")["networks"][0]["used"] is True
+    assert twin("config", "get", "node")["value"] == "team"
+    assert "team" in invoke("node", "list").stdout
+    assert twin("node", "use", "local")["value"] == "local"
+    for words in (["node", "use", "teem"], ["node", "remove", "teem"], ["node", "info", "teem"]):
+        run = invoke(*words, "--json")
+        assert (run.status, run.error["code"]) == (4, "no_such_node")
+        assert run.error["hint"] == "did you mean team?"
+    assert twin("node", "remove", "team", "--dry-run")["name"] == "team"
+    assert twin("node", "remove", "team")["urls"][0] == node.url
+    assert twin("node", "list")["networks"] == []
+    assert invoke("node", "remove", node.url).status == 4
+    assert twin("node", "add", "dry", node.url, "--dry-run")["created"] is True
+    assert twin("node", "list")["networks"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "code"),
+    [
+        ("node add team ftp://x", 2, "bad_url"),
+        ("node add local http://x", 2, "bad_name"),
+        ("node add a/b http://x", 2, "bad_name"),
+        ("node add team http://user:secret@x", 2, "bad_url"),
+        ("node add team", 2, "usage"),
+        ("node add team http://x --header-file /none", 9, "bad_headers"),
+        ("node info", 2, "usage"),
+        ("node info local", 2, "usage"),
+        ("asset list --node 127.0.0.1:9984", 4, "no_such_node"),
+        ("asset list --node http://127.0.0.1:1", 8, "unreachable"),
+        ("push", 2, "usage"),
+        ("pull", 2, "usage"),
+        ("ledger import --id x", 2, "usage"),
+    ],
+)
+def test_what_is_refused(words: str, status: int, code: str, twin: Twin, invoke: Invoke) -> None:
+    twin("config", "show")
+    run = invoke(*words.split(), "--json")
+    assert (run.status, run.error["code"]) == (status, code)
+    assert "secret" not in run.stderr
+
+
+def test_how_the_nodes_are(twin: Twin, invoke: Invoke, node: FakeNode, real_node: str) -> None:
+    twin("node", "add", "team", node.url, real_node, "http://127.0.0.1:1")
+    document = twin("node", "info", "team")
+    assert document["schema"] == "twin.node-info/1"
+    plain, ours, gone = document["nodes"]
+    assert (plain["reachable"], plain["version"], plain["ledger"]) == (True, "2.2.2", None)
+    assert plain["latency_ms"] > 0
+    assert len(ours["ledger"]) == 64
+    assert isinstance(ours["height"], int)
+    assert (gone["reachable"], gone["error"]) == (False, "connection refused")
+    assert invoke("node", "info", "http://127.0.0.1:1", "--json").status == 8
+    assert "NO" in invoke("node", "info", "team").stdout
+    node.answers["/"] = lambda _: (200, {"software": 1, "twin": {"ledger": "x", "height": "y"}})
+    odd = twin("node", "info", node.url)["nodes"][0]
+    assert (odd["reachable"], odd["software"], odd["ledger"], odd["height"]) == (True,) + (
+        None,
+    ) * 3
+
+
+def test_headers_come_from_a_private_file(
+    twin: Twin, invoke: Invoke, node: FakeNode, tmp_path: Path
+) -> None:
+    path = tmp_path / "headers"
+    path.write_text("app_key: s3cret\n")
+    path.chmod(0o600)
+    twin("node", "add", "team", node.url, "--header-file", str(path))
+    twin("asset", "create", "car", "--node", "team")
+    assert node.headers["app_key"] == "s3cret"
+    twin("node", "info", "team")
+    assert node.headers["app_key"] == "s3cret"
+    path.chmod(0o644)
+    run = invoke("asset", "show", "car", "--node", "team", "--json")
+    assert (run.status, run.error["code"]) == (9, "insecure_permissions")
+    assert "s3cret" not in (tmp_path / "home" / "nodes.json").read_text()
+
+
+# --- The same commands -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["plain", "ours"])
+def test_the_story_of_a_car(
+    kind: str, twin: Twin, invoke: Invoke, node: FakeNode, real_node: str
+) -> None:
+    url = node.url if kind == "plain" else real_node
+
+    def on(*words: str, **more: Any) -> Any:
+        return twin(*words, "--node", url, **more)
+
+    bob = twin("keys", "new", "bob", "--no-passphrase")["public_key"]
+    made = on("asset", "create", "car", "--owner", "alice", "--wheels", "4")
+    assert made["created"] is True
+    assert made["height"] >= 1
+    assert made["committed_at"] is None
+    part = on("asset", "create", "gps", "--owner", "alice", "--parent", "car")
+    first = on("asset", "append", "car", "--mileage", "1200", "--place.lat", "1.5")
+    assert first["height"] > made["height"]
+    on("asset", "append", "car", "--place.lon", "2.5", "--once", "t")
+    again = on("asset", "append", "car", "--place.lon", "2.5", "--once", "t")
+    assert again["state"] == {"mileage": 1200, "place": {"lat": 1.5, "lon": 2.5}}
+    assert on("asset", "show", "car")["transaction_id"] == again["transaction_id"]
+    history = on("history", "car")["transactions"]
+    assert [item["height"] for item in history] == sorted(item["height"] for item in history)
+    assert len(history) == 3
+    assert all(item["committed_at"] is None for item in history)
+    assert {item["name"] for item in on("asset", "list")["assets"]} == {"car", "gps"}
+    assert on("asset", "list", "--kind", "asset")["assets"] != []
+    assert on("tx", "show", again["transaction_id"])["height"] == again["height"]
+    assert on("tx", "validate", again["transaction_id"])["valid"] is True
+    (root, _) = on("asset", "tree")["roots"]
+    tree = {node["name"]: node for node in root["children"]}
+    assert tree["car"]["children"][0]["standing"] == "authorised"
+    assert on("did", "show", "car")["created"] is None
+    assert on("did", "resolve", made["did"])["didDocument"]["id"] == made["did"]
+    moved = on("asset", "transfer", "car", "--to", "bob", "--children", "move")
+    assert moved["owners"] == [bob]
+    assert on("asset", "show", "gps")["owners"] == [bob]
+    assert on("asset", "burn", "gps", "--yes")["burned"] is True
+    lines = "".join(f'{{"n": {number}}}\n' for number in range(5))
+    assert on("asset", "append", "car", "--jsonl", "-", stdin=lines)["count"] == 5
+    assert on("asset", "show", "car")["state"]["n"] == 4
+    assert len(on("asset", "outputs", "car")["outputs"]) == 9
+    assert on("asset", "outputs", "--owner", "bob", "--unspent")["outputs"] != []
+    carol = twin("keys", "new", "carol", "--no-passphrase")["public_key"]
+    on("keys", "rotate", "bob", "--to", "carol")
+    assert on("asset", "show", "car")["owners"] == [carol]
+    for form in ("table", "graph", "dot"):
+        shown = invoke("history", "car", "--node", url, "--format", form, tty=form == "table")
+        assert shown.status == 0
+        assert "None" not in shown.stdout
+        assert "stated 20" in shown.stdout.replace("\n", " ")
+    assert "None" not in invoke("asset", "show", "car", "--node", url, tty=True).stdout
+    # Names hold on the ledger that they were given on.
+    assert invoke("asset", "show", "car").status == 4
+    assert twin("asset", "create", "car")["id"] != made["id"]
+    assert part["name"] == "gps"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "asset list --all",
+        "history car --since 2024-01-01",
+        "history car --until 2024-01-01",
+        "asset show car --as-of 2024-01-01",
+        "ledger info",
+        "ledger reindex",
+        "ledger upgrade",
+        "doctor",
+    ],
+)
+def test_what_a_network_cannot_do(words: str, twin: Twin, invoke: Invoke, node: FakeNode) -> None:
+    twin("asset", "create", "car", "--node", node.url)
+    run = invoke(*words.split(), "--node", node.url, "--json")
+    assert (run.status, run.error["code"]) == (2, "not_supported")
+    assert run.error["hint"]
+
+
+def test_a_write_that_is_not_waited_for(twin: Twin, node: FakeNode) -> None:
+    waits = ("--node", node.url, "--wait", "async")
+    twin("asset", "create", "car", "--node", node.url, "--wheels", "4")
+    # As on a network that takes its time: what was sent is not shown yet.
+    held = [*node.ledger.transactions(next(node.ledger.asset_ids()))]
+    node.answers[f"{API}/transactions"] = lambda _: (200, held)
+    sent = twin("asset", "append", "car", "--mileage", "5", *waits)
+    assert (sent["height"], sent["state"], sent["written"]) == (
+        None,
+        {"mileage": 5},
+        {"mileage": 5},
+    )
+    assert len(sent["transaction_id"]) == 64
+    assert len(sent["signed_by"]) == 1
+    node.answers = {
+        f"{API}/transactions": lambda _: (200, []),
+        f"{API}/transactions/*": lambda _: (404, {}),
+    }
+    made = twin("asset", "create", "box", "--sides", "6", *waits)
+    assert made["created"] is True
+    assert made["id"] == made["transaction_id"]
+    assert (made["height"], made["data"]) == (None, {"sides": 6})
+    node.answers.clear()
+    assert twin("asset", "show", "box", "--node", node.url)["height"] == 3
+    assert twin("asset", "append", "box", "--n", "1", *waits)["height"] == 4, "it was there at once"
+
+
+def test_a_dry_run_sends_nothing(twin: Twin, node: FakeNode) -> None:
+    made = twin("asset", "create", "car", "--node", node.url, "--dry-run")
+    assert made["id"] is None
+    assert not any(line.startswith("POST") for line in node.asked)
+
+
+def test_nobody_waits_longer_than_asked(twin: Twin, invoke: Invoke, node: FakeNode) -> None:
+    twin("config", "show")
+    node.silent = True
+    begun = time.monotonic()
+    run = invoke("asset", "list", "--node", node.url, "--timeout", "0.2", "--json")
+    assert (run.status, run.error["code"], run.error["retryable"]) == (8, "timeout", True)
+    assert time.monotonic() - begun < 3
+
+
+def test_the_demo_on_a_network(invoke: Invoke, real_node: str, tmp_path: Path) -> None:
+    run = invoke("demo", "--node", real_node)
+    assert run.status == 0
+    assert f"export TWIN_NODE={real_node}" in run.stdout
+    kept = invoke("demo", "--node", real_node, "--keep", "--home", str(tmp_path / "kept"), "--json")
+    assert kept.json["verified"] == {"transactions": 6, "problems": []}
+    assert invoke("asset", "show", "car", "--home", str(tmp_path / "kept")).status == 0
+    assert invoke("demo", "--node", "file:x").status == 2
+
+
+# --- Push, pull, import ------------------------------------------------------------------------
+
+
+def test_a_device_that_is_sometimes_offline(
+    twin: Twin, invoke: Invoke, home: Path, tmp_path: Path
+) -> None:
+    with Ledger.open(str(tmp_path / "far")) as ledger:
+        with serving(ledger) as gone:
+            twin("node", "add", "base", gone.url)
+        twin("asset", "create", "box")
+        for number in range(3):
+            twin("asset", "append", "box", "--n", str(number))
+            run = invoke("push", "--node", "base", "--timeout", "0.5", "--json")
+            assert (run.status, run.error["retryable"]) == (8, True)
+        assert twin("status")["unpushed"] == []
+        with serving(ledger) as back:
+            profiles = home / "nodes.json"
+            profiles.write_text(profiles.read_text().replace(gone.url, back.url))
+            assert twin("push", "--node", "base")["transactions"] == 4
+            twin("asset", "append", "box", "--n", "3")
+            (left,) = twin("status")["unpushed"]
+            assert (left["node"], left["transactions"]) == ("base", 1)
+            assert "1 to base" in invoke("status").stdout
+            assert twin("push", "box", "--node", "base")["transactions"] == 1
+            assert twin("status")["unpushed"][0]["transactions"] == 0
+            assert "sent 0 transactions" in invoke("push", "--node", "base").stderr
+            assert twin("asset", "show", "box", "--node", "base")["state"] == {"n": 3}
+            # Somebody else goes on, and it comes back.
+            twin("asset", "append", "box", "--n", "4", "--node", "base")
+            assert twin("pull", "--node", "base")["transactions"] == 1
+            assert twin("status")["unpushed"][0]["transactions"] == 0
+            assert twin("asset", "show", "box")["state"] == {"n": 4}
+
+
+def test_diverged_and_rebased(twin: Twin, invoke: Invoke, node: FakeNode) -> None:
+    twin("node", "add", "team", node.url)
+    twin("asset", "create", "car")
+    twin("push", "--node", "team")
+    twin("asset", "append", "car", "--n", "1")
+    twin("asset", "append", "car", "--m", "2", "--node", "team")
+    run = invoke("push", "--node", "team", "--json")
+    assert (run.status, run.error["code"]) == (5, "diverged")
+    twin("asset", "create", "box")
+    run = invoke("push", "--node", "team")
+    assert run.status == 10
+    assert "diverged" in run.stdout
+    assert "car: the histories of" in run.stderr
+    assert twin("push", "--node", "team", "--rebase")["assets"][0]["status"] == "rebased"
+    assert twin("asset", "show", "car", "--node", "team")["state"] == {"m": 2, "n": 1}
+
+
+def test_pull_makes_a_home(invoke: Invoke, home: Path, node: FakeNode, tmp_path: Path) -> None:
+    other = ("--home", str(tmp_path / "other"))
+    garage(lambda *words, **more: invoke(*words, *other, **more))
+    assert invoke("push", "--node", node.url, *other).status == 0
+    car = json.loads(invoke("asset", "show", "car", "--json", *other).stdout)
+    assert not home.exists()
+    dry = invoke("pull", car["id"], "--node", node.url, "--dry-run", "--json")
+    assert (dry.status, dry.json["transactions"]) == (0, 4)
+    assert not (home / "ledger").exists()
+    assert invoke("pull", car["id"], "--node", node.url).status == 0
+    twin = quietly(invoke)
+    assert twin("asset", "show", car["id"])["state"] == car["state"]
+    assert twin("doctor", "--full")["ok"] is True
+    found = twin("ledger", "import", "--search", "clips", "--node", node.url)
+    assert found["schema"] == "twin.import/1"
+    assert found["transactions"] == 3
+    again = twin("ledger", "import", "--id", car["transaction_id"], "--node", node.url)
+    assert again["assets"][0]["status"] == "up_to_date"
+    key = car["owners"][0]
+    owned = twin("ledger", "import", "--owner", key, "--node", node.url)
+    assert len(owned["assets"]) == 2
+    run = invoke("ledger", "import", "--node", node.url, "--json")
+    assert (run.status, run.error["code"]) == (2, "usage")
+
+
+def test_push_to_a_file(twin: Twin, tmp_path: Path) -> None:
+    twin("asset", "create", "car")
+    stick = f"file:{tmp_path / 'stick' / 'ledger.db'}"
+    assert twin("push", "--node", stick, "--dry-run")["transactions"] == 1
+    assert not (tmp_path / "stick").exists()
+    assert twin("push", "--node", stick)["transactions"] == 1
+    assert twin("asset", "show", "car", "--node", stick)["name"] == "car"
+    assert twin("push", "--node", stick)["transactions"] == 0
+
+
+def test_a_lying_node_is_exit_3(twin: Twin, invoke: Invoke, node: FakeNode, home: Path) -> None:
+    made = twin("asset", "create", "car", "--node", node.url)
+    twin("asset", "append", "car", "--n", "1", "--node", node.url)
+    node.answers[f"{API}/transactions"] = lambda answer: (
+        200,
+        [tx | {"metadata": {"n": 9}} for tx in answer[1]],
+    )
+    other = ("--home", str(home.parent / "other"))
+    for words in (["pull", made["id"]], ["ledger", "import", "--id", made["id"]]):
+        run = invoke(*words, "--node", node.url, "--json", *other)
+        assert (run.status, run.error["code"]) == (3, "altered_transaction")
+        assert run.error["hint"]
+
+
+def test_backups_hold_the_networks(twin: Twin, node: FakeNode, tmp_path: Path) -> None:
+    twin("node", "add", "team", node.url)
+    twin("node", "use", "team")
+    made = twin("asset", "create", "car")
+    document = twin("backup", "create", "-o", str(tmp_path / "b.tar"))
+    assert any(name.startswith("networks/") for name in document["left_out"])
+    other = str(tmp_path / "other")
+    twin("backup", "restore", str(tmp_path / "b.tar"), "--home", other)
+    assert twin("asset", "show", "car", "--home", other)["id"] == made["id"]
+
+
+def test_killed_at_random_points_push_loses_and_doubles_nothing(
+    twin: Twin, home: Path, real_node: str
+) -> None:
+    ids = [twin("asset", "create", name)["id"] for name in ("a", "b")]
+    lines = "".join(f'{{"n": {number}}}\n' for number in range(150))
+    for name in ("a", "b"):
+        twin("asset", "append", name, "--jsonl", "-", stdin=lines)
+    command = [sys.executable, "-m", "twincli", "push", "--node", real_node, "--json"]
+    environment = {"TWIN_HOME": str(home), "PATH": os.environ["PATH"]}
+    chance = random.Random(11)
+    for _ in range(6):
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.5 + chance.random() * 0.5)
+            process.kill()
+    done = subprocess.run(command, env=environment, check=True, capture_output=True)
+    assert json.loads(done.stdout)["failed"] == 0
+    assert twin("push", "--node", real_node)["transactions"] == 0
+    for asset_id in ids:
+        here = twin("history", asset_id)["transactions"]
+        there = twin("history", asset_id, "--node", real_node)["transactions"]
+        assert [item["id"] for item in there] == [item["id"] for item in here]
+        assert len(here) == 151

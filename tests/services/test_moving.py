@@ -1,0 +1,415 @@
+"""Push and pull: between two ledgers, whole, resumed, diverged, rebased."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ledger.chains import ALICE
+from tests.ledger.chains import create as foreign
+from tests.services.rooms import Rooms, opened
+from twincli.client.embedded import EmbeddedClient
+from twincli.errors import (
+    ConflictError,
+    InvalidError,
+    LockedError,
+    NotFoundError,
+    TwinError,
+    UnreachableError,
+    UsageError,
+)
+from twincli.ledger import Ledger
+from twincli.model import transaction
+from twincli.rules.validity import SERVER
+from twincli.services import creating, moving, rebasing, spending, views
+from twincli.services.creating import Definition
+from twincli.services.workspace import Workspace
+from twincli.services.writing import Writing
+
+
+@pytest.fixture
+def rooms(tmp_path: Path) -> Iterator[Rooms]:
+    with opened(tmp_path) as made:
+        made.key("alice")
+        yield made
+
+
+@pytest.fixture
+def there() -> Iterator[EmbeddedClient]:
+    """Return another ledger."""
+    client = EmbeddedClient.open(":memory:", create=True)
+    yield client
+    client.close()
+
+
+def at(rooms: Rooms, client: EmbeddedClient) -> Workspace:
+    return rooms.workspace._replace(client=client)
+
+
+def car(rooms: Rooms, *mileages: int, name: str = "car") -> str:
+    made = creating.create(rooms.workspace, name, Definition({"wheels": 4}))
+    for mileage in mileages:
+        spending.append(rooms.workspace, name, {"mileage": mileage})
+    return str(made["id"])
+
+
+def push(rooms: Rooms, there: Any, *refs: str, rebase: bool = False, dry: bool = False) -> Any:
+    workspace = rooms.workspace._replace(dry_run=dry)
+    return moving.push(workspace, there, refs, rebase=rebase)
+
+
+def status(document: Any) -> list[tuple[str, int]]:
+    return [(item["status"], item["transactions"]) for item in document["assets"]]
+
+
+def ids(client: Any, asset_id: str) -> list[str]:
+    return [tx["id"] for tx in client.transactions(asset_id)]
+
+
+# --- Push --------------------------------------------------------------------------------------
+
+
+def test_transactions_go_unchanged(rooms: Rooms, there: EmbeddedClient) -> None:
+    asset = car(rooms, 1, 2)
+    document = push(rooms, there, "car")
+    assert document["schema"] == "twin.push/1"
+    assert document["ledger"] == rooms.ledger.id
+    assert document["to"] == there.ledger_id
+    assert document["transactions"] == 3
+    assert status(document) == [("moved", 3)]
+    assert list(there.transactions(asset)) == rooms.ledger.transactions(asset)
+    assert views.show(at(rooms, there), "car")["state"] == {"mileage": 2}, "the name goes along"
+
+
+def test_a_second_time_there_is_nothing_to_do(rooms: Rooms, there: EmbeddedClient) -> None:
+    asset = car(rooms, 1)
+    push(rooms, there)
+    assert status(push(rooms, there)) == [("up_to_date", 0)]
+    spending.append(rooms.workspace, "car", {"mileage": 2})
+    assert status(push(rooms, there)) == [("moved", 1)]
+    spending.append(at(rooms, there), "car", {"mileage": 3})
+    assert status(push(rooms, there)) == [("behind", 0)]
+    assert len(ids(there, asset)) == 4
+
+
+def test_all_assets_in_the_order_of_their_commits(rooms: Rooms, there: EmbeddedClient) -> None:
+    whole = car(rooms)
+    part = creating.create(rooms.workspace, "gps", Definition({}, parent="car"))["id"]
+    document = push(rooms, there)
+    assert [item["asset_id"] for item in document["assets"]] == [whole, part]
+    assert document["warnings"] == []
+    other = EmbeddedClient.open(":memory:", create=True)
+    assert "part of" in push(rooms, other, "gps")["warnings"][0]
+    assert push(rooms, other, "car", "gps", "car")["warnings"] == []
+    other.close()
+
+
+def test_a_dry_run_only_counts(rooms: Rooms, there: EmbeddedClient) -> None:
+    asset = car(rooms, 1)
+    assert status(push(rooms, there, dry=True)) == [("moved", 2)]
+    assert there.entry(asset) is None
+    assert rooms.workspace.book.list_assets(there.ledger_id) == []
+
+
+def test_a_name_that_is_taken_there(rooms: Rooms, there: EmbeddedClient) -> None:
+    asset = car(rooms)
+    other = creating.create(at(rooms, there), "car", Definition({"other": 1}))["id"]
+    document = push(rooms, there)
+    assert len(document["warnings"]) == 1
+    assert other in document["warnings"][0]
+    assert there.entry(asset) is not None
+    assert rooms.workspace.book.names_of(there.ledger_id, asset) == []
+
+
+def test_split_and_joined_assets(rooms: Rooms, there: EmbeddedClient) -> None:
+    rooms.key("bob")
+    asset = creating.create(rooms.workspace, "clips", Definition({}, amount=10))["id"]
+    spending.transfer(rooms.workspace, "clips", outs=["3:bob"])
+    push(rooms, there)
+    # Both ends go on, and the ledgers commit them in another order.
+    spending.append(rooms.using("bob"), "clips", {"who": "bob"})
+    spending.append(rooms.using("alice"), "clips", {"who": "alice"})
+    ours = ids(rooms.workspace.client, asset)
+    there.submit(rooms.ledger.transactions(asset)[3])
+    assert status(push(rooms, there)) == [("moved", 1)]
+    assert sorted(ids(there, asset)) == sorted(ours)
+    assert ids(there, asset) != ours
+    spending.append(at(rooms, there)._replace(keys=("bob",)), "clips", {"n": 1})
+    spending.append(rooms.using("alice"), "clips", {"n": 2})
+    assert status(push(rooms, there)) == [("moved", 1)]
+
+
+def test_the_other_ledger_refuses(rooms: Rooms, there: EmbeddedClient) -> None:
+    """What an old server took, strict rules do not; the rest goes."""
+    asset = car(rooms, 1)
+    lenient = Ledger.open(":memory:", profile=SERVER)
+    bad = foreign()
+    bad["outputs"][0]["amount"] = "01"
+    bad["inputs"][0]["fulfillment"] = {
+        "type": "ed25519-sha-256",
+        "public_key": bad["inputs"][0]["owners_before"][0],
+    }
+    bad = transaction.sign(bad, [ALICE])
+    lenient.submit_many([bad, *rooms.ledger.transactions(asset)])
+    workspace = rooms.workspace._replace(client=EmbeddedClient(lenient))
+    document = moving.push(workspace, there, (), rebase=False)
+    assert status(document) == [("failed", 0), ("moved", 2)]
+    assert document["failed"] == 1
+    (error,) = document["errors"]
+    assert error["asset_id"] == bad["id"]
+    assert error["code"] == "amount_leading_zero"
+    assert "strict" in error["hint"]
+    with pytest.raises(InvalidError) as caught:
+        moving.push(workspace, there, [bad["id"]], rebase=False)
+    assert caught.value.code == "amount_leading_zero"
+    lenient.close()
+
+
+class Flaky(EmbeddedClient):
+    """A ledger that stops answering after some transactions, in the middle of a batch."""
+
+    def __init__(self, ledger: Ledger, left: int) -> None:
+        super().__init__(ledger)
+        self.left = left
+
+    def submit_each(self, txs: Iterable[dict[str, Any]]) -> list[Any]:
+        made: list[Any] = []
+        for tx in txs:
+            if self.left == 0:
+                raise UnreachableError("gone")
+            self.left -= 1
+            made += self.ledger.submit_each([tx])
+        return made
+
+
+def test_interrupted_anywhere_it_loses_and_doubles_nothing(rooms: Rooms) -> None:
+    for name in ("car", "box"):
+        car(rooms, 1, 2, 3, name=name)
+    total = 8
+    chance = random.Random(7)
+    for stops in ([n] for n in range(total)), ([chance.randrange(4)] * 9 for _ in range(5)):
+        for points in stops:
+            ledger = Ledger.open(":memory:")
+            for left in points:
+                try:
+                    push(rooms, Flaky(ledger, left))
+                except UnreachableError:
+                    continue
+            push(rooms, Flaky(ledger, -1))
+            assert ledger.counts() == {"transactions": total, "assets": 2}
+            for asset_id in ledger.asset_ids():
+                assert ledger.transactions(asset_id) == rooms.ledger.transactions(asset_id)
+            ledger.close()
+
+
+class Forgetful(EmbeddedClient):
+    """A ledger that says it took everything, and keeps nothing."""
+
+    def submit_each(self, txs: Iterable[dict[str, Any]]) -> list[Any]:
+        return [1 for _ in txs]
+
+
+def test_what_is_taken_and_not_kept_is_found_out(rooms: Rooms) -> None:
+    car(rooms)
+    client = Forgetful(Ledger.open(":memory:"))
+    with pytest.raises(ConflictError) as caught:
+        push(rooms, client)
+    assert caught.value.code == "not_committed"
+    client.close()
+
+
+# --- Diverged ----------------------------------------------------------------------------------
+
+
+def diverge(rooms: Rooms, there: EmbeddedClient) -> str:
+    asset = car(rooms, 1)
+    push(rooms, there)
+    spending.append(rooms.workspace, "car", {"mileage": 2, "a": {"x": 1}})
+    spending.append(at(rooms, there), "car", {"fuel": 5, "a": {"y": 2}})
+    return asset
+
+
+def test_where_the_histories_part_is_said(rooms: Rooms, there: EmbeddedClient) -> None:
+    asset = diverge(rooms, there)
+    common, ours = ids(rooms.workspace.client, asset)[-2:]
+    theirs = ids(there, asset)[-1]
+    with pytest.raises(ConflictError) as caught:
+        push(rooms, there)
+    assert caught.value.code == "diverged"
+    for part in (common, ours, theirs):
+        assert part in caught.value.message
+    assert "--rebase" in str(caught.value.hint)
+    with pytest.raises(ConflictError) as caught:
+        moving.pull(at(rooms, there), rooms.workspace.client, [asset])
+    assert caught.value.code == "diverged"
+    car(rooms, name="box")
+    document = push(rooms, there)
+    assert status(document) == [("diverged", 0), ("moved", 1)]
+    assert document["errors"][0]["code"] == "diverged"
+    assert document["errors"][0]["name"] == "car"
+
+
+def test_a_rebase_records_anew_what_is_not_there(rooms: Rooms, there: EmbeddedClient) -> None:
+    asset = diverge(rooms, there)
+    before = ids(there, asset)
+    old = ids(rooms.workspace.client, asset)[-1]
+    assert status(push(rooms, there, rebase=True, dry=True)) == [("rebased", 1)]
+    assert ids(there, asset) == before
+    assert status(push(rooms, there, rebase=True)) == [("rebased", 1)]
+    assert ids(there, asset)[:-1] == before
+    (*_, new) = there.transactions(asset)
+    assert new["metadata"]["twin"]["rebases"] == old
+    stated = rooms.ledger.get(old)
+    assert stated is not None
+    assert new["metadata"]["twin"]["at"] == stated["metadata"]["twin"]["at"]
+    shown = views.show(at(rooms, there), asset)
+    assert shown["state"] == {"mileage": 2, "fuel": 5, "a": {"x": 1, "y": 2}}
+    assert ids(rooms.workspace.client, asset)[-1] == old, "nothing is taken out of a ledger"
+    # Again: nothing twice; and what comes later follows on.
+    assert status(push(rooms, there, rebase=True)) == [("behind", 0)]
+    assert status(push(rooms, there)) == [("behind", 0)]
+    spending.append(rooms.workspace, "car", {"mileage": 3})
+    with pytest.raises(ConflictError) as caught:
+        push(rooms, there)
+    assert caught.value.code == "diverged"
+    assert status(push(rooms, there, rebase=True)) == [("rebased", 1)]
+    assert views.show(at(rooms, there), asset)["state"]["mileage"] == 3
+
+
+def test_a_rebase_that_was_interrupted_goes_on(rooms: Rooms, there: EmbeddedClient) -> None:
+    asset = diverge(rooms, there)
+    spending.append(rooms.workspace, "car", {"mileage": 3})
+
+    class Once(EmbeddedClient):
+        left = 1
+
+        def submit(self, tx: dict[str, Any]) -> int | None:
+            if not self.left:
+                raise UnreachableError("gone")
+            self.left -= 1
+            return super().submit(tx)
+
+    with pytest.raises(UnreachableError):
+        push(rooms, Once(there.ledger), rebase=True)
+    assert status(push(rooms, there, rebase=True)) == [("rebased", 1)]
+    told = [moving.rebases(tx) for tx in there.transactions(asset)][-2:]
+    assert told == [[tx_id] for tx_id in ids(rooms.workspace.client, asset)[-2:]]
+
+
+def test_corrections_tokens_and_bare_appends_are_rebased(
+    rooms: Rooms, there: EmbeddedClient
+) -> None:
+    asset = diverge(rooms, there)
+    wrong = ids(rooms.workspace.client, asset)[-1]
+    spending.append(rooms.workspace, "car", {"mileage": 7}, corrects=wrong)
+    spending.append(rooms.workspace, "car", {"bare": 1}, writing=Writing(bare=True))
+    once = Writing(once="token")
+    spending.append(rooms.workspace, "car", {"once": 1}, writing=once)
+    spending.append(at(rooms, there), "car", {"once": 1}, writing=once)
+    push(rooms, there, rebase=True)
+    told = list(there.transactions(asset))
+    anew = {old: tx["id"] for tx in told for old in moving.rebases(tx)}
+    assert [tx for tx in told if (tx["metadata"] or {}).get("bare")] != []
+    corrections = [tx["metadata"]["twin"].get("corrects") for tx in told[2:]]
+    assert anew[wrong] in corrections
+    assert wrong not in corrections
+    assert sum("once" in tx["metadata"] for tx in told[1:]) == 1
+    shown = views.show(at(rooms, there), asset)["state"]
+    assert shown == {"fuel": 5, "a": {"y": 2}, "once": 1, "mileage": 7, "bare": 1}
+
+
+def test_a_transfer_is_rebased(rooms: Rooms, there: EmbeddedClient) -> None:
+    bob = rooms.key("bob")
+    diverge(rooms, there)
+    spending.transfer(rooms.workspace, "car", to="bob")
+    push(rooms, there, rebase=True)
+    assert views.show(at(rooms, there), "car")["owners"] == [bob]
+
+
+def test_what_cannot_be_rebased(rooms: Rooms, there: EmbeddedClient) -> None:
+    rooms.key("bob")
+    diverge(rooms, there)
+    spending.transfer(at(rooms, there), "car", to="bob")
+    with pytest.raises(LockedError) as caught:
+        moving.push(rooms.using("alice"), there, (), rebase=True)
+    assert caught.value.code == "no_key"
+    clips = creating.create(rooms.workspace, "clips", Definition({}, amount=3))["id"]
+    push(rooms, there, "clips")
+    spending.transfer(rooms.using("alice"), "clips", outs=["1:bob"])
+    spending.append(at(rooms, there)._replace(keys=("alice",)), "clips", {"n": 1})
+    with pytest.raises(ConflictError) as conflict:
+        push(rooms, there, clips, rebase=True)
+    assert conflict.value.code == "split"
+
+
+@pytest.mark.parametrize(
+    ("base", "mine", "theirs", "wanted"),
+    [
+        (1, 2, 3, 2),
+        (None, {"a": 1}, {"b": 2}, {"a": 1, "b": 2}),
+        ({"a": 1, "b": 1}, {"a": 2, "b": 1}, {"a": 1, "b": 3}, {"a": 2, "b": 3}),
+        ({"a": 1, "b": 1}, {"a": 1}, {"a": 1, "b": 1, "c": 2}, {"a": 1, "c": 2}),
+        ({"a": {"x": 1}}, {"a": {"x": 2}}, {"a": {"x": 1, "y": 3}}, {"a": {"x": 2, "y": 3}}),
+        ({"a": 1}, {"a": 2}, 5, {"a": 2}),
+        (5, {"a": 2}, {"b": 1}, {"a": 2}),
+    ],
+)
+def test_merging(base: Any, mine: Any, theirs: Any, wanted: Any) -> None:
+    assert rebasing.merged(base, mine, theirs) == wanted
+
+
+# --- Pull and import ---------------------------------------------------------------------------
+
+
+def test_pull_brings_what_is_there(rooms: Rooms, there: EmbeddedClient) -> None:
+    asset = car(rooms, 1)
+    push(rooms, there)
+    spending.append(at(rooms, there), "car", {"mileage": 2})
+    mine = creating.create(at(rooms, there), "boat", Definition({"masts": 2}))["id"]
+    strange = foreign()
+    there.submit(strange)
+    wanted = moving.chosen(at(rooms, there), rooms.workspace.client, ())
+    assert set(wanted) == {asset, mine}
+    document = moving.pull(at(rooms, there), rooms.workspace.client, wanted)
+    assert document["schema"] == "twin.pull/1"
+    assert (document["ledger"], document["to"]) == (there.ledger_id, rooms.ledger.id)
+    assert {item["asset_id"]: item["transactions"] for item in document["assets"]} == {
+        asset: 1,
+        mine: 1,
+    }
+    assert views.show(rooms.workspace, "boat")["id"] == mine
+    assert views.show(rooms.workspace, "car")["state"] == {"mileage": 2}
+    # One that is here is kept up to date, whoever owns it.
+    rooms.ledger.submit(strange)
+    assert strange["id"] in moving.chosen(at(rooms, there), rooms.workspace.client, ())
+    assert moving.chosen(at(rooms, there), rooms.workspace.client, ["boat", mine]) == [mine]
+
+
+def test_what_to_import(rooms: Rooms, there: EmbeddedClient) -> None:
+    asset = car(rooms, 1)
+    push(rooms, there)
+    strange = foreign(data={"name": "something strange"})
+    there.submit(strange)
+    workspace = at(rooms, there)
+    assert moving.found(workspace, ids=ids(there, asset)) == [asset]
+    assert moving.found(workspace, owner="alice") == [asset]
+    assert moving.found(workspace, text="strange") == [strange["id"]]
+    owner = strange["outputs"][0]["public_keys"][0]
+    assert moving.found(workspace, ids=[asset], owner=owner, text="nothing") == [
+        asset,
+        strange["id"],
+    ]
+    with pytest.raises(UsageError):
+        moving.found(workspace)
+    with pytest.raises(NotFoundError):
+        moving.found(workspace, ids=["0" * 64])
+
+
+def test_an_asset_that_is_nowhere(rooms: Rooms, there: EmbeddedClient) -> None:
+    with pytest.raises(TwinError) as caught:
+        moving.pull(at(rooms, there), rooms.workspace.client, ["0" * 64])
+    assert caught.value.code == "not_found"

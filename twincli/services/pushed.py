@@ -1,0 +1,79 @@
+"""What was pushed where, so that ``twin status`` can say what was not, without asking anybody."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from twincli import files
+from twincli.model import times
+
+if TYPE_CHECKING:
+    from twincli.ledger.ledger import Ledger
+
+Document = dict[str, Any]
+
+FILE = "pushed.json"
+"""In the directory of what was fetched from networks; lost with it, and made by the next push."""
+
+
+def note(
+    directory: str, node: str, ledger: Ledger, now_ms: int, *, added: int, whole: int | None
+) -> None:
+    """Remember how many of a ledger's transactions another one has.
+
+    Args:
+        directory: See ``FILE``.
+        node: What the user calls the other one.
+        ledger: The one that was pushed from, or pulled to.
+        now_ms: The present.
+        added: How many were sent or fetched.
+        whole: How many there were when all of them began to be sent; None: not all were.
+    """
+    marks = _load(directory)
+    before = marks.get(node, {})
+    count = before["transactions"] if before.get("ledger") == ledger.id else 0
+    marks[node] = {
+        "ledger": ledger.id,
+        "transactions": count + added if whole is None else whole,
+        "at": times.to_text(now_ms),
+    }
+    files.make_directory(directory)
+    files.replace(os.path.join(directory, FILE), json.dumps(marks, indent=2).encode() + b"\n")
+
+
+def unpushed(directory: str, ledger: Ledger | None) -> list[Document]:
+    """Return how much of a ledger was not pushed yet.
+
+    Returns:
+        ``{"node", "transactions", "pushed_at"}`` for each that it was ever pushed to.
+    """
+    if ledger is None:
+        return []
+    total = ledger.counts()["transactions"]
+    return [
+        {
+            "node": node,
+            "transactions": max(0, total - mark["transactions"]),
+            "pushed_at": mark["at"],
+        }
+        for node, mark in sorted(_load(directory).items())
+        if mark["ledger"] == ledger.id
+    ]
+
+
+def _load(directory: str) -> dict[str, Document]:
+    """Return the marks; what cannot be read is as good as none, and is made anew."""
+    try:
+        with open(os.path.join(directory, FILE), "rb") as file:
+            marks = json.loads(file.read())
+        return {
+            node: mark
+            for node, mark in marks.items()
+            if isinstance(mark["transactions"], int)
+            and isinstance(mark["ledger"], str)
+            and isinstance(mark["at"], str)
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {}
