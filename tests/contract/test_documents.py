@@ -99,12 +99,18 @@ DOCUMENTS = [
         RESTORED,
         None,
     ),
+    (
+        "node start --dry-run --port 0",
+        "twin.node/1",
+        "url ws_url ledger pid read_only",
+        None,
+    ),
     ("status", "twin.status/1", "version home exists ledger default_key keys", None),
     ("doctor", "twin.doctor/1", "ok checks", ("checks", "twin.check/1", "name ok message hint")),
 ]
 
 # These do not give the same answer twice.
-ONCE = ("append", "create", "burn", "import", "OUT")
+ONCE = ("append", "create", "burn", "import", "OUT", "node")
 
 
 def prepared(words: str, invoke: Invoke, tmp_path: Path) -> list[str]:
