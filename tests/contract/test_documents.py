@@ -155,11 +155,20 @@ DOCUMENTS = [
         None,
     ),
     ("keys remove bob --yes", "twin.removal/1", "name kept_at shredded", None),
+    (
+        "node start --dry-run --port 0",
+        "twin.node/1",
+        "url ws_url ledger pid read_only",
+        None,
+    ),
     ("doctor", "twin.doctor/1", "ok checks", ("checks", "twin.check/1", "name ok message hint")),
 ]
 
 # These do not give the same answer twice.
-ONCE = ("append", "create", "burn", "import", "OUT", "tx sign", "derive", "rotate", "remove")
+ONCE = (
+    *("append", "create", "burn", "import", "OUT", "tx sign", "derive", "rotate", "remove"),
+    "node",
+)
 
 
 def prepared(words: str, invoke: Invoke, tmp_path: Path) -> list[str]:

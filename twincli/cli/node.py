@@ -20,8 +20,8 @@ app = frame.group("node")
 @frame.command(app, "start", creates_home=True)
 def start(
     context: Context,
-    host: Annotated[str, typer.Option(help="Name or address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 9984,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 9984,
     ws_port: Annotated[
         int | None,
         typer.Option("--ws-port", help="A second port, for the event streams.", min=0, max=65535),
@@ -48,14 +48,14 @@ def start(
     read_only: Annotated[bool, typer.Option("--read-only", help="Take no transactions.")] = False,
     max_body: Annotated[
         int | None,
-        typer.Option("--max-body", metavar="BYTES", help="Largest transaction.", min=1024),
+        typer.Option("--max-body", metavar="BYTES", help="Largest transaction."),
     ] = None,
     max_content: Annotated[
         int | None,
-        typer.Option("--max-content", metavar="BYTES", help="Largest file.", min=1024),
+        typer.Option("--max-content", metavar="BYTES", help="Largest file."),
     ] = None,
     rate: Annotated[
-        float, typer.Option(metavar="N", help="Requests a second from one address.", min=0)
+        float, typer.Option(metavar="N", help="Requests a second from an address.")
     ] = 0.0,
     log: Annotated[
         str | None,

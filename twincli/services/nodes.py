@@ -125,6 +125,11 @@ def _admission(wanted: Start) -> tuple[bytes, ...]:
     """Return the tokens; refuse what would let strangers in by mistake."""
     from twincli.node import access, server
 
+    for name, most in (("body", wanted.max_body), ("content", wanted.max_content)):
+        if most is not None and most < 1024:
+            raise UsageError(f"--max-{name} is at least 1024 bytes")
+    if not 0 <= wanted.rate < 1e6:
+        raise UsageError("--rate is a number of requests a second; 0 is any number")
     if wanted.tls_cert is None and (wanted.tls_key or wanted.tls_client_ca):
         raise UsageError("--tls-key and --tls-client-ca need --tls-cert")
     guarded = wanted.token_file or wanted.tls_client_ca or wanted.open
