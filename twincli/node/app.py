@@ -75,6 +75,7 @@ class Node:
         self.ledger = open_ledger()
         self.metrics = Metrics()
         self.readers = Readers(open_ledger)
+        self._indexing = Readers(open_ledger, threads=1)
         self.events = Events(self.readers, self.height)
         self.writer = Writer(open_ledger(), self.metrics, self.events.committed)
         self.bodies = Bodies(self.options.max_body)
@@ -95,6 +96,7 @@ class Node:
         await self.events.close()
         await self.writer.close()
         await self.readers.close()
+        await self._indexing.close()
         self.ledger.close()
 
     def height(self) -> int:
@@ -109,7 +111,7 @@ class Node:
             height = self.height()
             passed += 1
             if height != indexed and (not self.writer.is_busy or passed >= INDEX_LATEST):
-                await self.readers.run(lambda ledger: ledger.index.mark())
+                await self._indexing.run(lambda ledger: ledger.index.mark())
                 indexed, passed = height, 0
 
     async def submit(self, body: bytes) -> Answer:
