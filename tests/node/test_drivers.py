@@ -13,6 +13,7 @@ from bigchaindb_driver.exceptions import BadRequest, NotFoundError
 from tests.node.running import HASH, Running
 from tests.plugins.tools import require_tool
 from twincli.model.owners import BURN_ADDRESS
+from twincli.model.transaction import transaction_id
 
 
 @pytest.fixture
@@ -80,9 +81,16 @@ def test_a_life(driver: Any, node: Running) -> None:
     with pytest.raises(BadRequest) as caught:
         driver.transactions.send_commit(again)
     assert "DoubleSpend" in str(caught.value)
-    stolen = transfer(driver, sold, alice.private_key, alice.public_key)
-    with pytest.raises(BadRequest):
-        driver.transactions.send_commit(stolen)
+    forged = {**burnt, "metadata": {"status": "SOLD"}}
+    forged["id"] = transaction_id(forged)
+    with pytest.raises(BadRequest) as caught:
+        driver.transactions.send_commit(forged)
+    assert "DoubleSpend" in str(caught.value)
+    forged = {**car, "metadata": {"mileage": 1}}
+    forged["id"] = transaction_id(forged)
+    with pytest.raises(BadRequest) as caught:
+        driver.transactions.send_commit(forged)
+    assert "InvalidSignature" in str(caught.value)
     with pytest.raises(NotFoundError):
         driver.transactions.retrieve(HASH)
     assert node.get("/healthz").json["height"] == 4

@@ -21,10 +21,18 @@ app = frame.group("node")
 def start(
     context: Context,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 9984,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", help="0 takes a free one.", min=0, max=65535)
+    ] = 9984,
     ws_port: Annotated[
         int | None,
-        typer.Option("--ws-port", help="A second port, for the event streams.", min=0, max=65535),
+        typer.Option(
+            "--ws-port",
+            metavar="PORT",
+            help="A second port, for the event streams.",
+            min=0,
+            max=65535,
+        ),
     ] = None,
     token_file: Annotated[
         str | None,
@@ -55,7 +63,8 @@ def start(
         typer.Option("--max-content", metavar="BYTES", help="Largest file."),
     ] = None,
     rate: Annotated[
-        float, typer.Option(metavar="N", help="Requests a second from an address.")
+        float,
+        typer.Option(metavar="N", help="Requests a second from an address.", show_default=False),
     ] = 0.0,
     log: Annotated[
         str | None,

@@ -337,7 +337,7 @@ def cores() -> int:
 
 def _verify(items: Sequence[Checked | InvalidError]) -> None:
     """Verify all signatures, on all cores when there are many: libsodium runs without the GIL."""
-    todo = [item for item in items if isinstance(item, Checked)]
+    todo = [item for item in items if isinstance(item, Checked) and item.signed is None]
     if len(todo) < 64 or cores() < 2:
         for item in todo:
             item.verify()
