@@ -98,8 +98,13 @@ class Nodes:
     def __init__(self, urls: Sequence[str], headers: Mapping[str, str], timeout: float) -> None:
         self.urls = tuple(urls)
         self.timeout = timeout
+        self._headers = dict(headers)
         self._busy = False
         self._nodes = [Node(url, _driver(url, headers, timeout)) for url in urls]
+
+    def again(self) -> Nodes:
+        """Return the same nodes over connections of their own, for another thread."""
+        return Nodes([node.url for node in self._nodes], self._headers, self.timeout)
 
     def close(self) -> None:
         """Close the connections."""
