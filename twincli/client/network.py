@@ -396,7 +396,7 @@ class NetworkClient:
             return None
         if tx.get("id") != tx_id or not _is_id(asset_of(tx)):
             raise _lie("altered_transaction", f"asked for {tx_id}, a node shows something else")
-        if tx["operation"] == "CREATE":
+        if tx.get("operation") == "CREATE":
             self._store([tx])
         else:
             self._sync(asset_of(tx), again=True)
