@@ -102,6 +102,12 @@ DOCUMENTS = [
         None,
     ),
     (
+        "node start --dry-run --port 0",
+        "twin.node/1",
+        "url ws_url ledger pid read_only",
+        None,
+    ),
+    (
         "push --dry-run --node NODE",
         "twin.push/1",
         MOVED,
@@ -139,7 +145,18 @@ DOCUMENTS = [
 ]
 
 # These do not give the same answer twice.
-ONCE = ("append", "create", "burn", "import", "OUT", "pull", "node add", "node use", "node remove")
+ONCE = (
+    "append",
+    "create",
+    "burn",
+    "import",
+    "OUT",
+    "pull",
+    "node start",
+    "node add",
+    "node use",
+    "node remove",
+)
 
 
 @pytest.fixture

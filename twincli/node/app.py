@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 SMALL = 16_384
 """Bytes of a transaction that the writer checks; others do not wait while a larger one is."""
 INDEX_SECONDS = 1.0
+INDEX_LATEST = 30
+"""A busy node leaves the index alone, but not for more than so many times ``INDEX_SECONDS``."""
 
 _CORS: Header = (b"access-control-allow-origin", b"*")
 _PREFLIGHT: tuple[Header, ...] = (
@@ -73,12 +75,12 @@ class Node:
         self.ledger = open_ledger()
         self.metrics = Metrics()
         self.readers = Readers(open_ledger)
+        self._indexing = Readers(open_ledger, threads=1)
         self.events = Events(self.readers, self.height)
         self.writer = Writer(open_ledger(), self.metrics, self.events.committed)
         self.bodies = Bodies(self.options.max_body)
         self.stopping = False
         self._rate = access.Rate(self.options.rate)
-        self._indexed = -1
         self._indexer: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -94,6 +96,7 @@ class Node:
         await self.events.close()
         await self.writer.close()
         await self.readers.close()
+        await self._indexing.close()
         self.ledger.close()
 
     def height(self) -> int:
@@ -102,12 +105,14 @@ class Node:
 
     async def _keep_index(self) -> None:
         """Keep the derived index near the ledger, so that no search has to wait for it."""
+        indexed, passed = -1, 0
         while True:
             await asyncio.sleep(INDEX_SECONDS)
             height = self.height()
-            if height != self._indexed:
-                await self.readers.run(lambda ledger: ledger.index.mark())
-                self._indexed = height
+            passed += 1
+            if height != indexed and (not self.writer.is_busy or passed >= INDEX_LATEST):
+                await self._indexing.run(lambda ledger: ledger.index.mark())
+                indexed, passed = height, 0
 
     async def submit(self, body: bytes) -> Answer:
         """Have the transaction of a body committed; see ``Writer.submit``."""

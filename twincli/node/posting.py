@@ -130,6 +130,11 @@ class Writer:
         """How many transactions wait for the next block."""
         return len(self._waiting)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a block is being made."""
+        return self._running is not None and not self._running.done()
+
     async def submit(self, item: bytes | Checked) -> Answer:
         """Have a transaction judged and committed durably.
 
@@ -144,7 +149,7 @@ class Writer:
         """
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if self._running is None or self._running.done():
+        if not self.is_busy:
             self._running = asyncio.create_task(self._run())
         return await future
 

@@ -33,12 +33,13 @@ class Readers:
 
     Args:
         open_ledger: Called once for each thread.
+        threads: How many.
     """
 
-    def __init__(self, open_ledger: Callable[[], Ledger]) -> None:
+    def __init__(self, open_ledger: Callable[[], Ledger], threads: int = THREADS) -> None:
         self._readers = [
             _Reader(open_ledger(), ThreadPoolExecutor(1, f"twin-reader-{number}"))
-            for number in range(THREADS)
+            for number in range(threads)
         ]
         self._turns = cycle(self._readers)
 

@@ -253,6 +253,7 @@ class Server:
         """
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         sys.setswitchinterval(SWITCH_SECONDS)
+        _allow_files(MAX_CONNECTIONS + 200)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(self._serve(make, ready))
 
@@ -373,3 +374,15 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     except ImportError:  # there is none for Windows
         return asyncio.new_event_loop
     return uvloop.new_event_loop
+
+
+def _allow_files(count: int) -> None:
+    """Let this process have so many open files, a connection being one, as far as it may."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

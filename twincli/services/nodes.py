@@ -115,6 +115,10 @@ def _admission(wanted: Start) -> tuple[bytes, ...]:
     """Return the tokens; refuse what would let strangers in by mistake."""
     from twincli.node import access, server
 
+    if wanted.max_body is not None and wanted.max_body < 1024:
+        raise UsageError("--max-body is at least 1024 bytes")
+    if not 0 <= wanted.rate < 1e6:
+        raise UsageError("--rate is a number of requests a second; 0 is any number")
     if wanted.tls_cert is None and (wanted.tls_key or wanted.tls_client_ca):
         raise UsageError("--tls-key and --tls-client-ca need --tls-cert")
     guarded = wanted.token_file or wanted.tls_client_ca or wanted.open

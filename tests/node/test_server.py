@@ -1,0 +1,453 @@
+"""Sockets, limits, tokens, TLS: what strangers can do to a node, and what they cannot."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import HTTPSHandler, ProxyHandler, build_opener
+
+import pytest
+
+from tests.ledger.chains import ALICE, Tx, chain, create, spend
+from tests.node.running import HASH, Running, running
+from tests.plugins.tools import require_tool
+from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError, UsageError
+from twincli.ledger import Ledger
+from twincli.node import access, posting, server
+from twincli.node.app import Node, Options
+from twincli.node.server import Listening, Server
+
+TOKEN = "0123456789abcdef"
+
+
+def raw(node: Running, data: bytes, *, timeout: float = 20) -> bytes:
+    """Send bytes and return all that comes until the node closes."""
+    place = urlsplit(node.url)
+    assert place.port is not None
+    with socket.create_connection((str(place.hostname), place.port), timeout=timeout) as sock:
+        sock.sendall(data)
+        found = b""
+        with suppress(ConnectionResetError):  # what was sent and not read resets the connection
+            while piece := sock.recv(65536):
+                found += piece
+        return found
+
+
+# --- Limits ---------------------------------------------------------------------------------------
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    with running(tmp_path / "l", Options(max_body=2000)) as node:
+        head = b"POST /api/v1/transactions HTTP/1.1\r\nhost: x\r\n"
+        answer = raw(node, head + b"content-length: 1000000000\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b"larger than 2000 bytes" in answer
+        chunk = b"400\r\n" + b"x" * 0x400 + b"\r\n"
+        answer = raw(node, head + b"transfer-encoding: chunked\r\n\r\n" + chunk * 3)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert node.post(create()).status == 202
+
+
+def test_a_large_transaction_is_taken(node: Running) -> None:
+    tx = create(data={"text": "x" * 500_000})
+    assert node.post(tx).json == tx
+    assert node.get(f"/api/v1/transactions/{tx['id']}").json == tx
+    assert node.post(tx).status == 400
+    broken = json.dumps(tx).encode()[:-1]
+    assert node.post(broken).status == 400
+
+
+def test_too_many_bodies_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "MAX_HELD", 10_000)
+    with running(tmp_path / "l") as node:
+        answer = node.post(create(data={"text": "x" * 20_000}))
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        assert node.post(create()).status == 202
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"", 408),
+        (b"GET / HTTP/1.1\r\nhost: x\r\nx-", 408),
+        (b"POST /api/v1/transactions HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{", None),
+        (b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"a" * 200_000, 431),
+        (b"GET /" + b"a" * 200_000, 431),
+        (b"no HTTP\r\n\r\n", 400),
+        (b"GET / HTTP/9.9\r\n\r\n", 400),
+    ],
+    ids=["silent", "half a head", "half a body", "large head", "long path", "no HTTP", "version"],
+)
+def test_clients_that_do_not_finish(
+    data: bytes, status: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SLOW_SECONDS", 0.3)
+    with running(tmp_path / "l") as node:
+        began = time.monotonic()
+        answer = raw(node, data)
+        assert time.monotonic() - began < 10
+        if status is None:
+            assert answer == b""  # the request is cut off
+        elif status != 431 or answer:
+            assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+        assert node.get("/healthz").status == 200
+
+
+def test_a_slow_body_is_taken_while_enough_of_it_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SLOW_SECONDS", 0.4)
+    monkeypatch.setattr(server, "SLOW_BYTES", 100)
+    tx = create(data={"text": "x" * 3000})
+    body = json.dumps(tx).encode()
+    with running(tmp_path / "l") as node:
+        place = urlsplit(node.url)
+        assert place.port is not None
+        with socket.create_connection((str(place.hostname), place.port), timeout=20) as sock:
+            head = f"POST /api/v1/transactions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}"
+            sock.sendall(head.encode() + b"\r\n\r\n")
+            for at in range(0, len(body), 500):
+                sock.sendall(body[at : at + 500])
+                time.sleep(0.15)
+            assert sock.recv(65536).startswith(b"HTTP/1.1 202 ")
+
+
+def test_hundreds_of_silent_connections_hold_nobody_up(node: Running) -> None:
+    place = urlsplit(node.url)
+    assert place.port is not None
+    silent = [socket.create_connection((str(place.hostname), place.port)) for _ in range(400)]
+    try:
+        for sock in silent[::2]:
+            sock.sendall(b"POST /api/v1/transactions HTTP/1.1\r\ncontent-length: 900\r\n\r\n{")
+        for height, tx in enumerate(chain(3), 1):
+            assert node.post(tx).status == 202
+            assert node.get(f"/api/v1/blocks?transaction_id={tx['id']}").json == [height]
+    finally:
+        for sock in silent:
+            sock.close()
+
+
+def test_a_rate(tmp_path: Path) -> None:
+    with running(tmp_path / "l", Options(rate=2)) as node:
+        found = [node.get("/healthz") for _ in range(8)]
+        assert [answer.status for answer in found[:4]] == [200] * 4
+        assert found[-1].status == 429
+        assert found[-1].headers["retry-after"] == "1"
+
+
+def test_the_rate_of_one_client_is_not_that_of_another() -> None:
+    now = [0.0]
+    rate = access.Rate(1, lambda: now[0])
+    assert [rate.wait("a") for _ in range(3)] == [0, 0, 1]
+    assert rate.wait("b") == 0
+    now[0] = 1.0
+    assert [rate.wait("a") for _ in range(2)] == [0, 1]
+    for number in range(access.MAX_CLIENTS + 10):
+        rate.wait(str(number))
+    assert len(rate._left) == access.MAX_CLIENTS
+    assert access.Rate().wait("a") == 0
+
+
+# --- Who may --------------------------------------------------------------------------------------
+
+
+def test_a_token_in_every_form(tmp_path: Path) -> None:
+    with running(tmp_path / "l", Options(tokens=(b"x" * 20, TOKEN.encode()))) as node:
+        for headers, status in [
+            ({}, 401),
+            ({"Authorization": f"Bearer {TOKEN}"}, 200),
+            ({"authorization": f"bearer {TOKEN}"}, 200),
+            ({"app_id": "car", "app_key": TOKEN}, 200),
+            ({"app_key": "x" * 20}, 200),
+            ({"Authorization": f"Basic {TOKEN}"}, 401),
+            ({"Authorization": f"Bearer {TOKEN}x"}, 401),
+            ({"app_id": TOKEN}, 401),
+        ]:
+            assert (headers, node.get("/api/v1", **headers).status) == (headers, status)
+            assert node.get("/metrics", **headers).status == status
+        answer = node.post(create())
+        assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert node.get("/healthz").status == 200
+        assert node.ask("OPTIONS", "/api/v1/transactions").status == 200
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "short\n", "has blanks in its midst\n", "é" * 20])
+def test_token_files_that_do_not_do(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "tokens"
+    path.write_text(text)
+    path.chmod(0o600)
+    with pytest.raises(ConfigError) as caught:
+        access.read_tokens(str(path))
+    assert caught.value.code == "bad_tokens"
+    assert text.strip() == "" or text.strip() not in caught.value.message
+
+
+def test_token_files(tmp_path: Path) -> None:
+    path = tmp_path / "tokens"
+    with pytest.raises(ConfigError, match="there is no token file"):
+        access.read_tokens(str(path))
+    path.write_text(f"{TOKEN}\n\n  {TOKEN}2 \n")
+    path.chmod(0o644)
+    with pytest.raises(ConfigError) as caught:
+        access.read_tokens(str(path))
+    assert caught.value.code == "insecure_permissions"
+    path.chmod(0o600)
+    assert access.read_tokens(str(path)) == (TOKEN.encode(), TOKEN.encode() + b"2")
+
+
+def test_read_only(tmp_path: Path) -> None:
+    tx = create()
+    with Ledger.open(tmp_path / "l") as ledger:
+        ledger.submit(tx)
+    with running(tmp_path / "l", Options(read_only=True)) as node:
+        answer = node.post(create(1))
+        message = {"message": "this node is read only", "status": 403}
+        assert (answer.status, answer.json) == (403, message)
+        assert node.get(f"/api/v1/transactions/{tx['id']}").json == tx
+
+
+# --- TLS ------------------------------------------------------------------------------------------
+
+
+def certificate(directory: Path, name: str) -> tuple[str, str]:
+    """Make a certificate that is its own authority."""
+    openssl = require_tool("openssl")
+    cert, key = str(directory / f"{name}.pem"), str(directory / f"{name}.key")
+    subprocess.run(
+        [
+            *(openssl, "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2"),
+            *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", key, "-out", cert),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return cert, key
+
+
+def test_tls_and_certificates_of_clients(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path, "node")
+    other_cert, other_key = certificate(tmp_path, "device")
+    listening = Listening(port=0, tls_cert=cert, tls_key=key, tls_client_ca=other_cert)
+    with running(tmp_path / "l", listening=listening) as node:
+        assert node.url.startswith("https://")
+        context = ssl.create_default_context(cafile=cert)
+
+        def get() -> str:
+            opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context))
+            with opener.open(f"{node.url}/", timeout=10) as answer:
+                found: str = json.load(answer)["api"]["v1"]["streams"]
+                return found
+
+        with pytest.raises(OSError, match=r"(?i)certificate|reset|eof|closed"):
+            get()
+        context.load_cert_chain(other_cert, other_key)
+        assert get() == f"{node.ws_url}/api/v1/streams/valid_transactions"
+        assert node.ws_url.startswith("wss://")
+
+
+def test_tls_files_that_do_not_do(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path, "node")
+    _, other_key = certificate(tmp_path, "other")
+    (tmp_path / "text").write_text("no certificate")
+    for files in [
+        (str(tmp_path / "nothing"), None, None),
+        (str(tmp_path / "text"), None, None),
+        (cert, other_key, None),
+        (cert, key, str(tmp_path / "text")),
+    ]:
+        with pytest.raises(ConfigError) as caught:
+            Server(Listening("127.0.0.1", 0, None, *files))
+        assert caught.value.code == "bad_tls"
+
+
+# --- Sockets --------------------------------------------------------------------------------------
+
+
+def test_an_address_that_is_taken() -> None:
+    first = Server(Listening(port=0))
+    try:
+        port = int(first.url.rpartition(":")[2])
+        for listening in (Listening(port=port), Listening(port=0, ws_port=port)):
+            with pytest.raises(ConflictError) as caught:
+                Server(listening)
+            assert caught.value.code == "address_in_use"
+    finally:
+        first.close()
+
+
+def test_hosts() -> None:
+    assert server.is_loopback("127.0.0.1")
+    assert server.is_loopback("localhost")
+    assert server.is_loopback("::1")
+    assert not server.is_loopback("0.0.0.0")
+    assert not server.is_loopback("::")
+    for host in ("no.such.host.invalid", "a" * 300, "."):
+        with pytest.raises(UsageError, match="there is no host"):
+            server.is_loopback(host)
+    with pytest.raises(ConfigError) as caught:
+        Server(Listening("192.0.2.1", 0))  # an address for documentation, nobody's own
+    assert caught.value.code == "cannot_listen"
+
+
+# --- Many at once ---------------------------------------------------------------------------------
+
+
+def test_clients_share_blocks_and_each_gets_its_own_answer(node: Running) -> None:
+    txs = [create(number) for number in range(120)]
+    answers: dict[int, int] = {}
+
+    def client(numbers: range) -> None:
+        for number in numbers:
+            answer = node.post(txs[number])
+            assert answer.json == txs[number]
+            answers[number] = answer.status
+
+    threads = [threading.Thread(target=client, args=(range(at, 120, 12),)) for at in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == dict.fromkeys(range(120), 202)
+    with Ledger.open(node.path) as ledger:
+        assert ledger.counts()["transactions"] == 120
+        assert ledger.tip().height <= 120
+        assert ledger.verify().problems == []
+
+
+def test_of_two_that_spend_one_output_one_is_told(node: Running) -> None:
+    tx = create()
+    assert node.post(tx).status == 202
+    spenders = [spend((tx, 0), metadata={"n": number}) for number in range(8)]
+    found: list[tuple[int, Tx]] = []
+    threads = [
+        threading.Thread(target=lambda each=each: found.append((node.post(each).status, each)))
+        for each in spenders
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(status for status, _ in found) == [202] + [400] * 7
+    (winner,) = [each for status, each in found if status == 202]
+    assert node.get(f"/api/v1/outputs?public_key={ALICE.public_key}&spent=false").json == [
+        {"transaction_id": winner["id"], "output_index": 0}
+    ]
+
+
+def test_two_nodes_over_one_ledger(tmp_path: Path) -> None:
+    txs = chain(6)
+    with running(tmp_path / "l") as first, running(tmp_path / "l") as second:
+        for number, tx in enumerate(txs):
+            assert (first, second)[number % 2].post(tx).status == 202
+        for node in (first, second):
+            found = node.get(f"/api/v1/transactions?asset_id={txs[0]['id']}").json
+            assert found == txs
+
+
+def test_a_long_listing_comes_in_pieces_and_whole(node: Running) -> None:
+    first = create()
+    with Ledger.open(node.path) as ledger:
+        ledger.submit(first)
+        ids = ledger.append_many(ALICE, first["id"], ({"n": n} for n in range(2000)))
+    found = node.get(f"/api/v1/transactions?asset_id={first['id']}")
+    assert found.headers["transfer-encoding"] == "chunked"
+    assert [tx["id"] for tx in found.json] == [first["id"], *ids]
+    assert node.ask("HEAD", f"/api/v1/transactions?asset_id={first['id']}").body == b""
+    found = node.get(f"/api/v1/outputs?public_key={ALICE.public_key}&spent=true")
+    assert [ref["transaction_id"] for ref in found.json] == [first["id"], *ids[:-1]]
+    block = node.get("/api/v1/blocks/2").json
+    assert [tx["id"] for tx in block["transactions"]] == ids
+    # Somebody who does not read to the end takes nothing with him.
+    place = urlsplit(node.url)
+    assert place.port is not None
+    with socket.create_connection((str(place.hostname), place.port)) as sock:
+        sock.sendall(b"GET /api/v1/blocks/2 HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert sock.recv(100)
+    assert node.get("/healthz").status == 200
+
+
+# --- Running it -----------------------------------------------------------------------------------
+
+
+def test_health_and_metrics(node: Running) -> None:
+    txs = chain(2)
+    for tx in txs:
+        assert node.post(tx).status == 202
+    assert node.post(txs[0]).status == 400
+    assert node.get("/nowhere/at/all").status == 404
+    assert node.get("/healthz").json == {"status": "ok", "height": 2}
+    text = node.get("/metrics").body.decode()
+    lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    route = 'route="/api/v1/transactions",method="POST"'
+    assert lines[f'twin_node_requests_total{{{route},status="202"}}'] == "2"
+    assert lines[f'twin_node_requests_total{{{route},status="400"}}'] == "1"
+    assert lines['twin_node_requests_total{route="other",method="GET",status="404"}'] == "1"
+    assert lines['twin_node_transactions_total{verdict="committed"}'] == "2"
+    assert lines['twin_node_transactions_total{verdict="refused"}'] == "1"
+    assert lines['twin_node_block_transactions_bucket{le="+Inf"}'] == "2"
+    assert lines["twin_node_height"] == "2"
+    assert lines['twin_node_request_seconds_count{route="/api/v1/transactions"}'] == "3"
+    assert "/nowhere" not in text
+    node.node.stopping = True
+    answer = node.get("/healthz")
+    assert (answer.status, answer.json) == (503, {"status": "stopping"})
+
+
+def test_the_log_holds_no_query_and_no_token(tmp_path: Path) -> None:
+    entries: list[dict[str, object]] = []
+    with running(tmp_path / "l", Options(tokens=(TOKEN.encode(),), log=entries.append)) as node:
+        node.get("/api/v1/assets?search=secret", app_key=TOKEN)
+    assert [(entry["method"], entry["path"], entry["status"]) for entry in entries] == [
+        ("GET", "/api/v1/assets", 200)
+    ]
+    assert list(entries[0]) == ["time", "client", "method", "path", "status", "ms"]
+    assert "secret" not in str(entries)
+    assert TOKEN not in str(entries)
+
+
+def test_a_ledger_that_cannot_be_written_is_a_503_and_not_a_crash(tmp_path: Path) -> None:
+    def broken(node: Node) -> Node:
+        def submit_each(_items: object) -> list[int | InvalidError]:
+            raise ConfigError("the disk is full; nothing was written", code="disk_full")
+
+        node.writer._ledger.submit_each = submit_each  # type: ignore[method-assign,assignment]
+        return node
+
+    with running(tmp_path / "l", wrap=broken) as node:
+        answer = node.post(create())
+        message = "the disk is full; nothing was written"
+        assert (answer.status, answer.json) == (503, {"message": message, "status": 503})
+        assert node.get("/healthz").json["height"] == 0
+
+
+def test_what_is_damaged_is_a_503(tmp_path: Path) -> None:
+    def broken(node: Node) -> Node:
+        def body(tx_id: str) -> str:
+            raise TwinError(f"{tx_id} was altered", code="damaged_ledger")
+
+        node.ledger.body = body  # type: ignore[method-assign]
+        return node
+
+    with running(tmp_path / "l", wrap=broken) as node:
+        assert node.get(f"/api/v1/transactions/{HASH}").status == 503
+
+
+def test_the_index_is_kept_near_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from twincli.node import app
+
+    monkeypatch.setattr(app, "INDEX_SECONDS", 0.05)
+    with running(tmp_path / "l") as node, Ledger.open(tmp_path / "l") as ledger:
+        ledger.submit_many(chain(5))
+        until = time.monotonic() + 10
+        while ledger.indexed() < 5 and time.monotonic() < until:
+            time.sleep(0.02)
+        assert ledger.indexed() == 5
+        assert node.get("/healthz").json["height"] == 1
