@@ -31,9 +31,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import nacl.bindings
 
 import twincli
+from twincli.cli import partialfile
 from twincli.crypto import ed25519
 from twincli.ledger import Ledger
 from twincli.model import owners, transaction
+from twincli.rules import partial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -162,6 +164,39 @@ def agent_figure(home: Path, runs: int) -> Figure:
         1.25,
         "x a key without passphrase",
         f"{ours * 1000:.1f} ms each, without passphrase {floor * 1000:.1f} ms",
+    )
+
+
+def combine_figure(home: Path, runs: int) -> Figure:
+    """Time `tx combine` of a hundred signers' files, without what one signer's takes to start."""
+    twin = shutil.which("twin", path=str(Path(sys.executable).parent)) or "twin"
+    env = environment(home / "combine")
+    keys = [ed25519.KeyPair.from_seed(bytes((number,)) * 32) for number in range(100)]
+    files = []
+    for signers in (keys[:1], keys):
+        details = owners.of_keys([key.public_key for key in signers])
+        made = transaction.create([KEY.public_key], [transaction.Output(details)], {"fund": 1})
+        created = transaction.sign(made, [KEY])
+        spend, output = transaction.Spend.of(created), transaction.Output(details)
+        tx = transaction.transfer([spend], [output], created["id"], {"paid": 1})
+        prepared = partial.prepare(tx, [created], None)
+        names = []
+        for number, key in enumerate(signers):
+            signed = partial.document(partial.sign(prepared, [key]))
+            path = home / f"{len(signers)}-{number}.json"
+            path.write_text(partialfile.to_text(signed))
+            names.append(str(path))
+        files.append(names)
+    one, many = ([twin, "tx", "combine", *names] for names in files)
+    wall(many, env)
+    pairs = [(wall(many, env), wall(one, env)) for _ in range(runs)]
+    ours, start = (statistics.median(times) * 1000 for times in zip(*pairs, strict=True))
+    return Figure(
+        "`tx combine` of 100 signers, besides the start",
+        ours - start,
+        100,
+        "ms",
+        f"{ours:.0f} ms in all, of one signer {start:.0f} ms",
     )
 
 
@@ -396,6 +431,7 @@ def main() -> None:
             count = 2_000 if options.quick else 100_000
             figures = commands(home, 3 if options.quick else 21)
             figures.append(agent_figure(home, 5 if options.quick else 100))
+            figures.append(combine_figure(home, 3 if options.quick else 21))
             figures += ledger_figures(home, count)
             figures.append(history_figure(home, count))
     finally:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from twincli.errors import ConfigError, ConflictError
@@ -77,8 +78,13 @@ def new_file(path: str) -> Iterator[Write]:
     sync_directory(os.path.dirname(path))
 
 
-def replace(path: str, data: bytes) -> None:
+def replace(path: str, data: bytes, *, keep_mode: bool = False) -> None:
     """Put new content in the place of a private file, durably; a reader sees the old or the new.
+
+    Args:
+        path: The file.
+        data: Its new content.
+        keep_mode: Let those who could read and write it go on to do so.
 
     Raises:
         ConfigError: ``cannot_write``.
@@ -87,10 +93,43 @@ def replace(path: str, data: bytes) -> None:
         with _open_new(temporary, path) as write:
             write(data)
         try:
+            if keep_mode:
+                os.chmod(temporary, stat.S_IMODE(os.stat(path).st_mode))
             os.replace(temporary, path)
         except OSError as error:
             raise cannot("write", path, error) from error
     sync_directory(os.path.dirname(path))
+
+
+@contextmanager
+def held(path: str) -> Iterator[None]:
+    """Keep others who ask for the same from changing a file, until the block ends.
+
+    What is there when the block begins is what ``replace`` replaces. Where the system has no such
+    lock, or there is no such file, nothing is kept.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError:
+            descriptor = -1  # whoever reads or writes it says what is wrong
+            break
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                break
+        os.close(descriptor)  # replaced while we waited
+    try:
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 @contextmanager

@@ -269,6 +269,31 @@ def test_who_signs(invoke: Invoke, secret: Secret) -> None:
     assert invoke("asset", "append", "two", "--x", "1").status == 6
 
 
+def test_an_agent_that_hangs_does_not_hold_up_a_key_without_passphrase(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("alice", "bob"):
+        assert invoke("keys", "new", name, "--no-passphrase").status == 0
+    assert invoke("asset", "create", "car", "--owner", "alice").status == 0
+    asked = []
+
+    def hanging(directory: str) -> None:
+        asked.append(directory)
+        raise UnreachableError("it gives no answer", code="agent_failed")
+
+    monkeypatch.setattr(agent, "status", hanging)
+    for words in ((), ("--key", "alice")):
+        assert invoke("asset", "append", "car", "--km", "1", *words).status == 0
+    assert asked == []
+    given = ("--passphrase-file", str(tmp_path / "p"))
+    (tmp_path / "p").write_text("open\n")
+    assert invoke("keys", "new", "sealed", *given).status == 0
+    assert invoke("asset", "create", "box", "--owner", "all:alice,sealed", *given).status == 0
+    asked.clear()
+    assert invoke("asset", "append", "box", "--km", "2", *given).status == 0
+    assert len(asked) == 1  # it is waited for once, though asked for the choice and the signature
+
+
 @pytest.mark.usefixtures("keys")
 def test_a_bulk_of_lines_is_signed_by_the_agent(invoke: Invoke, secret: Secret) -> None:
     twin = quietly(invoke)

@@ -15,6 +15,9 @@ from bigchaindb_driver import BigchainDB
 from tests.cli.stories import Twin, quietly
 from tests.conftest import Invoke
 from twincli.cli import partialfile
+from twincli.crypto import canonical
+from twincli.model import transaction
+from twincli.services import cosigning
 
 Terminal = Callable[[str], Callable[[], str]]
 
@@ -29,6 +32,7 @@ SIGNING = [
     "ledger",
     "data",
     "written",
+    "stated",
     "inputs",
     "outputs",
     "signed_by",
@@ -194,6 +198,26 @@ def test_what_is_more_than_one_transaction_is_not_prepared(
     assert not os.path.exists(file)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("append", "boat", "--km", "1"),
+        ("transfer", "boat", "--to", "jack"),
+        ("burn", "boat", "--yes"),
+    ],
+)
+def test_what_once_has_done_before_is_shown_and_not_prepared(
+    words: tuple[str, ...], invoke: Invoke, twin: Twin, file: str
+) -> None:
+    done = twin("asset", *words, "--once", "trip-1")["transaction_id"]
+    run = invoke("asset", *words, "--once", "trip-1", "--prepare", file, "--json")
+    assert (run.status, run.json["schema"]) == (0, "twin.asset/1"), run.stderr
+    assert run.json["transaction_id"] == done
+    said = invoke("asset", *words, "--once", "trip-1", "--prepare", file).stderr
+    assert f"{file} was not written" in said
+    assert not Path(file).exists()
+
+
 def test_a_dash_passes_the_file_through_a_pipe(invoke: Invoke, twin: Twin) -> None:
     first = invoke("asset", "append", "boat", "--a", "1.0", "--prepare", "-", "--key", "jack")
     assert first.status == 0
@@ -284,7 +308,137 @@ def test_a_strangers_text_cannot_draw_lines_of_its_own(
     assert len([line for line in run.stdout.splitlines() if line.startswith("from")]) == 1
 
 
+def forged(file: str, metadata: Any) -> None:
+    """Give a prepared transaction other metadata, as whoever prepares one may."""
+    document = json.loads(Path(file).read_text())
+    document["transaction"]["metadata"] = metadata
+    document["body_digest"] = canonical.sha3_hex(transaction.message(document["transaction"]))
+    document["signatures"] = []
+    Path(file).write_text(json.dumps(document))
+
+
+def test_a_stated_kind_cannot_draw_lines_where_people_are_asked(
+    invoke: Invoke, twin: Twin, file: str, terminal: Terminal
+) -> None:
+    twin("asset", "transfer", "boat", "--to", "kelly", "--prepare", file)
+    forged(file, {"twin": {"v": 1, "kind": "append\nto: 1 of all:jack,kelly"}})
+    shown = terminal("n\n")
+    assert invoke("tx", "sign", file, "--key", "jack").status == 1
+    said = shown().replace("\r", "").splitlines()
+    assert [line for line in said if line.startswith("to")] == ["to: 1 of kelly"]
+
+
+def test_what_gives_something_away_is_not_shown_as_an_append(
+    invoke: Invoke, twin: Twin, file: str
+) -> None:
+    twin("asset", "transfer", "boat", "--to", "kelly", "--prepare", file)
+    forged(file, {"twin": {"v": 1, "kind": "append"}})
+    assert 'operation\ttransfer, called "append"\n' in invoke("tx", "show", file).stdout
+
+
+def test_a_key_called_burned_is_not_shown_as_nobody(twin: Twin, file: str) -> None:
+    key = twin("keys", "new", "burned", "--no-passphrase")["public_key"]
+    shown = twin("asset", "transfer", "boat", "--to", "burned", "--prepare", file)
+    assert shown["outputs"] == [{"amount": "1", "owners": key}]
+
+
+def test_a_further_name_burned_does_not_hide_a_partys_other_name(
+    twin: Twin, file: str, tmp_path: Path
+) -> None:
+    key = twin("keys", "new", "liz", "--no-passphrase", "--home", str(tmp_path / "hers"))
+    for name in ("burned", "liz"):
+        twin("name", "set", name, key["public_key"])
+    shown = twin("asset", "transfer", "boat", "--to", "liz", "--prepare", file)
+    assert shown["outputs"] == [{"amount": "1", "owners": "liz"}]
+
+
+def test_all_of_the_envelope_that_is_signed_is_shown(
+    invoke: Invoke, twin: Twin, file: str, tmp_path: Path
+) -> None:
+    twin("asset", "transfer", "boat", "--to", "kelly", "--prepare", file)
+    hidden = {"corrects": "ab" * 32, "body": {"entity": "x"}, "grant": "all"}
+    forged(file, {"twin": {"v": 1, "kind": "transfer", **hidden}})
+    assert twin("tx", "show", file)["stated"] == hidden
+    assert f"states\t{json.dumps(hidden, separators=(',', ':'))}\n" in (
+        invoke("tx", "show", file).stdout
+    )
+    made = str(tmp_path / "made.json")
+    words = ("--owner", "jack", "--entity", "kelly", "--parent", "boat", "--title", "an oar")
+    stated = twin("asset", "create", "oar", *words, "--prepare", made)["stated"]
+    assert list(stated) == ["entity", "parent", "entity_proof"]
+
+
+def test_a_signature_that_came_while_we_were_asked_stays(
+    twin: Twin, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin("asset", "append", "boat", "--speed", "7", "--prepare", file)
+    real = cosigning.sign
+    at_work: list[bool] = []
+
+    def slowly(*args: Any) -> Any:
+        if not at_work:
+            at_work.append(True)
+            twin("tx", "sign", file, "--key", "kelly", "--yes")
+        return real(*args)
+
+    monkeypatch.setattr(cosigning, "sign", slowly)
+    assert twin("tx", "sign", file, "--key", "jack", "--yes")["complete"] is True
+    assert twin("tx", "show", file)["complete"] is True
+
+
+def test_a_file_that_became_another_one_while_we_were_asked_stays(
+    invoke: Invoke, twin: Twin, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin("asset", "append", "boat", "--speed", "7", "--prepare", file)
+    other = tmp_path / "other.json"
+    twin("asset", "append", "boat", "--speed", "8", "--prepare", str(other))
+    real = cosigning.sign
+
+    def slowly(*args: Any) -> Any:
+        Path(file).write_bytes(other.read_bytes())
+        return real(*args)
+
+    monkeypatch.setattr(cosigning, "sign", slowly)
+    run = invoke("tx", "sign", file, "--key", "jack", "--yes", "--json")
+    assert run.status == 5
+    assert run.error["code"] == "different_transactions"
+    assert Path(file).read_bytes() == other.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--out", "9" * 5000 + ":jack"), "amount_error"),
+        (("--to", "jack", "--in", "TX:" + "9" * 5000), "usage"),
+    ],
+)
+def test_a_number_of_thousands_of_digits_is_refused(
+    invoke: Invoke, twin: Twin, words: tuple[str, ...], code: str
+) -> None:
+    tx = twin("history", "boat")["transactions"][0]["id"]
+    run = invoke("asset", "transfer", "boat", *(word.replace("TX", tx) for word in words), "--json")
+    assert run.error["code"] == code
+    assert len(run.error["message"]) < 6000
+
+
 # ------------------------------------------------------------ combining and submitting
+
+
+def test_a_signature_that_comes_in_while_it_is_asked_is_kept(
+    twin: Twin, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin("asset", "append", "boat", "--km", "1", "--prepare", file)
+    real = cosigning.sign
+
+    def slow(*args: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(cosigning, "sign", real)
+            twin("tx", "sign", file, "--yes", "--key", "kelly")
+        return real(*args)
+
+    monkeypatch.setattr(cosigning, "sign", slow)
+    assert twin("tx", "sign", file, "--yes", "--key", "jack")["complete"] is True
+    assert len(json.loads(Path(file).read_text())["signatures"]) == 2
 
 
 def test_files_of_two_transactions_are_not_combined(invoke: Invoke, twin: Twin, file: str) -> None:
@@ -369,6 +523,10 @@ def test_a_tx_show_of_several_lists_them(invoke: Invoke, twin: Twin, file: str) 
         "twin.signing/1",
         "twin.transaction/1",
     ]
+    digest = run.json["transactions"][0]["body_digest"]
+    rows = [line.split("\t") for line in invoke("tx", "show", file, boat).stdout.splitlines()]
+    assert [row[0] for row in rows] == ["id", digest, boat]
+    assert rows[1][-1] == "open"
 
 
 def test_equal_documents_are_equal_files(twin: Twin, file: str) -> None:
@@ -381,3 +539,39 @@ def test_equal_documents_are_equal_files(twin: Twin, file: str) -> None:
     assert Path(names[2]).read_bytes() == Path(names[3]).read_bytes()
     text = Path(names[2]).read_text()
     assert partialfile.to_text(json.loads(text)) == text
+
+
+def test_a_create_is_for_the_ledger_it_was_prepared_on(
+    invoke: Invoke, twin: Twin, file: str, tmp_path: Path
+) -> None:
+    elsewhere = str(tmp_path / "elsewhere")
+    twin("keys", "new", "liz", "--no-passphrase", "--home", elsewhere)
+    twin("asset", "create", "own", "--home", elsewhere)
+    twin("asset", "create", "deed", "--owner", "jack", "--key", "jack", "--prepare", file)
+    run = invoke("tx", "submit", file, "--home", elsewhere, "--json")
+    assert (run.status, run.error["code"]) == (5, "other_ledger")
+    assert twin("tx", "submit", file, "--home", elsewhere, "--yes")["created"]
+    assert twin("tx", "submit", file)["created"]
+
+
+def test_an_issuer_must_not_be_one_of_several(invoke: Invoke, twin: Twin, file: str) -> None:
+    keys = [twin("keys", "show", name)["public_key"] for name in ("jack", "kelly")]
+    tx = BigchainDB("http://localhost:9984").transactions.prepare(
+        operation="CREATE", signers=keys, recipients=keys[0], asset={"data": {"a": 1}}
+    )
+    tx["inputs"][0]["fulfillment"]["threshold"] = 1
+    Path(file).write_text(json.dumps(tx))
+    run = invoke("tx", "sign", file, "--yes", "--json")
+    assert (run.status, run.error["code"]) == (7, "invalid_partial")
+
+
+def test_who_may_read_a_file_may_go_on_to(twin: Twin, file: str) -> None:
+    twin("asset", "append", "boat", "--a", "1", "--prepare", file)
+    os.chmod(file, 0o664)
+    twin("tx", "sign", file, "--yes", "--key", "jack")
+    assert stat.S_IMODE(os.stat(file).st_mode) == 0o664
+
+
+def test_a_file_without_a_name_is_refused(invoke: Invoke, twin: Twin) -> None:
+    del twin
+    assert invoke("asset", "append", "boat", "--a", "1", "--prepare", "").status == 2

@@ -413,3 +413,19 @@ def test_ten_thousand_names_are_one_change(invoke: Invoke, home: Path) -> None:
         assert book.check() == 10_000
     again = invoke("name", "import", "-", "--json", stdin=document(*entries))
     assert again.json["unchanged"] == 10_000
+
+
+def test_a_skipped_name_cannot_draw_lines_of_its_own(invoke: Invoke, tmp_path: Path) -> None:
+    assert invoke("keys", "new", "alice", "--no-passphrase").status == 0
+    file = tmp_path / "names.jsonl"
+    names: list[dict[str, Any]] = [
+        {"name": "a\nnamed 9", "value": "x"},
+        {"name": None, "value": None},
+        {"name": "bob", "kind": "party", "value": KeyPair.from_seed(bytes(32)).public_key},
+    ]
+    file.write_text("".join(json.dumps({"schema": "twin.name/1", **name}) + "\n" for name in names))
+    run = invoke("name", "import", str(file))
+    assert run.status == 10
+    assert "skipped" in run.stderr
+    assert "\nnamed 9" not in run.stderr
+    assert "None" not in run.stderr

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.stories import Twin, quietly
 from tests.conftest import Invoke
 from twincli.errors import InvalidError
-from twincli.services import rotating
+from twincli.services import rotating, signing
 
 
 @pytest.fixture
@@ -123,6 +123,71 @@ def test_what_others_sign_too_is_prepared(invoke: Invoke, twin: Twin, tmp_path: 
     assert rotated(invoke, "--prepare", str(directory))["prepared"] == []
 
 
+def test_to_another_key_another_file_is_prepared(
+    invoke: Invoke, twin: Twin, tmp_path: Path
+) -> None:
+    elsewhere, directory = str(tmp_path / "elsewhere"), str(tmp_path / "to-sign")
+    liz = twin("keys", "new", "liz", "--no-passphrase", "--home", elsewhere)["public_key"]
+    twin("name", "set", "liz", liz)
+    twin("asset", "create", "house", "--owner", "all:ann,liz", "--key", "ann")
+    words = ("--prepare", directory)
+    twin("keys", "new", "lost", "--no-passphrase")
+    twin("asset", "burn", "boat", "--yes", "--key", "ben")
+    (first,) = twin("keys", "rotate", "ann", "--to", "lost", *words)["prepared"]
+    (second,) = rotated(invoke, *words)["prepared"]
+    assert (first["existing"], second["existing"]) == (False, False)
+    assert twin("tx", "show", second["file"])["outputs"][0]["owners"] == "all:new,liz"
+
+
+@pytest.mark.parametrize("owner", ["2of:ann,new,ben", "any:ann,new", "all:ben,(any:ann,new)"])
+def test_a_key_that_is_an_owner_already_never_counts_twice(
+    invoke: Invoke, twin: Twin, owner: str, tmp_path: Path
+) -> None:
+    """Two of three would become one."""
+    before = twin("asset", "create", "house", "--owner", owner, "--key", "ann")
+    document = rotated(invoke, "--prepare", str(tmp_path / "to-sign"), status=10)
+    assert [item["asset_name"] for item in document["left"]] == ["house"]
+    assert document["left"][0]["message"] == "the new key is an owner already"
+    assert len(document["moved"]) == 5
+    assert document["prepared"] == []
+    assert twin("asset", "show", "house")["condition"] == before["condition"]
+    assert "--to OWNER" in invoke("keys", "rotate", "ann", "--to", "new").stderr
+
+
+def test_the_keys_are_looked_at_once_an_owner(
+    invoke: Invoke, twin: Twin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin("asset", "transfer", "clips", *["--out", "1:ann"] * 10)
+    real, looks = signing.keys_to_spend, []
+
+    def counted(*args: Any) -> Any:
+        looks.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(signing, "keys_to_spend", counted)
+    assert len(rotated(invoke)["moved"]) == 13
+    assert len(looks) == 2  # ann's own, and any:ann,ben
+
+
+def test_a_file_that_does_something_else_is_not_taken_for_this_one(
+    invoke: Invoke, twin: Twin, tmp_path: Path
+) -> None:
+    directory, stranger = str(tmp_path / "to-sign"), str(tmp_path / "elsewhere")
+    liz = twin("keys", "new", "liz", "--no-passphrase", "--home", stranger)["public_key"]
+    twin("name", "set", "liz", liz)
+    twin("asset", "create", "house", "--owner", "all:ann,liz", "--key", "ann")
+    (item,) = rotated(invoke, "--prepare", directory)["prepared"]
+    Path(item["file"]).unlink()
+    twin("asset", "append", "house", "--a", "1", "--prepare", item["file"])
+    before = Path(item["file"]).read_bytes()
+    document = rotated(invoke, "--prepare", directory, status=10)
+    assert document["prepared"] == []
+    (left,) = document["left"]
+    assert item["file"] in left["message"]
+    assert list(left) == ["asset_id", "asset_name", "output", "amount", "code", "message"]
+    assert Path(item["file"]).read_bytes() == before
+
+
 def test_an_output_that_another_writer_took_is_left(
     invoke: Invoke, twin: Twin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,3 +237,26 @@ def test_the_passphrase_is_asked_once(invoke: Invoke, twin: Twin, tmp_path: Path
     run = invoke(*words)
     assert (run.status, json.loads(run.stderr)["error"]["code"]) == (6, "locked")
     assert len(invoke(*words, *given).json["moved"]) == 3
+
+
+def test_where_files_cannot_be_written_nothing_is_moved(
+    invoke: Invoke, twin: Twin, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    words = ("keys", "rotate", "ann", "--to", "new", "--json", "--prepare")
+    run = invoke(*words, str(tmp_path / "file" / "dir"))
+    assert (run.status, run.error["code"]) == (9, "cannot_write")
+    for odd in ("", "-"):
+        assert invoke(*words, odd).status == 2
+    assert len(twin("asset", "outputs", "--owner", "ann", "--unspent")["outputs"]) == 5
+
+
+def test_key_is_not_passed_over_without_a_word(invoke: Invoke, twin: Twin) -> None:
+    del twin
+    for words in (
+        ("keys", "rotate", "ann", "--to", "new", "--key", "ben"),
+        ("agent", "lock", "--key", "ann"),
+        ("backup", "create", "-o", "x.tar", "--node", "file:elsewhere"),
+    ):
+        run = invoke(*words, "--json")
+        assert (run.status, run.error["code"]) == (2, "usage")

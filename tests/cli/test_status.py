@@ -123,7 +123,7 @@ def test_doctor_finds_a_key_that_others_can_read(invoke: Invoke, home: Path) -> 
 def test_doctor_finds_a_changed_transaction(invoke: Invoke, home: Path) -> None:
     made = garage(invoke)
     connection = sqlite3.connect(home / "ledger" / "ledger.db")
-    connection.execute("UPDATE tx SET body = replace(body, '1200', '1300')")
+    connection.execute("UPDATE tx SET body = replace(body, ':1200,', ':1300,')")
     connection.commit()
     connection.close()
     for words in ([], ["--full"]):

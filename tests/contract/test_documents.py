@@ -31,6 +31,12 @@ RESTORED = (
 NAME = "name kind value did ledger"
 MOVED = "ledger to assets transactions failed errors warnings"
 NETWORK = "name urls header_file network"
+SIGNING = (
+    "body_digest operation kind asset_id asset_name title ledger data written stated inputs"
+    " outputs signed_by missing names complete transaction_id standing warnings"
+)
+KEYS_MADE = "name path made keys"
+AGENT = "running pid socket started_at keys hardening warnings"
 TX = "id operation asset_id height committed_at signers spent_by transaction"
 
 # The command, the schema, the keys after it, and for a listing its name and the keys of an item.
@@ -135,12 +141,55 @@ DOCUMENTS = [
         ),
     ),
     ("status", "twin.status/1", "version home exists ledger default_key keys agent unpushed", None),
+    ("agent status", "twin.agent/1", AGENT, None),
+    ("agent lock", "twin.agent/1", AGENT, None),
+    ("agent stop", "twin.agent/1", AGENT, None),
     (
-        "agent status",
-        "twin.agent/1",
-        "running pid socket started_at keys hardening warnings",
+        "asset balance clips",
+        "twin.balances/1",
+        "balances",
+        (
+            "balances",
+            "twin.balance/1",
+            "asset_id asset_name owners keys condition amount outputs burned",
+        ),
+    ),
+    ("asset append car --mileage 1300 --prepare OUT", "twin.signing/1", f"{SIGNING} file", None),
+    ("tx show PARTIAL", "twin.signing/1", SIGNING, None),
+    ("tx sign PARTIAL --yes", "twin.signing/1", f"{SIGNING} file", None),
+    (
+        "tx combine PARTIAL",
+        "twin.partial/1",
+        "body_digest ledger transaction signatures transactions",
         None,
     ),
+    ("keys sign alice NOTE", "twin.signature/1", "public_key did digest signature", None),
+    (
+        "keys verify NOTE SIGNATURE --by alice",
+        "twin.signature-check/1",
+        "valid reason public_key did name by digest warnings",
+        None,
+    ),
+    (
+        "keys export alice",
+        "twin.key-export/1",
+        "name public_key format secret encrypted path text file warnings",
+        None,
+    ),
+    (
+        "keys passwd alice --no-passphrase",
+        "twin.passwd/1",
+        "keys",
+        ("keys", "twin.passwd-key/1", "name public_key passphrase changed error"),
+    ),
+    ("keys derive fleet --count 2 --no-passphrase", "twin.derivation/1", KEYS_MADE, None),
+    (
+        "keys rotate alice --to bob",
+        "twin.rotation/1",
+        "ledger from to moved prepared left entities signed_by warnings",
+        None,
+    ),
+    ("keys remove bob --yes", "twin.removal/1", "name kept_at shredded", None),
     ("doctor", "twin.doctor/1", "ok checks", ("checks", "twin.check/1", "name ok message hint")),
 ]
 
@@ -155,7 +204,10 @@ ONCE = (
     "node start",
     "node add",
     "node use",
-    "node remove",
+    "tx sign",
+    "derive",
+    "rotate",
+    "remove",
 )
 
 
@@ -175,7 +227,20 @@ def prepared(words: str, invoke: Invoke, tmp_path: Path, node: str) -> list[str]
         assert invoke("backup", "create", "-o", str(tmp_path / "made.tar")).status == 0
     if "name import" in words:
         assert invoke("name", "remove", "car").status == 0
+    if "PARTIAL" in words:
+        prepare = ("--prepare", str(tmp_path / "partial.json"))
+        assert invoke("asset", "append", "car", "--mileage", "1300", *prepare).status == 0
+    if "NOTE" in words:
+        (tmp_path / "note").write_text("delivered")
+        sign = ("keys", "sign", "alice", str(tmp_path / "note"))
+        assert invoke(*sign, "-o", str(tmp_path / "note.sig")).status == 0
+    if "fleet" in words:
+        phrase = ("--mnemonic", "--mnemonic-out", str(tmp_path / "phrase"))
+        assert invoke("keys", "new", "fleet", "--no-passphrase", *phrase).status == 0
     stand_for = {
+        "PARTIAL": str(tmp_path / "partial.json"),
+        "NOTE": str(tmp_path / "note"),
+        "SIGNATURE": str(tmp_path / "note.sig"),
         "TX": made["first"]["transaction_id"],
         "OUT": str(tmp_path / "new.tar"),
         "BACKUP": str(tmp_path / "made.tar"),
@@ -276,6 +341,17 @@ def test_nothing_found_is_an_empty_listing(words: str, invoke: Invoke) -> None:
         "node add team http://127.0.0.1:1",
         "node use local",
         "backup create -o /tmp/never",
+        "agent start",
+        "agent status",
+        "agent stop",
+        "asset balance",
+        "asset append car --km 1 --prepare /tmp/never",
+        "name export",
+        "keys sign alice -",
+        "keys export alice",
+        "keys passwd alice",
+        "keys derive alice --count 2",
+        "keys rotate alice --to bob",
     ],
 )
 def test_reading_makes_no_home(words: str, invoke: Invoke) -> None:

@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -30,10 +32,17 @@ from tests.keystore.agents import (
     serving,
     wait_for,
 )
+from tests.plugins.tools import require_tool
 from twincli.crypto import base58, ed25519
 from twincli.crypto.ed25519 import KeyPair, Signer
 from twincli.crypto.sealing import Cost
-from twincli.errors import ConfigError, InvalidError, LockedError, UnreachableError
+from twincli.errors import (
+    ConfigError,
+    ConflictError,
+    InvalidError,
+    LockedError,
+    UnreachableError,
+)
 from twincli.keystore import agent, agent_server
 from twincli.keystore.agent_server import Server
 from twincli.keystore.store import KeyStore
@@ -74,7 +83,7 @@ def code(answer: Any) -> str:
 
 def test_without_an_agent_there_is_nothing_to_ask(directory: Path) -> None:
     assert agent.status(str(directory)) is None
-    assert agent.held(str(directory)) == frozenset()
+    assert KeyStore(str(directory)).held() == frozenset()
     agent.forget(str(directory), ALICE.public_key)
 
 
@@ -86,7 +95,7 @@ def test_it_signs_for_what_it_holds(directory: Path) -> None:
         "expires_ms": WALL_MS + 90_000,
     }
     add(directory, BOB)
-    assert agent.held(str(directory)) == {ALICE.public_key, BOB.public_key}
+    assert KeyStore(str(directory)).held() == {ALICE.public_key, BOB.public_key}
     for key in (ALICE, BOB):
         for message in (b"", MESSAGE, bytes(agent.MAX_MESSAGE)):
             assert signer(directory, key).sign(message) == key.sign(message)
@@ -114,18 +123,18 @@ def test_a_key_added_again_gets_the_new_limit(
     add(directory, ALICE, ttl=10)
     add(directory, ALICE, ttl=1000)
     clock.advance(500)
-    assert agent.held(str(directory)) == {ALICE.public_key}
+    assert KeyStore(str(directory)).held() == {ALICE.public_key}
     add(directory, ALICE, ttl=10)
-    assert len(server._vault._free) == agent_server.MAX_KEYS - 1
+    assert len(server._vault._free) == agent_server.CELLS - 1
     clock.advance(11)
-    assert agent.held(str(directory)) == frozenset()
+    assert KeyStore(str(directory)).held() == frozenset()
 
 
 def test_a_key_is_gone_when_its_time_is_over(directory: Path, clock: Clock, server: Server) -> None:
     add(directory, ALICE, ttl=10)
     add(directory, BOB, ttl=1000)
     clock.advance(10)
-    assert agent.held(str(directory)) == {BOB.public_key}
+    assert KeyStore(str(directory)).held() == {BOB.public_key}
     with pytest.raises(AssertionError, match="did not sign"):
         signer(directory).sign(MESSAGE)
     assert ALICE.seed not in bytes(server._vault._memory)
@@ -157,14 +166,14 @@ def test_forgetting_and_locking(directory: Path, server: Server) -> None:
         add(directory, key)
     agent.forget(str(directory), ALICE.public_key)
     agent.forget(str(directory), ALICE.public_key)
-    assert agent.held(str(directory)) == {BOB.public_key}
+    assert KeyStore(str(directory)).held() == {BOB.public_key}
     answer = agent.ask(str(directory), "lock")
     assert answer is not None
     assert answer.document["forgotten"] == 1
-    assert agent.held(str(directory)) == frozenset()
+    assert KeyStore(str(directory)).held() == frozenset()
     assert set(bytes(server._vault._memory)) == {0}
     add(directory, ALICE)
-    assert agent.held(str(directory)) == {ALICE.public_key}
+    assert KeyStore(str(directory)).held() == {ALICE.public_key}
 
 
 def test_stopping_wipes_and_takes_the_socket_away(directory: Path, clock: Clock) -> None:
@@ -235,12 +244,16 @@ def test_no_answer_ever_holds_a_secret(directory: Path) -> None:
 def test_it_holds_so_many_keys_and_no_more(directory: Path, server: Server) -> None:
     for number in range(agent_server.MAX_KEYS):
         add(directory, KeyPair.from_seed(number.to_bytes(32, "big")))
-    assert len(agent.held(str(directory))) == agent_server.MAX_KEYS  # the answer is long, too
-    with pytest.raises(UnreachableError, match="it holds 256 keys") as caught:
+    assert len(KeyStore(str(directory)).held()) == agent_server.MAX_KEYS  # the answer is long, too
+    with pytest.raises(ConflictError, match="it holds 256 keys") as caught:
         add(directory, ALICE)
-    assert caught.value.code == "agent_failed"
+    assert caught.value.code == "agent_full"
+    # The seed that was not taken is wiped, and a key that is held still gets a new limit.
+    assert len(server._vault._free) == 1
+    add(directory, KeyPair.from_seed((7).to_bytes(32, "big")), ttl=1000)
+    assert len(KeyStore(str(directory)).held()) == agent_server.MAX_KEYS
     agent.ask(str(directory), "lock")
-    assert len(server._vault._free) == agent_server.MAX_KEYS
+    assert len(server._vault._free) == agent_server.CELLS
 
 
 def test_a_client_that_leaves_in_the_middle_of_a_seed_leaves_nothing(
@@ -250,9 +263,9 @@ def test_a_client_that_leaves_in_the_middle_of_a_seed_leaves_nothing(
     for length in (1, 8, 20, len(whole) - 32, len(whole) - 1):
         with connected(directory) as connection:
             connection.sendall(whole[:length])
-    assert agent.held(str(directory)) == frozenset()  # so all of them have been accepted
+    assert KeyStore(str(directory)).held() == frozenset()  # so all of them have been accepted
     wait_for(lambda: not server._clients)
-    assert len(server._vault._free) == agent_server.MAX_KEYS
+    assert len(server._vault._free) == agent_server.CELLS
     assert set(bytes(server._vault._memory)) == {0}
 
 
@@ -274,7 +287,7 @@ def test_slow_clients_hold_nobody_up_and_are_dropped(
         connection.sendall(request("sign", b"m" * 100, public_key="x")[: number * 2])
     assert signer(directory).sign(MESSAGE) == ALICE.sign(MESSAGE)
     clock.advance(agent_server.PATIENCE)
-    assert agent.held(str(directory)) == {ALICE.public_key}
+    assert KeyStore(str(directory)).held() == {ALICE.public_key}
     for connection in slow:
         assert everything(connection) == b""
         connection.close()
@@ -391,7 +404,7 @@ def test_a_status_that_is_none(directory: Path, change: dict[str, Any]) -> None:
 def test_an_agent_that_hangs(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent, "_TIMEOUT", 0.1)
     with listening(directory):
-        assert agent.held(str(directory)) == frozenset()
+        assert KeyStore(str(directory)).held() == frozenset()
         with pytest.raises(UnreachableError, match="does not answer"):
             agent.status(str(directory))
 
@@ -423,22 +436,29 @@ def test_a_queue_that_is_full_is_waited_for(
         waiting.close()
 
 
-@pytest.mark.parametrize("what", ["stale", "file", "dangling", "unreadable"])
+@pytest.mark.parametrize("what", ["stale", "file", "dangling"])
 def test_what_does_not_listen_is_no_agent(directory: Path, what: str) -> None:
     place = directory / agent.SOCKET
     if what == "stale":
         listening(directory).close()
     elif what == "file":
         place.write_text("not a socket")
-    elif what == "dangling":
-        place.symlink_to(directory / "nowhere")
-    elif os.geteuid() == 0:
-        pytest.skip("root may use every socket")
     else:
-        listening(directory).close()
-        place.chmod(0)
+        place.symlink_to(directory / "nowhere")
     assert agent.status(str(directory)) is None
-    assert agent.held(str(directory)) == frozenset()
+    assert KeyStore(str(directory)).held() == frozenset()
+
+
+def test_a_socket_that_may_not_be_used_is_no_agent(directory: Path) -> None:
+    program = "import sys; from twincli.keystore import agent; print(agent.status(sys.argv[1]))"
+    command = [sys.executable, "-c", program, str(directory)]
+    if os.geteuid() == 0:  # root may use every socket, unless it gives that up
+        limits = ["--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+        command = [require_tool("setpriv"), *limits, *command]
+    with listening(directory):
+        (directory / agent.SOCKET).chmod(0)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == ("None\n", "")
 
 
 # --- The keystore ---------------------------------------------------------------------------------
@@ -497,7 +517,7 @@ def test_what_happens_to_the_file_of_a_held_key(directory: Path, store: KeyStore
     store.rename("bob", "alicia")
     with pytest.raises(LockedError, match="asked for alicia"):
         store.signer("alicia", asks)
-    assert agent.held(str(directory)) == {ALICE.public_key}
+    assert KeyStore(str(directory)).held() == {ALICE.public_key}
 
 
 @pytest.mark.usefixtures("server")
@@ -518,9 +538,9 @@ def test_a_shredded_key_is_forgotten(directory: Path, store: KeyStore) -> None:
     add(directory, ALICE)
     add(directory, BOB)
     store.remove("bob")
-    assert agent.held(str(directory)) == {ALICE.public_key, BOB.public_key}
+    assert KeyStore(str(directory)).held() == {ALICE.public_key, BOB.public_key}
     store.remove("alice", shred=True)
-    assert agent.held(str(directory)) == {BOB.public_key}
+    assert KeyStore(str(directory)).held() == {BOB.public_key}
 
 
 def test_a_key_is_shredded_whatever_the_agent_does(

@@ -28,6 +28,7 @@ from tests.keystore.agents import (
 )
 from twincli.errors import ConfigError, UnreachableError
 from twincli.keystore import agent, agent_server
+from twincli.keystore.store import KeyStore
 
 NOBODY = 65534
 MESSAGE = b"what is signed"
@@ -102,11 +103,11 @@ def test_after_a_kill_nothing_is_served_and_a_new_one_takes_the_place(
     os.kill(running, signal.SIGKILL)
     wait_for(lambda: not is_alive(running))
     assert os.path.lexists(agent.path(str(directory)))
-    assert agent.held(str(directory)) == frozenset()
+    assert KeyStore(str(directory)).held() == frozenset()
     assert agent.status(str(directory)) is None
     agent_server.launch(str(directory))
     assert pid_of(directory) != running
-    assert agent.held(str(directory)) == frozenset()
+    assert KeyStore(str(directory)).held() == frozenset()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -137,7 +138,7 @@ def test_a_path_longer_than_a_socket_address(directory: Path) -> None:
     agent_server.launch(str(deep))
     try:
         add(deep, ALICE)
-        assert agent.held(str(deep)) == {ALICE.public_key}
+        assert KeyStore(str(deep)).held() == {ALICE.public_key}
     finally:
         pid = pid_of(deep)
         agent.ask(str(deep), "stop")
@@ -370,7 +371,7 @@ def test_another_user_is_never_served(directory: Path, running: int, op: str) ->
     )
     assert done.stdout == "connected b''"
     assert pid_of(directory) == running
-    assert agent.held(str(directory)) == {ALICE.public_key}
+    assert KeyStore(str(directory)).held() == {ALICE.public_key}
 
 
 OTHERS_AGENT = """
@@ -398,7 +399,7 @@ def test_an_agent_of_another_user_is_not_used_and_serves_not_even_root(directory
         try:
             assert other.stdout is not None
             assert other.stdout.readline() == "ready\n"
-            assert agent.held(str(directory)) == frozenset()
+            assert KeyStore(str(directory)).held() == frozenset()
             with pytest.raises(ConfigError, match="belongs to another user \\(uid 65534\\)") as no:
                 agent.status(str(directory))
             assert no.value.code == "foreign_agent"

@@ -212,6 +212,8 @@ def test_interrupted_no_program_stays_behind(programs: Programs, tmp_path: Path)
         env={**os.environ, "TWIN_HOME": str(tmp_path / "home")},
         stderr=subprocess.PIPE,
         start_new_session=True,
+        # A shell starts what runs in the background with the signal ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     for _ in range(600):
         if started.exists():
@@ -305,6 +307,7 @@ def test_a_program_that_went(store: KeyStore, programs: Programs) -> None:
         {"command": ["sign", 7]},
         {"command": ["sign"], "timeout": "60"},
         {"command": ["sign"], "timeout": 0},
+        {"command": ["sign"], "timeout": 1e300},
         {"command": ["sign"], "timeout": True},
     ],
 )
@@ -375,3 +378,20 @@ def test_a_secret_behind_a_program_cannot_be_unlocked(store: KeyStore, programs:
     with pytest.raises(LockedError, match="behind a program") as caught:
         store.unlock("gps", None)
     assert caught.value.code == "no_secret_here"
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), 1e300, -1.0])
+def test_a_time_that_nobody_can_wait_for_is_refused(
+    store: KeyStore, programs: Programs, timeout: float
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        new(store, programs.write(GOOD), timeout=timeout)
+    assert caught.value.code == "bad_settings"
+
+
+def test_a_child_that_holds_the_pipe_does_not_delay_the_answer(
+    store: KeyStore, programs: Programs
+) -> None:
+    began = time.monotonic()
+    new(store, programs.write(GOOD + "sys.stdout.flush()\nif os.fork() == 0: time.sleep(5)\n"))
+    assert time.monotonic() - began < 4

@@ -109,6 +109,20 @@ def test_of_two_signatures_of_one_key_the_smaller_stays() -> None:
         assert partial.combine(pair).signatures[place] == item.signatures[place]
 
 
+def test_what_no_signature_covers_does_not_depend_on_the_order_either() -> None:
+    """A driver's file may lack the CREATE of the asset, and its ledger."""
+    create, first = given_on(details("jack"))
+    spent = transaction.sign(first, [JACK])
+    output = transaction.Output(conditions.key_details(KELLY.public_key), 100)
+    tx = transaction.transfer([transaction.Spend.of(spent)], [output], create["id"], None)
+    whole = partial.document(partial.prepare(tx, [create, spent], "ab" * 32))
+    less = partial.document(partial.prepare(tx, [spent], None))
+    for pair in ([whole, less], [less, whole]):
+        one = partial.read(pair[0])
+        combined = partial.combine([one, partial.read(pair[1], one)])
+        assert partial.document(combined) == whole
+
+
 def test_a_create_that_several_issue() -> None:
     keys = [JACK.public_key, KELLY.public_key]
     output = transaction.Output(conditions.key_details(JACK.public_key))

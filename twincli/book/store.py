@@ -396,6 +396,9 @@ class Book:
         faults = [row[0] for row in self._read("PRAGMA integrity_check(1)")]
         if faults not in ([], ["ok"]):
             raise _translate(sqlite3.DatabaseError(faults[0]), self.path)
+        foreign = "SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index')"
+        if self._read(foreign):  # a trigger, which acts whenever a name is given
+            raise _foreign(self.path)
         counted = "SELECT (SELECT count(*) FROM asset) + (SELECT count(*) FROM party)"
         return int(sum(row[0] for row in self._read(counted)))
 

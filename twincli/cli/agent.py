@@ -72,9 +72,10 @@ def status(context: Context) -> Result:
 
 @frame.command(app, "lock")
 def lock(context: Context) -> Result:
-    """Have the agent forget its keys; it runs on until its time is over."""
+    """Have the agent forget all its keys; it runs on until its time is over."""
     from twincli.services import agent
 
+    context.refuse("key")
     return _result(agent.lock(context.keystore, dry_run=context.dry_run))
 
 

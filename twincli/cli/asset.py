@@ -114,12 +114,14 @@ def burn(
     if prepare is not None:
         # Who signs is asked, and nothing burns before.
         partialfile.check_free(prepare)
-        return partialfile.prepared(context, spending.burn(workspace, name, writing), prepare)
-    if not context.dry_run and not secrets.confirm_name(question, name, context):
+    elif not context.dry_run and not secrets.confirm_name(question, name, context):
         raise TwinError("nothing was burned: another name was typed", code="declined")
     document = spending.burn(workspace, name, writing)
+    if prepare is not None and document["schema"] == "twin.signing/1":
+        return partialfile.prepared(context, document, prepare)
     said = f"would burn {name}" if context.dry_run else f"burned {name}"
-    return Result(document, notes=(said,), warnings=tuple(document["warnings"]))
+    notes = partialfile.not_prepared(prepare) or (said,)
+    return Result(document, notes=notes, warnings=tuple(document["warnings"]))
 
 
 @frame.command(app, "outputs")

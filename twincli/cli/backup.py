@@ -31,6 +31,7 @@ def create(
     from twincli.services import backup
     from twincli.services.workspace import now_ms
 
+    context.refuse("node")
     options = context.options
     to_stdout = out == "-"
     if to_stdout and (options.json or options.jsonl or options.get is not None):

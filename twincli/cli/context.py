@@ -210,6 +210,16 @@ class Context:
         """The keys named by ``--key``; empty where none is."""
         return self.options.key
 
+    def refuse(self, *names: str) -> None:
+        """Refuse shared options that mean nothing to a command, such as ``key``.
+
+        Raises:
+            UsageError: One of them was given; it would be passed over without a word.
+        """
+        for name in names:
+            if getattr(self.options, option_key(name)):
+                raise UsageError(f"--{name} means nothing here", hint="leave it out")
+
     @property
     def default_key(self) -> str | None:
         """The key for a CREATE when nothing else says, from TWIN_KEY or the settings file."""

@@ -153,9 +153,14 @@ def import_names(
     skipped = document["skipped"]
     done = "would name" if context.dry_run else "named"
     notes = [f"{done} {len(document['names'])}, {document['unchanged']} were named already"]
-    notes += [f"skipped {entry['name'] or entry['value']}: {entry['message']}" for entry in skipped]
+    notes += [f"skipped {_shown(entry)}: {entry['message']}" for entry in skipped]
     return _listed(
         document,
         exit_code=10 if skipped and file is not None else 0,
         notes=tuple(notes[:21]),
     )
+
+
+def _shown(entry: dict[str, Any]) -> str:
+    """Return what a skipped entry calls itself; it is a stranger's, and stays on its line."""
+    return output.separated(str(entry["name"] or entry["value"] or "one without a name"))

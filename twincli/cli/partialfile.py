@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.cli import output
 from twincli.cli.output import Result
-from twincli.errors import ConflictError
+from twincli.errors import ConflictError, UsageError
+from twincli.model.owners import BURN_ADDRESS
 
 if TYPE_CHECKING:
     from twincli.cli.context import Context
@@ -24,6 +25,8 @@ def check_free(path: str) -> None:
     Raises:
         ConflictError: ``exists``.
     """
+    if not path:
+        raise UsageError("the name of the file is empty")
     if path != STDOUT and os.path.lexists(path):
         raise ConflictError(
             f"{path} exists and is not overwritten", code="exists", hint="name another file"
@@ -38,25 +41,35 @@ def prepared(context: Context, document: dict[str, Any], path: str) -> Result:
     return saved(document, whole, path)
 
 
-def saved(document: dict[str, Any], whole: dict[str, Any], path: str) -> Result:
+def not_prepared(path: str | None) -> tuple[str, ...]:
+    """Return what to say where ``--prepare`` met what ``--once`` had done before."""
+    return () if path is None else (f"this was done before; {path} was not written",)
+
+
+def saved(
+    document: dict[str, Any], whole: dict[str, Any], path: str, *, in_place: bool = False
+) -> Result:
     """Write a partly signed transaction and return what to print.
 
     Args:
         document: ``twin.signing/1``.
         whole: The content of the file.
-        path: Where to; a file that is there is replaced at once. ``-``: stdout gets the file
-            instead of the document.
+        path: Where to. ``-``: stdout gets the file instead of the document.
+        in_place: Put it in the place of the file that is there, for whom that was.
+
+    Raises:
+        ConflictError: ``exists``.
+        ConfigError: ``cannot_write``.
     """
     text = to_text(whole)
     if path == STDOUT:
         return Result(whole, text=text, warnings=tuple(document["warnings"]))
     from twincli import files
 
-    where = os.path.abspath(path)
-    if os.path.lexists(where):
-        files.replace(os.path.realpath(where), text.encode())
+    if in_place:
+        files.replace(os.path.realpath(path), text.encode(), keep_mode=True)
     else:
-        files.write_new(where, text.encode())
+        files.write_new(os.path.abspath(path), text.encode())
     return shown({**document, "file": path}, notes=(_next(document, path),))
 
 
@@ -94,18 +107,20 @@ def summary(document: dict[str, Any]) -> list[tuple[str, str | None]]:
 
     The names of local keys are used for keys; everything else is text from the file.
     """
+    facts = document["data"] if document["operation"] == "CREATE" else None
     rows: list[tuple[str, str | None]] = [
         ("asset", _asset(document)),
-        ("operation", document["kind"] or document["operation"]),
+        ("operation", _operation(document)),
+        # What strangers can make long comes before what must not scroll away.
+        ("facts", output.to_json(facts) if facts else None),
+        ("records", output.to_json(document["written"]) if document["written"] else None),
+        ("states", output.to_json(document["stated"]) if document["stated"] else None),
     ]
     rows += [("from", _holding(entry)) for entry in document["inputs"] if entry["amount"]]
     rows += [
         (("to" if document["operation"] != "CREATE" else "owner"), _holding(entry))
         for entry in document["outputs"]
     ]
-    if document["operation"] == "CREATE" and document["data"]:
-        rows.append(("facts", output.to_json(document["data"])))
-    rows.append(("records", output.to_json(document["written"]) if document["written"] else None))
     rows += [("needs", _needs(entry)) for entry in document["inputs"]]
     rows += [
         ("signed by", _keys(document, "signed_by")),
@@ -128,6 +143,23 @@ def _asset(document: dict[str, Any]) -> str:
     title = f"{output.to_json(document['title'])} " if document["title"] else ""
     ident = document["asset_id"] or "a new one"
     return f"{name} {ident}" if name else f"{title}{ident}"
+
+
+def _operation(document: dict[str, Any]) -> str:
+    """Return what it does: its kind only where that is so, since anybody can state any kind."""
+    operation, kind = str(document["operation"]).lower(), document["kind"]
+    owners = [[entry["owners"] for entry in document[side]] for side in ("inputs", "outputs")]
+    if operation == "create":
+        holds = kind in {"asset", "identity"}
+    elif kind == "append":
+        holds = len(owners[0]) == 1 and owners[0] == owners[1]
+    elif kind == "burn":
+        holds = set(owners[1]) <= {"burned", BURN_ADDRESS}
+    else:
+        holds = kind == "transfer"
+    if kind is None or holds:
+        return kind or operation
+    return f"{operation}, called {output.to_json(kind)}"
 
 
 def _holding(entry: dict[str, Any]) -> str:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from twincli.cli import inputs, output, secrets
+from twincli.cli import inputs, output, partialfile, secrets
 from twincli.cli.context import Context
-from twincli.cli.keyargs import Name
+from twincli.cli.keyargs import Name, key_names
 from twincli.cli.output import Result
 from twincli.errors import UsageError
 
@@ -29,8 +29,10 @@ def sign(
 
     context.keystore.get(name)
     write = None
-    if out not in {None, "-"} and not context.dry_run:
-        write = secrets.file_sink(context, str(out), mode=0o644)
+    if out is not None and out != "-":
+        partialfile.check_free(out)
+        if not context.dry_run:
+            write = secrets.file_sink(context, out, mode=0o644)
     with inputs.opened(file) as stream:
         document = signatures.sign(
             context.keystore,
@@ -54,7 +56,11 @@ def verify(
     ],
     by: Annotated[
         str | None,
-        typer.Option(metavar="NAME|DID|KEY", help="Whose signature it must be."),
+        typer.Option(
+            metavar="NAME|DID|KEY",
+            help="Whose signature it must be.",
+            autocompletion=key_names,
+        ),
     ] = None,
 ) -> Result:
     """Say whether a signature is right, and whose it is; exit 3 when it is not.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -50,11 +51,12 @@ def show(
         {"schema": "twin.transactions/1", "transactions": documents},
         listing="transactions",
         columns=(
-            ("id", "id"),
+            # One that is partly signed has no id yet.
+            ("id", lambda item: item["id"] if "id" in item else item["body_digest"]),
             ("operation", "operation"),
             ("asset_id", "asset_id"),
             ("height", "height"),
-            ("committed_at", "committed_at"),
+            ("committed_at", lambda item: item.get("committed_at") or item.get("standing")),
         ),
         item_schema="twin.transaction/1",
     )
@@ -96,17 +98,14 @@ def sign(
     FILE gets the signature, unless -o names another one. Nothing in it is believed: what is given
     by whom to whom is read from the transactions it carries, whose ids are computed again.
     """
+    from twincli import files
     from twincli.services import cosigning
 
     where = out or file
     if out is not None and out != file:
         partialfile.check_free(out)
     workspace = context.workspace()
-    value = canonical.decode(inputs.read(file), what=inputs.what(file))
-    if isinstance(value, dict) and "inputs" in value:  # as the official drivers prepare it
-        partial = cosigning.from_unsigned(context.client, value)
-    else:
-        partial = cosigning.read(value)
+    partial = _unsigned(context, file)
     cosigning.check_open(workspace, partial)
     infos = cosigning.keys_for(workspace, partial)
     document = cosigning.describe(partial, workspace)
@@ -116,9 +115,26 @@ def sign(
     lines = [f"{name}: {text}" for name, text in partialfile.summary(document) if text is not None]
     context.confirm(f"sign this as {names}?", details=lines)
     partial = cosigning.sign(workspace, partial, infos)
-    return partialfile.saved(
-        cosigning.describe(partial, workspace), partial_document(partial), where
-    )
+    with files.held(where):
+        if where == file and os.path.isfile(file):
+            # Somebody else may have signed it while we were asking.
+            partial = combine_partials([_unsigned(context, file), partial])
+        return partialfile.saved(
+            cosigning.describe(partial, workspace),
+            partial_document(partial),
+            where,
+            in_place=where == file,
+        )
+
+
+def _unsigned(context: Context, file: str) -> Partial:
+    """Return what is to be signed, prepared here or by an official driver."""
+    from twincli.services import cosigning
+
+    value = canonical.decode(inputs.read(file), what=inputs.what(file))
+    if isinstance(value, dict) and "inputs" in value:
+        return cosigning.from_unsigned(context.client, value)
+    return cosigning.read(value)
 
 
 @frame.command(app, "combine")

@@ -43,9 +43,9 @@ def _begin(context: Context, parsed: Parsed) -> Workspace:
 
 def _done(context: Context, parsed: Parsed, document: dict[str, Any]) -> Result:
     """Return the result of a write, or write the file of ``--prepare``."""
-    if "prepare" in parsed.values:
+    if document["schema"] == "twin.signing/1":
         return partialfile.prepared(context, document, parsed.values["prepare"])
-    return _result(document)
+    return _result(document, partialfile.not_prepared(parsed.values.get("prepare")))
 
 
 def _result(document: dict[str, Any], notes: tuple[str, ...] = ()) -> Result:

@@ -42,7 +42,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import base58, canonical, ed25519
-from twincli.errors import ConfigError, InvalidError, TwinError, UnreachableError
+from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError, UnreachableError
 
 if TYPE_CHECKING:
     import _socket
@@ -125,19 +125,6 @@ def path(directory: str) -> str:
     return os.path.join(directory, SOCKET)
 
 
-def held(directory: str) -> frozenset[str]:
-    """Return the public keys that the agent can sign for; none where no agent is of use.
-
-    An agent that cannot be used is no agent, and passphrases decide as if there were none;
-    ``status`` says what is wrong with it.
-    """
-    try:
-        found = status(directory)
-    except TwinError:
-        return frozenset()
-    return frozenset() if found is None else frozenset(key["public_key"] for key in found["keys"])
-
-
 def status(directory: str) -> dict[str, Any] | None:
     """Return what the agent says about itself, None where there is none.
 
@@ -184,7 +171,8 @@ def ask(directory: str, op: str, payload: bytes = b"", **members: object) -> Ans
         The answer; None where there is no agent.
 
     Raises:
-        ConfigError, UnreachableError: As ``status``; also when the agent refuses.
+        ConflictError: ``agent_full``.
+        ConfigError, UnreachableError: As ``status``; also when the agent refuses otherwise.
     """
     if not os.path.lexists(path(directory)):
         return None
@@ -214,7 +202,17 @@ def ask(directory: str, op: str, payload: bytes = b"", **members: object) -> Ans
         raise _failed(directory, "it is of another version")
     refused = document.get("error")
     if refused is not None:
-        why = refused.get("message") if isinstance(refused, dict) else None
+        code, why = (
+            (refused.get("code"), refused.get("message"))
+            if isinstance(refused, dict)
+            else (None, None)
+        )
+        if code == "full":
+            raise ConflictError(
+                f"the agent cannot take another key: {why}",
+                code="agent_full",
+                hint="twin agent lock makes it forget those it holds",
+            )
         raise _failed(directory, str(why))
     return Answer(document, answer)
 

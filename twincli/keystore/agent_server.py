@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     Reading = Generator[memoryview, None, tuple[dict[str, Any], bytes]]
 
 MAX_KEYS = 256
+CELLS = MAX_KEYS + 1
+"""Room for the seed of a key that is held already and gets a new limit."""
 MAX_CLIENTS = 128
 PATIENCE = 3.0
 """Seconds a client has for its request; less than a client waits for its answer."""
@@ -105,7 +107,7 @@ class Server:
         self._path = path
         self._clock = clock
         self._wall = wall
-        self._vault = Vault(MAX_KEYS)
+        self._vault = Vault(CELLS)
         self._hardening = {**hardening, "memory_locked": self._vault.locked}
         self._held: dict[str, _Held] = {}
         self._clients: set[_Client] = set()
@@ -253,11 +255,13 @@ class Server:
             raise _RefusedError("bad_request", "ttl is no number of seconds within bounds")
         cell = self._vault.take()
         if cell is None:
-            raise _RefusedError("full", f"it holds {MAX_KEYS} keys")
+            raise _full()
         kept = False
         try:
             yield cell.seed
             public_key = base58.encode(cell.open())
+            if public_key not in self._held and len(self._held) == MAX_KEYS:
+                raise _full()
             kept = True
         finally:
             if not kept:
@@ -310,6 +314,10 @@ def _parsed(text: bytearray) -> dict[str, Any]:
     if version > agent.VERSION:
         raise _RefusedError("newer_version", "the agent is older than what asks it: start it anew")
     return request
+
+
+def _full() -> _RefusedError:
+    return _RefusedError("full", f"it holds {MAX_KEYS} keys, and no more")
 
 
 def _public_key(request: dict[str, Any]) -> str:

@@ -24,7 +24,11 @@ PROTOCOL = 1
 TIMEOUT = 60.0
 """Seconds for one answer: time enough to find the chip and touch it."""
 
+LONGEST_TIMEOUT = 86400.0
+"""Seconds; the system waits for no more than some hundred years, and for no infinity."""
+
 _LONGEST = 65536
+_GRACE = 0.2
 _SHOWN = 200
 
 
@@ -62,8 +66,10 @@ class Program(NamedTuple):
         ):
             raise bad_settings(name, "command is not a list of words")
         timeout = settings.get("timeout", TIMEOUT)
-        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout <= 0:
+        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
             raise bad_settings(name, "timeout is not a number of seconds")
+        if not 0 < timeout <= LONGEST_TIMEOUT:  # nor NaN
+            raise bad_settings(name, f"timeout is not from 0 to {LONGEST_TIMEOUT:g} seconds")
         return cls(name, tuple(words), float(timeout), environment, key)
 
     def public_key(self) -> str:
@@ -125,6 +131,7 @@ class Program(NamedTuple):
         """Run the program, return the beginning of what it wrote and its exit status."""
         import subprocess
         import threading
+        import time
 
         try:
             process = subprocess.Popen(  # noqa: S603 - the owner of the key file names the program
@@ -147,15 +154,23 @@ class Program(NamedTuple):
         talk = threading.Thread(target=_talk, args=(process, line, answer), daemon=True)
         talk.start()
         try:
-            talk.join(self.timeout)
-            if talk.is_alive():
-                raise self._late()
+            ends = time.monotonic() + self.timeout
+            while talk.is_alive():
+                talk.join(max(0.0, min(0.05, ends - time.monotonic())))
+                if process.poll() is not None and b"\n" in answer:
+                    # It has answered and ended; what it left behind may hold the pipe for long.
+                    talk.join(_GRACE)
+                    break
+                if talk.is_alive() and time.monotonic() >= ends:
+                    raise self._late()
             if len(answer) <= _LONGEST:
                 process.wait(self.timeout)
         except subprocess.TimeoutExpired as error:
             raise self._late() from error
         finally:
-            # Too late, too long, or Ctrl-C: whatever it was, no program stays behind.
+            # Too late, too long, or Ctrl-C: whatever it was, the program does not stay behind.
+            # It is in our process group, so that it may ask on the terminal; what it started itself
+            # is its own business.
             if process.poll() is None:
                 process.kill()
             process.wait()

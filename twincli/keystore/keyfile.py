@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from twincli.crypto import base58, canonical
 from twincli.crypto.ed25519 import SEED_BYTES
-from twincli.errors import InvalidError
+from twincli.errors import InvalidError, LockedError
 from twincli.model import names
 
 VERSION = 1
@@ -186,6 +186,16 @@ def _is_key(text: str) -> bool:
     except InvalidError:
         return False
     return True
+
+
+def no_secret_here(info: KeyInfo) -> LockedError:
+    """Return the error of what needs the secret of a key that lives elsewhere."""
+    where = "in a chip" if info.provider == "pkcs11" else "behind a program"
+    return LockedError(
+        f"the secret of the key {info.name} is not here: it is {where}",
+        code="no_secret_here",
+        hint=f"the key signs there, and only signs; twin keys show {info.name} says where",
+    )
 
 
 def damaged(name: str, why: str) -> InvalidError:

@@ -96,6 +96,7 @@ class KeyStore:
         self.environment = environment
         self._cost = cost
         self._external: dict[str, ExternalSigner] = {}
+        self._agent_fails = False
         self._scanned: dict[str, tuple[tuple[int, int, int], KeyInfo]] = {}
 
     def create(
@@ -286,7 +287,9 @@ class KeyStore:
         return None
 
     def signer(self, name: str, secret_source: SecretSource | None) -> Signer:
-        """Return what signs with a key, wherever the key is: the agent's, if it holds the key.
+        """Return what signs with a key, wherever the key is.
+
+        A key with a passphrase is the agent's, if it holds the key.
 
         Args:
             name: Its name.
@@ -299,15 +302,27 @@ class KeyStore:
         info = self.get(name)
         if info.provider != keyfile.FILE:
             return self._external_signer(info, secret_source)
-        if info.public_key in self.held():
+        # A key without a passphrase needs no agent, and must not wait for one that hangs.
+        if info.passphrase and info.public_key in self.held():
             return agent.AgentSigner(
                 self.directory, info.public_key, lambda: self.unlock(name, secret_source)
             )
         return self.unlock(name, secret_source).keypair
 
     def held(self) -> frozenset[str]:
-        """Return the public keys that the agent holds, for which nothing is asked."""
-        return agent.held(self.directory)
+        """Return the public keys that the agent holds, for which nothing is asked.
+
+        An agent that cannot be used is no agent, and passphrases decide as if there were none;
+        ``agent.status`` says what is wrong with it. It is waited for once.
+        """
+        if self._agent_fails:
+            return frozenset()
+        try:
+            found = agent.status(self.directory)
+        except TwinError:
+            self._agent_fails = True
+            return frozenset()
+        return frozenset(key["public_key"] for key in found["keys"]) if found else frozenset()
 
     def _external_signer(self, info: KeyInfo, secret_source: SecretSource | None) -> Signer:
         from twincli.keystore import external
@@ -341,12 +356,7 @@ class KeyStore:
         document = self._document(name)
         info = keyfile.info_of(document)
         if info.provider != keyfile.FILE:
-            where = "in a chip" if info.provider == "pkcs11" else "behind a program"
-            raise LockedError(
-                f"the secret of the key {info.name} is not here: it is {where}",
-                code="no_secret_here",
-                hint=f"the key signs there, and only signs; twin keys show {info.name} says where",
-            )
+            raise keyfile.no_secret_here(info)
         if info.passphrase:
             secret = self._unseal(document, info, secret_source)
         else:

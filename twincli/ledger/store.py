@@ -698,9 +698,16 @@ class Store:
         )
 
     def faults(self) -> list[str]:
-        """Return what SQLite finds wrong with the file, pages and indexes; at most ten."""
+        """Return what is wrong with the file: pages, indexes, and what would run on its own.
+
+        At most ten of the first. A trigger acts whenever somebody writes, and no ledger has one.
+        """
         found = [row[0] for row in self._all("PRAGMA integrity_check(10)")]
-        return [] if found == ["ok"] else found
+        foreign = "SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index')"
+        return [
+            *(fault for fault in found if fault != "ok"),
+            *(f"it has a {kind}, {name}" for kind, name in self._all(foreign)),
+        ]
 
     def begin_reading(self) -> None:
         """Let all reads see one moment, until ``end_reading``."""

@@ -111,11 +111,10 @@ def read(value: Any, known: Partial | None = None) -> Partial:
             code="unsupported_version",
             hint="a newer twincli may read it",
         )
-    tx = value.get("transaction")
-    if known is not None and known.tx == tx:
+    tx, ledger, carried = (value.get(name) for name in ("transaction", "ledger", "transactions"))
+    if known is not None and (known.tx, known.ledger, _carried(known)) == (tx, ledger, carried):
         partial = known
     else:
-        ledger, carried = value.get("ledger"), value.get("transactions")
         if not (ledger is None or isinstance(ledger, str)):
             raise _bad("ledger is neither text nor null")
         if not isinstance(carried, list):
@@ -144,8 +143,12 @@ def document(partial: Partial) -> dict[str, Any]:
             {"input": number, "public_key": key, "signature": base58.encode(signature)}
             for (number, key), signature in sorted(partial.signatures.items())
         ],
-        "transactions": [partial.carried[tx_id] for tx_id in sorted(partial.carried)],
+        "transactions": _carried(partial),
     }
+
+
+def _carried(partial: Partial) -> list[dict[str, Any]]:
+    return [partial.carried[tx_id] for tx_id in sorted(partial.carried)]
 
 
 def digest_of(tx: Mapping[str, Any]) -> str:
@@ -172,15 +175,17 @@ def sign(partial: Partial, signers: Iterable[Signer]) -> Partial:
 def combine(partials: Sequence[Partial]) -> Partial:
     """Return one with the signatures of all, which must be of one transaction.
 
-    Of two signatures of one key, both good, the smaller stays: the result does not depend on the
-    order.
+    The result does not depend on the order: of two signatures of one key, both good, the smaller
+    stays, and so does the smaller of two ledgers; what any of them carries is carried.
 
     Raises:
         ConflictError: ``different_transactions``.
     """
     first = partials[0]
     signatures: Signatures = {}
+    carried: dict[str, dict[str, Any]] = {}
     for partial in partials:
+        carried |= partial.carried
         if partial.body_digest != first.body_digest:
             raise ConflictError(
                 f"these are different transactions: {first.body_digest} and {partial.body_digest}",
@@ -189,7 +194,8 @@ def combine(partials: Sequence[Partial]) -> Partial:
             )
         for place, signature in partial.signatures.items():
             signatures[place] = min(signature, signatures.get(place, signature))
-    return first._replace(signatures=signatures)
+    ledger = min((partial.ledger for partial in partials if partial.ledger), default=None)
+    return first._replace(signatures=signatures, carried=carried, ledger=ledger)
 
 
 def needed(details: Mapping[str, Any], signed: Iterable[str]) -> int:
@@ -277,8 +283,12 @@ def _check(tx: Mapping[str, Any], carried: Mapping[str, dict[str, Any]]) -> byte
             raise _bad(f"its input {number} is fulfilled already")
         conditions.from_details(details)
         if entry["fulfills"] is None:
-            if set(conditions.leaf_keys(details)) != set(entry["owners_before"]):
-                raise _bad("owners_before are not the keys that are asked to sign")
+            keys = set(conditions.leaf_keys(details))
+            if keys != set(entry["owners_before"]) or any(
+                conditions.can_fulfil(details, keys - {key}) for key in keys
+            ):
+                # A ledger wants every issuer's signature, and others would give other ids.
+                raise _bad("the issuers of a CREATE are not the keys that must all sign it")
             continue
         output = _spent(checked.asset_id, entry["fulfills"], carried)
         if details != output["condition"]["details"] or set(entry["owners_before"]) != set(

@@ -46,6 +46,7 @@ def start(
             its file.
         NotFoundError: There is no such key, or none with a passphrase.
         LockedError: No passphrase could be had, or it is wrong.
+        ConflictError: ``agent_full``: those before it are held.
         ConfigError, UnreachableError: The agent cannot be started or used.
     """
     if ttl > agent.MAX_TTL:

@@ -184,7 +184,7 @@ def _empty_copy(beside: str) -> Iterator[str]:
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
-        raise files.cannot("write", path, error) from error
+        raise files.cannot("write", beside, error) from error
     try:
         yield path
     finally:
@@ -201,6 +201,9 @@ def _named(path: str, copy: str) -> Iterator[None]:
     except ConfigError as error:
         if error.code not in _DISK:
             error.message = error.message.replace(copy, path)
+        elif error.code == "disk_full":  # nothing else is written to
+            for name in (copy, path):
+                error.message = error.message.replace(name, os.path.dirname(copy) or ".")
         raise
 
 
@@ -271,7 +274,7 @@ def _refuse_problems(report: Report, what: str) -> None:
 
 
 def _count_keys(names: Iterable[str]) -> int:
-    return sum(name.startswith(f"{KEYS}/") and not name.startswith(REMOVED) for name in names)
+    return sum(name.startswith(f"{KEYS}/") and not name.startswith(f"{REMOVED}/") for name in names)
 
 
 def _left_out(home: str, taken: set[str], file: str) -> list[str]:
@@ -299,14 +302,22 @@ def _warnings(parts: list[Part]) -> list[str]:
     warnings = []
     if plain:
         warnings.append(
-            f"the secret of {', '.join(plain)} is in the backup as it is in the home, without a"
+            f"the secret of {_listed(plain)} is in the backup as it is in the home, without a"
             " passphrase: keep the file where nobody else reads it"
         )
     if elsewhere:
         warnings.append(
-            f"the secret of {', '.join(elsewhere)} is not in the home, so it is not in the backup"
+            f"the secret of {_listed(elsewhere)} is not in the home, so it is not in the backup"
         )
     return warnings
+
+
+_LISTED = 8
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
 
 
 # --- Putting one in place ------------------------------------------------------------------------
@@ -346,6 +357,7 @@ def restore(
         manifest = _unpack(archive, place)
         digest = archive.end()
         _verify(archive, manifest, place)
+        programs = _programs(place)
         key = None
         if not dry_run:
             key = _renew_ledger_key(place)
@@ -361,7 +373,7 @@ def restore(
         "names": manifest["names"],
         "size": archive.size,
         "sha256": digest,
-        "warnings": _left_behind(home),
+        "warnings": [*programs, *_left_behind(home)],
     }
 
 
@@ -470,9 +482,10 @@ def _verify(archive: Archive, manifest: Document, place: str) -> None:
                 if _ledger_document(ledger) != manifest["ledger"]:
                     raise archive.damaged("its ledger is another one")
     except (ConfigError, InvalidError) as error:
+        error.message = error.message.replace(place + os.sep, "")
         if error.code not in _DAMAGE:
             raise
-        raise archive.damaged(error.message.replace(place + os.sep, "")) from error
+        raise archive.damaged(error.message) from error
 
 
 def _verify_keys(place: str) -> None:
@@ -483,6 +496,18 @@ def _verify_keys(place: str) -> None:
     for info in infos:
         if info.provider == keyfile.FILE and not info.passphrase:
             keystore.unlock(info.name, None)
+
+
+def _programs(place: str) -> list[str]:
+    """Return a warning for each key that has something run when it signs: anybody can write one."""
+    warnings = []
+    for info in KeyStore(_place(place, KEYS)).scan()[0]:
+        settings = info.settings or {}
+        run = settings.get("command") or settings.get("module")
+        if run:
+            said = " ".join(map(str, run)) if isinstance(run, list) else str(run)
+            warnings.append(f"the key {info.name} runs what the backup says when it signs: {said}")
+    return warnings
 
 
 def _renew_ledger_key(place: str) -> str | None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
+_HEX = frozenset("0123456789abcdef")
+
 OPEN = "open"
 STALE = "stale"
 SUBMITTED = "submitted"
@@ -96,8 +98,9 @@ def describe(
 
     Returns:
         ``twin.signing/1``: ``body_digest operation kind asset_id asset_name title ledger data
-        written inputs outputs signed_by missing names complete transaction_id standing warnings``;
-        ``names`` are the local names of the keys in ``signed_by`` and ``missing``. An
+        written stated inputs outputs signed_by missing names complete transaction_id standing
+        warnings``; ``stated`` is what else its envelope holds, such as ``entity``, ``parent`` or
+        ``corrects``; ``names`` are the local names of the keys in ``signed_by`` and ``missing``. An
         input has ``transaction_id output_index amount owners signed_by missing needed``, where
         ``needed`` is the least number of further signatures; an output ``amount owners``; owners
         are expressions in local names. ``missing`` are the keys whose signatures would still
@@ -126,6 +129,7 @@ def describe(
         "ledger": partial.ledger,
         "data": record.without_envelope(facts),
         "written": record.without_envelope(tx["metadata"]),
+        "stated": _stated(tx),
         "inputs": inputs,
         "outputs": [
             {
@@ -160,6 +164,25 @@ def _facts(partial: Partial) -> dict[str, Any] | None:
     )
     data = create["asset"].get("data") if create is not None else None
     return data if isinstance(data, dict) else None
+
+
+def _stated(tx: dict[str, Any]) -> Document:
+    """Return what the envelopes hold beside kind, title and nonce: all of it will be signed."""
+    stated = dict(record.envelope_of(tx["metadata"]) or {})
+    if tx["operation"] == _transaction.CREATE:
+        # Ours is in the facts; what a stranger puts into the state of a CREATE is shown, too.
+        beside = {"metadata": stated} if stated else {}
+        stated = {**(record.envelope_of(tx["asset"].get("data")) or {}), **beside}
+        nonce = stated.get("nonce")
+        if isinstance(nonce, str) and len(nonce) <= 64 and frozenset(nonce) <= _HEX:
+            del stated["nonce"]
+        if isinstance(stated.get("name"), str):
+            del stated["name"]
+    if stated.get("v") == record.VERSION:
+        del stated["v"]
+    if isinstance(stated.get("kind"), str):
+        del stated["kind"]
+    return stated
 
 
 def _text(value: Any) -> str | None:
@@ -314,13 +337,23 @@ def submittable(partial: Partial, workspace: Workspace) -> dict[str, Any]:
 
     Raises:
         LockedError: ``missing_signature``: saying how many are missing, and whose.
-        ConflictError: ``stale``.
+        ConflictError: ``stale``; ``other_ledger``: a CREATE that was prepared for another ledger,
+            without ``accept_unknown``.
     """
     client = workspace.client
     found = standing(partial, client)
+    is_create = partial.tx["operation"] == _transaction.CREATE
+    elsewhere = partial.ledger not in {None, client.ledger_id}
+    if is_create and elsewhere and not workspace.accept_unknown:
+        # What spends something fits one ledger only; a CREATE is good everywhere.
+        raise ConflictError(
+            f"this was prepared for the ledger {partial.ledger}, this one is {client.ledger_id}",
+            code="other_ledger",
+            hint="submit it there, or add --yes to have the asset on this one",
+        )
     if found == STALE:
         raise stale()
-    if found == SUBMITTED and partial.tx["operation"] != _transaction.CREATE:
+    if found == SUBMITTED and not is_create:
         fulfills = partial.tx["inputs"][0]["fulfills"]
         spent = client.entry(fulfills["transaction_id"])
         assert spent is not None

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from twincli.ledger.reading import Spendable
     from twincli.services.workspace import Workspace
 
+_MOST_DIGITS = 40
+"""More than any amount or number of an output has."""
+
 
 def one(
     workspace: Workspace,
@@ -47,17 +50,19 @@ def one(
     fitting = mine(workspace, ref, living, prepare=prepare)
     if len(fitting) == 1:
         return fitting[0]
-    listed = ", ".join(f"{i.transaction_id}:{i.output_index}" for i in fitting)
+    listed = ", ".join(f"{i.transaction_id}:{i.output_index}" for i in fitting[:_MOST_TERMS])
+    more = " ..." if len(fitting) > _MOST_TERMS else ""
     raise ConflictError(
-        f"{ref} is split over {len(living)} outputs: {listed}",
+        f"{ref} is split over {len(living)} outputs: {listed}{more}",
         code="ambiguous",
-        hint="say which one with --output TX:N",
+        hint=f"say which one with --output TX:N; twin asset outputs {ref} --unspent",
     )
 
 
 def _named(workspace: Workspace, ref: str, unspent: list[Spendable], text: str) -> Spendable:
     tx_ref, colon, number = text.rpartition(":")
-    if not colon or not (number.isascii() and number.isdigit()):
+    is_number = number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS
+    if not colon or not is_number:
         raise UsageError(f"{text!r} is no output", hint="write TX:N, as twin asset outputs shows")
     tx_id = resolve.transaction_id_of(workspace, tx_ref)
     for item in unspent:
@@ -95,9 +100,11 @@ def parse_out(workspace: Workspace, text: str) -> _transaction.Output:
         raise UsageError(
             f"{text!r} is no amount and owner", hint="write N:OWNER, such as 60:gertrude"
         )
-    if int(number) > _transaction.MAX_AMOUNT:
+    # Measured first: Python makes no number of more than 4300 digits.
+    if len(number) > _MOST_DIGITS or int(number) > _transaction.MAX_AMOUNT:
+        shown = number if len(number) <= _MOST_DIGITS else f"of {len(number)} digits"
         raise InvalidError(
-            f"the amount {number} is more than {_transaction.MAX_AMOUNT}", code="amount_error"
+            f"the amount {shown} is more than {_transaction.MAX_AMOUNT}", code="amount_error"
         )
     return _transaction.Output(resolve.owner_details(workspace, owner), int(number))
 
@@ -137,11 +144,13 @@ def to_spend(
     enough: list[list[Spendable]] = []
     for owner in dict.fromkeys(item.output["condition"]["uri"] for item in fitting):
         picked: list[Spendable] = []
+        amount = 0
         for item in fitting:
-            if item.output["condition"]["uri"] == owner and total(picked) < asked:
+            if item.output["condition"]["uri"] == owner and amount < asked:
                 picked.append(item)
+                amount += int(item.output["amount"])
         held.append(picked)
-        if total(picked) >= asked:
+        if amount >= asked:
             enough.append(picked)
     if len(enough) == 1:
         return enough[0]
@@ -185,6 +194,28 @@ def _sum_text(amounts: Sequence[int]) -> str:
     return f"{' + '.join(terms)} = {sum(amounts)}"
 
 
+def given_back(spends: Sequence[Spendable], asked: int) -> list[_transaction.Output]:
+    """Return the outputs of what is left over: one for each owner, of no more than was theirs.
+
+    Inputs are used up in their order, so what is left is of the last ones.
+
+    Args:
+        spends: What is spent; it suffices.
+        asked: How much of it is given away.
+    """
+    back: dict[str, _transaction.Output] = {}
+    for item in spends:
+        amount = int(item.output["amount"])
+        used = min(asked, amount)
+        asked -= used
+        if amount > used:
+            condition = item.output["condition"]
+            before = back.get(condition["uri"])
+            held = 0 if before is None else before.amount
+            back[condition["uri"]] = _transaction.Output(condition["details"], held + amount - used)
+    return list(back.values())
+
+
 def total(items: Iterable[Spendable]) -> int:
     """Return the sum of the amounts."""
     return sum(int(item.output["amount"]) for item in items)
@@ -209,18 +240,22 @@ def mine(
     living = _living(ref, unspent)
     if prepare:
         return _concerned(workspace, ref, living)
-    fitting: list[Spendable] = []
-    failure: LockedError | None = None
+    failures: dict[str, LockedError | None] = {}  # asked once an owner: it looks at every key
     for item in living:
+        condition = item.output["condition"]
+        if condition["uri"] in failures:
+            continue
         try:
-            signing.keys_to_spend(workspace, [item.output["condition"]["details"]], ref)
+            signing.keys_to_spend(workspace, [condition["details"]], ref)
         except LockedError as error:
-            failure = failure or error
+            failures[condition["uri"]] = error
         else:
-            fitting.append(item)
+            failures[condition["uri"]] = None
+    fitting = [item for item in living if failures[item.output["condition"]["uri"]] is None]
     if not fitting:
-        assert failure is not None
-        raise failure
+        first = failures[living[0].output["condition"]["uri"]]
+        assert first is not None
+        raise first
     return fitting
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58, containers, derivation, mnemonic
-from twincli.errors import LockedError, NotFoundError, TwinError
+from twincli.errors import NotFoundError, TwinError
 from twincli.keystore import keyfile
 from twincli.model import names
 from twincli.services import keys
@@ -123,12 +123,7 @@ def check_in_file(info: KeyInfo) -> None:
         LockedError: ``no_secret_here``.
     """
     if info.provider != keyfile.FILE:
-        where = "in a chip" if info.provider == "pkcs11" else "behind a program"
-        raise LockedError(
-            f"the secret of the key {info.name} is not here: it is {where}",
-            code="no_secret_here",
-            hint=f"the key signs there, and only signs; twin keys show {info.name} says where",
-        )
+        raise keyfile.no_secret_here(info)
 
 
 def no_mnemonic(info: KeyInfo) -> NotFoundError:

@@ -204,6 +204,9 @@ def name_of(workspace: Parties, public_key: str) -> str | None:
     return found[0] if found else None
 
 
+_BURNED = "burned"
+
+
 def names_of(workspace: Workspace, public_keys: Iterable[str]) -> list[str | None]:
     """Return the local names of public keys, None for those without."""
     keys = {info.public_key: info.name for info in workspace.keystore.scan()[0]}
@@ -211,10 +214,12 @@ def names_of(workspace: Workspace, public_keys: Iterable[str]) -> list[str | Non
     for key in public_keys:
         name = keys.get(key)
         if name is None and key == owners.BURN_ADDRESS:
-            name = "burned"
+            name = _BURNED
         if name is None:
-            found = workspace.book.names_of_party(key)
+            found = [held for held in workspace.book.names_of_party(key) if held != _BURNED]
             name = found[0] if found else None
+        if name == _BURNED and key != owners.BURN_ADDRESS:
+            name = None  # somebody is called so; in a list of owners it says something else
         named.append(name)
     return named
 

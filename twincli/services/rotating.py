@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from twincli.crypto import conditions
 from twincli.errors import InvalidError, LockedError, UsageError
 from twincli.model import record, times
 from twincli.model import transaction as _transaction
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
+OTHERS = "others_sign"
+OWNER_ALREADY = "owner_already"
+"""Why an output is left, beside the codes of the ledger's refusals."""
+
 CHUNK = 500
 """Transfers to a durable commit."""
 
@@ -33,6 +38,7 @@ class Move(NamedTuple):
         amount: How much it holds, as text.
         tx: The unsigned transfer.
         infos: Keys here that suffice to sign it; empty: others have to sign, too.
+        shared: Whether the new key is an owner already.
     """
 
     asset_id: str
@@ -40,6 +46,7 @@ class Move(NamedTuple):
     amount: str
     tx: dict[str, Any]
     infos: list[KeyInfo]
+    shared: bool
 
 
 def rotate(
@@ -51,6 +58,9 @@ def rotate(
     condition. Where keys here do not suffice for that, the transfer is prepared for the others to
     sign. Stopped half-way it goes on where it was when it is run again.
 
+    Where the new key is an owner already it is left: in the place of the old one it would count
+    twice, and sign alone for what asked two people.
+
     Args:
         workspace: Rooms; its ``keys`` are not looked at.
         old: The key to leave.
@@ -60,9 +70,9 @@ def rotate(
     Returns:
         ``twin.rotation/1``: ``ledger from to moved prepared left entities signed_by warnings``.
         ``moved`` and ``left`` have ``asset_id asset_name output amount``, the first also
-        ``transaction_id``, the second ``message``; ``entities`` are twins that name the old key as
-        their own and are not its to change. And the contents of the files to hand round, each with
-        its ``twin.signing/1`` under ``shown``.
+        ``transaction_id``, the second ``code`` and ``message``; ``entities`` are twins that name
+        the old key as their own and are not its to change. And the contents of the files to hand
+        round, each with its ``twin.signing/1`` under ``shown``.
 
     Raises:
         UsageError: Both keys are one.
@@ -76,18 +86,27 @@ def rotate(
     unlocked: dict[str, Any] = {}
     moves = _moves(workspace, old.public_key, new_key)
     while chunk := list(islice(moves, CHUNK)):
-        ready = [move for move in chunk if move.infos]
+        ready = [move for move in chunk if move.infos and not move.shared]
         for move in chunk:
-            if move.infos:
+            if move.shared:
+                left.append(
+                    _item(
+                        workspace,
+                        move,
+                        code=OWNER_ALREADY,
+                        message="the new key is an owner already",
+                    )
+                )
+            elif move.infos:
                 continue
-            if prepare:
+            elif prepare:
                 files.append(_prepared(workspace, move, old, unlocked))
             else:
-                left.append(_item(workspace, move, message="others have to sign, too"))
+                left.append(_item(workspace, move, code=OTHERS, message="others have to sign, too"))
         verdicts = _submitted(workspace, ready, unlocked)
         for move, verdict in zip(ready, verdicts, strict=True):
             if isinstance(verdict, InvalidError):
-                left.append(_item(workspace, move, message=verdict.message))
+                left.append(_item(workspace, move, code=verdict.code, message=verdict.message))
             else:
                 moved.append(_item(workspace, move, transaction_id=verdict or None))
     document = {
@@ -117,26 +136,38 @@ def _item(workspace: Workspace, move: Move, **more: Any) -> Document:
 
 def _moves(workspace: Workspace, old: str, new: str) -> Iterator[Move]:
     client = workspace.client
-    everybody = workspace._replace(keys=())
     at = times.to_text(workspace.now())
+    names_old: dict[str, bool] = {}
+    signers: dict[str, list[KeyInfo]] = {}
     for ref in client.outputs(old, spent=False):
         entry = client.entry(ref["transaction_id"])
         assert entry is not None
         spend = _transaction.Spend.of(entry.tx, ref["output_index"])
         asset_id = asset_of(entry.tx)
-        amount = entry.tx["outputs"][ref["output_index"]]["amount"]
-        replay = client.replay(asset_id)
-        assert replay is not None
-        body = {"entity": new} if replay.entity == old else None
+        held = entry.tx["outputs"][ref["output_index"]]
+        # Once an asset and once an owner: a key may hold thousands of outputs.
+        if asset_id not in names_old:
+            replay = client.replay(asset_id)
+            assert replay is not None
+            names_old[asset_id] = replay.entity == old
+        owner = held["condition"]["uri"]
+        if owner not in signers:
+            signers[owner] = _suffice(workspace, spend.details, asset_id)
+        body = {"entity": new} if names_old[asset_id] else None
         metadata = {record.KEY: record.envelope(record.TRANSFER, at=at, body=body)}
-        output = _transaction.Output(_exchanged(spend.details, old, new), int(amount))
+        output = _transaction.Output(_exchanged(spend.details, old, new), int(held["amount"]))
         tx = _transaction.transfer([spend], [output], asset_id, metadata)
-        try:
-            infos = signing.keys_to_spend(everybody, [spend.details], asset_id)
-        except LockedError:
-            infos = []
         place = f"{ref['transaction_id']}:{ref['output_index']}"
-        yield Move(asset_id, place, amount, tx, infos)
+        shared = new in conditions.leaf_keys(spend.details)
+        yield Move(asset_id, place, held["amount"], tx, signers[owner], shared)
+
+
+def _suffice(workspace: Workspace, details: dict[str, Any], asset_id: str) -> list[KeyInfo]:
+    """Return keys here that can spend what such a condition guards; none: others have to sign."""
+    try:
+        return signing.keys_to_spend(workspace._replace(keys=()), [details], asset_id)
+    except LockedError:
+        return []
 
 
 def _exchanged(details: dict[str, Any], old: str, new: str) -> dict[str, Any]:

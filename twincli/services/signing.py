@@ -92,7 +92,9 @@ def _by_key(infos: Iterable[KeyInfo]) -> dict[str, KeyInfo]:
 
 def _costs(workspace: Workspace, by_key: dict[str, KeyInfo]) -> dict[str, int]:
     """Return what it costs to have each key sign."""
-    held = workspace.keystore.held()
+    # Where it makes no difference the agent is not asked: it is a round trip, long if it hangs.
+    matters = len(by_key) > 1 and any(info.passphrase for info in by_key.values())
+    held = workspace.keystore.held() if matters else frozenset[str]()
     return {
         key: _FROM_AGENT if key in held else _ASKS if info.passphrase else _PLAIN
         for key, info in by_key.items()

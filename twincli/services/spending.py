@@ -433,12 +433,10 @@ def transfer(
             outputs = [_transaction.Output(wanted[0].details, total)]
         else:
             outputs = list(wanted)
-            left = total - sum(output.amount for output in wanted)
-            if left < 0:
+            asked = sum(output.amount for output in wanted)
+            if total < asked:
                 raise inputs.not_enough(ref, spends, wanted)
-            if left:
-                back = spends[-1].output["condition"]["details"]
-                outputs.append(_transaction.Output(back, left))
+            outputs += inputs.given_back(spends, asked)
         first = spends[0]
         state = replay.outputs.get((first.transaction_id, first.output_index), replay.common)
         also = (
