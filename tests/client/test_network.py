@@ -20,6 +20,7 @@ from twincli.errors import (
     PartialError,
     TwinError,
     UnreachableError,
+    UsageError,
 )
 from twincli.ledger import Ledger
 from twincli.model import transaction
@@ -170,6 +171,14 @@ def test_a_node_that_asks_for_a_token(status: int, node: FakeNode, connect: Conn
         assert caught.value.code == "not_allowed"
         assert "no token" in caught.value.message
         assert "--header-file" in str(caught.value.hint)
+
+
+def test_a_question_that_is_refused(node: FakeNode, connect: Connect) -> None:
+    answer = {"message": "text_search cannot be empty", "status": 400}
+    node.answers[f"{API}/assets"] = always((400, answer))
+    with pytest.raises(UsageError, match="cannot be empty") as caught:
+        connect(node).search_assets("x")
+    assert caught.value.code == "refused"
 
 
 # --- Lost answers ------------------------------------------------------------------------------
@@ -486,11 +495,14 @@ def test_nothing_that_a_liar_says_ends_in_a_traceback(
 ) -> None:
     """Every member of every transaction, replaced by something of another kind."""
     odd: list[Any] = [None, 1, 1.5, True, "x", [], {}, [None], {"a": None}, "\ud800", 10**400]
+    gone = object()
     for number in (0, 2):
         for name in history[0]:
-            for value in odd:
+            for value in [*odd, gone]:
                 shown = copy.deepcopy(history)
                 shown[number][name] = value
+                if value is gone:
+                    del shown[number][name]
                 if shown == history:
                     continue
                 node.answers[LIST] = always((200, shown))

@@ -29,6 +29,8 @@ RESTORED = (
     "home restored created ledger height transactions ledger_key keys names size sha256 warnings"
 )
 NAME = "name kind value did ledger"
+MOVED = "ledger to assets transactions failed errors warnings"
+NETWORK = "name urls header_file network"
 SIGNING = (
     "body_digest operation kind asset_id asset_name title ledger data written stated inputs"
     " outputs signed_by missing names complete transaction_id standing warnings"
@@ -105,10 +107,43 @@ DOCUMENTS = [
         RESTORED,
         None,
     ),
+    (
+        "node start --dry-run --port 0",
+        "twin.node/1",
+        "url ws_url ledger pid read_only",
+        None,
+    ),
+    (
+        "push --dry-run --node NODE",
+        "twin.push/1",
+        MOVED,
+        ("assets", "twin.moved/1", "asset_id name status transactions"),
+    ),
+    ("pull --node NODE", "twin.pull/1", MOVED, None),
+    ("ledger import --search nothing --node NODE", "twin.import/1", MOVED, None),
+    ("node add b http://b.example", "twin.network/1", f"{NETWORK} created", None),
+    ("node use team", "twin.setting/1", "name value source changed", None),
+    ("node remove team", "twin.network/1", NETWORK, None),
+    (
+        "node list",
+        "twin.networks/1",
+        "networks",
+        ("networks", "twin.network-item/1", f"{NETWORK} used"),
+    ),
+    (
+        "node info NODE",
+        "twin.node-info/1",
+        "node network nodes",
+        (
+            "nodes",
+            "twin.node-item/1",
+            "url reachable software version ledger height latency_ms error",
+        ),
+    ),
+    ("status", "twin.status/1", "version home exists ledger default_key keys agent unpushed", None),
     ("agent status", "twin.agent/1", AGENT, None),
     ("agent lock", "twin.agent/1", AGENT, None),
     ("agent stop", "twin.agent/1", AGENT, None),
-    ("status", "twin.status/1", "version home exists ledger default_key keys agent unpushed", None),
     (
         "asset balance clips",
         "twin.balances/1",
@@ -155,25 +190,39 @@ DOCUMENTS = [
         None,
     ),
     ("keys remove bob --yes", "twin.removal/1", "name kept_at shredded", None),
-    (
-        "node start --dry-run --port 0",
-        "twin.node/1",
-        "url ws_url ledger pid read_only",
-        None,
-    ),
     ("doctor", "twin.doctor/1", "ok checks", ("checks", "twin.check/1", "name ok message hint")),
 ]
 
 # These do not give the same answer twice.
 ONCE = (
-    *("append", "create", "burn", "import", "OUT", "tx sign", "derive", "rotate", "remove"),
-    "node",
+    "append",
+    "create",
+    "burn",
+    "import",
+    "OUT",
+    "pull",
+    "node start",
+    "node add",
+    "node use",
+    "tx sign",
+    "derive",
+    "rotate",
+    "remove",
 )
 
 
-def prepared(words: str, invoke: Invoke, tmp_path: Path) -> list[str]:
+@pytest.fixture
+def node(request: pytest.FixtureRequest) -> str:
+    """Return the URL of a node, for the commands that want one."""
+    is_asked = "NODE" in request.node.name
+    return str(request.getfixturevalue("real_node")) if is_asked else ""
+
+
+def prepared(words: str, invoke: Invoke, tmp_path: Path, node: str) -> list[str]:
     """Make what a command looks at, and return its words with the names of that."""
     made = garage(invoke)
+    if words.startswith("node"):
+        assert invoke("node", "add", "team", "http://team.example").status == 0
     if "BACKUP" in words:
         assert invoke("backup", "create", "-o", str(tmp_path / "made.tar")).status == 0
     if "name import" in words:
@@ -195,6 +244,7 @@ def prepared(words: str, invoke: Invoke, tmp_path: Path) -> list[str]:
         "TX": made["first"]["transaction_id"],
         "OUT": str(tmp_path / "new.tar"),
         "BACKUP": str(tmp_path / "made.tar"),
+        "NODE": node,
     }
     return [stand_for.get(word, word) for word in words.split()]
 
@@ -210,8 +260,9 @@ def test_document(
     listing: tuple[str, str, str] | None,
     invoke: Invoke,
     tmp_path: Path,
+    node: str,
 ) -> None:
-    argv = prepared(words, invoke, tmp_path)
+    argv = prepared(words, invoke, tmp_path, node)
     run = invoke(*argv, "--json")
     assert run.status == 0, run.stderr
     assert run.stdout.count("\n") == 1
@@ -233,15 +284,15 @@ def test_document(
     for line, item in zip(lines, document[name], strict=True):
         assert list(line) == ["schema", *wanted]
         assert line["schema"] == item_schema
-        if name != "checks":  # one of them tells the time
+        if name not in {"checks", "nodes"}:  # they tell the time
             assert line == {"schema": item_schema, **item}
 
 
 @pytest.mark.parametrize("words", [row[0] for row in DOCUMENTS])
 def test_a_pipe_gets_rows_and_a_terminal_something_else(
-    words: str, invoke: Invoke, tmp_path: Path
+    words: str, invoke: Invoke, tmp_path: Path, node: str
 ) -> None:
-    argv = prepared(words, invoke, tmp_path)
+    argv = prepared(words, invoke, tmp_path, node)
     run = invoke(*argv)
     assert run.status == 0
     assert "\x1b" not in run.stdout
@@ -284,6 +335,11 @@ def test_nothing_found_is_an_empty_listing(words: str, invoke: Invoke) -> None:
         "ledger info",
         "ledger reindex",
         "ledger upgrade",
+        "ledger import --id x --node http://127.0.0.1:1",
+        "push --node http://127.0.0.1:1",
+        "asset list --node http://127.0.0.1:1",
+        "node add team http://127.0.0.1:1",
+        "node use local",
         "backup create -o /tmp/never",
         "agent start",
         "agent status",

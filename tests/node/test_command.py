@@ -158,7 +158,7 @@ def test_memory_stays_flat(home: Path) -> None:
         ("--rate -1", "usage", 2),
         ("--rate nan", "usage", 2),
         ("--read-only", "no_ledger", 4),
-        ("--node http://127.0.0.1:1", "usage", 2),
+        ("--node http://127.0.0.1:1", "not_supported", 2),
         ("--log /no/such/directory/log", "cannot_write", 9),
     ],
 )

@@ -81,7 +81,8 @@ def check_other(context: Context, verb: str) -> None:
 def told(document: dict[str, Any], done: str, context: Context) -> Result:
     """Return the result of what copied assets."""
     count = document["transactions"]
-    said = f"{'would have ' if context.dry_run else ''}{done} {count} transactions"
+    noun = "transaction" if count == 1 else "transactions"
+    said = f"{'would have ' if context.dry_run else ''}{done} {count} {noun}"
     errors = [
         f"{entry['name'] or entry['asset_id']}: {entry['message']}" for entry in document["errors"]
     ]

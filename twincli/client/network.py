@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import time
 from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from twincli.client import BLOCK_TIME, COMMIT, LISTING, lacking
@@ -32,7 +33,7 @@ from twincli.model import transaction as _transaction
 from twincli.rules.validity import SERVER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from twincli.client import Outcome
     from twincli.client.nodes import Nodes
@@ -46,6 +47,9 @@ FRESH_SECONDS = 1.0
 
 PATIENCE = (0.2, 0.5, 1.0)
 """Waits before a node that lags behind another counts as one that leaves things out."""
+
+AT_ONCE = 8
+"""Assets whose transactions are sent at the same time."""
 
 CHUNK = 2000
 """Transactions to a commit of the copy."""
@@ -76,6 +80,7 @@ class NetworkClient:
         self._id: str | None = None
         self._copy: Ledger | None = None
         self._synced: dict[str, float] = {}
+        self._others: list[Nodes] = []
 
     @property
     def ledger_id(self) -> str:
@@ -105,7 +110,8 @@ class NetworkClient:
         return self._copy
 
     def close(self) -> None:
-        self.nodes.close()
+        for nodes in (self.nodes, *self._others):
+            nodes.close()
         if self._copy is not None:
             self._copy.close()
             self._copy = None
@@ -142,16 +148,53 @@ class NetworkClient:
         return height
 
     def submit_each(self, txs: Iterable[dict[str, Any]]) -> Sequence[Outcome]:
-        made: list[Outcome] = []
-        for tx in txs:
-            try:
-                self.nodes.post(tx)  # a later one may spend what an earlier one gives
-            except InvalidError as error:
-                made.append(error)
+        """Commit what is valid, of each asset one after the other, several assets at once."""
+        wanted = list(txs)
+        chains: dict[str, list[int]] = {}
+        for number, tx in enumerate(wanted):
+            chains.setdefault(asset_of(tx), []).append(number)
+        made: list[Outcome] = [None] * len(wanted)
+
+        def post(nodes: Nodes, numbers: list[int]) -> None:
+            for number in numbers:
+                try:
+                    # Whatever the mode: the next may spend what this one gives.
+                    nodes.post(wanted[number])
+                except InvalidError as error:
+                    made[number] = error
+
+        try:
+            if len(chains) < 2:
+                for numbers in chains.values():
+                    post(self.nodes, numbers)
             else:
-                self._synced.pop(asset_of(tx), None)
-                made.append(None)
+                self._at_once(post, list(chains.values()))
+        finally:
+            for asset_id in chains:
+                self._synced.pop(asset_id, None)
         return made
+
+    def _at_once(self, post: Callable[[Nodes, list[int]], None], chains: list[list[int]]) -> None:
+        """Post chains, a few at a time, each over a connection of its own."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        waiting = iter(chains)
+        lock = Lock()
+
+        def work(nodes: Nodes) -> None:
+            while True:
+                with lock:
+                    chain = next(waiting, None)
+                if chain is None:
+                    return
+                post(nodes, chain)
+
+        while len(self._others) < min(AT_ONCE, len(chains)) - 1:
+            self._others.append(self.nodes.again())
+        workers = [self.nodes, *self._others][: len(chains)]
+        with ThreadPoolExecutor(len(workers)) as pool:
+            for running in [pool.submit(work, nodes) for nodes in workers]:
+                running.result()
 
     def judge_each(self, txs: Iterable[dict[str, Any]]) -> Sequence[Outcome]:
         wanted = list(txs)
@@ -353,7 +396,7 @@ class NetworkClient:
             return None
         if tx.get("id") != tx_id or not _is_id(asset_of(tx)):
             raise _lie("altered_transaction", f"asked for {tx_id}, a node shows something else")
-        if tx["operation"] == "CREATE":
+        if tx.get("operation") == "CREATE":
             self._store([tx])
         else:
             self._sync(asset_of(tx), again=True)

@@ -98,8 +98,13 @@ class Nodes:
     def __init__(self, urls: Sequence[str], headers: Mapping[str, str], timeout: float) -> None:
         self.urls = tuple(urls)
         self.timeout = timeout
+        self._headers = dict(headers)
         self._busy = False
         self._nodes = [Node(url, _driver(url, headers, timeout)) for url in urls]
+
+    def again(self) -> Nodes:
+        """Return the same nodes over connections of their own, for another thread."""
+        return Nodes([node.url for node in self._nodes], self._headers, self.timeout)
 
     def close(self) -> None:
         """Close the connections."""
@@ -216,6 +221,8 @@ class Nodes:
 
         Raises:
             UnansweredError: It did not answer, or has a fault of its own.
+            UsageError: ``refused``: the question is wrong.
+            ConfigError: ``not_allowed``.
         """
         from bigchaindb_driver.exceptions import BigchaindbException, TransportError
         from requests.exceptions import RequestException
@@ -229,6 +236,10 @@ class Nodes:
             self._busy = self._busy or error.status_code in _BUSY
             if error.status_code in {401, 403}:
                 raise _not_allowed(node.url, said) from error
+            if error.status_code == 400:
+                raise UsageError(
+                    f"the node refuses the question: {said}", code="refused"
+                ) from error
             if error.status_code == 404:
                 raise UnansweredError("it does not speak BigchainDB's HTTP API") from error
             raise UnansweredError(said) from error

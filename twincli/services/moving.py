@@ -7,7 +7,6 @@ whatever is spent comes before what spends it.
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.errors import ConflictError, InvalidError, NotFoundError, TwinError, UsageError
@@ -17,7 +16,6 @@ from twincli.services import resolve, views
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from twincli.book.store import Book
     from twincli.client import LedgerClient
     from twincli.services.workspace import Workspace
 
@@ -109,7 +107,7 @@ def rebases(tx: dict[str, Any]) -> list[str]:
     return [stated] if isinstance(stated, str) else []
 
 
-class Moved(NamedTuple):
+class Moved:
     """What became of an asset.
 
     Attributes:
@@ -120,43 +118,90 @@ class Moved(NamedTuple):
         error: Why not all are there now, or None.
     """
 
-    asset_id: str
-    status: str
-    transactions: int = 0
-    error: TwinError | None = None
+    def __init__(self, asset_id: str) -> None:
+        self.asset_id = asset_id
+        self.status = "up_to_date"
+        self.transactions = 0
+        self.error: TwinError | None = None
+
+    def fail(self, error: TwinError, status: str = "failed") -> None:
+        """Note that it did not go well; what came before stays."""
+        self.status, self.error = status, error
 
 
-def move(here: LedgerClient, there: LedgerClient, asset_id: str, *, dry_run: bool = False) -> Moved:
-    """Copy what ``there`` lacks of an asset that is ``here``.
+class Mover:
+    """Copies assets that are ``here`` to another ledger.
 
-    Raises:
-        UnreachableError: A network stopped answering; run again, it goes on where it was.
+    Transactions of many assets go together, so that few commits or, on a network, few waits are
+    enough for many.
+
+    Attributes:
+        moved: What became of each, in the order of ``add``; final after ``finish``.
     """
-    try:
-        found = gap(here, there, asset_id)
-    except NotFoundError as missing:
-        return Moved(asset_id, "failed", error=missing)
-    if found.fork is not None:
-        return Moved(asset_id, "diverged", error=_diverged(asset_id, found.fork))
-    count = 0
-    last: str | None = None
-    if dry_run:
-        count = sum(1 for _ in found.txs)
-    else:
-        while chunk := list(islice(found.txs, CHUNK)):
-            for tx, outcome in zip(chunk, there.submit_each(chunk), strict=True):
-                if not isinstance(outcome, InvalidError):
-                    count += 1
-                elif outcome.code not in _THERE_ALREADY or there.entry(tx["id"]) is None:
-                    return Moved(asset_id, "failed", count, _refused(tx, outcome))
-            last = chunk[-1]["id"]
-        if last is not None and there.entry(last) is None:
-            lost = ConflictError(
-                f"{last} was taken and is not shown", code="not_committed", retryable=True
-            )
-            return Moved(asset_id, "failed", count, lost)
-    idle = "behind" if found.behind else "up_to_date"
-    return Moved(asset_id, "moved" if count else idle, count)
+
+    def __init__(self, here: LedgerClient, there: LedgerClient, *, dry_run: bool = False) -> None:
+        self.here = here
+        self.there = there
+        self.dry_run = dry_run
+        self.moved: list[Moved] = []
+        self._batch: list[tuple[Moved, dict[str, Any]]] = []
+        self._last: list[tuple[Moved, str]] = []
+
+    def add(self, asset_id: str) -> Moved:
+        """Copy what is missing of an asset; some of it may wait for the next batch.
+
+        Raises:
+            UnreachableError: A network stopped answering; run again, it goes on where it was.
+        """
+        made = Moved(asset_id)
+        self.moved.append(made)
+        try:
+            found = gap(self.here, self.there, asset_id)
+        except NotFoundError as error:
+            made.fail(error)
+            return made
+        if found.behind:
+            made.status = "behind"
+        if found.fork is not None:
+            made.fail(_diverged(asset_id, found.fork), "diverged")
+            return made
+        last = None
+        for tx in found.txs:
+            last = tx["id"]
+            if self.dry_run:
+                made.status = "moved"
+                made.transactions += 1
+                continue
+            self._batch.append((made, tx))
+            if len(self._batch) >= CHUNK:
+                self._send()
+            if made.error is not None:
+                break
+        if last is not None and not self.dry_run:
+            self._last.append((made, last))
+        return made
+
+    def _send(self) -> None:
+        batch, self._batch = self._batch, []
+        outcomes = self.there.submit_each([tx for _, tx in batch])
+        for (made, tx), outcome in zip(batch, outcomes, strict=True):
+            if made.error is not None:
+                continue  # it follows on what was refused
+            if not isinstance(outcome, InvalidError):
+                made.status = "moved"
+                made.transactions += 1
+            elif outcome.code not in _THERE_ALREADY or self.there.entry(tx["id"]) is None:
+                made.fail(_refused(tx, outcome))
+
+    def finish(self) -> list[Moved]:
+        """Send what waits; look whether what was taken is there."""
+        if self._batch:
+            self._send()
+        for made, last in self._last:
+            if made.error is None and self.there.entry(last) is None:
+                text = f"{last} was taken and is not shown"
+                made.fail(ConflictError(text, code="not_committed", retryable=True))
+        return self.moved
 
 
 def _refused(tx: dict[str, Any], error: InvalidError) -> InvalidError:
@@ -200,19 +245,22 @@ def push(
         [resolve.asset_id_of(workspace, ref) for ref in refs] if refs else here.asset_ids()
     )
 
-    def one(asset_id: str) -> Moved:
-        made = move(here, there, asset_id, dry_run=workspace.dry_run)
+    mover = Mover(here, there, dry_run=workspace.dry_run)
+    for asset_id in dict.fromkeys(wanted):
+        made = mover.add(asset_id)
         if made.status == "diverged" and rebase:
             from twincli.services import rebasing
 
-            return rebasing.rebase(workspace, there, asset_id)
-        return made
-
-    told = _Telling(workspace.book, here, there)
-    for asset_id in dict.fromkeys(wanted):
-        told.add(one(asset_id), keep_names=not workspace.dry_run)
-        told.warn_of_parent(asset_id)
-    return told.document("twin.push/1")
+            rebasing.rebase(workspace, there, made)
+    document = _told(workspace, mover, "twin.push/1")
+    for made in mover.moved:
+        entry = here.entry(made.asset_id)
+        stated = record.creating_envelope(entry.tx).get("parent") if entry is not None else None
+        if isinstance(stated, str) and not workspace.dry_run and there.entry(stated) is None:
+            document["warnings"].append(
+                f"{made.asset_id} is a part of {stated}, which is not there"
+            )
+    return document
 
 
 def pull(
@@ -233,14 +281,10 @@ def pull(
     Returns:
         As ``push``, with what is new here.
     """
-    there = workspace.client
-    told = _Telling(workspace.book, there, here)
+    mover = Mover(workspace.client, here, dry_run=workspace.dry_run)
     for asset_id in asset_ids:
-        told.add(
-            move(there, here, asset_id, dry_run=workspace.dry_run),
-            keep_names=not workspace.dry_run,
-        )
-    return told.document(schema)
+        mover.add(asset_id)
+    return _told(workspace, mover, schema)
 
 
 def chosen(workspace: Workspace, here: LedgerClient, refs: Sequence[str]) -> list[str]:
@@ -298,63 +342,45 @@ def found(
     return list(chosen)
 
 
-class _Telling:
-    """The document of a run that copies many assets, and the names that go along."""
+def _told(workspace: Workspace, mover: Mover, schema: str) -> Document:
+    """Finish a run; return its document, and let the names go along with their assets."""
+    source, target = mover.here.ledger_id, mover.there.ledger_id
+    moved = mover.finish()
+    failed = [made for made in moved if made.error is not None]
+    if len(moved) == 1 and moved[0].error is not None:
+        raise moved[0].error
+    names = {made.asset_id: workspace.book.names_of(source, made.asset_id) for made in moved}
+    warnings: list[str] = []
+    for made in moved:
+        if made.error is None and not workspace.dry_run:
+            for name in names[made.asset_id]:
+                try:
+                    workspace.book.set_asset(target, name, made.asset_id)
+                except ConflictError as error:
+                    warnings.append(error.message)
 
-    def __init__(self, book: Book, source: LedgerClient, target: LedgerClient) -> None:
-        self.book = book
-        self.source = source
-        self.target = target
-        self.moved: list[tuple[Moved, str | None]] = []
-        self.warnings: list[str] = []
+    def named(made: Moved) -> Document:
+        return {"asset_id": made.asset_id, "name": next(iter(names[made.asset_id]), None)}
 
-    def add(self, made: Moved, *, keep_names: bool) -> None:
-        names = self.book.names_of(self.source.ledger_id, made.asset_id)
-        self.moved.append((made, names[0] if names else None))
-        if made.error is not None or not keep_names:
-            return
-        for name in names:
-            try:
-                self.book.set_asset(self.target.ledger_id, name, made.asset_id)
-            except ConflictError as error:
-                self.warnings.append(error.message)
-
-    def warn_of_parent(self, asset_id: str) -> None:
-        """Say so where a part got there and what it is a part of did not."""
-        entry = self.source.entry(asset_id)
-        stated = record.creating_envelope(entry.tx).get("parent") if entry is not None else None
-        if isinstance(stated, str) and self.target.entry(stated) is None:
-            self.warnings.append(f"{asset_id} is a part of {stated}, which is not there")
-
-    def document(self, schema: str) -> Document:
-        failed = [(made, name) for made, name in self.moved if made.error is not None]
-        if len(self.moved) == 1 and failed and failed[0][0].error is not None:
-            raise failed[0][0].error
-        return {
-            "schema": schema,
-            "ledger": self.source.ledger_id,
-            "to": self.target.ledger_id,
-            "assets": [
-                {
-                    "asset_id": made.asset_id,
-                    "name": name,
-                    "status": made.status,
-                    "transactions": made.transactions,
-                }
-                for made, name in self.moved
-            ],
-            "transactions": sum(made.transactions for made, _ in self.moved),
-            "failed": len(failed),
-            "errors": [
-                {
-                    "asset_id": made.asset_id,
-                    "name": name,
-                    "code": made.error.code,
-                    "message": made.error.message,
-                    "hint": made.error.hint,
-                }
-                for made, name in failed
-                if made.error is not None
-            ],
-            "warnings": self.warnings,
-        }
+    return {
+        "schema": schema,
+        "ledger": source,
+        "to": target,
+        "assets": [
+            {**named(made), "status": made.status, "transactions": made.transactions}
+            for made in moved
+        ],
+        "transactions": sum(made.transactions for made in moved),
+        "failed": len(failed),
+        "errors": [
+            {
+                **named(made),
+                "code": made.error.code,
+                "message": made.error.message,
+                "hint": made.error.hint,
+            }
+            for made in failed
+            if made.error is not None
+        ],
+        "warnings": warnings,
+    }

@@ -14,26 +14,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twincli.errors import ConflictError, TwinError
+from twincli.errors import ConflictError, TwinError, UnreachableError
 from twincli.model import record
 from twincli.model import transaction as _transaction
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import moving, signing
-from twincli.services.moving import Moved
 
 if TYPE_CHECKING:
     from twincli.client import LedgerClient
     from twincli.ledger.reading import Spendable
+    from twincli.services.moving import Moved
     from twincli.services.workspace import Workspace
 
 
-def rebase(workspace: Workspace, there: LedgerClient, asset_id: str) -> Moved:
+def rebase(workspace: Workspace, there: LedgerClient, made: Moved) -> None:
     """Record anew what ``there`` lacks of an asset that has diverged.
 
-    Returns:
-        ``rebased``; ``failed``: ``split``, ``no_key``, ``locked`` and what the other ledger says.
+    Args:
+        workspace: This ledger and keys.
+        there: The other one.
+        made: The asset; becomes ``rebased``, or ``failed``: ``split``, ``no_key``, ``locked`` and
+            what the other ledger says.
     """
-    count = 0
+    asset_id = made.asset_id
+    made.status, made.error = "rebased", None
     try:
         here = list(workspace.client.transactions(asset_id))
         done = {old: tx["id"] for tx in there.transactions(asset_id) for old in moving.rebases(tx)}
@@ -43,16 +47,16 @@ def rebase(workspace: Workspace, there: LedgerClient, asset_id: str) -> Moved:
             replay.add(tx)
             if there.entry(tx["id"]) is not None or tx["id"] in done:
                 continue
-            made = _anew(workspace, there, asset_id, tx, before, done)
-            count += 1
-            if workspace.dry_run:
-                continue
-            if made is not None:
-                there.submit(made)
-                done[tx["id"]] = made["id"]
+            new = _anew(workspace, there, asset_id, tx, before, done)
+            if new is not None:
+                there.submit(new)
+                done[tx["id"]] = new["id"]
+            if new is not None or workspace.dry_run:
+                made.transactions += 1
+    except UnreachableError:
+        raise
     except TwinError as error:
-        return Moved(asset_id, "failed", count, error)
-    return Moved(asset_id, "rebased", count)
+        made.fail(error)
 
 
 def _anew(
