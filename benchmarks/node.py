@@ -144,7 +144,7 @@ async def load(url: str, requests: list[bytes], clients: int, status: int) -> li
     loop = asyncio.get_running_loop()
     opened = [
         await loop.create_connection(
-            lambda: Client(todo, status, taken), place.hostname, place.port
+            lambda: Client(todo, status, taken), place.hostname or "", place.port or 80
         )
         for _ in range(clients)
     ]

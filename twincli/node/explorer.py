@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from twincli.crypto import base58, conditions
-from twincli.errors import InvalidError
+from twincli.errors import InvalidError, UsageError
 from twincli.model import owners, record, times
 from twincli.rules.replay import corrected_by, is_burned
 
@@ -477,12 +477,20 @@ def _search(ledger: Ledger, text: str) -> Page:
     if _is_key(text):
         return Page(303, location=f"{ROOT}/owner/{text}")
     rows = []
-    for where, hit in islice(ledger.search(text, HITS) if text else (), HITS):
-        tx = hit
+    for where, tx in _hits(ledger, text):
         shown = tx["asset"].get("data") if where == "asset" else tx["metadata"]
         rows.append((_link("asset", _asset_of(tx)), where, _json(shown)))
     title = f"search: {text}" if text else "search"
     return _found(title, _table(("asset", "in", "text"), rows, "Nothing was found."))
+
+
+def _hits(ledger: Ledger, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        yield from islice(ledger.search(text, HITS), HITS)
+    except UsageError as error:
+        # Without a letter or digit there is nothing to look for, hence nothing to find.
+        if error.code != "empty_search":
+            raise
 
 
 def _is_id(text: str) -> bool:
