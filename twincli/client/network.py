@@ -19,6 +19,16 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from twincli.client import BLOCK_TIME, COMMIT, LISTING, lacking
+from twincli.client.told import (
+    asset_of,
+    in_order,
+    is_id,
+    lie,
+    named_by,
+    spends,
+    stated_id,
+    unverified,
+)
 from twincli.errors import (
     ConflictError,
     InvalidError,
@@ -53,8 +63,6 @@ AT_ONCE = 8
 
 CHUNK = 2000
 """Transactions to a commit of the copy."""
-
-_HEX = frozenset("0123456789abcdef")
 
 
 class NetworkClient:
@@ -199,7 +207,7 @@ class NetworkClient:
     def judge_each(self, txs: Iterable[dict[str, Any]]) -> Sequence[Outcome]:
         wanted = list(txs)
         for tx in wanted:
-            for tx_id in _named_by(tx):
+            for tx_id in named_by(tx):
                 self._bring(tx_id)
         return self.copy.judge_each(wanted)
 
@@ -297,7 +305,7 @@ class NetworkClient:
         wrong = stated - self._refs(public_key, None)
         if wrong:
             tx_id, index = min(wrong)
-            raise _lie(
+            raise lie(
                 "wrong_output",
                 f"a node lists output {index} of {tx_id} under the key {public_key}, which that"
                 " output does not bear out",
@@ -336,7 +344,7 @@ class NetworkClient:
         for hit in self.nodes.assets(text, limit):
             tx = self._shown(hit["id"])
             if tx["operation"] != "CREATE" or tx["asset"]["data"] != hit.get("data"):
-                raise _lie("altered_transaction", f"a node shows altered data of {hit['id']}")
+                raise lie("altered_transaction", f"a node shows altered data of {hit['id']}")
             found.append({"data": tx["asset"]["data"], "id": tx["id"]})
         return found
 
@@ -345,7 +353,7 @@ class NetworkClient:
         for hit in self.nodes.metadata(text, limit):
             tx = self._shown(hit["id"])
             if tx["metadata"] != hit.get("metadata"):
-                raise _lie("altered_transaction", f"a node shows altered metadata of {hit['id']}")
+                raise lie("altered_transaction", f"a node shows altered metadata of {hit['id']}")
             found.append({"metadata": tx["metadata"], "id": tx["id"]})
         return found
 
@@ -363,11 +371,11 @@ class NetworkClient:
 
     def _shown(self, tx_id: str) -> dict[str, Any]:
         """Return a transaction that a node has named."""
-        if _is_id(tx_id) and not self._has(tx_id):
+        if is_id(tx_id) and not self._has(tx_id):
             self._fetch(tx_id)
         tx = self.copy.get(tx_id)
         if tx is None:
-            raise _lie("history_omitted", f"a node names {tx_id} and does not show it")
+            raise lie("history_omitted", f"a node names {tx_id} and does not show it")
         return tx
 
     def _bring(self, tx_id: str, *, stated: bool = False) -> bool:
@@ -380,13 +388,13 @@ class NetworkClient:
         Returns:
             False where there is no such transaction.
         """
-        if _is_id(tx_id):
+        if is_id(tx_id):
             tx = self.copy.get(tx_id) if self._has(tx_id) else self._fetch(tx_id)
             if tx is not None:
                 self._sync(asset_of(tx))
                 return True
         if stated:
-            raise _lie("history_omitted", f"a node names {tx_id} and does not show it")
+            raise lie("history_omitted", f"a node names {tx_id} and does not show it")
         return False
 
     def _fetch(self, tx_id: str) -> dict[str, Any] | None:
@@ -394,14 +402,14 @@ class NetworkClient:
         tx = self.nodes.transaction(tx_id)
         if tx is None:
             return None
-        if tx.get("id") != tx_id or not _is_id(asset_of(tx)):
-            raise _lie("altered_transaction", f"asked for {tx_id}, a node shows something else")
+        if tx.get("id") != tx_id or not is_id(asset_of(tx)):
+            raise lie("altered_transaction", f"asked for {tx_id}, a node shows something else")
         if tx.get("operation") == "CREATE":
             self._store([tx])
         else:
             self._sync(asset_of(tx), again=True)
             if not self._has(tx_id):
-                raise _lie("history_omitted", f"a node leaves {tx_id} out of its asset's history")
+                raise lie("history_omitted", f"a node leaves {tx_id} out of its asset's history")
         return tx
 
     def _sync(self, asset_id: str, *, again: bool = False) -> None:
@@ -414,7 +422,7 @@ class NetworkClient:
         Raises:
             NotVerifiedError: A node does not show the history as it is.
         """
-        if not _is_id(asset_id):
+        if not is_id(asset_id):
             return
         if not again and time.monotonic() - self._synced.get(asset_id, -1e9) < FRESH_SECONDS:
             return
@@ -444,7 +452,7 @@ class NetworkClient:
             return False
         # All there is of the asset is in this output: what spends it follows on directly.
         (item,) = unspent
-        if _spent_by(last) != [(item.transaction_id, item.output_index)]:
+        if spends(last) != [(item.transaction_id, item.output_index)]:
             return False
         self._check_asset(asset_id, last)
         self._store([last])
@@ -459,7 +467,7 @@ class NetworkClient:
         gone = known - told
         if gone:
             place = self.place
-            raise _lie(
+            raise lie(
                 "history_omitted",
                 f"a node leaves {min(gone)} out of the history of {asset_id}",
                 None
@@ -467,13 +475,13 @@ class NetworkClient:
                 else "ask another node; if the network was made anew, forget what was kept of the"
                 f" old one: rm -r {place}",
             )
-        fresh = iter(_in_order([tx for tx in txs if tx["id"] not in known], known))
+        fresh = iter(in_order([tx for tx in txs if tx["id"] not in known], known))
         while chunk := list(islice(fresh, CHUNK)):
             self._store(chunk)
 
     def _check_asset(self, asset_id: str, tx: dict[str, Any]) -> None:
         if not isinstance(tx.get("id"), str) or asset_of(tx) != asset_id:
-            raise _lie(
+            raise lie(
                 "wrong_asset", f"asked for the history of {asset_id}, a node shows another asset"
             )
 
@@ -482,10 +490,10 @@ class NetworkClient:
         for tx, verdict in zip(txs, self.copy.submit_each(txs), strict=True):
             # Another process may have fetched the same meanwhile.
             if isinstance(verdict, InvalidError) and not self._is_same(tx):
-                raise _unverified(tx, verdict) from verdict
+                raise unverified(tx, verdict) from verdict
 
     def _is_same(self, tx: dict[str, Any]) -> bool:
-        return _is_id(tx["id"]) and self.copy.get(tx["id"]) == tx
+        return is_id(tx["id"]) and self.copy.get(tx["id"]) == tx
 
     def _told(self, entry: Entry) -> Entry:
         return Entry(entry.tx, self._height(entry.tx["id"]), None, entry.spent_by)
@@ -512,99 +520,3 @@ class _View:
 
     def spender(self, tx_id: str, output_index: int) -> str | None:
         return self.copy.spender(tx_id, output_index)
-
-
-def stated_id(info: dict[str, Any]) -> str | None:
-    """Return the ledger's id that a node of twincli states at its root, or None."""
-    twin = info.get("twin")
-    stated = twin.get("ledger") if isinstance(twin, dict) else None
-    return stated if isinstance(stated, str) and _is_id(stated) else None
-
-
-def asset_of(tx: dict[str, Any]) -> str:
-    """Return the asset that a transaction of unknown form belongs to; empty where it has none."""
-    asset = tx.get("asset")
-    found = (
-        tx.get("id")
-        if tx.get("operation") == "CREATE"
-        else (asset.get("id") if isinstance(asset, dict) else None)
-    )
-    return found if isinstance(found, str) else ""
-
-
-def _is_id(text: str) -> bool:
-    return len(text) == 64 and set(text) <= _HEX
-
-
-def _spent_by(tx: dict[str, Any]) -> list[tuple[str, int]]:
-    """Return the outputs that a transaction of unknown form spends."""
-    entries = tx.get("inputs")
-    found = []
-    for entry in entries if isinstance(entries, list) else ():
-        spent = entry.get("fulfills") if isinstance(entry, dict) else None
-        if isinstance(spent, dict):
-            tx_id, index = spent.get("transaction_id"), spent.get("output_index")
-            if isinstance(tx_id, str) and type(index) is int:
-                found.append((tx_id, index))
-    return found
-
-
-def _named_by(tx: Any) -> Iterator[str]:
-    """Yield the ids that a transaction of unknown form depends on, and its own."""
-    if isinstance(tx, dict):
-        if isinstance(tx.get("id"), str):
-            yield tx["id"]
-        for tx_id, _ in _spent_by(tx):
-            yield tx_id
-
-
-def _in_order(txs: list[dict[str, Any]], known: set[str]) -> Iterator[dict[str, Any]]:
-    """Yield transactions in the order they are told, but none before one that it spends.
-
-    Raises:
-        NotVerifiedError: ``history_omitted``: one is spent that is neither here nor known.
-    """
-    by_id = {tx["id"]: tx for tx in txs}
-    begun: set[str] = set()
-    placed = set(known)
-    for first in txs:
-        todo = [first]
-        while todo:
-            tx = todo[-1]
-            before = [source for source, _ in _spent_by(tx) if source not in placed]
-            if tx["id"] in placed:
-                todo.pop()
-            elif not before:
-                placed.add(tx["id"])
-                todo.pop()
-                yield tx
-            elif tx["id"] in begun or not all(source in by_id for source in before):
-                raise _lie(
-                    "history_omitted",
-                    f"a node leaves {before[0]}, which {tx['id']} spends, out of the history",
-                )
-            else:
-                begun.add(tx["id"])
-                todo += [by_id[source] for source in before]
-
-
-_FORKED = frozenset({"double_spend"})
-
-
-def _unverified(tx: dict[str, Any], verdict: InvalidError) -> NotVerifiedError:
-    if verdict.code in _FORKED:
-        return _lie(
-            "forked_history", f"a node tells the history otherwise than before: {verdict.message}"
-        )
-    if verdict.code == "input_does_not_exist":
-        return _lie("history_omitted", f"a node leaves out what {tx['id']} spends")
-    return _lie(
-        "altered_transaction",
-        f"what a node shows as {tx['id']} is not that transaction: {verdict.message}",
-    )
-
-
-def _lie(code: str, message: str, hint: str | None = None) -> NotVerifiedError:
-    return NotVerifiedError(
-        message, code=code, hint=hint or "nothing of it was kept; ask another node of the network"
-    )

@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from twincli.client import COMMIT, profiles
-from twincli.client.network import NetworkClient, stated_id
+from twincli.client.network import NetworkClient
 from twincli.client.nodes import Nodes
+from twincli.client.told import stated_id
 from twincli.errors import ConflictError, NotFoundError, TwinError, UsageError
 
 if TYPE_CHECKING:

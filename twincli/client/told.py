@@ -1,0 +1,111 @@
+"""What nodes tell, in whatever form, and the words for what does not verify."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.errors import InvalidError, NotVerifiedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_HEX = frozenset("0123456789abcdef")
+
+
+def stated_id(info: dict[str, Any]) -> str | None:
+    """Return the ledger's id that a node of twincli states at its root, or None."""
+    twin = info.get("twin")
+    stated = twin.get("ledger") if isinstance(twin, dict) else None
+    return stated if isinstance(stated, str) and is_id(stated) else None
+
+
+def asset_of(tx: dict[str, Any]) -> str:
+    """Return the asset that a transaction of unknown form belongs to; empty where it has none."""
+    asset = tx.get("asset")
+    found = (
+        tx.get("id")
+        if tx.get("operation") == "CREATE"
+        else (asset.get("id") if isinstance(asset, dict) else None)
+    )
+    return found if isinstance(found, str) else ""
+
+
+def is_id(text: str) -> bool:
+    """Say whether a text is an id: 64 hex digits, lower case."""
+    return len(text) == 64 and set(text) <= _HEX
+
+
+def spends(tx: dict[str, Any]) -> list[tuple[str, int]]:
+    """Return the outputs that a transaction of unknown form spends."""
+    entries = tx.get("inputs")
+    found = []
+    for entry in entries if isinstance(entries, list) else ():
+        spent = entry.get("fulfills") if isinstance(entry, dict) else None
+        if isinstance(spent, dict):
+            tx_id, index = spent.get("transaction_id"), spent.get("output_index")
+            if isinstance(tx_id, str) and type(index) is int:
+                found.append((tx_id, index))
+    return found
+
+
+def named_by(tx: Any) -> Iterator[str]:
+    """Yield the ids that a transaction of unknown form depends on, and its own."""
+    if isinstance(tx, dict):
+        if isinstance(tx.get("id"), str):
+            yield tx["id"]
+        for tx_id, _ in spends(tx):
+            yield tx_id
+
+
+def in_order(txs: list[dict[str, Any]], known: set[str]) -> Iterator[dict[str, Any]]:
+    """Yield transactions in the order they are told, but none before one that it spends.
+
+    Raises:
+        NotVerifiedError: ``history_omitted``: one is spent that is neither here nor known.
+    """
+    by_id = {tx["id"]: tx for tx in txs}
+    begun: set[str] = set()
+    placed = set(known)
+    for first in txs:
+        todo = [first]
+        while todo:
+            tx = todo[-1]
+            before = [source for source, _ in spends(tx) if source not in placed]
+            if tx["id"] in placed:
+                todo.pop()
+            elif not before:
+                placed.add(tx["id"])
+                todo.pop()
+                yield tx
+            elif tx["id"] in begun or not all(source in by_id for source in before):
+                raise lie(
+                    "history_omitted",
+                    f"a node leaves {before[0]}, which {tx['id']} spends, out of the history",
+                )
+            else:
+                begun.add(tx["id"])
+                todo += [by_id[source] for source in before]
+
+
+_FORKED = frozenset({"double_spend"})
+
+
+def unverified(tx: dict[str, Any], verdict: InvalidError) -> NotVerifiedError:
+    """Return the error for a transaction that the copy refuses."""
+    if verdict.code in _FORKED:
+        return lie(
+            "forked_history", f"a node tells the history otherwise than before: {verdict.message}"
+        )
+    if verdict.code == "input_does_not_exist":
+        return lie("history_omitted", f"a node leaves out what {tx['id']} spends")
+    return lie(
+        "altered_transaction",
+        f"what a node shows as {tx['id']} is not that transaction: {verdict.message}",
+    )
+
+
+def lie(code: str, message: str, hint: str | None = None) -> NotVerifiedError:
+    """Return the error for a node that does not tell the truth, or not all of it."""
+    return NotVerifiedError(
+        message, code=code, hint=hint or "nothing of it was kept; ask another node of the network"
+    )
