@@ -31,6 +31,10 @@ MAX_BODY = 1 << 20
 MAX_HELD = 64 << 20
 """Bytes of all bodies that are being read at once."""
 MAX_BATCH = 500
+GATHER_SECONDS = 0.0003
+GATHER_TIMES = 5
+"""A batch of several waits so long for more, and so often as more has come: the clients that were
+just answered are about to ask again, and larger batches cost less each."""
 ACCEPTED = 202
 
 CLOSE = (b"connection", b"close")
@@ -156,6 +160,7 @@ class Writer:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
+            await self._gather()
             batch = self._waiting[:MAX_BATCH]
             del self._waiting[:MAX_BATCH]
             items = [item for item, _ in batch]
@@ -174,6 +179,15 @@ class Writer:
             self._metrics.committed(accepted, len(found) - accepted)
             if accepted:
                 self._committed()
+
+    async def _gather(self) -> None:
+        """Let those that are on their way join the batch; one that is alone does not wait."""
+        seen = 1
+        for _ in range(GATHER_TIMES):
+            if len(self._waiting) <= seen:
+                return
+            seen = len(self._waiting)
+            await asyncio.sleep(GATHER_SECONDS)
 
     def _commit(self, items: list[bytes | Checked]) -> list[Answer]:
         """Judge a batch and commit what is valid, in one block; in the thread."""
