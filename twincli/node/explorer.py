@@ -276,7 +276,11 @@ def _block(ledger: Ledger, argument: str, query: Mapping[str, str]) -> Html | No
         return None
     found = commits[0].ids
     rows = [
-        (_link("tx", tx_id), "CREATE" if tx_id == asset_id else "TRANSFER", _link("asset", asset_id))
+        (
+            _link("tx", tx_id),
+            "CREATE" if tx_id == asset_id else "TRANSFER",
+            _link("asset", asset_id),
+        )
         for tx_id, asset_id in found[:LISTED]
     ]
     more = f"{len(found) - LISTED} more are not listed." if len(found) > LISTED else ""
