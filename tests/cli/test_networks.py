@@ -61,11 +61,27 @@ def test_networks_have_names(twin: Twin, invoke: Invoke, node: FakeNode, home: P
         assert (run.status, run.error["code"]) == (4, "no_such_node")
         assert run.error["hint"] == "did you mean team?"
     assert twin("node", "remove", "team", "--dry-run")["name"] == "team"
-    assert twin("node", "remove", "team")["urls"][0] == node.url
+    twin("node", "use", "team")
+    run = invoke("node", "remove", "team")
+    assert run.status == 0
+    assert "team is still what commands use" in run.stderr
+    twin("node", "use", "local")
     assert twin("node", "list")["networks"] == []
     assert invoke("node", "remove", node.url).status == 4
     assert twin("node", "add", "dry", node.url, "--dry-run")["created"] is True
     assert twin("node", "list")["networks"] == []
+
+
+def test_a_file_in_use_is_the_same_from_everywhere(
+    twin: Twin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin("keys", "new", "k", "--no-passphrase")
+    monkeypatch.chdir(tmp_path)
+    assert twin("node", "use", "file:shop")["value"] == f"file:{tmp_path / 'shop'}"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    twin("asset", "create", "crate")
+    assert (tmp_path / "shop" / "ledger.db").exists()
 
 
 @pytest.mark.parametrize(

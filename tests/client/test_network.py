@@ -122,6 +122,20 @@ def test_a_busy_node_is_waited_for(status: int, node: FakeNode, connect: Connect
         connect(node, timeout=0.1).entry("0" * 64)
 
 
+def test_the_patience_for_a_busy_node_is_not_had_again(
+    node: FakeNode, second: FakeNode, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tx = create()
+    second.ledger.submit(tx)
+    node.answers[f"{LIST}/*"] = always((503, {"message": "slower", "status": 503}))
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    client = connect(node, second)
+    assert client.nodes.transaction(tx["id"]) == tx
+    assert client.nodes.transaction(tx["id"]) == tx
+    assert slept == []
+
+
 def test_no_node_answers(connect: Connect, node: FakeNode) -> None:
     node.silent = True
     for urls, code, part in (

@@ -84,6 +84,20 @@ def test_many_blocks_from_the_beginning(node: Running) -> None:
     assert found == [tx["id"] for tx in txs]
 
 
+def test_what_is_kept_for_readers_is_bounded(
+    node: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "KEPT", 100)
+    txs = chain(400)
+    with stream(node) as connection, Ledger.open(node.path) as other:
+        for at in range(0, 400, 40):
+            other.submit_many(txs[at : at + 40])
+        found = [next_of(connection)["transaction_id"] for _ in txs]
+        assert found == [tx["id"] for tx in txs]
+        kept = node.node.events._kept.values()
+        assert sum(len(commit.ids) for commit in kept) <= 100
+
+
 def test_blocks(node: Running) -> None:
     txs = chain(3)
     with Ledger.open(node.path) as other, stream(node, f"{BLOCKS}?from_height=0") as connection:

@@ -109,6 +109,33 @@ def test_from_the_first_page_every_link_leads_somewhere(ledger: Ledger) -> None:
     assert any("to=" in link for link in seen)
 
 
+def test_the_newest_blocks_are_shown_however_much_the_ones_before_hold(ledger: Ledger) -> None:
+    car = made(ledger, {"wheels": 4})
+    for _ in range(2):
+        ledger.append_many(ALICE, car["id"], ({"n": number} for number in range(3000)))
+    tip = ledger.last(car["id"])
+    assert tip is not None
+    appended(ledger, tip.tx, {"n": 0})
+    found = [link for link in shown(ledger, "/explorer").links if "/block/" in link]
+    assert found == [f"/explorer/block/{height}" for height in (4, 3, 2, 1)]
+
+
+def test_a_large_block_is_not_read_whole(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    car = made(ledger, {"wheels": 4})
+    ledger.append_many(ALICE, car["id"], ({"n": number} for number in range(300)))
+    monkeypatch.setattr(ledger, "block", None)
+    assert "100 more are not listed" in shown(ledger, "/explorer/block/2").words
+
+
+def test_of_many_outputs_some_are_shown(ledger: Ledger) -> None:
+    tx = made(ledger, {"shares": True}, amount=250)
+    outputs = [Output(owners.of_keys([ALICE.public_key]), 1) for _ in range(250)]
+    split = transaction.transfer([Spend.of(tx)], outputs, tx["id"], None)
+    ledger.submit(transaction.sign(split, [ALICE]))
+    words = shown(ledger, f"/explorer/asset/{tx['id']}").words
+    assert "50 more outputs are not listed" in words
+
+
 def test_an_asset_with_its_state_and_a_chart(ledger: Ledger) -> None:
     car = made(ledger, {"wheels": 4})
     wrong = appended(ledger, appended(ledger, car, {"mileage": 1200}), {"mileage": 99999})

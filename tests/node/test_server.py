@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import socket
 import ssl
 import subprocess
@@ -295,6 +297,17 @@ def test_hosts() -> None:
     with pytest.raises(ConfigError) as caught:
         Server(Listening("192.0.2.1", 0))  # an address for documentation, nobody's own
     assert caught.value.code == "cannot_listen"
+
+
+def test_of_what_a_stop_cuts_off_no_traceback_is_told(
+    node: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert node.get("/healthz").status == 200  # the node has set up its log
+    log = logging.getLogger("uvicorn.error")
+    for error in (asyncio.CancelledError(), KeyError("a bug")):
+        log.error("Exception in ASGI application", exc_info=error)
+    told = [record.exc_info[0] for record in caplog.records if record.exc_info]
+    assert told == [KeyError]
 
 
 # --- Many at once ---------------------------------------------------------------------------------

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
 
 from twincli import config as settings
-from twincli.cli.context import Context
+from twincli.cli.context import Context, is_file
 from twincli.cli.output import Result
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the network.")]
@@ -45,7 +46,10 @@ def use(
 ) -> Result:
     """Make a network, or local, what all commands use without --node."""
     settings.require_home(context.paths)
-    if name != "local" and not name.startswith("file:"):
+    if is_file(name):
+        # Whatever directory a later command is run in.
+        name = f"file:{os.path.abspath(name.removeprefix('file:'))}"
+    elif name != "local":
         from twincli.services import networks
 
         networks.find(context.paths.nodes, name)
@@ -83,7 +87,10 @@ def remove(context: Context, name: Name) -> Result:
     """Forget the name of a network; what was fetched from it stays."""
     from twincli.services import networks
 
-    return Result(networks.remove(context.paths.nodes, name, dry_run=context.dry_run))
+    document = networks.remove(context.paths.nodes, name, dry_run=context.dry_run)
+    in_use = context.settings.node.value == name
+    left = f"{name} is still what commands use without --node; twin node use local goes back"
+    return Result(document, warnings=(left,) if in_use else ())
 
 
 def info(

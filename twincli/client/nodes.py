@@ -203,9 +203,10 @@ class Nodes:
         """Yield the nodes, ``ROUNDS`` times, and then those that only ask for patience."""
         begun = time.monotonic()
         number = 0
+        self._busy = False  # it may have been an earlier question that met a busy node
         while number < ROUNDS or (self._busy and time.monotonic() - begun < self.timeout):
             if self._busy:
-                time.sleep(min(0.1 * 2**number, 1.0))
+                time.sleep(min(0.1 * 2 ** min(number, 4), 1.0))
             self._busy = False
             yield from tuple(self._nodes)
             number += 1

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.05
 STALL_SECONDS = 20.0
-KEPT = 2_000
+KEPT = 20_000
+"""Transactions of the latest blocks that are kept for readers; who is behind them asks again."""
 TOO_SLOW = 1013
 
 TRANSACTIONS = "/api/v1/streams/valid_transactions"
@@ -49,6 +50,7 @@ class Events:
         self._tip = height
         self._told = height()
         self._kept: OrderedDict[int, Commit] = OrderedDict()
+        self._held = 0
         self._news = asyncio.Event()
         self._commit = asyncio.Event()
         self._follower: asyncio.Task[None] | None = None
@@ -94,10 +96,8 @@ class Events:
             height = self._tip()
             while self._told < height:
                 for commit in await self._read(self._told):
-                    self._kept[commit.height] = commit
+                    self._keep(commit)
                     self._told = commit.height
-                while len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
                 self._news.set()
                 self._news = asyncio.Event()
             self._commit.clear()
@@ -106,6 +106,14 @@ class Events:
                     await self._commit.wait()
             except TimeoutError:
                 continue
+
+    def _keep(self, commit: Commit) -> None:
+        """Keep a block for those that are told it, and let go of the oldest."""
+        self._kept[commit.height] = commit
+        self._held += 1 + len(commit.ids)
+        while self._held > KEPT:
+            _, gone = self._kept.popitem(last=False)
+            self._held -= 1 + len(gone.ids)
 
     async def _read(self, after: int) -> list[Commit]:
         return await self._readers.run(lambda ledger: ledger.commits(after))

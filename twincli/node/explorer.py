@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from twincli.ledger import Ledger
-    from twincli.ledger.reading import Entry
+    from twincli.ledger.reading import Commit, Entry
 
 ROOT = "/explorer"
 POLICY = (
@@ -212,7 +212,7 @@ def _home(ledger: Ledger, query: Mapping[str, str]) -> Html:
     tip, counts = ledger.tip(), ledger.counts()
     highest = min(_number(query.get("to"), tip.height), tip.height)
     lowest = max(highest - BLOCKS, 0)
-    commits = list(ledger.commits(lowest, BLOCKS))
+    commits = _commits(ledger, lowest, highest)
     rows = [
         (
             _link("block", str(commit.height)),
@@ -225,7 +225,6 @@ def _home(ledger: Ledger, query: Mapping[str, str]) -> Html:
             ),
         )
         for commit in reversed(commits)
-        if commit.height <= highest
     ]
     older = (
         _Tag("p")(_Tag("a", href=f"{ROOT}?{urlencode({'to': lowest})}")("Older blocks"))
@@ -252,6 +251,15 @@ def _home(ledger: Ledger, query: Mapping[str, str]) -> Html:
     )
 
 
+def _commits(ledger: Ledger, after: int, until: int) -> list[Commit]:
+    """Return the blocks above one height up to another, however much they hold."""
+    found: list[Commit] = []
+    while after < until:
+        found += ledger.commits(after, until - after)
+        after = found[-1].height
+    return found
+
+
 def _number(text: str | None, otherwise: int) -> int:
     if text is None or not (text.isascii() and text.isdigit() and len(text) < 16):
         return otherwise
@@ -263,13 +271,17 @@ def _block(ledger: Ledger, argument: str, query: Mapping[str, str]) -> Html | No
     height = _number(argument, -1)
     if height < 0:
         return None
-    block = ledger.block(height)
-    if block is None:
+    commits = ledger.commits(height - 1, 1)
+    if not commits:
         return None
-    found = block["transactions"]
+    found = commits[0].ids
     rows = [
-        (_link("tx", tx["id"]), tx["operation"], _link("asset", _asset_of(tx)))
-        for tx in found[:LISTED]
+        (
+            _link("tx", tx_id),
+            "CREATE" if tx_id == asset_id else "TRANSFER",
+            _link("asset", asset_id),
+        )
+        for tx_id, asset_id in found[:LISTED]
     ]
     more = f"{len(found) - LISTED} more are not listed." if len(found) > LISTED else ""
     return _join(
@@ -377,7 +389,8 @@ def _asset(ledger: Ledger, argument: str, query: Mapping[str, str]) -> Html | No
     entries = list(islice(ledger.entries(argument, after), HISTORY + 1))
     corrected = corrected_by(ledger.corrections(argument))
     envelope = record.creating_envelope(first.tx)
-    held = [_held(ledger, place) for place in replay.outputs]
+    held = [_held(ledger, place) for place in islice(replay.outputs, LISTED)]
+    others = len(replay.outputs) - len(held)
     facts = record.without_envelope(first.tx["asset"]["data"])
     more = ""
     if len(entries) > HISTORY:
@@ -397,6 +410,7 @@ def _asset(ledger: Ledger, argument: str, query: Mapping[str, str]) -> Html | No
                 "Held by",
                 _table(("amount", "owners", "output"), held, "Nobody holds it."),
             ),
+            _Tag("p")(f"{others:,} more outputs are not listed.") if others else "",
             _section("Facts", _json(facts)) if facts else "",
             _section("State", _json(replay.common)) if replay.common else "",
             _charts(ledger, argument),

@@ -251,7 +251,9 @@ class Server:
         Returns:
             Whether it stopped in peace; False if a second Ctrl-C made it leave at once.
         """
-        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        log = logging.getLogger("uvicorn.error")
+        log.setLevel(logging.ERROR)
+        log.addFilter(_is_fault)
         sys.setswitchinterval(SWITCH_SECONDS)
         _allow_files(MAX_CONNECTIONS + 200)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -322,6 +324,11 @@ class Server:
                 code="bad_tls",
                 hint="PEM files; the key without a passphrase",
             ) from error
+
+
+def _is_fault(record: logging.LogRecord) -> bool:
+    """Say whether a record of uvicorn's tells more than that a stop cut a request off."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _no_password() -> str:
