@@ -20,17 +20,10 @@ if TYPE_CHECKING:
 
 
 class Applying:
-    """A block in the making, and the view of the ledger that its transactions are judged by.
-
-    Args:
-        ledger: What it will be added to.
-        tip: The block before it.
-        time_ms: Its time.
-        absent: Ids that are known not to be on the ledger, so that nobody looks again.
-    """
+    """A block in the making, and the view of the ledger that its transactions are judged by."""
 
     __slots__ = (
-        "absent",
+        "asset_of",
         "batch",
         "height",
         "ledger",
@@ -42,9 +35,7 @@ class Applying:
         "txs",
     )
 
-    def __init__(
-        self, ledger: Ledger, tip: Block, time_ms: int, absent: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, ledger: Ledger, tip: Block, time_ms: int) -> None:
         self.ledger = ledger
         self.tip = tip
         self.time_ms = time_ms
@@ -53,14 +44,10 @@ class Applying:
         self.batch = Batch()
         self.txs: dict[str, Located] = {}
         self.spent: dict[tuple[int, int], str] = {}
-        self.absent = absent
 
     def locate(self, tx_id: str) -> Located | None:
         """Return a transaction of this block or of the ledger."""
-        found = self.txs.get(tx_id)
-        if found is None and tx_id not in self.absent:
-            found = self.ledger._locate(tx_id)
-        return found
+        return self.txs.get(tx_id) or self.ledger._locate(tx_id)
 
     def known(self, tx_id: str) -> Known | None:
         """See ``validity.View``."""

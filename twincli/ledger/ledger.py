@@ -244,9 +244,7 @@ class Ledger(Reader):
         self, tip: Block, time_ms: int, items: Sequence[Checked | InvalidError]
     ) -> tuple[Applying, list[Verdict]]:
         """Judge what is to be the block after ``tip``; write nothing."""
-        ids = [item.id for item in items if not isinstance(item, InvalidError)]
-        absent = frozenset(ids) - self._store.present(ids)
-        state = Applying(self, tip, time_ms, absent)
+        state = Applying(self, tip, time_ms)
         verdicts: list[Verdict] = []
         for item in items:
             if isinstance(item, InvalidError):

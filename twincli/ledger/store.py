@@ -66,8 +66,6 @@ CREATE TABLE once (
 """
 
 
-_AT_ONCE = 500
-"""Values of one query; SQLite takes 999 at least."""
 _MEMBERS = {"asset", "id", "inputs", "metadata", "operation", "outputs"}
 _decode = json.JSONDecoder().raw_decode
 
@@ -486,16 +484,6 @@ class Store:
         """Return a transaction by its id, or None."""
         row = self._one("SELECT * FROM tx WHERE id = ?", tx_id)
         return row and _row(row)
-
-    def present(self, ids: Sequence[str]) -> set[str]:
-        """Return those of some ids that are of transactions here."""
-        found: set[str] = set()
-        for start in range(0, len(ids), _AT_ONCE):
-            part = [bytes.fromhex(tx_id) for tx_id in ids[start : start + _AT_ONCE]]
-            places = ",".join("?" * len(part))
-            sql = f"SELECT id FROM tx WHERE id IN ({places})"  # noqa: S608 - only question marks
-            found.update(row[0].hex() for row in self._all(sql, *part))
-        return found
 
     def row_at(self, seq: int) -> Row | None:
         """Return a transaction by its position, or None."""
