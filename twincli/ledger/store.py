@@ -16,7 +16,7 @@ from twincli.crypto import canonical
 from twincli.errors import ConfigError, NotFoundError, TwinError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
 APPLICATION_ID = 0x7477696E  # "twin"

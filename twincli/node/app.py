@@ -187,8 +187,7 @@ class Node:
         method = scope["method"]
         wait = self._rate.wait((scope.get("client") or ("",))[0])
         if wait:
-            retry = (b"retry-after", str(wait).encode())
-            return answers.failure(429, "too many requests", retry, posting.CLOSE)
+            return _too_many(wait)
         if route is None:
             return answers.NO_SUCH_PAGE
         if method == "OPTIONS":
@@ -251,6 +250,9 @@ class Node:
         await receive()  # websocket.connect
         route, _ = routes.find(scope["path"])
         try:
+            wait = self._rate.wait((scope.get("client") or ("",))[0])
+            if wait:
+                raise RefusedError(_too_many(wait))
             if route is None or not route.is_stream:
                 raise RefusedError(answers.NO_SUCH_PAGE)
             if not self._may(scope):
@@ -287,6 +289,11 @@ def _verified(body: bytes) -> Checked:
     found = posting.checked(body)
     found.verify()  # it remembers
     return found
+
+
+def _too_many(wait: int) -> Answer:
+    retry = (b"retry-after", str(wait).encode())
+    return answers.failure(429, "too many requests", retry, posting.CLOSE)
 
 
 def _unauthorised() -> Answer:

@@ -213,7 +213,8 @@ def _diverged(asset_id: str, fork: Fork) -> ConflictError:
         f"the histories of {asset_id} part after {fork.common}: here {fork.here} follows,"
         f" there {fork.there}",
         code="diverged",
-        hint="twin push --rebase records yours anew, on top of what is there",
+        hint="twin push --rebase records what is only on the one side anew on top of the other;"
+        " each ledger keeps its own branch",
     )
 
 
