@@ -205,6 +205,15 @@ def test_an_answer_that_comes_byte_by_byte_is_given_up(begin: bytes, drop: bytes
     assert seconds < 3
 
 
+@pytest.mark.parametrize("charset", [b"utf-16", b"rot13", b"x\0y", b"utf-8\xff"])
+def test_an_answer_is_utf_8_whatever_it_says(
+    charset: bytes, node: FakeNode, connect: Connect
+) -> None:
+    head = b"HTTP/1.0 200 OK\r\ncontent-type: text/plain; charset=" + charset + b"\r\n\r\n"
+    node.answers["/"] = always(head + b'{"version": "\xc3\xa9"}')
+    assert connect(node).nodes.info() == {"version": "\xe9"}
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_node_that_asks_for_a_token(status: int, node: FakeNode, connect: Connect) -> None:
     node.answers["*"] = always((status, {"message": "no token", "status": status}))

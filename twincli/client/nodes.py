@@ -426,6 +426,7 @@ def _adapter(timeout: float) -> Any:
                 raise UnansweredError("the connection broke off") from error
             pieces.seek(0)
             response.raw = pieces
+            response.encoding = "utf-8"  # JSON is, whatever it is said to be
             return response
 
     return Adapter()
@@ -440,7 +441,7 @@ def _why(error: Exception) -> str:
     if isinstance(error, exceptions.Timeout):
         return "it does not answer"
     if isinstance(error, exceptions.SSLError):
-        return f"its certificate is not trusted: {error}"
+        return f"its certificate is not trusted: {_of_tls(error)}"
     if isinstance(error, exceptions.ProxyError):
         return "the proxy does not reach it"
     text = str(error)
@@ -453,6 +454,17 @@ def _why(error: Exception) -> str:
         if part in text:
             return says
     return "the connection broke off"
+
+
+def _of_tls(error: Exception) -> str:
+    """Return what the TLS library says, without the layers around it."""
+    inner: Any = error
+    while not isinstance(inner, OSError) or not getattr(inner, "reason", None):
+        below = getattr(inner, "reason", None) or next(iter(inner.args), None)
+        if not isinstance(below, Exception):
+            break
+        inner = below
+    return str(getattr(inner, "verify_message", None) or getattr(inner, "reason", None) or inner)
 
 
 def _message(info: Any) -> str | None:

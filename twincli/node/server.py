@@ -118,6 +118,16 @@ class Protocol(HttpToolsProtocol):
         self._is_whole = True
         super().on_message_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Become a WebSocket, if that is what the request may do."""
+        self._unwatch()
+        bodies = {b"content-length", b"transfer-encoding"}
+        if self.scope["method"] != "GET" or any(name in bodies for name, _ in self.headers):
+            # What takes over would wait for ever.
+            self.send_400_response("A WebSocket begins with a GET without a body.")
+        else:
+            super().handle_websocket_upgrade()
+
     def pause_writing(self) -> None:
         """Give the client some time to take what waits for it."""
         super().pause_writing()
@@ -160,7 +170,8 @@ class Protocol(HttpToolsProtocol):
     def _refuse(self, status: bytes) -> None:
         self._unwatch()
         if not self.transport.is_closing():
-            if not self._has_head or self.cycle.response_complete:
+            # There is no cycle yet where a WebSocket was asked for.
+            if not self._has_head or self.cycle is None or self.cycle.response_complete:
                 head = b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\n"
                 self.transport.write(head + b"connection: close\r\n\r\n")
             self.transport.close()
