@@ -18,6 +18,7 @@ from twincli.errors import (
     InvalidError,
     LockedError,
     NotFoundError,
+    NotVerifiedError,
     TwinError,
     UnreachableError,
     UsageError,
@@ -231,6 +232,28 @@ def diverge(rooms: Rooms, there: EmbeddedClient) -> str:
     spending.append(rooms.workspace, "car", {"mileage": 2, "a": {"x": 1}})
     spending.append(at(rooms, there), "car", {"fuel": 5, "a": {"y": 2}})
     return asset
+
+
+def test_a_lie_about_one_asset_does_not_keep_the_others(
+    rooms: Rooms, there: EmbeddedClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = car(rooms, name="first"), car(rooms, name="second")
+    unspent = there.unspent
+
+    def lying(asset_id: str) -> Any:
+        if asset_id == first:
+            raise NotVerifiedError("a node lies", code="history_omitted")
+        return unspent(asset_id)
+
+    monkeypatch.setattr(there, "unspent", lying)
+    document = push(rooms, there)
+    assert status(document) == [("failed", 0), ("moved", 1)]
+    assert [(it["asset_id"], it["code"]) for it in document["errors"]] == [
+        (first, "history_omitted")
+    ]
+    assert ids(there, second) == [second]
+    with pytest.raises(NotVerifiedError):
+        push(rooms, there, "first")
 
 
 def test_where_the_histories_part_is_said(rooms: Rooms, there: EmbeddedClient) -> None:

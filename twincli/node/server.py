@@ -170,8 +170,7 @@ class Protocol(HttpToolsProtocol):
     def _refuse(self, status: bytes) -> None:
         self._unwatch()
         if not self.transport.is_closing():
-            # There is no cycle yet where a WebSocket was asked for.
-            if not self._has_head or self.cycle is None or self.cycle.response_complete:
+            if not self._has_head or self.cycle.response_complete:
                 head = b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\n"
                 self.transport.write(head + b"connection: close\r\n\r\n")
             self.transport.close()
