@@ -345,6 +345,19 @@ def test_corrections_tokens_and_bare_appends_are_rebased(
     assert shown == {"fuel": 5, "a": {"y": 2}, "once": 1, "mileage": 7, "bare": 1}
 
 
+def test_a_token_used_for_something_else_is_not_passed_over(
+    rooms: Rooms, there: EmbeddedClient
+) -> None:
+    asset = car(rooms)
+    push(rooms, there)
+    spending.append(at(rooms, there), "car", {"mileage": 1}, writing=Writing(once="token"))
+    spending.append(rooms.workspace, "car", {"mileage": 2}, writing=Writing(once="token"))
+    with pytest.raises(ConflictError) as caught:
+        push(rooms, there, "car", rebase=True)
+    assert caught.value.code == "once_mismatch"
+    assert len(ids(there, asset)) == 2
+
+
 def test_a_transfer_is_rebased(rooms: Rooms, there: EmbeddedClient) -> None:
     bob = rooms.key("bob")
     diverge(rooms, there)
