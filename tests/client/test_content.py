@@ -152,6 +152,14 @@ def test_what_is_no_cid_is_refused(url: str, name: str) -> None:
         assert asked(url, method, name, b"x" if method == "PUT" else None).status in {400, 404}
 
 
+def test_what_lies_in_the_place_of_a_file(url: str, home: Path) -> None:
+    one, other = cid.of(b"one").text, cid.of(b"other").text
+    (home / "content" / one[-2:] / one).mkdir(parents=True)
+    (home / "content" / other[-2:]).write_text("no directory")
+    assert asked(url, "GET", one).status == 404
+    assert asked(url, "GET", other).status == 503
+
+
 def test_other_methods_are_not_allowed(url: str) -> None:
     got = asked(url, "DELETE", HELLO_CID)
     assert (got.status, got.headers["allow"]) == (405, "GET, HEAD, OPTIONS, PUT")

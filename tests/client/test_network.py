@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from threading import Event, Thread, Timer
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from tests.client.conftest import Connect
 from tests.client.fakenode import API, Answer, FakeNode, serving
 from tests.ledger.chains import ALICE, BOB, chain, create, owned, spend
 from twincli.client import network
+from twincli.client.nodes import Nodes
 from twincli.errors import (
     ConfigError,
     InvalidError,
@@ -173,6 +177,55 @@ def test_an_answer_without_end_is_given_up(
     monkeypatch.setattr(nodes, "LARGEST", 1 << 20)
     with pytest.raises(UnreachableError, match="nested too deeply"):
         connect(node).nodes.info()
+
+
+@pytest.mark.parametrize(
+    ("begin", "drop"),
+    [
+        (b"", b"H"),
+        (b"HTTP/1.1 200 OK\r\n", b"x"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n", b" "),
+    ],
+)
+def test_an_answer_that_comes_byte_by_byte_is_given_up(begin: bytes, drop: bytes) -> None:
+    over = Event()
+
+    def tell(listener: socket.socket) -> None:
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(begin)
+                while not over.wait(0.05):
+                    connection.sendall(drop)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        teller = Thread(target=tell, args=(listener,))
+        teller.start()
+        nodes = Nodes([f"http://127.0.0.1:{listener.getsockname()[1]}"], {}, 0.3)
+        safety = Timer(5, over.set)
+        safety.start()
+        try:
+            ((_, said, seconds),) = nodes.one_by_one()
+        finally:
+            safety.cancel()
+            over.set()
+            teller.join()
+            nodes.close()
+    assert isinstance(said, UnreachableError)
+    assert said.message == "it answers too slowly"
+    assert seconds < 3
+
+
+@pytest.mark.parametrize("charset", [b"utf-16", b"rot13", b"x\0y", b"utf-8\xff"])
+def test_an_answer_is_utf_8_whatever_it_says(
+    charset: bytes, node: FakeNode, connect: Connect
+) -> None:
+    head = b"HTTP/1.0 200 OK\r\ncontent-type: text/plain; charset=" + charset + b"\r\n\r\n"
+    node.answers["/"] = always(head + b'{"version": "\xc3\xa9"}')
+    assert connect(node).nodes.info() == {"version": "\xe9"}
 
 
 @pytest.mark.parametrize("status", [401, 403])

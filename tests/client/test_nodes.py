@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -227,3 +228,11 @@ def test_headers_that_others_can_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         profiles.headers(str(tmp_path / "none"))
     assert caught.value.code == "bad_headers"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has none")
+def test_a_named_pipe_holds_no_headers(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path, 0o600)
+    with pytest.raises(ConfigError, match="not a regular file"):
+        profiles.headers(str(path))

@@ -102,6 +102,29 @@ def test_clients_that_do_not_finish(
         assert node.get("/healthz").status == 200
 
 
+@pytest.mark.parametrize(
+    ("first", "body", "status"),
+    [
+        (b"POST", b"content-length: 4\r\n\r\nabcd", b"400"),
+        (b"PUT", b"\r\n", b"400"),
+        (b"GET", b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n", b"400"),
+        (b"GET", b"transfer-encoding: chunked\r\n\r\n5\r\nab", b"400"),
+        (b"GET", b"content-length: 9\r\n\r\nab", b"400"),
+    ],
+)
+def test_what_cannot_become_a_websocket_does_not_stay(
+    first: bytes, body: bytes, status: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SLOW_SECONDS", 0.3)
+    head = (
+        first + b" /api/v1/streams/valid_blocks HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\n"
+        b"connection: Upgrade\r\nsec-websocket-version: 13\r\n"
+        b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    )
+    with running(tmp_path / "l") as node:
+        assert raw(node, head + body, timeout=5).startswith(b"HTTP/1.1 " + status)
+
+
 def test_a_slow_body_is_taken_while_enough_of_it_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

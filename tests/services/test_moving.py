@@ -18,6 +18,7 @@ from twincli.errors import (
     InvalidError,
     LockedError,
     NotFoundError,
+    NotVerifiedError,
     TwinError,
     UnreachableError,
     UsageError,
@@ -233,6 +234,28 @@ def diverge(rooms: Rooms, there: EmbeddedClient) -> str:
     return asset
 
 
+def test_a_lie_about_one_asset_does_not_keep_the_others(
+    rooms: Rooms, there: EmbeddedClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = car(rooms, name="first"), car(rooms, name="second")
+    unspent = there.unspent
+
+    def lying(asset_id: str) -> Any:
+        if asset_id == first:
+            raise NotVerifiedError("a node lies", code="history_omitted")
+        return unspent(asset_id)
+
+    monkeypatch.setattr(there, "unspent", lying)
+    document = push(rooms, there)
+    assert status(document) == [("failed", 0), ("moved", 1)]
+    assert [(it["asset_id"], it["code"]) for it in document["errors"]] == [
+        (first, "history_omitted")
+    ]
+    assert ids(there, second) == [second]
+    with pytest.raises(NotVerifiedError):
+        push(rooms, there, "first")
+
+
 def test_where_the_histories_part_is_said(rooms: Rooms, there: EmbeddedClient) -> None:
     asset = diverge(rooms, there)
     common, ours = ids(rooms.workspace.client, asset)[-2:]
@@ -320,6 +343,19 @@ def test_corrections_tokens_and_bare_appends_are_rebased(
     assert sum("once" in tx["metadata"] for tx in told[1:]) == 1
     shown = views.show(at(rooms, there), asset)["state"]
     assert shown == {"fuel": 5, "a": {"y": 2}, "once": 1, "mileage": 7, "bare": 1}
+
+
+def test_a_token_used_for_something_else_is_not_passed_over(
+    rooms: Rooms, there: EmbeddedClient
+) -> None:
+    asset = car(rooms)
+    push(rooms, there)
+    spending.append(at(rooms, there), "car", {"mileage": 1}, writing=Writing(once="token"))
+    spending.append(rooms.workspace, "car", {"mileage": 2}, writing=Writing(once="token"))
+    with pytest.raises(ConflictError) as caught:
+        push(rooms, there, "car", rebase=True)
+    assert caught.value.code == "once_mismatch"
+    assert len(ids(there, asset)) == 2
 
 
 def test_a_transfer_is_rebased(rooms: Rooms, there: EmbeddedClient) -> None:

@@ -355,31 +355,79 @@ def _adapter(timeout: float) -> Any:
     over, and read an answer without end.
     """
     import io
+    from http.client import HTTPResponse
 
     from requests.adapters import HTTPAdapter
     from requests.exceptions import RequestException
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+    from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.exceptions import HTTPError
 
+    class Paced(io.RawIOBase):
+        """What comes from a socket, given up where it comes byte by byte."""
+
+        def __init__(self, raw: io.RawIOBase) -> None:
+            self._raw = raw
+            self._begun: float | None = None
+            self._size = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int | None:
+            count = self._raw.readinto(buffer)
+            now = time.monotonic()
+            # Whoever waits long before it answers has not been slow to tell.
+            self._begun = now if self._begun is None else self._begun
+            self._size += count or 0
+            elapsed = now - self._begun
+            if count and elapsed > timeout and self._size < _SLOWEST * elapsed:
+                raise UnansweredError("it answers too slowly")
+            return count
+
+        def close(self) -> None:
+            self._raw.close()
+            super().close()
+
+    class Response(HTTPResponse):
+        def __init__(self, *given: Any, **options: Any) -> None:
+            super().__init__(*given, **options)
+            self.fp: Any = io.BufferedReader(Paced(self.fp.detach()))
+
+    class Plain(HTTPConnectionPool):
+        class ConnectionCls(HTTPConnection):
+            response_class = Response
+
+    class Secure(HTTPSConnectionPool):
+        class ConnectionCls(HTTPSConnection):
+            response_class = Response
+
     class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *given: Any, **options: Any) -> None:
+            super().init_poolmanager(*given, **options)
+            self.poolmanager.pool_classes_by_scheme = {"http": Plain, "https": Secure}
+
+        def proxy_manager_for(self, *given: Any, **options: Any) -> Any:
+            manager = super().proxy_manager_for(*given, **options)
+            manager.pool_classes_by_scheme = {"http": Plain, "https": Secure}
+            return manager
+
         def send(self, *given: Any, **options: Any) -> Any:
-            begun = time.monotonic()
             try:
                 response = super().send(*given, **{**options, "stream": True})
                 pieces = io.BytesIO()
                 # Read here, so that nothing of an answer is waited for beyond its bounds.
                 while piece := response.raw.read1(1 << 16, decode_content=True):
                     pieces.write(piece)
-                    elapsed = time.monotonic() - begun
                     if pieces.tell() > LARGEST:
                         raise UnansweredError("its answer has no end")
-                    if elapsed > timeout and pieces.tell() < _SLOWEST * elapsed:
-                        raise UnansweredError("it answers too slowly")
             except RequestException as error:
                 raise UnansweredError(_why(error)) from error
             except (HTTPError, OSError) as error:
                 raise UnansweredError("the connection broke off") from error
             pieces.seek(0)
             response.raw = pieces
+            response.encoding = "utf-8"  # JSON is, whatever it is said to be
             return response
 
     return Adapter()
@@ -394,7 +442,7 @@ def _why(error: Exception) -> str:
     if isinstance(error, exceptions.Timeout):
         return "it does not answer"
     if isinstance(error, exceptions.SSLError):
-        return f"its certificate is not trusted: {error}"
+        return f"its certificate is not trusted: {_of_tls(error)}"
     if isinstance(error, exceptions.ProxyError):
         return "the proxy does not reach it"
     text = str(error)
@@ -407,6 +455,17 @@ def _why(error: Exception) -> str:
         if part in text:
             return says
     return "the connection broke off"
+
+
+def _of_tls(error: Exception) -> str:
+    """Return what the TLS library says, without the layers around it."""
+    inner: Any = error
+    while not isinstance(inner, OSError) or not getattr(inner, "reason", None):
+        below = getattr(inner, "reason", None) or next(iter(inner.args), None)
+        if not isinstance(below, Exception):
+            break
+        inner = below
+    return str(getattr(inner, "verify_message", None) or getattr(inner, "reason", None) or inner)
 
 
 def _message(info: Any) -> str | None:

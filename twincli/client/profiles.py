@@ -107,9 +107,10 @@ def headers(path: str) -> dict[str, str]:
             line and never its content.
     """
     try:
-        with open(path, "rb") as file:
+        # A named pipe in its place must not hang the program.
+        with open(path, "rb", opener=_without_waiting) as file:
             mode = os.fstat(file.fileno()).st_mode
-            text = file.read(_LONGEST + 1).decode("ascii")
+            text = file.read(_LONGEST + 1).decode("ascii") if stat.S_ISREG(mode) else ""
     except OSError as error:
         raise ConfigError(
             f"the header file {path} cannot be read: {(error.strerror or '').lower()}",
@@ -117,6 +118,8 @@ def headers(path: str) -> dict[str, str]:
         ) from error
     except UnicodeDecodeError:
         raise ConfigError(f"the header file {path} is not ASCII", code="bad_headers") from None
+    if not stat.S_ISREG(mode):
+        raise ConfigError(f"the header file {path} is not a regular file", code="bad_headers")
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         raise ConfigError(
             f"the header file {path} can be read or written by others",
@@ -142,6 +145,10 @@ def headers(path: str) -> dict[str, str]:
     if len(text) > _LONGEST:
         raise ConfigError(f"the header file {path} is too long", code="bad_headers")
     return found
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def check_name(name: str) -> str:

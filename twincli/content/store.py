@@ -11,6 +11,7 @@ CID is whole. Two processes that bring the same file leave one.
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -148,11 +149,18 @@ class Blobs:
         Raises:
             NotFoundError: ``missing_content``.
             InvalidError: ``invalid_cid``.
+            ConfigError: ``cannot_read``.
         """
+        path = self._path(cid)
         try:
-            return os.stat(self._path(cid)).st_size
+            status = os.stat(path)
         except FileNotFoundError as error:
             raise _missing(cid) from error
+        except OSError as error:
+            raise files.cannot("read", path, error) from error
+        if not stat.S_ISREG(status.st_mode):
+            raise _missing(cid)
+        return status.st_size
 
     def open(self, cid: str) -> IO[bytes]:
         """Open a file to read it.

@@ -118,6 +118,16 @@ class Protocol(HttpToolsProtocol):
         self._is_whole = True
         super().on_message_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Become a WebSocket, if that is what the request may do."""
+        self._unwatch()
+        bodies = {b"content-length", b"transfer-encoding"}
+        if self.scope["method"] != "GET" or any(name in bodies for name, _ in self.headers):
+            # What takes over would wait for ever.
+            self.send_400_response("A WebSocket begins with a GET without a body.")
+        else:
+            super().handle_websocket_upgrade()
+
     def pause_writing(self) -> None:
         """Give the client some time to take what waits for it."""
         super().pause_writing()

@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twincli.errors import ConflictError, InvalidError, NotFoundError, TwinError, UsageError
+from twincli.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    NotVerifiedError,
+    TwinError,
+    UsageError,
+)
 from twincli.model import record
 from twincli.services import resolve, views
 
@@ -157,7 +164,8 @@ class Mover:
         self.moved.append(made)
         try:
             found = gap(self.here, self.there, asset_id)
-        except NotFoundError as error:
+        except (NotFoundError, NotVerifiedError) as error:
+            # One that a node lies about does not keep the others from being copied.
             made.fail(error)
             return made
         if found.behind:

@@ -92,8 +92,10 @@ def _anew(
     once = envelope.get("once") if envelope else None
     if isinstance(once, str):
         mine = {info.public_key for info in infos}
-        if any(signers <= mine for signers, _ in there.once(asset_id, once)):
-            return None
+        for signers, made in there.once(asset_id, once):
+            if signers <= mine:
+                _check_same(there, tx, before, made, once)
+                return None
     if workspace.dry_run:
         return None
     replay = there.replay(asset_id)
@@ -116,6 +118,29 @@ def _anew(
         {**written, record.KEY: envelope},
     )
     return _transaction.sign(new, signing.unlock(workspace, infos))
+
+
+def _check_same(
+    there: LedgerClient, tx: dict[str, Any], before: dict[str, Any], made: str, once: str
+) -> None:
+    """Refuse to leave ``tx`` out for one with the same token that wrote something else.
+
+    Raises:
+        ConflictError: ``once_mismatch``.
+    """
+    entry = there.entry(made)
+    assert entry is not None
+    mine, theirs = (record.without_envelope(found["metadata"]) for found in (tx, entry.tx))
+    if mine.keys() == theirs.keys() and all(
+        merged(before.get(name), value, theirs[name]) == theirs[name]
+        for name, value in mine.items()
+    ):
+        return
+    raise ConflictError(
+        f"{tx['id']} has the token {once!r}, which was used there for something else, by {made}",
+        code="once_mismatch",
+        hint="append it again yourself, with --node and another token",
+    )
 
 
 def _owner(tx: dict[str, Any], item: Spendable, output: dict[str, Any]) -> dict[str, Any]:
