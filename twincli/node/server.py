@@ -262,6 +262,7 @@ class Server:
             Whether it stopped in peace; False if a second Ctrl-C made it leave at once.
         """
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        logging.getLogger("uvicorn.error").addFilter(_is_fault)
         sys.setswitchinterval(SWITCH_SECONDS)
         _allow_files(MAX_CONNECTIONS + 200)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -332,6 +333,12 @@ class Server:
                 code="bad_tls",
                 hint="PEM files; the key without a passphrase",
             ) from error
+
+
+def _is_fault(record: logging.LogRecord) -> bool:
+    """Say whether something is wrong; that a stop cuts a request off is not."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or not issubclass(kind, asyncio.CancelledError)
 
 
 def _no_password() -> str:
