@@ -240,6 +240,16 @@ def test_a_node_that_asks_for_a_token(status: int, node: FakeNode, connect: Conn
         assert "--header-file" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("status", [400, 401])
+def test_a_node_that_refuses_does_not_hide_the_others(
+    status: int, node: FakeNode, second: FakeNode, connect: Connect
+) -> None:
+    node.answers["/"] = always((status, {"message": "no", "status": status}))
+    (_, first, _), (_, other, _) = connect(node, second).nodes.one_by_one()
+    assert isinstance(first, TwinError)
+    assert isinstance(other, dict)
+
+
 def test_a_question_that_is_refused(node: FakeNode, connect: Connect) -> None:
     answer = {"message": "text_search cannot be empty", "status": 400}
     node.answers[f"{API}/assets"] = always((400, answer))

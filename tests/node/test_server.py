@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, build_opener
@@ -20,6 +20,8 @@ import pytest
 from tests.ledger.chains import ALICE, Tx, chain, create, spend
 from tests.node.running import HASH, Running, running
 from tests.plugins.tools import require_tool
+from twincli.content.store import Blobs
+from twincli.crypto import cid
 from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError, UsageError
 from twincli.ledger import Ledger
 from twincli.node import access, posting, server
@@ -487,3 +489,20 @@ def test_the_index_is_kept_near_the_ledger(tmp_path: Path, monkeypatch: pytest.M
             time.sleep(0.02)
         assert ledger.indexed() == 5
         assert node.get("/healthz").json["height"] == 1
+
+
+def test_a_stop_that_cuts_an_upload_off_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server, "STOP_SECONDS", 1)
+    name = cid.of(b"x" * 9).text
+    options = Options(content=Blobs(str(tmp_path / "content")))
+    with ExitStack() as stack, running(tmp_path / "l", options) as node:
+        place = urlsplit(node.url)
+        assert place.port is not None
+        sock = stack.enter_context(socket.create_connection((place.hostname, place.port)))
+        head = f"PUT /twin/v1/content/{name} HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n"
+        sock.sendall(head.encode() + b"x")
+        time.sleep(0.3)
+    assert "Traceback" not in caplog.text
+    assert [path for path in (tmp_path / "content").rglob("*") if path.is_file()] == []

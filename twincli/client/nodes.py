@@ -118,17 +118,23 @@ class Nodes:
         """Return what the first node that answers says about itself."""
         return _object(self._ask(lambda node: node.driver.info()))
 
-    def one_by_one(self) -> list[tuple[str, dict[str, Any] | UnreachableError, float]]:
-        """Return what each node says about itself, or why not, and the seconds that it took."""
-        told: list[tuple[str, dict[str, Any] | UnreachableError, float]] = []
+    def one_by_one(self) -> list[tuple[str, dict[str, Any] | TwinError, float]]:
+        """Return what each node says about itself, or why not, and the seconds that it took.
+
+        Raises:
+            ConfigError, UsageError: ``not_allowed``, ``refused``: by the only node.
+        """
+        told: list[tuple[str, dict[str, Any] | TwinError, float]] = []
         for node in sorted(self._nodes, key=lambda node: self.urls.index(node.url)):
             begun = time.monotonic()
-            said: dict[str, Any] | UnreachableError
+            said: dict[str, Any] | TwinError
             try:
                 said = _object(self._of(node, lambda node: node.driver.info()))
             except UnansweredError as error:
                 said = UnreachableError(str(error))
-            except UnreachableError as error:
+            except TwinError as error:
+                if len(self._nodes) == 1 and not isinstance(error, UnreachableError):
+                    raise
                 said = error
             told.append((node.url, said, time.monotonic() - begun))
         return told
