@@ -506,3 +506,30 @@ def test_a_stop_that_cuts_an_upload_off_is_no_fault(
         time.sleep(0.3)
     assert "Traceback" not in caplog.text
     assert [path for path in (tmp_path / "content").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.ci
+def test_a_thousand_connections_that_all_post(tmp_path: Path) -> None:
+    async def one(host: str, port: int, number: int, all_open: asyncio.Barrier) -> bytes:
+        reader, writer = await asyncio.open_connection(host, port)
+        await all_open.wait()
+        body = json.dumps(create(number)).encode()
+        head = "POST /api/v1/transactions?mode=commit HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
+        writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        await writer.drain()
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    async def everybody(url: str) -> list[bytes]:
+        place = urlsplit(url)
+        host, port = place.hostname or "", place.port or 0
+        all_open = asyncio.Barrier(1000)
+        return await asyncio.gather(*(one(host, port, n, all_open) for n in range(1000)))
+
+    with running(tmp_path / "l") as node:
+        answers = asyncio.run(asyncio.wait_for(everybody(node.url), 120))
+        assert {answer[:13] for answer in answers} == {b"HTTP/1.1 202 "}
+    with Ledger.open(tmp_path / "l") as ledger:
+        assert ledger.counts()["transactions"] == 1000
+        assert ledger.tip().height < 500  # many to a block
