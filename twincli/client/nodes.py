@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from twincli.client import COMMIT
 from twincli.errors import ConfigError, InvalidError, TwinError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+T = TypeVar("T")
 
 ROUNDS = 2
 """How often all nodes are asked: a connection that was kept open may just have been closed."""
@@ -116,7 +118,7 @@ class Nodes:
 
     def info(self) -> dict[str, Any]:
         """Return what the first node that answers says about itself."""
-        return _object(self._ask(lambda node: node.driver.info()))
+        return self._ask(lambda node: node.driver.info(), _object)
 
     def one_by_one(self) -> list[tuple[str, dict[str, Any] | TwinError, float]]:
         """Return what each node says about itself, or why not, and the seconds that it took.
@@ -141,69 +143,88 @@ class Nodes:
 
     def transaction(self, tx_id: str) -> dict[str, Any] | None:
         """Return a transaction, or None."""
-        found = self._ask(lambda node: node.driver.transactions.retrieve(tx_id))
-        return None if found is None else _object(found)
+        return self._ask(
+            lambda node: node.driver.transactions.retrieve(tx_id),
+            lambda found: None if found is None else _object(found),
+        )
 
     def transactions(self, asset_id: str) -> list[dict[str, Any]]:
         """Return all transactions of an asset; none where there is no such asset."""
-        return _objects(self._ask(lambda node: node.driver.transactions.get(asset_id=asset_id)))
+        return self._ask(lambda node: node.driver.transactions.get(asset_id=asset_id), _objects)
 
     def last(self, asset_id: str) -> dict[str, Any] | None:
         """Return the last transaction of an asset, or None."""
         asked = {"asset_id": asset_id, "last_tx": "true"}
-        found = _objects(
-            self._ask(
-                lambda node: node.driver.transport.forward_request(
-                    method="GET", path=node.driver.transactions.path, params=asked
-                )
-            )
+        found = self._ask(
+            lambda node: node.driver.transport.forward_request(
+                method="GET", path=node.driver.transactions.path, params=asked
+            ),
+            _objects,
         )
         return found[-1] if found else None
 
     def outputs(self, public_key: str, *, spent: bool | None = None) -> list[tuple[str, int]]:
         """Return the outputs that name a key: transaction id and index."""
-        refs = _objects(self._ask(lambda node: node.driver.outputs.get(public_key, spent)))
-        found = [(ref.get("transaction_id"), ref.get("output_index")) for ref in refs]
-        if not all(type(tx_id) is str and type(index) is int for tx_id, index in found):
-            raise _strange(refs)
-        return [(str(tx_id), int(str(index))) for tx_id, index in found]
+
+        def shape(answer: Any) -> list[tuple[str, int]]:
+            refs = _objects(answer)
+            found = [(ref.get("transaction_id"), ref.get("output_index")) for ref in refs]
+            if not all(type(tx_id) is str and type(index) is int for tx_id, index in found):
+                raise _strange(refs)
+            return [(str(tx_id), int(str(index))) for tx_id, index in found]
+
+        return self._ask(lambda node: node.driver.outputs.get(public_key, spent), shape)
 
     def assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         """Return assets that hold the words of ``text``: ``{"data", "id"}``."""
-        return _objects(
-            self._ask(lambda node: node.driver.assets.get(search=text, limit=limit)), id=str
+        return self._ask(
+            lambda node: node.driver.assets.get(search=text, limit=limit),
+            lambda answer: _objects(answer, id=str),
         )
 
     def metadata(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         """Return metadata that hold the words of ``text``: ``{"metadata", "id"}``."""
-        return _objects(
-            self._ask(lambda node: node.driver.metadata.get(search=text, limit=limit)), id=str
+        return self._ask(
+            lambda node: node.driver.metadata.get(search=text, limit=limit),
+            lambda answer: _objects(answer, id=str),
         )
 
     def height(self, tx_id: str) -> int | None:
         """Return the height of the block that holds a transaction, or None."""
-        found = self._ask(lambda node: node.driver.blocks.get(txid=tx_id))
-        if found is not None and type(found) is not int:
-            raise _strange(found)
-        return found
 
-    def _ask(self, question: Callable[[Node], Any]) -> Any:
-        """Put a question to one node after the other until one answers.
+        def shape(answer: Any) -> int | None:
+            if answer is not None and type(answer) is not int:
+                raise _strange(answer)
+            return answer
 
-        Returns:
-            The answer; None where the node says that there is no such thing.
+        return self._ask(lambda node: node.driver.blocks.get(txid=tx_id), shape)
+
+    def _ask(self, question: Callable[[Node], Any], shape: Callable[[Any], T]) -> T:
+        """Put a question to one node after the other until one answers as it should.
+
+        Args:
+            question: Asks a node.
+            shape: Makes of the answer (None where the node says that there is no such thing) what
+                is returned, or raises.
 
         Raises:
-            UnreachableError: None answered.
-            ConfigError: ``not_allowed``.
+            UnreachableError: None answered, or none in a way that anything can be made of.
+            UsageError: ``refused``, ConfigError: ``not_allowed``: no other node answered.
         """
         problems: dict[str, str] = {}
+        refusal: TwinError | None = None
         for node in self._in_turn():
             try:
-                return self._of(node, question)
+                return shape(self._of(node, question))
             except UnansweredError as error:
                 self._leave(node, problems, error)
-        raise _unreachable(problems)
+            except TwinError as error:
+                if len(self._nodes) == 1:
+                    raise
+                # A node that is broken, or wants another token; the next one may not.
+                refusal = refusal or error
+                self._leave(node, problems, UnansweredError(error.message))
+        raise refusal or _unreachable(problems)
 
     def _in_turn(self) -> Iterator[Node]:
         """Yield the nodes, ``ROUNDS`` times, and then those that only ask for patience."""
