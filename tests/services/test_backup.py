@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tarfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -302,17 +301,6 @@ def writers(source: Path) -> Iterator[list[subprocess.Popen[str]]]:
         writer.communicate()
 
 
-def patiently(source: Path, file: Path) -> dict[str, Any]:
-    """Make a backup; on a busy machine the keys may not stand still long enough at once."""
-    for _ in range(20):
-        try:
-            return make(source, file)
-        except TwinError as error:
-            assert error.code == "busy"  # noqa: PT017
-            time.sleep(0.1)
-    raise AssertionError("the keys never stood still")
-
-
 def test_complete_to_one_moment_while_others_write(
     source: Path, writers: list[subprocess.Popen[str]], tmp_path: Path
 ) -> None:
@@ -322,7 +310,7 @@ def test_complete_to_one_moment_while_others_write(
             assert writer.stdout is not None
             writer.stdout.readline()
         home = tmp_path / f"back{number}"
-        transactions.append(patiently(source, tmp_path / f"{number}.tar")["transactions"])
+        transactions.append(make(source, tmp_path / f"{number}.tar")["transactions"])
         bring_back(tmp_path / f"{number}.tar", home)  # verifies every transaction
         owned = KeyStore(str(home / "keys")).scan()[0]
         with Ledger.open(home / "ledger", create=False) as ledger:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -210,20 +210,23 @@ def _named(path: str, copy: str) -> Iterator[None]:
 def _keys(home: str) -> list[Part]:
     """Return the files of keys, those that were removed included.
 
-    A key that is given another name while we look may be under neither when it is read, so this
-    goes on until the directory is the same afterwards.
+    A key that is given another name while we look may be missed under both, so this goes on until
+    nothing new is seen twice; what was read before is not read again.
     """
     _, faults = KeyStore(os.path.join(home, KEYS)).scan()
     if faults:
         raise faults[0]
-    for _ in range(100):
+    parts: dict[str, Part] = {}
+    quiet = 0
+    for _ in range(1000):
         found = _key_names(home)
-        try:
-            parts = [in_memory(name, read_private(_place(home, name))) for name in found]
-        except FileNotFoundError:
-            continue
-        if _key_names(home) == found:
-            return parts
+        unread = [name for name in found if name not in parts]
+        for name in unread:
+            with suppress(FileNotFoundError):
+                parts[name] = in_memory(name, read_private(_place(home, name)))
+        quiet = 0 if unread else quiet + 1
+        if quiet == 2:
+            return [parts[name] for name in found]
     raise TwinError("the keys do not stop changing", code="busy", hint="try again", retryable=True)
 
 
