@@ -316,7 +316,7 @@ NOT_JSON = {
         (b"", None),
         (b"no JSON", None),
         (b"\xff\xfe", None),
-        (b"[" * 5000, "the body is nested too deeply"),
+        (b"[" * 200_000, "the body is nested too deeply"),
         (b"{}", "Invalid transaction (InvalidHash): No transaction id found!"),
         (b"[]", "Invalid transaction schema: the transaction is not an object"),
         (b"null", "Invalid transaction schema: the transaction is not an object"),
