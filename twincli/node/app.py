@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     from twincli.content.store import Blobs
     from twincli.ledger import Ledger
     from twincli.node.events import Message, Receive, Send
-    from twincli.rules.structure import Checked
 
-SMALL = 16_384
-"""Bytes of a transaction that the writer checks; others do not wait while a larger one is."""
 INDEX_SECONDS = 1.0
 INDEX_LATEST = 30
 """A busy node leaves the index alone, but not for more than so many times ``INDEX_SECONDS``."""
@@ -83,7 +80,7 @@ class Node:
         self.readers = Readers(open_ledger)
         self._indexing = Readers(open_ledger, threads=1)
         self.events = Events(self.readers, self.height)
-        self.writer = Writer(open_ledger(), self.metrics, self.events.committed)
+        self.writer = Writer(self.ledger.path, self.metrics, self.events.committed)
         self.bodies = Bodies(self.options.max_body)
         self.stopping = False
         self._rate = access.Rate(self.options.rate)
@@ -92,6 +89,8 @@ class Node:
     def start(self) -> None:
         """Begin what runs beside requests; in the event loop."""
         self._indexer = asyncio.create_task(self._keep_index())
+        if not self.options.read_only:
+            self._starting = asyncio.create_task(self.writer.start())
 
     async def close(self) -> None:
         """Finish what was taken, and close the ledger."""
@@ -116,15 +115,9 @@ class Node:
             await asyncio.sleep(INDEX_SECONDS)
             height = self.height()
             passed += 1
-            if height != indexed and (not self.writer.is_busy or passed >= INDEX_LATEST):
+            if height != indexed and (not self.writer.waiting or passed >= INDEX_LATEST):
                 await self._indexing.run(lambda ledger: ledger.index.mark())
                 indexed, passed = height, 0
-
-    async def submit(self, body: bytes) -> Answer:
-        """Have the transaction of a body committed; see ``Writer.submit``."""
-        if len(body) <= SMALL:
-            return await self.writer.submit(body)
-        return await self.writer.submit(await self.readers.run(lambda _: _verified(body)))
 
     def gauges(self) -> dict[str, tuple[str, int]]:
         """Return what is so at the moment, for the metrics."""
@@ -283,12 +276,6 @@ class Node:
 
 
 _PASSES = Answer(0, b"")
-
-
-def _verified(body: bytes) -> Checked:
-    found = posting.checked(body)
-    found.verify()  # it remembers
-    return found
 
 
 def _too_many(wait: int) -> Answer:
