@@ -166,7 +166,7 @@ class Node:
             answer, pieces = refused.answer, None
         except TwinError as error:
             answer, pieces = posting.busy(error.message), None
-        await _send(answer, method, send, more=pieces is not None)
+        await _send(answer, scope, send, more=pieces is not None)
         if pieces is not None and method != "HEAD":
             await self._rest(pieces, receive, send)
         seconds = time.perf_counter() - began
@@ -293,13 +293,15 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def _send(answer: Answer, method: str, send: Send, *, more: bool) -> None:
+async def _send(answer: Answer, scope: Message, send: Send, *, more: bool) -> None:
     headers = [(b"content-type", answer.kind), _CORS, *answer.headers]
     if not more:
         headers.append((b"content-length", str(len(answer.body)).encode()))
+    more = more and scope["method"] != "HEAD"
+    scope["state"]["cork"]()
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    more = more and method != "HEAD"
     await send({"type": "http.response.body", "body": answer.body, "more_body": more})
+    scope["state"]["uncork"]()  # where there was no body
 
 
 async def _reject(answer: Answer, scope: Message, send: Send) -> None:

@@ -244,12 +244,22 @@ class _Process(asyncio.SubprocessProtocol):
         self._done = done
         self._ended = ended
         self._frames = committing.Frames()
+        self._unsent: list[bytes] = []
         self._gone = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.SubprocessTransport", transport)
         self._pipe = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(0))
-        self.send = self._pipe.write
+
+    def send(self, data: bytes) -> None:
+        """Send a frame, with all the others of this round of the event loop."""
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(data)
+
+    def _flush(self) -> None:
+        self._pipe.write(b"".join(self._unsent))
+        self._unsent.clear()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002 - there is one
         for payload in self._frames.feed(data):
