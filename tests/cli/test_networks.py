@@ -327,6 +327,22 @@ def test_diverged_and_rebased(twin: Twin, invoke: Invoke, node: FakeNode) -> Non
     assert "car: the histories of" in run.stderr
     assert twin("push", "--node", "team", "--rebase")["assets"][0]["status"] == "rebased"
     assert twin("asset", "show", "car", "--node", "team")["state"] == {"m": 2, "n": 1}
+    # From then on nothing is wrong, and the device goes on as before.
+    for n in ("3", "4"):
+        run = invoke("pull", "--node", "team")
+        assert run.status == 0
+        assert "1 asset has a branch of its own here" in run.stderr
+        assert {item["status"] for item in twin("pull", "--node", "team")["assets"]} == {
+            "rebased",
+            "up_to_date",
+        }
+        twin("asset", "append", "car", "--n", n)
+        assert twin("status")["unpushed"][0]["transactions"] == 1
+        assert twin("pull", "car", "--node", "team")["assets"][0]["status"] == "behind"
+        assert twin("push", "--node", "team")["transactions"] == 1
+        assert twin("push", "--node", "team")["transactions"] == 0
+        assert twin("status")["unpushed"][0]["transactions"] == 0
+        assert twin("asset", "show", "car", "--node", "team")["state"] == {"m": 2, "n": int(n)}
 
 
 def test_pull_makes_a_home(invoke: Invoke, home: Path, node: FakeNode, tmp_path: Path) -> None:

@@ -33,4 +33,12 @@ def pull(
     wanted = moving.chosen(workspace, here, names or ())
     document = moving.pull(workspace, here, wanted)
     push.note(context, document)
-    return push.told(document, "fetched", context)
+    result = push.told(document, "fetched", context)
+    own = sum(item["status"] == "rebased" for item in document["assets"])
+    if not own:
+        return result
+    said = (
+        f"{own} {'asset has' if own == 1 else 'assets have'} a branch of"
+        f" {'its' if own == 1 else 'their'} own here, since push --rebase; --node shows the other"
+    )
+    return result._replace(notes=(*result.notes, said))
