@@ -312,6 +312,33 @@ def test_a_device_that_is_sometimes_offline(
             assert twin("asset", "show", "box")["state"] == {"n": 4}
 
 
+def test_a_network_is_one_however_it_is_reached(
+    twin: Twin, home: Path, real_node: str, node: FakeNode
+) -> None:
+    localhost = real_node.replace("127.0.0.1", "localhost")
+    twin("node", "add", "base", real_node)
+    twin("asset", "create", "box")
+    for name in (real_node, localhost, "base", f"{localhost},{real_node}"):
+        twin("push", "--node", name)
+        (mark,) = twin("status")["unpushed"]
+        assert (mark["node"], mark["transactions"]) == (name, 0)
+    twin("asset", "append", "box", "--n", "1")
+    twin("push", "--node", node.url)
+    assert [(it["node"], it["transactions"]) for it in twin("status")["unpushed"]] == sorted(
+        [(f"{localhost},{real_node}", 1), (node.url, 0)]
+    )
+    (home / "networks" / "pushed.json").write_text('{"x": {"transactions": 1}}')
+    assert twin("status")["unpushed"] == []
+
+
+def test_a_node_that_serves_this_ledger_is_no_place_to_push_to(twin: Twin, home: Path) -> None:
+    twin("asset", "create", "box")
+    with Ledger.open(str(home / "ledger")) as ledger, serving(ledger, states=ledger.id) as same:
+        assert twin("push", "--node", same.url)["transactions"] == 0
+        assert twin("pull", "--node", same.url)["transactions"] == 0
+    assert twin("status")["unpushed"] == []
+
+
 def test_diverged_and_rebased(twin: Twin, invoke: Invoke, node: FakeNode) -> None:
     twin("node", "add", "team", node.url)
     twin("asset", "create", "car")

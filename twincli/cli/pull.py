@@ -32,7 +32,7 @@ def pull(
     here = context.home_ledger
     wanted = moving.chosen(workspace, here, names or ())
     document = moving.pull(workspace, here, wanted)
-    push.note(context, document)
+    push.note(context, document, pulled=True)
     result = push.told(document, "fetched", context)
     own = sum(item["status"] == "rebased" for item in document["assets"])
     if not own:

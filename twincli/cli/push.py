@@ -48,7 +48,9 @@ def push(
     return told(document, "sent", context)
 
 
-def note(context: Context, document: dict[str, Any], whole: int | None = None) -> None:
+def note(
+    context: Context, document: dict[str, Any], whole: int | None = None, *, pulled: bool = False
+) -> None:
     """Remember what was copied, for ``twin status``."""
     if not context.dry_run:
         from twincli.services import pushed
@@ -56,6 +58,7 @@ def note(context: Context, document: dict[str, Any], whole: int | None = None) -
 
         pushed.note(
             context.paths.networks,
+            document["ledger" if pulled else "to"],
             str(context.settings.node.value),
             context.home_ledger.ledger,
             now_ms(),
