@@ -48,7 +48,7 @@ def completions(line: str, home: Path) -> list[str]:
         ("twin co", ["config", "completion"]),
         ("twin ", ["keys", "asset", "history", "help"]),
         ("twin config s", ["show", "set"]),
-        ("twin config set t", ["timeout"]),
+        ("twin config set ti", ["timeout"]),
         ("twin config show --js", ["--json", "--jsonl"]),
         ("twin config show --color ", ["auto", "always", "never"]),
         ("twin agent st", ["start", "status", "stop"]),

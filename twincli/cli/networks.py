@@ -28,14 +28,40 @@ def add(
             help="Private file of headers to send, a line NAME: VALUE each.",
         ),
     ] = None,
+    tls_ca: Annotated[
+        str | None,
+        typer.Option(
+            "--tls-ca", metavar="FILE", help="Authorities that certify its nodes, in PEM."
+        ),
+    ] = None,
+    tls_cert: Annotated[
+        str | None,
+        typer.Option("--tls-cert", metavar="FILE", help="Certificate to show to it, in PEM."),
+    ] = None,
+    tls_key: Annotated[
+        str | None,
+        typer.Option("--tls-key", metavar="FILE", help="Its key, if it is in another file."),
+    ] = None,
 ) -> Result:
     """Give a network a name: --node NAME then reaches it."""
+    from twincli.client.tls import Tls
     from twincli.services import networks
 
     settings.require_home(context.paths)
-    document = networks.add(context.paths.nodes, name, urls, header_file, dry_run=context.dry_run)
+    document = networks.add(
+        context.paths.nodes,
+        name,
+        urls,
+        header_file,
+        Tls(tls_ca, tls_cert, tls_key),
+        dry_run=context.dry_run,
+    )
     said = f"added {name}" if document["created"] else f"{name} is there already"
-    return Result(document, notes=(f"would add {name}" if context.dry_run else said,))
+    return Result(
+        document,
+        notes=(f"would add {name}" if context.dry_run else said,),
+        warnings=tuple(document["warnings"]),
+    )
 
 
 def use(
@@ -111,7 +137,10 @@ def info(
             hint="twin node info NAME or URL; of a ledger here: twin ledger info",
         )
     document = networks.info(
-        networks.find(context.paths.nodes, chosen), chosen, float(context.settings.timeout.value)
+        networks.find(context.paths.nodes, chosen),
+        chosen,
+        float(context.settings.timeout.value),
+        context.tls,
     )
     return Result(
         document,
@@ -126,6 +155,8 @@ def info(
             ("error", "error"),
         ),
         item_schema="twin.node-item/1",
+        notes=tuple(f"{node['url']}: {node['hint']}" for node in document["nodes"] if node["hint"]),
+        warnings=tuple(document["warnings"]),
         exit_code=0 if any(node["reachable"] for node in document["nodes"]) else 8,
     )
 
