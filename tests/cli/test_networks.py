@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import random
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -419,6 +421,36 @@ def test_a_lying_node_is_exit_3(twin: Twin, invoke: Invoke, node: FakeNode, home
         run = invoke(*words, "--node", node.url, "--json", *other)
         assert (run.status, run.error["code"]) == (3, "altered_transaction")
         assert run.error["hint"]
+
+
+@pytest.mark.parametrize("damage", ["schema", "body", "letter"])
+def test_a_damaged_copy_is_removed_and_fetched_again(
+    damage: str, twin: Twin, invoke: Invoke, node: FakeNode, home: Path
+) -> None:
+    twin("asset", "create", "car", "--node", node.url)
+    twin("asset", "append", "car", "--n", "1", "--node", node.url)
+    (place,) = (home / "networks").iterdir()
+    if damage == "letter":
+        (place / "ledger.db").write_text("a letter\n" * 2000)
+    else:
+        connection = sqlite3.connect(place / "ledger.db")
+        connection.execute(
+            "UPDATE tx SET body = 'x'" if damage == "body" else "PRAGMA user_version = 0"
+        )
+        connection.commit()
+        connection.close()
+    for words in (
+        ["asset", "show", "car"],
+        ["history", "car"],
+        ["asset", "append", "car", "--n=2"],
+    ):
+        run = invoke(*words, "--node", node.url, "--json")
+        assert run.status == 9
+        assert "the copy of this network is of no use" in run.error["message"]
+        assert run.error["hint"].endswith(f"rm -r {place}")
+        assert "backup" not in run.error["hint"]
+    shutil.rmtree(place)
+    assert twin("asset", "show", "car", "--node", node.url)["state"] == {"n": 1}
 
 
 def test_backups_hold_the_networks(twin: Twin, node: FakeNode, tmp_path: Path) -> None:
