@@ -8,15 +8,22 @@ from typing import Annotated, Any
 import typer
 
 from twincli import config as settings
+from twincli.cli import candidates
 from twincli.cli.context import Context, is_file
 from twincli.cli.output import Result
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the network.")]
+NewName = Annotated[str, typer.Argument(metavar="NAME", help="The name of the network.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="The name of the network.", autocompletion=candidates.networks
+    ),
+]
 
 
 def add(
     context: Context,
-    name: Name,
+    name: NewName,
     urls: Annotated[
         list[str], typer.Argument(metavar="URL...", help="Its nodes, the first asked first.")
     ],
@@ -67,7 +74,12 @@ def add(
 def use(
     context: Context,
     name: Annotated[
-        str, typer.Argument(metavar="NAME|local", help="A network, or the ledger of this home.")
+        str,
+        typer.Argument(
+            metavar="NAME|local",
+            help="A network, or the ledger of this home.",
+            autocompletion=candidates.nodes,
+        ),
     ],
 ) -> Result:
     """Make a network, or local, what all commands use without --node."""
@@ -123,7 +135,11 @@ def info(
     context: Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME|URL]", help="A network; the one in use by default."),
+        typer.Argument(
+            metavar="[NAME|URL]",
+            help="A network; the one in use by default.",
+            autocompletion=candidates.networks,
+        ),
     ] = None,
 ) -> Result:
     """Show how the nodes of a network are; exit 8 when none answers."""

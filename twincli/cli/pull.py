@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from twincli.cli import frame, push
+from twincli.cli import candidates, frame, push
 from twincli.cli.context import Context
 from twincli.cli.output import Result
 
@@ -21,6 +21,7 @@ def pull(
         typer.Argument(
             metavar="[NAME|ID]...",
             help="Assets there; by default those you own or have named, and those that are here.",
+            autocompletion=candidates.assets,
         ),
     ] = None,
 ) -> Result:

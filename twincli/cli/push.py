@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from twincli import config as settings
-from twincli.cli import frame
+from twincli.cli import candidates, frame
 from twincli.cli.context import Context, is_file
 from twincli.cli.output import Result
 from twincli.errors import UsageError
@@ -27,7 +27,11 @@ def push(
     context: Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Assets; all of this ledger by default."),
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Assets; all of this ledger by default.",
+            autocompletion=candidates.assets,
+        ),
     ] = None,
     rebase: Annotated[
         bool,
