@@ -140,7 +140,12 @@ DOCUMENTS = [
             "url reachable software version ledger height latency_ms error hint",
         ),
     ),
-    ("status", "twin.status/1", "version home exists ledger default_key keys agent unpushed", None),
+    (
+        "status",
+        "twin.status/1",
+        "version home exists ledger default_key keys agent unpushed network",
+        None,
+    ),
     ("agent status", "twin.agent/1", AGENT, None),
     ("agent lock", "twin.agent/1", AGENT, None),
     ("agent stop", "twin.agent/1", AGENT, None),

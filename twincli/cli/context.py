@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from twincli.client.tls import Tls
     from twincli.keystore.store import KeyStore
     from twincli.ledger.ledger import Ledger
+    from twincli.services.networks import Chosen
     from twincli.services.workspace import Workspace
 
 
@@ -333,6 +334,17 @@ class Context:
         if stand_in and not create and not os.path.exists(locate(path).ledger_db):
             path, create = ":memory:", True
         return EmbeddedClient.open(path, create=create)
+
+    @property
+    def network(self) -> Chosen | None:
+        """The network that ``--node`` chooses, None where that is a ledger on this machine."""
+        node = str(self.settings.node.value)
+        if node == "local" or is_file(node):
+            return None
+        from twincli.services.networks import Chosen
+
+        timeout = float(self.settings.timeout.value)
+        return Chosen(node, self.paths.nodes, self.paths.networks, timeout, self.tls)
 
     @property
     def ledger_path(self) -> str:

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 _OF_NO_USE = frozenset({"damaged_ledger", "foreign_file", "older_schema"})
 
 
-def opened(place: str | None) -> Ledger:
-    """Open a copy, made where there is none.
+def opened(place: str | None, *, read_only: bool = False) -> Ledger:
+    """Open a copy.
 
     Args:
         place: Its directory; None: in memory.
+        read_only: Look at what there is; else one is made where there is none.
 
     Returns:
         The ledger; where it turns out to be damaged, now or later, its ConfigError says that it is
@@ -30,7 +31,10 @@ def opened(place: str | None) -> Ledger:
     if place is None:
         return Ledger.open(":memory:", profile=SERVER, durable=False)
     with _told(place):
-        return cast("Ledger", _Copy(Ledger.open(place, profile=SERVER, durable=False), place))
+        ledger = Ledger.open(
+            place, create=not read_only, profile=SERVER, read_only=read_only, durable=False
+        )
+        return cast("Ledger", _Copy(ledger, place))
 
 
 def name(network_id: str, ledger_id: str) -> str:

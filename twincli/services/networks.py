@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twincli.client import COMMIT, profiles
+from twincli.client import COMMIT, copies, profiles
 from twincli.client.network import NetworkClient
 from twincli.client.nodes import Nodes, is_loopback
 from twincli.client.tls import Tls
 from twincli.client.told import stated_id
 from twincli.errors import ConflictError, NotFoundError, TwinError, UsageError
+from twincli.services import pushed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from twincli.client.profiles import Profile
+    from twincli.ledger.ledger import Ledger
 
 Document = dict[str, Any]
 
@@ -223,6 +226,72 @@ def info(profile: Profile, name: str, timeout: float, tls: Tls = _USUAL_TLS) -> 
         "nodes": told,
         "warnings": in_the_open(profile),
     }
+
+
+class Chosen(NamedTuple):
+    """The network that ``--node`` or the settings name, to be looked at.
+
+    Attributes:
+        name: Its name or URLs.
+        file: Of the profiles.
+        directory: Where copies of networks are kept.
+        timeout: Seconds that each node is waited for.
+        tls: Certificates, for what its profile leaves open.
+    """
+
+    name: str
+    file: str
+    directory: str
+    timeout: float
+    tls: Tls = _USUAL_TLS
+
+
+def standing(chosen: Chosen, ledger: Ledger | None) -> Document:
+    """Return in short how a network is, whatever is wrong with it.
+
+    Args:
+        chosen: The network.
+        ledger: Of this home, that may be pushed there; None: there is none.
+
+    Returns:
+        ``name urls reachable software version ledger height error hint copies unpushed``; the
+        first node that answers tells. ``ledger`` is null where no node states it, ``copies`` has
+        ``path transactions`` (null if it is of no use) of each, ``unpushed`` is the number of this
+        ledger's transactions that it lacks, as far as is known here.
+    """
+    found: Document = dict.fromkeys(("software", "version", "ledger", "height", "error", "hint"))
+    urls: list[str] = []
+    places: list[str] = []
+    other = None
+    try:
+        profile = find(chosen.file, chosen.name)
+        urls = list(profile.urls)
+        places = copies.of_network(chosen.directory, profile.network)
+        nodes = info(profile, chosen.name, chosen.timeout, chosen.tls)["nodes"]
+        told = next((node for node in nodes if node["reachable"]), nodes[0])
+        found = {name: told[name] for name in found}
+        other = (found["ledger"] or profile.network) if told["reachable"] else None
+    except TwinError as error:
+        found.update(error=error.message, hint=error.hint)
+    return {
+        "name": chosen.name,
+        "urls": urls,
+        "reachable": other is not None,
+        **found,
+        "copies": [{"path": place, "transactions": _held(place)} for place in places],
+        "unpushed": None
+        if ledger is None
+        else pushed.unpushed_to(chosen.directory, ledger, chosen.name, other),
+    }
+
+
+def _held(place: str) -> int | None:
+    """Return how many transactions a copy holds, None where it is of no use."""
+    try:
+        with closing(copies.opened(place, read_only=True)) as copy:
+            return int(copy.counts()["transactions"])
+    except TwinError:
+        return None
 
 
 def _text(value: Any) -> str | None:

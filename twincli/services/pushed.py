@@ -77,6 +77,25 @@ def unpushed(directory: str, ledger: Ledger | None) -> list[Document]:
     ]
 
 
+def unpushed_to(directory: str, ledger: Ledger, node: str, other: str | None) -> int:
+    """Return how many of a ledger's transactions another one lacks, as far as is known here.
+
+    Args:
+        directory: See ``FILE``.
+        ledger: The one that is pushed from.
+        node: What the user calls the other one.
+        other: Its id; None where it did not tell.
+    """
+    total: int = ledger.counts()["transactions"]
+    if other == ledger.id:
+        return 0
+    marks = [mark for mark in _load(directory).items() if mark[1]["ledger"] == ledger.id]
+    for known, mark in marks:
+        if known == other or (other is None and mark["node"] == node):
+            return max(0, total - int(mark["transactions"]))
+    return total
+
+
 def _load(directory: str) -> dict[str, Document]:
     """Return the marks; what cannot be read is as good as none, and is made anew."""
     try:
