@@ -373,6 +373,7 @@ def test_what_was_rebased_is_rebased_back_and_forth_once(
     assert views.show(back, asset)["state"] == views.show(rooms.workspace, asset)["state"]
     # Each goes on, and the other takes it.
     spending.append(back, "car", {"last": 1})
+    assert status(pull(rooms, there)) == [("rebased", 0)]
     assert status(moving.push(back, here, (), rebase=False)) == [("rebased", 1)]
     spending.append(rooms.workspace, "car", {"last": 2})
     assert status(push(rooms, there)) == [("rebased", 1)]

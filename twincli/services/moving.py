@@ -256,6 +256,8 @@ class Mover:
             return made
         if found.anew:
             made.anew = next(found.txs, None) is not None
+            if made.anew:
+                made.status = "rebased"
             return made
         last = None
         for tx in found.txs:
