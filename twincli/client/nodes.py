@@ -127,7 +127,7 @@ class Nodes:
         self.tls = tls
         self._headers = dict(headers)
         self._busy = False
-        if any(url.startswith("https:") for url in urls):
+        if tls != _USUAL_TLS and any(url.startswith("https:") for url in urls):
             tls.context()  # says what is wrong with a file, which requests would not
         self._nodes = [_node(url, headers, timeout, tls) for url in urls]
 
