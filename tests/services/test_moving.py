@@ -391,6 +391,29 @@ def test_what_is_there_under_its_token_needs_no_rebase(rooms: Rooms, there: Embe
     assert status(push(rooms, there)) == [("behind", 0)]
     assert status(pull(rooms, there)) == [("rebased", 0)]
     assert len(ids(there, asset)) == 3
+    spending.append(rooms.workspace, "car", {"n": 2})
+    assert status(push(rooms, there)) == [("rebased", 1)]
+    spending.append(at(rooms, there), "car", {"fuel": 2})
+    spending.append(rooms.workspace, "car", {"n": 3})
+    with pytest.raises(ConflictError) as caught:
+        push(rooms, there)
+    assert caught.value.code == "diverged"
+
+
+def test_news_after_what_is_there_under_its_token_is_a_conflict(
+    rooms: Rooms, there: EmbeddedClient
+) -> None:
+    car(rooms)
+    push(rooms, there)
+    once = Writing(once="token")
+    spending.append(rooms.workspace, "car", {"n": 1}, writing=once)
+    spending.append(at(rooms, there), "car", {"n": 1}, writing=once)
+    spending.append(at(rooms, there), "car", {"fuel": 1})
+    spending.append(rooms.workspace, "car", {"n": 2})
+    with pytest.raises(ConflictError) as caught:
+        push(rooms, there)
+    assert caught.value.code == "diverged"
+    assert status(push(rooms, there, rebase=True)) == [("rebased", 1)]
 
 
 def test_a_lie_about_what_is_rebased_keeps_nothing_from_being_pulled(

@@ -99,9 +99,14 @@ def gap(here: LedgerClient, there: LedgerClient, asset_id: str) -> Gap:
     behind = len(same.there) > both
     if not any(place in spenders for tx in apart for place in _spends(tx)):
         return Gap(iter(apart), behind=behind)
-    missing = [
-        tx for tx in apart if same.of(tx["id"]) is None and not _told_once(there, asset_id, tx)
-    ]
+    missing = []
+    for tx in apart:
+        if same.of(tx["id"]) is None:
+            told = _told_once(there, asset_id, tx)
+            if told is None:
+                missing.append(tx)
+            else:
+                same.say(tx["id"], told)
     known = {same.first(tx["id"]) for tx in apart}
     for tx in missing:
         for source, index in _spends(tx):
@@ -142,8 +147,12 @@ class Same:
         """Take note of a transaction, on whichever ledger."""
         stated = (record.envelope_of(tx["metadata"]) or {}).get("rebases")
         if isinstance(stated, str):
-            self._rebases[tx["id"]] = stated
-            self._made = None
+            self.say(tx["id"], stated)
+
+    def say(self, tx_id: str, other: str) -> None:
+        """Take note that a transaction says what another one does."""
+        self._rebases[tx_id] = other
+        self._made = None
 
     def add(self, tx: dict[str, Any]) -> None:
         """Take note of a transaction that is on the other ledger."""
@@ -170,18 +179,18 @@ class Same:
         return tx_id
 
 
-def _told_once(there: LedgerClient, asset_id: str, tx: dict[str, Any]) -> bool:
-    """Say whether the signers of ``tx`` said the same there, under the same once token."""
+def _told_once(there: LedgerClient, asset_id: str, tx: dict[str, Any]) -> str | None:
+    """Return where the signers of ``tx`` said the same there, under the same once token."""
     token = (record.envelope_of(tx["metadata"]) or {}).get("once")
     if not isinstance(token, str):
-        return False
+        return None
     mine = {key for entry in tx["inputs"] for key in entry["owners_before"]}
     said = record.without_envelope(tx["metadata"])
     for signers, made in there.once(asset_id, token):
         entry = there.entry(made) if signers <= mine else None
         if entry is not None and record.without_envelope(entry.tx["metadata"]) == said:
-            return True
-    return False
+            return made
+    return None
 
 
 class Moved:
