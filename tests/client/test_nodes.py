@@ -111,13 +111,19 @@ def test_why_a_request_failed() -> None:
     from requests import exceptions
 
     for error, part in (
-        (exceptions.SSLError("self-signed certificate"), "not trusted: self-signed"),
         (exceptions.ProxyError("x"), "proxy"),
         (exceptions.ConnectTimeout("x"), "does not answer"),
         (exceptions.ConnectionError("Network is unreachable"), "no way leads there"),
         (exceptions.ConnectionError("reset by peer"), "broke off"),
     ):
-        assert part in nodes._why(error)
+        assert part in str(nodes._unanswered(error))
+
+
+def test_what_is_on_this_machine() -> None:
+    for url in ("http://localhost:1", "http://127.0.0.2:1", "https://[::1]", "http://a.localhost"):
+        assert nodes.is_loopback(url)
+    for url in ("http://127.example.org", "http://localhost.example.org", "http://10.0.0.1"):
+        assert not nodes.is_loopback(url)
 
 
 # --- Profiles ----------------------------------------------------------------------------------

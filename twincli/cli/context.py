@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from twincli.book.store import Book
     from twincli.client import LedgerClient
     from twincli.client.embedded import EmbeddedClient
+    from twincli.client.tls import Tls
     from twincli.keystore.store import KeyStore
     from twincli.ledger.ledger import Ledger
+    from twincli.services.networks import Chosen
     from twincli.services.workspace import Workspace
 
 
@@ -102,6 +104,10 @@ class Options(NamedTuple):
         forms = [f"--{name}" for name in ("json", "jsonl", "get") if values.get(name)]
         if len(forms) > 1:
             raise UsageError(f"{' and '.join(forms)} cannot be given together")
+        for name in ("timeout", "color"):
+            # Before anything is done, even where the command has no use for it.
+            if values.get(name) is not None:
+                config.checked(name, values[name], f"--{name}")
         if values.get("get") == "":
             raise UsageError("--get needs the path of a value", hint="for example --get id")
         given: dict[str, Any] = {}
@@ -124,6 +130,7 @@ class Context:
 
     Attributes:
         wait: What writes on a network wait for, from ``--wait``; set before ``client`` is asked.
+        warnings: For stderr and the document, beside those of the result.
     """
 
     def __init__(
@@ -143,6 +150,7 @@ class Context:
         self._client: LedgerClient | None = None
         self._home_ledger: EmbeddedClient | None = None
         self.wait = "commit"
+        self.warnings: list[str] = []
         self._at_end: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
@@ -284,13 +292,24 @@ class Context:
                 self._need_home()
                 from twincli.services import networks
 
+                profile = networks.find(self.paths.nodes, node)
                 self._client = networks.client(
-                    networks.find(self.paths.nodes, node),
+                    profile,
                     self.paths.networks if os.path.isdir(self.paths.home) else None,
                     float(self.settings.timeout.value),
                     self.wait,
+                    self.tls,
                 )
+                self.warnings += networks.in_the_open(profile)
         return self._client
+
+    @property
+    def tls(self) -> Tls:
+        """The certificates that the settings name."""
+        from twincli.client.tls import Tls
+
+        settings = self.settings
+        return Tls(settings.tls_ca.value, settings.tls_cert.value, settings.tls_key.value)
 
     @property
     def home_ledger(self) -> EmbeddedClient:
@@ -315,6 +334,17 @@ class Context:
         if stand_in and not create and not os.path.exists(locate(path).ledger_db):
             path, create = ":memory:", True
         return EmbeddedClient.open(path, create=create)
+
+    @property
+    def network(self) -> Chosen | None:
+        """The network that ``--node`` chooses, None where that is a ledger on this machine."""
+        node = str(self.settings.node.value)
+        if node == "local" or is_file(node):
+            return None
+        from twincli.services.networks import Chosen
+
+        timeout = float(self.settings.timeout.value)
+        return Chosen(node, self.paths.nodes, self.paths.networks, timeout, self.tls)
 
     @property
     def ledger_path(self) -> str:

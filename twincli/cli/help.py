@@ -90,7 +90,7 @@ def _topics() -> list[str]:
     return list(TOPICS)
 
 
-@frame.command(app, "help")
+@frame.command(app, "help", refuses=("node",))
 def help_(
     context: Context,  # noqa: ARG001 - every command takes it
     topic: Annotated[
