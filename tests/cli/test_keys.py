@@ -209,8 +209,8 @@ def test_a_phrase_for_a_file_that_cannot_be_made(invoke: Invoke, tmp_path: Path)
     run = invoke(
         "keys", "new", "a", "--mnemonic", "--no-passphrase", "--mnemonic-out", path, "--json"
     )
-    assert (run.status, run.error["code"]) == (2, "usage")
-    assert "cannot be written" in run.error["message"]
+    assert (run.status, run.error["code"]) == (9, "cannot_write")
+    assert "no such file or directory" in run.error["message"]
     assert invoke("keys", "show", "a").status == 4
 
 
@@ -332,7 +332,7 @@ def test_no_refusal_shows_the_phrase(invoke: Invoke, stdin: bytes, code: str) ->
 
 def test_files_that_cannot_be_read(invoke: Invoke, tmp_path: Path) -> None:
     gone = invoke("keys", "recover", "a", str(tmp_path / "gone"), "--no-passphrase", "--json")
-    assert (gone.status, gone.error["code"]) == (4, "not_found")
+    assert (gone.status, gone.error["code"]) == (4, "no_file")
     folder = invoke("keys", "recover", "a", str(tmp_path), "--no-passphrase", "--json")
     assert (folder.status, folder.error["code"]) == (9, "cannot_read")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +10,7 @@ from twincli import config
 from twincli.cli import frame, inputs, output
 from twincli.cli.context import Context
 from twincli.cli.output import Result
-from twincli.errors import ConflictError, UsageError
+from twincli.errors import UsageError
 
 if TYPE_CHECKING:
     from twincli.services.workspace import Workspace
@@ -102,8 +101,7 @@ def export(
         text = "".join(output.to_json(line) + "\n" for line in lines)
     else:
         text = output.to_json(document, indented=True) + "\n"
-    if os.path.lexists(out):
-        raise ConflictError(f"{out} is there already and is not overwritten", code="exists")
+    files.check_free(out)
     if not context.dry_run:
         files.write_new(out, text.encode())
     count = len(document["names"])

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from twincli import files
 from twincli.cli import output
 from twincli.cli.output import Result
-from twincli.errors import ConflictError, UsageError
+from twincli.errors import UsageError
 from twincli.model.owners import BURN_ADDRESS
 
 if TYPE_CHECKING:
@@ -27,10 +28,8 @@ def check_free(path: str) -> None:
     """
     if not path:
         raise UsageError("the name of the file is empty")
-    if path != STDOUT and os.path.lexists(path):
-        raise ConflictError(
-            f"{path} exists and is not overwritten", code="exists", hint="name another file"
-        )
+    if path != STDOUT:
+        files.check_free(path)
 
 
 def prepared(context: Context, document: dict[str, Any], path: str) -> Result:
@@ -64,8 +63,6 @@ def saved(
     text = to_text(whole)
     if path == STDOUT:
         return Result(whole, text=text, warnings=tuple(document["warnings"]))
-    from twincli import files
-
     if in_place:
         files.replace(os.path.realpath(path), text.encode(), keep_mode=True)
     else:

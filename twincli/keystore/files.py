@@ -1,4 +1,4 @@
-"""Files of keys: written as all that must be whole, read and kept where nobody else looks."""
+"""Files of keys are read, and kept, where nobody else looks."""
 
 from __future__ import annotations
 
@@ -7,18 +7,7 @@ import stat
 
 from twincli import files
 from twincli.errors import ConfigError
-from twincli.files import cannot, identify, move_aside, replace, shred, unlink, write_new
-
-__all__ = [
-    "identify",
-    "make_directory",
-    "move_aside",
-    "read_private",
-    "replace",
-    "shred",
-    "unlink",
-    "write_new",
-]
+from twincli.files import cannot
 
 _MAX_BYTES = 1 << 16
 _O_BINARY = getattr(os, "O_BINARY", 0)

@@ -13,9 +13,9 @@ the keys that sign without their secret being read here.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from twincli import files
 from twincli.crypto import canonical
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import (
@@ -26,19 +26,18 @@ from twincli.errors import (
     TwinError,
     UnreachableError,
 )
-from twincli.keystore import agent, files, keyfile
+from twincli.keystore import agent, keyfile
+from twincli.keystore.files import make_directory, read_private
 from twincli.keystore.keyfile import KeyInfo
 from twincli.model import names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from twincli.crypto.ed25519 import Signer
     from twincli.crypto.sealing import Cost
     from twincli.keystore.external import ExternalSigner
-
-SecretSource = Callable[[str], bytes]
-"""Given the name of a key, returns its passphrase or raises ``LockedError``."""
+    from twincli.keystore.keyfile import SecretSource
 
 _SUFFIX = ".json"
 _REMOVED = "removed"
@@ -198,7 +197,7 @@ class KeyStore:
 
     def _write_new(self, document: dict[str, Any]) -> None:
         name = document["name"]
-        files.make_directory(self.directory)
+        make_directory(self.directory)
         try:
             files.write_new(self._path(name), keyfile.to_bytes(document))
         except ConflictError as error:
@@ -235,8 +234,7 @@ class KeyStore:
         except FileNotFoundError:
             return [], []
         except OSError as error:
-            why = (error.strerror or "unknown reason").lower()
-            raise ConfigError(f"cannot read {self.directory}: {why}", code="cannot_read") from error
+            raise files.cannot("read", self.directory, error) from error
         keys: _Keys = []
         faults: list[TwinError] = []
         for entry in sorted(entries):
@@ -409,7 +407,7 @@ class KeyStore:
             raise self._not_found(old) from error
         document = self._document(old)
         renamed = keyfile.info_of(document)._replace(name=new)
-        files.make_directory(self.directory)
+        make_directory(self.directory)
         data = keyfile.to_bytes({**document, "name": new})
         if names.fold(old) == names.fold(new):
             files.replace(self._path(new), data)
@@ -453,7 +451,7 @@ class KeyStore:
                 raise self._not_found(name) from error
             return None
         directory = os.path.join(self.directory, _REMOVED)
-        files.make_directory(directory)
+        make_directory(directory)
         try:
             return files.move_aside(path, directory, names.fold(name))
         except FileNotFoundError as error:
@@ -479,7 +477,7 @@ class KeyStore:
 
     def _read(self, stem: str) -> dict[str, Any]:
         path = os.path.join(self.directory, stem + _SUFFIX)
-        document = keyfile.parse(files.read_private(path))
+        document = keyfile.parse(read_private(path))
         fault = keyfile.fault(document, stem)
         if fault == "newer":
             raise ConfigError(

@@ -11,8 +11,8 @@ from twincli.model import times
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from twincli.keystore.keyfile import KeyInfo
-    from twincli.keystore.store import KeyStore, SecretSource, UnlockedKey
+    from twincli.keystore.keyfile import KeyInfo, SecretSource
+    from twincli.keystore.store import KeyStore, UnlockedKey
 
 Document = dict[str, Any]
 

@@ -91,12 +91,8 @@ def create(
         ConflictError: ``exists``: the file is there already.
         ConfigError: A key or the ledger is damaged; ``cannot_write``, ``disk_full``.
     """
-    if write is None and os.path.lexists(file):
-        raise ConflictError(
-            f"{file} is there already and is not overwritten",
-            code="exists",
-            hint="choose another name, such as one with the date in it",
-        )
+    if write is None:
+        files.check_free(file)
     beside = file if write is None else os.path.join(home, BOOK)
     created = times.to_text(now_ms)
     with ExitStack() as stack:

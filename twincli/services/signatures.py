@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, Any
 
+from twincli import files
 from twincli.crypto import base58, canonical, ed25519
 from twincli.errors import InvalidError
 from twincli.model.did import key_did
@@ -36,9 +37,16 @@ def digest_of(file: IO[bytes]) -> str:
     import hashlib
 
     hashed = hashlib.sha512()
-    while piece := file.read(_PIECE):
+    while piece := _piece(file):
         hashed.update(piece)
     return hashed.hexdigest()
+
+
+def _piece(file: IO[bytes]) -> bytes:
+    try:
+        return file.read(_PIECE)
+    except OSError as error:
+        raise files.cannot("read", "the file", error) from error
 
 
 def message_of(digest: str) -> bytes:
