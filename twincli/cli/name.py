@@ -11,6 +11,7 @@ from twincli.cli import frame, inputs, output
 from twincli.cli.context import Context
 from twincli.cli.output import Result
 from twincli.errors import UsageError
+from twincli.model.names import disguise
 
 if TYPE_CHECKING:
     from twincli.services.workspace import Workspace
@@ -41,7 +42,9 @@ def set_name(
     document = names.set_name(
         workspace, context.book, context.keystore, name, value, dry_run=context.dry_run
     )
-    return Result(document)
+    why = disguise(document["name"])
+    warnings = () if why is None else (f"this may be taken for another name: {why}",)
+    return Result(document, warnings=warnings)
 
 
 @frame.command(app, "list")
