@@ -314,7 +314,9 @@ def _write(path: str, stored: dict[str, Any]) -> None:
 
     try:
         files.make_directory(os.path.dirname(path))
-        files.replace(path, json.dumps(stored, indent=2, ensure_ascii=False).encode() + b"\n")
+        text = json.dumps(stored, indent=2, ensure_ascii=False) + "\n"
+        # A path may hold bytes that are no UTF-8; as escapes they are JSON, and come back.
+        files.replace(path, text.encode("utf-8", "backslashreplace"))
     except ConfigError as error:
         raise ConfigError(error.message) from error
 

@@ -25,6 +25,7 @@ from twincli.errors import (
     NotFoundError,
     TwinError,
     UnreachableError,
+    UsageError,
 )
 from twincli.keystore import agent, keyfile
 from twincli.keystore.files import make_directory, read_private
@@ -190,10 +191,14 @@ class KeyStore:
             ConflictError: ``exists``: a key of that name, in whatever case.
             InvalidError: ``invalid_name``.
             ConfigError: ``cannot_write``, ``insecure_permissions``.
+            UsageError: What its settings name is not UTF-8; a key file is.
         """
         assert info.provider != keyfile.FILE
         self.check_new(info.name)
-        self._write_new(keyfile.head(info))
+        document = keyfile.head(info)
+        if keyfile.parse(keyfile.to_bytes(document)) is None:
+            raise UsageError(f"where the key {info.name} is to be found is not UTF-8 text")
+        self._write_new(document)
 
     def _write_new(self, document: dict[str, Any]) -> None:
         name = document["name"]
