@@ -258,6 +258,11 @@ class Context:
         return self._keystore
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the keys that were used give reason to say."""
+        return () if self._keystore is None else self._keystore.warnings
+
+    @property
     def book(self) -> Book:
         """The local names of this home."""
         if self._book is None:

@@ -60,12 +60,20 @@ def make_directory(path: str) -> None:
     """
     files.make_directory(path)
     try:
-        mode = os.stat(path).st_mode
+        fault = open_to_others(path)
     except OSError as error:
         raise cannot("write", path, error) from error
-    if os.name == "posix" and mode & 0o022:
-        raise ConfigError(
-            f"others may write in {path} (mode {mode & 0o7777:04o})",
-            code="insecure_permissions",
-            hint=f"chmod 700 {path}",
-        )
+    if fault is not None:
+        raise ConfigError(fault, code="insecure_permissions", hint=f"chmod 700 {path}")
+
+
+def open_to_others(path: str) -> str | None:
+    """Say that others than its owner may write in a directory; None where they may not.
+
+    Raises:
+        OSError: It is not there.
+    """
+    mode = os.stat(path).st_mode
+    if os.name != "posix" or not mode & 0o022:
+        return None
+    return f"others may write in {path} (mode {mode & 0o7777:04o})"

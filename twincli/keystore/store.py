@@ -28,7 +28,7 @@ from twincli.errors import (
     UsageError,
 )
 from twincli.keystore import agent, keyfile
-from twincli.keystore.files import make_directory, read_private
+from twincli.keystore.files import make_directory, open_to_others, read_private
 from twincli.keystore.keyfile import KeyInfo
 from twincli.model import names
 
@@ -83,6 +83,9 @@ class KeyStore:
         directory: Path of the directory; ``create`` makes it.
         cost: Cost of one passphrase check for new keys; ``sealing.DEFAULT_COST`` when not given.
         environment: Gives the variables of programs that sign; they get only a PATH when not given.
+
+    Attributes:
+        warnings: What the owner of a key that was used should know.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class KeyStore:
     ) -> None:
         self.directory = directory
         self.environment = environment
+        self.warnings: tuple[str, ...] = ()
         self._cost = cost
         self._external: dict[str, ExternalSigner] = {}
         self._agent_fails = False
@@ -303,6 +307,7 @@ class KeyStore:
                 ``external.open_signer`` for a key that lives elsewhere.
         """
         info = self.get(name)
+        self._warn()
         if info.provider != keyfile.FILE:
             return self._external_signer(info, secret_source)
         # A key without a passphrase needs no agent, and must not wait for one that hangs.
@@ -311,6 +316,15 @@ class KeyStore:
                 self.directory, info.public_key, lambda: self.unlock(name, secret_source)
             )
         return self.unlock(name, secret_source).keypair
+
+    def _warn(self) -> None:
+        """Note that others may put another key in the place of the one that is used."""
+        try:
+            fault = open_to_others(self.directory)
+        except OSError:
+            return  # it went away since the key was read
+        if fault is not None:
+            self.warnings = (f"{fault}: chmod 700 {self.directory}",)
 
     def held(self) -> frozenset[str]:
         """Return the public keys that the agent holds, for which nothing is asked.
@@ -357,6 +371,7 @@ class KeyStore:
             ConfigError: As ``get``.
         """
         document = self._document(name)
+        self._warn()
         info = keyfile.info_of(document)
         if info.provider != keyfile.FILE:
             raise keyfile.no_secret_here(info)
