@@ -228,7 +228,7 @@ def _parsed(path: str, data: bytes) -> dict[str, Any]:
     import json
 
     try:
-        stored = json.loads(data.decode())
+        stored = json.loads(data.decode("utf-8-sig"))  # some editors put a byte order mark first
     except json.JSONDecodeError as error:
         raise ConfigError(
             f"the settings file {path} is not JSON: {error.msg.lower()}"

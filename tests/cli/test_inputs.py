@@ -109,3 +109,16 @@ def test_a_closed_stdin_is_empty(
 def test_a_file_that_fails_while_it_is_read(invoke: Invoke, words: str) -> None:
     run = invoke(*words.format("/proc/self/mem").split(), "--json")
     assert (run.status, run.error["code"]) == (9, "cannot_read")
+
+
+def test_settings_from_an_editor_that_writes_a_byte_order_mark(
+    invoke: Invoke, home: Path, here: Path
+) -> None:
+    (home / "config.json").write_text('{"color": "never"}', encoding="utf-8-sig")
+    assert invoke("config", "get", "color", "--json").json["value"] == "never"
+    assert invoke("backup", "create", "-o", str(here / "backup")).status == 0
+    copy = str(here / "copy")
+    assert invoke("backup", "restore", str(here / "backup"), "--home", copy).status == 0
+    assert invoke("config", "get", "color", "--home", copy, "--json").json["value"] == "never"
+    assert invoke("config", "set", "key", "alice").status == 0
+    assert (home / "config.json").read_bytes().startswith(b"{")

@@ -8,6 +8,7 @@ becomes the home, in one rename.
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 import tempfile
@@ -158,7 +159,7 @@ def _settings(path: str) -> bytes | None:
     """
     try:
         with open(path, "rb") as stream:
-            data = stream.read(MAX_SMALL + 1)
+            data = stream.read(MAX_SMALL + 1).removeprefix(codecs.BOM_UTF8)
     except FileNotFoundError:
         return None
     except OSError as error:
