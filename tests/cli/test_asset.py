@@ -248,7 +248,7 @@ def test_shared_owners_on_a_terminal(invoke: Invoke, made: dict[str, Any]) -> No
     assert "2 of 2: alice, bob" in text
     assert "(proved)" in text
     twin("asset", "append", "car", "--x", "1", "--at", "2020-02-02")
-    assert "2020-02-02T00:00:00Z" in invoke("asset", "show", "car", tty=True).stdout
+    assert "2020-02-02T00:00:00.000Z" in invoke("asset", "show", "car", tty=True).stdout
     assert made
 
 

@@ -145,7 +145,7 @@ def status(store: KeyStore) -> Document:
             {
                 "name": names.get(key["public_key"]),
                 "public_key": key["public_key"],
-                "expires_at": times.to_text(key["expires_ms"] // 1000 * 1000),
+                "expires_at": times.to_text(key["expires_ms"]),
             }
             for key in found["keys"]
         ]
