@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from twincli.book.store import Book
     from twincli.client import LedgerClient
     from twincli.client.embedded import EmbeddedClient
+    from twincli.keystore.keyfile import SecretSource
     from twincli.keystore.store import KeyStore
     from twincli.ledger.ledger import Ledger
     from twincli.services.workspace import Workspace
@@ -375,7 +376,7 @@ class Context:
         if not self.creates_home:
             config.require_home(self.paths)
 
-    def secret_source(self) -> Callable[[str], bytes]:
+    def secret_source(self) -> SecretSource:
         """Return what asks for the passphrase of a key, given its name."""
         from twincli.cli import secrets
 
@@ -383,7 +384,7 @@ class Context:
 
     def new_secret_source(
         self, *, no_passphrase: bool = False, for_all: str | None = None
-    ) -> Callable[[str], bytes] | None:
+    ) -> SecretSource | None:
         """Return what asks for the passphrase of a new key; None where it shall have none."""
         from twincli.cli import secrets
 
