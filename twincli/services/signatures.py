@@ -22,8 +22,7 @@ from twincli.model.did import key_did
 from twincli.services import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from twincli.keystore.keyfile import SecretSource
     from twincli.keystore.store import KeyStore
 
 SCHEMA = "twin.signature/1"
@@ -59,7 +58,7 @@ def sign(
     name: str,
     file: IO[bytes],
     *,
-    secret_source: Callable[[str], bytes] | None,
+    secret_source: SecretSource | None,
     dry_run: bool = False,
 ) -> dict[str, Any]:
     """Sign a file with a key, wherever the key is.
