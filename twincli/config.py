@@ -261,7 +261,7 @@ def _parsed(path: str, data: bytes) -> dict[str, Any]:
     import json
 
     try:
-        stored = json.loads(data.decode())
+        stored = json.loads(data.decode("utf-8-sig"))  # some editors put a byte order mark first
     except json.JSONDecodeError as error:
         raise ConfigError(
             f"the settings file {path} is not JSON: {error.msg.lower()}"
@@ -347,7 +347,9 @@ def _write(path: str, stored: dict[str, Any]) -> None:
 
     try:
         files.make_directory(os.path.dirname(path))
-        files.replace(path, json.dumps(stored, indent=2, ensure_ascii=False).encode() + b"\n")
+        text = json.dumps(stored, indent=2, ensure_ascii=False) + "\n"
+        # A path may hold bytes that are no UTF-8; as escapes they are JSON, and come back.
+        files.replace(path, text.encode("utf-8", "backslashreplace"))
     except ConfigError as error:
         raise ConfigError(error.message) from error
 

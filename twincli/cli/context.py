@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli import config
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from twincli.client import LedgerClient
     from twincli.client.embedded import EmbeddedClient
     from twincli.client.tls import Tls
+    from twincli.keystore.keyfile import SecretSource
     from twincli.keystore.store import KeyStore
     from twincli.ledger.ledger import Ledger
     from twincli.services.networks import Chosen
@@ -130,7 +131,6 @@ class Context:
 
     Attributes:
         wait: What writes on a network wait for, from ``--wait``; set before ``client`` is asked.
-        warnings: For stderr and the document, beside those of the result.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class Context:
         self._client: LedgerClient | None = None
         self._home_ledger: EmbeddedClient | None = None
         self.wait = "commit"
-        self.warnings: list[str] = []
+        self._warnings: list[str] = []
         self._at_end: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
@@ -266,6 +266,16 @@ class Context:
         return self._keystore
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the networks and keys that were used give reason to say."""
+        of_keys = () if self._keystore is None else self._keystore.warnings
+        return (*self._warnings, *of_keys)
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Have something said on stderr and in the document, beside the result's own."""
+        self._warnings += warnings
+
+    @property
     def book(self) -> Book:
         """The local names of this home."""
         if self._book is None:
@@ -300,7 +310,7 @@ class Context:
                     self.wait,
                     self.tls,
                 )
-                self.warnings += networks.in_the_open(profile)
+                self.warn(networks.in_the_open(profile))
         return self._client
 
     @property
@@ -400,7 +410,7 @@ class Context:
         if not self.creates_home:
             config.require_home(self.paths)
 
-    def secret_source(self) -> Callable[[str], bytes]:
+    def secret_source(self) -> SecretSource:
         """Return what asks for the passphrase of a key, given its name."""
         from twincli.cli import secrets
 
@@ -408,7 +418,7 @@ class Context:
 
     def new_secret_source(
         self, *, no_passphrase: bool = False, for_all: str | None = None
-    ) -> Callable[[str], bytes] | None:
+    ) -> SecretSource | None:
         """Return what asks for the passphrase of a new key; None where it shall have none."""
         from twincli.cli import secrets
 

@@ -162,6 +162,14 @@ def new(
     if context.dry_run or planned["created"] is False:
         return Result(planned, notes=("nothing was made",) if context.dry_run else ())
     show = _sink(context, mnemonic_out) if mnemonic else None
+    shown = False
+
+    def show_phrase(phrase: str) -> None:
+        nonlocal shown
+        assert show is not None
+        show(phrase)
+        shown = True
+
     try:
         made = keys.new(
             context.keystore,
@@ -169,11 +177,11 @@ def new(
             secret_source=secret,
             with_mnemonic=mnemonic,
             words=int(words or "24"),
-            show_phrase=show,
+            show_phrase=None if show is None else show_phrase,
             **asked,
         )
     except TwinError:
-        if mnemonic_out is not None:
+        if shown and mnemonic_out is not None:
             _forget(mnemonic_out)
         raise
     return Result(made, notes=_where(mnemonic_out))
