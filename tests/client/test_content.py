@@ -156,11 +156,15 @@ def test_what_is_no_cid_is_refused(url: str, name: str) -> None:
 
 
 def test_what_lies_in_the_place_of_a_file(url: str, home: Path) -> None:
-    one, other = cid.of(b"one").text, cid.of(b"other").text
+    one = cid.of(b"one").text
     (home / "content" / one[-2:] / one).mkdir(parents=True)
-    (home / "content" / other[-2:]).write_text("no directory")
     assert asked(url, "GET", one).status == 404
+    names = (cid.of(b"%d" % number).text for number in range(1000))
+    other = next(name for name in names if not (home / "content" / name[-2:]).exists())
+    place = home / "content" / other[-2:]
+    place.write_text("no directory")
     assert asked(url, "GET", other).status == 503
+    place.unlink()  # files of other tests may belong there
 
 
 def test_other_methods_are_not_allowed(url: str) -> None:

@@ -48,6 +48,8 @@ def test_a_url_is_normalized(url: str, wanted: str) -> None:
         "http://a/#x",
         "https://user:secret@a",
         "http://token@a",
+        "http://a/\udcff",
+        "http://a\n/",
     ],
 )
 def test_what_is_no_url_of_a_node(url: str) -> None:
@@ -140,7 +142,7 @@ def test_a_network_is_known_by_its_urls() -> None:
 def test_profiles_are_kept(tmp_path: Path) -> None:
     path = str(tmp_path / "deep" / "nodes.json")
     assert profiles.load(path) == {}
-    wanted = {"b": of_urls(["http://b"]), "a": Profile(("http://a:1",), "00" * 32, "/x/headers")}
+    wanted = {"b": of_urls(["http://b"]), "a": Profile(("http://a:1",), "00" * 32, "/x/\udcff")}
     profiles.save(path, wanted)
     assert profiles.load(path) == wanted
     assert (tmp_path / "deep" / "nodes.json").stat().st_mode & 0o077 == 0

@@ -63,6 +63,8 @@ def normalized(url: str) -> str:
     """
     from urllib.parse import urlsplit
 
+    if not url.isprintable():
+        raise _bad_url(url, "it holds what is no text")
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -107,7 +107,8 @@ def save(path: str, profiles: Mapping[str, Profile]) -> None:
         "nodes": {name: profile._asdict() for name, profile in sorted(profiles.items())},
     }
     files.make_directory(os.path.dirname(path))
-    files.replace(path, json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n")
+    # In ASCII, which also holds the name of a file that is no UTF-8.
+    files.replace(path, json.dumps(document, indent=2).encode() + b"\n")
 
 
 def headers(path: str) -> dict[str, str]:
