@@ -38,7 +38,6 @@ _TYPES = (
 )
 _PREIMAGE, _PREFIX, _THRESHOLD, _RSA, _ED25519 = range(5)
 _COMPOUND = (_PREFIX, _THRESHOLD)
-_ED25519_SUBTYPES = frozenset({_ED25519})
 _CONSTRUCTED = 0x20  # the bit of a tag
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
@@ -152,18 +151,18 @@ class _Reader:
         """Return an octet string."""
         return b"".join(self.pieces(tag, 0x04))
 
-    def bits(self, tag: int) -> str:
-        """Return a bit string as zeros and ones."""
+    def types(self, tag: int) -> frozenset[int]:
+        """Return the types that a bit string names; later bits than those of types say nothing."""
         pieces = list(self.pieces(tag, 0x03))
         found = ""
         for piece in pieces:
             if not piece or piece[0] > 7 or (piece[0] and len(piece) == 1):
                 raise _malformed("the subtypes of a condition are no bit string")
-            text = "".join(f"{octet:08b}" for octet in piece[1:])
-            found += text[: len(text) - piece[0]]
+            if len(piece) > 1 and len(found) < len(_TYPES):
+                found += f"{piece[1]:08b}"[: 8 * (len(piece) - 1) - piece[0]]
         if not pieces:
             raise _malformed("the subtypes of a condition are no bit string")
-        return found
+        return frozenset(number for number in range(len(_TYPES)) if found[number:][:1] == "1")
 
     def number(self, tag: int) -> int:
         """Return a whole number from 0 to ``MAX_NUMBER``; it may have leading zeros."""
@@ -652,8 +651,7 @@ def _parse_condition(reader: _Reader) -> Condition:
     cost = content.number(0x81)
     subtypes: frozenset[int] = frozenset()
     if type_ in _COMPOUND:
-        bits = content.bits(0x82)[: len(_TYPES)]
-        subtypes = frozenset(number for number, bit in enumerate(bits) if bit == "1")
+        subtypes = content.types(0x82)
     content.finish()
     return Condition(type_, fingerprint, cost, subtypes)
 

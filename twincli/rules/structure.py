@@ -229,7 +229,9 @@ def _check(tx: Any) -> Checked:
     output_shapes = _check_output_shapes(tx["outputs"])
     check_data(tx["asset"].get("data"), metadata)
     deviations: list[Deviation] = []
+    version_text = f'"{VERSION}"'
     if version != VERSION:
+        version_text = _text(version)
         deviations.append(Deviation("version_mismatch", f"version is {version!r}, not '2.0'"))
     inputs = [_parse_input(entry, deviations, index) for index, entry in enumerate(tx["inputs"])]
     outputs = [
@@ -245,7 +247,7 @@ def _check(tx: Any) -> Checked:
     metadata_text = "null" if metadata is None else canonical.text_of(metadata)
     tail = (
         f'],"metadata":{metadata_text},"operation":"{operation}","outputs":'
-        f'{_outputs_text(tx["outputs"], output_shapes)},"version":{_text(version)}}}'
+        f'{_outputs_text(tx["outputs"], output_shapes)},"version":{version_text}}}'
     )
     unsigned = ",".join([head + "null" + rest for head, _, rest in shapes])
     signed = ",".join([head + fulfillment + rest for head, fulfillment, rest in shapes])
