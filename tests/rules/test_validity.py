@@ -376,6 +376,15 @@ def with_more_bytes(tx: Tx) -> Tx:
     )
 
 
+def add_nul(entry: dict[str, Any]) -> None:
+    entry["fulfillment"] = f"{entry['fulfillment'][:9]}\0{entry['fulfillment'][9:]}"
+
+
+def set_key(tx: Tx, key: str) -> None:
+    tx["outputs"][0]["condition"]["details"]["public_key"] = key
+    tx["outputs"][0]["public_keys"] = [key]
+
+
 STRICT_RULES: list[tuple[str, Tx, list[Tx], str]] = [
     (
         "a CREATE that names another issuer",
@@ -490,6 +499,51 @@ STRICT_RULES: list[tuple[str, Tx, list[Tx], str]] = [
         "unsupported_fulfillment",
     ),
     (
+        "a CREATE signed by nobody, with none of none",
+        show(
+            resigned(unsigned_create(), lambda tx: tx["inputs"][0].update(owners_before=[])),
+            conditions.ThresholdFulfillment([], []),
+        ),
+        [],
+        "unsupported_fulfillment",
+    ),
+    (
+        "a NUL in a CREATE's fulfillment",
+        changed(CAR, lambda tx: add_nul(tx["inputs"][0])),
+        [],
+        "noncanonical_fulfillment",
+    ),
+    (
+        "a NUL in a TRANSFER's fulfillment",
+        changed(TO_BOB, lambda tx: add_nul(tx["inputs"][0])),
+        [CAR],
+        "noncanonical_fulfillment",
+    ),
+    (
+        "a NUL after the uri",
+        resigned(unsigned_create(), set_uri(conditions.key_uri(ALICE.public_key) + "\0more")),
+        [],
+        "condition_uri_mismatch",
+    ),
+    (
+        "a NUL after the version",
+        resigned(unsigned_create(), lambda tx: tx.update(version="2.0\0more")),
+        [],
+        "version_mismatch",
+    ),
+    (
+        "a NUL after the version of a TRANSFER",
+        resigned(UNSIGNED, lambda tx: tx.update(version="2.0\0")),
+        [CAR],
+        "version_mismatch",
+    ),
+    (
+        "a line end after the key of a condition",
+        resigned(unsigned_create(), lambda tx: set_key(tx, f"{ALICE.public_key}\n")),
+        [],
+        "noncanonical_key",
+    ),
+    (
         "a preimage inside a threshold",
         show(
             unsigned_create(),
@@ -511,6 +565,22 @@ STRICT_RULES: list[tuple[str, Tx, list[Tx], str]] = [
 def test_what_strict_refuses_and_the_server_does_not(tx: Tx, before: list[Tx], code: str) -> None:
     assert verdict(tx, *before, profile=STRICT) == code
     assert verdict(tx, *before, profile=SERVER) is None
+
+
+def test_what_has_blanks_after_its_key_is_spent_by_the_key() -> None:
+    odd = resigned(unsigned_create(), lambda tx: set_key(tx, f"{ALICE.public_key} \n"))
+    spend = resigned(
+        transaction.transfer(
+            [Spend(odd["id"], 0, KEY, (ALICE.public_key,))], [output(BOB)], odd["id"]
+        ),
+        lambda _: None,
+    )
+    assert verdict(spend, odd, profile=SERVER) is None
+
+
+def test_what_has_no_public_keys_is_spent_by_its_condition() -> None:
+    odd = resigned(unsigned_create(), set_output(public_keys=None))
+    assert verdict(transfer((odd, 0)), odd, profile=SERVER) is None
 
 
 def test_owners_are_compared_as_sets() -> None:

@@ -12,6 +12,7 @@ from twincli.client.embedded import EmbeddedClient
 from twincli.crypto.ed25519 import KeyPair
 from twincli.keystore.store import KeyStore
 from twincli.ledger import Ledger
+from twincli.rules.validity import STRICT
 from twincli.services.workspace import Workspace
 
 NOW_MS = 1_900_000_000_000
@@ -26,9 +27,9 @@ class Rooms:
         ledger: Its ledger.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, profile: str = STRICT) -> None:
         self.now_ms = NOW_MS
-        self.ledger = Ledger.open(":memory:", clock=lambda: self.now_ms)
+        self.ledger = Ledger.open(":memory:", profile=profile, clock=lambda: self.now_ms)
         self.workspace = Workspace(
             EmbeddedClient(self.ledger),
             KeyStore(str(directory / "keys")),
@@ -54,9 +55,9 @@ class Rooms:
 
 
 @contextmanager
-def opened(directory: Path) -> Iterator[Rooms]:
+def opened(directory: Path, profile: str = STRICT) -> Iterator[Rooms]:
     """Open rooms whose files are in a directory."""
-    rooms = Rooms(directory)
+    rooms = Rooms(directory, profile)
     try:
         yield rooms
     finally:

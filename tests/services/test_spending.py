@@ -11,8 +11,9 @@ import pytest
 from tests.services.rooms import NOW_MS, Rooms, opened
 from twincli import BUILD_TIME_MS
 from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError, UsageError
-from twincli.model import owners
+from twincli.model import owners, transaction
 from twincli.model.edits import Edit
+from twincli.rules.validity import SERVER
 from twincli.services import creating, signing, spending, views
 from twincli.services.creating import Definition
 from twincli.services.workspace import Workspace
@@ -45,6 +46,19 @@ def metadata(rooms: Rooms, document: dict[str, Any]) -> dict[str, Any]:
 
 def edit(path: str, value: Any) -> Edit:
     return Edit(tuple(path.split(".")), value)
+
+
+def test_what_names_no_keys_belongs_to_those_of_its_condition(tmp_path: Path) -> None:
+    with opened(tmp_path, profile=SERVER) as rooms:
+        rooms.key("alice")
+        alice = rooms.workspace.keystore.signer("alice", None)
+        output = transaction.Output(owners.of_keys([alice.public_key]))
+        unsigned = transaction.create([alice.public_key], [output], {"name": "odd"})
+        unsigned["outputs"][0]["public_keys"] = None
+        odd = transaction.sign(unsigned, [alice])
+        rooms.ledger.submit(odd)
+        spending.append(rooms.workspace, odd["id"], {"km": 1})
+        assert rooms.count(odd["id"]) == 2
 
 
 # --- Append ------------------------------------------------------------------------------------

@@ -220,10 +220,8 @@ class NetworkClient:
         if len(unspent) > 1:
             raise ConflictError(f"{asset_id} has several outputs", code="several_outputs")
         (item,) = unspent
-        details = item.output["condition"]["details"]
-        keys = tuple(item.output["public_keys"])
-        output = _transaction.Output(details, int(item.output["amount"]))
-        spend = _transaction.Spend(item.transaction_id, item.output_index, details, keys)
+        spend = _transaction.Spend.of_output(item.transaction_id, item.output_index, item.output)
+        output = _transaction.Output(spend.details, int(item.output["amount"]))
         made: list[str] = []
         for metadata in metadatas:
             tx = _transaction.sign(
@@ -235,7 +233,7 @@ class NetworkClient:
                 error.message += f"; {len(made)} before it are committed"
                 raise
             made.append(tx["id"])
-            spend = _transaction.Spend(tx["id"], 0, details, keys)
+            spend = _transaction.Spend.of(tx)
         self._synced.pop(asset_id, None)
         return made
 

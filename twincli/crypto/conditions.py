@@ -38,7 +38,8 @@ _TYPES = (
 )
 _PREIMAGE, _PREFIX, _THRESHOLD, _RSA, _ED25519 = range(5)
 _COMPOUND = (_PREFIX, _THRESHOLD)
-_ED25519_SUBTYPES = frozenset({_ED25519})
+_CONSTRUCTED = 0x20  # the bit of a tag
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 _ED25519_HEAD = b"\xa4\x64\x80\x20"
 _ED25519_MIDDLE = b"\x81\x40"
@@ -67,7 +68,11 @@ def _set_of(parts: Sequence[bytes]) -> bytes:
 
 
 class _Reader:
-    """Reads tag-length-value items; lengths need not be minimal, the caller re-encodes."""
+    """Reads tag-length-value items as BigchainDB's decoder does, which is not strictly DER.
+
+    Lengths and tags may have leading zeros, strings may come in pieces. What is read re-encodes to
+    DER, so the caller tells whether it was.
+    """
 
     __slots__ = ("data", "end", "position")
 
@@ -79,22 +84,34 @@ class _Reader:
     def more(self) -> bool:
         return self.position < self.end
 
-    def item(self) -> tuple[int, _Reader]:
-        data, position, end = self.data, self.position, self.end
-        if position + 2 > end:
+    def byte(self) -> int:
+        if not self.more():
             raise _malformed("it ends too early")
-        tag, size = data[position], data[position + 1]
-        position += 2
+        self.position += 1
+        return self.data[self.position - 1]
+
+    def item(self) -> tuple[int, _Reader]:
+        tag = self.byte()
+        if tag & 0x1F == 0x1F:
+            number, last = 0, 0x80
+            while last & 0x80:
+                last = self.byte()
+                number = number << 7 | last & 0x7F
+                if number > 30:
+                    raise _malformed("a tag is none of a fulfillment")
+            tag = tag & 0xE0 | number
+        size = self.byte()
         if size > 127:
             count = size & 127
-            if count == 0 or count > 4 or position + count > end:
+            if count == 0 or self.position + count > self.end:
                 raise _malformed("a length is wrong")
-            size = int.from_bytes(data[position : position + count], "big")
-            position += count
-        if position + size > end:
+            size = int.from_bytes(self.data[self.position : self.position + count], "big")
+            self.position += count
+        start = self.position
+        if start + size > self.end:
             raise _malformed("a length runs past the end")
-        self.position = position + size
-        return tag, _Reader(data, position, position + size)
+        self.position = start + size
+        return tag, _Reader(self.data, start, start + size)
 
     def field(self, tag: int) -> _Reader:
         found, content = self.item()
@@ -102,7 +119,7 @@ class _Reader:
             raise _malformed(f"tag {found:#04x} stands where {tag:#04x} belongs")
         return content
 
-    def bytes(self) -> bytes:
+    def rest(self) -> bytes:
         return self.data[self.position : self.end]
 
     def finish(self) -> None:
@@ -110,9 +127,45 @@ class _Reader:
         if self.more():
             raise _malformed("there is more in it than belongs there")
 
-    def number(self) -> int:
-        """Return a whole number from 0 to ``MAX_NUMBER``; leading zeros are left to the caller."""
-        value = int.from_bytes(self.bytes(), "big", signed=True)
+    def pieces(self, tag: int, universal: int) -> Iterator[bytes]:
+        """Yield the content of a string, or of the pieces it is constructed of.
+
+        Args:
+            tag: Its tag when it is whole.
+            universal: The type's own tag, which pieces have.
+        """
+        found, content = self.item()
+        if found == tag:
+            yield content.rest()
+            return
+        if found != tag | _CONSTRUCTED:
+            raise _malformed(f"tag {found:#04x} stands where {tag:#04x} belongs")
+        while content.more():
+            found, piece = content.item()
+            if found & ~_CONSTRUCTED != universal:
+                raise _malformed(f"tag {found:#04x} stands where {universal:#04x} belongs")
+            yield piece.rest()
+
+    def octets(self, tag: int) -> bytes:
+        """Return an octet string."""
+        return b"".join(self.pieces(tag, 0x04))
+
+    def types(self, tag: int) -> frozenset[int]:
+        """Return the types that a bit string names; later bits than those of types say nothing."""
+        pieces = list(self.pieces(tag, 0x03))
+        found = ""
+        for piece in pieces:
+            if not piece or piece[0] > 7 or (piece[0] and len(piece) == 1):
+                raise _malformed("the subtypes of a condition are no bit string")
+            if len(piece) > 1 and len(found) < len(_TYPES):
+                found += f"{piece[1]:08b}"[: 8 * (len(piece) - 1) - piece[0]]
+        if not pieces:
+            raise _malformed("the subtypes of a condition are no bit string")
+        return frozenset(number for number in range(len(_TYPES)) if found[number:][:1] == "1")
+
+    def number(self, tag: int) -> int:
+        """Return a whole number from 0 to ``MAX_NUMBER``; it may have leading zeros."""
+        value = int.from_bytes(self.field(tag).rest(), "big", signed=True)
         if not 0 <= value <= MAX_NUMBER:
             raise _malformed(f"a number is not from 0 to {MAX_NUMBER}")
         return value
@@ -263,7 +316,7 @@ def from_details(details: Any, depth: int = 0) -> Condition:
     if kind == "ed25519-sha-256" and len(details) == 2:
         key = details.get("public_key")
         if isinstance(key, str):
-            return key_condition(key)
+            return key_condition(key.rstrip())  # BigchainDB passes over blanks after a key
     elif kind == "threshold-sha-256" and len(details) == 3:
         threshold, parts = details.get("threshold"), details.get("subconditions")
         if type(threshold) is int and isinstance(parts, list):
@@ -389,7 +442,8 @@ class ThresholdFulfillment(Fulfillment):
         return ThresholdCondition(len(parts), [*parts, *self.conditions])
 
     def verify(self, message: bytes) -> bool:
-        return bool(self.fulfillments) and all(part.verify(message) for part in self.fulfillments)
+        # None of none is fulfilled, as BigchainDB has it.
+        return all(part.verify(message) for part in self.fulfillments)
 
     def keys(self) -> Iterator[str]:
         for part in self.fulfillments:
@@ -484,13 +538,14 @@ def parse(uri: str, *, strict: bool = True) -> Fulfillment:
     Args:
         uri: base64url without padding.
         strict: Refuse whatever does not re-encode to itself: bytes after the fulfillment, lengths
-            that are not minimal, parts out of order. BigchainDB 2.2.2 takes such forms.
+            that are not minimal, parts out of order, other characters than base64url has.
+            BigchainDB 2.2.2 takes such forms.
 
     Raises:
         InvalidError: ``invalid_signature`` when it cannot be read; ``noncanonical_fulfillment``
             when ``strict`` and it is not the one encoding.
     """
-    data = _from_base64url(uri)
+    data = _from_base64url(uri, strict=strict)
     if len(data) == _ED25519_BYTES and data[:4] == _ED25519_HEAD and data[36:38] == _ED25519_MIDDLE:
         return KeyFulfillment(data[4:36], data[38:])
     fulfillment = _parse_item(_Reader(data, 0, len(data)), 0)
@@ -504,13 +559,16 @@ def parse(uri: str, *, strict: bool = True) -> Fulfillment:
     return fulfillment
 
 
-def _from_base64url(text: str) -> bytes:
-    if "+" in text or "/" in text or "=" in text:
-        raise _malformed("it is not base64url without padding")
+def _from_base64url(text: str, *, strict: bool) -> bytes:
     try:
-        standard = text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4)
-        return a2b_base64(standard, strict_mode=True)
-    except ValueError as error:  # binascii.Error, and text that is not ASCII
+        data = text.encode().translate(_TO_STANDARD)
+        if "\0" in text and not strict:
+            # The server's schema sees nothing from there on; its decoder skips what it knows not.
+            return a2b_base64(data + b"=" * (4 - len(data) % 4))
+        if "+" in text or "/" in text or "=" in text:
+            raise _malformed("it is not base64url without padding")
+        return a2b_base64(data + b"=" * (-len(data) % 4), strict_mode=True)
+    except ValueError as error:  # binascii.Error, and lone surrogates
         raise _malformed("it is not base64url without padding") from error
 
 
@@ -519,7 +577,7 @@ def _parse_item(reader: _Reader, depth: int) -> Fulfillment:
         raise _malformed(f"it is nested more than {MAX_DEPTH} levels deep")
     tag, content = reader.item()
     if tag == 0xA0 | _ED25519:
-        public, signature = content.field(0x80).bytes(), content.field(0x81).bytes()
+        public, signature = content.octets(0x80), content.octets(0x81)
         content.finish()
         if len(public) != ed25519.PUBLIC_KEY_BYTES or len(signature) != ed25519.SIGNATURE_BYTES:
             raise _malformed("a key or a signature has a wrong length")
@@ -535,19 +593,21 @@ def _parse_item(reader: _Reader, depth: int) -> Fulfillment:
             conditions.append(_parse_condition(hidden))
         return ThresholdFulfillment(fulfillments, conditions)
     if tag == 0xA0 | _PREIMAGE:
-        preimage = content.field(0x80).bytes()
+        preimage = content.octets(0x80)
         content.finish()
         return PreimageFulfillment(preimage)
     if tag == 0xA0 | _PREFIX:
-        prefix = content.field(0x80).bytes()
-        max_length = content.field(0x81).number()
-        below = content.field(0xA2)
+        prefix = content.octets(0x80)
+        max_length = content.number(0x81)
+        tag, below = content.item()
+        if tag | _CONSTRUCTED != 0xA2:
+            raise _malformed(f"tag {tag:#04x} stands where 0xa2 belongs")
         content.finish()
         part = _parse_item(below, depth + 1)
         below.finish()
         return PrefixFulfillment(prefix, max_length, part)
     if tag == 0xA0 | _RSA:
-        modulus, signature = content.field(0x80).bytes(), content.field(0x81).bytes()
+        modulus, signature = content.octets(0x80), content.octets(0x81)
         content.finish()
         return RsaFulfillment(modulus, signature)
     raise _malformed(f"there is no fulfillment type with tag {tag:#04x}")
@@ -558,17 +618,13 @@ def _parse_condition(reader: _Reader) -> Condition:
     type_ = tag & 0x1F
     if tag & 0xE0 != 0xA0 or type_ >= len(_TYPES):
         raise _malformed(f"there is no condition type with tag {tag:#04x}")
-    fingerprint = content.field(0x80).bytes()
+    fingerprint = content.octets(0x80)
     if len(fingerprint) != 32:
         raise _malformed("a fingerprint has not 32 bytes")
-    cost = content.field(0x81).number()
+    cost = content.number(0x81)
     subtypes: frozenset[int] = frozenset()
     if type_ in _COMPOUND:
-        bits = content.field(0x82).bytes()
-        if not bits or bits[0] > 7:
-            raise _malformed("the subtypes of a condition are no bit string")
-        value = bits[1] if len(bits) > 1 else 0
-        subtypes = frozenset(number for number in range(len(_TYPES)) if value >> (7 - number) & 1)
+        subtypes = content.types(0x82)
     content.finish()
     return Condition(type_, fingerprint, cost, subtypes)
 

@@ -57,13 +57,13 @@ class Spend(NamedTuple):
     @classmethod
     def of(cls, tx: Mapping[str, Any], output_index: int = 0) -> Spend:
         """Return output ``output_index`` of a stored transaction as something to spend."""
-        output = tx["outputs"][output_index]
-        return cls(
-            tx["id"],
-            output_index,
-            output["condition"]["details"],
-            tuple(output["public_keys"]),
-        )
+        return cls.of_output(tx["id"], output_index, tx["outputs"][output_index])
+
+    @classmethod
+    def of_output(cls, transaction_id: str, output_index: int, output: Mapping[str, Any]) -> Spend:
+        """Return a stored output as something to spend; a network's may name no keys."""
+        keys = tuple(output["public_keys"] or ())
+        return cls(transaction_id, output_index, output["condition"]["details"], keys)
 
 
 def _output(output: Output) -> dict[str, Any]:

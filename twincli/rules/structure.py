@@ -209,8 +209,9 @@ def _check(tx: Any) -> Checked:
             raise _schema(missing[0], "is missing")
         # The first by name, not of a set, whose order differs from process to process.
         raise _schema(min(map(str, tx.keys() - _FIELDS)), "is no field of a transaction")
-    if tx["version"] != VERSION:
-        raise _schema("version", f"is {tx['version']!r}, not '2.0'")
+    version = tx["version"]
+    if version != VERSION and not (isinstance(version, str) and _seen(version) == VERSION):
+        raise _schema("version", f"is {version!r}, not '2.0'")
     operation = tx["operation"]
     if operation not in (CREATE, TRANSFER):
         if operation in _UNSUPPORTED:
@@ -228,6 +229,10 @@ def _check(tx: Any) -> Checked:
     output_shapes = _check_output_shapes(tx["outputs"])
     check_data(tx["asset"].get("data"), metadata)
     deviations: list[Deviation] = []
+    version_text = f'"{VERSION}"'
+    if version != VERSION:
+        version_text = _text(version)
+        deviations.append(Deviation("version_mismatch", f"version is {version!r}, not '2.0'"))
     inputs = [_parse_input(entry, deviations, index) for index, entry in enumerate(tx["inputs"])]
     outputs = [
         _parse_output(entry, simple, deviations, index)
@@ -242,7 +247,7 @@ def _check(tx: Any) -> Checked:
     metadata_text = "null" if metadata is None else canonical.text_of(metadata)
     tail = (
         f'],"metadata":{metadata_text},"operation":"{operation}","outputs":'
-        f'{_outputs_text(tx["outputs"], output_shapes)},"version":"2.0"}}'
+        f'{_outputs_text(tx["outputs"], output_shapes)},"version":{version_text}}}'
     )
     unsigned = ",".join([head + "null" + rest for head, _, rest in shapes])
     signed = ",".join([head + fulfillment + rest for head, fulfillment, rest in shapes])
@@ -259,6 +264,11 @@ def _check(tx: Any) -> Checked:
 
 def _schema(path: str, what: str) -> InvalidError:
     return InvalidError(f"{path} {what}", code="schema_validation_error")
+
+
+def _seen(text: str) -> str:
+    """Return what the server's schemas see of a text: their patterns look no further than NUL."""
+    return text.partition("\0")[0]
 
 
 def _text(value: Any) -> str:
@@ -285,7 +295,7 @@ def _check_asset(asset: Any, *, is_create: bool) -> str | None:
 
 
 def _hash_text(value: Any, path: str) -> str:
-    if not isinstance(value, str) or not _HEX64.search(value):
+    if not isinstance(value, str) or not _HEX64.search(_seen(value)):
         raise _schema(path, "is not the id of a transaction, 64 hex digits in lower case")
     return f'"{value}"' if len(value) == 64 else _text(value)
 
@@ -329,9 +339,11 @@ def _check_input_shapes(inputs: Any, *, is_create: bool) -> list[tuple[str, str,
         owners_text = _keys_text(entry["owners_before"], f"{path}.owners_before")
         fulfillment = entry["fulfillment"]
         if isinstance(fulfillment, str):
-            if not _FULFILLMENT.fullmatch(fulfillment):
-                raise _schema(f"{path}.fulfillment", "has characters outside base64url")
             fulfillment_text = f'"{fulfillment}"'
+            if not _FULFILLMENT.fullmatch(fulfillment):
+                if not _FULFILLMENT.fullmatch(_seen(fulfillment)):
+                    raise _schema(f"{path}.fulfillment", "has characters outside base64url")
+                fulfillment_text = _text(fulfillment)
         else:
             _check_details(fulfillment, f"{path}.fulfillment")
             fulfillment_text = _text(fulfillment)
@@ -354,7 +366,7 @@ def _keys_text(keys: Any, path: str) -> str:
     for index, key in enumerate(keys):
         if type(key) is str and _plain_uri(key) is not None:
             continue
-        if not isinstance(key, str) or not _KEY.search(key):
+        if not isinstance(key, str) or not _KEY.search(_seen(key)):
             raise _schema(f"{path}[{index}]", "is not a base58 public key of 43 or 44 characters")
         # The pattern is not anchored, as on the server, so other characters may stand around.
         clean = clean and _KEY.fullmatch(key) is not None
@@ -375,7 +387,7 @@ def _check_output_shapes(outputs: Any) -> list[str | None]:
             entry["condition"],
             entry["public_keys"],
         )
-        if not isinstance(amount, str) or not _AMOUNT.fullmatch(amount):
+        if not isinstance(amount, str) or not _AMOUNT.fullmatch(_seen(amount)):
             raise _schema(f"{path}.amount", f"is {amount!r}, not text of 1 to 20 digits")
         if not isinstance(condition, dict) or condition.keys() != {"details", "uri"}:
             raise _schema(f"{path}.condition", "is not an object of details and uri")
@@ -393,7 +405,7 @@ def _check_output_shapes(outputs: Any) -> list[str | None]:
             simple.append(keys[0])
             continue
         _keys_text(keys, f"{path}.public_keys")
-        if not isinstance(uri, str) or not _URI.fullmatch(uri):
+        if not isinstance(uri, str) or not _URI.fullmatch(_seen(uri)):
             raise _schema(f"{path}.condition.uri", "is not the ni URI of a condition")
         _check_details(details, f"{path}.condition.details")
         simple.append(None)
@@ -421,7 +433,7 @@ def _check_details(details: Any, path: str, depth: int = 0) -> None:
     kind = details.get("type") if isinstance(details, dict) else None
     if kind == "ed25519-sha-256" and details.keys() == {"type", "public_key"}:
         key = details["public_key"]
-        if not isinstance(key, str) or not _KEY.search(key):
+        if not isinstance(key, str) or not _KEY.search(_seen(key)):
             raise _schema(f"{path}.public_key", "is not base58 of 43 or 44 characters")
     elif kind == "threshold-sha-256" and details.keys() == {
         "type",
@@ -623,7 +635,8 @@ def _parse_input(entry: dict[str, Any], deviations: list[Deviation], index: int)
 
 def _only_keys(fulfillment: conditions.Fulfillment) -> bool:
     if isinstance(fulfillment, conditions.ThresholdFulfillment):
-        return all(_only_keys(part) for part in fulfillment.fulfillments)
+        parts = fulfillment.fulfillments
+        return bool(parts) and all(_only_keys(part) for part in parts)
     return isinstance(fulfillment, conditions.KeyFulfillment)
 
 
@@ -643,8 +656,11 @@ def _check_issuer(entry: CheckedInput, deviations: list[Deviation]) -> None:
 def _parse_output(
     entry: dict[str, Any], simple: str | None, deviations: list[Deviation], index: int
 ) -> CheckedOutput:
+    text = entry["amount"]
+    if "\0" in text:
+        raise InvalidError(f"outputs[{index}].amount is {text!r}, no number", code="amount_error")
     if simple is not None:
-        parsed = _plain_output(simple, entry["amount"])
+        parsed = _plain_output(simple, text)
         if parsed is not None:
             return parsed
     details = entry["condition"]["details"]
@@ -677,13 +693,16 @@ def _parse_output(
                 f"outputs[{index}].condition asks for more signatures than it names keys",
             )
         )
-    for key in leaves:
+    if any(key != key.rstrip() for key in leaves):
+        deviations.append(
+            Deviation("noncanonical_key", f"outputs[{index}].condition has blanks after a key")
+        )
+    for key in map(str.rstrip, leaves):
         if not _is_owner(key):
             deviations.append(
                 Deviation("not_a_curve_point", f"outputs[{index}]: no private key has {key}")
             )
             break
-    text = entry["amount"]
     amount = int(text)
     if amount < 1:
         raise InvalidError(f"outputs[{index}].amount is 0, at least 1", code="amount_error")

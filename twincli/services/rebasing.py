@@ -149,18 +149,13 @@ def _check_same(
 
 def _owner(tx: dict[str, Any], item: Spendable, output: dict[str, Any]) -> dict[str, Any]:
     """Return who owns it after the new transaction: nobody new, if ``tx`` did not change that."""
-    is_append = set(tx["inputs"][0]["owners_before"]) == set(output["public_keys"])
+    is_append = set(tx["inputs"][0]["owners_before"]) == set(output["public_keys"] or ())
     details: dict[str, Any] = (item.output if is_append else output)["condition"]["details"]
     return details
 
 
 def _spend(item: Spendable) -> _transaction.Spend:
-    return _transaction.Spend(
-        item.transaction_id,
-        item.output_index,
-        item.output["condition"]["details"],
-        tuple(item.output["public_keys"]),
-    )
+    return _transaction.Spend.of_output(item.transaction_id, item.output_index, item.output)
 
 
 def merged(base: Any, mine: Any, theirs: Any) -> Any:

@@ -135,12 +135,7 @@ def _wait(workspace: Workspace, number: int) -> None:
 
 
 def _as_spend(item: Spendable) -> _transaction.Spend:
-    return _transaction.Spend(
-        item.transaction_id,
-        item.output_index,
-        item.output["condition"]["details"],
-        tuple(item.output["public_keys"]),
-    )
+    return _transaction.Spend.of_output(item.transaction_id, item.output_index, item.output)
 
 
 def _check_tip(workspace: Workspace, writing: Writing, attempt: _Attempt) -> None:
