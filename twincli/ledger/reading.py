@@ -92,6 +92,7 @@ class Reader:
         self._store = store
         self._index_path = index_path
         self._index: Index | None = None
+        self._is_interrupted = False
         self._located: OrderedDict[str, Located] = OrderedDict()
         self._times: dict[int, int] = {}
         meta = store.meta()
@@ -392,7 +393,9 @@ class Reader:
         if self._index is None:
             from twincli.ledger.search import Index
 
-            self._index = Index(self._index_path, self._store, self.id)
+            self._index = Index(
+                self._index_path, self._store, self.id, lambda: self._is_interrupted
+            )
         return self._index
 
     def assets_with(self, name: str, value: str) -> list[str]:
@@ -421,6 +424,13 @@ class Reader:
         """Return what ``place`` remembered, or None."""
         seq = self._seq(tx_id)
         return None if seq is None else self._plain_index.placed(seq)
+
+    def interrupt(self) -> None:
+        """End what takes long, now and from now on; from any thread.
+
+        That is bringing the index up to date, which ends in a ``TwinError``, ``interrupted``.
+        """
+        self._is_interrupted = True
 
     def indexed(self) -> int:
         """Return how many transactions the derived index holds, without catching up."""
