@@ -155,6 +155,7 @@ def test_memory_stays_flat(home: Path) -> None:
         ("--token-file F --host 0.0.0.0", "bad_tokens", 9),
         ("--tls-cert F", "bad_tls", 9),
         ("--max-body 10", "usage", 2),
+        ("--max-streams 0", "usage", 2),
         ("--rate -1", "usage", 2),
         ("--rate nan", "usage", 2),
         ("--read-only", "no_ledger", 4),

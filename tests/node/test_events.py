@@ -159,6 +159,23 @@ def test_streams_count_for_the_rate(tmp_path: Path) -> None:
         assert caught.value.response.status_code == 429
 
 
+def test_streams_are_bounded(tmp_path: Path) -> None:
+    with running(tmp_path / "l", Options(max_streams=2)) as node:
+        with stream(node), stream(node, BLOCKS):
+            with pytest.raises(InvalidStatus) as caught, stream(node):
+                pass
+            response = caught.value.response
+            assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+            assert json.loads(response.body)["message"] == "too many event streams are open"
+        until = time.monotonic() + 10
+        while node.node.events.readers and time.monotonic() < until:
+            time.sleep(0.01)
+        with stream(node) as connection:
+            tx = create()
+            assert node.post(tx).status == 202
+            assert next_of(connection) == event(tx, 1)
+
+
 def test_what_a_reader_says_is_of_no_interest(node: Running) -> None:
     tx = create()
     with stream(node) as connection:

@@ -61,7 +61,7 @@ class Events:
         self._commit.set()
 
     async def serve(self, stream: str, start: int | None, receive: Receive, send: Send) -> None:
-        """Tell one reader, whose connection is accepted, until it goes away.
+        """Accept a connection and tell its reader until it goes away.
 
         Args:
             stream: ``TRANSACTIONS`` or ``BLOCKS``.
@@ -78,14 +78,22 @@ class Events:
             self._follower = asyncio.create_task(self._follow())
         place = self._told if start is None else start - 1
         self.readers += 1
+        try:
+            await send({"type": "websocket.accept"})
+            await self._serve(stream, place, self._follower, receive, send)
+        finally:
+            self.readers -= 1
+
+    async def _serve(
+        self, stream: str, place: int, follower: asyncio.Task[None], receive: Receive, send: Send
+    ) -> None:
         gone = asyncio.ensure_future(_gone(receive))
         telling = asyncio.ensure_future(self._tell(stream, place, send))
         try:
-            await asyncio.wait((gone, telling, self._follower), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((gone, telling, follower), return_when=asyncio.FIRST_COMPLETED)
             if not gone.done():
-                (telling if telling.done() else self._follower).result()
+                (telling if telling.done() else follower).result()
         finally:
-            self.readers -= 1
             for task in (gone, telling):
                 task.cancel()
             await asyncio.gather(gone, telling, return_exceptions=True)
