@@ -85,11 +85,14 @@ class Incoming:
         write: Takes its next bytes.
         path: The name it gets when the block ends, in the same file system; it replaces. While
             this is None, nothing is kept.
+        created: When the block has ended: whether nothing had that name. Of several that come at
+            once, one is told so.
     """
 
     def __init__(self, write: Write) -> None:
         self.write = write
         self.path: str | None = None
+        self.created = False
 
 
 @contextmanager
@@ -108,9 +111,13 @@ def incoming(directory: str) -> Iterator[Incoming]:
             yield found
         if found.path is not None:
             try:
-                os.replace(temporary, found.path)
-            except OSError as error:
-                raise cannot("write", found.path, error) from error
+                _publish(temporary, found.path)
+                found.created = True
+            except ConflictError:
+                try:
+                    os.replace(temporary, found.path)
+                except OSError as error:
+                    raise cannot("write", found.path, error) from error
             sync_directory(os.path.dirname(found.path))
 
 
