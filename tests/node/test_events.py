@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.ledger.chains import ALICE, chain, create
 from tests.node.running import Running, running
 from twincli.ledger import Ledger
+from twincli.ledger.store import Store
 from twincli.node import events
 from twincli.node.app import Options
 from twincli.node.server import Listening
@@ -96,6 +97,31 @@ def test_what_is_kept_for_readers_is_bounded(
         assert found == [tx["id"] for tx in txs]
         kept = node.node.events._kept.values()
         assert sum(len(commit.ids) for commit in kept) <= 100
+
+
+def test_a_very_large_block_is_read_part_by_part(
+    node: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, most = Store._ids, 0
+
+    def read_few(store: Store, after: int, until: int) -> list[tuple[int, bytes, bytes]]:
+        nonlocal most
+        found = read(store, after, until)
+        most = max(most, len(found))
+        return found
+
+    monkeypatch.setattr(Store, "_ids", read_few)
+    first = create()
+    with Ledger.open(node.path) as other:
+        other.submit(first)
+        ids = other.append_many(ALICE, first["id"], ({"n": n} for n in range(12_000)))
+    with stream(node, f"{TRANSACTIONS}?from_height=2") as connection:
+        assert [next_of(connection)["transaction_id"] for _ in ids] == ids
+    with stream(node, f"{BLOCKS}?from_height=2", max_size=None) as connection:
+        found = next_of(connection)["transaction_ids"]
+        assert len(found) == 10_000
+        assert found + next_of(connection)["transaction_ids"] == ids
+    assert most == 5000
 
 
 def test_blocks(node: Running) -> None:

@@ -60,11 +60,14 @@ class Commit(NamedTuple):
     Attributes:
         height: From 0.
         app_hash: Hex; empty before the first transaction.
-        ids: Of each transaction and of its asset.
+        size: How many transactions it holds.
+        ids: Of its first transactions, all of them unless it is a very large one, and of their
+            assets.
     """
 
     height: int
     app_hash: str
+    size: int
     ids: list[tuple[str, str]]
 
 
@@ -313,21 +316,38 @@ class Reader:
         first = before.last_seq if before else 0
         return self._store.rows(after=first, until=block.last_seq, page=PAGE)
 
+    def block_ids(self, height: int, skip: int = 0, limit: int = 5000) -> list[tuple[str, str]]:
+        """Return the ids of a block's transactions and of their assets; none beyond the tip.
+
+        Args:
+            height: Of the block.
+            skip: Leave out so many at the beginning.
+            limit: At most so many.
+        """
+        block, before = self._store.block(height), self._store.block(height - 1)
+        if block is None:
+            return []
+        first = (before.last_seq if before else 0) + skip
+        ids = self._store.ids(first, min(first + limit, block.last_seq))
+        return [(tx_id.hex(), asset_id.hex()) for tx_id, asset_id in ids]
+
     def commits(self, after: int, count: int = 500, size: int = 5000) -> list[Commit]:
         """Return the blocks above a height, in order, with the ids of what they hold.
 
         Args:
             after: The height.
             count: At most so many blocks.
-            size: No further block once so many transactions are reached.
+            size: No further block once so many transactions are reached; of a first one that is
+                larger, only so many ids.
         """
         return [
             Commit(
                 block.height,
                 block.app_hash.hex(),
+                held,
                 [(tx_id.hex(), asset_id.hex()) for tx_id, asset_id in ids],
             )
-            for block, ids in self._store.commits(after, count, size)
+            for block, held, ids in self._store.commits(after, count, size)
         ]
 
     def blocks_of(self, tx_id: str) -> list[int]:
