@@ -214,7 +214,15 @@ class Transport(asyncio.Transport):
         self.ended.set_result("aborted")
 
 
-@pytest.mark.parametrize("event", ["pause_writing", "resume_writing", "on_response_complete"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        "pause_writing",
+        "resume_writing",
+        "on_response_complete",
+        "timeout_keep_alive_handler",
+    ],
+)
 def test_who_takes_something_stays_and_who_takes_nothing_does_not(
     event: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

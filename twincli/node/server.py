@@ -161,8 +161,14 @@ class Protocol(HttpToolsProtocol):
         self._expect_taking()
 
     def on_response_complete(self) -> None:
-        """Give the client some time to take the end of the answer."""
+        """Give the client some time to take the end of the last answer."""
         super().on_response_complete()
+        if self.transport.is_closing():
+            self._expect_taking()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close; give the client some time to take what it asked for."""
+        super().timeout_keep_alive_handler()
         self._expect_taking()
 
     def drop(self, code: int, reason: str) -> None:
