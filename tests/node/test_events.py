@@ -15,6 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.ledger.chains import ALICE, chain, create
 from tests.node.running import Running, running
+from twincli.errors import TwinError
 from twincli.ledger import Ledger
 from twincli.ledger.store import Store
 from twincli.node import events
@@ -174,6 +175,24 @@ def test_a_token_is_needed(tmp_path: Path) -> None:
             tx = create()
             assert node.post(tx, app_key=token.decode()).status == 202
             assert next_of(connection) == event(tx, 1)
+
+
+def test_a_ledger_that_cannot_be_read_ends_a_stream_and_is_logged(
+    node: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def damaged(_store: Store, _after: int, _until: int) -> None:
+        raise TwinError(f"{node.path}/ledger.db is damaged", code="damaged_ledger")
+
+    monkeypatch.setattr(Store, "_ids", damaged)
+    with stream(node, f"{TRANSACTIONS}?from_height=0") as connection:
+        with pytest.raises(ConnectionClosed) as caught:
+            connection.recv(timeout=10)
+        assert caught.value.rcvd is not None
+        assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (1011, "ledger unreadable")
+    until = time.monotonic() + 10
+    while not caplog.messages and time.monotonic() < until:
+        time.sleep(0.01)
+    assert caplog.messages == [f"twin: node: {node.path}/ledger.db is damaged"]
 
 
 def test_streams_count_for_the_rate(tmp_path: Path) -> None:
