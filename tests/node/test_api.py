@@ -19,8 +19,7 @@ from twincli.crypto import base58
 from twincli.ledger import Ledger
 from twincli.model import transaction
 from twincli.node.answers import Answer as Answered
-from twincli.node.metrics import Metrics
-from twincli.node.posting import Writer
+from twincli.node.committing import commit
 
 DOCS = "https://docs.bigchaindb.com/projects/server/en/v2.2.2/"
 MISSING = "Missing required parameter in the JSON body or the post body or the query string"
@@ -375,10 +374,9 @@ def step_of(scenario: str, step: str) -> bytes:
 
 
 def judged(*bodies: bytes) -> Answered:
-    """Return the last answer of a writer over a ledger in memory."""
+    """Return the last answer over a ledger in memory."""
     with Ledger.open(":memory:") as ledger:
-        writer = Writer(ledger, Metrics(), lambda: None)
-        return [writer._commit([body])[0] for body in bodies][-1]
+        return [commit(ledger, [body])[0] for body in bodies][-1]
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in CASES_OF_DRIVERS])

@@ -25,12 +25,13 @@ from tests.node.running import HASH, Answer, Running, running
 from tests.plugins.tools import require_tool
 from twincli.content.store import Blobs
 from twincli.crypto import cid
-from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError, UsageError
+from twincli.errors import ConfigError, ConflictError, TwinError, UsageError
 from twincli.ledger import Ledger, search
 from twincli.ledger.search import Index
 from twincli.ledger.store import Row
 from twincli.node import access, posting, server
 from twincli.node.app import Node, Options
+from twincli.node.posting import Writer
 from twincli.node.server import Listening, Server
 
 TOKEN = "0123456789abcdef"
@@ -550,16 +551,15 @@ def test_the_log_holds_no_query_and_no_token(tmp_path: Path) -> None:
 
 def test_a_ledger_that_cannot_be_written_is_a_503_and_not_a_crash(tmp_path: Path) -> None:
     def broken(node: Node) -> Node:
-        def submit_each(_items: object) -> list[int | InvalidError]:
-            raise ConfigError("the disk is full; nothing was written", code="disk_full")
-
-        node.writer._ledger.submit_each = submit_each  # type: ignore[method-assign,assignment]
+        elsewhere = str(tmp_path / "nowhere" / "ledger.db")
+        node.writer = Writer(elsewhere, node.metrics, lambda: None)
         return node
 
     with running(tmp_path / "l", wrap=broken) as node:
-        answer = node.post(create())
-        message = "the disk is full; nothing was written"
-        assert (answer.status, answer.json) == (503, {"message": message, "status": 503})
+        for _ in range(2):
+            answer = node.post(create())
+            assert answer.status == 503
+            assert answer.json["message"] == "the node cannot use its files"
         assert node.get("/healthz").json["height"] == 0
 
 

@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     from twincli.content.store import Blobs
     from twincli.ledger import Ledger
     from twincli.node.events import Message, Receive, Send
-    from twincli.rules.structure import Checked
 
-SMALL = 16_384
-"""Bytes of a transaction that the writer checks; others do not wait while a larger one is."""
 INDEX_SECONDS = 1.0
 INDEX_LATEST = 30
 """A busy node leaves the index alone, but not for more than so many times ``INDEX_SECONDS``."""
@@ -50,7 +47,9 @@ _FAULTS = {
     "disk_error": "the disk reports an error",
     "disk_full": "the disk is full; nothing was written",
     "interrupted": "the node is stopping",
+    "no_writer": "the writer cannot be started",
     "read_only": "the ledger cannot be written",
+    "writer_ended": "the writer ended before it answered; send the transaction again",
 }
 """What strangers are told of a fault; its own message names files of this machine."""
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[a-zA-Z0-9._-]{1,253})(:[0-9]{1,5})?")
@@ -95,7 +94,7 @@ class Node:
         self.readers = Readers(open_ledger)
         self._indexing = Readers(open_ledger, threads=1)
         self.events = Events(self.readers, self.height)
-        self.writer = Writer(open_ledger(), self.metrics, self.events.committed)
+        self.writer = Writer(self.ledger.path, self.metrics, self.events.committed)
         self.bodies = Bodies(self.options.max_body)
         self.stopping = False
         self._rate = access.Rate(self.options.rate)
@@ -104,6 +103,8 @@ class Node:
     def start(self) -> None:
         """Begin what runs beside requests; in the event loop."""
         self._indexer = asyncio.create_task(self._keep_index())
+        if not self.options.read_only:
+            self._starting = asyncio.create_task(self.writer.start())
 
     def stop(self) -> None:
         """Begin no more, and end what would take long; what was taken is still finished."""
@@ -135,18 +136,12 @@ class Node:
             passed += 1
             try:
                 height = self.height()
-                if height != indexed and (not self.writer.is_busy or passed >= INDEX_LATEST):
+                if height != indexed and (not self.writer.waiting or passed >= INDEX_LATEST):
                     await self._indexing.run(lambda ledger: ledger.index.mark())
                     indexed, passed = height, 0
             except TwinError as error:
                 if not self.stopping:
                     _told(error)
-
-    async def submit(self, body: bytes) -> Answer:
-        """Have the transaction of a body committed; see ``Writer.submit``."""
-        if len(body) <= SMALL:
-            return await self.writer.submit(body)
-        return await self.writer.submit(await self.readers.run(lambda _: _verified(body)))
 
     def gauges(self) -> dict[str, tuple[str, int]]:
         """Return what is so at the moment, for the metrics."""
@@ -198,7 +193,7 @@ class Node:
             fault = error
             text = _FAULTS.get(error.code, "the node cannot use its files")
             answer, pieces = posting.busy(text), None
-        await _send(answer, method, send, more=pieces is not None)
+        await _send(answer, scope, send, more=pieces is not None)
         if pieces is not None and method != "HEAD":
             await self._rest(pieces, receive, send)
         seconds = time.perf_counter() - began
@@ -322,12 +317,6 @@ def _told(fault: TwinError) -> None:
     logging.getLogger("twincli.node").error("twin: node: %s", fault.message)
 
 
-def _verified(body: bytes) -> Checked:
-    found = posting.checked(body)
-    found.verify()  # it remembers
-    return found
-
-
 def _too_many(wait: int) -> Answer:
     retry = (b"retry-after", str(wait).encode())
     return answers.failure(429, "too many requests", retry, posting.CLOSE)
@@ -343,13 +332,15 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def _send(answer: Answer, method: str, send: Send, *, more: bool) -> None:
+async def _send(answer: Answer, scope: Message, send: Send, *, more: bool) -> None:
     headers = [(b"content-type", answer.kind), _CORS, *answer.headers]
     if not more:
         headers.append((b"content-length", str(len(answer.body)).encode()))
+    more = more and scope["method"] != "HEAD"
+    scope["state"]["cork"]()
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    more = more and method != "HEAD"
     await send({"type": "http.response.body", "body": answer.body, "more_body": more})
+    scope["state"]["uncork"]()  # where there was no body
 
 
 async def _reject(answer: Answer, scope: Message, send: Send) -> None:

@@ -1,27 +1,19 @@
-"""Taking transactions: the body of a POST, the one writer, what is answered to a refusal.
-
-A body is read where the request runs and waits for the writer. While one block is being
-committed, all that arrives makes the next one, so that many clients share one fsync (group commit)
-and a single one waits for nobody.
-"""
+"""Taking transactions: the body of a POST, and the way to the process that commits."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+import pickle
+import sys
+from typing import TYPE_CHECKING, Any, cast
 
-from twincli.crypto import canonical
-from twincli.errors import InvalidError
-from twincli.node.answers import NOT_JSON, Answer, RefusedError, failure
-from twincli.rules.structure import Checked, check
+from twincli.errors import ConfigError, TwinError
+from twincli.node import committing
+from twincli.node.answers import Answer, RefusedError, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from twincli.ledger import Ledger
-    from twincli.ledger.ledger import Verdict
     from twincli.node.metrics import Metrics
 
     Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -29,13 +21,10 @@ if TYPE_CHECKING:
 MAX_BODY = 1 << 20
 """Bytes of a transaction, unless the node is told otherwise."""
 MAX_HELD = 64 << 20
-"""Bytes of all bodies that are being read at once."""
-MAX_BATCH = 500
-GATHER_SECONDS = 0.0003
-GATHER_TIMES = 5
-"""A batch of several waits so long for more, and so often as more has come: the clients that were
-just answered are about to ask again, and larger batches cost less each."""
-ACCEPTED = 202
+"""Bytes of all bodies that are being read at once, and of those that wait for the writer."""
+LARGE = 16_384
+"""Bytes from which a transaction waits only for other large ones, and small ones not for it."""
+END_SECONDS = 10.0
 
 CLOSE = (b"connection", b"close")
 
@@ -90,162 +79,205 @@ def busy(message: str) -> Answer:
     return failure(503, message, (b"retry-after", b"1"), CLOSE)
 
 
-def checked(body: bytes) -> Checked:
-    """Parse a transaction and check its form.
-
-    Raises:
-        RefusedError: 400.
-    """
-    try:
-        tx = canonical.decode(body, what="the body")
-    except InvalidError as error:
-        if isinstance(error.__cause__, (json.JSONDecodeError, UnicodeDecodeError)):
-            raise RefusedError(NOT_JSON) from None
-        raise RefusedError(failure(400, error.message)) from None
-    try:
-        return check(tx)
-    except InvalidError as error:
-        raise RefusedError(refusal(error, tx)) from None
-
-
 class Writer:
-    """The one that commits.
+    """The way to the processes that commit; see ``committing``.
 
-    Its thread does all the work on a transaction, one batch after the other: the interpreter lets
-    one thread run at a time, and two that both had much to do would hand it over at every
-    signature and every row.
+    There are two of them: large transactions take long to judge, and the others do not wait for
+    them.
 
     Args:
-        ledger: Used by nobody else.
-        metrics: Told about every commit.
+        path: The ledger's file.
+        metrics: Told about every block.
         committed: Called after every block that this node commits.
     """
 
-    def __init__(self, ledger: Ledger, metrics: Metrics, committed: Callable[[], None]) -> None:
-        self._ledger = ledger
+    def __init__(self, path: str, metrics: Metrics, committed: Callable[[], None]) -> None:
         self._metrics = metrics
         self._committed = committed
-        self._thread = ThreadPoolExecutor(1, "twin-writer")
-        self._waiting: list[tuple[bytes | Checked, asyncio.Future[Answer]]] = []
-        self._running: asyncio.Task[None] | None = None
+        self._small = _Lane(path, self._done)
+        self._large = _Lane(path, self._done)
+        self._bytes = 0
+        self._closing = False
 
     @property
     def waiting(self) -> int:
-        """How many transactions wait for the next block."""
-        return len(self._waiting)
+        """How many transactions wait for their answer."""
+        return len(self._small.waiting) + len(self._large.waiting)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a block is being made."""
-        return self._running is not None and not self._running.done()
+    async def start(self) -> None:
+        """Be ready, so that the first transaction does not wait for a process to start."""
+        await self._small.process()
 
-    async def submit(self, item: bytes | Checked) -> Answer:
+    async def submit(self, body: bytes) -> Answer:
         """Have a transaction judged and committed durably.
 
         Args:
-            item: The body of the request, or what ``checked`` has made of it.
+            body: Of the request.
 
         Returns:
             202 and the transaction, or the refusal.
 
         Raises:
-            ConfigError, TwinError: The ledger cannot be written; nothing was committed.
+            RefusedError: 503: too much waits, or the node is stopping.
+            TwinError: The ledger cannot be written; nothing was committed. ``writer_ended``: it
+                may be committed or not.
         """
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
-        if not self.is_busy:
-            self._running = asyncio.create_task(self._run())
-        return await future
+        if self._closing:
+            raise RefusedError(busy("the node is stopping"))
+        if self._bytes + len(body) > MAX_HELD:
+            raise RefusedError(busy("too many transactions wait to be committed"))
+        self._bytes += len(body)
+        try:
+            lane = self._small if len(body) <= LARGE else self._large
+            return await lane.submit(body)
+        finally:
+            self._bytes -= len(body)
 
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            await self._gather()
-            batch = self._waiting[:MAX_BATCH]
-            del self._waiting[:MAX_BATCH]
-            items = [item for item, _ in batch]
-            outcome = loop.run_in_executor(self._thread, self._commit, items)
-            await asyncio.wait((outcome,))
-            fault = outcome.exception()
-            found = [] if fault else outcome.result()
-            for number, (_, future) in enumerate(batch):
-                if future.done():
-                    continue  # its request was cancelled; the block holds it all the same
-                if fault is not None:
-                    future.set_exception(fault)
-                else:
-                    future.set_result(found[number])
-            accepted = sum(answer.status == ACCEPTED for answer in found)
-            self._metrics.committed(accepted, len(found) - accepted)
-            if accepted:
-                self._committed()
-
-    async def _gather(self) -> None:
-        """Let those that are on their way join the batch; one that is alone does not wait."""
-        seen = 1
-        for _ in range(GATHER_TIMES):
-            if len(self._waiting) <= seen:
-                return
-            seen = len(self._waiting)
-            await asyncio.sleep(GATHER_SECONDS)
-
-    def _commit(self, items: list[bytes | Checked]) -> list[Answer]:
-        """Judge a batch and commit what is valid, in one block; in the thread."""
-        found: list[Answer | Checked] = []
-        for item in items:
-            try:
-                found.append(item if isinstance(item, Checked) else checked(item))
-            except RefusedError as refused:
-                found.append(refused.answer)
-        good = [item for item in found if isinstance(item, Checked)]
-        verdicts = iter(self._ledger.submit_each(good) if good else ())
-        return [
-            item if isinstance(item, Answer) else _answer(item, next(verdicts)) for item in found
-        ]
+    def _done(self, batch: Sequence[Answer]) -> None:
+        accepted = sum(answer.status == committing.ACCEPTED for answer in batch)
+        self._metrics.committed(accepted, len(batch) - accepted)
+        if accepted:
+            self._committed()
 
     async def close(self) -> None:
-        """Commit what waits, then close the ledger."""
-        if self._running is not None:
-            await self._running
-        self._thread.shutdown()
-        self._ledger.close()
+        """Commit what waits, then end the processes."""
+        self._closing = True
+        await self._small.close()
+        await self._large.close()
 
 
-def _answer(item: Checked, verdict: Verdict) -> Answer:
-    if isinstance(verdict, InvalidError):
-        return refusal(verdict, item.tx)
-    return Answer(ACCEPTED, item.body.encode())
+class _Lane:
+    """One process that commits, started when it is needed and again when it is gone.
+
+    Args:
+        path: The ledger's file.
+        done: Called with the answers of every batch.
+
+    Attributes:
+        waiting: By its number, what takes the answer.
+    """
+
+    def __init__(self, path: str, done: Callable[[Sequence[Answer]], None]) -> None:
+        self.waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._path = path
+        self._batch_done = done
+        self._starting: asyncio.Task[_Process] | None = None
+        self._last = 0
+
+    async def process(self) -> _Process:
+        """Return the process, which may have to be started."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start())
+        return await asyncio.shield(self._starting)
+
+    async def _start(self) -> _Process:
+        try:
+            _, process = await asyncio.get_running_loop().subprocess_exec(
+                lambda: _Process(self._done, self._ended),
+                sys.executable,
+                "-P",  # a module in the directory one stands in must not be taken for ours
+                "-c",  # with -m what it sends would be of the module __main__
+                f"from {committing.__name__} import main; main()",
+                self._path,
+                stderr=None,
+            )
+        except OSError as error:
+            self._starting = None
+            why = (error.strerror or str(error)).lower()
+            raise ConfigError(f"the writer cannot be started: {why}", code="no_writer") from error
+        return process
+
+    async def submit(self, body: bytes) -> Answer:
+        process = await self.process()
+        self._last += 1
+        number = self._last
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.waiting[number] = future
+        try:
+            process.send(committing.numbered(number, body))
+            return await future
+        finally:
+            self.waiting.pop(number, None)
+
+    def _done(self, done: committing.Done) -> None:
+        """Hand the answers of a batch to those who wait."""
+        if done.fault is not None:
+            code, message = done.fault
+            self._fail(done.numbers, ConfigError(message, code=code))
+            return
+        for number, answer in zip(done.numbers, done.answers, strict=True):
+            future = self.waiting.get(number)
+            if future is not None and not future.done():  # else its request was cancelled
+                future.set_result(answer)
+        self._batch_done(done.answers)
+
+    def _ended(self) -> None:
+        """Answer those who wait for a process that is gone; the next transaction starts another."""
+        self._starting = None
+        text = "the writer ended before it answered; send the transaction again"
+        self._fail([*self.waiting], TwinError(text, code="writer_ended", retryable=True))
+
+    def _fail(self, numbers: Iterable[int], fault: TwinError) -> None:
+        for number in numbers:
+            future = self.waiting.get(number)
+            if future is not None and not future.done():
+                future.set_exception(fault)
+
+    async def close(self) -> None:
+        """Let it finish and end."""
+        if self._starting is not None:
+            process = await self._starting
+            if self.waiting:
+                await asyncio.wait([*self.waiting.values()])
+            await process.end()
 
 
-def refusal(error: InvalidError, tx: Any) -> Answer:
-    """Return the answer for a transaction that breaks a rule, in the server's words."""
-    if error.code == "schema_validation_error":
-        return failure(400, f"Invalid transaction schema: {error.message}")
-    name = "".join(part.capitalize() for part in error.code.split("_"))
-    return failure(400, f"Invalid transaction ({name}): {_wording(error, tx)}")
+class _Process(asyncio.SubprocessProtocol):
+    """One process that commits.
 
+    Args:
+        done: Called for every batch.
+        ended: Called once, when it is gone.
+    """
 
-def _wording(error: InvalidError, tx: Any) -> str:
-    """Return the server's own sentence where it says as much as ours."""
-    if error.code == "invalid_hash":
-        if not tx.get("id"):
-            return "No transaction id found!"
-        return (
-            f"The transaction's id '{tx['id']}' isn't equal to the hash of its body, i.e. it's not"
-            " valid."
-        )
-    if error.code == "duplicate_transaction":
-        return f"transaction `{tx['id']}` already exists"
-    if (
-        error.code in _OF_ONE_INPUT
-        and len(tx["inputs"]) == 1
-        and "has no output" not in error.message
-    ):
-        spent = tx["inputs"][0]["fulfills"]["transaction_id"]
-        return f"input `{spent}` {_OF_ONE_INPUT[error.code]}"
-    if error.code == "invalid_signature" and "signature" in error.message:
-        return "Transaction signature is invalid."
-    return error.message
+    def __init__(self, done: Callable[[committing.Done], None], ended: Callable[[], None]) -> None:
+        self._done = done
+        self._ended = ended
+        self._frames = committing.Frames()
+        self._unsent: list[bytes] = []
+        self._gone = asyncio.Event()
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.SubprocessTransport", transport)
+        self._pipe = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(0))
 
-_OF_ONE_INPUT = {"double_spend": "was already spent", "input_does_not_exist": "doesn't exist"}
+    def send(self, data: bytes) -> None:
+        """Send a frame, with all the others of this round of the event loop."""
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(data)
+
+    def _flush(self) -> None:
+        self._pipe.write(b"".join(self._unsent))
+        self._unsent.clear()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002 - there is one
+        for payload in self._frames.feed(data):
+            self._done(pickle.loads(payload))  # noqa: S301 - from our own process
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002
+        if fd == 1:  # until here answers may come
+            self._ended()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._gone.set()
+
+    async def end(self) -> None:
+        """Let it end, and see that it does."""
+        self._pipe.close()
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                await self._gone.wait()
+        except TimeoutError:
+            self._transport.kill()
+        self._transport.close()

@@ -136,7 +136,7 @@ async def post(node: Node, request: Request) -> Answer:
         return answers.failure(403, "this node is read only", posting.CLOSE)
     request.query(Parameter("mode", queries.mode))
     body = await node.bodies.read(request.scope["headers"], request.receive)
-    return await node.submit(body)
+    return await node.writer.submit(body)
 
 
 _OF_KEY = (

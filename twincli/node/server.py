@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from contextlib import contextmanager
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from twincli.errors import ConfigError, ConflictError, UsageError
 
@@ -65,6 +65,52 @@ class Listening(NamedTuple):
     tls_client_ca: str | None = None
 
 
+class _Corked:
+    """A transport that can send the head of an answer and its body as one.
+
+    uvicorn writes them one after the other, which would be two packets and wake the client twice.
+    What is not here is the transport's own.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._is_corked = False
+        self._held = b""
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._transport, name)
+        setattr(self, name, found)
+        return found
+
+    def cork(self) -> None:
+        """Hold what is written until it is followed by more, or ``uncork``."""
+        self._is_corked = True
+
+    def uncork(self) -> None:
+        """Send what is held."""
+        if self._is_corked:
+            self._is_corked = False
+            if self._held:
+                self._transport.write(self._held)
+                self._held = b""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, or hold them."""
+        if not self._is_corked:
+            self._transport.write(data)
+        elif not self._held:
+            self._held = data
+        else:
+            self._is_corked = False
+            held, self._held = self._held, b""
+            self._transport.write(held + data)
+
+    def close(self) -> None:
+        """Close behind what is held."""
+        self.uncork()
+        self._transport.close()
+
+
 class Protocol(HttpToolsProtocol):
     """uvicorn's protocol with bounds on what a client may leave undone."""
 
@@ -79,9 +125,11 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, but not for ever."""
-        super().connection_made(transport)
+        corked = _Corked(transport)
+        super().connection_made(cast("asyncio.Transport", corked))
         self._cycles: deque[RequestResponseCycle] = deque()
-        self.app_state = {**self.app_state, "drop": self.drop}
+        own = {"drop": self.drop, "cork": corked.cork, "uncork": corked.uncork}
+        self.app_state = {**self.app_state, **own}
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:

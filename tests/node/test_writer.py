@@ -1,0 +1,265 @@
+"""The processes that commit for a node: shared work, and what happens when one of them is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.ledger.chains import Tx, create
+from tests.node.running import Answer, Running, running
+from tests.node.test_command import children, post, started
+from twincli.errors import ConfigError
+from twincli.ledger import Ledger
+from twincli.node import committing, posting
+from twincli.node.answers import RefusedError
+from twincli.node.app import Options
+from twincli.node.metrics import Metrics
+from twincli.node.posting import Writer
+
+SECONDS = 20
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something, but not for ever."""
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def pid_of(lane: posting._Lane) -> int:
+    """Return the id of a running process."""
+    assert lane._starting is not None
+    return int(lane._starting.result()._transport.get_pid())
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Have a process stand still for the block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def large(number: int) -> Tx:
+    return create(data={"text": "x" * posting.LARGE, "number": number})
+
+
+@contextmanager
+def beside(node: Running, tx: Tx) -> Iterator[Future[Answer]]:
+    """Post a transaction in another thread."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(node.post, tx)
+
+
+def test_small_transactions_do_not_wait_for_large_ones(tmp_path: Path) -> None:
+    with running(tmp_path / "l") as node:
+        assert node.post(large(1)).status == 202
+        writer = node.node.writer
+        with stopped(pid_of(writer._large)), beside(node, large(2)) as answer:
+            until(lambda: writer.waiting == 1)
+            assert node.post(create()).status == 202
+            assert not answer.done()
+            os.kill(pid_of(writer._large), signal.SIGCONT)
+            assert answer.result(SECONDS).status == 202
+        assert node.get("/healthz").json["height"] == 3
+
+
+def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(tmp_path / "l") as node:
+        assert node.post(create(1)).status == 202
+        monkeypatch.setattr(posting, "MAX_HELD", 2_600)
+        writer = node.node.writer
+        with beside(node, create(2)) as first, stopped(pid_of(writer._small)):
+            until(lambda: writer.waiting == 1)
+            answer = node.post(create(data={"text": "x" * 1_500}))
+            assert answer.status == 503
+            assert answer.json["message"] == "too many transactions wait to be committed"
+            assert answer.headers["retry-after"] == "1"
+        assert first.result().status == 202
+        assert node.post(create(data={"text": "x" * 1_500})).status == 202
+
+
+def test_a_writer_that_is_killed_is_replaced(tmp_path: Path) -> None:
+    """Whoever waits is told that it is not known; what was answered 202 is there."""
+    accepted: list[Tx] = []
+    refused: list[Answer] = []
+    with running(tmp_path / "l") as node:
+
+        def client(at: int) -> None:
+            for number in range(40):
+                tx = create(data={"client": at, "number": number})
+                answer = node.post(tx)
+                if answer.status == 202:
+                    accepted.append(tx)
+                else:
+                    refused.append(answer)
+
+        threads = [threading.Thread(target=client, args=(at,)) for at in range(4)]
+        for thread in threads:
+            thread.start()
+        for part in range(1, 4):
+            until(lambda: len(accepted) >= 30 * part)  # noqa: B023 - called at once
+            os.kill(pid_of(node.node.writer._small), signal.SIGKILL)
+        for thread in threads:
+            thread.join()
+        assert node.post(create()).status == 202
+        assert {answer.status for answer in refused} <= {503}
+        assert len(accepted) + len(refused) == 160
+        assert len(refused) <= 12
+    with Ledger.open(tmp_path / "l", create=False) as ledger:
+        assert [tx for tx in accepted if ledger.get(tx["id"]) != tx] == []
+        assert ledger.verify().problems == []
+
+
+def test_a_killed_writer_says_that_it_is_not_known(tmp_path: Path) -> None:
+    with running(tmp_path / "l") as node:
+        assert node.post(create(1)).status == 202
+        writer = node.node.writer
+        pid = pid_of(writer._small)
+        os.kill(pid, signal.SIGSTOP)
+        with beside(node, create(2)) as answer:
+            until(lambda: writer.waiting == 1)
+            os.kill(pid, signal.SIGKILL)
+            found = answer.result(SECONDS)
+        assert found.status == 503
+        assert found.headers["retry-after"] == "1"
+        assert "send the transaction again" in found.json["message"]
+        assert node.post(create(2)).status == 202
+
+
+def test_a_writer_ends_with_its_node(home: Path) -> None:
+    with started(home) as (process, document):
+        assert post(document["url"], create()) == 202
+        found = children(process.pid)
+        assert len(found) == 1
+        process.kill()
+        process.wait(SECONDS)
+        until(lambda: not Path(f"/proc/{found[0]}/cmdline").exists() or not _command(found[0]))
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_whole_group_loses_nothing(home: Path, number: int) -> None:
+    """As a terminal sends Ctrl-C, and an init system its TERM: the writer gets it, too."""
+    with started(home, start_new_session=True) as (process, document):
+        assert post(document["url"], create(1)) == 202
+        with sqlite3.connect(home / "ledger" / "ledger.db", isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with ThreadPoolExecutor(1) as pool:
+                answer = pool.submit(post, document["url"], create(2))
+                time.sleep(0.3)
+                os.killpg(process.pid, number)
+                time.sleep(0.3)
+                assert not answer.done()
+                other.execute("ROLLBACK")
+                assert answer.result(SECONDS) == 202
+        other.close()
+        assert process.wait(SECONDS) == 0
+    with Ledger.open(home / "ledger", create=False) as ledger:
+        assert ledger.tip().height == 2
+
+
+def test_a_writer_that_cannot_be_started_is_a_503(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = sys.executable
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    with running(tmp_path / "l") as node:
+        answer = node.post(create())
+        assert answer.status == 503
+        assert "the writer cannot be started" in answer.json["message"]
+        monkeypatch.setattr(sys, "executable", path)
+        assert node.post(create()).status == 202
+
+
+def test_a_node_that_only_reads_has_no_writer(tmp_path: Path) -> None:
+    Ledger.open(tmp_path / "l").close()
+    with running(tmp_path / "l", Options(read_only=True)) as node:
+        assert node.get("/healthz").status == 200
+        assert node.post(create()).status == 403
+        assert node.node.writer._small._starting is None
+
+
+def test_after_the_end_nothing_is_taken(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        writer = Writer(ledger.path, Metrics(), lambda: None)
+
+    async def use() -> None:
+        await writer.start()
+        await writer.close()
+        with pytest.raises(RefusedError) as refused:
+            await writer.submit(b"{}")
+        assert refused.value.answer.status == 503
+
+    asyncio.run(use())
+
+
+# --- What goes through the pipes ------------------------------------------------------------------
+
+
+@given(st.lists(st.binary(max_size=300)), st.lists(st.integers(min_value=1, max_value=400)))
+def test_frames_come_out_as_they_went_in(payloads: list[bytes], cuts: list[int]) -> None:
+    data = b"".join(map(committing.frame, payloads))
+    frames = committing.Frames()
+    found = []
+    for size in [*cuts, len(data)]:
+        found += frames.feed(data[:size])
+        data = data[size:]
+    assert found == payloads
+
+
+def test_what_cannot_be_written_is_told_and_the_next_batch_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        path = ledger.path
+    fault = ConfigError("the disk is full; nothing was written", code="disk_full")
+    commit = committing.commit
+    seen: list[int] = []
+
+    def full_once(ledger: Ledger, bodies: list[bytes]) -> list[object]:
+        seen.append(len(bodies))
+        if len(seen) == 1:
+            raise fault
+        return commit(ledger, bodies)  # type: ignore[return-value]
+
+    monkeypatch.setattr(committing, "commit", full_once)
+    monkeypatch.setattr(committing, "MAX_BATCH", 2)
+    source, end = os.pipe()
+    back, target = os.pipe()
+    os.write(end, b"".join(committing.numbered(number, b"{}") for number in (7, 8, 9)))
+    os.close(end)
+    committing.serve(path, source, target)
+    os.close(target)
+    payloads = committing.Frames().feed(os.read(back, 1 << 16))
+    done = [pickle.loads(payload) for payload in payloads]
+    assert [(batch.numbers, batch.fault) for batch in done] == [
+        ([7, 8], ("disk_full", "the disk is full; nothing was written")),
+        ([9], None),
+    ]
+    assert [answer.status for answer in done[1].answers] == [400]
+    os.close(source)
+    os.close(back)
