@@ -19,16 +19,29 @@ ENVIRONMENT: tuple[tuple[str, str], ...] = (
     ("TWIN_KEY", "the default key, used where neither --key nor an owner says which"),
     ("TWIN_TIMEOUT", "seconds to wait for a node"),
     ("TWIN_COLOR", "auto, always or never"),
+    ("TWIN_TLS_CA", "file or directory of the authorities whose nodes are trusted, in PEM"),
+    ("TWIN_TLS_CERT", "file of the certificate to show to nodes, in PEM"),
+    ("TWIN_TLS_KEY", "file of its key, where that is not in the same file"),
     ("TWIN_PASSPHRASE", "the passphrase of the keys; set but empty is an error"),
     ("TWIN_PASSPHRASE_FILE", "a file that holds the passphrase of the keys"),
     ("TWIN_NO_PASSPHRASE", "1 makes new keys without a passphrase"),
     ("NO_COLOR", "not empty: no colour"),
     ("FORCE_COLOR", "not empty: colour even where the output is no terminal"),
     ("TERM", "dumb: no colour"),
+    ("REQUESTS_CA_BUNDLE", "what TWIN_TLS_CA is, for many programs"),
+    ("CURL_CA_BUNDLE", "the same"),
+    ("SSL_CERT_FILE", "the same"),
+    ("SSL_CERT_DIR", "the same"),
 )
 """Every environment variable that ``twin`` reads, with what it is for."""
 
 COLORS = ("auto", "always", "never")
+
+LONGEST_TIMEOUT = 86400.0
+"""Seconds; more is a mistake."""
+
+USUAL_CA = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables of other programs that name authorities, the first that is set counting."""
 
 _DEFAULTS: dict[str, Any] = {
     "key": None,
@@ -36,6 +49,9 @@ _DEFAULTS: dict[str, Any] = {
     "timeout": 10.0,
     "color": "auto",
     "passphrase_file": None,
+    "tls_ca": None,
+    "tls_cert": None,
+    "tls_key": None,
 }
 KEYS = tuple(_DEFAULTS)
 """The settings that a settings file may hold."""
@@ -79,7 +95,8 @@ class Paths(NamedTuple):
 class Settings(NamedTuple):
     """All settings, each with its source, and the paths they apply to.
 
-    ``key`` is a key's name or None, ``timeout`` is in seconds.
+    ``key`` is a key's name or None, ``timeout`` is in seconds; ``tls_ca``, ``tls_cert`` and
+    ``tls_key`` are paths or None.
     """
 
     paths: Paths
@@ -88,6 +105,9 @@ class Settings(NamedTuple):
     timeout: Setting
     color: Setting
     passphrase_file: Setting
+    tls_ca: Setting
+    tls_cert: Setting
+    tls_key: Setting
 
 
 def paths(home: str | None = None) -> Paths:
@@ -168,13 +188,16 @@ def load(
     def resolve(name: str) -> Setting:
         flag = flags.get(name)
         if flag is not None:
-            return Setting(_checked(name, flag, f"--{name}"), f"--{name}")
+            return Setting(checked(name, flag, f"--{name}"), f"--{name}")
         variable = "TWIN_" + name.upper()
         text = os.environ.get(variable)
         if text:
-            return Setting(_checked(name, text, variable), variable)
+            return Setting(checked(name, text, variable), variable)
         if name in stored:
             return Setting(stored[name], where.settings)
+        for usual in USUAL_CA if name == "tls_ca" else ():
+            if os.environ.get(usual):
+                return Setting(os.environ[usual], usual)
         return Setting(_DEFAULTS[name], "default")
 
     return Settings(
@@ -184,18 +207,28 @@ def load(
         timeout=resolve("timeout"),
         color=resolve("color"),
         passphrase_file=resolve("passphrase_file"),
+        tls_ca=resolve("tls_ca"),
+        tls_cert=resolve("tls_cert"),
+        tls_key=resolve("tls_key"),
     )
 
 
-def _checked(name: str, value: Any, where: str) -> Any:
-    """Return ``value`` in the setting's type, or refuse it naming where it was read."""
+def checked(name: str, value: Any, where: str) -> Any:
+    """Return ``value`` in the setting's type, or refuse it naming where it was read.
+
+    Raises:
+        UsageError: The setting cannot be that.
+    """
     if name == "timeout":
         try:
             seconds = float(value)
         except ValueError:
             seconds = 0.0
-        if not 0 < seconds < 1e7:
-            raise UsageError(f"{where}: {value!r} is not a number of seconds above 0")
+        if not 0 < seconds <= LONGEST_TIMEOUT:
+            raise UsageError(
+                f"{where}: {value} is not a number of seconds above 0 and up to"
+                f" {LONGEST_TIMEOUT:.0f}, a day"
+            )
         return seconds
     text = str(value)
     if not text:
@@ -228,7 +261,7 @@ def _parsed(path: str, data: bytes) -> dict[str, Any]:
     import json
 
     try:
-        stored = json.loads(data.decode())
+        stored = json.loads(data.decode("utf-8-sig"))  # some editors put a byte order mark first
     except json.JSONDecodeError as error:
         raise ConfigError(
             f"the settings file {path} is not JSON: {error.msg.lower()}"
@@ -251,7 +284,7 @@ def _parsed(path: str, data: bytes) -> dict[str, Any]:
             kind = "a number" if name == "timeout" else "text"
             raise ConfigError(f"the settings file {path}: {name} is not {kind}")
         try:
-            stored[name] = _checked(name, value, name)
+            stored[name] = checked(name, value, name)
         except UsageError as error:
             raise ConfigError(f"the settings file {path}: {error.message}") from error
     return stored
@@ -286,7 +319,7 @@ def set_value(where: Paths, name: str, text: str, *, dry_run: bool = False) -> A
     With ``dry_run`` everything is checked and nothing written.
     """
     name = check_name(name)
-    value = _checked(name, text, name)
+    value = checked(name, text, name)
     stored = read(where)
     stored[name] = value
     if not dry_run:
@@ -314,7 +347,9 @@ def _write(path: str, stored: dict[str, Any]) -> None:
 
     try:
         files.make_directory(os.path.dirname(path))
-        files.replace(path, json.dumps(stored, indent=2, ensure_ascii=False).encode() + b"\n")
+        text = json.dumps(stored, indent=2, ensure_ascii=False) + "\n"
+        # A path may hold bytes that are no UTF-8; as escapes they are JSON, and come back.
+        files.replace(path, text.encode("utf-8", "backslashreplace"))
     except ConfigError as error:
         raise ConfigError(error.message) from error
 

@@ -10,7 +10,7 @@
     ├── LockedError           6   a passphrase is missing or wrong; no key to sign with
     ├── InvalidError          7   a document or a transaction breaks the rules
     ├── UnreachableError      8   a node was not reached, timed out or failed
-    ├── ConfigError           9   settings unreadable or contradictory; an extra is missing
+    ├── ConfigError           9   settings contradictory, a file unreadable; an extra is missing
     ├── PartialError         10   some items of a batch failed
     └── UndeterminedError    11   evidence is missing: neither yes nor no
 
@@ -122,7 +122,7 @@ class UnreachableError(TwinError):
 
 
 class ConfigError(TwinError):
-    """Settings or stored files are unreadable or contradictory, or an extra is missing."""
+    """Settings contradict each other, a file cannot be read or written, or an extra is missing."""
 
     exit_code = ExitCode.CONFIG
     default_code = "config"

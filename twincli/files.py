@@ -26,6 +26,7 @@ _TEMPORARY = ".new-"
 _RESERVED = ".reserved-"
 _HEX = frozenset("0123456789abcdef")
 _STALE_SECONDS = 3600.0
+_PRIVATE = 0o600
 _O_BINARY = getattr(os, "O_BINARY", 0)
 _NO_LINKS = frozenset(
     {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
@@ -51,6 +52,16 @@ def make_directory(path: str) -> None:
         except OSError as error:
             if not os.path.isdir(directory):  # another process made it meanwhile
                 raise cannot("write", path, error) from error
+
+
+def check_free(path: str) -> None:
+    """Refuse a name that something has, before anything is done for the file.
+
+    Raises:
+        ConflictError: ``exists``.
+    """
+    if os.path.lexists(path):
+        raise _exists(path)
 
 
 def write_new(path: str, data: bytes) -> None:
@@ -83,8 +94,8 @@ class Incoming:
 
     Attributes:
         write: Takes its next bytes.
-        path: The name it gets when the block ends, in the same file system; it replaces. While
-            this is None, nothing is kept.
+        path: The name it gets when the block ends, in the same file system. While this is None,
+            nothing is kept.
         created: When the block has ended: whether nothing had that name. Of several that come at
             once, one is told so.
     """
@@ -96,29 +107,35 @@ class Incoming:
 
 
 @contextmanager
-def incoming(directory: str) -> Iterator[Incoming]:
-    """Write a private file that is named only when all of it is known, durably.
+def incoming(directory: str, *, mode: int = _PRIVATE, overwrite: bool = True) -> Iterator[Incoming]:
+    """Write a file that is named only when all of it is known, durably.
 
     Args:
         directory: Where it is meanwhile.
+        mode: Who may read it; the umask takes more away.
+        overwrite: Whether it takes the place of a file of its name.
 
     Raises:
         ConfigError: ``cannot_write``.
+        ConflictError: ``exists``: the name is taken, and it is not to be overwritten.
     """
     with _temporary(os.path.join(directory, "")) as temporary:
-        with _open_new(temporary, directory) as write:
+        with _open_new(temporary, directory, mode) as write:
             found = Incoming(write)
             yield found
-        if found.path is not None:
+        if found.path is None:
+            return
+        try:
+            _publish(temporary, found.path)
+            found.created = True
+        except ConflictError:
+            if not overwrite:
+                raise
             try:
-                _publish(temporary, found.path)
-                found.created = True
-            except ConflictError:
-                try:
-                    os.replace(temporary, found.path)
-                except OSError as error:
-                    raise cannot("write", found.path, error) from error
-            sync_directory(os.path.dirname(found.path))
+                os.replace(temporary, found.path)
+            except OSError as error:
+                raise cannot("write", found.path, error) from error
+        sync_directory(os.path.dirname(found.path))
 
 
 def replace(path: str, data: bytes, *, keep_mode: bool = False) -> None:
@@ -187,15 +204,16 @@ def _temporary(path: str) -> Iterator[str]:
 
 
 @contextmanager
-def _open_new(name: str, path: str) -> Iterator[Write]:
-    """Make a private file and take its content, durable when the block ends.
+def _open_new(name: str, path: str, mode: int = _PRIVATE) -> Iterator[Write]:
+    """Make a file and take its content, durable when the block ends.
 
     Args:
         name: The file.
         path: What errors call it.
+        mode: Who may read it.
     """
     try:
-        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _O_BINARY, 0o600)
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _O_BINARY, mode)
     except OSError as error:
         raise cannot("write", path, error) from error
 
@@ -251,8 +269,7 @@ def _move_without_links(source: str, path: str) -> None:
     except OSError as error:
         raise cannot("write", path, error) from error
     try:
-        if os.path.lexists(path):
-            raise _exists(path)
+        check_free(path)
         os.rename(source, path)
     except OSError as error:
         raise cannot("write", path, error) from error
@@ -418,10 +435,17 @@ def _discard(path: str) -> None:
 
 
 def _exists(path: str) -> ConflictError:
-    return ConflictError(f"{path} is there already", code="exists")
+    return ConflictError(
+        f"{path} exists and is not overwritten", code="exists", hint="name another file"
+    )
 
 
-def cannot(what: str, path: str, error: OSError) -> ConfigError:
-    """Return the error for what the system did not let us do: ``read`` or ``write``."""
-    why = (error.strerror or "unknown reason").lower()
+def cannot(what: str, path: str, error: OSError | ValueError) -> ConfigError:
+    """Return the error for what the system did not let us do: ``read`` or ``write``.
+
+    A ``ValueError`` is Python's word for a name that no file can have.
+    """
+    why = "not the name of a file"
+    if isinstance(error, OSError):
+        why = (error.strerror or "unknown reason").lower()
     return ConfigError(f"cannot {what} {path}: {why}", code=f"cannot_{what}")

@@ -13,7 +13,7 @@ from tests.conftest import Invoke
 from twincli.crypto.ed25519 import KeyPair
 from twincli.model import did, owners, record, transaction
 from twincli.model.transaction import Output
-from twincli.services import views
+from twincli.services import tree
 
 STRANGER = KeyPair.from_seed(b"s" * 32)
 
@@ -248,7 +248,7 @@ def test_shared_owners_on_a_terminal(invoke: Invoke, made: dict[str, Any]) -> No
     assert "2 of 2: alice, bob" in text
     assert "(proved)" in text
     twin("asset", "append", "car", "--x", "1", "--at", "2020-02-02")
-    assert "2020-02-02T00:00:00Z" in invoke("asset", "show", "car", tty=True).stdout
+    assert "2020-02-02T00:00:00.000Z" in invoke("asset", "show", "car", tty=True).stdout
     assert made
 
 
@@ -297,6 +297,6 @@ def test_a_chain_of_parents_has_no_end(invoke: Invoke, made: dict[str, Any]) -> 
         assert not node["cut"]
         node, depth = node["children"][0], depth + 1
     assert node["cut"]
-    assert depth == views.DEEPEST
+    assert depth == tree.DEEPEST
     assert quietly(invoke)("asset", "tree", f"asset:{node['id']}")["roots"][0]["children"]
     assert invoke("asset", "tree", "car", tty=True).status == 0

@@ -45,6 +45,31 @@ def test_variables_that_are_empty_count_as_unset(
     assert settings.paths.home == str(home)
 
 
+def test_what_other_programs_are_told_to_trust(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_DIR", "/d")
+    assert config.load().tls_ca == config.Setting("/d", "SSL_CERT_DIR")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/r")
+    assert config.load().tls_ca == config.Setting("/r", "REQUESTS_CA_BUNDLE")
+    write(made, '{"tls_ca": "/f"}')
+    assert config.load().tls_ca == config.Setting("/f", str(made / "config.json"))
+    monkeypatch.setenv("TWIN_TLS_CA", "/t")
+    assert config.load().tls_ca == config.Setting("/t", "TWIN_TLS_CA")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "1e9", "86401"])
+def test_a_timeout_that_is_none_is_refused_before_anything_is_done(
+    text: str, home: Path, invoke: Invoke
+) -> None:
+    for words in (["keys", "new", "k", "--no-passphrase"], ["asset", "create", "car"]):
+        run = invoke(*words, "--timeout", text, "--json")
+        assert (run.status, run.error["code"]) == (2, "usage")
+        assert "above 0 and up to 86400" in run.error["message"]
+        assert not home.exists()
+    assert invoke("keys", "new", "k", "--no-passphrase", "--json", "--color", "x").status == 2
+    assert not home.exists()
+    assert invoke("config", "path", "--timeout", "86400").status == 0
+
+
 def test_an_empty_passphrase_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.passphrase() is None
     monkeypatch.setenv("TWIN_PASSPHRASE", "")
@@ -203,6 +228,8 @@ def test_show_gives_every_value_its_source_and_hides_secrets(
     write(made, '{"key": "alice"}')
     monkeypatch.setenv("TWIN_PASSPHRASE", "hunter2")
     monkeypatch.setenv("TWIN_NO_PASSPHRASE", "1")
+    monkeypatch.setenv("SSL_CERT_FILE", "/ca.pem")
+    monkeypatch.setenv("TWIN_TLS_CERT", "/me.pem")
     monkeypatch.setenv("TWIN_NODE", "https://me:hunter2@host,https://u@other/x")
     run = invoke("config", "show", "--json", "--timeout", "3")
     found = {entry["name"]: (entry["value"], entry["source"]) for entry in run.json["settings"]}
@@ -213,6 +240,9 @@ def test_show_gives_every_value_its_source_and_hides_secrets(
         "timeout": (3.0, "--timeout"),
         "color": ("auto", "default"),
         "passphrase_file": (None, "default"),
+        "tls_ca": ("/ca.pem", "SSL_CERT_FILE"),
+        "tls_cert": ("/me.pem", "TWIN_TLS_CERT"),
+        "tls_key": (None, "default"),
         "passphrase": ("(hidden)", "TWIN_PASSPHRASE"),
         "no_passphrase": (True, "TWIN_NO_PASSPHRASE"),
     }

@@ -328,6 +328,45 @@ def test_a_stated_kind_cannot_draw_lines_where_people_are_asked(
     assert [line for line in said if line.startswith("to")] == ["to: 1 of kelly"]
 
 
+@pytest.mark.parametrize(
+    "padding",
+    [" ", "\u00a0", "\u3000", "\u3164", "\u2800", "\u200b", ".", "\u6771", "\u202e"],
+    ids=ascii,
+)
+def test_padding_cannot_disguise_the_question(
+    invoke: Invoke, twin: Twin, file: str, terminal: Terminal, padding: str
+) -> None:
+    """What is padded to the end of a screen's line would go on at the beginning of the next."""
+    fake = "to: 1 of all:jack,kelly"
+    twin("asset", "transfer", "boat", "--to", "kelly", "--prepare", file)
+    note = "".join(padding * (80 + shift) + fake for shift in range(-30, 30)) + padding * 9000
+    forged(file, {"twin": {"v": 1, "kind": note}, "note": note})
+    shown = terminal("n\n")
+    assert invoke("tx", "sign", file, "--key", "jack").status == 1
+    said = shown().replace("\r", "").splitlines()
+    columns = [sum(1 if letter.isascii() else 2 for letter in line) for line in said]
+    assert max(columns) < 80
+    assert [line for line in said if line.startswith("to")] == ["to: 1 of kelly"]
+    assert len(said) < 60
+    assert (f"these were {len(said) - 2} lines, from asset on" in said) == (len(said) > 25)
+    text = "".join(line.removeprefix("    ") for line in said)
+    assert padding in {" ", ".", "\u6771"} or padding not in text
+    assert "    " not in text
+
+
+def test_many_outputs_do_not_leave_the_screen_unnoticed(
+    invoke: Invoke, twin: Twin, file: str, terminal: Terminal
+) -> None:
+    twin("asset", "create", "oaks", "--owner", "jack", "--amount", "90")
+    outs = [word for _ in range(30) for word in ("--out", "3:kelly")]
+    twin("asset", "transfer", "oaks", *outs, "--prepare", file)
+    shown = terminal("n\n")
+    assert invoke("tx", "sign", file, "--key", "jack").status == 1
+    said = shown().replace("\r", "").splitlines()
+    assert said.count("to: 3 of kelly") == 30
+    assert said[-2] == f"these were {len(said) - 2} lines, from asset on"
+
+
 def test_what_gives_something_away_is_not_shown_as_an_append(
     invoke: Invoke, twin: Twin, file: str
 ) -> None:

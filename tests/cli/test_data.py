@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from twincli.cli.context import GLOBAL
 from twincli.cli.data import COMMANDS, Parsed, mistyped, options_of, parse
 from twincli.cli.values import read_json
-from twincli.errors import ExitCode, InvalidError, NotFoundError, TwinError, UsageError
+from twincli.errors import ConfigError, ExitCode, InvalidError, NotFoundError, TwinError, UsageError
 from twincli.model.edits import Edit
 
 APPEND = COMMANDS["asset", "append"]
@@ -481,8 +481,9 @@ def test_documents_that_are_wrong_say_where(tmp_path: Path) -> None:
     assert "@FILE" in (refused("--data", "d.json").hint or "")
     with pytest.raises(NotFoundError):
         append("--data", f"@{file}.gone")
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="cannot read") as caught:
         append("--data", f"@{tmp_path}")
+    assert caught.value.code == "cannot_read"
 
 
 @pytest.mark.parametrize("text", ["5", "[]", '"x"', "null"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 import stat
@@ -246,3 +247,78 @@ def test_an_index_that_cannot_be_made_anew(twins: Invoke, home: Path) -> None:
     assert (run.status, run.error["code"]) == (9, "read_only")
     assert str(index) in run.error["message"]
     assert twins("asset", "append", "car", "--mileage", "2").status == 0
+
+
+# --- Paths that are no UTF-8 ---
+
+
+@pytest.fixture
+def odd(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A home whose path is no text, with the key alice and her car."""
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/home-\xff")
+    try:
+        os.mkdir(path, 0o700)
+    except OSError:
+        pytest.skip("this file system has names in UTF-8 only")
+    monkeypatch.setenv("TWIN_HOME", path)
+    assert invoke("keys", "new", "alice", "--no-passphrase").status == 0
+    assert invoke("asset", "create", "car", "--paint", "red").status == 0
+    return path
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "status",
+        "config show",
+        "config path",
+        "doctor",
+        "ledger info",
+        "keys list",
+        "history car",
+        "name export -o {}/names",
+        "keys export alice --secret -o {}/secret",
+        "keys sign alice {}/keys/alice.json",
+        "backup create -o {}/backup",
+        "config set passphrase_file {}/secret",
+    ],
+)
+def test_a_home_whose_path_is_no_text(invoke: Invoke, odd: str, words: str) -> None:
+    command = [word.format(odd) for word in words.split()]
+    document = invoke(*command, "--json")
+    assert (document.status, document.stderr) == (0, "")
+    assert document.json["schema"]
+    document.stdout.encode()
+    for made in ("names", "secret", "backup"):
+        Path(odd, made).unlink(missing_ok=True)
+    assert invoke(*command, tty=True).status == 0
+
+
+def test_a_setting_that_is_no_text_comes_back(invoke: Invoke, odd: str) -> None:
+    Path(odd, "word").write_text("correct horse")
+    assert invoke("config", "set", "passphrase_file", f"{odd}/word").status == 0
+    assert invoke("keys", "new", "bob").status == 0
+    run = invoke("keys", "export", "bob", "--secret", "-o", f"{odd}/bob", "--json")
+    assert run.status == 0
+
+
+def test_what_a_key_file_cannot_hold_makes_no_key(invoke: Invoke, odd: str) -> None:
+    program = Path(odd, "program")
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import json, sys\n"
+        "from nacl.signing import SigningKey\n"
+        "import base58\n"
+        "key = SigningKey(bytes(range(32)))\n"
+        "asked = json.loads(sys.stdin.readline())\n"
+        "if asked['op'] == 'sign':\n"
+        "    made = key.sign(bytes.fromhex(asked['message'])).signature\n"
+        "    print(json.dumps({'signature': made.hex()}))\n"
+        "else:\n"
+        "    print(json.dumps({'public_key': base58.b58encode(bytes(key.verify_key)).decode()}))\n"
+    )
+    program.chmod(0o700)
+    run = invoke("keys", "new", "gps", "--provider", "command", "--command", str(program), "--json")
+    assert (run.status, run.error["code"]) == (2, "usage")
+    assert "not UTF-8" in run.error["message"]
+    assert [key["name"] for key in invoke("keys", "list", "--json").json["keys"]] == ["alice"]

@@ -17,12 +17,12 @@ import pytest
 from tests.cli.stories import quietly
 from tests.conftest import Invoke
 from tests.plugins.tools import require_tool
+from twincli import files
 from twincli.cli import keyfiles
 from twincli.cli import main as cli
 from twincli.crypto import containers, sealing
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, TwinError
-from twincli.keystore import files
 from twincli.keystore.keyfile import KeyInfo
 from twincli.keystore.store import KeyStore
 
@@ -133,10 +133,10 @@ def test_a_secret_goes_to_a_new_file_of_its_owner(invoke: Invoke, alice: Path, f
         ("--new-passphrase-file new", 2, "usage"),
         ("--secret -o out --new-passphrase-file new", 2, "usage"),
         ("--format der", 2, "usage"),
-        ("--secret -o no/out", 2, "usage"),
+        ("--secret -o no/out", 9, "cannot_write"),
         ("--secret -o out --passphrase-file wrong", 6, "bad_passphrase"),
         ("--secret -o out", 6, "locked"),
-        ("--secret -o out --format pem --new-passphrase-file none", 4, "not_found"),
+        ("--secret -o out --format pem --new-passphrase-file none", 4, "no_file"),
     ],
 )
 def test_exports_that_are_refused(

@@ -209,8 +209,8 @@ def test_a_phrase_for_a_file_that_cannot_be_made(invoke: Invoke, tmp_path: Path)
     run = invoke(
         "keys", "new", "a", "--mnemonic", "--no-passphrase", "--mnemonic-out", path, "--json"
     )
-    assert (run.status, run.error["code"]) == (2, "usage")
-    assert "cannot be written" in run.error["message"]
+    assert (run.status, run.error["code"]) == (9, "cannot_write")
+    assert "no such file or directory" in run.error["message"]
     assert invoke("keys", "show", "a").status == 4
 
 
@@ -332,7 +332,7 @@ def test_no_refusal_shows_the_phrase(invoke: Invoke, stdin: bytes, code: str) ->
 
 def test_files_that_cannot_be_read(invoke: Invoke, tmp_path: Path) -> None:
     gone = invoke("keys", "recover", "a", str(tmp_path / "gone"), "--no-passphrase", "--json")
-    assert (gone.status, gone.error["code"]) == (4, "not_found")
+    assert (gone.status, gone.error["code"]) == (4, "no_file")
     folder = invoke("keys", "recover", "a", str(tmp_path), "--no-passphrase", "--json")
     assert (folder.status, folder.error["code"]) == (9, "cannot_read")
 
@@ -451,3 +451,28 @@ def test_completion_knows_the_keys(invoke: Invoke) -> None:
     assert key_names() == []
     invoke("keys", "new", "alice", "--no-passphrase")
     assert key_names() == ["alice"]
+
+
+# --- A directory that others can write ------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
+def test_a_directory_that_others_can_write_is_told_when_a_key_is_used(
+    invoke: Invoke, home: Path, tmp_path: Path
+) -> None:
+    invoke("keys", "new", "alice", "--no-passphrase")
+    made = invoke("asset", "create", "car", "--json").json
+    assert made["warnings"] == []
+    (tmp_path / "file").write_text("signed")
+    sign = ("keys", "sign", "alice", str(tmp_path / "file"))
+    (home / "keys").chmod(0o777)
+    said = f"others may write in {home / 'keys'} (mode 0777): chmod 700 {home / 'keys'}"
+    for words in (("asset", "append", "car", "--a", "1"), sign):
+        assert invoke(*words, "--json").json["warnings"] == [said]
+        assert f"twin: warning: {said}\n" in invoke(*words).stderr
+    signature = tmp_path / "signature"
+    signature.write_text(invoke(*sign, "--json").stdout)
+    assert invoke("keys", "verify", str(tmp_path / "file"), str(signature)).status == 0
+    assert "warnings" not in invoke("keys", "show", "alice", "--json").json
+    (home / "keys").chmod(0o700)
+    assert invoke("asset", "append", "car", "--a", "2", "--json").json["warnings"] == []

@@ -429,3 +429,24 @@ def test_a_skipped_name_cannot_draw_lines_of_its_own(invoke: Invoke, tmp_path: P
     assert "skipped" in run.stderr
     assert "\nnamed 9" not in run.stderr
     assert "None" not in run.stderr
+
+
+@pytest.mark.usefixtures("home")
+def test_a_name_that_may_be_made_to_look_like_another_is_not_imported(invoke: Invoke) -> None:
+    invoke("keys", "new", "alice", "--no-passphrase")
+    entry = {"name": "\u0430lice", "kind": "party", "value": OTHER}
+    fine = {"name": "\u0430\u043d\u043d\u0430", "kind": "party", "value": OTHER}
+    run = invoke("name", "import", "-", "--json", stdin=json.dumps({"names": [entry, fine]}))
+    assert run.status == 10
+    [skipped] = run.json["skipped"]
+    assert (skipped["name"], skipped["code"]) == ("\u0430lice", "look_alike")
+    assert "\\u0430lice" in skipped["message"]
+    assert [given["name"] for given in run.json["names"]] == [fine["name"]]
+    # Who types it means it, and is told.
+    typed = invoke("name", "set", "\u0430lice", OTHER, "--json")
+    assert typed.status == 0
+    [warning] = typed.json["warnings"]
+    assert "mixes Cyrillic and Latin letters" in warning
+    again = invoke("name", "import", "-", "--json", stdin=json.dumps(entry))
+    assert again.json["unchanged"] == 1
+    assert "warnings" not in invoke("name", "set", "bob", OTHER, "--json").json

@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import random
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -145,6 +147,175 @@ def test_headers_come_from_a_private_file(
     assert "s3cret" not in (tmp_path / "home" / "nodes.json").read_text()
 
 
+# --- How it stands -----------------------------------------------------------------------------
+
+
+def test_status_tells_how_the_network_is(
+    twin: Twin, invoke: Invoke, real_node: str, home: Path
+) -> None:
+    assert twin("status")["network"] is None
+    twin("node", "add", "base", real_node)
+    twin("node", "use", "base")
+    twin("asset", "create", "car", "--node", "local")
+    found = twin("status")["network"]
+    assert (found["name"], found["urls"], found["reachable"]) == ("base", [real_node], True)
+    assert (found["software"], found["version"], found["error"]) == ("BigchainDB", "2.2.2", None)
+    assert isinstance(found["height"], int)
+    assert len(found["ledger"]) == 64
+    assert (found["copies"], found["unpushed"]) == ([], 1)
+    assert twin("status", "--node", "local")["network"] is None
+    twin("push")
+    found = twin("status")["network"]
+    assert found["unpushed"] == 0
+    ((place,),) = [[it for it in (home / "networks").iterdir() if it.is_dir()]]
+    assert found["copies"] == [{"path": str(place), "transactions": 1}]
+    rows = dict(line.split("\t") for line in invoke("status").stdout.splitlines())
+    assert rows["network"].startswith("base: BigchainDB 2.2.2, height ")
+    assert rows["network"].endswith(", 0 to push")
+    # What it is known by does not depend on how it is reached.
+    other = real_node.replace("127.0.0.1", "localhost")
+    assert twin("status", "--node", other)["network"]["unpushed"] == 0
+
+
+def test_status_of_a_network_that_is_not_reached(
+    twin: Twin, invoke: Invoke, tmp_path: Path
+) -> None:
+    twin("asset", "create", "car")
+    with Ledger.open(str(tmp_path / "far")) as ledger, serving(ledger, states=ledger.id) as gone:
+        twin("push", "--node", gone.url)
+        twin("asset", "append", "car", "--n", "1")
+    run = invoke("status", "--node", gone.url)
+    assert run.status == 0
+    assert f"{gone.url} is not reached: connection refused" in run.stderr
+    assert "not reached" in run.stdout
+    found = twin("status", "--node", gone.url)["network"]
+    assert (found["reachable"], found["error"]) == (False, "connection refused")
+    assert (found["version"], found["ledger"], found["height"]) == (None, None, None)
+    assert found["unpushed"] == 1
+    assert found["copies"][0]["transactions"] == 1
+    never = twin("status", "--node", "http://127.0.0.1:1")["network"]
+    assert (never["unpushed"], never["copies"]) == (2, [])
+    wrong = twin("status", "--node", "nowhere")["network"]
+    assert (wrong["reachable"], wrong["urls"]) == (False, [])
+    assert "there is no network 'nowhere'" in wrong["error"]
+    assert "node list" in wrong["hint"]
+
+
+def test_status_of_a_node_that_serves_this_ledger(twin: Twin, home: Path) -> None:
+    twin("asset", "create", "car")
+    with Ledger.open(str(home / "ledger")) as ledger, serving(ledger, states=ledger.id) as same:
+        assert twin("status", "--node", same.url)["network"]["unpushed"] == 0
+
+
+def doctors(invoke: Invoke, *words: str, status: int = 0) -> dict[str, Any]:
+    run = invoke("doctor", *words, "--json")
+    assert run.status == status, run.stdout + run.stderr
+    return {check["name"]: check for check in run.json["checks"]}
+
+
+def test_doctor_asks_the_network(
+    twin: Twin, invoke: Invoke, node: FakeNode, real_node: str, home: Path
+) -> None:
+    twin("asset", "create", "car")
+    twin("push", "--node", real_node)
+    for words in ([], ["--full"]):
+        found = doctors(invoke, *words, "--node", real_node)
+        told = found[f"node {real_node}"]
+        assert told["ok"] is True
+        assert told["message"].startswith("BigchainDB 2.2.2, ledger ")
+        assert found["copy"]["ok"] is True
+        assert found["ledger"]["message"].startswith(str(home / "ledger"))
+    found = doctors(invoke, "--node", f"{real_node},{node.url}", status=3)
+    assert "do not serve one ledger" in found["network"]["message"]
+    found = doctors(invoke, "--node", "http://127.0.0.1:1", status=3)
+    assert found["node http://127.0.0.1:1"]["message"] == "connection refused"
+    assert "running" in found["node http://127.0.0.1:1"]["hint"]
+    assert "no network 'x'" in doctors(invoke, "--node", "x", status=3)["network"]["message"]
+    node.answers["*"] = lambda _: (401, {"message": "no token", "status": 401})
+    assert "no token" in doctors(invoke, "--node", node.url, status=3)["network"]["message"]
+
+
+def test_doctor_finds_a_damaged_copy_and_a_missing_driver(
+    twin: Twin, invoke: Invoke, node: FakeNode, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin("asset", "create", "car", "--node", node.url, "--wheels", "4")
+    (place,) = (home / "networks").iterdir()
+    connection = sqlite3.connect(place / "ledger.db")
+    connection.execute("UPDATE tx SET body = replace(body, ':4', ':5')")
+    connection.commit()
+    connection.close()
+    for words in ([], ["--full"]):
+        found = doctors(invoke, *words, "--node", node.url, status=3)["copy"]
+        assert found["ok"] is False
+        assert found["hint"].endswith(f"rm -r {place}")
+    (place / "ledger.db").write_text("a letter\n" * 2000)
+    assert doctors(invoke, "--node", node.url, status=3)["copy"]["hint"].endswith(f"rm -r {place}")
+    assert twin("status", "--node", node.url)["network"]["copies"] == [
+        {"path": str(place), "transactions": None}
+    ]
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    assert doctors(invoke, "--node", node.url, status=3)["bigchaindb-driver"]["ok"] is False
+
+
+def test_doctor_tells_of_a_token_in_the_open(
+    twin: Twin, invoke: Invoke, node: FakeNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "headers"
+    path.write_text("app_key: s3cret\n")
+    path.chmod(0o600)
+    twin("node", "add", "far", node.url, "--header-file", str(path))
+    monkeypatch.setattr("twincli.services.networks.is_loopback", lambda _url: False)
+    found = doctors(invoke, "--node", "far", status=3)
+    assert "without encryption" in found["headers"]["message"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "keys new bob --no-passphrase",
+        "keys list",
+        "keys show alice",
+        "keys rename alice bob",
+        "keys export alice",
+        "keys import bob x.pem",
+        "keys passwd alice",
+        "keys derive alice",
+        "keys sign alice x",
+        "keys recover bob x",
+        "agent start",
+        "agent status",
+        "agent lock",
+        "agent stop",
+        "config set key alice",
+        "config unset key",
+        "config path",
+        "backup create -o x.tar",
+        "backup restore x.tar",
+        "node add x http://x",
+        "node use local",
+        "node remove x",
+        "completion bash",
+        "help exit-codes",
+    ],
+)
+def test_a_node_means_nothing_to_keys_and_settings(
+    words: str, twin: Twin, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin("keys", "list")
+    for line in (["--node", "team", *words.split()], [*words.split(), "--node", "http://x"]):
+        run = invoke(*line, "--json")
+        assert (run.status, run.error["code"]) == (2, "usage")
+        assert run.error["message"] == "--node means nothing here"
+    if words in {"keys list", "keys show alice", "agent status", "config path", "node use local"}:
+        monkeypatch.setenv("TWIN_NODE", "http://127.0.0.1:1")
+        assert invoke(*words.split()).status == 0
+
+
+def test_the_settings_show_a_node_that_is_given(twin: Twin) -> None:
+    shown = twin("config", "get", "node", "--node", "http://x")
+    assert (shown["value"], shown["source"]) == ("http://x", "--node")
+
+
 # --- The same commands -------------------------------------------------------------------------
 
 
@@ -216,7 +387,6 @@ def test_the_story_of_a_car(
         "ledger info",
         "ledger reindex",
         "ledger upgrade",
-        "doctor",
     ],
 )
 def test_what_a_network_cannot_do(words: str, twin: Twin, invoke: Invoke, node: FakeNode) -> None:
@@ -312,6 +482,33 @@ def test_a_device_that_is_sometimes_offline(
             assert twin("asset", "show", "box")["state"] == {"n": 4}
 
 
+def test_a_network_is_one_however_it_is_reached(
+    twin: Twin, home: Path, real_node: str, node: FakeNode
+) -> None:
+    localhost = real_node.replace("127.0.0.1", "localhost")
+    twin("node", "add", "base", real_node)
+    twin("asset", "create", "box")
+    for name in (real_node, localhost, "base", f"{localhost},{real_node}"):
+        twin("push", "--node", name)
+        (mark,) = twin("status")["unpushed"]
+        assert (mark["node"], mark["transactions"]) == (name, 0)
+    twin("asset", "append", "box", "--n", "1")
+    twin("push", "--node", node.url)
+    assert [(it["node"], it["transactions"]) for it in twin("status")["unpushed"]] == sorted(
+        [(f"{localhost},{real_node}", 1), (node.url, 0)]
+    )
+    (home / "networks" / "pushed.json").write_text('{"x": {"transactions": 1}}')
+    assert twin("status")["unpushed"] == []
+
+
+def test_a_node_that_serves_this_ledger_is_no_place_to_push_to(twin: Twin, home: Path) -> None:
+    twin("asset", "create", "box")
+    with Ledger.open(str(home / "ledger")) as ledger, serving(ledger, states=ledger.id) as same:
+        assert twin("push", "--node", same.url)["transactions"] == 0
+        assert twin("pull", "--node", same.url)["transactions"] == 0
+    assert twin("status")["unpushed"] == []
+
+
 def test_diverged_and_rebased(twin: Twin, invoke: Invoke, node: FakeNode) -> None:
     twin("node", "add", "team", node.url)
     twin("asset", "create", "car")
@@ -327,6 +524,22 @@ def test_diverged_and_rebased(twin: Twin, invoke: Invoke, node: FakeNode) -> Non
     assert "car: the histories of" in run.stderr
     assert twin("push", "--node", "team", "--rebase")["assets"][0]["status"] == "rebased"
     assert twin("asset", "show", "car", "--node", "team")["state"] == {"m": 2, "n": 1}
+    # From then on nothing is wrong, and the device goes on as before.
+    for n in ("3", "4"):
+        run = invoke("pull", "--node", "team")
+        assert run.status == 0
+        assert "1 asset has a branch of its own here" in run.stderr
+        assert {item["status"] for item in twin("pull", "--node", "team")["assets"]} == {
+            "rebased",
+            "up_to_date",
+        }
+        twin("asset", "append", "car", "--n", n)
+        assert twin("status")["unpushed"][0]["transactions"] == 1
+        assert twin("pull", "car", "--node", "team")["assets"][0]["status"] == "behind"
+        assert twin("push", "--node", "team")["transactions"] == 1
+        assert twin("push", "--node", "team")["transactions"] == 0
+        assert twin("status")["unpushed"][0]["transactions"] == 0
+        assert twin("asset", "show", "car", "--node", "team")["state"] == {"m": 2, "n": int(n)}
 
 
 def test_pull_makes_a_home(invoke: Invoke, home: Path, node: FakeNode, tmp_path: Path) -> None:
@@ -376,6 +589,36 @@ def test_a_lying_node_is_exit_3(twin: Twin, invoke: Invoke, node: FakeNode, home
         run = invoke(*words, "--node", node.url, "--json", *other)
         assert (run.status, run.error["code"]) == (3, "altered_transaction")
         assert run.error["hint"]
+
+
+@pytest.mark.parametrize("damage", ["schema", "body", "letter"])
+def test_a_damaged_copy_is_removed_and_fetched_again(
+    damage: str, twin: Twin, invoke: Invoke, node: FakeNode, home: Path
+) -> None:
+    twin("asset", "create", "car", "--node", node.url)
+    twin("asset", "append", "car", "--n", "1", "--node", node.url)
+    (place,) = (home / "networks").iterdir()
+    if damage == "letter":
+        (place / "ledger.db").write_text("a letter\n" * 2000)
+    else:
+        connection = sqlite3.connect(place / "ledger.db")
+        connection.execute(
+            "UPDATE tx SET body = 'x'" if damage == "body" else "PRAGMA user_version = 0"
+        )
+        connection.commit()
+        connection.close()
+    for words in (
+        ["asset", "show", "car"],
+        ["history", "car"],
+        ["asset", "append", "car", "--n=2"],
+    ):
+        run = invoke(*words, "--node", node.url, "--json")
+        assert run.status == 9
+        assert "the copy of this network is of no use" in run.error["message"]
+        assert run.error["hint"].endswith(f"rm -r {place}")
+        assert "backup" not in run.error["hint"]
+    shutil.rmtree(place)
+    assert twin("asset", "show", "car", "--node", node.url)["state"] == {"n": 1}
 
 
 def test_backups_hold_the_networks(twin: Twin, node: FakeNode, tmp_path: Path) -> None:

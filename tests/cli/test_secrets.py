@@ -91,8 +91,10 @@ def test_files_that_hold_no_passphrase(file: File, tmp_path: Path) -> None:
         secrets.source(context(passphrase_file=(file("big", b"x" * 5000),)))("alice")
     with pytest.raises(NotFoundError):
         secrets.source(context(passphrase_file=(str(tmp_path / "gone"),)))("alice")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError) as caught:
         secrets.source(context(passphrase_file=(str(tmp_path),)))("alice")
+    assert caught.value.code == "cannot_read"
+    assert caught.value.message.startswith("--passphrase-file: ")
 
 
 @pytest.mark.parametrize("descriptor", [987, -1, 2**40])
@@ -250,16 +252,27 @@ def test_a_phrase_goes_to_a_private_file_once(tmp_path: Path) -> None:
     with pytest.raises(ConflictError) as caught:
         secrets.phrase_sink(context(), str(path))
     assert caught.value.code == "exists"
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(ConfigError) as refused:
         secrets.phrase_sink(context(), str(tmp_path / "no" / "phrase"))
+    assert refused.value.code == "cannot_write"
 
 
-def test_a_phrase_file_without_a_phrase_is_taken_away(tmp_path: Path) -> None:
+def test_without_a_phrase_there_is_no_file(tmp_path: Path) -> None:
+    with context() as run:
+        secrets.phrase_sink(run, str(tmp_path / "phrase"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_took_the_name_meanwhile_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "phrase"
     with context() as run:
-        secrets.phrase_sink(run, str(path))
-        assert path.exists()
-    assert not path.exists()
+        sink = secrets.phrase_sink(run, str(path))
+        assert sink is not None
+        path.write_text("another's")
+        with pytest.raises(ConflictError):
+            sink(PHRASE)
+    assert path.read_text() == "another's"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["phrase"]
 
 
 def test_a_phrase_goes_to_the_terminal_or_json_but_not_to_a_pipe(terminal: Terminal) -> None:

@@ -177,11 +177,11 @@ def test_signatures_that_cannot_be_read(
     ("words", "status", "code"),
     [
         ("sign alice none", 4, "no_file"),
-        ("sign alice .", 2, "unreadable"),
+        ("sign alice .", 9, "cannot_read"),
         ("sign carol file", 4, "not_found"),
         ("sign carol file -o out", 4, "not_found"),
         ("sign alice none -o out", 4, "no_file"),
-        ("verify . sig", 2, "unreadable"),
+        ("verify . sig", 9, "cannot_read"),
         ("verify - -", 2, "usage"),
         ("verify file sig --by carol", 4, "not_found"),
     ],

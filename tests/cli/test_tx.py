@@ -82,7 +82,7 @@ def test_show_of_a_file(invoke: Invoke, made: dict[str, Any], tmp_path: Path) ->
     run = invoke("tx", "show", str(tmp_path / "none.json"), "--json")
     assert (run.status, run.error["code"]) == (4, "no_file")
     run = invoke("tx", "show", f"{tmp_path}/", "--json")
-    assert (run.status, run.error["code"]) == (2, "unreadable")
+    assert (run.status, run.error["code"]) == (9, "cannot_read")
 
 
 def test_show_of_a_file_needs_no_home(invoke: Invoke, home: Path, tmp_path: Path) -> None:

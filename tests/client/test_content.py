@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.conftest import Clock
 from twincli.client.content import ContentStore, NodeContent
+from twincli.client.pacing import Pace, TooSlowError
 from twincli.content.store import Blobs
 from twincli.crypto import cid
 from twincli.errors import (
@@ -168,11 +171,15 @@ def test_what_is_no_cid_is_refused(url: str, name: str) -> None:
 
 
 def test_what_lies_in_the_place_of_a_file(url: str, home: Path) -> None:
-    one, other = cid.of(b"one").text, cid.of(b"other").text
+    one = cid.of(b"one").text
     (home / "content" / one[-2:] / one).mkdir(parents=True)
-    (home / "content" / other[-2:]).write_text("no directory")
     assert asked(url, "GET", one).status == 404
+    names = (cid.of(b"%d" % number).text for number in range(1000))
+    other = next(name for name in names if not (home / "content" / name[-2:]).exists())
+    place = home / "content" / other[-2:]
+    place.write_text("no directory")
     assert asked(url, "GET", other).status == 503
+    place.unlink()  # files of other tests may belong there
 
 
 def test_other_methods_are_not_allowed(url: str) -> None:
@@ -314,6 +321,99 @@ def test_what_a_node_answers(liar: Any, say: Any, kind: type[TwinError], code: s
 def test_a_node_that_does_not_say_how_long_a_file_is(liar: Any) -> None:
     with pytest.raises(UnreachableError):
         of(liar, 200, None, b"").size(HELLO_CID)
+
+
+@contextmanager
+def dripping(begin: bytes, drop: bytes, read: int = 65_536) -> Iterator[str]:
+    """Serve a node that begins an answer and goes on byte by byte.
+
+    Args:
+        begin: What it sends at once.
+        drop: What it sends again and again.
+        read: Bytes of the request that it reads before, and again and again.
+    """
+    over = threading.Event()
+
+    def tell(listener: socket.socket) -> None:
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(read)
+                connection.sendall(begin)
+                while not over.wait(0.02):
+                    connection.sendall(drop)
+                    if read < 65_536:
+                        connection.recv(read)
+
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        teller = threading.Thread(target=tell, args=(listener,))
+        teller.start()
+        safety = threading.Timer(10, over.set)
+        safety.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            safety.cancel()
+            over.set()
+            teller.join()
+
+
+@pytest.mark.parametrize(
+    ("begin", "drop"),
+    [
+        (b"", b"H"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (b"HTTP/1.1 500 No\r\ncontent-length: 99999\r\n\r\n", b" "),
+    ],
+)
+def test_content_that_comes_byte_by_byte_is_given_up(begin: bytes, drop: bytes) -> None:
+    with (
+        dripping(begin, drop) as url,
+        pytest.raises(UnreachableError, match="too slowly"),
+        NodeContent(url, timeout=0.3).open(HELLO_CID) as stream,
+    ):
+        stream.read()
+
+
+def test_a_file_that_is_taken_byte_by_byte_is_given_up() -> None:
+    with (
+        dripping(b"", b"", read=10) as url,
+        pytest.raises(UnreachableError, match=r"too slowly|timed out"),
+    ):
+        NodeContent(url, timeout=0.3).put(io.BytesIO(bytes(30_000_000)))
+
+
+def test_content_without_end_is_given_up(liar: Any) -> None:
+    node = of(liar, 200, 3_000_000, bytes(3_000_000))
+    node.largest = 2_000_000
+    with node.open(HELLO_CID) as stream, pytest.raises(UnreachableError, match="larger than"):
+        stream.read()
+
+
+def test_how_slow_is_too_slow(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twincli.client.pacing.time.monotonic", clock)
+
+    def last(rate: int) -> float:
+        """Return how long something may go on at a rate, in bytes a second."""
+        pace = Pace(10)
+        begun = clock.now
+        pace.count(1)
+        for _ in range(5000):
+            clock.advance(1)
+            try:
+                pace.count(rate)
+            except TooSlowError:
+                break
+        return clock.now - begun
+
+    assert last(1000) == 11
+    assert last(2000) == last(60_000) == 601
+    assert last(70_000) == 5000
 
 
 def test_no_node() -> None:

@@ -164,11 +164,30 @@ def test_an_answer_without_end_is_given_up(
     from twincli.client import nodes
 
     monkeypatch.setattr(nodes, "LARGEST", 1000)
-    node.answers["/"] = always((200, {"x": "y" * 2000}))
+    node.answers["*"] = always((200, [{"id": "x", "data": "y" * 2000}]))
     with pytest.raises(UnreachableError, match="no end"):
-        connect(node).nodes.info()
-    node.answers["/"] = always((200, "[" * 900_000))
-    monkeypatch.setattr(nodes, "LARGEST", 1 << 20)
+        connect(node).nodes.assets("x")
+    # Where one thing is asked for, a long answer is none.
+    monkeypatch.setattr(nodes, "LARGEST", 1 << 29)
+    monkeypatch.setattr(nodes, "SMALL", 1000)
+    node.answers["*"] = always((200, [{"id": "x", "data": "y" * 2000}]))
+    client = connect(node)
+    with pytest.raises(UnreachableError, match="no end"):
+        client.nodes.info()
+    few: list[Callable[[str], Any]] = [
+        client.nodes.transaction,
+        client.nodes.height,
+        client.nodes.last,
+    ]
+    for ask in few:
+        with pytest.raises(UnreachableError, match="no end"):
+            ask("x")
+    with pytest.raises(UnreachableError, match="no end"):
+        client.nodes.post(create())
+    assert client.nodes.assets("x") == [{"id": "x", "data": "y" * 2000}]
+    assert client.nodes.transactions("x")
+    monkeypatch.setattr(nodes, "SMALL", 1 << 24)
+    node.answers["*"] = always((200, "[" * 900_000))
     with pytest.raises(UnreachableError, match="nested too deeply"):
         connect(node).nodes.info()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Invoke
+from twincli.book.store import Book
 from twincli.cli.completion import FILES
 
 DIRECTORY = Path(__file__).parents[2] / "completions"
@@ -48,7 +49,7 @@ def completions(line: str, home: Path) -> list[str]:
         ("twin co", ["config", "completion"]),
         ("twin ", ["keys", "asset", "history", "help"]),
         ("twin config s", ["show", "set"]),
-        ("twin config set t", ["timeout"]),
+        ("twin config set ti", ["timeout"]),
         ("twin config show --js", ["--json", "--jsonl"]),
         ("twin config show --color ", ["auto", "always", "never"]),
         ("twin agent st", ["start", "status", "stop"]),
@@ -71,6 +72,43 @@ def test_bash_is_offered(line: str, offered: list[str], home: Path) -> None:
     if line != "twin ":
         assert sorted(found) == sorted(offered)
     assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("twin node use ", ["local", "shop", "store"]),
+        ("twin node remove sh", ["shop"]),
+        ("twin node info st", ["store"]),
+        ("twin node add s", []),
+        ("twin asset list --node s", ["shop", "store"]),
+        ("twin asset append car --node lo", ["local"]),
+        ("twin push ", ["box", "car"]),
+        ("twin push box c", ["car"]),
+        ("twin pull b", ["box"]),
+    ],
+)
+def test_names_are_offered(line: str, offered: list[str], invoke: Invoke, home: Path) -> None:
+    for words in (
+        "node add shop http://a.example",
+        "node add store http://b.example",
+        "keys new alice --no-passphrase",
+    )[::-1]:
+        assert invoke(*words.split()).status == 0
+    book = Book(str(home / "book.db"))
+    for ledger, name in (("1" * 64, "car"), ("2" * 64, "car"), ("2" * 64, "box")):
+        book.set_asset(ledger, name, ledger)
+    book.close()
+    assert sorted(completions(line, home)) == offered
+
+
+def test_a_damaged_home_offers_nothing(home: Path) -> None:
+    home.mkdir()
+    (home / "nodes.json").write_text("{")
+    (home / "book.db").write_text("a letter\n" * 2000)
+    assert completions("twin node remove ", home) == []
+    assert completions("twin asset list --node ", home) == ["local"]
+    assert completions("twin push ", home) == []
 
 
 def test_zsh_and_fish_are_answered_in_their_own_form(home: Path) -> None:

@@ -30,7 +30,7 @@ RESTORED = (
 )
 NAME = "name kind value did ledger"
 MOVED = "ledger to assets transactions failed errors warnings"
-NETWORK = "name urls header_file network"
+NETWORK = "name urls header_file tls_ca tls_cert tls_key network"
 SIGNING = (
     "body_digest operation kind asset_id asset_name title ledger data written stated inputs"
     " outputs signed_by missing names complete transaction_id standing warnings"
@@ -121,7 +121,7 @@ DOCUMENTS = [
     ),
     ("pull --node NODE", "twin.pull/1", MOVED, None),
     ("ledger import --search nothing --node NODE", "twin.import/1", MOVED, None),
-    ("node add b http://b.example", "twin.network/1", f"{NETWORK} created", None),
+    ("node add b http://b.example", "twin.network/1", f"{NETWORK} created warnings", None),
     ("node use team", "twin.setting/1", "name value source changed", None),
     ("node remove team", "twin.network/1", NETWORK, None),
     (
@@ -133,14 +133,19 @@ DOCUMENTS = [
     (
         "node info NODE",
         "twin.node-info/1",
-        "node network nodes",
+        "node network nodes warnings",
         (
             "nodes",
             "twin.node-item/1",
-            "url reachable software version ledger height latency_ms error",
+            "url reachable software version ledger height latency_ms error hint",
         ),
     ),
-    ("status", "twin.status/1", "version home exists ledger default_key keys agent unpushed", None),
+    (
+        "status",
+        "twin.status/1",
+        "version home exists ledger default_key keys agent unpushed network",
+        None,
+    ),
     ("agent status", "twin.agent/1", AGENT, None),
     ("agent lock", "twin.agent/1", AGENT, None),
     ("agent stop", "twin.agent/1", AGENT, None),

@@ -106,6 +106,7 @@ def test_no_variable_is_read_that_the_table_does_not_name() -> None:
     with open(str(sys.modules["twincli.config"].__file__), encoding="utf-8") as file:
         source = file.read()
     read = set(re.findall(r'(?:environ\.get\(|environ\[|^.*?)"([A-Z_]{4,})"', source))
+    read |= set(config.USUAL_CA)
     read |= {f"TWIN_{name.upper()}" for name in config.KEYS}
     named = {name for name, _ in config.ENVIRONMENT}
     assert named <= read

@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ README = (ROOT / "README.md").read_text()
 KEYS = (ROOT / "docs" / "keys.md").read_text()
 
 END = "@@end-of-command@@"
+PORT = "29984"
+"""Of the node in the transcripts; another one, that is free, takes its place."""
 
 # What differs from one run to the next, in the order of replacing.
 CHANGING = (
@@ -60,8 +63,15 @@ def transcript(text: str) -> list[tuple[str, str]]:
     return found
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
 def run(commands: list[str], directory: Path) -> list[str]:
     """Run commands in one shell, return what each printed to both streams."""
+    port = str(free_port())
+    commands = [command.replace(PORT, port) for command in commands]
     twin = directory / "bin" / "twin"
     twin.parent.mkdir()
     twin.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m twincli "$@"\n')
@@ -87,7 +97,7 @@ def run(commands: list[str], directory: Path) -> list[str]:
         text=True,
         check=False,
     )
-    printed = done.stdout.split(END + "\n")
+    printed = done.stdout.replace(port, PORT).split(END + "\n")
     assert printed.pop() == ""
     return printed
 

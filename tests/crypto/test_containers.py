@@ -326,19 +326,79 @@ def test_a_pair_without_its_public_key() -> None:
     assert containers.read(text, "base58").seed == ALICE.seed
 
 
-def test_a_cost_that_takes_days_is_refused_before_it_is_paid() -> None:
+@pytest.mark.parametrize("before", ["", "a letter\n", "a\n\n", "ab\ncd\n"])
+def test_a_cost_that_takes_days_is_refused_before_it_is_paid(before: str) -> None:
     lines = KEY["openssh_encrypted_pem"].strip().splitlines()
     raw = base64.b64decode("".join(lines[1:-1]))
     at = raw.index(b"\x00\x00\x00\x06bcrypt") + 10 + 4 + 4 + 16
     raw = raw[:at] + b"\xff\xff\xff\xff" + raw[at + 4 :]
-    text = f"{lines[0]}\n{base64.b64encode(raw).decode()}\n{lines[-1]}\n"
-
-    def never() -> bytes:
-        pytest.fail("the passphrase was asked for")
-
+    text = f"{before}{lines[0]}\n{base64.b64encode(raw).decode()}\n{lines[-1]}\n"
     with pytest.raises(InvalidError) as caught:
         containers.read(text, "openssh", never)
     assert caught.value.code == "cost_out_of_bounds"
+
+
+def never() -> bytes:
+    pytest.fail("the passphrase was asked for")
+
+
+def der(tag: int, *parts: bytes) -> bytes:
+    """Return a DER value of less than 128 bytes."""
+    value = b"".join(parts)
+    return bytes([tag, len(value)]) + value
+
+
+def sealed_pem(function: str, *numbers: int, salt: bytes | None = None) -> str:
+    """Return an encrypted PEM key with these parameters of its key derivation."""
+    octets = der(4, b"saltsalt") if salt is None else salt
+    digits = (number.to_bytes(number.bit_length() // 8 + 1) for number in numbers)
+    parameters = der(0x30, octets, *(der(2, number) for number in digits))
+    kdf = der(0x30, der(6, bytes.fromhex(function)), parameters)
+    scheme = der(0x30, der(6, bytes.fromhex("60864801650304012a")), der(4, bytes(16)))
+    pbes2 = der(0x30, der(6, bytes.fromhex("2a864886f70d01050d")), der(0x30, kdf, scheme))
+    text = base64.b64encode(der(0x30, pbes2, der(4, bytes(16)))).decode()
+    return f"-----BEGIN ENCRYPTED PRIVATE KEY-----\n{text}\n-----END ENCRYPTED PRIVATE KEY-----\n"
+
+
+PBKDF2, SCRYPT = "2a864886f70d01050c", "2b06010401da47040b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        sealed_pem(PBKDF2, 2**31 - 1),
+        sealed_pem(PBKDF2, 10_000_001),
+        sealed_pem(PBKDF2, 2048, 2**31),
+        sealed_pem(PBKDF2, 2**31, salt=der(0x24, der(4, b"salt"), der(4, b"salt"))),
+        sealed_pem(SCRYPT, 2**30, 8, 1),
+        sealed_pem(SCRYPT, 2, 2**20, 2**20),
+        sealed_pem(SCRYPT, 2**14, 8, 2**20),
+        sealed_pem(SCRYPT, 2**14, 8, 1, 2**31),
+        "a letter\n" + sealed_pem(PBKDF2, 2**31 - 1),
+    ],
+)
+def test_a_pem_key_that_costs_too_much_is_refused_before_it_is_paid(text: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        containers.read(text, "pem", never)
+    assert caught.value.code == "cost_out_of_bounds"
+
+
+@pytest.mark.parametrize(
+    "text", [sealed_pem(PBKDF2, 10_000_000 // 50, 32), sealed_pem(SCRYPT, 2**14, 8, 1, 32)]
+)
+def test_what_costs_no_more_than_that_is_tried(text: str) -> None:
+    with pytest.raises(LockedError) as caught:
+        containers.read(text, "pem", password)
+    assert caught.value.code == "bad_passphrase"
+
+
+@pytest.mark.parametrize("inside", [b"", b"\x30", b"\x30\x84", b"\x30\x05\x04", b"\x30\x02" * 3000])
+def test_what_is_no_der_is_no_key(inside: bytes) -> None:
+    text = base64.b64encode(inside).decode()
+    sealed = f"-----BEGIN ENCRYPTED PRIVATE KEY-----\n{text}\n-----END ENCRYPTED PRIVATE KEY-----\n"
+    with pytest.raises(InvalidError) as caught:
+        containers.read(sealed, "pem", never)
+    assert caught.value.code == "invalid_key_file"
 
 
 def test_a_phrase_has_no_public_form() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from twincli import files
 from twincli.crypto import sealing
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import (
@@ -24,7 +25,6 @@ from twincli.errors import (
     TwinError,
 )
 from twincli.files import sweep
-from twincli.keystore import files
 from twincli.keystore.store import KeyStore, UnlockedKey
 
 if TYPE_CHECKING:

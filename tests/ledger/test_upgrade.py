@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.ledger.chains import create
-from twincli.errors import ConfigError, NotFoundError, TwinError
+from twincli.errors import ConfigError, ConflictError, NotFoundError, TwinError
 from twincli.ledger import Ledger, store
 from twincli.ledger.upgrade import MIGRATIONS, Upgrade, upgrade
 
@@ -115,7 +115,7 @@ def test_a_way_that_is_not_there(path: Path) -> None:
 
 def test_a_backup_is_never_overwritten(path: Path) -> None:
     (path.parent / "ledger.db.1-now.bak").write_text("precious")
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ConflictError) as caught:
         upgrade(str(path), "now", migrations=TWO_STEPS, target=3)
     assert caught.value.code == "exists"
     assert (path.parent / "ledger.db.1-now.bak").read_text() == "precious"

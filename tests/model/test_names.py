@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +57,42 @@ def test_no_names(name: str, part: str) -> None:
     with pytest.raises(InvalidError, match=part) as caught:
         names.check(name)
     assert caught.value.code == "invalid_name"
+
+
+@pytest.mark.parametrize("letter", ["\u115f", "\u1160", "\u3164", "\uffa0"])
+def test_a_letter_that_nobody_sees_is_none(letter: str) -> None:
+    with pytest.raises(InvalidError, match="not allowed"):
+        names.check(f"alice{letter}", "party")
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("\u0430lice", "mixes Cyrillic and Latin letters: '\\\\u0430lice'"),
+        ("alic\u03bf", "mixes Greek and Latin"),
+        ("\u0561\u0430-1", "mixes Armenian and Cyrillic"),
+        ("\uff41lice", "looks like alice and is '\\\\uff41lice'"),
+        ("\U0001d41aunt", "looks like aunt"),
+    ],
+)
+def test_names_that_may_be_made_to_look_like_others(name: str, part: str) -> None:
+    found = names.disguise(names.check(name, "party"))
+    assert found is not None
+    assert re.search(part, found)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "alice",
+        "Zo\u00eb",
+        "\u0430\u043b\u0438\u0441\u0430-7",
+        "\u6771\u4eac-tokyo",
+        "\u30ab\u30fc7",
+    ],
+)
+def test_names_of_any_alphabet(name: str) -> None:
+    assert names.disguise(names.check(name, "asset")) is None
 
 
 @given(st.text(alphabet="abAB01._-:,() /\\", min_size=1, max_size=8))

@@ -100,7 +100,7 @@ def test_a_claim_is_taken_only_as_rfc_3339() -> None:
 @pytest.mark.parametrize(
     ("ms", "text"),
     [
-        (NOW, "2024-01-20T09:00:00Z"),
+        (NOW, "2024-01-20T09:00:00.000Z"),
         (NOW + 5, "2024-01-20T09:00:00.005Z"),
         (-1, "1969-12-31T23:59:59.999Z"),
     ],
@@ -114,6 +114,12 @@ def test_text_and_back(moment: datetime) -> None:
     ms = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     assert times.parse(times.to_text(ms), 0) == ms
     assert times.parse(moment.isoformat(), 0) == ms
+
+
+@given(st.integers(0, 4 * NOW), st.integers(-2, 2) | st.integers(-NOW, NOW))
+def test_texts_sort_as_times(ms: int, more: int) -> None:
+    other = max(0, ms + more)
+    assert (times.to_text(ms) < times.to_text(other)) == (ms < other)
 
 
 @given(st.integers(0, 10**30) | st.integers(0, 4000), st.sampled_from("smhdw"))

@@ -96,7 +96,7 @@ def test_a_home_comes_back_whole(source: Path, tmp_path: Path) -> None:
     assert made == {
         "schema": "twin.backup/1",
         "file": str(file),
-        "created": "2030-03-17T17:46:40Z",
+        "created": "2030-03-17T17:46:40.000Z",
         "ledger": ledger_id,
         "height": tip.height,
         "transactions": 51,

@@ -13,6 +13,7 @@ from tests.ledger.chains import ALICE
 from tests.ledger.chains import create as foreign
 from tests.services.rooms import Rooms, opened
 from twincli.client.embedded import EmbeddedClient
+from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import (
     ConflictError,
     InvalidError,
@@ -69,6 +70,18 @@ def status(document: Any) -> list[tuple[str, int]]:
 
 def ids(client: Any, asset_id: str) -> list[str]:
     return [tx["id"] for tx in client.transactions(asset_id)]
+
+
+def rebases(tx: dict[str, Any]) -> str | None:
+    """Return what a transaction says that it records anew."""
+    found: str | None = ((tx["metadata"] or {}).get("twin") or {}).get("rebases")
+    return found
+
+
+def pull(rooms: Rooms, there: EmbeddedClient, *refs: str) -> Any:
+    here = rooms.workspace.client
+    wanted = moving.chosen(at(rooms, there), here, refs)
+    return moving.pull(at(rooms, there), here, wanted)
 
 
 # --- Push --------------------------------------------------------------------------------------
@@ -296,11 +309,126 @@ def test_a_rebase_records_anew_what_is_not_there(rooms: Rooms, there: EmbeddedCl
     assert status(push(rooms, there, rebase=True)) == [("behind", 0)]
     assert status(push(rooms, there)) == [("behind", 0)]
     spending.append(rooms.workspace, "car", {"mileage": 3})
+    assert status(push(rooms, there)) == [("rebased", 1)]
+    assert views.show(at(rooms, there), asset)["state"]["mileage"] == 3
+
+
+def test_a_device_goes_on_after_a_rebase(rooms: Rooms, there: EmbeddedClient) -> None:
+    asset = diverge(rooms, there)
+    push(rooms, there, rebase=True)
+    for n in (3, 4, 5):
+        # What it pulls is in order, and leaves its own branch as it is.
+        mine = ids(rooms.workspace.client, asset)
+        assert status(pull(rooms, there)) == status(pull(rooms, there, "car")) == [("rebased", 0)]
+        assert ids(rooms.workspace.client, asset) == mine
+        spending.append(rooms.workspace, "car", {"mileage": n})
+        spending.append(rooms.workspace, "car", {"n": n})
+        assert status(pull(rooms, there)) == [("behind", 0)]
+        assert status(push(rooms, there, dry=True)) == [("rebased", 2)]
+        assert status(push(rooms, there)) == [("rebased", 2)]
+        assert status(push(rooms, there)) == [("behind", 0)]
+        assert [rebases(tx) for tx in there.transactions(asset)][-2:] == ids(
+            rooms.workspace.client, asset
+        )[-2:]
+        state = views.show(at(rooms, there), asset)["state"]
+        assert (state["mileage"], state["n"], state["fuel"]) == (n, n, 5)
+
+
+def test_a_second_conflict_is_told_again(rooms: Rooms, there: EmbeddedClient) -> None:
+    asset = diverge(rooms, there)
+    push(rooms, there, rebase=True)
+    anew = ids(there, asset)[-1]
+    spending.append(at(rooms, there), "car", {"fuel": 6})
+    theirs = ids(there, asset)[-1]
+    # The other one has news, and this one nothing that is missing there.
+    assert status(pull(rooms, there)) == [("rebased", 0)]
+    assert status(push(rooms, there)) == [("behind", 0)]
+    spending.append(rooms.workspace, "car", {"mileage": 9})
+    with pytest.raises(ConflictError) as caught:
+        push(rooms, there)
+    assert caught.value.code == "diverged"
+    for part in (anew, ids(rooms.workspace.client, asset)[-1], theirs):
+        assert part in caught.value.message
+    with pytest.raises(ConflictError) as caught:
+        pull(rooms, there)
+    assert caught.value.code == "diverged"
+    assert status(push(rooms, there, rebase=True)) == [("rebased", 1)]
+    assert status(pull(rooms, there)) == [("rebased", 0)]
+    state = views.show(at(rooms, there), asset)["state"]
+    assert (state["fuel"], state["mileage"]) == (6, 9)
+
+
+def test_what_was_rebased_is_rebased_back_and_forth_once(
+    rooms: Rooms, there: EmbeddedClient
+) -> None:
+    asset = diverge(rooms, there)
+    push(rooms, there, rebase=True)
+    back = at(rooms, there)
+    here = rooms.workspace.client
+    assert status(moving.push(back, here, (), rebase=False)) == [("rebased", 0)]
+    assert status(moving.push(back, here, (), rebase=True)) == [("rebased", 1)]
+    assert status(moving.push(back, here, (), rebase=True)) == [("behind", 0)]
+    assert status(push(rooms, there, rebase=True)) == [("behind", 0)]
+    assert len(ids(there, asset)) == len(ids(here, asset)) == 4
+    assert views.show(back, asset)["state"] == views.show(rooms.workspace, asset)["state"]
+    # Each goes on, and the other takes it.
+    spending.append(back, "car", {"last": 1})
+    assert status(pull(rooms, there)) == [("rebased", 0)]
+    assert status(moving.push(back, here, (), rebase=False)) == [("rebased", 1)]
+    spending.append(rooms.workspace, "car", {"last": 2})
+    assert status(push(rooms, there)) == [("rebased", 1)]
+    assert views.show(back, asset)["state"]["last"] == 2
+    assert len(ids(there, asset)) == len(ids(here, asset)) == 6
+
+
+def test_what_is_there_under_its_token_needs_no_rebase(rooms: Rooms, there: EmbeddedClient) -> None:
+    asset = car(rooms)
+    push(rooms, there)
+    once = Writing(once="token")
+    spending.append(rooms.workspace, "car", {"n": 1}, writing=once)
+    spending.append(at(rooms, there), "car", {"fuel": 1})
+    spending.append(at(rooms, there), "car", {"n": 1}, writing=once)
+    assert status(push(rooms, there)) == [("behind", 0)]
+    assert status(pull(rooms, there)) == [("rebased", 0)]
+    assert len(ids(there, asset)) == 3
+    spending.append(rooms.workspace, "car", {"n": 2})
+    assert status(push(rooms, there)) == [("rebased", 1)]
+    spending.append(at(rooms, there), "car", {"fuel": 2})
+    spending.append(rooms.workspace, "car", {"n": 3})
+    with pytest.raises(ConflictError) as caught:
+        push(rooms, there)
+    assert caught.value.code == "diverged"
+
+
+def test_news_after_what_is_there_under_its_token_is_a_conflict(
+    rooms: Rooms, there: EmbeddedClient
+) -> None:
+    car(rooms)
+    push(rooms, there)
+    once = Writing(once="token")
+    spending.append(rooms.workspace, "car", {"n": 1}, writing=once)
+    spending.append(at(rooms, there), "car", {"n": 1}, writing=once)
+    spending.append(at(rooms, there), "car", {"fuel": 1})
+    spending.append(rooms.workspace, "car", {"n": 2})
     with pytest.raises(ConflictError) as caught:
         push(rooms, there)
     assert caught.value.code == "diverged"
     assert status(push(rooms, there, rebase=True)) == [("rebased", 1)]
-    assert views.show(at(rooms, there), asset)["state"]["mileage"] == 3
+
+
+def test_a_lie_about_what_is_rebased_keeps_nothing_from_being_pulled(
+    rooms: Rooms, there: EmbeddedClient
+) -> None:
+    asset = car(rooms)
+    push(rooms, there)
+    (item,) = there.unspent(asset)
+    details = item.output["condition"]["details"]
+    said = {"twin": {"v": 1, "kind": "append", "rebases": asset}, "n": 1}
+    spend = transaction.Spend(asset, 0, details, tuple(item.output["public_keys"]))
+    tx = transaction.transfer([spend], [transaction.Output(details, 1)], asset, said)
+    there.submit(transaction.sign(tx, [KeyPair.from_seed(b"alice".ljust(32, b"."))]))
+    assert status(pull(rooms, there)) == [("moved", 1)]
+    assert rooms.count(asset) == 2
 
 
 def test_a_rebase_that_was_interrupted_goes_on(rooms: Rooms, there: EmbeddedClient) -> None:
@@ -319,8 +447,8 @@ def test_a_rebase_that_was_interrupted_goes_on(rooms: Rooms, there: EmbeddedClie
     with pytest.raises(UnreachableError):
         push(rooms, Once(there.ledger), rebase=True)
     assert status(push(rooms, there, rebase=True)) == [("rebased", 1)]
-    told = [moving.rebases(tx) for tx in there.transactions(asset)][-2:]
-    assert told == [[tx_id] for tx_id in ids(rooms.workspace.client, asset)[-2:]]
+    told = [rebases(tx) for tx in there.transactions(asset)][-2:]
+    assert told == ids(rooms.workspace.client, asset)[-2:]
 
 
 def test_corrections_tokens_and_bare_appends_are_rebased(
@@ -335,7 +463,7 @@ def test_corrections_tokens_and_bare_appends_are_rebased(
     spending.append(at(rooms, there), "car", {"once": 1}, writing=once)
     push(rooms, there, rebase=True)
     told = list(there.transactions(asset))
-    anew = {old: tx["id"] for tx in told for old in moving.rebases(tx)}
+    anew = {rebases(tx): tx["id"] for tx in told}
     assert [tx for tx in told if (tx["metadata"] or {}).get("bare")] != []
     corrections = [tx["metadata"]["twin"].get("corrects") for tx in told[2:]]
     assert anew[wrong] in corrections

@@ -61,7 +61,7 @@ def test_an_append_is_a_transfer_to_the_owner_itself(rooms: Rooms) -> None:
     assert tx["outputs"] == create["outputs"]
     assert tx["metadata"] == {
         "km": 1200,
-        "twin": {"v": 1, "kind": "append", "at": "2030-03-17T17:46:40Z"},
+        "twin": {"v": 1, "kind": "append", "at": "2030-03-17T17:46:40.000Z"},
     }
     assert made["state"] == {"km": 1200}
     assert made["id"] == asset_id
@@ -74,9 +74,9 @@ def test_bare_and_claimed_times(rooms: Rooms) -> None:
     made = spending.append(rooms.workspace, "box", {"km": 1}, writing=Writing(bare=True))
     assert metadata(rooms, made) == {"km": 1}
     made = spending.append(rooms.workspace, "box", {"km": 2}, writing=Writing(at="2d"))
-    assert metadata(rooms, made)["twin"]["at"] == "2030-03-15T17:46:40Z"
-    assert made["at"] == "2030-03-15T17:46:40Z"
-    assert made["committed_at"] == "2030-03-17T17:46:40Z"
+    assert metadata(rooms, made)["twin"]["at"] == "2030-03-15T17:46:40.000Z"
+    assert made["at"] == "2030-03-15T17:46:40.000Z"
+    assert made["committed_at"] == "2030-03-17T17:46:40.000Z"
 
 
 def test_appending_nothing(rooms: Rooms) -> None:
@@ -653,7 +653,7 @@ def test_many_lines_are_many_appends_in_few_commits(rooms: Rooms) -> None:
     assert last.tx["metadata"]["twin"] == {
         "v": 1,
         "kind": "append",
-        "at": "2030-03-17T17:46:40Z",
+        "at": "2030-03-17T17:46:40.000Z",
     }
     assert views.show(rooms.workspace, "box")["state"] == {"n": 299}
     nothing = spending.append_lines(rooms.workspace, "box", [])

@@ -241,6 +241,10 @@ class Book:
         )
         return [row[0] for row in rows]
 
+    def asset_names(self) -> list[str]:
+        """Return the names of assets on all ledgers, in alphabetical order."""
+        return [row[0] for row in self._read("SELECT DISTINCT name FROM asset ORDER BY folded")]
+
     def _asset_row(self, ledger_id: str, name: str) -> tuple[str, str, float | None] | None:
         rows = self._read(
             "SELECT name, asset, reserved_at FROM asset WHERE ledger = ? AND folded = ?",

@@ -37,7 +37,7 @@ def _keys(document: dict[str, Any]) -> str:
     )
 
 
-@frame.command(app, "start")
+@frame.command(app, "start", refuses=("node",))
 def start(
     context: Context,
     ttl: Annotated[
@@ -62,7 +62,7 @@ def start(
     return _result(document)
 
 
-@frame.command(app, "status")
+@frame.command(app, "status", refuses=("node",))
 def status(context: Context) -> Result:
     """Show whether an agent runs, its keys and how its memory is protected."""
     from twincli.services import agent
@@ -70,16 +70,15 @@ def status(context: Context) -> Result:
     return _result(agent.status(context.keystore))
 
 
-@frame.command(app, "lock")
+@frame.command(app, "lock", refuses=("key", "node"))
 def lock(context: Context) -> Result:
     """Have the agent forget all its keys; it runs on until its time is over."""
     from twincli.services import agent
 
-    context.refuse("key")
     return _result(agent.lock(context.keystore, dry_run=context.dry_run))
 
 
-@frame.command(app, "stop")
+@frame.command(app, "stop", refuses=("node",))
 def stop(context: Context) -> Result:
     """Have the agent forget its keys and end."""
     from twincli.services import agent

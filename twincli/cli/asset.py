@@ -211,9 +211,9 @@ def tree(
     ] = None,
 ) -> Result:
     """Show who owns what, down to what things own themselves."""
-    from twincli.services import views
+    from twincli.services import tree as trees
 
-    document = views.tree(context.workspace(), name)
+    document = trees.tree(context.workspace(), name)
     return Result(
         document,
         text=None if context.mode.terminal else _tree_rows(document),

@@ -16,7 +16,7 @@ from twincli.errors import TwinError, UsageError
 app = frame.group("backup")
 
 
-@frame.command(app, "create")
+@frame.command(app, "create", refuses=("node",))
 def create(
     context: Context,
     out: Annotated[
@@ -31,7 +31,6 @@ def create(
     from twincli.services import backup
     from twincli.services.workspace import now_ms
 
-    context.refuse("node")
     options = context.options
     to_stdout = out == "-"
     if to_stdout and (options.json or options.jsonl or options.get is not None):
@@ -69,7 +68,7 @@ def _to_stdout(data: bytes) -> None:
         raise output.unwritten(error) from error
 
 
-@frame.command(app, "restore", creates_home=True)
+@frame.command(app, "restore", creates_home=True, refuses=("node",))
 def restore(
     context: Context,
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="The backup; - for stdin.")],

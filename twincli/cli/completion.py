@@ -50,7 +50,7 @@ def _shells() -> list[str]:
     return list(FILES)
 
 
-@frame.command(app, "completion")
+@frame.command(app, "completion", refuses=("node",))
 def completion(
     context: Context,  # noqa: ARG001 - every command takes it
     shell: Annotated[

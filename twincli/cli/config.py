@@ -44,7 +44,7 @@ def get(context: Context, key: Name) -> Result:
     return Result({"schema": "twin.setting/1", **entry})
 
 
-@frame.command(app, "set")
+@frame.command(app, "set", refuses=("node",))
 def set_setting(
     context: Context,
     key: Name,
@@ -57,7 +57,7 @@ def set_setting(
     return _changed(context, key, stored, changed=True)
 
 
-@frame.command(app, "unset")
+@frame.command(app, "unset", refuses=("node",))
 def unset(context: Context, key: Name) -> Result:
     """Take one setting out of the settings file."""
     settings.check_name(key)
@@ -77,7 +77,7 @@ def _changed(context: Context, key: str, value: object, *, changed: bool) -> Res
     return Result(document)
 
 
-@frame.command(app, "path")
+@frame.command(app, "path", refuses=("node",))
 def path(context: Context) -> Result:
     """Show where settings, keys, names and ledger live; works without them."""
     where = context.paths

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli import config
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from twincli.book.store import Book
     from twincli.client import LedgerClient
     from twincli.client.embedded import EmbeddedClient
+    from twincli.client.tls import Tls
+    from twincli.keystore.keyfile import SecretSource
     from twincli.keystore.store import KeyStore
     from twincli.ledger.ledger import Ledger
+    from twincli.services.networks import Chosen
     from twincli.services.workspace import Workspace
 
 
@@ -102,6 +105,10 @@ class Options(NamedTuple):
         forms = [f"--{name}" for name in ("json", "jsonl", "get") if values.get(name)]
         if len(forms) > 1:
             raise UsageError(f"{' and '.join(forms)} cannot be given together")
+        for name in ("timeout", "color"):
+            # Before anything is done, even where the command has no use for it.
+            if values.get(name) is not None:
+                config.checked(name, values[name], f"--{name}")
         if values.get("get") == "":
             raise UsageError("--get needs the path of a value", hint="for example --get id")
         given: dict[str, Any] = {}
@@ -143,6 +150,7 @@ class Context:
         self._client: LedgerClient | None = None
         self._home_ledger: EmbeddedClient | None = None
         self.wait = "commit"
+        self._warnings: list[str] = []
         self._at_end: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
@@ -258,6 +266,16 @@ class Context:
         return self._keystore
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the networks and keys that were used give reason to say."""
+        of_keys = () if self._keystore is None else self._keystore.warnings
+        return (*self._warnings, *of_keys)
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Have something said on stderr and in the document, beside the result's own."""
+        self._warnings += warnings
+
+    @property
     def book(self) -> Book:
         """The local names of this home."""
         if self._book is None:
@@ -284,13 +302,24 @@ class Context:
                 self._need_home()
                 from twincli.services import networks
 
+                profile = networks.find(self.paths.nodes, node)
                 self._client = networks.client(
-                    networks.find(self.paths.nodes, node),
+                    profile,
                     self.paths.networks if os.path.isdir(self.paths.home) else None,
                     float(self.settings.timeout.value),
                     self.wait,
+                    self.tls,
                 )
+                self.warn(networks.in_the_open(profile))
         return self._client
+
+    @property
+    def tls(self) -> Tls:
+        """The certificates that the settings name."""
+        from twincli.client.tls import Tls
+
+        settings = self.settings
+        return Tls(settings.tls_ca.value, settings.tls_cert.value, settings.tls_key.value)
 
     @property
     def home_ledger(self) -> EmbeddedClient:
@@ -315,6 +344,17 @@ class Context:
         if stand_in and not create and not os.path.exists(locate(path).ledger_db):
             path, create = ":memory:", True
         return EmbeddedClient.open(path, create=create)
+
+    @property
+    def network(self) -> Chosen | None:
+        """The network that ``--node`` chooses, None where that is a ledger on this machine."""
+        node = str(self.settings.node.value)
+        if node == "local" or is_file(node):
+            return None
+        from twincli.services.networks import Chosen
+
+        timeout = float(self.settings.timeout.value)
+        return Chosen(node, self.paths.nodes, self.paths.networks, timeout, self.tls)
 
     @property
     def ledger_path(self) -> str:
@@ -370,7 +410,7 @@ class Context:
         if not self.creates_home:
             config.require_home(self.paths)
 
-    def secret_source(self) -> Callable[[str], bytes]:
+    def secret_source(self) -> SecretSource:
         """Return what asks for the passphrase of a key, given its name."""
         from twincli.cli import secrets
 
@@ -378,7 +418,7 @@ class Context:
 
     def new_secret_source(
         self, *, no_passphrase: bool = False, for_all: str | None = None
-    ) -> Callable[[str], bytes] | None:
+    ) -> SecretSource | None:
         """Return what asks for the passphrase of a new key; None where it shall have none."""
         from twincli.cli import secrets
 

@@ -14,13 +14,12 @@ Adding an option to this table takes a name away from people's data, so it is a 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from twincli.cli.context import GLOBAL, Option, option_key
 from twincli.cli.values import Reading, is_unicode, read_json
-from twincli.errors import InvalidError, NotFoundError, UsageError
+from twincli.errors import InvalidError, UsageError
 from twincli.model.edits import Edit, check_edits, split_path, type_name
 
 WRITE: tuple[Option, ...] = (
@@ -191,7 +190,8 @@ def parse(
     Raises:
         UsageError: The command line is wrong.
         InvalidError: Names, numbers or documents that cannot be data.
-        NotFoundError: A file of ``--data`` or ``--state`` is not there.
+        NotFoundError, ConfigError: A file of ``--data`` or ``--state`` is not there, or cannot be
+            read.
     """
     return _Parser(command, read_stdin or _stdin).run((*shared,), (*argv,))
 
@@ -434,7 +434,9 @@ class _Parser:
             text = _decoded(self.read_stdin(), f"{what} -")
         elif source.startswith("@"):
             what = f"{what} {source}"
-            text = _decoded(_file(source[1:], what), what)
+            from twincli.cli import inputs
+
+            text = _decoded(inputs.read(source[1:]), what)
         else:
             reading = read_json(source)
             if reading.error is not None:
@@ -532,19 +534,7 @@ def _decoded(data: bytes, what: str) -> str:
         ) from error
 
 
-def _file(path: str, what: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError as error:
-        raise NotFoundError(f"{what}: there is no such file") from error
-    except OSError as error:
-        raise UsageError(
-            f"{what}: cannot be read: {(error.strerror or str(error)).lower()}"
-        ) from error
-
-
 def _stdin() -> bytes:
-    if sys.stdin is None:
-        return b""
-    return sys.stdin.buffer.read()
+    from twincli.cli import inputs
+
+    return inputs.read("-")

@@ -64,9 +64,10 @@ def _network(context: Context) -> tuple[Callable[[str], LedgerClient] | None, st
     from twincli.services import networks
 
     profile = networks.find(context.paths.nodes, node)
-    timeout = float(context.settings.timeout.value)
+    timeout, tls = float(context.settings.timeout.value), context.tls
+    context.warn(networks.in_the_open(profile))
     return (
-        lambda home: networks.client(profile, os.path.join(home, "networks"), timeout),
+        lambda home: networks.client(profile, os.path.join(home, "networks"), timeout, tls=tls),
         ",".join(profile.urls),
     )
 

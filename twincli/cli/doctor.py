@@ -28,10 +28,11 @@ def doctor(
     document = service(
         home=paths.home,
         keys=paths.keys,
-        ledger=context.ledger_path,
+        ledger=paths.ledger if context.network is not None else context.ledger_path,
         book=paths.book,
         now_ms=now_ms(),
         full=full,
+        network=context.network,
     )
     return Result(
         document,

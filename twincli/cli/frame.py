@@ -108,7 +108,12 @@ def bare() -> typer.Typer:
 
 
 def command(
-    app: typer.Typer, name: str, *, creates_home: bool = False, hidden: bool = False
+    app: typer.Typer,
+    name: str,
+    *,
+    creates_home: bool = False,
+    hidden: bool = False,
+    refuses: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Register a function as a command; see the module for an example.
 
@@ -117,6 +122,7 @@ def command(
         name: The verb.
         creates_home: Whether the command may create the home.
         hidden: Whether help and completion leave it out.
+        refuses: Shared options that mean nothing to it, such as ``node``.
     """
 
     def register(function: Callable[..., Result]) -> Callable[..., Result]:
@@ -133,6 +139,7 @@ def command(
             mine = {key: value for key, value in values.items() if not key.startswith(_SHARED)}
             context = Context(Options.of(shared), argv=_typed, creates_home=creates_home)
             try:
+                context.refuse(*refuses)
                 result = function(context, **mine)
             except BrokenPipeError as error:
                 # Typer turns this into an exit of its own; it means only that nobody reads.
@@ -181,15 +188,26 @@ def _option(option: Option, *, prefix: str = "", panel: str | None = None) -> Ty
             rich_help_panel=panel,
         )
     choices = list(option.choices)
+    is_node = option.name == "node"
+
+    def offered(_context: Any, _words: list[str], _start: str) -> list[str]:
+        return _nodes() if is_node else choices
+
     return TyperOption(
         param_decls=declared,
         type={"text": str, "int": int, "float": float}[option.kind],
         multiple=option.repeat,
         metavar="|".join(choices) or option.metavar,
-        autocompletion=(lambda _context, _words, _start: choices) if choices else None,
+        autocompletion=offered if choices or is_node else None,
         help=option.help,
         rich_help_panel=panel,
     )
+
+
+def _nodes() -> list[str]:
+    from twincli.cli import candidates
+
+    return candidates.nodes()
 
 
 SHARED_PANEL = "Shared options"

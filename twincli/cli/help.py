@@ -24,7 +24,7 @@ EXIT_CODES: dict[ExitCode, str] = {
     ExitCode.LOCKED: "a passphrase is missing or wrong; no key to sign with",
     ExitCode.INVALID: "a document or a transaction breaks the rules",
     ExitCode.UNREACHABLE: "a node was not reached, timed out or failed",
-    ExitCode.CONFIG: "settings unreadable or contradictory; an extra is missing",
+    ExitCode.CONFIG: "settings contradictory, a file unreadable or unwritable, an extra missing",
     ExitCode.PARTIAL: "some items of a batch failed",
     ExitCode.UNDETERMINED: "evidence is missing: neither yes nor no",
     ExitCode.INTERRUPTED: "Ctrl-C",
@@ -90,7 +90,7 @@ def _topics() -> list[str]:
     return list(TOPICS)
 
 
-@frame.command(app, "help")
+@frame.command(app, "help", refuses=("node",))
 def help_(
     context: Context,  # noqa: ARG001 - every command takes it
     topic: Annotated[

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import sys
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from twincli.errors import NotFoundError, UsageError
+from twincli.errors import NotFoundError
+from twincli.files import cannot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,33 +29,44 @@ def what(word: str) -> str:
 
 @contextmanager
 def opened(word: str) -> Iterator[IO[bytes]]:
-    """Open a file, or stdin for ``-``.
+    """Open a file, or stdin for ``-``; a stdin that was closed by who started us is empty.
 
     Raises:
         NotFoundError: ``no_file``.
-        UsageError: ``unreadable``.
+        ConfigError: ``cannot_read``.
     """
     if word == "-":
-        yield sys.stdin.buffer
+        yield io.BytesIO() if sys.stdin is None else sys.stdin.buffer
         return
     try:
         stream = open(word, "rb")  # noqa: SIM115 - closed below
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no file {word}", code="no_file") from error
-    except OSError as error:
-        why = (error.strerror or "unknown reason").lower()
-        raise UsageError(f"{word} cannot be read: {why}", code="unreadable") from error
+    except (OSError, ValueError) as error:
+        raise cannot("read", word, error) from error
     with stream:
         yield stream
 
 
-def read(word: str) -> bytes:
-    """Return all of a file."""
+def beginning(word: str, size: int) -> bytes:
+    """Return the first ``size`` bytes of a file, all of a small one."""
     with opened(word) as stream:
-        return stream.read()
+        try:
+            return stream.read(size)
+        except OSError as error:
+            raise cannot("read", what(word), error) from error
+
+
+def read(word: str) -> bytes:
+    """Return all of a file of JSON, without the byte order mark that some editors put first."""
+    return b"".join(lines(word))
 
 
 def lines(word: str) -> Iterator[bytes]:
-    """Yield the lines of a file."""
+    """Yield the lines of a file of JSON, without the byte order mark before the first."""
     with opened(word) as stream:
-        yield from stream
+        try:
+            yield stream.readline().removeprefix(codecs.BOM_UTF8)
+            yield from stream
+        except OSError as error:
+            raise cannot("read", what(word), error) from error

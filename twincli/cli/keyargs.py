@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Annotated
 
 import typer
 
-from twincli.cli import secrets
+from twincli.cli import inputs, secrets
 from twincli.cli.context import Context, Options
-from twincli.errors import ConfigError, InvalidError, LockedError, NotFoundError, TwinError
+from twincli.errors import ConfigError, InvalidError, LockedError, TwinError
 
 _LONGEST = 65536
 
@@ -55,7 +54,8 @@ def secret_of(context: Context, name: str, file: str | None, what: str) -> str:
 
     Raises:
         LockedError: There is no file, and no terminal to ask.
-        NotFoundError, ConfigError, InvalidError: ``cannot_read``, ``too_long``, ``not_text``.
+        NotFoundError, ConfigError, InvalidError: ``no_file``, ``cannot_read``, ``too_long``,
+            ``not_text``.
     """
     if file is not None:
         return _text(file, f"the {what}")
@@ -76,23 +76,11 @@ def _text(path: str, what: str) -> str:
         what: What it holds, for the error.
 
     Raises:
-        NotFoundError: There is no such file.
+        NotFoundError: ``no_file``.
         ConfigError: ``cannot_read``.
         InvalidError: ``too_long``, ``not_text``.
     """
-    try:
-        if path == "-":
-            data = sys.stdin.buffer.read(_LONGEST + 1)
-        else:
-            with open(os.path.expanduser(path), "rb") as file:
-                data = file.read(_LONGEST + 1)
-    except FileNotFoundError as error:
-        raise NotFoundError(f"there is no file {path} with {what}") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a path"
-        raise ConfigError(
-            f"{what}: {path} cannot be read: {reason.lower()}", code="cannot_read"
-        ) from error
+    data = inputs.beginning(os.path.expanduser(path), _LONGEST + 1)
     return _decoded(data, what, "on stdin" if path == "-" else f"in {path}")
 
 

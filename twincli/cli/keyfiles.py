@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import typer
 
+from twincli import files
 from twincli.cli import secrets
 from twincli.cli.context import Context, is_terminal
 from twincli.cli.keyargs import (
@@ -22,7 +22,7 @@ from twincli.cli.keyargs import (
     secret_of,
 )
 from twincli.cli.output import Result
-from twincli.errors import ConflictError, UsageError
+from twincli.errors import UsageError
 
 Format = Literal["seed", "base58", "pem", "openssh", "mnemonic"]
 _FORMATS = "seed|base58|pem|openssh|mnemonic"
@@ -121,8 +121,7 @@ def _writer(context: Context, target: str | None, *, mode: int) -> Callable[[str
     if target is None:
         return None
     if context.dry_run:
-        if os.path.lexists(target):
-            raise ConflictError(f"{target} exists and is not overwritten", code="exists")
+        files.check_free(target)
         return None
     return secrets.file_sink(context, target, mode=mode)
 

@@ -38,7 +38,7 @@ Path = Annotated[
 ]
 
 
-@frame.command(app, "new", creates_home=True)
+@frame.command(app, "new", creates_home=True, refuses=("node",))
 def new(
     context: Context,
     name: Annotated[
@@ -162,6 +162,14 @@ def new(
     if context.dry_run or planned["created"] is False:
         return Result(planned, notes=("nothing was made",) if context.dry_run else ())
     show = _sink(context, mnemonic_out) if mnemonic else None
+    shown = False
+
+    def show_phrase(phrase: str) -> None:
+        nonlocal shown
+        assert show is not None
+        show(phrase)
+        shown = True
+
     try:
         made = keys.new(
             context.keystore,
@@ -169,11 +177,11 @@ def new(
             secret_source=secret,
             with_mnemonic=mnemonic,
             words=int(words or "24"),
-            show_phrase=show,
+            show_phrase=None if show is None else show_phrase,
             **asked,
         )
     except TwinError:
-        if mnemonic_out is not None:
+        if shown and mnemonic_out is not None:
             _forget(mnemonic_out)
         raise
     return Result(made, notes=_where(mnemonic_out))
@@ -247,6 +255,8 @@ def recover(
 
     if scan and path is not None:
         raise UsageError("--path says where the key is, --scan looks for it: give one of them")
+    if not scan:
+        context.refuse("node")
     store, book = context.keystore, context.book
     secret = context.new_secret_source(no_passphrase=no_passphrase)
     if not if_missing:
@@ -279,7 +289,7 @@ def recover(
     return Result(document, notes=(*notes, "nothing was made") if context.dry_run else notes)
 
 
-@frame.command(app, "list")
+@frame.command(app, "list", refuses=("node",))
 def list_keys(context: Context) -> Result:
     """List the keys; PASSPHRASE says which are kept without one."""
     from twincli.services import keys
@@ -302,7 +312,7 @@ def list_keys(context: Context) -> Result:
     )
 
 
-@frame.command(app, "show")
+@frame.command(app, "show", refuses=("node",))
 def show(context: Context, name: Name) -> Result:
     """Show the public part of a key; no passphrase is asked for."""
     from twincli.services import keys
@@ -310,7 +320,7 @@ def show(context: Context, name: Name) -> Result:
     return Result(keys.show(context.keystore, name, secret_source=None))
 
 
-@frame.command(app, "rename")
+@frame.command(app, "rename", refuses=("node",))
 def rename(
     context: Context,
     name: Name,
@@ -368,11 +378,11 @@ def _owned(context: Context, public_key: str) -> int:
         return 0  # it only makes the question clearer
 
 
-frame.command(app, "export")(keyfiles.export)
-frame.command(app, "import", creates_home=True)(keyfiles.import_key)
-frame.command(app, "passwd")(keyfiles.passwd)
-frame.command(app, "derive")(keyfiles.derive)
-frame.command(app, "rotate")(rotating.rotate)
-frame.command(app, "sign")(signatures.sign)
+frame.command(app, "export", refuses=("node",))(keyfiles.export)
+frame.command(app, "import", creates_home=True, refuses=("node",))(keyfiles.import_key)
+frame.command(app, "passwd", refuses=("node",))(keyfiles.passwd)
+frame.command(app, "derive", refuses=("node",))(keyfiles.derive)
+frame.command(app, "rotate", refuses=("key",))(rotating.rotate)
+frame.command(app, "sign", refuses=("node",))(signatures.sign)
 # It writes nothing; registered so that whoever has no home can check a signature, too.
 frame.command(app, "verify", creates_home=True)(signatures.verify)

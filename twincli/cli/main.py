@@ -191,6 +191,8 @@ def _typer(argv: list[str], typed: list[str]) -> int:
 def _render(result: Result, context: Context) -> int:
     from twincli.cli import output
 
+    if context.warnings:
+        result = result._replace(warnings=(*result.warnings, *context.warnings))
     return output.render(result, context.mode)
 
 

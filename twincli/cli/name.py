@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +10,8 @@ from twincli import config
 from twincli.cli import frame, inputs, output
 from twincli.cli.context import Context
 from twincli.cli.output import Result
-from twincli.errors import ConflictError, UsageError
+from twincli.errors import UsageError
+from twincli.model.names import disguise
 
 if TYPE_CHECKING:
     from twincli.services.workspace import Workspace
@@ -42,7 +42,9 @@ def set_name(
     document = names.set_name(
         workspace, context.book, context.keystore, name, value, dry_run=context.dry_run
     )
-    return Result(document)
+    why = disguise(document["name"])
+    warnings = () if why is None else (f"this may be taken for another name: {why}",)
+    return Result(document, warnings=warnings)
 
 
 @frame.command(app, "list")
@@ -102,8 +104,7 @@ def export(
         text = "".join(output.to_json(line) + "\n" for line in lines)
     else:
         text = output.to_json(document, indented=True) + "\n"
-    if os.path.lexists(out):
-        raise ConflictError(f"{out} is there already and is not overwritten", code="exists")
+    files.check_free(out)
     if not context.dry_run:
         files.write_new(out, text.encode())
     count = len(document["names"])

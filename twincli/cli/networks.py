@@ -8,15 +8,22 @@ from typing import Annotated, Any
 import typer
 
 from twincli import config as settings
+from twincli.cli import candidates
 from twincli.cli.context import Context, is_file
 from twincli.cli.output import Result
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the network.")]
+NewName = Annotated[str, typer.Argument(metavar="NAME", help="The name of the network.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="The name of the network.", autocompletion=candidates.networks
+    ),
+]
 
 
 def add(
     context: Context,
-    name: Name,
+    name: NewName,
     urls: Annotated[
         list[str], typer.Argument(metavar="URL...", help="Its nodes, the first asked first.")
     ],
@@ -28,20 +35,51 @@ def add(
             help="Private file of headers to send, a line NAME: VALUE each.",
         ),
     ] = None,
+    tls_ca: Annotated[
+        str | None,
+        typer.Option(
+            "--tls-ca", metavar="FILE", help="Authorities that certify its nodes, in PEM."
+        ),
+    ] = None,
+    tls_cert: Annotated[
+        str | None,
+        typer.Option("--tls-cert", metavar="FILE", help="Certificate to show to it, in PEM."),
+    ] = None,
+    tls_key: Annotated[
+        str | None,
+        typer.Option("--tls-key", metavar="FILE", help="Its key, if it is in another file."),
+    ] = None,
 ) -> Result:
     """Give a network a name: --node NAME then reaches it."""
+    from twincli.client.tls import Tls
     from twincli.services import networks
 
     settings.require_home(context.paths)
-    document = networks.add(context.paths.nodes, name, urls, header_file, dry_run=context.dry_run)
+    document = networks.add(
+        context.paths.nodes,
+        name,
+        urls,
+        header_file,
+        Tls(tls_ca, tls_cert, tls_key),
+        dry_run=context.dry_run,
+    )
     said = f"added {name}" if document["created"] else f"{name} is there already"
-    return Result(document, notes=(f"would add {name}" if context.dry_run else said,))
+    return Result(
+        document,
+        notes=(f"would add {name}" if context.dry_run else said,),
+        warnings=tuple(document["warnings"]),
+    )
 
 
 def use(
     context: Context,
     name: Annotated[
-        str, typer.Argument(metavar="NAME|local", help="A network, or the ledger of this home.")
+        str,
+        typer.Argument(
+            metavar="NAME|local",
+            help="A network, or the ledger of this home.",
+            autocompletion=candidates.nodes,
+        ),
     ],
 ) -> Result:
     """Make a network, or local, what all commands use without --node."""
@@ -97,7 +135,11 @@ def info(
     context: Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME|URL]", help="A network; the one in use by default."),
+        typer.Argument(
+            metavar="[NAME|URL]",
+            help="A network; the one in use by default.",
+            autocompletion=candidates.networks,
+        ),
     ] = None,
 ) -> Result:
     """Show how the nodes of a network are; exit 8 when none answers."""
@@ -111,7 +153,10 @@ def info(
             hint="twin node info NAME or URL; of a ledger here: twin ledger info",
         )
     document = networks.info(
-        networks.find(context.paths.nodes, chosen), chosen, float(context.settings.timeout.value)
+        networks.find(context.paths.nodes, chosen),
+        chosen,
+        float(context.settings.timeout.value),
+        context.tls,
     )
     return Result(
         document,
@@ -126,6 +171,8 @@ def info(
             ("error", "error"),
         ),
         item_schema="twin.node-item/1",
+        notes=tuple(f"{node['url']}: {node['hint']}" for node in document["nodes"] if node["hint"]),
+        warnings=tuple(document["warnings"]),
         exit_code=0 if any(node["reachable"] for node in document["nodes"]) else 8,
     )
 

@@ -129,6 +129,6 @@ def _logger(context: Context, path: str | None) -> Callable[[dict[str, Any]], No
 
 frame.command(app, "info")(networks.info)
 frame.command(app, "list")(networks.list_networks)
-frame.command(app, "add")(networks.add)
-frame.command(app, "use")(networks.use)
-frame.command(app, "remove")(networks.remove)
+frame.command(app, "add", refuses=("node",))(networks.add)
+frame.command(app, "use", refuses=("node",))(networks.use)
+frame.command(app, "remove", refuses=("node",))(networks.remove)

@@ -6,17 +6,30 @@ Light on purpose: ``asset append`` uses it, too.
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
+from twincli import files
 from twincli.cli import output
 from twincli.cli.output import Result
-from twincli.errors import ConflictError, UsageError
+from twincli.errors import UsageError
 from twincli.model.owners import BURN_ADDRESS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from twincli.cli.context import Context
 
 STDOUT = "-"
+
+_BLANKS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Printable to Unicode, and nothing to the eye."""
+
+_LONGEST = 1000
+_COLUMNS = 78
+_SCREEN = 24
+_INDENT = "    "
+_LONGEST_TITLE = 100
 
 
 def check_free(path: str) -> None:
@@ -27,10 +40,8 @@ def check_free(path: str) -> None:
     """
     if not path:
         raise UsageError("the name of the file is empty")
-    if path != STDOUT and os.path.lexists(path):
-        raise ConflictError(
-            f"{path} exists and is not overwritten", code="exists", hint="name another file"
-        )
+    if path != STDOUT:
+        files.check_free(path)
 
 
 def prepared(context: Context, document: dict[str, Any], path: str) -> Result:
@@ -64,8 +75,6 @@ def saved(
     text = to_text(whole)
     if path == STDOUT:
         return Result(whole, text=text, warnings=tuple(document["warnings"]))
-    from twincli import files
-
     if in_place:
         files.replace(os.path.realpath(path), text.encode(), keep_mode=True)
     else:
@@ -132,6 +141,46 @@ def summary(document: dict[str, Any]) -> list[tuple[str, str | None]]:
     return rows
 
 
+def question(document: dict[str, Any]) -> list[str]:
+    """Return the summary as lines to read before a question is answered.
+
+    What strangers wrote can neither begin a line, nor hide as something that nobody sees, nor push
+    unnoticed what matters off the screen.
+    """
+    found = [f"{name}: {text}" for name, text in summary(document) if text is not None]
+    lines = [line for text in found for line in _folded(_plain(text))]
+    if len(lines) > _SCREEN:
+        lines.append(f"these were {len(lines)} lines, from {found[0].partition(':')[0]} on")
+    return lines
+
+
+def _plain(text: str) -> str:
+    """Return a text of moderate length in which everything is seen."""
+    text = "".join(
+        letter if letter.isprintable() and letter not in _BLANKS else f"\\u{ord(letter):04x}"
+        for letter in text
+    )
+    text = re.sub(" {4,}", lambda blanks: f" ({len(blanks[0])} blanks) ", text)
+    if len(text) > _LONGEST:
+        text = (
+            f"{text[:_LONGEST]} ... and {len(text) - _LONGEST} characters more: twin tx show FILE"
+        )
+    return text
+
+
+def _folded(text: str) -> Iterator[str]:
+    """Break a line where a terminal would, the rest moved in, so that it begins no line."""
+    line, columns = "", 0
+    for letter in text:
+        width = 1 if letter.isascii() else 2
+        if columns + width > _COLUMNS:
+            yield line
+            line, columns = _INDENT, len(_INDENT)
+        line += letter
+        columns += width
+    yield line
+
+
 def _keys(document: dict[str, Any], which: str) -> str | None:
     names = document["names"]
     return ", ".join(names.get(key, key) for key in document[which]) or None
@@ -140,7 +189,7 @@ def _keys(document: dict[str, Any], which: str) -> str | None:
 def _asset(document: dict[str, Any]) -> str:
     name = document["asset_name"]
     # A title is what strangers wrote; only a local name stands by itself.
-    title = f"{output.to_json(document['title'])} " if document["title"] else ""
+    title = f"{_stated(document['title'])} " if document["title"] else ""
     ident = document["asset_id"] or "a new one"
     return f"{name} {ident}" if name else f"{title}{ident}"
 
@@ -159,7 +208,13 @@ def _operation(document: dict[str, Any]) -> str:
         holds = kind == "transfer"
     if kind is None or holds:
         return kind or operation
-    return f"{operation}, called {output.to_json(kind)}"
+    return f"{operation}, called {_stated(kind)}"
+
+
+def _stated(text: str) -> str:
+    """Return what a stranger calls something, so short that what follows it is seen."""
+    cut = text if len(text) <= _LONGEST_TITLE else f"{text[:_LONGEST_TITLE]}..."
+    return output.to_json(cut)
 
 
 def _holding(entry: dict[str, Any]) -> str:

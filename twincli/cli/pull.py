@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from twincli.cli import frame, push
+from twincli.cli import candidates, frame, push
 from twincli.cli.context import Context
 from twincli.cli.output import Result
 
@@ -21,6 +21,7 @@ def pull(
         typer.Argument(
             metavar="[NAME|ID]...",
             help="Assets there; by default those you own or have named, and those that are here.",
+            autocompletion=candidates.assets,
         ),
     ] = None,
 ) -> Result:
@@ -32,5 +33,13 @@ def pull(
     here = context.home_ledger
     wanted = moving.chosen(workspace, here, names or ())
     document = moving.pull(workspace, here, wanted)
-    push.note(context, document)
-    return push.told(document, "fetched", context)
+    push.note(context, document, pulled=True)
+    result = push.told(document, "fetched", context)
+    own = sum(item["status"] == "rebased" for item in document["assets"])
+    if not own:
+        return result
+    said = (
+        f"{own} {'asset has' if own == 1 else 'assets have'} a branch of"
+        f" {'its' if own == 1 else 'their'} own here, since push --rebase; --node shows the other"
+    )
+    return result._replace(notes=(*result.notes, said))

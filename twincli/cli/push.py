@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from twincli import config as settings
-from twincli.cli import frame
+from twincli.cli import candidates, frame
 from twincli.cli.context import Context, is_file
 from twincli.cli.output import Result
 from twincli.errors import UsageError
@@ -27,7 +27,11 @@ def push(
     context: Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Assets; all of this ledger by default."),
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Assets; all of this ledger by default.",
+            autocompletion=candidates.assets,
+        ),
     ] = None,
     rebase: Annotated[
         bool,
@@ -48,7 +52,9 @@ def push(
     return told(document, "sent", context)
 
 
-def note(context: Context, document: dict[str, Any], whole: int | None = None) -> None:
+def note(
+    context: Context, document: dict[str, Any], whole: int | None = None, *, pulled: bool = False
+) -> None:
     """Remember what was copied, for ``twin status``."""
     if not context.dry_run:
         from twincli.services import pushed
@@ -56,6 +62,7 @@ def note(context: Context, document: dict[str, Any], whole: int | None = None) -
 
         pushed.note(
             context.paths.networks,
+            document["ledger" if pulled else "to"],
             str(context.settings.node.value),
             context.home_ledger.ledger,
             now_ms(),

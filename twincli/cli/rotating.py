@@ -43,7 +43,6 @@ def rotate(
     """
     from twincli.services import resolve, rotating
 
-    context.refuse("key")
     if prepare in {"", "-"}:
         raise UsageError("--prepare needs a directory, for a file each")
     workspace = context.workspace()

@@ -12,18 +12,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from twincli import config
-from twincli.errors import (
-    ConfigError,
-    ConflictError,
-    LockedError,
-    NotFoundError,
-    UsageError,
-)
+from twincli.errors import ConfigError, LockedError, TwinError, UsageError
 
 if TYPE_CHECKING:
     from twincli.cli.context import Context
-
-SecretSource = Callable[[str], bytes]
+    from twincli.keystore.keyfile import SecretSource
 
 TERMINAL = "/dev/tty"
 """The controlling terminal; tests put another one here."""
@@ -212,14 +205,16 @@ def _split(value: str) -> tuple[str | None, str]:
 
 
 def _from_file(path: str, where: str) -> bytes:
+    from twincli.cli import inputs
+
+    # Here "-" is a file of that name: stdin stays free for data.
+    name = os.path.expanduser(path if path != "-" else "./-")
     try:
-        with open(os.path.expanduser(path), "rb") as file:
-            return _passphrase(file.read(_LONGEST + 2), f"the file {path} of {where}")
-    except FileNotFoundError as error:
-        raise NotFoundError(f"{where}: there is no file {path}") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a path"
-        raise ConfigError(f"{where}: {path} cannot be read: {reason.lower()}") from error
+        data = inputs.beginning(name, _LONGEST + 2)
+    except TwinError as error:
+        error.message = f"{where}: {error.message}"
+        raise
+    return _passphrase(data, f"the file {path} of {where}")
 
 
 def _from_descriptor(descriptor: int) -> bytes:
@@ -409,49 +404,30 @@ def phrase_sink(context: Context, out: str | None) -> Callable[[str], None] | No
 
 
 def file_sink(context: Context, path: str, *, mode: int = 0o600) -> Callable[[str], None]:
-    """Return what writes a text to a new file, which is made at once; it stays only with the text.
+    """Return what writes a text to a new file; that it can be made is seen at once.
 
     Args:
-        context: The run; at its end a file without text goes away.
+        context: The run; the file is there only with the text.
         path: The file.
         mode: Who may read it; the umask takes more away.
 
     Raises:
         ConflictError: ``exists``: it is there already.
-        UsageError: It cannot be made. The callable: ConfigError ``cannot_write``.
+        ConfigError: ``cannot_write``.
     """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except FileExistsError as error:
-        raise ConflictError(f"{path} exists and is not overwritten", code="exists") from error
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written: {(error.strerror or str(error)).lower()}"
-        ) from error
+    from contextlib import ExitStack
 
-    file = os.fdopen(descriptor, "wb")
-    kept = False
+    from twincli import files
+
+    files.check_free(path)
+    place = os.path.abspath(path)
+    opened = ExitStack()
+    file = opened.enter_context(files.incoming(os.path.dirname(place), mode=mode, overwrite=False))
+    context.at_end(opened.close)
 
     def keep(text: str) -> None:
-        nonlocal kept
-        try:
-            with file:
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            why = (error.strerror or str(error)).lower()
-            raise ConfigError(f"{path} cannot be written: {why}", code="cannot_write") from error
-        kept = True
+        file.write(text.encode())
+        file.path = place
+        opened.close()
 
-    def abandon() -> None:
-        # No text came, or not all of it; what is left would block the next try.
-        if not kept:
-            file.close()
-            try:
-                os.unlink(path)
-            except OSError:
-                return  # it is gone already
-
-    context.at_end(abandon)
     return keep

@@ -71,8 +71,7 @@ def verify(
 
     if file == signature == "-":
         raise UsageError("the file and its signature cannot both come from stdin")
-    with inputs.opened(signature) as stream:
-        made = signatures.read(stream.read(_LONGEST))
+    made = signatures.read(inputs.beginning(signature, _LONGEST))
     with inputs.opened(file) as stream:
         document = signatures.verify(context, stream, made, by)
     return Result(

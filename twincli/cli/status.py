@@ -30,7 +30,9 @@ def status(context: Context) -> Result:
     if ledger is not None and ledger.path == ":memory:":
         ledger = None  # stands in until the first asset is made
     keystore = context.keystore if exists else None
-    document = service(home, ledger, keystore, context.default_key, context.paths.networks)
+    document = service(
+        home, ledger, keystore, context.default_key, context.paths.networks, context.network
+    )
     notes = []
     if not exists:
         notes.append(f"there is no twin home at {home} yet; twin keys new NAME makes one")
@@ -38,7 +40,11 @@ def status(context: Context) -> Result:
         notes.append("there is no key yet; twin keys new NAME makes one")
     elif ledger is None:
         notes.append("there is no ledger yet; the first asset makes one: twin asset create NAME")
-    problem = document["agent"]["problem"]
+    problems = [document["agent"]["problem"]]
+    network = document["network"]
+    if network is not None and not network["reachable"]:
+        hint = f"; {network['hint']}" if network["hint"] else ""
+        problems.append(f"{network['name']} is not reached: {network['error']}{hint}")
     return Result(
         document,
         columns=(
@@ -54,10 +60,23 @@ def status(context: Context) -> Result:
             ("agent", lambda shown: "running" if shown["agent"]["running"] else "not running"),
             ("unlocked", lambda shown: ",".join(shown["agent"]["keys"])),
             ("unpushed", _unpushed),
+            ("network", _network),
         ),
         notes=tuple(notes),
-        warnings=(problem,) if problem else (),
+        warnings=tuple(problem for problem in problems if problem),
     )
+
+
+def _network(document: dict[str, Any]) -> str:
+    network = document["network"]
+    if network is None:
+        return ""
+    if not network["reachable"]:
+        return f"{network['name']}: not reached"
+    what = " ".join(str(network[name]) for name in ("software", "version") if network[name])
+    height = "" if network["height"] is None else f", height {network['height']}"
+    left = "" if network["unpushed"] is None else f", {network['unpushed']} to push"
+    return f"{network['name']}: {what or 'reached'}{height}{left}"
 
 
 def _unpushed(document: dict[str, Any]) -> str:

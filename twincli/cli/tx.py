@@ -112,8 +112,7 @@ def sign(
     if context.dry_run:
         return partialfile.shown(document, notes=("nothing was signed",))
     names = " and ".join(info.name for info in infos)
-    lines = [f"{name}: {text}" for name, text in partialfile.summary(document) if text is not None]
-    context.confirm(f"sign this as {names}?", details=lines)
+    context.confirm(f"sign this as {names}?", details=partialfile.question(document))
     partial = cosigning.sign(workspace, partial, infos)
     with files.held(where):
         if where == file and os.path.isfile(file):

@@ -5,7 +5,6 @@ They run without Typer; see ``twincli.cli.data`` for their command lines.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from twincli.cli import drawing, partialfile
@@ -59,9 +58,9 @@ def _result(document: dict[str, Any], notes: tuple[str, ...] = ()) -> Result:
 
 def _lines() -> Iterator[dict[str, Any]]:
     """Yield the objects of stdin, one a line; blank lines are passed over."""
-    if sys.stdin is None:  # closed by who started us
-        return
-    for number, line in enumerate(sys.stdin.buffer, 1):
+    from twincli.cli import inputs
+
+    for number, line in enumerate(inputs.lines("-"), 1):
         if line.strip():
             value = canonical.decode(line, what=f"line {number} of stdin")
             if not isinstance(value, dict) or not value:

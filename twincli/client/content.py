@@ -10,6 +10,7 @@ import io
 from contextlib import closing, suppress
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from twincli.client.pacing import Pace, TooSlowError, response_class
 from twincli.content.store import PIECE_BYTES, Stored
 from twincli.crypto import cid as _cid
 from twincli.errors import (
@@ -25,6 +26,11 @@ from twincli.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from http.client import HTTPConnection, HTTPResponse
+
+    from twincli.client.tls import Tls
+
+LARGEST = 1 << 30
+"""Bytes of a file that are read at most, unless more is expected; nodes take as much by default."""
 
 
 class ContentStore(Protocol):
@@ -62,14 +68,23 @@ class NodeContent:
         url: Of the node, such as ``https://node.example``.
         headers: Sent along, such as a token.
         timeout: Seconds without an answer.
+        tls: Certificates for ``https``.
+        largest: Bytes of a file that are read at most.
     """
 
     def __init__(
-        self, url: str, headers: Mapping[str, str] | None = None, timeout: float = 10.0
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 10.0,
+        tls: Tls | None = None,
+        largest: int = LARGEST,
     ) -> None:
         self.url = url.rstrip("/")
         self.headers = dict(headers or {})
         self.timeout = timeout
+        self.tls = tls
+        self.largest = largest
 
     def has(self, cid: str) -> bool:
         """Say whether a file is there.
@@ -95,7 +110,7 @@ class NodeContent:
         connection, response = self._ask("HEAD", cid)
         with closing(connection):
             length = response.getheader("content-length")
-        if length is None or not length.isdigit():
+        if length is None or not (length.isascii() and length.isdigit() and len(length) < 20):
             raise self.failed("it does not say how long the file is")
         return int(length)
 
@@ -146,13 +161,22 @@ class NodeContent:
         from http.client import HTTPConnection, HTTPException, HTTPSConnection
         from urllib.parse import urlsplit
 
+        from twincli.client.tls import Tls
+
         _cid.parse(cid)
         parts = urlsplit(self.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise UsageError(f"{self.url!r} is not http://HOST or https://HOST", code="bad_url")
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        connection = kind(parts.netloc, timeout=self.timeout)
+        if parts.scheme == "https":
+            context = (self.tls or Tls()).context()
+            connection: HTTPConnection = HTTPSConnection(
+                parts.netloc, timeout=self.timeout, context=context
+            )
+        else:
+            connection = HTTPConnection(parts.netloc, timeout=self.timeout)
+        connection.response_class = response_class(self.timeout)
         headers = dict(self.headers)
+        sent: Any = None if body is None else _Paced(body, self.timeout)
         if body is not None:
             headers["content-length"] = str(length)
             headers["content-type"] = "application/octet-stream"
@@ -160,15 +184,15 @@ class NodeContent:
             with suppress(BrokenPipeError, ConnectionResetError):
                 # A node that refuses a file need not take it; its answer may have come already.
                 connection.request(
-                    method, f"{parts.path.rstrip('/')}/twin/v1/content/{cid}", body, headers
+                    method, f"{parts.path.rstrip('/')}/twin/v1/content/{cid}", sent, headers
                 )
             response = connection.getresponse()
             if response.status in {200, 201}:
                 return connection, response
             said = response.read(1 << 16)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, TooSlowError) as error:
             connection.close()
-            raise self.failed(str(error) or type(error).__name__) from error
+            raise self.failed(error) from error
         connection.close()
         raise self._refused(response.status, _message(said), cid)
 
@@ -183,10 +207,20 @@ class NodeContent:
             )
         return self.failed(message or f"status {status}")
 
-    def failed(self, why: str) -> UnreachableError:
+    def failed(self, why: str | Exception) -> UnreachableError:
         """Return the error of an answer that is none."""
+        fault = None
+        if isinstance(why, Exception):
+            if self.url.startswith("https:"):
+                from twincli.client import tls
+
+                fault = tls.fault(why)
+            why = fault.message if fault is not None else str(why) or type(why).__name__
         return UnreachableError(
-            f"{self.url} did not answer as it should: {why}", code="node_error", retryable=True
+            f"{self.url} did not answer as it should: {why}",
+            code="node_error",
+            hint=None if fault is None else fault.hint,
+            retryable=fault is None or not fault.final,
         )
 
 
@@ -212,10 +246,12 @@ class _Checked(io.RawIOBase):
 
         try:
             data = self._response.read(len(buffer))
-        except (OSError, HTTPException) as error:
-            raise self._node.failed(str(error) or type(error).__name__) from error
+        except (OSError, HTTPException, TooSlowError) as error:
+            raise self._node.failed(error) from error
         buffer[: len(data)] = data
         self._hasher.update(data)
+        if self._hasher.size > self._node.largest:
+            raise self._node.failed(f"the file is larger than {self._node.largest} bytes")
         if not data and self._hasher.cid().text != self._cid:
             raise NotVerifiedError(
                 f"what {self._node.url} sent is not {self._cid}",
@@ -228,6 +264,23 @@ class _Checked(io.RawIOBase):
         """Hang up."""
         self._connection.close()
         super().close()
+
+
+class _Paced:
+    """A file that is sent, given up where it is taken byte by byte.
+
+    ``http.client`` reads of it what the node has taken.
+    """
+
+    def __init__(self, stream: IO[bytes], timeout: float) -> None:
+        self._stream = stream
+        self._pace = Pace(timeout, "it takes the file too slowly")
+
+    def read(self, size: int = -1) -> bytes:
+        """Read the next bytes."""
+        data = self._stream.read(size)
+        self._pace.count(len(data))
+        return data
 
 
 def _message(data: bytes) -> str:

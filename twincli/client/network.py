@@ -18,7 +18,7 @@ from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from twincli.client import BLOCK_TIME, COMMIT, LISTING, lacking
+from twincli.client import BLOCK_TIME, COMMIT, LISTING, copies, lacking
 from twincli.client.told import (
     asset_of,
     in_order,
@@ -37,7 +37,6 @@ from twincli.errors import (
     PartialError,
     UnreachableError,
 )
-from twincli.ledger.ledger import Ledger
 from twincli.ledger.reading import Entry
 from twincli.model import transaction as _transaction
 from twincli.rules.validity import SERVER
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from twincli.client import Outcome
     from twincli.client.nodes import Nodes
     from twincli.crypto.ed25519 import Signer
+    from twincli.ledger.ledger import Ledger
     from twincli.ledger.reading import Spendable
     from twincli.rules.replay import Replay
     from twincli.rules.validity import Known, View
@@ -108,13 +108,13 @@ class NetworkClient:
             return None
         # By what was asked as well as by what it says: a node that takes another's id spoils only
         # its own copy.
-        return os.path.join(self._directory, f"{self._network_id[:16]}-{self.ledger_id[:16]}")
+        return os.path.join(self._directory, copies.name(self._network_id, self.ledger_id))
 
     @property
     def copy(self) -> Ledger:
         """The copy on this machine."""
         if self._copy is None:
-            self._copy = Ledger.open(self.place or ":memory:", profile=SERVER, durable=False)
+            self._copy = copies.opened(self.place)
         return self._copy
 
     def close(self) -> None:

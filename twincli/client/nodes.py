@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from twincli.client import COMMIT
+from twincli.client.tls import Tls
 from twincli.errors import ConfigError, InvalidError, TwinError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ ROUNDS = 2
 """How often all nodes are asked: a connection that was kept open may just have been closed."""
 
 LARGEST = 1 << 29
-"""Bytes of an answer that are read at most."""
+"""Bytes that are read at most of an answer that lists things."""
 
-_SLOWEST = 1024
-"""Bytes a second that a node must send once the timeout is over."""
+SMALL = 1 << 24
+"""Bytes that are read at most of any other answer: one transaction, a height."""
 
+_USUAL_TLS = Tls()
 _BUSY = frozenset({429, 503})
 _REFUSED = re.compile(r"Invalid transaction \((\w+)\): ?(.*)", re.DOTALL)
 _SCHEMA = "Invalid transaction schema: "
@@ -37,7 +39,17 @@ _AGAIN = frozenset({"duplicate_transaction", "double_spend"})
 
 
 class UnansweredError(Exception):
-    """A node did not answer, or not in a way that anything can be made of."""
+    """A node did not answer, or not in a way that anything can be made of.
+
+    Attributes:
+        hint: What to do about it, where that is known.
+        final: Whether asking again is of no use.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.final = final
 
 
 def normalized(url: str) -> str:
@@ -51,6 +63,8 @@ def normalized(url: str) -> str:
     """
     from urllib.parse import urlsplit
 
+    if not url.isprintable():
+        raise _bad_url(url, "it holds what is no text")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -82,10 +96,12 @@ class Node(NamedTuple):
     Attributes:
         url: Normalized.
         driver: The official driver for it alone.
+        adapter: What sends the driver's requests, see ``_adapter``.
     """
 
     url: str
     driver: Any
+    adapter: Any
 
 
 class Nodes:
@@ -95,18 +111,31 @@ class Nodes:
         urls: Normalized.
         headers: Sent with every request; may hold secrets.
         timeout: Seconds that each node is waited for.
+        tls: Certificates for those of ``https``.
+
+    Raises:
+        ConfigError: ``missing_extra``, ``bad_tls``.
     """
 
-    def __init__(self, urls: Sequence[str], headers: Mapping[str, str], timeout: float) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        headers: Mapping[str, str],
+        timeout: float,
+        tls: Tls = _USUAL_TLS,
+    ) -> None:
         self.urls = tuple(urls)
         self.timeout = timeout
+        self.tls = tls
         self._headers = dict(headers)
         self._busy = False
-        self._nodes = [Node(url, _driver(url, headers, timeout)) for url in urls]
+        if tls != _USUAL_TLS and any(url.startswith("https:") for url in urls):
+            tls.context()  # says what is wrong with a file, which requests would not
+        self._nodes = [_node(url, headers, timeout, tls) for url in urls]
 
     def again(self) -> Nodes:
         """Return the same nodes over connections of their own, for another thread."""
-        return Nodes([node.url for node in self._nodes], self._headers, self.timeout)
+        return Nodes([node.url for node in self._nodes], self._headers, self.timeout, self.tls)
 
     def close(self) -> None:
         """Close the connections."""
@@ -133,7 +162,7 @@ class Nodes:
             try:
                 said = _object(self._of(node, lambda node: node.driver.info()))
             except UnansweredError as error:
-                said = UnreachableError(str(error))
+                said = UnreachableError(str(error), hint=error.hint)
             except TwinError as error:
                 if len(self._nodes) == 1 and not isinstance(error, UnreachableError):
                     raise
@@ -150,7 +179,9 @@ class Nodes:
 
     def transactions(self, asset_id: str) -> list[dict[str, Any]]:
         """Return all transactions of an asset; none where there is no such asset."""
-        return self._ask(lambda node: node.driver.transactions.get(asset_id=asset_id), _objects)
+        return self._ask(
+            lambda node: node.driver.transactions.get(asset_id=asset_id), _objects, LARGEST
+        )
 
     def last(self, asset_id: str) -> dict[str, Any] | None:
         """Return the last transaction of an asset, or None."""
@@ -173,13 +204,14 @@ class Nodes:
                 raise _strange(refs)
             return [(str(tx_id), int(str(index))) for tx_id, index in found]
 
-        return self._ask(lambda node: node.driver.outputs.get(public_key, spent), shape)
+        return self._ask(lambda node: node.driver.outputs.get(public_key, spent), shape, LARGEST)
 
     def assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         """Return assets that hold the words of ``text``: ``{"data", "id"}``."""
         return self._ask(
             lambda node: node.driver.assets.get(search=text, limit=limit),
             lambda answer: _objects(answer, id=str),
+            LARGEST,
         )
 
     def metadata(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
@@ -187,6 +219,7 @@ class Nodes:
         return self._ask(
             lambda node: node.driver.metadata.get(search=text, limit=limit),
             lambda answer: _objects(answer, id=str),
+            LARGEST,
         )
 
     def height(self, tx_id: str) -> int | None:
@@ -199,23 +232,26 @@ class Nodes:
 
         return self._ask(lambda node: node.driver.blocks.get(txid=tx_id), shape)
 
-    def _ask(self, question: Callable[[Node], Any], shape: Callable[[Any], T]) -> T:
+    def _ask(
+        self, question: Callable[[Node], Any], shape: Callable[[Any], T], largest: int | None = None
+    ) -> T:
         """Put a question to one node after the other until one answers as it should.
 
         Args:
             question: Asks a node.
             shape: Makes of the answer (None where the node says that there is no such thing) what
                 is returned, or raises.
+            largest: Bytes of an answer that are read at most; None: ``SMALL``.
 
         Raises:
             UnreachableError: None answered, or none in a way that anything can be made of.
             UsageError: ``refused``, ConfigError: ``not_allowed``: no other node answered.
         """
-        problems: dict[str, str] = {}
+        problems: dict[str, UnansweredError] = {}
         refusal: TwinError | None = None
         for node in self._in_turn():
             try:
-                return shape(self._of(node, question))
+                return shape(self._of(node, question, largest))
             except UnansweredError as error:
                 self._leave(node, problems, error)
             except TwinError as error:
@@ -238,13 +274,15 @@ class Nodes:
             yield from tuple(self._nodes)
             number += 1
 
-    def _leave(self, node: Node, problems: dict[str, str], error: UnansweredError) -> None:
+    def _leave(
+        self, node: Node, problems: dict[str, UnansweredError], error: UnansweredError
+    ) -> None:
         """Note that a node did not answer; it is asked last from now on."""
-        problems[node.url] = str(error)
+        problems[node.url] = error
         self._nodes.remove(node)
         self._nodes.append(node)
 
-    def _of(self, node: Node, question: Callable[[Node], Any]) -> Any:
+    def _of(self, node: Node, question: Callable[[Node], Any], largest: int | None = None) -> Any:
         """Put a question to one node; see ``_ask``.
 
         Raises:
@@ -255,6 +293,7 @@ class Nodes:
         from bigchaindb_driver.exceptions import BigchaindbException, TransportError
         from requests.exceptions import RequestException
 
+        node.adapter.largest = largest or SMALL
         try:
             return question(node)
         except TransportError as error:
@@ -274,7 +313,7 @@ class Nodes:
         except (BigchaindbException, TimeoutError) as error:
             raise UnansweredError("it does not answer") from error
         except RequestException as error:
-            raise UnansweredError(_why(error)) from error
+            raise _unanswered(error) from error
         except RecursionError as error:
             raise UnansweredError("its answer is nested too deeply") from error
 
@@ -292,7 +331,7 @@ class Nodes:
             UnreachableError: No node answered; it may have been committed all the same.
             ConfigError: ``not_allowed``.
         """
-        problems: dict[str, str] = {}
+        problems: dict[str, UnansweredError] = {}
         for node in self._in_turn():
             try:
                 self._send(node, tx, mode)
@@ -329,8 +368,8 @@ class Nodes:
             raise UnansweredError("it answers with something else than the transaction")
 
 
-def _driver(url: str, headers: Mapping[str, str], timeout: float) -> Any:
-    """Return the official driver for one URL.
+def _node(url: str, headers: Mapping[str, str], timeout: float, tls: Tls) -> Node:
+    """Return a node with the official driver for its URL.
 
     Raises:
         ConfigError: ``missing_extra``.
@@ -356,33 +395,36 @@ def _driver(url: str, headers: Mapping[str, str], timeout: float) -> Any:
     # What the user gave is sent as it is: no password out of .netrc, no redirect elsewhere.
     session.auth = _as_it_is
     session.max_redirects = 0
-    session.trust_env = not _is_loopback(url)
-    adapter = _adapter(timeout)
+    session.trust_env = not is_loopback(url)
+    adapter = _adapter(timeout, tls)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
-    return driver
+    return Node(url, driver, adapter)
 
 
 def _as_it_is(request: Any) -> Any:
     return request
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
     """Say whether a URL is on this machine, where no proxy can be asked for it."""
+    from ipaddress import ip_address
     from urllib.parse import urlsplit
 
     host = urlsplit(url).hostname or ""
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
-def _adapter(timeout: float) -> Any:
-    """Return what sends requests, once each, and bounds answers.
+def _adapter(timeout: float, tls: Tls) -> Any:
+    """Return what sends requests, once each, and bounds answers: to ``largest`` bytes, and in time.
 
     The driver would ask again and again a node that refuses connections, until the timeout is
     over, and read an answer without end.
     """
     import io
-    from http.client import HTTPResponse
 
     from requests.adapters import HTTPAdapter
     from requests.exceptions import RequestException
@@ -390,46 +432,27 @@ def _adapter(timeout: float) -> Any:
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.exceptions import HTTPError
 
-    class Paced(io.RawIOBase):
-        """What comes from a socket, given up where it comes byte by byte."""
+    from twincli.client.pacing import TooSlowError
+    from twincli.client.pacing import response_class as paced
 
-        def __init__(self, raw: io.RawIOBase) -> None:
-            self._raw = raw
-            self._begun: float | None = None
-            self._size = 0
-
-        def readable(self) -> bool:
-            return True
-
-        def readinto(self, buffer: Any) -> int | None:
-            count = self._raw.readinto(buffer)
-            now = time.monotonic()
-            # Whoever waits long before it answers has not been slow to tell.
-            self._begun = now if self._begun is None else self._begun
-            self._size += count or 0
-            elapsed = now - self._begun
-            if count and elapsed > timeout and self._size < _SLOWEST * elapsed:
-                raise UnansweredError("it answers too slowly")
-            return count
-
-        def close(self) -> None:
-            self._raw.close()
-            super().close()
-
-    class Response(HTTPResponse):
-        def __init__(self, *given: Any, **options: Any) -> None:
-            super().__init__(*given, **options)
-            self.fp: Any = io.BufferedReader(Paced(self.fp.detach()))
+    # What the environment says of certificates is in ``tls`` already, on this machine, too.
+    certificates = {
+        "verify": True if tls.ca is None else tls.ca,
+        "cert": tls.cert if tls.cert is None or tls.key is None else (tls.cert, tls.key),
+    }
+    response = paced(timeout)
 
     class Plain(HTTPConnectionPool):
         class ConnectionCls(HTTPConnection):
-            response_class = Response
+            response_class = response
 
     class Secure(HTTPSConnectionPool):
         class ConnectionCls(HTTPSConnection):
-            response_class = Response
+            response_class = response
 
     class Adapter(HTTPAdapter):
+        largest = SMALL
+
         def init_poolmanager(self, *given: Any, **options: Any) -> None:
             super().init_poolmanager(*given, **options)
             self.poolmanager.pool_classes_by_scheme = {"http": Plain, "https": Secure}
@@ -441,17 +464,17 @@ def _adapter(timeout: float) -> Any:
 
         def send(self, *given: Any, **options: Any) -> Any:
             try:
-                response = super().send(*given, **{**options, "stream": True})
+                response = super().send(*given, **{**options, **certificates, "stream": True})
                 pieces = io.BytesIO()
                 # Read here, so that nothing of an answer is waited for beyond its bounds.
                 while piece := response.raw.read1(1 << 16, decode_content=True):
                     pieces.write(piece)
-                    if pieces.tell() > LARGEST:
+                    if pieces.tell() > self.largest:
                         raise UnansweredError("its answer has no end")
-            except RequestException as error:
-                raise UnansweredError(_why(error)) from error
-            except (HTTPError, OSError) as error:
-                raise UnansweredError("the connection broke off") from error
+            except TooSlowError as error:
+                raise UnansweredError(str(error)) from error
+            except (RequestException, HTTPError, OSError) as error:
+                raise _unanswered(error, given[0].url) from error
             pieces.seek(0)
             response.raw = pieces
             response.encoding = "utf-8"  # JSON is, whatever it is said to be
@@ -460,18 +483,21 @@ def _adapter(timeout: float) -> Any:
     return Adapter()
 
 
-def _why(error: Exception) -> str:
-    """Return in a few words why a request failed."""
+def _unanswered(error: Exception, url: str = "") -> UnansweredError:
+    """Return why a request failed, in a few words."""
     from requests import exceptions
 
+    from twincli.client import tls
+
+    of_tls = tls.fault(error) if url.startswith("https:") else None
+    if of_tls is not None:
+        return UnansweredError(of_tls.message, of_tls.hint, final=of_tls.final)
     if isinstance(error, exceptions.TooManyRedirects):
-        return "it points elsewhere"
+        return UnansweredError("it points elsewhere")
     if isinstance(error, exceptions.Timeout):
-        return "it does not answer"
-    if isinstance(error, exceptions.SSLError):
-        return f"its certificate is not trusted: {_of_tls(error)}"
+        return UnansweredError("it does not answer")
     if isinstance(error, exceptions.ProxyError):
-        return "the proxy does not reach it"
+        return UnansweredError("the proxy does not reach it")
     text = str(error)
     for part, says in (
         ("refused", "connection refused"),
@@ -480,19 +506,8 @@ def _why(error: Exception) -> str:
         ("unreachable", "no way leads there"),
     ):
         if part in text:
-            return says
-    return "the connection broke off"
-
-
-def _of_tls(error: Exception) -> str:
-    """Return what the TLS library says, without the layers around it."""
-    inner: Any = error
-    while not isinstance(inner, OSError) or not getattr(inner, "reason", None):
-        below = getattr(inner, "reason", None) or next(iter(inner.args), None)
-        if not isinstance(below, Exception):
-            break
-        inner = below
-    return str(getattr(inner, "verify_message", None) or getattr(inner, "reason", None) or inner)
+            return UnansweredError(says)
+    return UnansweredError("the connection broke off")
 
 
 def _message(info: Any) -> str | None:
@@ -518,14 +533,17 @@ def _refusal(said: str) -> InvalidError:
     return InvalidError(f"the node refuses it: {said}", code="refused")
 
 
-def _unreachable(problems: Mapping[str, str]) -> UnreachableError:
+def _unreachable(problems: Mapping[str, UnansweredError]) -> UnreachableError:
     told = "; ".join(f"{url}: {why}" for url, why in problems.items())
-    code = "timeout" if set(problems.values()) == {"it does not answer"} else "unreachable"
+    said = {str(why) for why in problems.values()}
+    hints = [why.hint for why in problems.values() if why.hint is not None]
     return UnreachableError(
         f"no node answered: {told}",
-        code=code,
-        hint="is it running? --timeout SECONDS waits longer, --node URL,URL names several",
-        retryable=True,
+        code="timeout" if said == {"it does not answer"} else "unreachable",
+        hint=hints[0]
+        if hints
+        else "is it running? --timeout SECONDS waits longer, --node URL,URL names several",
+        retryable=not all(why.final for why in problems.values()),
     )
 
 

@@ -1,7 +1,7 @@
 """Networks by name: ``nodes.json`` in the home.
 
-A profile holds the URLs of a network's nodes and, where they ask for it, the path of a file of
-headers. What is secret stays in that file.
+A profile holds the URLs of a network's nodes and, where they ask for it, the paths of a file of
+headers and of certificates. What is secret stays in those files.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli import files
 from twincli.client.nodes import normalized
+from twincli.client.tls import Tls
 from twincli.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -34,11 +35,20 @@ class Profile(NamedTuple):
         network: 64 hex digits that names are bound to where the nodes state no ledger's id. Of the
             first URLs, and kept when others are given later.
         header_file: Absolute path, or None.
+        tls_ca: The same, likewise ``tls_cert`` and ``tls_key``; see ``client.tls``.
     """
 
     urls: tuple[str, ...]
     network: str
     header_file: str | None = None
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+
+    @property
+    def tls(self) -> Tls:
+        """The certificates."""
+        return Tls(self.tls_ca, self.tls_cert, self.tls_key)
 
 
 def of_urls(urls: Iterable[str]) -> Profile:
@@ -78,15 +88,16 @@ def load(path: str) -> dict[str, Profile]:
 
 
 def _profile(entry: Mapping[str, Any]) -> Profile:
-    urls, network, header_file = entry["urls"], entry["network"], entry["header_file"]
+    urls, network = entry["urls"], entry["network"]
+    paths = [entry["header_file"], *(entry.get(name) for name in ("tls_ca", "tls_cert", "tls_key"))]
     if (
         not isinstance(urls, list)
         or not urls
         or len(bytes.fromhex(network)) != 32
-        or not isinstance(header_file, str | None)
+        or not all(isinstance(path, str | None) for path in paths)
     ):
         raise ValueError
-    return Profile(tuple(normalized(url) for url in urls), network, header_file)
+    return Profile(tuple(normalized(url) for url in urls), network, *paths)
 
 
 def save(path: str, profiles: Mapping[str, Profile]) -> None:
@@ -96,7 +107,8 @@ def save(path: str, profiles: Mapping[str, Profile]) -> None:
         "nodes": {name: profile._asdict() for name, profile in sorted(profiles.items())},
     }
     files.make_directory(os.path.dirname(path))
-    files.replace(path, json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n")
+    # In ASCII, which also holds the name of a file that is no UTF-8.
+    files.replace(path, json.dumps(document, indent=2).encode() + b"\n")
 
 
 def headers(path: str) -> dict[str, str]:

@@ -23,6 +23,8 @@ from __future__ import annotations
 import json
 import re
 from hmac import compare_digest
+from itertools import takewhile
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58, canonical, ed25519
@@ -30,7 +32,7 @@ from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, ConflictError, InvalidError, LockedError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 FORMATS = ("seed", "base58", "pem", "openssh", "mnemonic")
 ENCRYPTED = ("pem", "openssh")
@@ -39,11 +41,21 @@ ENCRYPTED = ("pem", "openssh")
 MAX_ROUNDS = 4096
 """Of bcrypt, in an OpenSSH key: ssh-keygen makes 24, ``-a`` sets others. 4096 take a minute."""
 
+MAX_ITERATIONS = 10_000_000
+"""Of a hash, in an encrypted PEM key: OpenSSL makes 2048, others up to a million. 10 s."""
+
+MAX_BLOCKS = 1 << 23
+"""Of scrypt, N times r times p in an encrypted PEM key: OpenSSL makes 2^17. 1 GiB, some seconds."""
+
 _ROUNDS = 24
 _LABEL = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
+_SEALED_PEM = "ENCRYPTED PRIVATE KEY"
 _BCRYPT = b"\x00\x00\x00\x06bcrypt"
+_SCRYPT = bytes.fromhex("2b06010401da47040b")
+_INTEGER, _IDENTIFIER, _CONSTRUCTED = 0x02, 0x06, 0x20
 _WORDS = (12, 15, 18, 21, 24)
 _LONGEST_BARE = 200
+_LONGEST_KEY = 64
 
 
 def public_text(public_key: bytes, form: str, comment: str) -> str:
@@ -252,10 +264,14 @@ def _foreign(data: bytes, form: str, passphrase: Callable[[], bytes] | None) -> 
     serialization, library = _library()
     from cryptography.exceptions import UnsupportedAlgorithm
 
+    # What is measured is what the library gets: it would look for the armour in its own way.
     load: Any = serialization.load_pem_private_key
     if form == "openssh":
         load = serialization.load_ssh_private_key
-        _check_rounds(data)
+        data = _check_rounds(data)
+    elif _label(data.decode()) == _SEALED_PEM:
+        load = serialization.load_der_private_key
+        data = _check_cost(data)
     asked = False
     try:
         try:
@@ -282,24 +298,89 @@ def _foreign(data: bytes, form: str, passphrase: Callable[[], bytes] | None) -> 
     return bytes(key.private_bytes_raw())
 
 
-def _check_rounds(data: bytes) -> None:
-    """Refuse a key whose passphrase would take days to check; the library knows no bound."""
+def _armoured(data: bytes, label: str, form: str) -> bytes:
+    """Return the bytes in PEM armour."""
     import base64
     import binascii
 
+    text = data.decode().partition(f"-----BEGIN {label}-----")[2]
+    text = text.partition(f"-----END {label}-----")[0]
     try:
-        raw = base64.b64decode(b"".join(data.splitlines()[1:-1]))
+        return base64.b64decode("".join(text.split()), validate=True)
     except binascii.Error:
-        return  # the library says what is wrong
+        raise _unreadable(form) from None
+
+
+def _check_rounds(data: bytes) -> bytes:
+    """Return an OpenSSH key, if its passphrase would not take days to check.
+
+    The library knows no bound.
+    """
+    import base64
+
+    raw = _armoured(data, "OPENSSH PRIVATE KEY", "openssh")
     options = raw.partition(_BCRYPT)[2]
     salt = int.from_bytes(options[4:8])
     rounds = int.from_bytes(options[8 + salt : 12 + salt])
     if rounds > MAX_ROUNDS:
-        raise InvalidError(
-            f"a passphrase check of {rounds} rounds is out of bounds: at most {MAX_ROUNDS}",
-            code="cost_out_of_bounds",
-            hint="the file may have been altered to exhaust this machine",
-        )
+        raise _too_costly(f"{rounds} rounds", str(MAX_ROUNDS))
+    label = b"OPENSSH PRIVATE KEY-----"
+    return b"-----BEGIN %s\n%s-----END %s\n" % (label, base64.encodebytes(raw), label)
+
+
+def _check_cost(data: bytes) -> bytes:
+    """Return an encrypted PKCS#8 key as DER, if its passphrase would not take days to check.
+
+    All schemes (PBES1, PBES2 with PBKDF2 or scrypt, PKCS#12) begin with what function makes the
+    key, the salt, then its numbers: one of iterations or three of scrypt's, and maybe a length.
+    """
+    der = _armoured(data, _SEALED_PEM, "pem")
+    try:
+        leaves = list(_leaves(der))
+    except (IndexError, RecursionError):
+        raise _unreadable("pem") from None
+    tags = [tag for tag, _ in leaves]
+    first = tags.index(_INTEGER) if _INTEGER in tags else len(tags)
+    run = takewhile(lambda leaf: leaf[0] == _INTEGER, leaves[first:])
+    numbers = [int.from_bytes(value) for _, value in run]
+    by_scrypt = (_IDENTIFIER, _SCRYPT) in leaves[:first]
+    counted, most = (3, MAX_BLOCKS) if by_scrypt else (1, MAX_ITERATIONS)
+    cost = prod(numbers[:counted])
+    if cost > most or any(length > _LONGEST_KEY for length in numbers[counted:]):
+        raise _too_costly(f"{cost} steps", str(most))
+    return der
+
+
+def _leaves(der: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield tag and value of what DER holds, in order, constructed values taken apart.
+
+    Raises:
+        IndexError: It is cut short, or no DER.
+    """
+    at = 0
+    while at < len(der):
+        tag, size = der[at], der[at + 1]
+        at += 2
+        if size >= 0x80:
+            count = size & 0x7F
+            size = int.from_bytes(der[at : at + count])
+            at += count
+        if at + size > len(der):
+            raise IndexError
+        value = der[at : at + size]
+        at += size
+        if tag & _CONSTRUCTED:
+            yield from _leaves(value)
+        else:
+            yield tag, value
+
+
+def _too_costly(what: str, most: str) -> InvalidError:
+    return InvalidError(
+        f"a passphrase check of {what} is out of bounds: at most {most}",
+        code="cost_out_of_bounds",
+        hint="the file may have been altered to exhaust this machine",
+    )
 
 
 def _library() -> tuple[Any, Any]:

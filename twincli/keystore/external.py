@@ -16,9 +16,8 @@ from twincli.errors import ConfigError, InvalidError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from twincli.keystore.keyfile import KeyInfo
+    from twincli.keystore.keyfile import KeyInfo, SecretSource
 
-    SecretSource = Callable[[str], bytes]
     Environment = Callable[[], Mapping[str, str]]
 
 _PROOF = b"twincli: a key that shall be used shows that it signs\n"

@@ -1,4 +1,4 @@
-"""Files of keys: written as all that must be whole, read and kept where nobody else looks."""
+"""Files of keys are read, and kept, where nobody else looks."""
 
 from __future__ import annotations
 
@@ -7,18 +7,7 @@ import stat
 
 from twincli import files
 from twincli.errors import ConfigError
-from twincli.files import cannot, identify, move_aside, replace, shred, unlink, write_new
-
-__all__ = [
-    "identify",
-    "make_directory",
-    "move_aside",
-    "read_private",
-    "replace",
-    "shred",
-    "unlink",
-    "write_new",
-]
+from twincli.files import cannot
 
 _MAX_BYTES = 1 << 16
 _O_BINARY = getattr(os, "O_BINARY", 0)
@@ -71,12 +60,20 @@ def make_directory(path: str) -> None:
     """
     files.make_directory(path)
     try:
-        mode = os.stat(path).st_mode
+        fault = open_to_others(path)
     except OSError as error:
         raise cannot("write", path, error) from error
-    if os.name == "posix" and mode & 0o022:
-        raise ConfigError(
-            f"others may write in {path} (mode {mode & 0o7777:04o})",
-            code="insecure_permissions",
-            hint=f"chmod 700 {path}",
-        )
+    if fault is not None:
+        raise ConfigError(fault, code="insecure_permissions", hint=f"chmod 700 {path}")
+
+
+def open_to_others(path: str) -> str | None:
+    """Say that others than its owner may write in a directory; None where they may not.
+
+    Raises:
+        OSError: It is not there.
+    """
+    mode = os.stat(path).st_mode
+    if os.name != "posix" or not mode & 0o022:
+        return None
+    return f"others may write in {path} (mode {mode & 0o7777:04o})"

@@ -27,10 +27,10 @@ from twincli.errors import ConfigError, ConflictError, LockedError, NotFoundErro
 from twincli.keystore.external import bad_settings, proof_message, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Self
 
-    SecretSource = Callable[[str], bytes]
+    from twincli.keystore.keyfile import SecretSource
 
 ED25519_PARAMETERS = bytes.fromhex("06032b6570")
 """The curve's object identifier 1.3.101.112, as RFC 8410 gives it."""

@@ -13,9 +13,9 @@ the keys that sign without their secret being read here.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from twincli import files
 from twincli.crypto import canonical
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import (
@@ -25,20 +25,20 @@ from twincli.errors import (
     NotFoundError,
     TwinError,
     UnreachableError,
+    UsageError,
 )
-from twincli.keystore import agent, files, keyfile
+from twincli.keystore import agent, keyfile
+from twincli.keystore.files import make_directory, open_to_others, read_private
 from twincli.keystore.keyfile import KeyInfo
 from twincli.model import names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from twincli.crypto.ed25519 import Signer
     from twincli.crypto.sealing import Cost
     from twincli.keystore.external import ExternalSigner
-
-SecretSource = Callable[[str], bytes]
-"""Given the name of a key, returns its passphrase or raises ``LockedError``."""
+    from twincli.keystore.keyfile import SecretSource
 
 _SUFFIX = ".json"
 _REMOVED = "removed"
@@ -83,6 +83,9 @@ class KeyStore:
         directory: Path of the directory; ``create`` makes it.
         cost: Cost of one passphrase check for new keys; ``sealing.DEFAULT_COST`` when not given.
         environment: Gives the variables of programs that sign; they get only a PATH when not given.
+
+    Attributes:
+        warnings: What the owner of a key that was used should know.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class KeyStore:
     ) -> None:
         self.directory = directory
         self.environment = environment
+        self.warnings: tuple[str, ...] = ()
         self._cost = cost
         self._external: dict[str, ExternalSigner] = {}
         self._agent_fails = False
@@ -191,14 +195,18 @@ class KeyStore:
             ConflictError: ``exists``: a key of that name, in whatever case.
             InvalidError: ``invalid_name``.
             ConfigError: ``cannot_write``, ``insecure_permissions``.
+            UsageError: What its settings name is not UTF-8; a key file is.
         """
         assert info.provider != keyfile.FILE
         self.check_new(info.name)
-        self._write_new(keyfile.head(info))
+        document = keyfile.head(info)
+        if keyfile.parse(keyfile.to_bytes(document)) is None:
+            raise UsageError(f"where the key {info.name} is to be found is not UTF-8 text")
+        self._write_new(document)
 
     def _write_new(self, document: dict[str, Any]) -> None:
         name = document["name"]
-        files.make_directory(self.directory)
+        make_directory(self.directory)
         try:
             files.write_new(self._path(name), keyfile.to_bytes(document))
         except ConflictError as error:
@@ -235,8 +243,7 @@ class KeyStore:
         except FileNotFoundError:
             return [], []
         except OSError as error:
-            why = (error.strerror or "unknown reason").lower()
-            raise ConfigError(f"cannot read {self.directory}: {why}", code="cannot_read") from error
+            raise files.cannot("read", self.directory, error) from error
         keys: _Keys = []
         faults: list[TwinError] = []
         for entry in sorted(entries):
@@ -300,6 +307,7 @@ class KeyStore:
                 ``external.open_signer`` for a key that lives elsewhere.
         """
         info = self.get(name)
+        self._warn()
         if info.provider != keyfile.FILE:
             return self._external_signer(info, secret_source)
         # A key without a passphrase needs no agent, and must not wait for one that hangs.
@@ -308,6 +316,15 @@ class KeyStore:
                 self.directory, info.public_key, lambda: self.unlock(name, secret_source)
             )
         return self.unlock(name, secret_source).keypair
+
+    def _warn(self) -> None:
+        """Note that others may put another key in the place of the one that is used."""
+        try:
+            fault = open_to_others(self.directory)
+        except OSError:
+            return  # it went away since the key was read
+        if fault is not None:
+            self.warnings = (f"{fault}: chmod 700 {self.directory}",)
 
     def held(self) -> frozenset[str]:
         """Return the public keys that the agent holds, for which nothing is asked.
@@ -354,6 +371,7 @@ class KeyStore:
             ConfigError: As ``get``.
         """
         document = self._document(name)
+        self._warn()
         info = keyfile.info_of(document)
         if info.provider != keyfile.FILE:
             raise keyfile.no_secret_here(info)
@@ -409,7 +427,7 @@ class KeyStore:
             raise self._not_found(old) from error
         document = self._document(old)
         renamed = keyfile.info_of(document)._replace(name=new)
-        files.make_directory(self.directory)
+        make_directory(self.directory)
         data = keyfile.to_bytes({**document, "name": new})
         if names.fold(old) == names.fold(new):
             files.replace(self._path(new), data)
@@ -453,7 +471,7 @@ class KeyStore:
                 raise self._not_found(name) from error
             return None
         directory = os.path.join(self.directory, _REMOVED)
-        files.make_directory(directory)
+        make_directory(directory)
         try:
             return files.move_aside(path, directory, names.fold(name))
         except FileNotFoundError as error:
@@ -479,7 +497,7 @@ class KeyStore:
 
     def _read(self, stem: str) -> dict[str, Any]:
         path = os.path.join(self.directory, stem + _SUFFIX)
-        document = keyfile.parse(files.read_private(path))
+        document = keyfile.parse(read_private(path))
         fault = keyfile.fault(document, stem)
         if fault == "newer":
             raise ConfigError(

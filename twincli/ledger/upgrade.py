@@ -6,6 +6,7 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
+from twincli import files
 from twincli.errors import ConfigError, NotFoundError
 from twincli.ledger import store
 from twincli.ledger.files import locate
@@ -75,8 +76,7 @@ def upgrade(
         if before == target or dry_run:
             return Upgrade(file, before, target, None)
         copy = f"{file}.{before}-{stamp}.bak"
-        if os.path.exists(copy):
-            raise ConfigError(f"the backup {copy} exists and is not overwritten", code="exists")
+        files.check_free(copy)
         store.backup(file, copy)
         _migrate(connection, migrations, before, target, copy)
     except sqlite3.Error as error:

@@ -12,6 +12,10 @@ MIN_PREFIX = 8
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _CHARACTERS = _LETTERS | frozenset("._-")
 _HEX = frozenset("0123456789abcdefABCDEF")
+# Letters to Unicode, and nothing to the eye.
+_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
+# Scripts that share shapes with each other, as the names of their letters begin.
+_ALIKE = frozenset(["LATIN", "GREEK", "CYRILLIC", "COPTIC", "ARMENIAN", "CHEROKEE", "LISU"])
 _WINDOWS = frozenset(
     ["con", "prn", "aux", "nul"] + [f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)]
 )
@@ -41,7 +45,9 @@ def check(name: str, kind: str = "key") -> str:
         raise _bad(name[:MAX_LENGTH] + "...", f"it is longer than {MAX_LENGTH} characters")
     is_key = kind == "key"
     for character in name:
-        if character not in _CHARACTERS and (is_key or not character.isalnum()):
+        if character not in _CHARACTERS and (
+            is_key or not character.isalnum() or character in _BLANK_LETTERS
+        ):
             raise _bad(name, f"the character {character!r} is not allowed")
     if name[0] in "._-":
         raise _bad(name, "it does not start with a letter or a digit")
@@ -61,6 +67,28 @@ def check(name: str, kind: str = "key") -> str:
 def fold(name: str) -> str:
     """Return the form in which two names are the same name: case does not tell them apart."""
     return name.lower() if name.isascii() else _composed(_composed(name).casefold())
+
+
+def disguise(name: str) -> str | None:
+    """Say why a name may be taken for another one by its looks; None where nothing speaks for it.
+
+    Told are letters of several scripts that share shapes, and variants of characters, such as wide
+    ones. A name all in one other script is not: whether it looks like another depends on the font.
+    """
+    if name.isascii():
+        return None
+    import unicodedata
+
+    scripts = {
+        unicodedata.name(letter, "").partition(" ")[0] for letter in name if letter.isalpha()
+    }
+    mixed = sorted(scripts & _ALIKE)
+    if len(mixed) > 1:
+        return f"it mixes {' and '.join(map(str.title, mixed))} letters: {name!a}"
+    plain = unicodedata.normalize("NFKC", name)
+    if plain != name:
+        return f"it looks like {plain} and is {name!a}"
+    return None
 
 
 def _composed(name: str) -> str:

@@ -84,12 +84,12 @@ def parse_claim(text: object) -> int | None:
 
 
 def to_text(time_ms: int) -> str:
-    """Return a time as RFC 3339 in UTC; milliseconds only when there are any."""
+    """Return a time as RFC 3339 in UTC, always with milliseconds, so that texts sort as times."""
     from datetime import datetime, timedelta
 
     # Without a zone, so that isoformat writes none; strftime would not pad years below 1000.
     moment = datetime(1970, 1, 1) + timedelta(milliseconds=time_ms)  # noqa: DTZ001
-    return moment.isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds") + "Z"
+    return moment.isoformat(timespec="milliseconds") + "Z"
 
 
 def told(time_ms: int | None) -> str | None:

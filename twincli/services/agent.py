@@ -11,8 +11,8 @@ from twincli.model import times
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from twincli.keystore.keyfile import KeyInfo
-    from twincli.keystore.store import KeyStore, SecretSource, UnlockedKey
+    from twincli.keystore.keyfile import KeyInfo, SecretSource
+    from twincli.keystore.store import KeyStore, UnlockedKey
 
 Document = dict[str, Any]
 
@@ -145,7 +145,7 @@ def status(store: KeyStore) -> Document:
             {
                 "name": names.get(key["public_key"]),
                 "public_key": key["public_key"],
-                "expires_at": times.to_text(key["expires_ms"] // 1000 * 1000),
+                "expires_at": times.to_text(key["expires_ms"]),
             }
             for key in found["keys"]
         ]

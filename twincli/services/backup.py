@@ -8,6 +8,7 @@ becomes the home, in one rename.
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 import tempfile
@@ -91,12 +92,8 @@ def create(
         ConflictError: ``exists``: the file is there already.
         ConfigError: A key or the ledger is damaged; ``cannot_write``, ``disk_full``.
     """
-    if write is None and os.path.lexists(file):
-        raise ConflictError(
-            f"{file} is there already and is not overwritten",
-            code="exists",
-            hint="choose another name, such as one with the date in it",
-        )
+    if write is None:
+        files.check_free(file)
     beside = file if write is None else os.path.join(home, BOOK)
     created = times.to_text(now_ms)
     with ExitStack() as stack:
@@ -162,7 +159,7 @@ def _settings(path: str) -> bytes | None:
     """
     try:
         with open(path, "rb") as stream:
-            data = stream.read(MAX_SMALL + 1)
+            data = stream.read(MAX_SMALL + 1).removeprefix(codecs.BOM_UTF8)
     except FileNotFoundError:
         return None
     except OSError as error:

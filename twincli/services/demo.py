@@ -15,7 +15,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import ConflictError, LockedError
-from twincli.services import creating, dids, history, keys, moving, spending, views
+from twincli.services import creating, dids, history, keys, moving, spending, tree
 from twincli.services.creating import Definition
 from twincli.services.workspace import Workspace
 
@@ -164,7 +164,7 @@ def _live(workspace: Workspace, steps: _Steps, *, kept: bool) -> None:
         f"twin asset append car --mileage {MILEAGES[-1]} --key car",
         lambda: _refused(workspace._replace(keys=("car",))),
     )
-    steps.tell("Who owns what", "twin asset tree", lambda: views.tree(workspace))
+    steps.tell("Who owns what", "twin asset tree", lambda: tree.tree(workspace))
 
 
 def _key(workspace: Workspace, name: str, *, kept: bool) -> Document:

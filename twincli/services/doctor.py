@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from twincli import BUILD_TIME_MS, files
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from twincli.keystore.keyfile import KeyInfo
     from twincli.ledger.audit import Report
     from twincli.ledger.ledger import Ledger
+    from twincli.services.networks import Chosen
 
 RECENT = 1000
 """Transactions that are verified without ``full``."""
@@ -69,7 +71,14 @@ def _absent(name: str, message: str, hint: str | None = None) -> Check:
 
 
 def doctor(
-    *, home: str, keys: str, ledger: str, book: str, now_ms: int, full: bool = False
+    *,
+    home: str,
+    keys: str,
+    ledger: str,
+    book: str,
+    now_ms: int,
+    full: bool = False,
+    network: Chosen | None = None,
 ) -> dict[str, Any]:
     """Check everything, and change nothing but a lost index.
 
@@ -80,17 +89,20 @@ def doctor(
         book: File of names.
         now_ms: The present.
         full: Verify all transactions, not only the last 1,000.
+        network: To be asked how it is; None: none is used.
 
     Returns:
         ``twin.doctor/1``: ``ok`` (false when a check failed) and ``checks``:
         ``{"name", "ok", "message", "hint"}``.
     """
-    checks = [_python(), _libsodium(), *_sqlite(), _driver()]
+    checks = [_python(), _libsodium(), *_sqlite(), _driver(wanted=network is not None)]
     checks += _home(home)
     if os.path.isdir(home):
         checks += _keys(keys)
         checks += _book(book)
     checks += _ledger(ledger, now_ms, full=full)
+    if network is not None:
+        checks += _network(network, full=full)
     checks += _leftovers(home, keys, ledger)
     return {
         "schema": "twin.doctor/1",
@@ -141,10 +153,12 @@ def _sqlite() -> Iterator[Check]:
         yield _bad("fts5", f"SQLite has no full text search: {fault}", "use another Python")
 
 
-def _driver() -> Check:
+def _driver(*, wanted: bool) -> Check:
     from importlib.util import find_spec
 
     if find_spec("bigchaindb_driver") is None:
+        if wanted:
+            return _bad("bigchaindb-driver", "not there; no network is reached", DRIVER_HINT)
         return _absent("bigchaindb-driver", "not there; only networks need it", DRIVER_HINT)
     return _good("bigchaindb-driver", "the official driver is there")
 
@@ -243,7 +257,8 @@ def _ledger(path: str, now_ms: int, *, full: bool) -> Iterator[Check]:
             yield _good("schema", f"version {SCHEMA_VERSION}, the present one")
             key = locate(path).key
             yield _ledger_key(key, ledger.public_key)
-            yield _verified(ledger.verify() if full else ledger.verify_last(RECENT), full=full)
+            report = ledger.verify() if full else ledger.verify_last(RECENT)
+            yield _verified(report, "transactions", "restore the ledger from a backup", full=full)
             yield _index(ledger, count)
             yield _clock(ledger, now_ms)
         except TwinError as error:
@@ -268,18 +283,18 @@ def _ledger_key(path: str, public_key: str) -> Check:
     return private
 
 
-def _verified(report: Report, *, full: bool) -> Check:
+def _verified(report: Report, name: str, remedy: str, *, full: bool) -> Check:
     what = f"{report.transactions} transactions" if full else f"the last {report.transactions}"
     if report.problems:
-        name, code, message = report.problems[0]
+        first, code, message = report.problems[0]
         return _bad(
-            "transactions",
-            f"{len(report.problems)} problems in {what}; the first: {name}: {code}: {message}",
-            "restore the ledger from a backup",
+            name,
+            f"{len(report.problems)} problems in {what}; the first: {first}: {code}: {message}",
+            remedy,
         )
     checked = "ids, signatures, links and blocks" if full else "ids, signatures and links"
     more = None if full else "twin doctor --full checks all"
-    return _good("transactions", f"{checked} of {what} are good", more)
+    return _good(name, f"{checked} of {what} are good", more)
 
 
 def _index(ledger: Ledger, count: int) -> Check:
@@ -299,6 +314,57 @@ def _clock(ledger: Ledger, now_ms: int) -> Check:
         past = f"the last block ({times.to_text(tip)})" if now_ms < tip else "this version's making"
         return _bad("clock", f"this machine's clock says {now}, before {past}", "set it")
     return _good("clock", f"{now}, after the last block")
+
+
+def _network(chosen: Chosen, *, full: bool) -> Iterator[Check]:
+    """Ask the nodes of a network, and look at its copies on this machine."""
+    from twincli.client import copies
+    from twincli.services import networks
+
+    try:
+        profile = networks.find(chosen.file, chosen.name)
+    except TwinError as error:
+        yield _bad("network", error.message, error.hint)
+        return
+    try:
+        told = networks.info(profile, chosen.name, chosen.timeout, chosen.tls)
+    except TwinError as error:
+        yield _bad("network", error.message, error.hint)
+    else:
+        for warning in told["warnings"]:
+            yield _bad("headers", warning)
+        for node in told["nodes"]:
+            yield _node(node)
+        stated = {node["ledger"] for node in told["nodes"] if node["reachable"]}
+        if len(stated) > 1:
+            yield _bad(
+                "network",
+                f"the nodes of {chosen.name} do not serve one ledger",
+                "twin node info tells which serves which; name only those of one",
+            )
+    for place in copies.of_network(chosen.directory, profile.network):
+        yield _copy(place, full=full)
+
+
+def _node(node: dict[str, Any]) -> Check:
+    name = f"node {node['url']}"
+    if not node["reachable"]:
+        return _bad(name, node["error"], node["hint"] or "is it running?")
+    parts = [f"{node['software'] or 'it'} {node['version'] or 'answers'}"]
+    parts += [f"{part} {node[part]}" for part in ("ledger", "height") if node[part] is not None]
+    return _good(name, ", ".join([*parts, f"{node['latency_ms']} ms"]))
+
+
+def _copy(place: str, *, full: bool) -> Check:
+    from twincli.client import copies
+
+    again = f"all of it is fetched again once it is removed: rm -r {place}"
+    try:
+        with closing(copies.opened(place, read_only=True)) as copy:
+            report = copy.verify() if full else copy.verify_last(RECENT)
+    except TwinError as error:
+        return _bad("copy", error.message, error.hint)
+    return _verified(report, "copy", again, full=full)
 
 
 def _leftovers(home: str, keys: str, ledger: str) -> Iterator[Check]:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from twincli.book.store import Book
-    from twincli.keystore.keyfile import KeyInfo
-    from twincli.keystore.store import KeyStore, SecretSource, UnlockedKey
+    from twincli.keystore.keyfile import KeyInfo, SecretSource
+    from twincli.keystore.store import KeyStore, UnlockedKey
 
 
 def export_public(store: KeyStore, name: str, form: str) -> tuple[dict[str, Any], str]:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from twincli.book.store import Book
-    from twincli.keystore.keyfile import KeyInfo
-    from twincli.keystore.store import KeyStore, SecretSource
+    from twincli.keystore.keyfile import KeyInfo, SecretSource
+    from twincli.keystore.store import KeyStore
 
 
 def document(info: KeyInfo) -> dict[str, Any]:

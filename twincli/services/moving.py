@@ -38,7 +38,7 @@ class Fork(NamedTuple):
     """Where two ledgers go different ways.
 
     Attributes:
-        common: The last transaction of both on this way.
+        common: The last transaction of both on this way, as the other ledger has it.
         here: What follows on the one.
         there: What follows on the other.
     """
@@ -55,15 +55,19 @@ class Gap(NamedTuple):
         txs: In commit order.
         fork: Why they cannot follow on; None if they can.
         behind: Whether the other one has what this one lacks.
+        anew: Whether they can follow on only if they are recorded anew: what they follow on was.
     """
 
     txs: Iterator[dict[str, Any]]
     fork: Fork | None = None
     behind: bool = False
+    anew: bool = False
 
 
 def gap(here: LedgerClient, there: LedgerClient, asset_id: str) -> Gap:
     """Return what ``there`` lacks of an asset that is ``here``.
+
+    What was recorded there anew by ``push --rebase`` is not lacking.
 
     Raises:
         NotFoundError: There is no such asset here.
@@ -79,25 +83,41 @@ def gap(here: LedgerClient, there: LedgerClient, asset_id: str) -> Gap:
         if here.entry(asset_id) is None:
             raise NotFoundError(f"there is no asset {asset_id} to be copied")
         return Gap(here.transactions(asset_id))
-    theirs: dict[str, None] = {}
     spenders: dict[tuple[str, int], str] = {}
-    done: set[str] = set()
+    same = Same()
     for tx in there.transactions(asset_id):
-        theirs[tx["id"]] = None
         spenders.update(dict.fromkeys(_spends(tx), tx["id"]))
-        done.update(rebases(tx))
-    apart = [tx for tx in here.transactions(asset_id) if theirs.pop(tx["id"], 0) is not None]
-    missing = [tx for tx in apart if tx["id"] not in done]
-    fork = None
-    if missing:
-        forks = (
-            Fork(place[0], tx["id"], spenders[place])
-            for tx in apart
-            for place in _spends(tx)
-            if place in spenders
-        )
-        fork = next(forks, None)
-    return Gap(iter(missing), fork, behind=bool(theirs))
+        same.add(tx)
+    both = 0
+    apart = []
+    for tx in here.transactions(asset_id):
+        same.know(tx)
+        if tx["id"] in same.there:
+            both += 1
+        else:
+            apart.append(tx)
+    behind = len(same.there) > both
+    if not any(place in spenders for tx in apart for place in _spends(tx)):
+        return Gap(iter(apart), behind=behind)
+    missing = []
+    for tx in apart:
+        if same.of(tx["id"]) is None:
+            told = _told_once(there, asset_id, tx)
+            if told is None:
+                missing.append(tx)
+            else:
+                same.say(tx["id"], told)
+    known = {same.first(tx["id"]) for tx in apart}
+    for tx in missing:
+        for source, index in _spends(tx):
+            found = same.of(source)
+            theirs = spenders.get((found, index)) if found is not None else None
+            # What follows there on what was recorded anew, and is known here, is no other way.
+            while found != source and theirs is not None and same.first(theirs) in known:
+                found, theirs = theirs, spenders.get((theirs, 0))
+            if found is not None and theirs is not None:
+                return Gap(iter(missing), Fork(found, tx["id"], theirs), behind)
+    return Gap(iter(missing), behind=behind, anew=True)
 
 
 def _spends(tx: dict[str, Any]) -> list[tuple[str, int]]:
@@ -108,10 +128,69 @@ def _spends(tx: dict[str, Any]) -> list[tuple[str, int]]:
     ]
 
 
-def rebases(tx: dict[str, Any]) -> list[str]:
-    """Return the transaction of another ledger that ``tx`` records anew, if it does."""
-    stated = (record.envelope_of(tx["metadata"]) or {}).get("rebases")
-    return [stated] if isinstance(stated, str) else []
+class Same:
+    """Which transactions of another ledger are those of this one, or record them anew.
+
+    What records something anew names it in its envelope, as ``rebases``; that may record another
+    one anew in its turn. Two that come from the same one say the same.
+
+    Attributes:
+        there: The ids on the other ledger, in commit order.
+    """
+
+    def __init__(self) -> None:
+        self.there: dict[str, None] = {}
+        self._rebases: dict[str, str] = {}
+        self._made: dict[str, str] | None = None
+
+    def know(self, tx: dict[str, Any]) -> None:
+        """Take note of a transaction, on whichever ledger."""
+        stated = (record.envelope_of(tx["metadata"]) or {}).get("rebases")
+        if isinstance(stated, str):
+            self.say(tx["id"], stated)
+
+    def say(self, tx_id: str, other: str) -> None:
+        """Take note that a transaction says what another one does."""
+        self._rebases[tx_id] = other
+        self._made = None
+
+    def add(self, tx: dict[str, Any]) -> None:
+        """Take note of a transaction that is on the other ledger."""
+        made = self._made
+        self.know(tx)
+        self.there[tx["id"]] = None
+        if made is not None:
+            made[self.first(tx["id"])] = tx["id"]
+            self._made = made
+
+    def of(self, tx_id: str) -> str | None:
+        """Return the transaction on the other ledger that is, or says, what this one does."""
+        if tx_id in self.there:
+            return tx_id
+        if self._made is None:
+            self._made = {self.first(made): made for made in self.there}
+        return self._made.get(self.first(tx_id))
+
+    def first(self, tx_id: str) -> str:
+        """Return what a transaction records anew, itself where it is the first to say it."""
+        # It ends: nothing can name what is made after it.
+        while tx_id in self._rebases:
+            tx_id = self._rebases[tx_id]
+        return tx_id
+
+
+def _told_once(there: LedgerClient, asset_id: str, tx: dict[str, Any]) -> str | None:
+    """Return where the signers of ``tx`` said the same there, under the same once token."""
+    token = (record.envelope_of(tx["metadata"]) or {}).get("once")
+    if not isinstance(token, str):
+        return None
+    mine = {key for entry in tx["inputs"] for key in entry["owners_before"]}
+    said = record.without_envelope(tx["metadata"])
+    for signers, made in there.once(asset_id, token):
+        entry = there.entry(made) if signers <= mine else None
+        if entry is not None and record.without_envelope(entry.tx["metadata"]) == said:
+            return made
+    return None
 
 
 class Moved:
@@ -119,10 +198,14 @@ class Moved:
 
     Attributes:
         asset_id: Its id.
-        status: ``moved``, ``up_to_date``, ``behind`` (the other has more), ``rebased``,
+        status: ``moved``, ``up_to_date``, ``behind`` (the other has more), ``rebased`` (one of the
+            two records anew what the other has, so that each has a branch of its own),
             ``diverged`` or ``failed``.
         transactions: How many were not there before.
         error: Why not all are there now, or None.
+        forked: Whether what is missing cannot follow on, not even if only what was not recorded
+            anew yet is.
+        anew: Whether what is missing can follow on once it is recorded anew.
     """
 
     def __init__(self, asset_id: str) -> None:
@@ -130,6 +213,7 @@ class Moved:
         self.status = "up_to_date"
         self.transactions = 0
         self.error: TwinError | None = None
+        self.forked = self.anew = False
 
     def fail(self, error: TwinError, status: str = "failed") -> None:
         """Note that it did not go well; what came before stays."""
@@ -171,7 +255,18 @@ class Mover:
         if found.behind:
             made.status = "behind"
         if found.fork is not None:
-            made.fail(_diverged(asset_id, found.fork), "diverged")
+            made.forked = True
+            back = gap(self.there, self.here, asset_id)
+            if back.fork is not None:
+                made.fail(_diverged(asset_id, found.fork), "diverged")
+            elif next(back.txs, None) is None:
+                # The other way nothing is missing: there is no more to do than was done.
+                made.status = "rebased"
+            return made
+        if found.anew:
+            made.anew = next(found.txs, None) is not None
+            if made.anew:
+                made.status = "rebased"
             return made
         last = None
         for tx in found.txs:
@@ -239,6 +334,7 @@ def push(
         there: The other one.
         refs: Assets; none: all.
         rebase: Where the other one went on otherwise, record what it lacks anew, on top of that.
+            What follows on such a one is recorded anew in any case.
 
     Returns:
         ``twin.push/1``: ``ledger to assets transactions failed errors warnings``; ``assets`` are
@@ -257,7 +353,8 @@ def push(
     mover = Mover(here, there, dry_run=workspace.dry_run)
     for asset_id in dict.fromkeys(wanted):
         made = mover.add(asset_id)
-        if made.status == "diverged" and rebase:
+        # What follows on what was recorded anew goes the same way without being told again.
+        if made.anew or (made.forked and rebase):
             from twincli.services import rebasing
 
             rebasing.rebase(workspace, there, made)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from twincli.crypto import base58, ed25519
 from twincli.errors import ConflictError, InvalidError, NotFoundError, TwinError, UsageError
 from twincli.model import did, record
-from twincli.model.names import MIN_PREFIX, check, fold
+from twincli.model.names import MIN_PREFIX, check, disguise, fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -156,6 +156,16 @@ def _taken(name: str, held: str) -> ConflictError:
     )
 
 
+def _refuse_disguise(name: str, value: str) -> None:
+    why = disguise(name)
+    if why is not None:
+        raise InvalidError(
+            f"{name} may be taken for another name: {why}",
+            code="look_alike",
+            hint=f"if it is meant so: twin name set {name} {value}",
+        )
+
+
 def list_names(workspace: Workspace) -> Document:
     """Return the names of assets on this ledger, and of parties.
 
@@ -243,7 +253,7 @@ class _Import:
 
         Raises:
             ConflictError: ``exists``.
-            InvalidError: ``invalid_name``.
+            InvalidError: ``invalid_name``, ``look_alike``.
         """
         name = check(name, ASSET)
         ledger = self._workspace.client.ledger_id
@@ -253,7 +263,7 @@ class _Import:
         """Give a name to somebody else's key or DID.
 
         Raises:
-            ConflictError, InvalidError, UsageError: As ``set_name``.
+            ConflictError, InvalidError, UsageError: As ``set_name``; ``look_alike``.
         """
         name, value = check(name, PARTY), _party(value)
         own = self._keys.get(fold(name))
@@ -265,6 +275,7 @@ class _Import:
         name, value = document["name"], document["value"]
         before = held.get(fold(name))
         if before is None:
+            _refuse_disguise(name, value)
             held[fold(name)] = value
             self._given.append(document)
         elif before == value:
@@ -308,6 +319,9 @@ class _Import:
 
 def import_names(workspace: Workspace, documents: Iterable[Any]) -> Document:
     """Give the names that ``list_names`` listed elsewhere; none is taken from what has it.
+
+    They are other people's, so a name that may be made to look like another one is left to
+    ``set_name``, whose user types it.
 
     Args:
         workspace: Ledger, keys and names.

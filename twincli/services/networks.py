@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twincli.client import COMMIT, profiles
+from twincli.client import COMMIT, copies, profiles
 from twincli.client.network import NetworkClient
-from twincli.client.nodes import Nodes
+from twincli.client.nodes import Nodes, is_loopback
+from twincli.client.tls import Tls
 from twincli.client.told import stated_id
 from twincli.errors import ConflictError, NotFoundError, TwinError, UsageError
+from twincli.services import pushed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from twincli.client.profiles import Profile
+    from twincli.ledger.ledger import Ledger
 
 Document = dict[str, Any]
+
+_USUAL_TLS = Tls()
 
 
 def find(file: str, node: str) -> Profile:
@@ -50,7 +56,11 @@ def find(file: str, node: str) -> Profile:
 
 
 def client(
-    profile: Profile, directory: str | None, timeout: float, mode: str = COMMIT
+    profile: Profile,
+    directory: str | None,
+    timeout: float,
+    mode: str = COMMIT,
+    tls: Tls = _USUAL_TLS,
 ) -> NetworkClient:
     """Return what answers from a network.
 
@@ -59,9 +69,27 @@ def client(
         directory: Where copies of networks are kept; None: in memory.
         timeout: Seconds that each node is waited for.
         mode: What a write waits for.
+        tls: Certificates, for what the profile leaves open.
     """
+    nodes = _nodes(profile, timeout, tls)
+    return NetworkClient(nodes, directory, profile.network, mode)
+
+
+def _nodes(profile: Profile, timeout: float, tls: Tls) -> Nodes:
     headers = profiles.headers(profile.header_file) if profile.header_file is not None else {}
-    return NetworkClient(Nodes(profile.urls, headers, timeout), directory, profile.network, mode)
+    return Nodes(profile.urls, headers, timeout, profile.tls.over(tls))
+
+
+def in_the_open(profile: Profile) -> list[str]:
+    """Return a warning if what the header file holds can be read by anybody on the way."""
+    urls = [url for url in profile.urls if url.startswith("http:") and not is_loopback(url)]
+    if profile.header_file is None or not urls:
+        return []
+    said = (
+        f"what {profile.header_file} holds goes to {', '.join(urls)} without encryption: anybody on"
+        " the way can read it; https:// keeps it secret"
+    )
+    return [said]
 
 
 def add(
@@ -69,6 +97,7 @@ def add(
     name: str,
     urls: Sequence[str],
     header_file: str | None = None,
+    tls: Tls = _USUAL_TLS,
     *,
     dry_run: bool = False,
 ) -> Document:
@@ -79,16 +108,25 @@ def add(
         name: Its name.
         urls: Of its nodes.
         header_file: Its headers are sent to every node; only the path is kept.
+        tls: Certificates; of these, too, only the paths are kept.
         dry_run: Check, keep nothing.
 
     Returns:
-        ``twin.network/1``: ``name urls header_file network created``.
+        ``twin.network/1``: ``name urls header_file tls_ca tls_cert tls_key network created
+        warnings``.
 
     Raises:
         ConflictError: ``exists``: the name stands for something else.
-        ConfigError: The header file is of no use.
+        ConfigError: The header file or a certificate is of no use.
+        UsageError: There is nothing that the certificates are for.
     """
     profile = profiles.of_urls(urls)
+    if tls != _USUAL_TLS:
+        if not any(url.startswith("https:") for url in profile.urls):
+            raise UsageError("certificates are for https://, and no URL begins so")
+        tls.context()
+        ca, cert, key = (path and os.path.abspath(path) for path in tls)
+        profile = profile._replace(tls_ca=ca, tls_cert=cert, tls_key=key)
     if header_file is not None:
         profiles.headers(header_file)
         profile = profile._replace(header_file=os.path.abspath(header_file))
@@ -102,7 +140,8 @@ def add(
         )
     if held is None and not dry_run:
         profiles.save(file, {**known, name: profile})
-    return {**_document(name, profile), "created": held is None}
+    warnings = in_the_open(profile)
+    return {**_document(name, profile), "created": held is None, "warnings": warnings}
 
 
 def _document(name: str, profile: Profile) -> Document:
@@ -111,6 +150,9 @@ def _document(name: str, profile: Profile) -> Document:
         "name": name,
         "urls": list(profile.urls),
         "header_file": profile.header_file,
+        "tls_ca": profile.tls_ca,
+        "tls_cert": profile.tls_cert,
+        "tls_key": profile.tls_key,
         "network": profile.network,
     }
 
@@ -119,7 +161,8 @@ def listing(file: str, used: str) -> Document:
     """Return the networks that have names.
 
     Returns:
-        ``twin.networks/1`` with ``networks``: ``name urls header_file network used``.
+        ``twin.networks/1`` with ``networks``: ``name urls header_file tls_ca tls_cert tls_key
+        network used``.
     """
     found = []
     for name, profile in profiles.load(file).items():
@@ -146,16 +189,15 @@ def remove(file: str, name: str, *, dry_run: bool = False) -> Document:
     return _document(name, held)
 
 
-def info(profile: Profile, name: str, timeout: float) -> Document:
+def info(profile: Profile, name: str, timeout: float, tls: Tls = _USUAL_TLS) -> Document:
     """Return how the nodes of a network are.
 
     Returns:
-        ``twin.node-info/1``: ``node network nodes``; of each ``url reachable software version
-        ledger height latency_ms error``. ``ledger`` is what a node of twincli states; ``height`` is
-        null where a node does not tell.
+        ``twin.node-info/1``: ``node network nodes warnings``; of each node ``url reachable software
+        version ledger height latency_ms error hint``. ``ledger`` is what a node of twincli states;
+        ``height`` is null where a node does not tell.
     """
-    headers = profiles.headers(profile.header_file) if profile.header_file is not None else {}
-    nodes = Nodes(profile.urls, headers, timeout)
+    nodes = _nodes(profile, timeout, tls)
     told = []
     try:
         for url, said, seconds in nodes.one_by_one():
@@ -172,6 +214,7 @@ def info(profile: Profile, name: str, timeout: float) -> Document:
                     "height": _whole(twin.get("height") if isinstance(twin, dict) else None),
                     "latency_ms": None if failed else round(seconds * 1000, 1),
                     "error": None if failed is None else failed.message,
+                    "hint": None if failed is None else failed.hint,
                 }
             )
     finally:
@@ -181,7 +224,74 @@ def info(profile: Profile, name: str, timeout: float) -> Document:
         "node": name,
         "network": profile.network,
         "nodes": told,
+        "warnings": in_the_open(profile),
     }
+
+
+class Chosen(NamedTuple):
+    """The network that ``--node`` or the settings name, to be looked at.
+
+    Attributes:
+        name: Its name or URLs.
+        file: Of the profiles.
+        directory: Where copies of networks are kept.
+        timeout: Seconds that each node is waited for.
+        tls: Certificates, for what its profile leaves open.
+    """
+
+    name: str
+    file: str
+    directory: str
+    timeout: float
+    tls: Tls = _USUAL_TLS
+
+
+def standing(chosen: Chosen, ledger: Ledger | None) -> Document:
+    """Return in short how a network is, whatever is wrong with it.
+
+    Args:
+        chosen: The network.
+        ledger: Of this home, that may be pushed there; None: there is none.
+
+    Returns:
+        ``name urls reachable software version ledger height error hint copies unpushed``; the
+        first node that answers tells. ``ledger`` is null where no node states it, ``copies`` has
+        ``path transactions`` (null if it is of no use) of each, ``unpushed`` is the number of this
+        ledger's transactions that it lacks, as far as is known here.
+    """
+    found: Document = dict.fromkeys(("software", "version", "ledger", "height", "error", "hint"))
+    urls: list[str] = []
+    places: list[str] = []
+    other = None
+    try:
+        profile = find(chosen.file, chosen.name)
+        urls = list(profile.urls)
+        places = copies.of_network(chosen.directory, profile.network)
+        nodes = info(profile, chosen.name, chosen.timeout, chosen.tls)["nodes"]
+        told = next((node for node in nodes if node["reachable"]), nodes[0])
+        found = {name: told[name] for name in found}
+        other = (found["ledger"] or profile.network) if told["reachable"] else None
+    except TwinError as error:
+        found.update(error=error.message, hint=error.hint)
+    return {
+        "name": chosen.name,
+        "urls": urls,
+        "reachable": other is not None,
+        **found,
+        "copies": [{"path": place, "transactions": _held(place)} for place in places],
+        "unpushed": None
+        if ledger is None
+        else pushed.unpushed_to(chosen.directory, ledger, chosen.name, other),
+    }
+
+
+def _held(place: str) -> int | None:
+    """Return how many transactions a copy holds, None where it is of no use."""
+    try:
+        with closing(copies.opened(place, read_only=True)) as copy:
+            return int(copy.counts()["transactions"])
+    except TwinError:
+        return None
 
 
 def _text(value: Any) -> str | None:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from twincli.book.store import Book
     from twincli.client import LedgerClient
-    from twincli.keystore.keyfile import KeyInfo
-    from twincli.keystore.store import KeyStore, SecretSource
+    from twincli.keystore.keyfile import KeyInfo, SecretSource
+    from twincli.keystore.store import KeyStore
 
 BRANCH = "m/44'/822'/0'/0'"
 """Where the children of a phrase are, unless another path is asked for: 822 is BigchainDB."""

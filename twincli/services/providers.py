@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from twincli.book.store import Book
-    from twincli.keystore.store import KeyStore, SecretSource
+    from twincli.keystore.keyfile import SecretSource
+    from twincli.keystore.store import KeyStore
 
 
 def new_pkcs11(

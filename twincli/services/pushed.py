@@ -19,22 +19,35 @@ FILE = "pushed.json"
 
 
 def note(
-    directory: str, node: str, ledger: Ledger, now_ms: int, *, added: int, whole: int | None
+    directory: str,
+    other: str,
+    node: str,
+    ledger: Ledger,
+    now_ms: int,
+    *,
+    added: int,
+    whole: int | None,
 ) -> None:
     """Remember how many of a ledger's transactions another one has.
 
+    A node that serves this very ledger is no other one, and is not remembered.
+
     Args:
         directory: See ``FILE``.
-        node: What the user calls the other one.
+        other: Id of the other one, by which it is known however it is reached.
+        node: What the user calls it.
         ledger: The one that was pushed from, or pulled to.
         now_ms: The present.
         added: How many were sent or fetched.
         whole: How many there were when all of them began to be sent; None: not all were.
     """
+    if other == ledger.id:
+        return
     marks = _load(directory)
-    before = marks.get(node, {})
+    before = marks.get(other, {})
     count = before["transactions"] if before.get("ledger") == ledger.id else 0
-    marks[node] = {
+    marks[other] = {
+        "node": node,
         "ledger": ledger.id,
         "transactions": count + added if whole is None else whole,
         "at": times.to_text(now_ms),
@@ -47,20 +60,40 @@ def unpushed(directory: str, ledger: Ledger | None) -> list[Document]:
     """Return how much of a ledger was not pushed yet.
 
     Returns:
-        ``{"node", "transactions", "pushed_at"}`` for each that it was ever pushed to.
+        ``{"node", "transactions", "pushed_at"}`` for each that it was ever pushed to; ``node`` is
+        what the user called it last.
     """
     if ledger is None:
         return []
     total = ledger.counts()["transactions"]
     return [
         {
-            "node": node,
+            "node": mark["node"],
             "transactions": max(0, total - mark["transactions"]),
             "pushed_at": mark["at"],
         }
-        for node, mark in sorted(_load(directory).items())
+        for mark in sorted(_load(directory).values(), key=lambda mark: str(mark["node"]))
         if mark["ledger"] == ledger.id
     ]
+
+
+def unpushed_to(directory: str, ledger: Ledger, node: str, other: str | None) -> int:
+    """Return how many of a ledger's transactions another one lacks, as far as is known here.
+
+    Args:
+        directory: See ``FILE``.
+        ledger: The one that is pushed from.
+        node: What the user calls the other one.
+        other: Its id; None where it did not tell.
+    """
+    total: int = ledger.counts()["transactions"]
+    if other == ledger.id:
+        return 0
+    marks = [mark for mark in _load(directory).items() if mark[1]["ledger"] == ledger.id]
+    for known, mark in marks:
+        if known == other or (other is None and mark["node"] == node):
+            return max(0, total - int(mark["transactions"]))
+    return total
 
 
 def _load(directory: str) -> dict[str, Document]:
@@ -69,9 +102,10 @@ def _load(directory: str) -> dict[str, Document]:
         with open(os.path.join(directory, FILE), "rb") as file:
             marks = json.loads(file.read())
         return {
-            node: mark
-            for node, mark in marks.items()
+            other: mark
+            for other, mark in marks.items()
             if isinstance(mark["transactions"], int)
+            and isinstance(mark["node"], str)
             and isinstance(mark["ledger"], str)
             and isinstance(mark["at"], str)
         }

@@ -23,7 +23,7 @@ from twincli.services import moving, signing
 if TYPE_CHECKING:
     from twincli.client import LedgerClient
     from twincli.ledger.reading import Spendable
-    from twincli.services.moving import Moved
+    from twincli.services.moving import Moved, Same
     from twincli.services.workspace import Workspace
 
 
@@ -40,17 +40,21 @@ def rebase(workspace: Workspace, there: LedgerClient, made: Moved) -> None:
     made.status, made.error = "rebased", None
     try:
         here = list(workspace.client.transactions(asset_id))
-        done = {old: tx["id"] for tx in there.transactions(asset_id) for old in moving.rebases(tx)}
+        same = moving.Same()
+        for tx in here:
+            same.know(tx)
+        for tx in there.transactions(asset_id):
+            same.add(tx)
         replay = Replay(corrected_by(here))
         for tx in here:
             before = replay.common
             replay.add(tx)
-            if there.entry(tx["id"]) is not None or tx["id"] in done:
+            if same.of(tx["id"]) is not None:
                 continue
-            new = _anew(workspace, there, asset_id, tx, before, done)
+            new = _anew(workspace, there, asset_id, tx, before, same)
             if new is not None:
                 there.submit(new)
-                done[tx["id"]] = new["id"]
+                same.add(new)
             if new is not None or workspace.dry_run:
                 made.transactions += 1
     except UnreachableError:
@@ -65,7 +69,7 @@ def _anew(
     asset_id: str,
     tx: dict[str, Any],
     before: dict[str, Any],
-    done: dict[str, str],
+    same: Same,
 ) -> dict[str, Any] | None:
     """Return a transaction that records what ``tx`` did, on the other ledger's tip.
 
@@ -77,7 +81,7 @@ def _anew(
         asset_id: The asset.
         tx: What was recorded here.
         before: The state that it met.
-        done: New ids of those recorded anew before it.
+        same: What is there of those before it.
     """
     unspent = there.unspent(asset_id)
     if len(unspent) != 1 or len(tx["inputs"]) != 1 or len(tx["outputs"]) != 1:
@@ -108,8 +112,8 @@ def _anew(
         envelope = record.envelope(record.APPEND)
     envelope = {**envelope, "rebases": tx["id"]}
     corrected = envelope.get("corrects")
-    if corrected in done:
-        envelope["corrects"] = done[corrected]
+    if isinstance(corrected, str):
+        envelope["corrects"] = same.of(corrected) or corrected
     output = tx["outputs"][0]
     new = _transaction.transfer(
         [_spend(item)],

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, Any
 
+from twincli import files
 from twincli.crypto import base58, canonical, ed25519
 from twincli.errors import InvalidError
 from twincli.model.did import key_did
 from twincli.services import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from twincli.keystore.keyfile import SecretSource
     from twincli.keystore.store import KeyStore
 
 SCHEMA = "twin.signature/1"
@@ -36,9 +36,16 @@ def digest_of(file: IO[bytes]) -> str:
     import hashlib
 
     hashed = hashlib.sha512()
-    while piece := file.read(_PIECE):
+    while piece := _piece(file):
         hashed.update(piece)
     return hashed.hexdigest()
+
+
+def _piece(file: IO[bytes]) -> bytes:
+    try:
+        return file.read(_PIECE)
+    except OSError as error:
+        raise files.cannot("read", "the file", error) from error
 
 
 def message_of(digest: str) -> bytes:
@@ -51,7 +58,7 @@ def sign(
     name: str,
     file: IO[bytes],
     *,
-    secret_source: Callable[[str], bytes] | None,
+    secret_source: SecretSource | None,
     dry_run: bool = False,
 ) -> dict[str, Any]:
     """Sign a file with a key, wherever the key is.

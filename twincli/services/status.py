@@ -11,6 +11,7 @@ from twincli.services import pushed
 if TYPE_CHECKING:
     from twincli.keystore.store import KeyStore
     from twincli.ledger.ledger import Ledger
+    from twincli.services.networks import Chosen
 
 
 def status(
@@ -19,6 +20,7 @@ def status(
     keystore: KeyStore | None,
     default_key: str | None,
     networks: str,
+    chosen: Chosen | None = None,
 ) -> dict[str, Any]:
     """Return where one stands.
 
@@ -28,14 +30,15 @@ def status(
         keystore: None while there is no home.
         default_key: From the settings.
         networks: Directory of what was fetched from networks.
+        chosen: The network that is used, None for a ledger on this machine.
 
     Returns:
-        ``twin.status/1``: ``version home exists ledger default_key keys agent unpushed``;
+        ``twin.status/1``: ``version home exists ledger default_key keys agent unpushed network``;
         ``ledger`` has ``id path height transactions assets`` or is null; ``default_key`` is the
         one of the settings, else the first made; ``keys`` are names; ``agent`` has ``running``,
         ``keys`` (the names of those it holds) and ``problem``, why it is of no use, or null;
         ``unpushed`` has for each ledger that this one was ever pushed to ``node transactions
-        pushed_at``.
+        pushed_at``; ``network`` is as ``networks.standing`` says of ``chosen``, or null.
     """
     from twincli.keystore import agent
 
@@ -63,7 +66,14 @@ def status(
             "problem": problem,
         },
         "unpushed": pushed.unpushed(networks, ledger),
+        "network": None if chosen is None else _network(chosen, ledger),
     }
+
+
+def _network(chosen: Chosen, ledger: Ledger | None) -> dict[str, Any]:
+    from twincli.services import networks  # only then, because it loads much
+
+    return networks.standing(chosen, ledger)
 
 
 def _ledger(ledger: Ledger) -> dict[str, Any]:

@@ -11,9 +11,8 @@ if TYPE_CHECKING:
 
     from twincli.book.store import Book
     from twincli.client import LedgerClient
+    from twincli.keystore.keyfile import SecretSource
     from twincli.keystore.store import KeyStore
-
-    SecretSource = Callable[[str], bytes]
 
 
 def now_ms() -> int:

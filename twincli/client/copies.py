@@ -1,0 +1,93 @@
+"""Copies of networks on this machine: ledgers that hold nothing that is not fetched again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from twincli.errors import ConfigError
+from twincli.ledger.ledger import Ledger
+from twincli.rules.validity import SERVER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_OF_NO_USE = frozenset({"damaged_ledger", "foreign_file", "older_schema"})
+
+
+def opened(place: str | None, *, read_only: bool = False) -> Ledger:
+    """Open a copy.
+
+    Args:
+        place: Its directory; None: in memory.
+        read_only: Look at what there is; else one is made where there is none.
+
+    Returns:
+        The ledger; where it turns out to be damaged, now or later, its ConfigError says that it is
+        a copy, and how to be rid of it.
+    """
+    if place is None:
+        return Ledger.open(":memory:", profile=SERVER, durable=False)
+    with _told(place):
+        ledger = Ledger.open(
+            place, create=not read_only, profile=SERVER, read_only=read_only, durable=False
+        )
+        return cast("Ledger", _Copy(ledger, place))
+
+
+def name(network_id: str, ledger_id: str) -> str:
+    """Return the name of a copy's directory, see ``NetworkClient``.
+
+    Args:
+        network_id: 64 hex digits of what was asked.
+        ledger_id: 64 hex digits of what it says that it is.
+    """
+    return f"{network_id[:16]}-{ledger_id[:16]}"
+
+
+def of_network(directory: str, network_id: str) -> list[str]:
+    """Return the directories of the copies that there are of a network."""
+    if not os.path.isdir(directory):
+        return []
+    return [
+        os.path.join(directory, found)
+        for found in sorted(os.listdir(directory))
+        if found.startswith(f"{network_id[:16]}-")
+    ]
+
+
+class _Copy:
+    """A ledger that tells its damage as that of a copy."""
+
+    def __init__(self, ledger: Ledger, place: str) -> None:
+        self._ledger = ledger
+        self._place = place
+
+    def __getattr__(self, attribute: str) -> Any:
+        found = getattr(self._ledger, attribute)
+        return self._telling(found) if callable(found) else found
+
+    def _telling(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **options: Any) -> Any:
+            with _told(self._place):
+                result = method(*given, **options)
+            return self._each(result) if isinstance(result, Iterator) else result
+
+        return call
+
+    def _each(self, items: Iterator[Any]) -> Iterator[Any]:
+        with _told(self._place):
+            yield from items
+
+
+@contextmanager
+def _told(place: str) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        if error.code in _OF_NO_USE:
+            error.message = f"the copy of this network is of no use: {error.message}"
+            error.hint = f"all of it is fetched again once it is removed: rm -r {place}"
+        raise

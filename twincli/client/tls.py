@@ -1,0 +1,136 @@
+"""Certificates: whose are trusted, which one this side shows, and what is wrong with one."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import NamedTuple
+
+from twincli.errors import ConfigError
+
+
+class Tls(NamedTuple):
+    """Certificates for ``https``.
+
+    Attributes:
+        ca: File or directory of the authorities that are trusted, in PEM; None: the usual ones.
+        cert: File of the certificate that this side shows, in PEM; None: none.
+        key: File of its key, where that is not in the same file.
+    """
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+    def over(self, other: Tls) -> Tls:
+        """Return these, and ``other`` for what these leave open."""
+        shown = self if self.cert else other
+        return Tls(self.ca or other.ca, shown.cert, shown.key)
+
+    def context(self) -> ssl.SSLContext:
+        """Return what a connection is made with.
+
+        Raises:
+            ConfigError: ``bad_tls``: a file is of no use.
+        """
+        if self.key and not self.cert:
+            raise ConfigError(
+                f"the key {self.key} is of no use without its certificate", code="bad_tls"
+            )
+        name = self.ca
+        try:
+            if self.ca is not None and os.path.isdir(self.ca):
+                made = ssl.create_default_context(capath=self.ca)
+            else:
+                made = ssl.create_default_context(cafile=self.ca)
+            if self.cert:
+                name = self.cert
+                made.load_cert_chain(self.cert, self.key, password=_no_passphrase)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            files = f"{name} and {self.key}" if name == self.cert and self.key else str(name)
+            raise ConfigError(
+                f"{files} cannot be used for TLS: {(why or str(error)).lower()}",
+                code="bad_tls",
+                hint="PEM files, a key without a passphrase",
+            ) from error
+        return made
+
+
+def _no_passphrase() -> str:
+    raise ValueError("the key has a passphrase")
+
+
+_OWN_CA = "if it is the right node, trust who certifies it: twin node add NAME URL --tls-ca FILE"
+_SHOW = (
+    "show one that it trusts: twin node add NAME URL --tls-cert FILE --tls-key FILE, or"
+    " TWIN_TLS_CERT and TWIN_TLS_KEY"
+)
+
+_UNTRUSTED = {
+    9: "is this machine's clock right?",
+    10: "whoever runs the node has to renew it; or is this machine's clock wrong?",
+    62: "ask for the node by the name that its certificate is for",
+    64: "ask for the node by the name that its certificate is for",
+}
+"""What to do, by OpenSSL's codes: not yet valid, expired, another name, another address."""
+
+
+class Fault(NamedTuple):
+    """What is wrong with TLS.
+
+    Attributes:
+        message: In a few words.
+        hint: What to do about it.
+        final: Whether asking again is of no use.
+    """
+
+    message: str
+    hint: str
+    final: bool = True
+
+
+def fault(error: BaseException) -> Fault | None:
+    """Return what is wrong with TLS; None where the error is of another kind.
+
+    Args:
+        error: Of a connection by TLS; the one of the TLS library is somewhere inside.
+    """
+    found = _inner(error)
+    if found is None:
+        return None
+    if isinstance(found, ssl.SSLCertVerificationError):
+        hint = _UNTRUSTED.get(found.verify_code, f"{_OWN_CA}, or TWIN_TLS_CA=FILE")
+        return Fault(f"its certificate is not trusted: {found.verify_message}", hint)
+    if not isinstance(found, ssl.SSLError):
+        # What a node does, too, that is shown no certificate or a wrong one, and does not say so.
+        return Fault(
+            "the connection broke off", f"if it asks for a certificate, {_SHOW}", final=False
+        )
+    reason = found.reason or str(found)
+    if reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
+        return Fault("it does not speak TLS", "is it http://, or another port?")
+    if reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED":
+        return Fault("it asks for a certificate", _SHOW)
+    if "ALERT" in reason and ("CERTIFICATE" in reason or reason.endswith("_CA")):
+        said = reason.partition("ALERT_")[2].replace("_", " ").lower()
+        return Fault(f"it does not take the certificate that was shown: {said}", _SHOW)
+    if reason == "SSLV3_ALERT_HANDSHAKE_FAILURE":
+        return Fault("it breaks off the handshake", f"if it asks for a certificate, {_SHOW}")
+    return Fault(f"TLS fails: {reason.replace('_', ' ').lower()}", "what does the node's log say?")
+
+
+def _inner(error: BaseException) -> OSError | None:
+    """Return the error of the TLS library inside another one, or that of the connection."""
+    todo, seen, broken = [error], set(), None
+    while todo:
+        found = todo.pop()
+        if isinstance(found, ssl.SSLError):
+            return found
+        if isinstance(found, ConnectionError) and not isinstance(found, ConnectionRefusedError):
+            broken = found
+        if id(found) not in seen:
+            seen.add(id(found))
+            inside = (getattr(found, "reason", None), found.__cause__, found.__context__)
+            todo += [it for it in (*found.args, *inside) if isinstance(it, BaseException)]
+    return broken
