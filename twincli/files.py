@@ -96,11 +96,14 @@ class Incoming:
         write: Takes its next bytes.
         path: The name it gets when the block ends, in the same file system. While this is None,
             nothing is kept.
+        created: When the block has ended: whether nothing had that name. Of several that come at
+            once, one is told so.
     """
 
     def __init__(self, write: Write) -> None:
         self.write = write
         self.path: str | None = None
+        self.created = False
 
 
 @contextmanager
@@ -122,13 +125,16 @@ def incoming(directory: str, *, mode: int = _PRIVATE, overwrite: bool = True) ->
             yield found
         if found.path is None:
             return
-        if overwrite:
+        try:
+            _publish(temporary, found.path)
+            found.created = True
+        except ConflictError:
+            if not overwrite:
+                raise
             try:
                 os.replace(temporary, found.path)
             except OSError as error:
                 raise cannot("write", found.path, error) from error
-        else:
-            _publish(temporary, found.path)
         sync_directory(os.path.dirname(found.path))
 
 

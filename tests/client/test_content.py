@@ -103,6 +103,21 @@ def test_a_file_goes_in_once_and_comes_out(url: str, home: Path) -> None:
     assert Blobs(str(home / "content")).check(name)
 
 
+def test_of_many_that_bring_one_file_one_has_created_it(url: str) -> None:
+    data = os.urandom(200_000)
+    name = cid.of(data).text
+    found: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(asked(url, "PUT", name, data).status))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [200] * 7 + [201]
+
+
 @pytest.mark.parametrize(
     ("wanted", "status", "part"),
     [

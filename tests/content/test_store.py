@@ -113,6 +113,13 @@ def test_a_spoiled_file_is_noticed(blobs: Blobs) -> None:
     assert blobs.check(HELLO)
 
 
+def test_a_spoiled_file_is_replaced(blobs: Blobs) -> None:
+    put(blobs, b"hello world\n")
+    (Path(blobs.directory) / "i4" / HELLO).write_bytes(b"hello there\n")
+    assert not blobs.put(io.BytesIO(b"hello world\n")).created
+    assert blobs.check(HELLO)
+
+
 def test_other_files_are_none(blobs: Blobs) -> None:
     put(blobs, b"hello world\n")
     directory = Path(blobs.directory)
@@ -126,10 +133,16 @@ def test_other_files_are_none(blobs: Blobs) -> None:
 def test_many_bring_the_same(blobs: Blobs) -> None:
     data = os.urandom(300_000)
     failures: list[TwinError] = []
+    created: list[bool] = []
+    all_whole = threading.Barrier(8)
 
     def bring() -> None:
         try:
-            put(blobs, data)
+            with blobs.arriving() as arrival:
+                arrival.write(data)
+                arrival.finish()
+                all_whole.wait(30)
+            created.append(arrival.created)
         except TwinError as error:
             failures.append(error)
 
@@ -139,6 +152,7 @@ def test_many_bring_the_same(blobs: Blobs) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
+    assert sorted(created) == [False] * 7 + [True]
     assert left(blobs) == [cid.of(data).text]
 
 

@@ -16,11 +16,15 @@ from tests.plugins.tools import require_tool
 
 pytestmark = pytest.mark.ci
 
-# The ORM does not say that it needs babel-runtime.
-PACKAGES = ("bigchaindb-driver@4.3.0", "bigchaindb-orm@3.0.3", "babel-runtime@6.26.0")
+PACKAGES = (
+    "bigchaindb-driver@4.3.0",
+    "bigchaindb-orm@3.0.3",
+    "babel-runtime@6.26.0",  # the ORM needs it and does not say so
+    "ws@8.18.0",
+)
 
 
-def test_the_driver_and_the_orm(tmp_path: Path) -> None:
+def test_the_driver_the_orm_and_a_stream(tmp_path: Path) -> None:
     node, npm = require_tool("node"), require_tool("npm")
     (tmp_path / "package.json").write_text('{"private": true}')
     subprocess.run(
@@ -52,7 +56,9 @@ def test_the_driver_and_the_orm(tmp_path: Path) -> None:
         "metadata": 0,  # numbers are not searched
         "blocks": [2],
         "block": 1,
-        "refused": "400 Bad Request",
+        "doubleSpend": "400 Bad Request (DoubleSpend)",
+        "wrongKey": "400 Bad Request (InvalidSignature)",
+        "badSignature": "400 Bad Request (InvalidSignature)",
     }
     assert seen["orm"] == {
         "created": {"entity": "car", "km": 0},
@@ -62,4 +68,10 @@ def test_the_driver_and_the_orm(tmp_path: Path) -> None:
         "all": 1,
         "history": 3,
     }
-    assert height == 5
+    assert seen["stream"] == {
+        "keys": ["height", "asset_id", "transaction_id"],
+        "ids": True,
+        "asset": True,
+        "resumed": True,
+    }
+    assert height == 7

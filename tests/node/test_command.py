@@ -144,7 +144,10 @@ def resident(pid: int) -> int:
 
 @pytest.mark.nightly
 def test_memory_stays_flat(home: Path) -> None:
-    """Half a million posts: resident memory after a fifth of them, and at the end."""
+    """Half a million posts: resident memory after three fifths of them, and at the end.
+
+    Until then SQLite's caches fill, up to 64 MB in each process; 5 % are 50 bytes a post.
+    """
     import asyncio
 
     from benchmarks import node as bench
@@ -155,7 +158,7 @@ def test_memory_stays_flat(home: Path) -> None:
             posts = [bench.signed(part * 100_000 + number) for number in range(100_000)]
             asyncio.run(bench.load(document["url"], posts, 32, 202))
             sizes.append(sum(map(resident, [process.pid, *children(process.pid)])))
-    assert sizes[-1] <= 1.2 * sizes[0], sizes
+    assert sizes[-1] <= 1.05 * sizes[2], sizes
 
 
 @pytest.mark.parametrize(
@@ -168,6 +171,7 @@ def test_memory_stays_flat(home: Path) -> None:
         ("--token-file F --host 0.0.0.0", "bad_tokens", 9),
         ("--tls-cert F", "bad_tls", 9),
         ("--max-body 10", "usage", 2),
+        ("--max-streams 0", "usage", 2),
         ("--rate -1", "usage", 2),
         ("--rate nan", "usage", 2),
         ("--read-only", "no_ledger", 4),

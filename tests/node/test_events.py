@@ -15,7 +15,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.ledger.chains import ALICE, chain, create
 from tests.node.running import Running, running
+from twincli.errors import TwinError
 from twincli.ledger import Ledger
+from twincli.ledger.store import Store
 from twincli.node import events
 from twincli.node.app import Options
 from twincli.node.server import Listening
@@ -98,6 +100,31 @@ def test_what_is_kept_for_readers_is_bounded(
         assert sum(len(commit.ids) for commit in kept) <= 100
 
 
+def test_a_very_large_block_is_read_part_by_part(
+    node: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, most = Store._ids, 0
+
+    def read_few(store: Store, after: int, until: int) -> list[tuple[int, bytes, bytes]]:
+        nonlocal most
+        found = read(store, after, until)
+        most = max(most, len(found))
+        return found
+
+    monkeypatch.setattr(Store, "_ids", read_few)
+    first = create()
+    with Ledger.open(node.path) as other:
+        other.submit(first)
+        ids = other.append_many(ALICE, first["id"], ({"n": n} for n in range(12_000)))
+    with stream(node, f"{TRANSACTIONS}?from_height=2") as connection:
+        assert [next_of(connection)["transaction_id"] for _ in ids] == ids
+    with stream(node, f"{BLOCKS}?from_height=2", max_size=None) as connection:
+        found = next_of(connection)["transaction_ids"]
+        assert len(found) == 10_000
+        assert found + next_of(connection)["transaction_ids"] == ids
+    assert most == 5000
+
+
 def test_blocks(node: Running) -> None:
     txs = chain(3)
     with Ledger.open(node.path) as other, stream(node, f"{BLOCKS}?from_height=0") as connection:
@@ -150,6 +177,24 @@ def test_a_token_is_needed(tmp_path: Path) -> None:
             assert next_of(connection) == event(tx, 1)
 
 
+def test_a_ledger_that_cannot_be_read_ends_a_stream_and_is_logged(
+    node: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def damaged(_store: Store, _after: int, _until: int) -> None:
+        raise TwinError(f"{node.path}/ledger.db is damaged", code="damaged_ledger")
+
+    monkeypatch.setattr(Store, "_ids", damaged)
+    with stream(node, f"{TRANSACTIONS}?from_height=0") as connection:
+        with pytest.raises(ConnectionClosed) as caught:
+            connection.recv(timeout=10)
+        assert caught.value.rcvd is not None
+        assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (1011, "ledger unreadable")
+    until = time.monotonic() + 10
+    while not caplog.messages and time.monotonic() < until:
+        time.sleep(0.01)
+    assert caplog.messages == [f"twin: node: {node.path}/ledger.db is damaged"]
+
+
 def test_streams_count_for_the_rate(tmp_path: Path) -> None:
     with running(tmp_path / "l", Options(rate=1)) as node:
         with pytest.raises(InvalidStatus) as caught:
@@ -157,6 +202,23 @@ def test_streams_count_for_the_rate(tmp_path: Path) -> None:
                 with stream(node):
                     pass
         assert caught.value.response.status_code == 429
+
+
+def test_streams_are_bounded(tmp_path: Path) -> None:
+    with running(tmp_path / "l", Options(max_streams=2)) as node:
+        with stream(node), stream(node, BLOCKS):
+            with pytest.raises(InvalidStatus) as caught, stream(node):
+                pass
+            response = caught.value.response
+            assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+            assert json.loads(response.body)["message"] == "too many event streams are open"
+        until = time.monotonic() + 10
+        while node.node.events.readers and time.monotonic() < until:
+            time.sleep(0.01)
+        with stream(node) as connection:
+            tx = create()
+            assert node.post(tx).status == 202
+            assert next_of(connection) == event(tx, 1)
 
 
 def test_what_a_reader_says_is_of_no_interest(node: Running) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from twincli.crypto.ed25519 import KeyPair
 from twincli.ledger import Ledger
+from twincli.ledger.store import Store
 from twincli.model import owners, record, transaction
 from twincli.model.transaction import Output, Spend
 from twincli.node import explorer
@@ -124,7 +125,21 @@ def test_a_large_block_is_not_read_whole(ledger: Ledger, monkeypatch: pytest.Mon
     car = made(ledger, {"wheels": 4})
     ledger.append_many(ALICE, car["id"], ({"n": number} for number in range(300)))
     monkeypatch.setattr(ledger, "block", None)
-    assert "100 more are not listed" in shown(ledger, "/explorer/block/2").words
+    read = Store._ids
+
+    def read_few(store: Store, after: int, until: int) -> list[tuple[int, bytes, bytes]]:
+        found = read(store, after, until)
+        assert len(found) <= explorer.LISTED
+        return found
+
+    monkeypatch.setattr(Store, "_ids", read_few)
+    assert "300" in shown(ledger, "/explorer").words
+    links = [*shown(ledger, "/explorer/block/2").links]
+    assert "/explorer/block/2?after=200" in links
+    links += shown(ledger, "/explorer/block/2", after="200").links
+    found = [link.rpartition("/")[2] for link in links if "/tx/" in link]
+    assert found == [tx["id"] for tx in ledger.iter_transactions(car["id"])][1:]
+    assert explorer.page(ledger, "/explorer/block/2", {"after": "300"}).status == 404
 
 
 def test_of_many_outputs_some_are_shown(ledger: Ledger) -> None:

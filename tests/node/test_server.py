@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import socket
@@ -16,14 +17,18 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from tests.ledger.chains import ALICE, Tx, chain, create, spend
-from tests.node.running import HASH, Running, running
+from tests.node.running import HASH, Answer, Running, running
 from tests.plugins.tools import require_tool
 from twincli.content.store import Blobs
 from twincli.crypto import cid
 from twincli.errors import ConfigError, ConflictError, TwinError, UsageError
-from twincli.ledger import Ledger
+from twincli.ledger import Ledger, search
+from twincli.ledger.search import Index
+from twincli.ledger.store import Row
 from twincli.node import access, posting, server
 from twincli.node.app import Node, Options
 from twincli.node.posting import Writer
@@ -145,6 +150,98 @@ def test_a_slow_body_is_taken_while_enough_of_it_comes(
                 sock.sendall(body[at : at + 500])
                 time.sleep(0.15)
             assert sock.recv(65536).startswith(b"HTTP/1.1 202 ")
+
+
+@pytest.mark.parametrize(
+    ("first", "drop"),
+    [
+        (b"GET / HTTP/1.1\r\n", b"a"),
+        (b"", b"\r\n"),
+        (b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n", b"\r\n"),
+        (b"POST /api/v1/transactions HTTP/1.1\r\ncontent-length: 1000\r\n\r\n", b"a"),
+        (b"POST /api/v1/transactions HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n5;", b"a"),
+    ],
+    ids=["head", "empty lines", "empty lines after a request", "body", "chunk"],
+)
+def test_who_sends_a_byte_now_and_then_does_not_stay(
+    first: bytes, drop: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SLOW_SECONDS", 0.3)
+    with running(tmp_path / "l") as node:
+        place = urlsplit(node.url)
+        assert place.port is not None
+        with socket.create_connection((str(place.hostname), place.port)) as sock:
+            sock.sendall(first)
+            until = time.monotonic() + 10
+            with suppress(ConnectionError):
+                while time.monotonic() < until:
+                    sock.sendall(drop)
+                    time.sleep(0.05)
+            assert time.monotonic() < until
+
+
+@pytest.mark.parametrize("start", [b"1\r\na\r\n0\r\nx: ", b"1;"], ids=["trailers", "extension"])
+def test_what_stands_beside_a_body_is_bounded(node: Running, start: bytes) -> None:
+    head = b"POST /api/v1/transactions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+    with suppress(ConnectionError):
+        assert raw(node, head + start + b"a" * 1_000_000, timeout=10) == b""
+    body = json.dumps(create()).encode()
+    chunks = b"".join(b"1;%s\r\n%c\r\n" % (b"x" * 100, byte) for byte in body)
+    close = head.replace(b"host: x", b"host: x\r\nconnection: close")
+    assert raw(node, close + chunks + b"0\r\n\r\n").startswith(b"HTTP/1.1 202 ")
+
+
+class Transport(asyncio.Transport):
+    """A connection whose other side takes what the test says."""
+
+    def __init__(self, untaken: list[int]) -> None:
+        super().__init__()
+        self.untaken = untaken
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def get_write_buffer_size(self) -> int:
+        size = self.untaken.pop(0) if len(self.untaken) > 1 else self.untaken[0]
+        if size == 0 and not self.ended.done():
+            self.ended.set_result("taken")
+        return size
+
+    def is_closing(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.ended.set_result("aborted")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "pause_writing",
+        "resume_writing",
+        "on_response_complete",
+        "timeout_keep_alive_handler",
+    ],
+)
+def test_who_takes_something_stays_and_who_takes_nothing_does_not(
+    event: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "STALL_SECONDS", 0.01)
+
+    async def end(untaken: list[int]) -> str:
+        config = uvicorn.Config(lambda: None, http=server.Protocol, lifespan="off", log_config=None)
+        protocol = server.Protocol(config, ServerState(), {})
+        transport = Transport(untaken)
+        protocol.connection_made(transport)
+        getattr(protocol, event)()
+        found = await asyncio.wait_for(transport.ended, 10)
+        assert (found == "aborted") == (untaken == [70])
+        protocol.connection_lost(None)
+        return found
+
+    assert asyncio.run(end([100, 90, 90, 80, 80, 70])) == "aborted"
+    assert asyncio.run(end([100, 90, 90, 80, 80, 0])) == "taken"
 
 
 def test_hundreds_of_silent_connections_hold_nobody_up(node: Running) -> None:
@@ -462,20 +559,38 @@ def test_a_ledger_that_cannot_be_written_is_a_503_and_not_a_crash(tmp_path: Path
         for _ in range(2):
             answer = node.post(create())
             assert answer.status == 503
-            assert answer.json["message"].startswith("there is no ledger")
+            assert answer.json["message"] == "the node cannot use its files"
         assert node.get("/healthz").json["height"] == 0
 
 
-def test_what_is_damaged_is_a_503(tmp_path: Path) -> None:
-    def broken(node: Node) -> Node:
-        def body(tx_id: str) -> str:
-            raise TwinError(f"{tx_id} was altered", code="damaged_ledger")
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("damaged_ledger", "the ledger is damaged"),
+        ("busy", "the ledger is in use by another process"),
+        ("cannot_read", "the node cannot use its files"),
+    ],
+)
+@pytest.mark.parametrize("has_log", [False, True])
+def test_what_is_at_fault_is_told_without_paths_and_logged_with_them(
+    code: str, said: str, has_log: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = f"{tmp_path}/l/ledger.db: something is wrong"
 
-        node.ledger.body = body  # type: ignore[method-assign]
+    def broken(node: Node) -> Node:
+        def body(_tx_id: str) -> str:
+            raise TwinError(whole, code=code)
+
+        node.ledger.body = body  # type: ignore[method-assign,assignment]
         return node
 
-    with running(tmp_path / "l", wrap=broken) as node:
-        assert node.get(f"/api/v1/transactions/{HASH}").status == 503
+    entries: list[dict[str, object]] = []
+    options = Options(log=entries.append if has_log else None)
+    with running(tmp_path / "l", options, wrap=broken) as node:
+        answer = node.get(f"/api/v1/transactions/{HASH}")
+    assert (answer.status, answer.json) == (503, {"message": said, "status": 503})
+    assert [entry["error"] for entry in entries] == [f"{code}: {whole}"] * has_log
+    assert (f"twin: node: {whole}" in caplog.messages) != has_log
 
 
 def test_the_index_is_kept_near_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -489,6 +604,97 @@ def test_the_index_is_kept_near_the_ledger(tmp_path: Path, monkeypatch: pytest.M
             time.sleep(0.02)
         assert ledger.indexed() == 5
         assert node.get("/healthz").json["height"] == 1
+
+
+def test_an_index_that_cannot_be_kept_is_told_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from twincli.node import app
+
+    monkeypatch.setattr(app, "INDEX_SECONDS", 0.05)
+    follow = Index._follow
+    faults = [TwinError("it is in use", code="busy")]
+
+    def fail_once(index: Index) -> int:
+        if faults:
+            raise faults.pop()
+        return follow(index)
+
+    monkeypatch.setattr(Index, "_follow", fail_once)
+    with running(tmp_path / "l"), Ledger.open(tmp_path / "l") as ledger:
+        ledger.submit_many(chain(5))
+        until = time.monotonic() + 10
+        while ledger.indexed() < 5 and time.monotonic() < until:
+            time.sleep(0.02)
+        assert ledger.indexed() == 5
+    assert caplog.messages == ["twin: node: it is in use"]
+
+
+@pytest.mark.parametrize("by_request", [False, True])
+def test_a_stop_does_not_wait_for_the_index(
+    by_request: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from twincli.node import app
+
+    monkeypatch.setattr(app, "INDEX_SECONDS", 60 if by_request else 0.05)
+    monkeypatch.setattr(search, "PAGE", 2)
+    take = Index._take
+
+    def take_slowly(index: Index, rows: list[Row]) -> None:
+        time.sleep(0.05)
+        take(index, rows)
+
+    monkeypatch.setattr(Index, "_take", take_slowly)
+    answers: list[Answer] = []
+    with Ledger.open(tmp_path / "l") as ledger:
+        ledger.submit_many(chain(400))  # 10 seconds
+        with running(tmp_path / "l") as node:
+            path = f"/api/v1/outputs?public_key={ALICE.public_key}"
+            asking = threading.Thread(target=lambda: answers.append(node.get(path)))
+            if by_request:
+                asking.start()
+            until = time.monotonic() + 10
+            while ledger.indexed() == 0 and time.monotonic() < until:
+                time.sleep(0.01)
+        assert 0 < ledger.indexed() < 400
+    if by_request:
+        asking.join()
+        assert answers[0].status == 503
+        assert answers[0].json["message"] == "the node is stopping"
+
+
+@pytest.mark.parametrize("requests", [1, 3])
+@pytest.mark.parametrize("what", ["content", "block"])
+def test_a_stop_cuts_off_who_takes_nothing(
+    what: str,
+    requests: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(server, "STOP_SECONDS", 1)
+    blobs = Blobs(str(tmp_path / "content"))
+    large = blobs.put(io.BytesIO(bytes(30_000_000))).cid
+    path = f"/twin/v1/content/{large}" if what == "content" else "/api/v1/blocks/2"
+    with Ledger.open(tmp_path / "l") as ledger:
+        first = create()
+        ledger.submit(first)
+        metadata = {"text": "x" * 100_000}
+        ledger.append_many(ALICE, first["id"], ({"n": n, **metadata} for n in range(200)))
+    with ExitStack() as stack, running(tmp_path / "l", Options(content=blobs)) as node:
+        place = urlsplit(node.url)
+        assert place.port is not None
+        sock = stack.enter_context(socket.create_connection((place.hostname, place.port)))
+        sock.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode() * requests)
+        assert sock.recv(10) == b"HTTP/1.1 2"
+    assert caplog.messages == []
+
+
+def test_a_stop_before_the_start_is_one(tmp_path: Path) -> None:
+    found = Server(Listening(port=0))
+    found.stop()
+    options = Options()
+    assert found.serve(lambda: Node(lambda: Ledger.open(tmp_path / "l"), options), lambda: None)
 
 
 def test_a_stop_that_cuts_an_upload_off_is_no_fault(

@@ -62,6 +62,10 @@ def start(
         int | None,
         typer.Option("--max-content", metavar="BYTES", help="Largest file."),
     ] = None,
+    max_streams: Annotated[
+        int | None,
+        typer.Option("--max-streams", metavar="N", help="Event streams at once."),
+    ] = None,
     rate: Annotated[
         float,
         typer.Option(metavar="N", help="Requests a second from an address.", show_default=False),
@@ -87,6 +91,7 @@ def start(
         max_body=max_body,
         rate=rate,
         max_content=max_content,
+        max_streams=max_streams,
     )
 
     if context.dry_run:

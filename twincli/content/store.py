@@ -40,7 +40,12 @@ class Stored(NamedTuple):
 
 
 class Arrival:
-    """A file on its way in: take its bytes with ``write``, then ``finish``."""
+    """A file on its way in: take its bytes with ``write``, then ``finish``.
+
+    Attributes:
+        cid: Its CID, once it is finished.
+        created: When it is kept: whether it was not there before.
+    """
 
     def __init__(self, store: Blobs, write: files.Write, expected: str | None, limit: int) -> None:
         self._store = store
@@ -49,6 +54,7 @@ class Arrival:
         self._limit = limit
         self._hasher = _cid.Hasher()
         self.cid: str | None = None
+        self.created = False
 
     @property
     def size(self) -> int:
@@ -121,6 +127,7 @@ class Blobs:
                 path = self._path(arrival.cid)
                 files.make_directory(os.path.dirname(path))
                 incoming.path = path
+        arrival.created = incoming.created
 
     def put(self, stream: IO[bytes], expected: str | None = None) -> Stored:
         """Keep all of a stream.
@@ -132,8 +139,7 @@ class Blobs:
             while piece := stream.read(PIECE_BYTES):
                 arrival.write(piece)
             found = arrival.finish()
-            created = not self.has(found)
-        return Stored(found, arrival.size, created)
+        return Stored(found, arrival.size, arrival.created)
 
     def has(self, cid: str) -> bool:
         """Say whether a file is there.

@@ -60,11 +60,14 @@ class Commit(NamedTuple):
     Attributes:
         height: From 0.
         app_hash: Hex; empty before the first transaction.
-        ids: Of each transaction and of its asset.
+        size: How many transactions it holds.
+        ids: Of its first transactions, all of them unless it is a very large one, and of their
+            assets.
     """
 
     height: int
     app_hash: str
+    size: int
     ids: list[tuple[str, str]]
 
 
@@ -92,6 +95,7 @@ class Reader:
         self._store = store
         self._index_path = index_path
         self._index: Index | None = None
+        self._is_interrupted = False
         self._located: OrderedDict[str, Located] = OrderedDict()
         self._times: dict[int, int] = {}
         meta = store.meta()
@@ -312,21 +316,38 @@ class Reader:
         first = before.last_seq if before else 0
         return self._store.rows(after=first, until=block.last_seq, page=PAGE)
 
+    def block_ids(self, height: int, skip: int = 0, limit: int = 5000) -> list[tuple[str, str]]:
+        """Return the ids of a block's transactions and of their assets; none beyond the tip.
+
+        Args:
+            height: Of the block.
+            skip: Leave out so many at the beginning.
+            limit: At most so many.
+        """
+        block, before = self._store.block(height), self._store.block(height - 1)
+        if block is None:
+            return []
+        first = (before.last_seq if before else 0) + skip
+        ids = self._store.ids(first, min(first + limit, block.last_seq))
+        return [(tx_id.hex(), asset_id.hex()) for tx_id, asset_id in ids]
+
     def commits(self, after: int, count: int = 500, size: int = 5000) -> list[Commit]:
         """Return the blocks above a height, in order, with the ids of what they hold.
 
         Args:
             after: The height.
             count: At most so many blocks.
-            size: No further block once so many transactions are reached.
+            size: No further block once so many transactions are reached; of a first one that is
+                larger, only so many ids.
         """
         return [
             Commit(
                 block.height,
                 block.app_hash.hex(),
+                held,
                 [(tx_id.hex(), asset_id.hex()) for tx_id, asset_id in ids],
             )
-            for block, ids in self._store.commits(after, count, size)
+            for block, held, ids in self._store.commits(after, count, size)
         ]
 
     def blocks_of(self, tx_id: str) -> list[int]:
@@ -392,7 +413,9 @@ class Reader:
         if self._index is None:
             from twincli.ledger.search import Index
 
-            self._index = Index(self._index_path, self._store, self.id)
+            self._index = Index(
+                self._index_path, self._store, self.id, lambda: self._is_interrupted
+            )
         return self._index
 
     def assets_with(self, name: str, value: str) -> list[str]:
@@ -421,6 +444,13 @@ class Reader:
         """Return what ``place`` remembered, or None."""
         seq = self._seq(tx_id)
         return None if seq is None else self._plain_index.placed(seq)
+
+    def interrupt(self) -> None:
+        """End what takes long, now and from now on; from any thread.
+
+        That is bringing the index up to date, which ends in a ``TwinError``, ``interrupted``.
+        """
+        self._is_interrupted = True
 
     def indexed(self) -> int:
         """Return how many transactions the derived index holds, without catching up."""

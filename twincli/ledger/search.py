@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import conditions
-from twincli.errors import ConfigError, UsageError
+from twincli.errors import ConfigError, TwinError, UsageError
 from twincli.ledger.store import translate
 from twincli.model import record
 
@@ -61,12 +61,16 @@ class Index:
         path: File name, or ``:memory:``.
         store: The ledger it follows.
         ledger_id: 64 hex digits; an index of another ledger is thrown away.
+        is_interrupted: Asked between the batches of a catch-up, which ends when it says so.
     """
 
-    def __init__(self, path: str, store: Store, ledger_id: str) -> None:
+    def __init__(
+        self, path: str, store: Store, ledger_id: str, is_interrupted: Callable[[], bool]
+    ) -> None:
         self.path = path if store.writable else ":memory:"
         self.store = store
         self.ledger_id = ledger_id
+        self._is_interrupted = is_interrupted
         self.connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
@@ -193,7 +197,11 @@ class Index:
         )
 
     def catch_up(self) -> int:
-        """Take in what the ledger has gained; return up to where the index goes."""
+        """Take in what the ledger has gained; return up to where the index goes.
+
+        Raises:
+            TwinError: ``interrupted``; what was taken in stays.
+        """
         return int(self._tried(self._follow))
 
     def _follow(self) -> int:
@@ -217,6 +225,12 @@ class Index:
                 raise
             if len(rows) < PAGE:
                 return mark
+            if self._is_interrupted():
+                raise TwinError(
+                    "the index was not finished, as it was interrupted",
+                    code="interrupted",
+                    retryable=True,
+                )
 
     def _take(self, rows: list[Row]) -> None:
         run, many = self.connection.execute, self.connection.executemany

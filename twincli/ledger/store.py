@@ -449,15 +449,19 @@ class Store:
 
     def commits(
         self, after: int, count: int, size: int
-    ) -> list[tuple[Block, list[tuple[bytes, bytes]]]]:
+    ) -> list[tuple[Block, int, list[tuple[bytes, bytes]]]]:
         """Return blocks above a height with the ids of their transactions and of those's assets.
 
         Args:
             after: The height.
             count: At most so many blocks.
             size: No further block once so many transactions are reached.
+
+        Returns:
+            Each block, how many transactions it holds, and the ids: of the first ``size`` if the
+            first block holds more.
         """
-        blocks: list[Block] = []
+        blocks: list[tuple[Block, int]] = []
         first = last = 0
         for row in self._all(
             "SELECT * FROM block WHERE height >= ? ORDER BY height LIMIT ?", after, count + 1
@@ -466,19 +470,26 @@ class Store:
             if block.height <= after:
                 first = last = block.last_seq
             elif not blocks or block.last_seq - first <= size:
-                blocks.append(block)
+                blocks.append((block, block.last_seq - last))
                 last = block.last_seq
             else:
                 break
         ids: dict[int, list[tuple[bytes, bytes]]] = {}
-        for height, tx_id, asset_id in self._all(
+        for height, tx_id, asset_id in self._ids(first, min(last, first + size)):
+            ids.setdefault(height, []).append((tx_id, asset_id))
+        return [(block, held, ids.get(block.height, [])) for block, held in blocks]
+
+    def ids(self, after: int, until: int) -> list[tuple[bytes, bytes]]:
+        """Return the ids of transactions and of their assets, by their positions."""
+        return [(tx_id, asset_id) for _, tx_id, asset_id in self._ids(after, until)]
+
+    def _ids(self, after: int, until: int) -> list[tuple[int, bytes, bytes]]:
+        return self._all(
             "SELECT tx.height, tx.id, origin.id FROM tx JOIN tx AS origin ON origin.seq = tx.asset"
             " WHERE tx.seq > ? AND tx.seq <= ? ORDER BY tx.seq",
-            first,
-            last,
-        ):
-            ids.setdefault(height, []).append((tx_id, asset_id))
-        return [(block, ids.get(block.height, [])) for block in blocks]
+            after,
+            until,
+        )
 
     def row(self, tx_id: bytes) -> Row | None:
         """Return a transaction by its id, or None."""

@@ -6,6 +6,7 @@ Raw ASGI and a table of routes: a framework would cost more than what most reque
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -40,6 +41,17 @@ _PREFLIGHT: tuple[Header, ...] = (
     ),
     (b"access-control-max-age", b"86400"),
 )
+_FAULTS = {
+    "busy": "the ledger is in use by another process",
+    "damaged_ledger": "the ledger is damaged",
+    "disk_error": "the disk reports an error",
+    "disk_full": "the disk is full; nothing was written",
+    "interrupted": "the node is stopping",
+    "no_writer": "the writer cannot be started",
+    "read_only": "the ledger cannot be written",
+    "writer_ended": "the writer ended before it answered; send the transaction again",
+}
+"""What strangers are told of a fault; its own message names files of this machine."""
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[a-zA-Z0-9._-]{1,253})(:[0-9]{1,5})?")
 
 
@@ -51,6 +63,7 @@ class Options(NamedTuple):
         read_only: Take no transactions.
         max_body: Bytes of a transaction.
         rate: Requests a second from one address; 0 for any number.
+        max_streams: Event streams that may be open at once.
         ws_port: Where the event streams are said to be; None: where everything else is.
         log: Takes a line about each request.
         content: Files by their CID; None: it keeps none.
@@ -60,6 +73,7 @@ class Options(NamedTuple):
     read_only: bool = False
     max_body: int = posting.MAX_BODY
     rate: float = 0.0
+    max_streams: int = 1000
     ws_port: int | None = None
     log: Callable[[dict[str, Any]], None] | None = None
     content: Blobs | None = None
@@ -92,9 +106,15 @@ class Node:
         if not self.options.read_only:
             self._starting = asyncio.create_task(self.writer.start())
 
+    def stop(self) -> None:
+        """Begin no more, and end what would take long; what was taken is still finished."""
+        self.stopping = True
+        self.readers.interrupt()
+        self._indexing.interrupt()
+
     async def close(self) -> None:
         """Finish what was taken, and close the ledger."""
-        self.stopping = True
+        self.stop()
         if self._indexer is not None:
             self._indexer.cancel()
             await asyncio.gather(self._indexer, return_exceptions=True)
@@ -111,13 +131,17 @@ class Node:
     async def _keep_index(self) -> None:
         """Keep the derived index near the ledger, so that no search has to wait for it."""
         indexed, passed = -1, 0
-        while True:
+        while not self.stopping:
             await asyncio.sleep(INDEX_SECONDS)
-            height = self.height()
             passed += 1
-            if height != indexed and (not self.writer.waiting or passed >= INDEX_LATEST):
-                await self._indexing.run(lambda ledger: ledger.index.mark())
-                indexed, passed = height, 0
+            try:
+                height = self.height()
+                if height != indexed and (not self.writer.waiting or passed >= INDEX_LATEST):
+                    await self._indexing.run(lambda ledger: ledger.index.mark())
+                    indexed, passed = height, 0
+            except TwinError as error:
+                if not self.stopping:
+                    _told(error)
 
     def gauges(self) -> dict[str, tuple[str, int]]:
         """Return what is so at the moment, for the metrics."""
@@ -150,6 +174,7 @@ class Node:
         began = time.perf_counter()
         method = scope["method"]
         route, last = routes.find(scope["path"])
+        fault: TwinError | None = None
         try:
             answer: Answer | Streamed | Sent = self._admitted(scope, route)
             if answer is _PASSES:
@@ -165,15 +190,16 @@ class Node:
         except RefusedError as refused:
             answer, pieces = refused.answer, None
         except TwinError as error:
-            answer, pieces = posting.busy(error.message), None
+            fault = error
+            text = _FAULTS.get(error.code, "the node cannot use its files")
+            answer, pieces = posting.busy(text), None
         await _send(answer, scope, send, more=pieces is not None)
         if pieces is not None and method != "HEAD":
             await self._rest(pieces, receive, send)
         seconds = time.perf_counter() - began
         name = route.path if route is not None else "other"
         self.metrics.answered(name, method, answer.status, seconds)
-        if self.options.log is not None:
-            self._log(scope, answer.status, seconds)
+        self._log(scope, answer.status, seconds, fault)
 
     def _admitted(self, scope: Message, route: routes.Route | None) -> Answer:
         """Return the answer to what does not reach a handler, else ``_PASSES``."""
@@ -223,18 +249,23 @@ class Node:
         finally:
             gone.cancel()
 
-    def _log(self, scope: Message, status: int, seconds: float) -> None:
-        assert self.options.log is not None
-        self.options.log(
-            {
-                "time": times.to_text(time.time_ns() // 1_000_000),
-                "client": (scope.get("client") or ("",))[0],
-                "method": scope.get("method", "WEBSOCKET"),
-                "path": scope["path"][:200],  # without the query, which may hold anything
-                "status": status,
-                "ms": round(seconds * 1000, 3),
-            }
-        )
+    def _log(self, scope: Message, status: int, seconds: float, fault: TwinError | None) -> None:
+        """Tell of a request where that is asked for, and of a fault in any case."""
+        if self.options.log is None:
+            if fault is not None:
+                _told(fault)
+            return
+        entry = {
+            "time": times.to_text(time.time_ns() // 1_000_000),
+            "client": (scope.get("client") or ("",))[0],
+            "method": scope.get("method", "WEBSOCKET"),
+            "path": scope["path"][:200],  # without the query, which may hold anything
+            "status": status,
+            "ms": round(seconds * 1000, 3),
+        }
+        if fault is not None:
+            entry["error"] = f"{fault.code}: {fault.message}"
+        self.options.log(entry)
 
     # --- Streams --------------------------------------------------------------------------------
 
@@ -242,6 +273,7 @@ class Node:
         began = time.perf_counter()
         await receive()  # websocket.connect
         route, _ = routes.find(scope["path"])
+        fault: TwinError | None = None
         try:
             wait = self._rate.wait((scope.get("client") or ("",))[0])
             if wait:
@@ -251,31 +283,38 @@ class Node:
             if not self._may(scope):
                 raise RefusedError(_unauthorised())
             query = parse(scope["query_string"], [routes.FROM_HEIGHT])
+            if self.events.readers >= self.options.max_streams:
+                raise RefusedError(posting.busy("too many event streams are open"))
         except RefusedError as refused:
             await _reject(refused.answer, scope, send)
             status = refused.answer.status
         else:
             status = 101
-            await send({"type": "websocket.accept"})
-            await self._stream(route.path, query["from_height"], scope, receive, send)
+            fault = await self._stream(route.path, query["from_height"], scope, receive, send)
         seconds = time.perf_counter() - began
         self.metrics.answered(route.path if route else "other", "WEBSOCKET", status, seconds)
-        if self.options.log is not None:
-            self._log(scope, status, seconds)
+        self._log(scope, status, seconds, fault)
 
     async def _stream(
         self, path: str, start: int | None, scope: Message, receive: Receive, send: Send
-    ) -> None:
+    ) -> TwinError | None:
+        """Serve a stream until it ends; return what it ended with, if that is a fault."""
         try:
             await self.events.serve(path, start, receive, send)
         except TimeoutError:
             # An ordinary close would wait behind what the reader does not take.
             scope["state"]["drop"](TOO_SLOW, "too slow; resume with ?from_height=")
-        except TwinError:
+        except TwinError as error:
             await send({"type": "websocket.close", "code": 1011, "reason": "ledger unreadable"})
+            return error
+        return None
 
 
 _PASSES = Answer(0, b"")
+
+
+def _told(fault: TwinError) -> None:
+    logging.getLogger("twincli.node").error("twin: node: %s", fault.message)
 
 
 def _too_many(wait: int) -> Answer:

@@ -21,7 +21,7 @@ from twincli.node.posting import CLOSE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from twincli.content.store import Blobs
+    from twincli.content.store import Arrival, Blobs
     from twincli.node.app import Node
     from twincli.node.routes import Request
 
@@ -119,8 +119,7 @@ async def put(node: Node, request: Request) -> Answer:
         if length.isdigit() and int(length) > blobs.limit:
             await _drain(request)
             return answers.failure(413, _too_large(blobs), CLOSE)
-        created = not blobs.has(cid)
-        size = await _taken(blobs, cid, request)
+        arrival = await _taken(blobs, cid, request)
     except InvalidError as error:
         await _drain(request)
         status = 413 if error.code == "too_large" else 400
@@ -129,8 +128,8 @@ async def put(node: Node, request: Request) -> Answer:
         return answers.failure(408, f"nothing came for {IDLE_SECONDS:.0f} seconds", CLOSE)
     except _GoneError:
         return answers.failure(400, "the body ended before its end", CLOSE)
-    status = 201 if created else 200
-    return answers.of({"cid": cid, "size": size, "created": created}, status)
+    status = 201 if arrival.created else 200
+    return answers.of({"cid": cid, "size": arrival.size, "created": arrival.created}, status)
 
 
 async def _drain(request: Request) -> None:
@@ -151,8 +150,8 @@ class _GoneError(Exception):
     """The client went away."""
 
 
-async def _taken(blobs: Blobs, cid: str, request: Request) -> int:
-    """Keep the body of a request; return its size."""
+async def _taken(blobs: Blobs, cid: str, request: Request) -> Arrival:
+    """Keep the body of a request."""
     stack = ExitStack()
     try:
         arrival = await asyncio.to_thread(stack.enter_context, blobs.arriving(cid))
@@ -168,7 +167,7 @@ async def _taken(blobs: Blobs, cid: str, request: Request) -> int:
     finally:
         # What was not finished is dropped here.
         await asyncio.to_thread(stack.close)
-    return arrival.size
+    return arrival
 
 
 def _too_large(blobs: Blobs) -> str:

@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twincli.node.answers import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from twincli.ledger import Ledger
     from twincli.ledger.reading import Commit
     from twincli.node.readers import Readers
 
@@ -61,7 +63,7 @@ class Events:
         self._commit.set()
 
     async def serve(self, stream: str, start: int | None, receive: Receive, send: Send) -> None:
-        """Tell one reader, whose connection is accepted, until it goes away.
+        """Accept a connection and tell its reader until it goes away.
 
         Args:
             stream: ``TRANSACTIONS`` or ``BLOCKS``.
@@ -78,14 +80,22 @@ class Events:
             self._follower = asyncio.create_task(self._follow())
         place = self._told if start is None else start - 1
         self.readers += 1
+        try:
+            await send({"type": "websocket.accept"})
+            await self._serve(stream, place, self._follower, receive, send)
+        finally:
+            self.readers -= 1
+
+    async def _serve(
+        self, stream: str, place: int, follower: asyncio.Task[None], receive: Receive, send: Send
+    ) -> None:
         gone = asyncio.ensure_future(_gone(receive))
         telling = asyncio.ensure_future(self._tell(stream, place, send))
         try:
-            await asyncio.wait((gone, telling, self._follower), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((gone, telling, follower), return_when=asyncio.FIRST_COMPLETED)
             if not gone.done():
-                (telling if telling.done() else self._follower).result()
+                (telling if telling.done() else follower).result()
         finally:
-            self.readers -= 1
             for task in (gone, telling):
                 task.cancel()
             await asyncio.gather(gone, telling, return_exceptions=True)
@@ -127,11 +137,42 @@ class Events:
             for commit in [kept] if kept is not None else await self._read(place):
                 if commit.height > self._told:
                     break  # the others are not told yet
-                for text in _texts(stream, commit):
+                async for text in self._texts(stream, commit):
                     async with asyncio.timeout(STALL_SECONDS):
                         await send({"type": "websocket.send", "text": text})
                 place = commit.height
             await asyncio.sleep(0)
+
+    async def _texts(self, stream: str, commit: Commit) -> AsyncIterator[str]:
+        if stream == TRANSACTIONS:
+            async for ids in self._ids(commit):
+                for tx_id, asset_id in ids:
+                    yield text_of(
+                        {
+                            "height": commit.height,
+                            "asset_id": asset_id,
+                            "transaction_id": tx_id,
+                        }
+                    )
+        else:
+            all_ids = [tx_id async for ids in self._ids(commit) for tx_id, _ in ids]
+            yield text_of(
+                {
+                    "height": commit.height,
+                    "hash": commit.app_hash,
+                    "transaction_ids": all_ids,
+                }
+            )
+
+    async def _ids(self, commit: Commit) -> AsyncIterator[list[tuple[str, str]]]:
+        """Yield the ids of a block; those of a very large one are read part by part."""
+        ids, told = commit.ids, 0
+        while ids:
+            yield ids
+            told += len(ids)
+            if told >= commit.size:
+                return
+            ids = await self._readers.run(partial(_more, height=commit.height, skip=told))
 
     async def close(self) -> None:
         """Stop following."""
@@ -146,12 +187,5 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def _texts(stream: str, commit: Commit) -> list[str]:
-    if stream == BLOCKS:
-        ids = [tx_id for tx_id, _ in commit.ids]
-        block = {"height": commit.height, "hash": commit.app_hash, "transaction_ids": ids}
-        return [text_of(block)]
-    return [
-        text_of({"height": commit.height, "asset_id": asset_id, "transaction_id": tx_id})
-        for tx_id, asset_id in commit.ids
-    ]
+def _more(ledger: Ledger, height: int, skip: int) -> list[tuple[str, str]]:
+    return ledger.block_ids(height, skip)

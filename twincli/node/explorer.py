@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from twincli.ledger import Ledger
-    from twincli.ledger.reading import Commit, Entry
+    from twincli.ledger.reading import Entry
 
 ROOT = "/explorer"
 POLICY = (
@@ -32,6 +32,7 @@ POLICY = (
 """The Content-Security-Policy of every page."""
 
 BLOCKS = 20
+NAMED = 3
 HISTORY = 50
 LISTED = 200
 HITS = 50
@@ -212,19 +213,20 @@ def _home(ledger: Ledger, query: Mapping[str, str]) -> Html:
     tip, counts = ledger.tip(), ledger.counts()
     highest = min(_number(query.get("to"), tip.height), tip.height)
     lowest = max(highest - BLOCKS, 0)
-    commits = _commits(ledger, lowest, highest)
+    newest_first = range(highest, lowest, -1)
+    commits = [ledger.commits(height - 1, 1, NAMED)[0] for height in newest_first]
     rows = [
         (
             _link("block", str(commit.height)),
-            str(len(commit.ids)),
+            str(commit.size),
             _join(
                 (
-                    *(_join((_link("tx", tx_id), " ")) for tx_id, _ in commit.ids[:3]),
-                    "..." if len(commit.ids) > 3 else "",
+                    *(_join((_link("tx", tx_id), " ")) for tx_id, _ in commit.ids),
+                    "..." if commit.size > NAMED else "",
                 )
             ),
         )
-        for commit in reversed(commits)
+        for commit in commits
     ]
     older = (
         _Tag("p")(_Tag("a", href=f"{ROOT}?{urlencode({'to': lowest})}")("Older blocks"))
@@ -251,15 +253,6 @@ def _home(ledger: Ledger, query: Mapping[str, str]) -> Html:
     )
 
 
-def _commits(ledger: Ledger, after: int, until: int) -> list[Commit]:
-    """Return the blocks above one height up to another, however much they hold."""
-    found: list[Commit] = []
-    while after < until:
-        found += ledger.commits(after, until - after)
-        after = found[-1].height
-    return found
-
-
 def _number(text: str | None, otherwise: int) -> int:
     if text is None or not (text.isascii() and text.isdigit() and len(text) < 16):
         return otherwise
@@ -267,27 +260,29 @@ def _number(text: str | None, otherwise: int) -> int:
 
 
 def _block(ledger: Ledger, argument: str, query: Mapping[str, str]) -> Html | None:
-    del query
     height = _number(argument, -1)
-    if height < 0:
-        return None
-    commits = ledger.commits(height - 1, 1)
+    commits = ledger.commits(height - 1, 1, 0) if height >= 0 else []
     if not commits:
         return None
-    found = commits[0].ids
+    count, after = commits[0].size, _number(query.get("after"), 0)
+    if after and after >= count:
+        return None
     rows = [
         (
             _link("tx", tx_id),
             "CREATE" if tx_id == asset_id else "TRANSFER",
             _link("asset", asset_id),
         )
-        for tx_id, asset_id in found[:LISTED]
+        for tx_id, asset_id in ledger.block_ids(height, after, LISTED)
     ]
-    more = f"{len(found) - LISTED} more are not listed." if len(found) > LISTED else ""
+    more = ""
+    if count > after + LISTED:
+        where = f"{ROOT}/block/{height}?{urlencode({'after': after + LISTED})}"
+        more = _Tag("p")(_Tag("a", href=where)("Later transactions"))
     return _join(
         (
             _table(("transaction", "operation", "asset"), rows, "It holds no transaction."),
-            _Tag("p")(more),
+            more,
             _Tag("nav", aria_label="blocks")(
                 _link("block", str(height - 1), "previous") if height > 0 else "",
                 " ",

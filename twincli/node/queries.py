@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_FIELDS = 100
 MAX_NUMBER = 2**63 - 1
+DIGITS = 1000
+"""Longer ones are no numbers; Python refuses some, too, but with advice to programmers."""
 
 _HASH = re.compile(r"[a-fA-F0-9]{64}")
 _KEY = re.compile(r"[1-9a-zA-Z^OIl]{43,44}")
@@ -113,6 +115,8 @@ def mode(text: str) -> str:
 
 def count(text: str) -> int:
     """Return a limit; a negative one, which MongoDB takes for something else, is refused."""
+    if len(text) > DIGITS:
+        raise ValueError(f"invalid literal for int() with base 10: '{text[:DIGITS]}...'")
     number = int(text)
     if number < 0:
         raise ValueError("limit must be 0 (all) or more")
@@ -123,4 +127,4 @@ def height(text: str) -> int:
     """Return the height of a block."""
     if not (text.isascii() and text.isdigit()):
         raise ValueError("the height of a block is a whole number from 0")
-    return min(int(text[:20]), MAX_NUMBER)
+    return min(int(text.lstrip("0")[:20] or "0"), MAX_NUMBER)

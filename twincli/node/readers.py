@@ -59,6 +59,11 @@ class Readers:
         while piece := await loop.run_in_executor(thread, next, steps, b""):
             yield piece
 
+    def interrupt(self) -> None:
+        """End the steps that take long; see ``Ledger.interrupt``."""
+        for ledger, _ in self._readers:
+            ledger.interrupt()
+
     async def close(self) -> None:
         """Finish the steps that are being done, and close the ledgers."""
         for ledger, thread in self._readers:

@@ -9,6 +9,7 @@ import socket
 import ssl
 import sys
 import threading
+from collections import deque
 from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -18,7 +19,7 @@ from twincli.errors import ConfigError, ConflictError, UsageError
 try:
     import uvicorn
     import websockets  # noqa: F401 - uvicorn finds it
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 except ImportError as missing:
     raise ConfigError(
         f"a node needs {missing.name}, which is not here",
@@ -118,48 +119,68 @@ class Protocol(HttpToolsProtocol):
     _is_whole = False
     _has_head = False
     _received = 0
-    _head_bytes = 0
+    _beside_body = 0
+    _has_body = False
+    _untaken = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, but not for ever."""
         corked = _Corked(transport)
         super().connection_made(cast("asyncio.Transport", corked))
+        self._cycles: deque[RequestResponseCycle] = deque()
         own = {"drop": self.drop, "cork": corked.cork, "uncork": corked.uncork}
         self.app_state = {**self.app_state, **own}
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timers."""
+        """Forget the timers; tell every request of the connection, and not the last one only."""
         self._unwatch()
-        self.resume_writing()
+        self._forget_stall()
+        for cycle in self._cycles:
+            cycle.disconnected = not cycle.response_complete
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read on; watch what is only there in part."""
+        if self.timeout_keep_alive_task is not None:
+            # Of the next request, though empty lines before it are not told as its beginning.
+            self._is_whole = self._has_head = False
+            self._beside_body = 0
+        self._has_body = False
         super().data_received(data)
         if self._is_whole:
             if self._slow_timer is not None:
                 self._unwatch()
             return
         self._received += len(data)
-        if not self._has_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES:
-                self._refuse(b"431 Request Header Fields Too Large")
-                return
-        if self._slow_timer is None and not self.transport.is_closing():
+        # What stands beside a body, as between its chunks, is bounded as the head is.
+        self._beside_body = 0 if self._has_body else self._beside_body + len(data)
+        if self._beside_body > HEAD_BYTES:
+            self._refuse(b"431 Request Header Fields Too Large")
+        elif self._slow_timer is None and not self.transport.is_closing():
             self._watch()
 
     def on_message_begin(self) -> None:
         """Expect the head of a request."""
         self._is_whole = self._has_head = False
-        self._head_bytes = 0
+        self._beside_body = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Start the request."""
         self._has_head = True
+        before = self.cycle
         super().on_headers_complete()
+        while self._cycles and self._cycles[0].response_complete:
+            self._cycles.popleft()
+        if self.cycle is not before:  # else it becomes a WebSocket
+            self._cycles.append(self.cycle)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._has_body = True
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Expect nothing more."""
@@ -169,6 +190,7 @@ class Protocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Become a WebSocket, if that is what the request may do."""
         self._unwatch()
+        self._forget_stall()
         bodies = {b"content-length", b"transfer-encoding"}
         if self.scope["method"] != "GET" or any(name in bodies for name, _ in self.headers):
             # What takes over would wait for ever.
@@ -179,15 +201,23 @@ class Protocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Give the client some time to take what waits for it."""
         super().pause_writing()
-        if self._stall_timer is None:
-            self._stall_timer = self.loop.call_later(STALL_SECONDS, self.transport.abort)
+        self._expect_taking()
 
     def resume_writing(self) -> None:
-        """It has."""
-        if self._stall_timer is not None:
-            self._stall_timer.cancel()
-            self._stall_timer = None
+        """It has taken most of it."""
         super().resume_writing()
+        self._expect_taking()
+
+    def on_response_complete(self) -> None:
+        """Give the client some time to take the end of the last answer."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._expect_taking()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close; give the client some time to take what it asked for."""
+        super().timeout_keep_alive_handler()
+        self._expect_taking()
 
     def drop(self, code: int, reason: str) -> None:
         """Close a WebSocket whose reader takes nothing.
@@ -198,6 +228,24 @@ class Protocol(HttpToolsProtocol):
         self.transport.write(bytes((0x88, len(payload))) + payload)
         self.transport.close()
         self.loop.call_later(STALL_SECONDS, self.transport.abort)
+
+    def _expect_taking(self) -> None:
+        self._forget_stall()
+        self._untaken = self.transport.get_write_buffer_size()
+        if self._untaken:
+            self._stall_timer = self.loop.call_later(STALL_SECONDS, self._look_taken)
+
+    def _look_taken(self) -> None:
+        """Go on waiting for a client only if it took something meanwhile."""
+        if self.transport.get_write_buffer_size() < self._untaken:
+            self._expect_taking()
+        else:
+            self.transport.abort()
+
+    def _forget_stall(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
 
     def _watch(self) -> None:
         self._received = 0
@@ -222,6 +270,7 @@ class Protocol(HttpToolsProtocol):
                 head = b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\n"
                 self.transport.write(head + b"connection: close\r\n\r\n")
             self.transport.close()
+            self._expect_taking()
 
 
 class _Uvicorn(uvicorn.Server):
@@ -235,6 +284,21 @@ class _Uvicorn(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let clients take their answers for a while, then cut them off."""
+        self._node.stop()
+        late = asyncio.get_running_loop().call_later(STOP_SECONDS, self._cut_off)
+        try:
+            await super().shutdown(sockets=sockets)
+        finally:
+            late.cancel()
+            self._cut_off()
+            await asyncio.sleep(0)  # the requests are told
+
+    def _cut_off(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._node.stopping = True
@@ -280,6 +344,7 @@ class Server:
             self.close()
             raise
         self._uvicorn: _Uvicorn | None = None
+        self._is_stopped = False
         self._urls = (self._url("http", self._sockets[0]), self._url("ws", self._sockets[-1]))
         own = len(self._sockets) > 1
         self.ws_port = int(self._sockets[1].getsockname()[1]) if own else None
@@ -333,12 +398,13 @@ class Server:
                 headers=[("server", "twincli")],
                 limit_concurrency=MAX_CONNECTIONS,
                 timeout_keep_alive=IDLE_SECONDS,
-                timeout_graceful_shutdown=STOP_SECONDS,
+                timeout_graceful_shutdown=STOP_SECONDS + 1,  # requests that hang by themselves
                 ws_max_size=65_536,
                 ws_per_message_deflate=False,
                 **self._tls(),
             )
             server = self._uvicorn = _Uvicorn(config, node, ready)
+            server.should_exit = self._is_stopped
             await server.serve(sockets=self._sockets)
         finally:
             await node.close()
@@ -346,6 +412,7 @@ class Server:
 
     def stop(self) -> None:
         """Stop serving, from another thread."""
+        self._is_stopped = True
         if self._uvicorn is not None:
             self._uvicorn.should_exit = True
 

@@ -26,6 +26,7 @@ class Start(NamedTuple):
         max_body: Bytes of a transaction; None for the default.
         rate: Requests a second from one address; 0 for any number.
         max_content: Bytes of a file; None for the default.
+        max_streams: Event streams at once; None for the default.
     """
 
     host: str = "127.0.0.1"
@@ -40,6 +41,7 @@ class Start(NamedTuple):
     max_body: int | None = None
     rate: float = 0.0
     max_content: int | None = None
+    max_streams: int | None = None
 
 
 MAX_CONTENT = 1 << 30
@@ -88,6 +90,7 @@ def start(
         read_only=wanted.read_only,
         max_body=wanted.max_body or app.Options().max_body,
         rate=wanted.rate,
+        max_streams=wanted.max_streams or app.Options().max_streams,
         ws_port=server.ws_port,
         log=log,
         content=Blobs(content, limit=wanted.max_content or MAX_CONTENT),
@@ -128,6 +131,8 @@ def _admission(wanted: Start) -> tuple[bytes, ...]:
     for name, most in (("body", wanted.max_body), ("content", wanted.max_content)):
         if most is not None and most < 1024:
             raise UsageError(f"--max-{name} is at least 1024 bytes")
+    if wanted.max_streams is not None and wanted.max_streams < 1:
+        raise UsageError("--max-streams is at least 1")
     if not 0 <= wanted.rate < 1e6:
         raise UsageError("--rate is a number of requests a second; 0 is any number")
     if wanted.tls_cert is None and (wanted.tls_key or wanted.tls_client_ca):
