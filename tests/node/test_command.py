@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -144,10 +145,7 @@ def resident(pid: int) -> int:
 
 @pytest.mark.nightly
 def test_memory_stays_flat(home: Path) -> None:
-    """Half a million posts: resident memory after three fifths of them, and at the end.
-
-    Until then SQLite's caches fill, up to 64 MB in each process; 5 % are 50 bytes a post.
-    """
+    """Half a million posts: resident memory after a fifth of them and a search, and at the end."""
     import asyncio
 
     from benchmarks import node as bench
@@ -157,8 +155,9 @@ def test_memory_stays_flat(home: Path) -> None:
         for part in range(5):
             posts = [bench.signed(part * 100_000 + number) for number in range(100_000)]
             asyncio.run(bench.load(document["url"], posts, 32, 202))
+            urllib.request.urlopen(f"{document['url']}/api/v1/assets?search=B-000000001").read()
             sizes.append(sum(map(resident, [process.pid, *children(process.pid)])))
-    assert sizes[-1] <= 1.05 * sizes[2], sizes
+    assert sizes[-1] <= 1.2 * sizes[0], sizes
 
 
 @pytest.mark.parametrize(

@@ -256,6 +256,7 @@ class Store:
     """
 
     writable = True
+    _has_written = False
 
     def __init__(
         self,
@@ -334,7 +335,7 @@ class Store:
                 hint="upgrade twincli; the file was not touched",
             )
         run(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
-        run("PRAGMA cache_size = -64000")
+        run("PRAGMA cache_size = -16000")
         run("PRAGMA wal_autocheckpoint = 4000")
 
     def _is_blank(self) -> bool:
@@ -732,6 +733,11 @@ class Store:
 
     def writing(self) -> Writing:
         """Return a context in which this process is the only writer."""
+        if not self._has_written:
+            # Ids are random, so that rows of their index go anywhere; readers, of whom a node has
+            # several, have the system's cache.
+            self.connection.execute("PRAGMA cache_size = -64000")
+            self._has_written = True
         return Writing(self)
 
     def insert(self, batch: Batch, block: Block) -> None:

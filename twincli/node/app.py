@@ -104,7 +104,13 @@ class Node:
         """Begin what runs beside requests; in the event loop."""
         self._indexer = asyncio.create_task(self._keep_index())
         if not self.options.read_only:
-            self._starting = asyncio.create_task(self.writer.start())
+            self._starting = asyncio.create_task(self._start_writer())
+
+    async def _start_writer(self) -> None:
+        try:
+            await self.writer.start()
+        except TwinError as error:
+            _told(error)
 
     def stop(self) -> None:
         """Begin no more, and end what would take long; what was taken is still finished."""
