@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import conditions
@@ -317,15 +318,23 @@ class Index:
         """
         assert table in ("asset_text", "metadata_text")
         query = match_expression(text)
-        if query is None:
-            return iter(())
-        rows = self._tried(
-            lambda: self.connection.execute(
-                f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid LIMIT ?",  # noqa: S608
-                (query, limit or -1),
-            ).fetchall()
+        found: Iterator[int] = iter(()) if query is None else self._hits(table, query)
+        return islice(found, limit or None)
+
+    def _hits(self, table: str, query: str) -> Iterator[int]:
+        """Yield positions, read in pages: a common word is in every transaction."""
+        sql = (
+            f"SELECT rowid FROM {table} WHERE {table} MATCH ? AND rowid > ?"  # noqa: S608
+            " ORDER BY rowid LIMIT ?"
         )
-        return (row[0] for row in rows)
+        after = 0
+        while True:
+            values = (query, after, PAGE)
+            rows = self._tried(partial(_fetched, self, sql, values))
+            yield from (row[0] for row in rows)
+            if len(rows) < PAGE:
+                return
+            after = rows[-1][0]
 
     def state(self, asset: int) -> tuple[int, str] | None:
         """Return a kept state: up to which seq, and the document; or None."""
@@ -343,6 +352,10 @@ class Index:
                 "INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (asset, seq, document)
             )
         )
+
+
+def _fetched(index: Index, sql: str, values: tuple[Any, ...]) -> list[Any]:
+    return index.connection.execute(sql, values).fetchall()
 
 
 def _texts(value: Any) -> Iterator[str]:
