@@ -26,7 +26,7 @@ EVIL = "</style></pre><script>alert(1)</script>\u202e\x1b[2J<img src=x onerror=a
 class Reader(HTMLParser):
     """Reads a page: its elements, its links, its words; notes what is not closed."""
 
-    VOID = frozenset({"meta", "input", "polyline", "circle"})
+    VOID = frozenset({"meta", "input", "polyline", "circle", "line"})
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -133,13 +133,32 @@ def test_a_large_block_is_not_read_whole(ledger: Ledger, monkeypatch: pytest.Mon
         return found
 
     monkeypatch.setattr(Store, "_ids", read_few)
-    assert "300" in shown(ledger, "/explorer").words
+    assert "and 297 more" in shown(ledger, "/explorer").words
     links = [*shown(ledger, "/explorer/block/2").links]
     assert "/explorer/block/2?after=200" in links
     links += shown(ledger, "/explorer/block/2", after="200").links
     found = [link.rpartition("/")[2] for link in links if "/tx/" in link]
     assert found == [tx["id"] for tx in ledger.iter_transactions(car["id"])][1:]
     assert explorer.page(ledger, "/explorer/block/2", {"after": "300"}).status == 404
+
+
+def test_assets_are_called_by_their_names(ledger: Ledger) -> None:
+    car = made(ledger, {"twin": record.envelope("asset", name="<car>", nonce="00")})
+    tip = appended(ledger, car, {"note": "", "twin": record.envelope("append")})
+    nameless = made(ledger, {"twin": record.envelope("asset", name=" ", nonce="01")})
+    long = made(ledger, {"twin": record.envelope("asset", name="x" * 300, nonce="02")})
+    words = shown(ledger, "/explorer").words
+    assert f"create <car> {car['id'][:10]}\u2026" in words
+    assert f"append {tip['id'][:10]}\u2026 of <car> {car['id'][:10]}\u2026" in words
+    assert f"create {nameless['id'][:10]}\u2026" in words
+    assert "x" * 81 not in words
+    assert "(300 characters)" in shown(ledger, f"/explorer/asset/{long['id']}").words
+    for path in (f"/explorer/tx/{tip['id']}", f"/explorer/owner/{ALICE.public_key}"):
+        assert "<car>" in shown(ledger, path).words
+    page = shown(ledger, f"/explorer/asset/{car['id']}")
+    assert page.words.startswith(f"<car> {car['id']}")
+    # An id that is shown by its beginning is there as a whole, too.
+    assert ("title", tip["id"]) in page.attributes
 
 
 def test_of_many_outputs_some_are_shown(ledger: Ledger) -> None:
@@ -157,8 +176,8 @@ def test_an_asset_with_its_state_and_a_chart(ledger: Ledger) -> None:
     fixed = {"mileage": 1300, "twin": record.envelope("append", corrects=wrong["id"])}
     appended(ledger, wrong, fixed)
     reader = shown(ledger, f"/explorer/asset/{car['id']}")
-    assert '"wheels": 4' in reader.words
-    assert '"mileage": 1300' in reader.words
+    assert "wheels4" in reader.words
+    assert "mileage1300" in reader.words
     assert "corrected later" in reader.words
     assert "svg" in reader.tags
     (label,) = [
@@ -167,6 +186,7 @@ def test_an_asset_with_its_state_and_a_chart(ledger: Ledger) -> None:
         if name == "aria-label" and "mileage" in str(value)
     ]
     assert label is not None
+    assert "17:46:41" in reader.words  # the chart's axis
     # The value that was corrected is not in the chart.
     assert "2 values" in label
     assert "highest 1300" in label
@@ -211,8 +231,8 @@ def test_text_of_strangers_is_never_markup(text: str, key: str) -> None:
 def test_search_finds_words_ids_and_keys(ledger: Ledger) -> None:
     car = made(ledger, {"colour": "crimson"})
     tip = appended(ledger, car, {"place": "Oslo"})
-    assert car["id"] in shown(ledger, "/explorer/search", q="crimson").words
-    assert car["id"] in shown(ledger, "/explorer/search", q="oslo").words
+    for text in ("crimson", "oslo"):
+        assert f"/explorer/asset/{car['id']}" in shown(ledger, "/explorer/search", q=text).links
     assert "Nothing was found" in shown(ledger, "/explorer/search", q="zebra").words
     for nothing in ("", "?!", '""', "-car"):
         assert "Nothing was found" in shown(ledger, "/explorer/search", q=nothing).words
@@ -234,7 +254,8 @@ def test_several_owners_and_what_is_burned(ledger: Ledger) -> None:
     words = shown(ledger, f"/explorer/asset/{car['id']}").words
     assert f"all:{ALICE.public_key},{BOB.public_key}" in words
     assert "burned" in words
-    assert car["id"] in shown(ledger, f"/explorer/owner/{BOB.public_key}").words
+    links = shown(ledger, f"/explorer/owner/{BOB.public_key}").links
+    assert f"/explorer/asset/{car['id']}" in links
     assert (
         "unspent" in shown(ledger, f"/explorer/tx/{ledger.transactions(car['id'])[1]['id']}").words
     )

@@ -59,6 +59,7 @@ class Commit(NamedTuple):
 
     Attributes:
         height: From 0.
+        time_ms: When it was committed.
         app_hash: Hex; empty before the first transaction.
         size: How many transactions it holds.
         ids: Of its first transactions, all of them unless it is a very large one, and of their
@@ -66,6 +67,7 @@ class Commit(NamedTuple):
     """
 
     height: int
+    time_ms: int
     app_hash: str
     size: int
     ids: list[tuple[str, str]]
@@ -343,6 +345,7 @@ class Reader:
         return [
             Commit(
                 block.height,
+                block.time_ms,
                 block.app_hash.hex(),
                 held,
                 [(tx_id.hex(), asset_id.hex()) for tx_id, asset_id in ids],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import base58
 from twincli.errors import UsageError
-from twincli.node import answers, content, events, explorer, openapi, posting, queries
+from twincli.node import answers, content, events, explorer, html, openapi, posting, queries
 from twincli.node.answers import Answer, Sent, Streamed
 from twincli.node.queries import Parameter
 
@@ -233,7 +233,7 @@ async def pages(node: Node, request: Request) -> Answer:
     path = request.scope["path"]
     parameters = [Parameter(name) for name in ("q", "to", "after")]
     query = {name: text for name, text in request.query(*parameters).items() if text is not None}
-    wanted = explorer.ROOT if path == "/" else path
+    wanted = html.ROOT if path == "/" else path
     page = await node.readers.run(lambda ledger: explorer.page(ledger, wanted, query))
     headers: tuple[answers.Header, ...] = _PAGE
     if page.location is not None:
@@ -275,10 +275,10 @@ ROUTES = (
     Route(events.TRANSACTIONS, {"GET": stream}, is_stream=True),
     Route(events.BLOCKS, {"GET": stream}, is_stream=True),
     Route("/twin/v1/content/{cid}", {"GET": content.get, "PUT": content.put}),
-    Route(explorer.ROOT, {"GET": pages}),
-    Route(f"{explorer.ROOT}/search", {"GET": pages}),
+    Route(html.ROOT, {"GET": pages}),
+    Route(f"{html.ROOT}/search", {"GET": pages}),
     *(
-        Route(f"{explorer.ROOT}/{kind}/{{argument}}", {"GET": pages})
+        Route(f"{html.ROOT}/{kind}/{{argument}}", {"GET": pages})
         for kind in ("asset", "block", "owner", "tx")
     ),
     Route("/healthz", {"GET": health}, is_open=True),

@@ -1,0 +1,136 @@
+"""Elements of HTML, and the frame of a page.
+
+All text is escaped here and nowhere else, so that what a stranger wrote is never markup.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+ROOT = "/explorer"
+
+
+class Html(str):
+    """Text that is HTML already, and is not escaped again."""
+
+    __slots__ = ()
+
+
+class Tag:
+    """Makes an element: ``Tag("a", href=...)("text")``; text is escaped, ``Html`` is not."""
+
+    def __init__(self, name: str, **attributes: str) -> None:
+        named = "".join(
+            f' {key.rstrip("_").replace("_", "-")}="{escape(visible(value))}"'
+            for key, value in attributes.items()
+        )
+        self._start, self._end = f"<{name}{named}>", f"</{name}>"
+
+    def __call__(self, *children: str) -> Html:
+        """Return the element around its children."""
+        return Html(self._start + "".join(map(_text, children)) + self._end)
+
+
+def visible(value: str) -> str:
+    """Return text in which what reorders or hides a line is shown as its number."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in value)
+
+
+def _text(value: str) -> str:
+    return value if isinstance(value, Html) else escape(visible(value))
+
+
+def join(*parts: str) -> Html:
+    """Return text and elements one after the other."""
+    return Html("".join(map(_text, parts)))
+
+
+_STYLE = """
+:root{color-scheme:light dark;--line:#8883;--soft:#8881;--quiet:GrayText;--mark:#0a62c4}
+@media(prefers-color-scheme:dark){:root{--mark:#6cb2ff}}
+*{box-sizing:border-box}
+body{font:1rem/1.5 system-ui,sans-serif;max-width:64rem;margin:0 auto;padding:0 1rem 3rem}
+a{color:var(--mark);text-underline-offset:.15em;text-decoration-thickness:1px}
+a:focus-visible,input:focus-visible,button:focus-visible,[tabindex]:focus-visible{
+outline:3px solid var(--mark);outline-offset:2px}
+header{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:center;padding:1rem 0;
+border-bottom:1px solid var(--line)}
+header a{font-weight:700;font-size:1.15rem;text-decoration:none}
+form{display:flex;flex:1;min-width:14rem;gap:.5rem}
+input,button{font:inherit;padding:.4rem .75rem;border:1px solid var(--line);border-radius:.4rem}
+input{flex:1;min-width:0}button{cursor:pointer}
+h1{font-size:1.6rem;line-height:1.25;margin:1.5rem 0 .25rem;overflow-wrap:anywhere}
+h2{font-size:1.1rem;margin:2rem 0 .5rem}h1+p{margin:0 0 1.25rem}.quiet{color:var(--quiet)}
+.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}
+th,td{text-align:left;vertical-align:top;padding:.4rem 1rem .4rem 0;
+border-bottom:1px solid var(--line)}
+thead th{font-weight:400;color:var(--quiet)}tbody th{width:1%;font-weight:400;color:var(--quiet)}
+th,time,.number{white-space:nowrap}.number{font-variant-numeric:tabular-nums}
+td{overflow-wrap:break-word}tbody tr:hover{background:var(--soft)}td p{margin:0}
+code,pre{font:.9em/1.45 ui-monospace,monospace;overflow-wrap:anywhere;white-space:pre-wrap;margin:0}
+.struck{text-decoration:line-through}
+figure{margin:0}svg{display:block;width:100%;height:auto;max-height:18rem}
+svg text{font:11px system-ui,sans-serif;fill:var(--quiet)}svg line{stroke:var(--line)}
+polyline{fill:none;stroke:var(--mark);stroke-width:2;stroke-linejoin:round}
+circle{fill:var(--mark)}figcaption{color:var(--quiet)}
+.skip{position:absolute;left:-99rem}.skip:focus{position:static}
+"""
+
+
+def document(title: str, heading: str, *body: str) -> str:
+    """Return a whole page.
+
+    Args:
+        title: Of the window.
+        heading: Of the page.
+        body: What it holds.
+    """
+    search = join(
+        Tag("label", for_="q", class_="skip")("Search"),
+        Html('<input id="q" name="q" type="search" placeholder="words, an id or a key">'),
+        Tag("button")("Search"),
+    )
+    form = Tag("form", action=f"{ROOT}/search", role="search")(search)
+    head = join(
+        Html('<meta charset="utf-8">'),
+        Html('<meta name="viewport" content="width=device-width,initial-scale=1">'),
+        Html('<meta name="referrer" content="no-referrer">'),
+        Tag("title")(title),
+        Tag("style")(Html(_STYLE)),
+    )
+    skip = Tag("a", href="#main", class_="skip")("To the content")
+    header = Tag("header")(Tag("a", href=ROOT)("twin"), form)
+    main = Tag("main", id="main")(Tag("h1")(heading), *body)
+    whole = Tag("html", lang="en")(Tag("head")(head), Tag("body")(skip, header, main))
+    return f"<!doctype html>{whole}"
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> Html:
+    """Return a table, or a sentence where it has no rows."""
+    lines = [Tag("tr")(*(Tag("td")(cell) for cell in row)) for row in rows]
+    if not lines:
+        return Tag("p")(empty)
+    first = Tag("tr")(*(Tag("th", scope="col")(header) for header in headers))
+    # A region that scrolls must be reached by keyboard, too.
+    return Tag("div", class_="scroll", tabindex="0", role="region", aria_label=", ".join(headers))(
+        Tag("table")(Tag("thead")(first), Tag("tbody")(*lines))
+    )
+
+
+def facts(pairs: Iterable[tuple[str, str | None]]) -> Html:
+    """Return a table of names and values; without those that are None."""
+    rows = [
+        Tag("tr")(Tag("th", scope="row")(name), Tag("td")(value))
+        for name, value in pairs
+        if value is not None
+    ]
+    return Tag("div", class_="scroll")(Tag("table")(Tag("tbody")(*rows)))
+
+
+def section(title: str, *body: str) -> Html:
+    """Return a part of a page under a heading."""
+    return join(Tag("h2")(title), *body)
