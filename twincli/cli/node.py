@@ -20,7 +20,7 @@ app = frame.group("node")
 @frame.command(app, "start", creates_home=True)
 def start(
     context: Context,
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(metavar="HOST", help="Where to listen.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(metavar="PORT", help="0 takes a free one.", min=0, max=65535)
     ] = 9984,
