@@ -105,7 +105,7 @@ class Index:
             run = connection.execute
             run("PRAGMA journal_mode = WAL")
             run("PRAGMA synchronous = OFF")
-            run("PRAGMA cache_size = -16000")
+            run("PRAGMA cache_size = -4000")
             if not self._fits(connection):
                 self._make(connection)
         except BaseException:

@@ -335,7 +335,7 @@ class Store:
                 hint="upgrade twincli; the file was not touched",
             )
         run(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
-        run("PRAGMA cache_size = -16000")
+        run("PRAGMA cache_size = -4000")
         run("PRAGMA wal_autocheckpoint = 4000")
 
     def _is_blank(self) -> bool:
