@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import pickle
 import signal
@@ -16,13 +17,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ledger.chains import Tx, create
 from tests.node.running import Answer, Running, running
 from tests.node.test_command import children, post, started
-from twincli.errors import ConfigError
+from twincli.errors import ConfigError, TwinError
 from twincli.ledger import Ledger
 from twincli.node import committing, posting
 from twincli.node.answers import RefusedError
@@ -217,6 +219,52 @@ def test_after_the_end_nothing_is_taken(tmp_path: Path) -> None:
     asyncio.run(use())
 
 
+def test_a_writer_that_ends_before_it_is_sent_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever just got it is told; and nothing is written to a pipe that is closed."""
+    with Ledger.open(tmp_path) as ledger:
+        writer = Writer(ledger.path, Metrics(), lambda: None)
+    faults: list[dict[str, object]] = []
+
+    async def use() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+        await writer.start()
+        lane = writer._small
+        process = await lane.process()
+
+        async def just_ended() -> posting._Process:
+            await process.end()
+            return process
+
+        monkeypatch.setattr(lane, "process", just_ended)
+        with pytest.raises(TwinError) as ended:
+            await asyncio.wait_for(writer.submit(b"{}"), SECONDS)
+        assert ended.value.code == "writer_ended"
+        await writer.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(use())
+    assert faults == []
+
+
+def test_the_end_of_a_writer_that_cannot_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    writer = Writer(str(tmp_path / "ledger.db"), Metrics(), lambda: None)
+
+    async def use() -> None:
+        starting = asyncio.create_task(writer.start())
+        await asyncio.sleep(0)
+        assert writer._small._starting is not None
+        await writer.close()
+        with pytest.raises(ConfigError, match="cannot be started"):
+            await starting
+
+    asyncio.run(use())
+
+
 # --- What goes through the pipes ------------------------------------------------------------------
 
 
@@ -263,3 +311,19 @@ def test_what_cannot_be_written_is_told_and_the_next_batch_tried(
     assert [answer.status for answer in done[1].answers] == [400]
     os.close(source)
     os.close(back)
+
+
+def test_what_was_sent_is_committed_though_its_node_is_gone(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        path = ledger.path
+    tx = create()
+    source, end = os.pipe()
+    back, target = os.pipe()
+    os.write(end, committing.numbered(1, json.dumps(tx).encode()))
+    os.close(end)
+    os.close(back)
+    committing.serve(path, source, target)
+    os.close(source)
+    os.close(target)
+    with Ledger.open(tmp_path) as ledger:
+        assert ledger.get(tx["id"]) == tx

@@ -99,12 +99,13 @@ class Node:
         self.stopping = False
         self._rate = access.Rate(self.options.rate)
         self._indexer: asyncio.Task[None] | None = None
+        self._starter: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin what runs beside requests; in the event loop."""
         self._indexer = asyncio.create_task(self._keep_index())
         if not self.options.read_only:
-            self._starting = asyncio.create_task(self._start_writer())
+            self._starter = asyncio.create_task(self._start_writer())
 
     async def _start_writer(self) -> None:
         try:

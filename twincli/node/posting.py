@@ -188,12 +188,12 @@ class _Lane:
         return process
 
     async def submit(self, body: bytes) -> Answer:
-        process = await self.process()
         self._last += 1
         number = self._last
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.waiting[number] = future
+        self.waiting[number] = future  # before the process is there, which may end at once
         try:
+            process = await self.process()
             process.send(committing.numbered(number, body))
             return await future
         finally:
@@ -225,11 +225,15 @@ class _Lane:
 
     async def close(self) -> None:
         """Let it finish and end."""
-        if self._starting is not None:
+        if self._starting is None:
+            return
+        try:
             process = await self._starting
-            if self.waiting:
-                await asyncio.wait([*self.waiting.values()])
-            await process.end()
+        except ConfigError:
+            return  # there is none; whoever wanted it is told why
+        if self.waiting:
+            await asyncio.wait([*self.waiting.values()])
+        await process.end()
 
 
 class _Process(asyncio.SubprocessProtocol):
@@ -258,7 +262,8 @@ class _Process(asyncio.SubprocessProtocol):
         self._unsent.append(data)
 
     def _flush(self) -> None:
-        self._pipe.write(b"".join(self._unsent))
+        if not self._pipe.is_closing():  # else it is gone, and those who wait are told so
+            self._pipe.write(b"".join(self._unsent))
         self._unsent.clear()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002 - there is one
