@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import signal
+import socket
 import sqlite3
 import sys
 import threading
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import uvloop
@@ -184,6 +186,31 @@ def test_a_signal_to_the_whole_group_loses_nothing(home: Path, number: int) -> N
         assert ledger.tip().height == 2
 
 
+def test_a_second_interrupt_does_not_wait_for_the_writer(home: Path) -> None:
+    with started(home) as (process, document):
+        assert post(document["url"], create(1)) == 202
+        place = urlsplit(document["url"])
+
+        def listens() -> bool:
+            with socket.socket() as sock:
+                return sock.connect_ex((place.hostname, place.port)) == 0
+
+        with sqlite3.connect(home / "ledger" / "ledger.db", isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with ThreadPoolExecutor(1) as pool:
+                answer = pool.submit(post, document["url"], create(2))
+                time.sleep(0.3)
+                process.send_signal(signal.SIGINT)
+                until(lambda: not listens())
+                process.send_signal(signal.SIGINT)
+                assert process.wait(SECONDS) == 130
+                assert isinstance(answer.exception(SECONDS), OSError)
+        other.close()
+    with Ledger.open(home / "ledger", create=False) as ledger:
+        assert ledger.verify().problems == []
+        assert ledger.tip().height == 1
+
+
 def test_a_writer_that_cannot_be_started_is_a_503(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,7 +261,7 @@ def test_a_writer_that_ends_before_it_is_sent_anything(
         process = await lane.process()
 
         async def just_ended() -> posting._Process:
-            await process.end()
+            await process.end(SECONDS)
             return process
 
         monkeypatch.setattr(lane, "process", just_ended)

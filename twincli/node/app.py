@@ -119,14 +119,14 @@ class Node:
         self.readers.interrupt()
         self._indexing.interrupt()
 
-    async def close(self) -> None:
-        """Finish what was taken, and close the ledger."""
+    async def close(self, *, at_once: bool = False) -> None:
+        """Finish what was taken, unless it shall be at once, and close the ledger."""
         self.stop()
         if self._indexer is not None:
             self._indexer.cancel()
             await asyncio.gather(self._indexer, return_exceptions=True)
         await self.events.close()
-        await self.writer.close()
+        await self.writer.close(at_once=at_once)
         await self.readers.close()
         await self._indexing.close()
         self.ledger.close()
