@@ -1,7 +1,8 @@
 """Timings of a node, as ratios to libsodium and to the disk measured in the same run.
 
-    uv run python benchmarks/node.py            about a minute
-    uv run python benchmarks/node.py --quick    small counts, to see that it works
+    uv run python -m benchmarks.node            about a minute
+    uv run python -m benchmarks.node --quick    small counts, to see that it works
+    uv run python -m benchmarks.node --write    also into RESULTS.md
 
 The node runs in a process of its own. The clients are one more process, which opens connections
 and sends requests that were made before, so that as little as possible is measured of itself; it
@@ -10,70 +11,26 @@ shares the cores with the node all the same.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import nacl.bindings
-
-from twincli.crypto import ed25519
+from benchmarks.floors import KEY, OWNER, fsync_ms, pure_verifying
+from benchmarks.report import Figure, arguments, report
 from twincli.ledger import Ledger
-from twincli.model import owners, transaction
+from twincli.model import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KEY = ed25519.KeyPair.from_seed(bytes(range(32)))
-OWNER = owners.of_keys([KEY.public_key])
 CLIENTS = 32
-
-
-class Figure(NamedTuple):
-    """One line of the table; a ratio is better when it is larger, a time when it is smaller."""
-
-    what: str
-    measured: float
-    budget: float
-    unit: str
-    detail: str
-
-    @property
-    def kept(self) -> bool:
-        is_time = self.unit.endswith("ms")
-        return self.measured <= self.budget if is_time else self.measured >= self.budget
-
-
-# --- Floors --------------------------------------------------------------------------------------
-
-
-def verify_rate(count: int) -> float:
-    """Return how many signatures libsodium verifies a second on one core."""
-    signed = nacl.bindings.crypto_sign(bytes(32), KEY.seed + KEY.public_bytes)
-    start = time.perf_counter()
-    for _ in range(count):
-        nacl.bindings.crypto_sign_open(signed, KEY.public_bytes)
-    return count / (time.perf_counter() - start)
-
-
-def fsync_ms(directory: Path, count: int) -> float:
-    """Return the median milliseconds of appending 4 KiB durably."""
-    taken = []
-    with (directory / "fsync").open("wb", buffering=0) as file:
-        for _ in range(count):
-            start = time.perf_counter()
-            file.write(bytes(4096))
-            os.fsync(file.fileno())
-            taken.append(time.perf_counter() - start)
-    return statistics.median(taken) * 1000
 
 
 # --- Requests ------------------------------------------------------------------------------------
@@ -182,8 +139,10 @@ def started(home: Path) -> tuple[subprocess.Popen[str], str]:
     return process, str(json.loads(process.stdout.readline())["url"])
 
 
-def figures(home: Path, count: int) -> list[Figure]:
-    floor = verify_rate(max(count, 2_000))
+def requests(home: Path, count: int) -> list[Figure]:
+    """Measure POSTs and GETs of a node of its own."""
+    verified = max(count, 2_000)
+    floor = verified / pure_verifying(verified)
     disk = fsync_ms(home, 200)
     posts = [signed(number) for number in range(count + 1_000)]
     process, url = started(home / "twin")
@@ -193,7 +152,7 @@ def figures(home: Path, count: int) -> list[Figure]:
         rate, taken = run(url, posts[1_000:], CLIENTS, 202)
         detail = f"{rate:,.0f}/s, libsodium verifies {floor:,.0f}/s"
         what = f"POST mode=commit, {CLIENTS} connections"
-        found.append(Figure(what, rate / floor, 0.25, "x verifying", detail))
+        found.append(Figure(what, rate / floor, 0.25, "x verifying", detail, at_least=True))
         slow = f"p50 {at(taken, 0.5):.1f} ms, max {taken[-1]:.0f} ms"
         budget = 20 + 10 * disk
         found.append(Figure(f"{what}, p99", at(taken, 0.99), budget, "ms", slow))
@@ -206,14 +165,14 @@ def figures(home: Path, count: int) -> list[Figure]:
         gets = [got(f"/api/v1/transactions/{ids[number % 500]}") for number in range(4 * count)]
         rate, taken = run(url, gets, CLIENTS, 200)
         detail = f"p50 {at(taken, 0.5):.2f} ms, p99 {at(taken, 0.99):.2f} ms"
-        found.append(Figure("GET of a transaction", rate, 8_000, "/s", detail))
+        found.append(Figure("GET of a transaction", rate, 8_000, "a second", detail, at_least=True))
     finally:
         process.terminate()
         assert process.wait(30) == 0
     return found
 
 
-def outputs(home: Path, count: int) -> list[Figure]:
+def reads_beside_a_listing(home: Path, count: int) -> Figure:
     """Measure reads of a transaction while the outputs of a large owner are listed."""
     with Ledger.open(home / "twin" / "ledger") as ledger:
         tx = transaction.create([KEY.public_key], [transaction.Output(OWNER)], {"many": count})
@@ -246,23 +205,19 @@ def outputs(home: Path, count: int) -> list[Figure]:
         assert process.wait(30) == 0
     detail = f"{size / 1e6:.1f} MB in {seconds:.2f} s; reads meanwhile p50 {at(taken, 0.5):.2f} ms"
     what = f"read while {count:,} outputs are listed, p99"
-    return [Figure(what, at(taken, 0.99), 25, "ms", detail)]
+    return Figure(what, at(taken, 0.99), 25, "ms", detail)
+
+
+def figures(*, quick: bool) -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="twin-node-bench-") as directory:
+        found = requests(Path(directory), 1_000 if quick else 20_000)
+        found.append(reads_beside_a_listing(Path(directory), 5_000 if quick else 100_000))
+    return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    with tempfile.TemporaryDirectory(prefix="twin-node-bench-") as directory:
-        found = figures(Path(directory), 1_000 if quick else 20_000)
-        found += outputs(Path(directory), 5_000 if quick else 100_000)
-    for figure in found:
-        mark = "kept" if figure.kept else "MISSED"
-        measured = f"{figure.measured:,.2f}"
-        print(
-            f"{figure.what:<52} {measured:>10} {figure.unit:<12}"
-            f" {figure.budget:>8,.2f} {mark:<6} {figure.detail}"
-        )
+    options = arguments(__doc__).parse_args()
+    report(figures(quick=options.quick), write=options.write)
 
 
 if __name__ == "__main__":

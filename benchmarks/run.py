@@ -1,9 +1,9 @@
 """Timings, each as a ratio to a floor measured in the same run, so that a busy machine cancels out.
 
-    uv run python benchmarks/run.py             all but the million, about four minutes
-    uv run python benchmarks/run.py --quick     small counts, to see that it works
-    uv run python benchmarks/run.py --million   only the ledger of a million transactions
-    uv run python benchmarks/run.py --write     also into RESULTS.md and the README's table
+    uv run python -m benchmarks.run             all but the million, about five minutes
+    uv run python -m benchmarks.run --quick     small counts, to see that it works
+    uv run python -m benchmarks.run --million   only the ledger of a million transactions
+    uv run python -m benchmarks.run --write     also into RESULTS.md and the README's table
 
 Whole commands are timed from outside, in turn with ``python -c pass``, with bytecode compiled: a
 shell may set PYTHONDONTWRITEBYTECODE, which would compile every module at every start.
@@ -11,11 +11,9 @@ shell may set PYTHONDONTWRITEBYTECODE, which would compile every module at every
 
 from __future__ import annotations
 
-import argparse
 import compileall
 import json
 import os
-import platform
 import pty
 import resource
 import shutil
@@ -24,13 +22,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import nacl.bindings
+import nacl
 
 import twincli
+from benchmarks import node
+from benchmarks.floors import KEY, OWNER, pure_signing, pure_verifying, seconds
+from benchmarks.report import ROOT, Figure, arguments, report
 from twincli.cli import partialfile
 from twincli.crypto import ed25519
 from twincli.ledger import Ledger
@@ -38,31 +38,7 @@ from twincli.model import owners, transaction
 from twincli.rules import partial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
-KEY = ed25519.KeyPair.from_seed(bytes(range(32)))
-OWNER = owners.of_keys([KEY.public_key])
-
-
-class Figure(NamedTuple):
-    """One line of the table."""
-
-    what: str
-    measured: float
-    budget: float
-    unit: str
-    detail: str
-
-    @property
-    def text(self) -> str:
-        return f"{self.measured:.2f} {self.unit}"
-
-    @property
-    def allowed(self) -> str:
-        return f"{self.budget:g} {self.unit}"
-
+    from collections.abc import Iterable
 
 # --- Whole commands ------------------------------------------------------------------------------
 
@@ -201,37 +177,6 @@ def combine_figure(home: Path, runs: int) -> Figure:
 
 
 # --- Inside one process --------------------------------------------------------------------------
-
-
-def seconds(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
-
-
-def pure_signing(count: int) -> float:
-    """Return the seconds that libsodium takes to sign ``count`` messages of 32 bytes."""
-    secret = KEY.seed + KEY.public_bytes
-    message = bytes(32)
-    sign = nacl.bindings.crypto_sign
-
-    def run() -> None:
-        for _ in range(count):
-            sign(message, secret)
-
-    return seconds(run)
-
-
-def pure_verifying(count: int) -> float:
-    """Return the seconds that libsodium takes on one core to verify as many signatures."""
-    signed = nacl.bindings.crypto_sign(bytes(32), KEY.seed + KEY.public_bytes)
-    verify, public = nacl.bindings.crypto_sign_open, KEY.public_bytes
-
-    def run() -> None:
-        for _ in range(count):
-            verify(signed, public)
-
-    return seconds(run)
 
 
 def metadatas(count: int) -> Iterable[dict[str, object]]:
@@ -378,47 +323,16 @@ print(json.dumps((mine + below) / 1024))
                 f"{what} a ledger of {count:,} transactions",
                 float(done.stdout),
                 300,
-                "MB at most",
+                "MB",
                 f"{took:.1f} s",
             )
         )
     return figures
 
 
-# --- Report --------------------------------------------------------------------------------------
-
-
-def table(figures: list[Figure]) -> str:
-    rows = ["| what | measured | budget | in detail |", "|---|---|---|---|"]
-    rows += [f"| {f.what} | {f.text} | {f.allowed} | {f.detail} |" for f in figures]
-    return "\n".join(rows)
-
-
-def heading() -> str:
-    today = datetime.now(UTC).date().isoformat()
-    return (
-        f"{today}, twincli {twincli.__version__}, Python {platform.python_version()},"
-        f" {platform.system()} on {os.cpu_count()} cores ({platform.machine()})"
-    )
-
-
-def write(figures: list[Figure], *, into_readme: bool) -> None:
-    results = ROOT / "benchmarks" / "RESULTS.md"
-    old = results.read_text() if results.exists() else "# Results\n"
-    results.write_text(f"{old.rstrip()}\n\n## {heading()}\n\n{table(figures)}\n")
-    readme = ROOT / "README.md"
-    text = readme.read_text()
-    if into_readme and BEGIN in text:
-        before, _, rest = text.partition(BEGIN)
-        _, _, after = rest.partition(END)
-        readme.write_text(f"{before}{BEGIN}\n{heading()}:\n\n{table(figures)}\n{END}{after}")
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small counts")
+    parser = arguments(__doc__)
     parser.add_argument("--million", action="store_true", help="only the large ledger")
-    parser.add_argument("--write", action="store_true", help="into RESULTS.md and README.md")
     options = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for place in (Path(twincli.__file__).parent, Path(nacl.__file__).parents[1]):
@@ -434,12 +348,10 @@ def main() -> None:
             figures.append(combine_figure(home, 3 if options.quick else 21))
             figures += ledger_figures(home, count)
             figures.append(history_figure(home, count))
+            figures += node.figures(quick=options.quick)
     finally:
         shutil.rmtree(home)
-    print(heading())
-    print(table(figures))
-    if options.write:
-        write(figures, into_readme=not options.million)
+    report(figures, write=options.write, into_readme=not options.million)
     print("peak of this process:", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "MB")
 
 

@@ -2,6 +2,7 @@
 
     uv run python -m benchmarks.server            two minutes
     uv run python -m benchmarks.server --quick    small counts, to see that it works
+    uv run python -m benchmarks.server --write    also into RESULTS.md
 
 bigchaindb 2.2.2 is installed from PyPI into an environment of its own, on the same Python as this.
 It keeps what is committed in dictionaries and remembers what it parsed, so its figure has no
@@ -12,9 +13,7 @@ for signatures. Both start from the text of the request. Rounds alternate, the f
 
 from __future__ import annotations
 
-import argparse
 import json
-import platform
 import shutil
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.report import Figure, arguments, report
 from tests.plugins import published
 from tests.rules.committed import Committed
 from twincli.crypto import ed25519
@@ -111,11 +111,28 @@ def durable(work: Work, place: Path) -> float:
     return seconds
 
 
+def figures(server: published.Published, place: Path, count: int, rounds: int) -> list[Figure]:
+    found = []
+    for kind, make in KINDS.items():
+        seen = []
+        for number in range(rounds):
+            work = make(count, number)
+            stored = durable(work, place / f"{kind}-{number}")
+            seen.append((theirs(server, work), rules(work), stored))
+        server_us, rules_us, stored_us = (
+            min(column) * 1e6 / count for column in zip(*seen, strict=True)
+        )
+        for what, ours_us in (("our rules", rules_us), ("durable", stored_us)):
+            detail = f"{ours_us:,.0f} us each, the server's {server_us:,.0f} us"
+            ratio = server_us / ours_us
+            found.append(
+                Figure(f"{kind}, {what}", ratio, None, "x as fast as bigchaindb 2.2.2", detail)
+            )
+    return found
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    count, rounds = (50, 2) if quick else (1_000, 5)
+    options = arguments(__doc__).parse_args()
     uv = shutil.which("uv")
     if uv is None:
         sys.exit("this needs uv, which installs the published server")
@@ -125,23 +142,10 @@ def main() -> None:
             python = published.install(uv, place)
         except published.NotInstalledError as error:
             sys.exit(str(error))
-        print(f"Python {platform.python_version()}, {count} of each, fastest of {rounds} rounds\n")
-        print("| microseconds each | bigchaindb 2.2.2 | our rules | ratio | durable | ratio |")
-        print("|---|---|---|---|---|---|")
         with published.started(python) as server:
-            for kind, make in KINDS.items():
-                seen = []
-                for number in range(rounds):
-                    work = make(count, number)
-                    stored = durable(work, place / f"{kind}-{number}")
-                    seen.append((theirs(server, work), rules(work), stored))
-                server_us, rules_us, stored_us = (
-                    min(column) * 1e6 / count for column in zip(*seen, strict=True)
-                )
-                print(
-                    f"| {kind} | {server_us:,.0f} | {rules_us:,.0f} | {server_us / rules_us:.1f} x"
-                    f" | {stored_us:,.0f} | {server_us / stored_us:.1f} x |"
-                )
+            count, rounds = (50, 2) if options.quick else (1_000, 5)
+            found = figures(server, place, count, rounds)
+    report(found, write=options.write)
 
 
 if __name__ == "__main__":

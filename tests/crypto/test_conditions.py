@@ -241,7 +241,7 @@ for _ in range(102):
         (b"\xa4\x85\x00\x00\x00\x00\x01", "past the end"),
         (b"\xa4\x85\x00\x00\x00\x00", "a length is wrong"),
         (b"\xbf\x84", "too early"),
-        (b"\xbf\x81\x04\x00", "a tag is none"),
+        (b"\xbf\x81\x04\x00", "a tag is above 30"),
         (b"\xa4\x82\x01", "a length is wrong"),
         (b"\x04\x00", "no fulfillment type"),
         (b"\xa5\x00", "no fulfillment type"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import pickle
 import signal
+import socket
 import sqlite3
 import sys
 import threading
@@ -14,15 +16,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ledger.chains import Tx, create
 from tests.node.running import Answer, Running, running
 from tests.node.test_command import children, post, started
-from twincli.errors import ConfigError
+from twincli.errors import ConfigError, TwinError
 from twincli.ledger import Ledger
 from twincli.node import committing, posting
 from twincli.node.answers import RefusedError
@@ -182,6 +186,31 @@ def test_a_signal_to_the_whole_group_loses_nothing(home: Path, number: int) -> N
         assert ledger.tip().height == 2
 
 
+def test_a_second_interrupt_does_not_wait_for_the_writer(home: Path) -> None:
+    with started(home) as (process, document):
+        assert post(document["url"], create(1)) == 202
+        place = urlsplit(document["url"])
+
+        def listens() -> bool:
+            with socket.socket() as sock:
+                return sock.connect_ex((place.hostname, place.port)) == 0
+
+        with sqlite3.connect(home / "ledger" / "ledger.db", isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with ThreadPoolExecutor(1) as pool:
+                answer = pool.submit(post, document["url"], create(2))
+                time.sleep(0.3)
+                process.send_signal(signal.SIGINT)
+                until(lambda: not listens())
+                process.send_signal(signal.SIGINT)
+                assert process.wait(SECONDS) == 130
+                assert isinstance(answer.exception(SECONDS), OSError)
+        other.close()
+    with Ledger.open(home / "ledger", create=False) as ledger:
+        assert ledger.verify().problems == []
+        assert ledger.tip().height == 1
+
+
 def test_a_writer_that_cannot_be_started_is_a_503(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +242,52 @@ def test_after_the_end_nothing_is_taken(tmp_path: Path) -> None:
         with pytest.raises(RefusedError) as refused:
             await writer.submit(b"{}")
         assert refused.value.answer.status == 503
+
+    asyncio.run(use())
+
+
+def test_a_writer_that_ends_before_it_is_sent_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever just got it is told; and nothing is written to a pipe that is closed."""
+    with Ledger.open(tmp_path) as ledger:
+        writer = Writer(ledger.path, Metrics(), lambda: None)
+    faults: list[dict[str, object]] = []
+
+    async def use() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+        await writer.start()
+        lane = writer._small
+        process = await lane.process()
+
+        async def just_ended() -> posting._Process:
+            await process.end(SECONDS)
+            return process
+
+        monkeypatch.setattr(lane, "process", just_ended)
+        with pytest.raises(TwinError) as ended:
+            await asyncio.wait_for(writer.submit(b"{}"), SECONDS)
+        assert ended.value.code == "writer_ended"
+        await writer.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(use())
+    assert faults == []
+
+
+def test_the_end_of_a_writer_that_cannot_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    writer = Writer(str(tmp_path / "ledger.db"), Metrics(), lambda: None)
+
+    async def use() -> None:
+        starting = asyncio.create_task(writer.start())
+        await asyncio.sleep(0)
+        assert writer._small._starting is not None
+        await writer.close()
+        with pytest.raises(ConfigError, match="cannot be started"):
+            await starting
 
     asyncio.run(use())
 
@@ -263,3 +338,19 @@ def test_what_cannot_be_written_is_told_and_the_next_batch_tried(
     assert [answer.status for answer in done[1].answers] == [400]
     os.close(source)
     os.close(back)
+
+
+def test_what_was_sent_is_committed_though_its_node_is_gone(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        path = ledger.path
+    tx = create()
+    source, end = os.pipe()
+    back, target = os.pipe()
+    os.write(end, committing.numbered(1, json.dumps(tx).encode()))
+    os.close(end)
+    os.close(back)
+    committing.serve(path, source, target)
+    os.close(source)
+    os.close(target)
+    with Ledger.open(tmp_path) as ledger:
+        assert ledger.get(tx["id"]) == tx

@@ -577,3 +577,44 @@ def test_an_asset_that_is_nowhere(rooms: Rooms, there: EmbeddedClient) -> None:
     with pytest.raises(TwinError) as caught:
         moving.pull(at(rooms, there), rooms.workspace.client, ["0" * 64])
     assert caught.value.code == "not_found"
+
+
+# --- What says the same ---------------------------------------------------------------------------
+
+
+def anew(tx_id: str, rebases: str | None = None) -> dict[str, Any]:
+    return {"id": tx_id, "metadata": rebases and {"twin": {"v": 1, "rebases": rebases}}}
+
+
+def test_what_comes_from_the_same_one_says_the_same() -> None:
+    same = moving.Same()
+    for tx in (anew("here"), anew("here2", "here"), anew("other"), anew("other2", "other")):
+        same.know(tx)
+    same.add(anew("there"))
+    assert same.of("here2") is None
+    same.add(anew("there2", "here"))
+    same.know(anew("there2", "here"))
+    assert (same.of("here"), same.of("here2"), same.of("other2")) == ("there2", "there2", None)
+    same.say("other2", "there")
+    assert (same.of("other"), same.of("other2")) == ("there", "there")
+    assert same.of("there2") == "there2"
+
+
+def test_a_long_way_to_the_first_one_is_gone_once() -> None:
+    """Anybody may state what a transaction records anew, so a way can be as long as a history."""
+
+    class Counted(dict[str, str]):
+        looks = 0
+
+        def __getitem__(self, key: str) -> str:
+            Counted.looks += 1
+            return super().__getitem__(key)
+
+    same = moving.Same()
+    same._rebases = Counted()
+    for number in range(1000):
+        same.add(anew(str(number), str(number - 1)))
+    assert {same.first(str(number)) for number in reversed(range(1000))} == {"-1"}
+    assert same.of("5") == "5"
+    assert same.of("-1") == "999"
+    assert Counted.looks < 10_000

@@ -161,14 +161,14 @@ class NodeContent:
         from http.client import HTTPConnection, HTTPException, HTTPSConnection
         from urllib.parse import urlsplit
 
-        from twincli.client.tls import Tls
+        from twincli.client.tls import DEFAULT_TLS
 
         _cid.parse(cid)
         parts = urlsplit(self.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise UsageError(f"{self.url!r} is not http://HOST or https://HOST", code="bad_url")
         if parts.scheme == "https":
-            context = (self.tls or Tls()).context()
+            context = (self.tls or DEFAULT_TLS).context()
             connection: HTTPConnection = HTTPSConnection(
                 parts.netloc, timeout=self.timeout, context=context
             )

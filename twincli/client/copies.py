@@ -47,6 +47,11 @@ def name(network_id: str, ledger_id: str) -> str:
     return f"{network_id[:16]}-{ledger_id[:16]}"
 
 
+def remedy(place: str) -> str:
+    """Return the hint for a copy that is of no use."""
+    return f"all of it is fetched again once it is removed: rm -r {place}"
+
+
 def of_network(directory: str, network_id: str) -> list[str]:
     """Return the directories of the copies that there are of a network."""
     if not os.path.isdir(directory):
@@ -89,5 +94,5 @@ def _told(place: str) -> Iterator[None]:
     except ConfigError as error:
         if error.code in _OF_NO_USE:
             error.message = f"the copy of this network is of no use: {error.message}"
-            error.hint = f"all of it is fetched again once it is removed: rm -r {place}"
+            error.hint = remedy(place)
         raise

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from twincli.client import COMMIT
-from twincli.client.tls import Tls
+from twincli.client.tls import DEFAULT_TLS, Tls
 from twincli.errors import ConfigError, InvalidError, TwinError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ LARGEST = 1 << 29
 SMALL = 1 << 24
 """Bytes that are read at most of any other answer: one transaction, a height."""
 
-_USUAL_TLS = Tls()
 _BUSY = frozenset({429, 503})
 _REFUSED = re.compile(r"Invalid transaction \((\w+)\): ?(.*)", re.DOTALL)
 _SCHEMA = "Invalid transaction schema: "
@@ -122,14 +121,14 @@ class Nodes:
         urls: Sequence[str],
         headers: Mapping[str, str],
         timeout: float,
-        tls: Tls = _USUAL_TLS,
+        tls: Tls = DEFAULT_TLS,
     ) -> None:
         self.urls = tuple(urls)
         self.timeout = timeout
         self.tls = tls
         self._headers = dict(headers)
         self._busy = False
-        if tls != _USUAL_TLS and any(url.startswith("https:") for url in urls):
+        if tls != DEFAULT_TLS and any(url.startswith("https:") for url in urls):
             tls.context()  # says what is wrong with a file, which requests would not
         self._nodes = [_node(url, headers, timeout, tls) for url in urls]
 

@@ -57,6 +57,10 @@ class Tls(NamedTuple):
         return made
 
 
+DEFAULT_TLS = Tls()
+"""Where nothing is said: the usual authorities are trusted, and nothing is shown."""
+
+
 def _no_passphrase() -> str:
     raise ValueError("the key has a passphrase")
 

@@ -2,8 +2,8 @@
 
 BigchainDB uses two types, ed25519-sha-256 and threshold-sha-256; a condition is written as a
 ``ni:`` URI and, in full, as nested ``details``. A fulfillment is DER in base64url without padding.
-DER is written by hand here: the forms are few and fixed, and a general decoder accepts encodings
-that must be refused, because a re-encoded fulfillment changes the id of a transaction.
+It is written and read by hand: the forms are few and fixed, and whether one is the only encoding
+must be known, because a re-encoded fulfillment changes the id of a transaction.
 
 Source: draft-thomas-crypto-conditions-02, cryptoconditions 0.8.1, five-bells-condition 5.0.1;
 vectors in ``tests/vectors/crypto_conditions.json`` and ``driver_conditions.json``.
@@ -17,7 +17,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from twincli.crypto import base58, ed25519
+from twincli.crypto import base58, der, ed25519
 from twincli.errors import InvalidError
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ _TYPES = (
 )
 _PREIMAGE, _PREFIX, _THRESHOLD, _RSA, _ED25519 = range(5)
 _COMPOUND = (_PREFIX, _THRESHOLD)
-_CONSTRUCTED = 0x20  # the bit of a tag
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 _ED25519_HEAD = b"\xa4\x64\x80\x20"
@@ -84,34 +83,13 @@ class _Reader:
     def more(self) -> bool:
         return self.position < self.end
 
-    def byte(self) -> int:
-        if not self.more():
-            raise _malformed("it ends too early")
-        self.position += 1
-        return self.data[self.position - 1]
-
     def item(self) -> tuple[int, _Reader]:
-        tag = self.byte()
-        if tag & 0x1F == 0x1F:
-            number, last = 0, 0x80
-            while last & 0x80:
-                last = self.byte()
-                number = number << 7 | last & 0x7F
-                if number > 30:
-                    raise _malformed("a tag is none of a fulfillment")
-            tag = tag & 0xE0 | number
-        size = self.byte()
-        if size > 127:
-            count = size & 127
-            if count == 0 or self.position + count > self.end:
-                raise _malformed("a length is wrong")
-            size = int.from_bytes(self.data[self.position : self.position + count], "big")
-            self.position += count
-        start = self.position
-        if start + size > self.end:
-            raise _malformed("a length runs past the end")
-        self.position = start + size
-        return tag, _Reader(self.data, start, start + size)
+        try:
+            tag, start, end = der.item(self.data, self.position, self.end)
+        except ValueError as error:
+            raise _malformed(str(error)) from error
+        self.position = end
+        return tag, _Reader(self.data, start, end)
 
     def field(self, tag: int) -> _Reader:
         found, content = self.item()
@@ -138,11 +116,11 @@ class _Reader:
         if found == tag:
             yield content.rest()
             return
-        if found != tag | _CONSTRUCTED:
+        if found != tag | der.CONSTRUCTED:
             raise _malformed(f"tag {found:#04x} stands where {tag:#04x} belongs")
         while content.more():
             found, piece = content.item()
-            if found & ~_CONSTRUCTED != universal:
+            if found & ~der.CONSTRUCTED != universal:
                 raise _malformed(f"tag {found:#04x} stands where {universal:#04x} belongs")
             yield piece.rest()
 
@@ -600,7 +578,7 @@ def _parse_item(reader: _Reader, depth: int) -> Fulfillment:
         prefix = content.octets(0x80)
         max_length = content.number(0x81)
         tag, below = content.item()
-        if tag | _CONSTRUCTED != 0xA2:
+        if tag | der.CONSTRUCTED != 0xA2:
             raise _malformed(f"tag {tag:#04x} stands where 0xa2 belongs")
         content.finish()
         part = _parse_item(below, depth + 1)

@@ -27,7 +27,7 @@ from itertools import takewhile
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from twincli.crypto import base58, canonical, ed25519
+from twincli.crypto import base58, canonical, der, ed25519
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, ConflictError, InvalidError, LockedError, UsageError
 
@@ -52,7 +52,7 @@ _LABEL = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
 _SEALED_PEM = "ENCRYPTED PRIVATE KEY"
 _BCRYPT = b"\x00\x00\x00\x06bcrypt"
 _SCRYPT = bytes.fromhex("2b06010401da47040b")
-_INTEGER, _IDENTIFIER, _CONSTRUCTED = 0x02, 0x06, 0x20
+_INTEGER, _IDENTIFIER = 0x02, 0x06
 _WORDS = (12, 15, 18, 21, 24)
 _LONGEST_BARE = 200
 _LONGEST_KEY = 64
@@ -334,10 +334,10 @@ def _check_cost(data: bytes) -> bytes:
     All schemes (PBES1, PBES2 with PBKDF2 or scrypt, PKCS#12) begin with what function makes the
     key, the salt, then its numbers: one of iterations or three of scrypt's, and maybe a length.
     """
-    der = _armoured(data, _SEALED_PEM, "pem")
+    key = _armoured(data, _SEALED_PEM, "pem")
     try:
-        leaves = list(_leaves(der))
-    except (IndexError, RecursionError):
+        leaves = list(_leaves(key, 0, len(key)))
+    except (ValueError, RecursionError):
         raise _unreadable("pem") from None
     tags = [tag for tag, _ in leaves]
     first = tags.index(_INTEGER) if _INTEGER in tags else len(tags)
@@ -348,31 +348,21 @@ def _check_cost(data: bytes) -> bytes:
     cost = prod(numbers[:counted])
     if cost > most or any(length > _LONGEST_KEY for length in numbers[counted:]):
         raise _too_costly(f"{cost} steps", str(most))
-    return der
+    return key
 
 
-def _leaves(der: bytes) -> Iterator[tuple[int, bytes]]:
+def _leaves(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
     """Yield tag and value of what DER holds, in order, constructed values taken apart.
 
     Raises:
-        IndexError: It is cut short, or no DER.
+        ValueError: It is cut short, or no DER.
     """
-    at = 0
-    while at < len(der):
-        tag, size = der[at], der[at + 1]
-        at += 2
-        if size >= 0x80:
-            count = size & 0x7F
-            size = int.from_bytes(der[at : at + count])
-            at += count
-        if at + size > len(der):
-            raise IndexError
-        value = der[at : at + size]
-        at += size
-        if tag & _CONSTRUCTED:
-            yield from _leaves(value)
+    while at < end:
+        tag, start, at = der.item(data, at, end)
+        if tag & der.CONSTRUCTED:
+            yield from _leaves(data, start, at)
         else:
-            yield tag, value
+            yield tag, data[start:at]
 
 
 def _too_costly(what: str, most: str) -> InvalidError:

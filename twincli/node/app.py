@@ -99,12 +99,13 @@ class Node:
         self.stopping = False
         self._rate = access.Rate(self.options.rate)
         self._indexer: asyncio.Task[None] | None = None
+        self._starter: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin what runs beside requests; in the event loop."""
         self._indexer = asyncio.create_task(self._keep_index())
         if not self.options.read_only:
-            self._starting = asyncio.create_task(self._start_writer())
+            self._starter = asyncio.create_task(self._start_writer())
 
     async def _start_writer(self) -> None:
         try:
@@ -118,14 +119,14 @@ class Node:
         self.readers.interrupt()
         self._indexing.interrupt()
 
-    async def close(self) -> None:
-        """Finish what was taken, and close the ledger."""
+    async def close(self, *, at_once: bool = False) -> None:
+        """Finish what was taken, unless it shall be at once, and close the ledger."""
         self.stop()
         if self._indexer is not None:
             self._indexer.cancel()
             await asyncio.gather(self._indexer, return_exceptions=True)
         await self.events.close()
-        await self.writer.close()
+        await self.writer.close(at_once=at_once)
         await self.readers.close()
         await self._indexing.close()
         self.ledger.close()

@@ -24,7 +24,8 @@ MAX_HELD = 64 << 20
 """Bytes of all bodies that are being read at once, and of those that wait for the writer."""
 LARGE = 16_384
 """Bytes from which a transaction waits only for other large ones, and small ones not for it."""
-END_SECONDS = 10.0
+END_SECONDS = 5.0
+"""So long may a process take to end, once nobody waits for it."""
 
 CLOSE = (b"connection", b"close")
 
@@ -139,11 +140,15 @@ class Writer:
         if accepted:
             self._committed()
 
-    async def close(self) -> None:
-        """Commit what waits, then end the processes."""
+    async def close(self, *, at_once: bool = False) -> None:
+        """Commit what waits, then end the processes.
+
+        Args:
+            at_once: End them without that; whether it is committed is not known then.
+        """
         self._closing = True
-        await self._small.close()
-        await self._large.close()
+        lanes = (self._small, self._large)
+        await asyncio.gather(*(lane.close(at_once=at_once) for lane in lanes))
 
 
 class _Lane:
@@ -188,12 +193,12 @@ class _Lane:
         return process
 
     async def submit(self, body: bytes) -> Answer:
-        process = await self.process()
         self._last += 1
         number = self._last
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.waiting[number] = future
+        self.waiting[number] = future  # before the process is there, which may end at once
         try:
+            process = await self.process()
             process.send(committing.numbered(number, body))
             return await future
         finally:
@@ -223,13 +228,17 @@ class _Lane:
             if future is not None and not future.done():
                 future.set_exception(fault)
 
-    async def close(self) -> None:
-        """Let it finish and end."""
-        if self._starting is not None:
+    async def close(self, *, at_once: bool) -> None:
+        """Let it finish and end, or only end."""
+        if self._starting is None:
+            return
+        try:
             process = await self._starting
-            if self.waiting:
-                await asyncio.wait([*self.waiting.values()])
-            await process.end()
+        except ConfigError:
+            return  # there is none; whoever wanted it is told why
+        if self.waiting and not at_once:
+            await asyncio.wait([*self.waiting.values()])
+        await process.end(0 if at_once else END_SECONDS)
 
 
 class _Process(asyncio.SubprocessProtocol):
@@ -258,7 +267,8 @@ class _Process(asyncio.SubprocessProtocol):
         self._unsent.append(data)
 
     def _flush(self) -> None:
-        self._pipe.write(b"".join(self._unsent))
+        if not self._pipe.is_closing():  # else it is gone, and those who wait are told so
+            self._pipe.write(b"".join(self._unsent))
         self._unsent.clear()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002 - there is one
@@ -272,11 +282,11 @@ class _Process(asyncio.SubprocessProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._gone.set()
 
-    async def end(self) -> None:
-        """Let it end, and see that it does."""
+    async def end(self, seconds: float) -> None:
+        """Let it end, and see that it does within some seconds."""
         self._pipe.close()
         try:
-            async with asyncio.timeout(END_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self._gone.wait()
         except TimeoutError:
             self._transport.kill()

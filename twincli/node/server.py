@@ -385,6 +385,7 @@ class Server:
     async def _serve(self, make: Callable[[], Node], ready: Callable[[], None]) -> bool:
         node = make()
         node.start()
+        at_once = False
         try:
             config = uvicorn.Config(
                 node,
@@ -406,9 +407,10 @@ class Server:
             server = self._uvicorn = _Uvicorn(config, node, ready)
             server.should_exit = self._is_stopped
             await server.serve(sockets=self._sockets)
+            at_once = server.force_exit
         finally:
-            await node.close()
-        return not server.force_exit
+            await node.close(at_once=at_once)
+        return not at_once
 
     def stop(self) -> None:
         """Stop serving, from another thread."""

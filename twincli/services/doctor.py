@@ -358,13 +358,12 @@ def _node(node: dict[str, Any]) -> Check:
 def _copy(place: str, *, full: bool) -> Check:
     from twincli.client import copies
 
-    again = f"all of it is fetched again once it is removed: rm -r {place}"
     try:
         with closing(copies.opened(place, read_only=True)) as copy:
             report = copy.verify() if full else copy.verify_last(RECENT)
     except TwinError as error:
         return _bad("copy", error.message, error.hint)
-    return _verified(report, "copy", again, full=full)
+    return _verified(report, "copy", copies.remedy(place), full=full)
 
 
 def _leftovers(home: str, keys: str, ledger: str) -> Iterator[Check]:

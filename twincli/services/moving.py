@@ -147,12 +147,12 @@ class Same:
         """Take note of a transaction, on whichever ledger."""
         stated = (record.envelope_of(tx["metadata"]) or {}).get("rebases")
         if isinstance(stated, str):
-            self.say(tx["id"], stated)
+            self._rebases.setdefault(tx["id"], stated)  # it may be known from the other ledger
+            self._made = None
 
     def say(self, tx_id: str, other: str) -> None:
-        """Take note that a transaction says what another one does."""
-        self._rebases[tx_id] = other
-        self._made = None
+        """Take note that a transaction that is not there says what another one there does."""
+        self._rebases[self.first(tx_id)] = other
 
     def add(self, tx: dict[str, Any]) -> None:
         """Take note of a transaction that is on the other ledger."""
@@ -174,9 +174,13 @@ class Same:
     def first(self, tx_id: str) -> str:
         """Return what a transaction records anew, itself where it is the first to say it."""
         # It ends: nothing can name what is made after it.
-        while tx_id in self._rebases:
-            tx_id = self._rebases[tx_id]
-        return tx_id
+        found = tx_id
+        while found in self._rebases:
+            found = self._rebases[found]
+        # A way that strangers made long is gone once.
+        while tx_id != found:
+            self._rebases[tx_id], tx_id = found, self._rebases[tx_id]
+        return found
 
 
 def _told_once(there: LedgerClient, asset_id: str, tx: dict[str, Any]) -> str | None:

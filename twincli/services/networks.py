@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twincli.client import COMMIT, copies, profiles
 from twincli.client.network import NetworkClient
 from twincli.client.nodes import Nodes, is_loopback
-from twincli.client.tls import Tls
+from twincli.client.tls import DEFAULT_TLS, Tls
 from twincli.client.told import stated_id
 from twincli.errors import ConflictError, NotFoundError, TwinError, UsageError
 from twincli.services import pushed
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from twincli.ledger.ledger import Ledger
 
 Document = dict[str, Any]
-
-_USUAL_TLS = Tls()
 
 
 def find(file: str, node: str) -> Profile:
@@ -60,7 +58,7 @@ def client(
     directory: str | None,
     timeout: float,
     mode: str = COMMIT,
-    tls: Tls = _USUAL_TLS,
+    tls: Tls = DEFAULT_TLS,
 ) -> NetworkClient:
     """Return what answers from a network.
 
@@ -97,7 +95,7 @@ def add(
     name: str,
     urls: Sequence[str],
     header_file: str | None = None,
-    tls: Tls = _USUAL_TLS,
+    tls: Tls = DEFAULT_TLS,
     *,
     dry_run: bool = False,
 ) -> Document:
@@ -121,7 +119,7 @@ def add(
         UsageError: There is nothing that the certificates are for.
     """
     profile = profiles.of_urls(urls)
-    if tls != _USUAL_TLS:
+    if tls != DEFAULT_TLS:
         if not any(url.startswith("https:") for url in profile.urls):
             raise UsageError("certificates are for https://, and no URL begins so")
         tls.context()
@@ -189,7 +187,7 @@ def remove(file: str, name: str, *, dry_run: bool = False) -> Document:
     return _document(name, held)
 
 
-def info(profile: Profile, name: str, timeout: float, tls: Tls = _USUAL_TLS) -> Document:
+def info(profile: Profile, name: str, timeout: float, tls: Tls = DEFAULT_TLS) -> Document:
     """Return how the nodes of a network are.
 
     Returns:
@@ -243,7 +241,7 @@ class Chosen(NamedTuple):
     file: str
     directory: str
     timeout: float
-    tls: Tls = _USUAL_TLS
+    tls: Tls = DEFAULT_TLS
 
 
 def standing(chosen: Chosen, ledger: Ledger | None) -> Document:
