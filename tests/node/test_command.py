@@ -87,6 +87,18 @@ def test_a_log_on_stderr_and_in_a_file(home: Path, tmp_path: Path) -> None:
         assert (entry["path"], entry["status"]) == ("/api/v1/transactions", 400)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_log_that_cannot_be_written_is_told_once(home: Path) -> None:
+    with started(home, "--log", "/dev/full") as (process, document):
+        for number in range(3):
+            assert post(document["url"], create(number)) == 202
+        process.terminate()
+        _, stderr = process.communicate(timeout=20)
+        assert process.returncode == 0
+    assert "Traceback" not in stderr
+    assert stderr.count("the log cannot be written: no space left on device") == 1
+
+
 def killed_under_load(home: Path, seconds: float, number: int) -> int:
     """Kill a node while eight clients post; return how many 202 it had given."""
     accepted: list[str] = []

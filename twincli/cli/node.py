@@ -123,8 +123,37 @@ def _logger(context: Context, path: str | None) -> Callable[[dict[str, Any]], No
     except OSError as error:
         raise cannot("write", path, error) from error
     file: IO[str] = os.fdopen(descriptor, "a", encoding="utf-8", buffering=1)
-    context.at_end(file.close)
-    return lambda entry: print(json.dumps(entry), file=file)
+    log = _Log(file)
+    context.at_end(log.close)
+    return log.write
+
+
+class _Log:
+    """A file of lines about requests; when it cannot be written that is told once."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._is_told = False
+
+    def write(self, entry: dict[str, Any]) -> None:
+        """Add a line."""
+        try:
+            print(json.dumps(entry), file=self._file)
+        except OSError as error:
+            self._tell(error)
+
+    def close(self) -> None:
+        """Close the file."""
+        try:
+            self._file.close()
+        except OSError as error:
+            self._tell(error)
+
+    def _tell(self, error: OSError) -> None:
+        if not self._is_told:
+            self._is_told = True
+            why = (error.strerror or str(error)).lower()
+            output.say(f"twin: node: the log cannot be written: {why}")
 
 
 frame.command(app, "info")(networks.info)
