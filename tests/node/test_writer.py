@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,9 +23,9 @@ from hypothesis import strategies as st
 from tests.ledger.chains import Tx, create
 from tests.node.running import Answer, Running, running
 from tests.node.test_command import children, post, started
-from twincli.errors import ConfigError
+from twincli.errors import ConfigError, TwinError
 from twincli.ledger import Ledger
-from twincli.node import committing, posting
+from twincli.node import committing, posting, server
 from twincli.node.answers import RefusedError
 from twincli.node.app import Options
 from twincli.node.metrics import Metrics
@@ -142,6 +143,52 @@ def test_a_killed_writer_says_that_it_is_not_known(tmp_path: Path) -> None:
         assert found.headers["retry-after"] == "1"
         assert "send the transaction again" in found.json["message"]
         assert node.post(create(2)).status == 202
+
+
+def test_a_writer_that_ends_as_it_starts_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end may be known before the first that waits for it goes on."""
+    with Ledger.open(tmp_path) as ledger:
+        writer = Writer(ledger.path, Metrics(), lambda: None)
+    start = posting._Lane._start
+
+    async def killed(lane: posting._Lane) -> posting._Process:
+        process = await start(lane)
+        os.kill(process._transport.get_pid(), signal.SIGKILL)
+        await process._gone.wait()
+        return process
+
+    async def use() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(posting._Lane, "_start", killed)
+            with pytest.raises(TwinError) as told:
+                await asyncio.wait_for(writer.submit(b"{}"), SECONDS)
+            assert told.value.code == "writer_ended"
+        assert (await writer.submit(b"{}")).status == 400
+        await writer.close()
+
+    asyncio.run(use())
+
+
+def test_what_is_sent_to_a_closed_pipe_is_no_fault_of_its_own(tmp_path: Path) -> None:
+    """A pipe's two ends are not told at once."""
+    with Ledger.open(tmp_path) as ledger:
+        writer = Writer(ledger.path, Metrics(), lambda: None)
+
+    async def use() -> list[dict[str, Any]]:
+        faults: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+        process = await writer._small.process()
+        process._pipe.close()
+        with pytest.raises(TwinError) as told:
+            await asyncio.wait_for(writer.submit(b"{}"), SECONDS)
+        assert told.value.code == "writer_ended"
+        await process._gone.wait()
+        return faults
+
+    with asyncio.Runner(loop_factory=server._loop_factory()) as runner:
+        assert runner.run(use()) == []
 
 
 def test_a_writer_ends_with_its_node(home: Path) -> None:

@@ -189,6 +189,8 @@ class _Lane:
 
     async def submit(self, body: bytes) -> Answer:
         process = await self.process()
+        if process.is_gone:  # already, so that nothing else would be told
+            raise _lost()
         self._last += 1
         number = self._last
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -214,8 +216,7 @@ class _Lane:
     def _ended(self) -> None:
         """Answer those who wait for a process that is gone; the next transaction starts another."""
         self._starting = None
-        text = "the writer ended before it answered; send the transaction again"
-        self._fail([*self.waiting], TwinError(text, code="writer_ended", retryable=True))
+        self._fail([*self.waiting], _lost())
 
     def _fail(self, numbers: Iterable[int], fault: TwinError) -> None:
         for number in numbers:
@@ -232,13 +233,23 @@ class _Lane:
             await process.end()
 
 
+def _lost() -> TwinError:
+    text = "the writer ended before it answered; send the transaction again"
+    return TwinError(text, code="writer_ended", retryable=True)
+
+
 class _Process(asyncio.SubprocessProtocol):
     """One process that commits.
 
     Args:
         done: Called for every batch.
         ended: Called once, when it is gone.
+
+    Attributes:
+        is_gone: ``ended`` was called.
     """
+
+    is_gone = False
 
     def __init__(self, done: Callable[[committing.Done], None], ended: Callable[[], None]) -> None:
         self._done = done
@@ -258,7 +269,8 @@ class _Process(asyncio.SubprocessProtocol):
         self._unsent.append(data)
 
     def _flush(self) -> None:
-        self._pipe.write(b"".join(self._unsent))
+        if not self._pipe.is_closing():  # else its end is about to be told
+            self._pipe.write(b"".join(self._unsent))
         self._unsent.clear()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002 - there is one
@@ -267,6 +279,7 @@ class _Process(asyncio.SubprocessProtocol):
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002
         if fd == 1:  # until here answers may come
+            self.is_gone = True
             self._ended()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
