@@ -242,6 +242,25 @@ def test_a_writer_that_cannot_be_started_is_a_503(
         assert node.post(create()).status == 202
 
 
+def test_nothing_is_written_to_a_ledger_that_is_not_there_any_more(tmp_path: Path) -> None:
+    """Nor to another one in its place, which this node does not read."""
+    here, moved = tmp_path / "l", tmp_path / "moved"
+    with running(here) as node:
+        assert node.post(create(1)).status == 202
+        here.rename(moved)
+        for tx in (create(2), large(2)):
+            answer = node.post(tx)
+            assert answer.status == 503
+            assert answer.json["message"] == "the ledger was moved or replaced"
+        Ledger.open(here).close()
+        assert [node.post(tx).status for tx in (create(2), large(2))] == [503, 503]
+        here.rename(tmp_path / "other")
+        moved.rename(here)
+        assert [node.post(tx).status for tx in (create(2), large(2))] == [202, 202]
+    with Ledger.open(tmp_path / "other") as other:
+        assert other.tip().height == 0
+
+
 def test_a_node_that_only_reads_has_no_writer(tmp_path: Path) -> None:
     Ledger.open(tmp_path / "l").close()
     with running(tmp_path / "l", Options(read_only=True)) as node:
@@ -299,7 +318,7 @@ def test_what_cannot_be_written_is_told_and_the_next_batch_tried(
     back, target = os.pipe()
     os.write(end, b"".join(committing.numbered(number, b"{}") for number in (7, 8, 9)))
     os.close(end)
-    committing.serve(path, source, target)
+    committing.serve(path, committing.identity(path), source, target)
     os.close(target)
     payloads = committing.Frames().feed(os.read(back, 1 << 16))
     done = [pickle.loads(payload) for payload in payloads]

@@ -160,6 +160,7 @@ class _Lane:
     def __init__(self, path: str, done: Callable[[Sequence[Answer]], None]) -> None:
         self.waiting: dict[int, asyncio.Future[Answer]] = {}
         self._path = path
+        self._file = committing.identity(path)
         self._batch_done = done
         self._starting: asyncio.Task[_Process] | None = None
         self._last = 0
@@ -179,6 +180,7 @@ class _Lane:
                 "-c",  # with -m what it sends would be of the module __main__
                 f"from {committing.__name__} import main; main()",
                 self._path,
+                self._file,
                 stderr=None,
             )
         except OSError as error:
@@ -283,6 +285,7 @@ class _Process(asyncio.SubprocessProtocol):
             self._ended()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._transport.close()
         self._gone.set()
 
     async def end(self) -> None:
@@ -293,4 +296,4 @@ class _Process(asyncio.SubprocessProtocol):
                 await self._gone.wait()
         except TimeoutError:
             self._transport.kill()
-        self._transport.close()
+            self._transport.close()
