@@ -261,6 +261,22 @@ def test_nothing_is_written_to_a_ledger_that_is_not_there_any_more(tmp_path: Pat
         assert other.tip().height == 0
 
 
+def test_a_writer_takes_its_modules_from_where_the_node_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So what is not installed is found, and nothing in the directory one stands in is taken."""
+    here, first = tmp_path / "here", tmp_path / "first \udcff"
+    for directory in (here, first):
+        directory.mkdir()
+        (directory / "pickle.py").write_text("raise SystemExit")
+    monkeypatch.chdir(here)
+    with running(tmp_path / "l") as node:
+        assert node.post(create()).status == 202
+    monkeypatch.syspath_prepend(str(first))
+    with running(tmp_path / "l") as node:
+        assert node.post(create(1)).status == 503
+
+
 def test_a_node_that_only_reads_has_no_writer(tmp_path: Path) -> None:
     Ledger.open(tmp_path / "l").close()
     with running(tmp_path / "l", Options(read_only=True)) as node:

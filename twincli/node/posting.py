@@ -176,9 +176,10 @@ class _Lane:
             _, process = await asyncio.get_running_loop().subprocess_exec(
                 lambda: _Process(self._done, self._ended),
                 sys.executable,
-                "-P",  # a module in the directory one stands in must not be taken for ours
                 "-c",  # with -m what it sends would be of the module __main__
-                f"from {committing.__name__} import main; main()",
+                # Modules come from where ours do, not from the directory one stands in.
+                f"import sys; sys.path[:] = {sys.path!r};"
+                f" from {committing.__name__} import main; main()",
                 self._path,
                 self._file,
                 stderr=None,
