@@ -165,6 +165,20 @@ def test_what_comes_behind_a_request_does_not_take_its_answer(
         assert b"\r\nconnection: close\r\n" in found
 
 
+def test_who_asks_nothing_more_is_answered(node: Running) -> None:
+    place = urlsplit(node.url)
+    body = json.dumps(create()).encode()
+    head = b"POST /api/v1/transactions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
+    with socket.create_connection((str(place.hostname), place.port or 0), timeout=20) as sock:
+        sock.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n" + head % len(body) + body)
+        sock.shutdown(socket.SHUT_WR)
+        found = b""
+        while piece := sock.recv(65536):
+            found += piece
+    assert found.startswith(b"HTTP/1.1 200 ")
+    assert found.count(b"HTTP/1.1 202 ") == 1
+
+
 def test_a_fault_in_the_middle_of_an_answer_is_not_written_into_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

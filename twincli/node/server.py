@@ -142,6 +142,10 @@ class Protocol(HttpToolsProtocol):
             cycle.message_event.set()
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer what is whole: who asks nothing more may still read."""
+        return self.scheme == "http" and self._end_behind()  # TLS has no such half
+
     def data_received(self, data: bytes) -> None:
         """Read on; watch what is only there in part."""
         if self._is_ending:
