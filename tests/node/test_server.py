@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -35,6 +36,11 @@ from twincli.node.posting import Writer
 from twincli.node.server import Listening, Server
 
 TOKEN = "0123456789abcdef"
+UPGRADE = (
+    b"GET /api/v1/streams/valid_blocks HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\n"
+    b"connection: Upgrade\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 def raw(node: Running, data: bytes, *, timeout: float = 20) -> bytes:
@@ -124,13 +130,93 @@ def test_what_cannot_become_a_websocket_does_not_stay(
     first: bytes, body: bytes, status: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "SLOW_SECONDS", 0.3)
-    head = (
-        first + b" /api/v1/streams/valid_blocks HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\n"
-        b"connection: Upgrade\r\nsec-websocket-version: 13\r\n"
-        b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    )
+    head = UPGRADE.replace(b"GET", first).removesuffix(b"\r\n")
     with running(tmp_path / "l") as node:
         assert raw(node, head + body, timeout=5).startswith(b"HTTP/1.1 " + status)
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        b"no HTTP\r\n\r\n",
+        UPGRADE,
+        b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-",
+        b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: " + b"a" * 200_000,
+        b"POST /nosuch HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
+    ],
+    ids=["no HTTP", "a stream", "half a head", "large head", "a broken body"],
+)
+def test_what_comes_behind_a_request_does_not_take_its_answer(
+    behind: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SLOW_SECONDS", 0.2)
+    tx = create()
+    body = json.dumps(tx).encode()
+    head = b"POST /api/v1/transactions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
+    with running(tmp_path / "l") as node:
+        with Ledger.open(node.path) as other, ThreadPoolExecutor(1) as pool:
+            with other._store.writing():
+                answer = pool.submit(raw, node, head % len(body) + body + behind)
+                time.sleep(0.6)  # longer than a head may take
+                assert not answer.done()
+            found = answer.result()
+        assert found.startswith(b"HTTP/1.1 202 ")
+        assert json.loads(found.partition(b"\r\n\r\n")[2]) == tx  # and nothing else
+        assert b"\r\nconnection: close\r\n" in found
+
+
+def test_who_asks_nothing_more_is_answered(node: Running) -> None:
+    place = urlsplit(node.url)
+    body = json.dumps(create()).encode()
+    head = b"POST /api/v1/transactions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
+    with socket.create_connection((str(place.hostname), place.port or 0), timeout=20) as sock:
+        sock.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n" + head % len(body) + body)
+        sock.shutdown(socket.SHUT_WR)
+        found = b""
+        while piece := sock.recv(65536):
+            found += piece
+    assert found.startswith(b"HTTP/1.1 200 ")
+    assert found.count(b"HTTP/1.1 202 ") == 1
+
+
+def test_a_fault_in_the_middle_of_an_answer_is_not_written_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head_is_there = threading.Event()
+
+    async def slow(*_: object) -> None:
+        head_is_there.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(Node, "_rest", slow)
+    with running(tmp_path / "l", Options(content=Blobs(str(tmp_path / "content")))) as node:
+        name = cid.of(b"x").text
+        assert node.ask("PUT", f"/twin/v1/content/{name}", b"x").status == 201
+        place = urlsplit(node.url)
+        with socket.create_connection((str(place.hostname), place.port or 0), timeout=20) as sock:
+            start = f"GET /twin/v1/content/{name} HTTP/1.1\r\nhost: x\r\n"
+            sock.sendall(start.encode() + b"transfer-encoding: chunked\r\n\r\n")
+            assert head_is_there.wait(20)
+            sock.sendall(b"xyz\r\n")
+            found = b""
+            while piece := sock.recv(65536):
+                found += piece
+        assert found.startswith(b"HTTP/1.1 200 ")
+        assert found.count(b"HTTP/1.1") == 1
+
+
+def test_who_sends_a_body_behind_its_answer_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "IDLE_SECONDS", 0.2)
+    with running(tmp_path / "l") as node:
+        place = urlsplit(node.url)
+        with socket.create_connection((str(place.hostname), place.port or 0), timeout=10) as sock:
+            sock.sendall(b"POST /nosuch HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n")
+            assert sock.recv(65536).startswith(b"HTTP/1.1 404 ")
+            sock.sendall(b"x")
+            while sock.recv(65536):
+                pass
 
 
 def test_a_slow_body_is_taken_while_enough_of_it_comes(

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -28,7 +29,7 @@ from tests.node.running import Answer, Running, running
 from tests.node.test_command import children, post, started
 from twincli.errors import ConfigError, TwinError
 from twincli.ledger import Ledger
-from twincli.node import committing, posting
+from twincli.node import committing, posting, server
 from twincli.node.answers import RefusedError
 from twincli.node.app import Options
 from twincli.node.metrics import Metrics
@@ -148,6 +149,52 @@ def test_a_killed_writer_says_that_it_is_not_known(tmp_path: Path) -> None:
         assert node.post(create(2)).status == 202
 
 
+def test_a_writer_that_ends_as_it_starts_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end may be known before the first that waits for it goes on."""
+    with Ledger.open(tmp_path) as ledger:
+        writer = Writer(ledger.path, Metrics(), lambda: None)
+    start = posting._Lane._start
+
+    async def killed(lane: posting._Lane) -> posting._Process:
+        process = await start(lane)
+        os.kill(process._transport.get_pid(), signal.SIGKILL)
+        await process._gone.wait()
+        return process
+
+    async def use() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(posting._Lane, "_start", killed)
+            with pytest.raises(TwinError) as told:
+                await asyncio.wait_for(writer.submit(b"{}"), SECONDS)
+            assert told.value.code == "writer_ended"
+        assert (await writer.submit(b"{}")).status == 400
+        await writer.close()
+
+    asyncio.run(use())
+
+
+def test_what_is_sent_to_a_closed_pipe_is_no_fault_of_its_own(tmp_path: Path) -> None:
+    """A pipe's two ends are not told at once."""
+    with Ledger.open(tmp_path) as ledger:
+        writer = Writer(ledger.path, Metrics(), lambda: None)
+
+    async def use() -> list[dict[str, Any]]:
+        faults: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+        process = await writer._small.process()
+        process._pipe.close()
+        with pytest.raises(TwinError) as told:
+            await asyncio.wait_for(writer.submit(b"{}"), SECONDS)
+        assert told.value.code == "writer_ended"
+        await process._gone.wait()
+        return faults
+
+    with asyncio.Runner(loop_factory=server._loop_factory()) as runner:
+        assert runner.run(use()) == []
+
+
 def test_a_writer_ends_with_its_node(home: Path) -> None:
     with started(home) as (process, document):
         assert post(document["url"], create()) == 202
@@ -222,6 +269,41 @@ def test_a_writer_that_cannot_be_started_is_a_503(
         assert "the writer cannot be started" in answer.json["message"]
         monkeypatch.setattr(sys, "executable", path)
         assert node.post(create()).status == 202
+
+
+def test_nothing_is_written_to_a_ledger_that_is_not_there_any_more(tmp_path: Path) -> None:
+    """Nor to another one in its place, which this node does not read."""
+    here, moved = tmp_path / "l", tmp_path / "moved"
+    with running(here) as node:
+        assert node.post(create(1)).status == 202
+        here.rename(moved)
+        for tx in (create(2), large(2)):
+            answer = node.post(tx)
+            assert answer.status == 503
+            assert answer.json["message"] == "the ledger was moved or replaced"
+        Ledger.open(here).close()
+        assert [node.post(tx).status for tx in (create(2), large(2))] == [503, 503]
+        here.rename(tmp_path / "other")
+        moved.rename(here)
+        assert [node.post(tx).status for tx in (create(2), large(2))] == [202, 202]
+    with Ledger.open(tmp_path / "other") as other:
+        assert other.tip().height == 0
+
+
+def test_a_writer_takes_its_modules_from_where_the_node_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So what is not installed is found, and nothing in the directory one stands in is taken."""
+    here, first = tmp_path / "here", tmp_path / "first \udcff"
+    for directory in (here, first):
+        directory.mkdir()
+        (directory / "pickle.py").write_text("raise SystemExit")
+    monkeypatch.chdir(here)
+    with running(tmp_path / "l") as node:
+        assert node.post(create()).status == 202
+    monkeypatch.syspath_prepend(str(first))
+    with running(tmp_path / "l") as node:
+        assert node.post(create(1)).status == 503
 
 
 def test_a_node_that_only_reads_has_no_writer(tmp_path: Path) -> None:
@@ -327,7 +409,7 @@ def test_what_cannot_be_written_is_told_and_the_next_batch_tried(
     back, target = os.pipe()
     os.write(end, b"".join(committing.numbered(number, b"{}") for number in (7, 8, 9)))
     os.close(end)
-    committing.serve(path, source, target)
+    committing.serve(path, committing.identity(path), source, target)
     os.close(target)
     payloads = committing.Frames().feed(os.read(back, 1 << 16))
     done = [pickle.loads(payload) for payload in payloads]
@@ -349,7 +431,7 @@ def test_what_was_sent_is_committed_though_its_node_is_gone(tmp_path: Path) -> N
     os.write(end, committing.numbered(1, json.dumps(tx).encode()))
     os.close(end)
     os.close(back)
-    committing.serve(path, source, target)
+    committing.serve(path, committing.identity(path), source, target)
     os.close(source)
     os.close(target)
     with Ledger.open(tmp_path) as ledger:

@@ -47,6 +47,7 @@ _FAULTS = {
     "disk_error": "the disk reports an error",
     "disk_full": "the disk is full; nothing was written",
     "interrupted": "the node is stopping",
+    "moved_ledger": "the ledger was moved or replaced",
     "no_writer": "the writer cannot be started",
     "read_only": "the ledger cannot be written",
     "writer_ended": "the writer ended before it answered; send the transaction again",

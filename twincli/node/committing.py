@@ -17,7 +17,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import canonical
-from twincli.errors import InvalidError, TwinError
+from twincli.errors import ConfigError, InvalidError, TwinError
 from twincli.ledger import Ledger
 from twincli.node.answers import NOT_JSON, Answer, RefusedError, failure
 from twincli.rules.structure import Checked, check
@@ -167,11 +167,21 @@ _OF_ONE_INPUT = {"double_spend": "was already spent", "input_does_not_exist": "d
 # --- The process ---------------------------------------------------------------------------------
 
 
-def serve(path: str, source: int, target: int) -> None:
+def identity(path: str) -> str:
+    """Return what tells a file from another one at its path; empty if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ""
+    return f"{found.st_dev}:{found.st_ino}"
+
+
+def serve(path: str, file: str, source: int, target: int) -> None:
     """Commit what is sent, until the other end is closed.
 
     Args:
         path: The ledger's file.
+        file: Its ``identity``, as the node that reads it has found it.
         source: Descriptor to read bodies from.
         target: Descriptor to write answers to.
     """
@@ -183,6 +193,10 @@ def serve(path: str, source: int, target: int) -> None:
             batch = arrived[at : at + MAX_BATCH]
             numbers = [int.from_bytes(payload[:8], "big") for payload in batch]
             try:
+                if identity(path) != file:
+                    raise ConfigError(
+                        f"{path} was moved or replaced; start the node again", code="moved_ledger"
+                    )
                 if ledger is None:
                     ledger = Ledger.open(path, create=False)
                 done = Done(numbers, commit(ledger, [payload[8:] for payload in batch]))
@@ -199,10 +213,10 @@ def serve(path: str, source: int, target: int) -> None:
 
 
 def main() -> None:
-    """Serve the node that has started this process; the argument is the ledger's file."""
+    """Serve the node that has started this process; the arguments are those of ``serve``."""
     for number in (signal.SIGINT, signal.SIGTERM):
         # They go to the whole group; the node says when to stop, by closing the pipe.
         signal.signal(number, signal.SIG_IGN)
     out = os.dup(1)
     os.dup2(2, 1)  # nothing that prints by mistake gets between the frames
-    serve(sys.argv[1], 0, out)
+    serve(sys.argv[1], sys.argv[2], 0, out)

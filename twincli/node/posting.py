@@ -23,7 +23,7 @@ MAX_BODY = 1 << 20
 MAX_HELD = 64 << 20
 """Bytes of all bodies that are being read at once, and of those that wait for the writer."""
 LARGE = 16_384
-"""Bytes from which a transaction waits only for other large ones, and small ones not for it."""
+"""Bytes above which a transaction waits only for other large ones, and small ones not for it."""
 END_SECONDS = 5.0
 """So long may a process take to end, once nobody waits for it."""
 
@@ -165,6 +165,7 @@ class _Lane:
     def __init__(self, path: str, done: Callable[[Sequence[Answer]], None]) -> None:
         self.waiting: dict[int, asyncio.Future[Answer]] = {}
         self._path = path
+        self._file = committing.identity(path)
         self._batch_done = done
         self._starting: asyncio.Task[_Process] | None = None
         self._last = 0
@@ -180,10 +181,12 @@ class _Lane:
             _, process = await asyncio.get_running_loop().subprocess_exec(
                 lambda: _Process(self._done, self._ended),
                 sys.executable,
-                "-P",  # a module in the directory one stands in must not be taken for ours
                 "-c",  # with -m what it sends would be of the module __main__
-                f"from {committing.__name__} import main; main()",
+                # Modules come from where ours do, not from the directory one stands in.
+                f"import sys; sys.path[:] = {sys.path!r};"
+                f" from {committing.__name__} import main; main()",
                 self._path,
+                self._file,
                 stderr=None,
             )
         except OSError as error:
@@ -280,6 +283,7 @@ class _Process(asyncio.SubprocessProtocol):
             self._ended()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._transport.close()
         self._gone.set()
 
     async def end(self, seconds: float) -> None:
@@ -290,4 +294,4 @@ class _Process(asyncio.SubprocessProtocol):
                 await self._gone.wait()
         except TimeoutError:
             self._transport.kill()
-        self._transport.close()
+            self._transport.close()

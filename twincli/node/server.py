@@ -122,6 +122,7 @@ class Protocol(HttpToolsProtocol):
     _beside_body = 0
     _has_body = False
     _untaken = 0
+    _is_ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, but not for ever."""
@@ -141,8 +142,14 @@ class Protocol(HttpToolsProtocol):
             cycle.message_event.set()
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer what is whole: who asks nothing more may still read."""
+        return self.scheme == "http" and self._end_behind()  # TLS has no such half
+
     def data_received(self, data: bytes) -> None:
         """Read on; watch what is only there in part."""
+        if self._is_ending:
+            return
         if self.timeout_keep_alive_task is not None:
             # Of the next request, though empty lines before it are not told as its beginning.
             self._is_whole = self._has_head = False
@@ -152,6 +159,7 @@ class Protocol(HttpToolsProtocol):
         if self._is_whole:
             if self._slow_timer is not None:
                 self._unwatch()
+            self._expect_next()
             return
         self._received += len(data)
         # What stands beside a body, as between its chunks, is bounded as the head is.
@@ -195,8 +203,19 @@ class Protocol(HttpToolsProtocol):
         if self.scope["method"] != "GET" or any(name in bodies for name, _ in self.headers):
             # What takes over would wait for ever.
             self.send_400_response("A WebSocket begins with a GET without a body.")
+        elif self._unanswered():
+            self.send_400_response("A WebSocket begins when all is answered.")
         else:
             super().handle_websocket_upgrade()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; see ``_end_behind``."""
+        if self._end_behind():
+            return
+        if any(cycle.response_started != cycle.response_complete for cycle in self._cycles):
+            self.transport.close()  # in the middle of an answer there is no place for another
+        else:
+            super().send_400_response(msg)
 
     def pause_writing(self) -> None:
         """Give the client some time to take what waits for it."""
@@ -263,9 +282,37 @@ class Protocol(HttpToolsProtocol):
         else:
             self._refuse(b"408 Request Timeout")
 
+    def _unanswered(self) -> list[RequestResponseCycle]:
+        """Return the requests that are whole and wait for their answers."""
+        return [cycle for cycle in self._cycles if not (cycle.response_complete or cycle.more_body)]
+
+    def _end_behind(self) -> bool:
+        """Let the connection end behind the answers to what was whole; False: there is none.
+
+        The answer to what came after it would be taken for theirs.
+        """
+        unanswered = self._unanswered()
+        if unanswered:
+            unanswered[-1].keep_alive = False
+            self._is_ending = True
+        return bool(unanswered)
+
+    def _expect_next(self) -> None:
+        """Wait for another request, but not for ever, if a body came after its answer."""
+        if (
+            self.timeout_keep_alive_task is None
+            and self._cycles
+            and self._cycles[-1].response_complete
+            and not self.transport.is_closing()
+            and self.transport.get_protocol() is self  # else it is a WebSocket by now
+        ):
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
     def _refuse(self, status: bytes) -> None:
         self._unwatch()
-        if not self.transport.is_closing():
+        if not self.transport.is_closing() and not self._end_behind():
             if not self._has_head or self.cycle.response_complete:
                 head = b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\n"
                 self.transport.write(head + b"connection: close\r\n\r\n")
