@@ -233,6 +233,19 @@ def test_a_signal_to_the_whole_group_loses_nothing(home: Path, number: int) -> N
         assert ledger.tip().height == 2
 
 
+def test_a_second_term_cuts_nothing_off(home: Path) -> None:
+    with started(home) as (process, document):
+        assert post(document["url"], create(1)) == 202
+        (writer,) = children(process.pid)
+        with stopped(writer):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)  # it serves nobody any more, and waits for the writer to end
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            assert process.poll() is None
+        assert process.wait(SECONDS) == 0
+
+
 def test_a_second_interrupt_does_not_wait_for_the_writer(home: Path) -> None:
     with started(home) as (process, document):
         assert post(document["url"], create(1)) == 202

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import ed25519, merkle
@@ -344,9 +345,10 @@ def _verify(items: Sequence[Checked | InvalidError]) -> None:
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(cores()) as pool, suppress(RuntimeError):  # no thread may be had
         for _ in pool.map(_verify_slice, [todo[at : at + 64] for at in range(0, len(todo), 64)]):
             pass
+    _verify_slice(todo)  # what is verified already says so again
 
 
 def _verify_slice(items: list[Checked]) -> None:

@@ -426,8 +426,23 @@ class Server:
         log.addFilter(_is_fault)
         sys.setswitchinterval(SWITCH_SECONDS)
         _allow_files(MAX_CONNECTIONS + 200)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with self._staying(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(self._serve(make, ready))
+
+    @contextmanager
+    def _staying(self) -> Iterator[None]:
+        """Keep a SIGTERM from ending the process while uvicorn does not listen to it.
+
+        That is before it serves, and after: a second one must not cut off what is being finished.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGTERM, lambda *_: self.stop())
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     async def _serve(self, make: Callable[[], Node], ready: Callable[[], None]) -> bool:
         node = make()

@@ -119,7 +119,9 @@ def _asset_of(workspace: Workspace, tx_id: str) -> str:
 def _near_asset(workspace: Workspace, name: str) -> str:
     known = [entry.name for entry in workspace.book.list_assets(workspace.client.ledger_id)]
     return near(name, known) or (
-        "twin asset list shows those you own" if known else "twin asset create makes one"
+        "twin asset list shows those you own"
+        if known
+        else "an asset made elsewhere is asked for by its id; twin asset create makes one"
     )
 
 
