@@ -151,7 +151,7 @@ def test_by_keyboard_from_the_first_page_to_an_asset(node: str, browser: Browser
         if "/asset/" in str(browser.find("document.activeElement.href")):
             break
     browser.follow()
-    assert browser.find("document.title").startswith("asset ")
+    assert browser.find("document.title").startswith("car ")
     assert "1300" in browser.find("document.body.innerText")
     assert browser.find("document.querySelectorAll('svg polyline').length") == 1
     assert browser.find("document.querySelector('svg').getBoundingClientRect().width") > 100
