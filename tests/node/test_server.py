@@ -14,6 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
@@ -30,7 +31,7 @@ from twincli.errors import ConfigError, ConflictError, TwinError, UsageError
 from twincli.ledger import Ledger, search
 from twincli.ledger.search import Index
 from twincli.ledger.store import Row
-from twincli.node import access, posting, server
+from twincli.node import access, content, posting, routes, server
 from twincli.node.app import Node, Options
 from twincli.node.posting import Writer
 from twincli.node.server import Listening, Server
@@ -189,6 +190,7 @@ def test_a_fault_in_the_middle_of_an_answer_is_not_written_into_it(
         await asyncio.sleep(60)
 
     monkeypatch.setattr(Node, "_rest", slow)
+    monkeypatch.setattr(server, "STOP_SECONDS", 1)
     with running(tmp_path / "l", Options(content=Blobs(str(tmp_path / "content")))) as node:
         name = cid.of(b"x").text
         assert node.ask("PUT", f"/twin/v1/content/{name}", b"x").status == 201
@@ -203,6 +205,28 @@ def test_a_fault_in_the_middle_of_an_answer_is_not_written_into_it(
                 found += piece
         assert found.startswith(b"HTTP/1.1 200 ")
         assert found.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_is_refused_is_read_on_only_while_more_comes(*, whole: bool) -> None:
+    """Nothing comes behind a body that is there, and waiting for it would delay the answer."""
+    messages = [{"type": "http.request", "body": b"12", "more_body": True}]
+    if whole:
+        messages.append({"type": "http.request", "body": b"3", "more_body": False})
+    else:
+        messages.append({"type": "http.disconnect"})
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    async def use() -> None:
+        upload = content._Upload(routes.Request({}, "", receive))
+        assert await upload.piece() == b"12"
+        for _ in range(2):
+            await upload.drain()
+
+    asyncio.run(use())
+    assert messages == []
 
 
 def test_who_sends_a_body_behind_its_answer_does_not_stay(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import IO, TYPE_CHECKING
 
 from twincli.content.store import PIECE_BYTES
@@ -113,15 +113,16 @@ async def put(node: Node, request: Request) -> Answer:
         return _NONE
     if node.options.read_only:
         return answers.failure(403, "this node is read only", CLOSE)
+    upload = _Upload(request)
     try:
         _cid.parse(cid)
         length = _header(request, b"content-length")
         if length.isdigit() and int(length) > blobs.limit:
-            await _drain(request)
+            await upload.drain()
             return answers.failure(413, _too_large(blobs), CLOSE)
-        arrival = await _taken(blobs, cid, request)
+        arrival = await _taken(blobs, cid, upload)
     except InvalidError as error:
-        await _drain(request)
+        await upload.drain()
         status = 413 if error.code == "too_large" else 400
         return answers.failure(status, error.message, CLOSE)
     except TimeoutError:
@@ -132,35 +133,49 @@ async def put(node: Node, request: Request) -> Answer:
     return answers.of({"cid": cid, "size": arrival.size, "created": arrival.created}, status)
 
 
-async def _drain(request: Request) -> None:
-    """Read some of a body that is refused: who is still sending would never read the answer."""
-    left = DRAINED
-    try:
-        async with asyncio.timeout(DRAIN_SECONDS):
-            while left > 0:
-                message = await request.receive()
-                if message["type"] == "http.disconnect" or not message.get("more_body"):
-                    return
-                left -= len(message.get("body", b""))
-    except TimeoutError:
-        return
+class _Upload:
+    """The body of a request, piece by piece.
+
+    Attributes:
+        more: There are pieces to come.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._receive = request.receive
+        self.more = True
+
+    async def piece(self) -> bytes:
+        """Return the next piece.
+
+        Raises:
+            _GoneError: The client went away.
+        """
+        message = await self._receive()
+        self.more = bool(message.get("more_body"))
+        if message["type"] == "http.disconnect":
+            raise _GoneError
+        return bytes(message.get("body", b""))
+
+    async def drain(self) -> None:
+        """Read some of what is refused: who is still sending would never read the answer."""
+        left = DRAINED
+        with suppress(TimeoutError, _GoneError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while self.more and left > 0:
+                    left -= len(await self.piece())
 
 
 class _GoneError(Exception):
     """The client went away."""
 
 
-async def _taken(blobs: Blobs, cid: str, request: Request) -> Arrival:
+async def _taken(blobs: Blobs, cid: str, upload: _Upload) -> Arrival:
     """Keep the body of a request."""
     stack = ExitStack()
     try:
         arrival = await asyncio.to_thread(stack.enter_context, blobs.arriving(cid))
-        more = True
-        while more:
-            message = await asyncio.wait_for(request.receive(), IDLE_SECONDS)
-            if message["type"] == "http.disconnect":
-                raise _GoneError
-            piece, more = message.get("body", b""), message.get("more_body", False)
+        while upload.more:
+            piece = await asyncio.wait_for(upload.piece(), IDLE_SECONDS)
             if piece:
                 await asyncio.to_thread(arrival.write, piece)
         await asyncio.to_thread(arrival.finish)
