@@ -61,6 +61,7 @@ def test_keys_of_the_drivers(entry: dict[str, str]) -> None:
     assert base58.encode_key(seed) == entry["private_key"]
     assert base58.decode_key(entry["private_key"]) == seed
     assert len(base58.decode_key(entry["public_key"])) == 32
+    assert base58.is_key(entry["public_key"])
 
 
 @given(st.binary(min_size=32, max_size=32))
@@ -85,6 +86,7 @@ def test_what_is_no_key(text: str, part: str) -> None:
     with pytest.raises(InvalidError, match=part) as caught:
         base58.decode_key(text)
     assert caught.value.code == "invalid_public_key"
+    assert not base58.is_key(text)
 
 
 def test_a_long_text_is_no_key_and_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,15 @@ def decode_key(text: str) -> bytes:
     return data
 
 
+def is_key(text: str) -> bool:
+    """Say whether a text is 32 bytes in base58."""
+    try:
+        decode_key(text)
+    except InvalidError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=65536)
 def encode_key(data: bytes) -> str:
     """Return a 32-byte key as base58 text."""

@@ -129,7 +129,7 @@ def fault(document: Any, stem: str) -> str | None:
         return "path is missing or not text"
     if not is_name(document["name"]) or names.fold(document["name"]) != stem:
         return "its name is not that of the file"
-    if not _is_key(document["public_key"]):
+    if not base58.is_key(document["public_key"]):
         return "public_key is not a public key"
     return _secret_fault(document)
 
@@ -179,14 +179,6 @@ def is_name(text: str) -> bool:
     """Say whether a key can have this name."""
     try:
         names.check(text)
-    except InvalidError:
-        return False
-    return True
-
-
-def _is_key(text: str) -> bool:
-    try:
-        base58.decode_key(text)
     except InvalidError:
         return False
     return True

@@ -339,15 +339,13 @@ def cores() -> int:
 def _verify(items: Sequence[Checked | InvalidError]) -> None:
     """Verify all signatures, on all cores when there are many: libsodium runs without the GIL."""
     todo = [item for item in items if isinstance(item, Checked) and item.signed is None]
-    if len(todo) < 64 or cores() < 2:
-        for item in todo:
-            item.verify()
-        return
-    from concurrent.futures import ThreadPoolExecutor
+    if len(todo) >= 64 and cores() > 1:
+        from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(cores()) as pool, suppress(RuntimeError):  # no thread may be had
-        for _ in pool.map(_verify_slice, [todo[at : at + 64] for at in range(0, len(todo), 64)]):
-            pass
+        slices = [todo[at : at + 64] for at in range(0, len(todo), 64)]
+        with ThreadPoolExecutor(cores()) as pool, suppress(RuntimeError):  # no thread may be had
+            for _ in pool.map(_verify_slice, slices):
+                pass
     _verify_slice(todo)  # what is verified already says so again
 
 

@@ -56,7 +56,7 @@ def frame(payload: bytes) -> bytes:
 
 def numbered(number: int, body: bytes) -> bytes:
     """Return the frame of a body."""
-    return (len(body) + 8).to_bytes(4, "big") + number.to_bytes(8, "big") + body
+    return frame(number.to_bytes(8, "big") + body)
 
 
 class Frames:

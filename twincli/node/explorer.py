@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from twincli.crypto import base58, conditions
-from twincli.errors import InvalidError, UsageError
+from twincli.errors import UsageError
 from twincli.model import owners, record, times
 from twincli.node.charts import chart
 from twincli.node.html import ROOT, Html, Tag, document, facts, join, section, table
@@ -184,14 +184,6 @@ def _number(text: str | None, otherwise: int) -> int:
 
 def _is_id(text: str) -> bool:
     return len(text) == 64 and set(text) <= _HEX
-
-
-def _is_key(text: str) -> bool:
-    try:
-        base58.decode_key(text)
-    except InvalidError:
-        return False
-    return True
 
 
 # --- Blocks ------------------------------------------------------------------------------------
@@ -459,7 +451,7 @@ def _numbers(value: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
 
 def _owner(ledger: Ledger, argument: str, query: Mapping[str, str]) -> str | None:
     del query
-    if not _is_key(argument):
+    if not base58.is_key(argument):
         return None
     found = list(islice(ledger.iter_outputs(argument, spent=False), LISTED + 1))
     rows = []
@@ -485,7 +477,7 @@ def _search(ledger: Ledger, text: str) -> Page:
         if entry is not None:
             kind = "asset" if entry.tx["operation"] == "CREATE" else "tx"
             return Page(303, location=f"{ROOT}/{kind}/{text}")
-    if _is_key(text):
+    if base58.is_key(text):
         return Page(303, location=f"{ROOT}/owner/{text}")
     rows = []
     for where, tx in _hits(ledger, text):

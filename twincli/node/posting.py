@@ -222,8 +222,10 @@ class _Lane:
     def _ended(self) -> None:
         """Answer those who wait for a process that is gone; the next transaction starts another."""
         self._starting = None
-        text = "the writer ended before it answered; send the transaction again"
-        self._fail([*self.waiting], TwinError(text, code="writer_ended", retryable=True))
+        fault = TwinError(
+            "the writer ended before it answered", code="writer_ended", retryable=True
+        )
+        self._fail([*self.waiting], fault)
 
     def _fail(self, numbers: Iterable[int], fault: TwinError) -> None:
         for number in numbers:

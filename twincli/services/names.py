@@ -70,15 +70,7 @@ def set_name(
 def _is_asset(value: str) -> bool:
     if value.startswith("did:"):
         return did.parse(value).kind in {"asset", "tutorial", "orm"}
-    return MIN_PREFIX <= len(value) <= 64 and set(value) <= _HEX and not _is_public_key(value)
-
-
-def _is_public_key(value: str) -> bool:
-    try:
-        base58.decode_key(value)
-    except InvalidError:
-        return False
-    return True
+    return MIN_PREFIX <= len(value) <= 64 and set(value) <= _HEX and not base58.is_key(value)
 
 
 def _party(value: str) -> str:
@@ -87,7 +79,7 @@ def _party(value: str) -> str:
         public_key = did.parse(value).public_key
         if public_key is None:
             return value
-    elif _is_public_key(value):
+    elif base58.is_key(value):
         public_key = value
     else:
         raise UsageError(

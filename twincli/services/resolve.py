@@ -181,12 +181,10 @@ def public_key_of(workspace: Parties, ref: str) -> str:
                 f"{value} has no key of its own; only did:key can own and sign", code="wrong_did"
             )
         return parsed.public_key
-    try:
-        base58.decode_key(value)
-    except InvalidError:
+    if not base58.is_key(value):
         raise NotFoundError(
             f"there is no key and no named party {bare!r}", hint=_near_party(workspace, bare)
-        ) from None
+        )
     return value
 
 
