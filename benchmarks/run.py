@@ -31,7 +31,7 @@ import twincli
 from benchmarks import node
 from benchmarks.floors import KEY, OWNER, pure_signing, pure_verifying, seconds
 from benchmarks.report import ROOT, Figure, arguments, report
-from twincli.cli import partialfile
+from twincli.cli.showing import partial as partialfile
 from twincli.crypto import ed25519
 from twincli.ledger import Ledger
 from twincli.model import owners, transaction

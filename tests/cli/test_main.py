@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from tests.conftest import Invoke
 from twincli import __version__
-from twincli.cli import commands, frame, main
+from twincli.cli import main, table
 from twincli.cli.context import Context
-from twincli.cli.data import COMMANDS, Parsed, options_of
-from twincli.cli.output import Result
+from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing.data_parser import COMMANDS, Parsed, options_of
+from twincli.cli.showing.output import Result
 from twincli.errors import ExitCode, InvalidError, TwinError
 
 Handler = Callable[[Context, Parsed], Result]
@@ -31,10 +32,10 @@ def handled(monkeypatch: pytest.MonkeyPatch) -> Callable[[Handler], None]:
     """Put one function in the place of all handlers of commands with data."""
 
     def put(handler: Handler) -> None:
-        module = types.ModuleType("twincli.cli.write")
+        module = types.ModuleType("twincli.cli.commands.asset.write")
         for command in COMMANDS.values():
             setattr(module, command.handler.partition(":")[2], handler)
-        monkeypatch.setitem(sys.modules, "twincli.cli.write", module)
+        monkeypatch.setitem(sys.modules, "twincli.cli.commands.asset.write", module)
 
     return put
 
@@ -117,7 +118,7 @@ def test_aliases_of_verbs(
     invoke: Invoke, handled: Callable[[Handler], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handled(echo)
-    monkeypatch.setattr(frame, "_app", _only_ours)
+    monkeypatch.setattr(typer_frame, "_app", _only_ours)
     assert invoke("assets", "add", "car", "--get", "name").stdout == "car\n"
     run = invoke("dids", "add", "x")
     assert run.status == 2
@@ -387,7 +388,7 @@ def test_any_command_line_ends_in_a_status_and_never_in_a_traceback(
 ) -> None:
     handled(echo)
     # Commands that change or read more than the command line are out of scope here.
-    monkeypatch.setattr(frame, "_app", _only_ours)
+    monkeypatch.setattr(typer_frame, "_app", _only_ours)
     with monkeypatch.context() as patch:
         patch.setenv("TWIN_HOME", "/nonexistent/twin")
         run = invoke(first, *words, stdin="{}", tty=tty)
@@ -405,17 +406,21 @@ def _before_dashes(words: list[str]) -> list[str]:
     return words[: words.index("--")] if "--" in words else words
 
 
-_OURS = {"twincli.cli.config", "twincli.cli.help", "twincli.cli.completion"}
-_real_app = frame._app
+_OURS = {
+    "twincli.cli.commands.home.config",
+    "twincli.cli.commands.home.help",
+    "twincli.cli.commands.home.completion",
+}
+_real_app = typer_frame._app
 
 
 def _only_ours(module: str) -> Any:
     if module in _OURS:
         return _real_app(module)
-    noun = next((noun for noun, entry in commands.NOUNS.items() if entry[0] == module), None)
-    app = frame.bare() if noun is None else frame.group(noun)
+    noun = next((noun for noun, entry in table.NOUNS.items() if entry[0] == module), None)
+    app = typer_frame.bare() if noun is None else typer_frame.group(noun)
     for verb in ("list", "remove"):
-        frame.command(app, verb)(_anything)
+        typer_frame.command(app, verb)(_anything)
         if noun is None:
             break
     return app

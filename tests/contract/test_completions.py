@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Invoke
 from twincli.book.store import Book
-from twincli.cli.completion import FILES
+from twincli.cli.commands.home.completion import FILES
 
 DIRECTORY = Path(__file__).parents[2] / "completions"
 

@@ -10,10 +10,10 @@ import pytest
 
 from tests.conftest import Invoke
 from twincli import errors
+from twincli.cli.commands.home.help import EXIT_CODES
 from twincli.cli.context import Context
-from twincli.cli.data import Parsed
-from twincli.cli.help import EXIT_CODES
-from twincli.cli.output import Result
+from twincli.cli.parsing.data_parser import Parsed
+from twincli.cli.showing.output import Result
 from twincli.errors import ExitCode, TwinError
 
 TABLE = {
@@ -63,9 +63,9 @@ def test_an_error_ends_in_its_status_with_its_code(
     def handler(_context: Context, _parsed: Parsed) -> Result:
         raise error("it went wrong")
 
-    module = types.ModuleType("twincli.cli.write")
+    module = types.ModuleType("twincli.cli.commands.asset.write")
     module.asset_append = handler  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "twincli.cli.write", module)
+    monkeypatch.setitem(sys.modules, "twincli.cli.commands.asset.write", module)
     run = invoke("asset", "append", "car", "--a", "1", "--json")
     assert run.status == error.exit_code
     assert run.stdout == ""
@@ -81,11 +81,11 @@ def test_an_error_ends_in_its_status_with_its_code(
 def test_an_answer_prints_its_document_with_its_status(
     status: int, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = types.ModuleType("twincli.cli.write")
+    module = types.ModuleType("twincli.cli.commands.asset.write")
     module.asset_append = lambda _context, _parsed: Result(  # type: ignore[attr-defined]
         {"schema": "s/1"}, exit_code=status
     )
-    monkeypatch.setitem(sys.modules, "twincli.cli.write", module)
+    monkeypatch.setitem(sys.modules, "twincli.cli.commands.asset.write", module)
     run = invoke("asset", "append", "car", "--a", "1", "--json")
     assert run.status == status
     assert run.json == {"schema": "s/1"}

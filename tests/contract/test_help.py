@@ -11,10 +11,11 @@ import typer.main
 
 from tests.conftest import Invoke
 from twincli import config
-from twincli.cli import commands, data, frame
+from twincli.cli import table
 from twincli.cli.context import GLOBAL
+from twincli.cli.parsing import data_parser, typer_frame
 
-TABLE = {**commands.NOUNS, **commands.BARE}
+TABLE = {**table.NOUNS, **table.BARE}
 # A text in square brackets that starts like this would be taken for markup by Rich.
 MARKUP = re.compile(r"\[[a-z#/@][^\[]*?\]")
 
@@ -28,22 +29,22 @@ def test_every_command_is_there() -> None:
     assert there() == list(TABLE)
 
 
-@pytest.mark.parametrize("command", sorted(data.COMMANDS))
+@pytest.mark.parametrize("command", sorted(data_parser.COMMANDS))
 def test_every_command_with_data_has_its_handler(command: tuple[str, str]) -> None:
-    module, _, function = data.COMMANDS[command].handler.partition(":")
+    module, _, function = data_parser.COMMANDS[command].handler.partition(":")
     assert callable(getattr(importlib.import_module(module), function))
 
 
 @pytest.mark.parametrize("name", there())
 def test_the_table_says_what_the_module_says(name: str) -> None:
     module, line = TABLE[name]
-    built = typer.main.get_command(frame._app(module))
+    built = typer.main.get_command(typer_frame._app(module))
     assert (built.help or "").partition("\n")[0] == line
-    if name in commands.NOUNS:
-        assert isinstance(built, frame.Group)
+    if name in table.NOUNS:
+        assert isinstance(built, typer_frame.Group)
         assert built.name == name
     else:
-        assert isinstance(built, frame.Command)
+        assert isinstance(built, typer_frame.Command)
         assert built.name == name
 
 
@@ -51,11 +52,11 @@ def lines() -> list[list[str]]:
     """Return the command line of every command there is."""
     found: list[list[str]] = [[], *([name] for name in there())]
     for name in there():
-        if name in commands.NOUNS:
-            group = typer.main.get_command(frame._app(TABLE[name][0]))
-            assert isinstance(group, frame.Group)
+        if name in table.NOUNS:
+            group = typer.main.get_command(typer_frame._app(TABLE[name][0]))
+            assert isinstance(group, typer_frame.Group)
             found.extend([name, verb] for verb in group.list_commands(None))
-    return found + [list(command) for command in data.COMMANDS if command[0] not in there()]
+    return found + [list(command) for command in data_parser.COMMANDS if command[0] not in there()]
 
 
 @pytest.mark.parametrize("words", [pytest.param(words, id=" ".join(words)) for words in lines()])
@@ -91,9 +92,9 @@ def test_aliases_are_hidden_and_point_to_nouns(invoke: Invoke) -> None:
     text = invoke("--help").stdout
     listed = {line.split()[0] for line in text.partition("Commands:\n")[2].splitlines()}
     assert listed == set(TABLE)
-    for alias, noun in commands.NOUN_ALIASES.items():
+    for alias, noun in table.NOUN_ALIASES.items():
         assert alias not in TABLE
-        assert noun in commands.NOUNS
+        assert noun in table.NOUNS
 
 
 def test_the_topic_environment_names_every_variable(invoke: Invoke) -> None:

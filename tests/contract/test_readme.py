@@ -15,7 +15,7 @@ import pytest
 
 from tests.plugins.tools import require_tool
 from twincli import config
-from twincli.cli.help import EXIT_CODES
+from twincli.cli.commands.home.help import EXIT_CODES
 from twincli.errors import ExitCode
 
 ROOT = Path(__file__).parents[2]

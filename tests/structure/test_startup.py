@@ -108,9 +108,9 @@ APPEND_MAY_LOAD = {
 AGENT_MAY_LOAD = {"_socket"}
 # Rooms and modules of ours that an append on the embedded ledger has no use for.
 APPEND_NEEDS_NOT = {
-    "twincli.cli.frame",
-    "twincli.cli.help",
-    "twincli.cli.completion",
+    "twincli.cli.parsing.typer_frame",
+    "twincli.cli.commands.home.help",
+    "twincli.cli.commands.home.completion",
     "twincli.crypto.derivation",
     "twincli.crypto.mnemonic",
     "twincli.crypto.multikey",

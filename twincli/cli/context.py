@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli import config
-from twincli.cli import output
+from twincli.cli.showing import output
 from twincli.errors import ConfigError, TwinError, UsageError
 
 if TYPE_CHECKING:
@@ -412,17 +412,17 @@ class Context:
 
     def secret_source(self) -> SecretSource:
         """Return what asks for the passphrase of a key, given its name."""
-        from twincli.cli import secrets
+        from twincli.cli.asking import passphrases
 
-        return secrets.source(self)
+        return passphrases.source(self)
 
     def new_secret_source(
         self, *, no_passphrase: bool = False, for_all: str | None = None
     ) -> SecretSource | None:
         """Return what asks for the passphrase of a new key; None where it shall have none."""
-        from twincli.cli import secrets
+        from twincli.cli.asking import passphrases
 
-        return secrets.new_source(self, no_passphrase=no_passphrase, for_all=for_all)
+        return passphrases.new_source(self, no_passphrase=no_passphrase, for_all=for_all)
 
     def confirm(self, question: str, *, details: Sequence[str] = ()) -> None:
         """Go on only after a yes.
@@ -435,9 +435,9 @@ class Context:
             UsageError: There is no terminal to ask on; names ``--yes``.
             TwinError: ``declined``: the answer was no.
         """
-        from twincli.cli import secrets
+        from twincli.cli.asking import passphrases
 
-        if not secrets.confirm(question, self, details):
+        if not passphrases.confirm(question, self, details):
             raise TwinError("nothing was done: the answer was no", code="declined")
 
 

@@ -1,7 +1,8 @@
 """The entry point: finds the command, runs it, prints its result or its error.
 
 Imports only what every run needs. Commands with free data never load Typer; all others go
-through `twincli.cli.frame`. This is the one place that turns an error into a message and a status.
+through `twincli.cli.parsing.typer_frame`. This is the one place that turns an error into a message
+and a status.
 What is no `TwinError` is a bug and ends in a traceback and status 1.
 """
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from twincli.cli.context import Context
-    from twincli.cli.data import DataCommand, Parsed
-    from twincli.cli.output import Result
+    from twincli.cli.parsing.data_parser import DataCommand, Parsed
+    from twincli.cli.showing.output import Result
     from twincli.errors import TwinError
 
 
@@ -67,15 +68,16 @@ def _run(words: list[str]) -> int:
     from twincli import config
 
     if config.completing():
-        from twincli.cli import frame
+        from twincli.cli.parsing import typer_frame
 
-        frame.complete(words)
+        typer_frame.complete(words)
         return 0
     if not words:
         status = _typer(["--help"], words)
-        from twincli.cli import commands, output
+        from twincli.cli import table
+        from twincli.cli.showing import output
 
-        output.write(commands.NEXT)
+        output.write(table.NEXT)
         output.flush()
         return status
     shared, rest = _split_shared(words)
@@ -91,31 +93,31 @@ def _run(words: list[str]) -> int:
 
 def _dispatch(shared: list[str], rest: list[str], typed: list[str]) -> int:
     """Find the command that ``rest`` names and run it."""
-    from twincli.cli import commands
+    from twincli.cli import table
 
     if not rest or rest[0].startswith("-"):
         # Help, or an option that is not there; the shared ones say nothing more.
         return _typer(rest or shared, typed)
-    noun = commands.NOUN_ALIASES.get(rest[0], rest[0])
+    noun = table.NOUN_ALIASES.get(rest[0], rest[0])
     if noun == "help" and len(rest) > 1:
-        word = commands.NOUN_ALIASES.get(rest[1], rest[1])
-        if word in commands.NOUNS or word in commands.BARE:
+        word = table.NOUN_ALIASES.get(rest[1], rest[1])
+        if word in table.NOUNS or word in table.BARE:
             return _dispatch([], [word, *rest[2:3], "--help"], typed)
-    if noun not in commands.NOUNS:
+    if noun not in table.NOUNS:
         return _typer([noun, *shared, *rest[1:]], typed)
     between, rest = _split_shared(rest[1:])
     shared = shared + between
     if not rest or rest[0].startswith("-"):
         return _typer([noun, *rest], typed)
     verb = rest[0]
-    from twincli.cli import data
+    from twincli.cli.parsing import data_parser
 
-    if (noun, verb) not in data.COMMANDS:
-        other = commands.VERB_ALIASES.get(verb, verb)
-        if (noun, other) not in data.COMMANDS:
+    if (noun, verb) not in data_parser.COMMANDS:
+        other = table.VERB_ALIASES.get(verb, verb)
+        if (noun, other) not in data_parser.COMMANDS:
             return _typer([noun, verb, *shared, *rest[1:]], typed)
         verb = other
-    return _data(data.COMMANDS[noun, verb], shared, rest[1:], typed)
+    return _data(data_parser.COMMANDS[noun, verb], shared, rest[1:], typed)
 
 
 def _split_shared(words: list[str]) -> tuple[list[str], list[str]]:
@@ -139,7 +141,7 @@ def _split_shared(words: list[str]) -> tuple[list[str], list[str]]:
 
 def _version(shared: list[str]) -> int:
     from twincli import __version__
-    from twincli.cli import output
+    from twincli.cli.showing import output
 
     document = {"schema": "twin.version/1", "version": __version__}
     form = "json" if {"--json", "--jsonl"} & set(shared) else "auto"
@@ -149,10 +151,10 @@ def _version(shared: list[str]) -> int:
 
 def _data(command: DataCommand, shared: list[str], rest: list[str], typed: list[str]) -> int:
     """Run a command with free data."""
-    from twincli.cli import data
     from twincli.cli.context import Context, Options
+    from twincli.cli.parsing import data_parser
 
-    parsed = data.parse(command, rest, shared=shared)
+    parsed = data_parser.parse(command, rest, shared=shared)
     if parsed.help:
         return _typer([command.noun, command.verb, "--help"], typed)
     context = Context(
@@ -173,14 +175,14 @@ def _handled(command: DataCommand, context: Context, parsed: Parsed) -> Result:
 
 def _typer(argv: list[str], typed: list[str]) -> int:
     """Run any other command through Typer."""
-    from twincli.cli import frame
+    from twincli.cli.parsing import typer_frame
 
-    frame.set_typed(tuple(typed))
+    typer_frame.set_typed(tuple(typed))
     try:
-        outcome = frame.run(argv)
-    except frame.ClosedPipeError as error:
+        outcome = typer_frame.run(argv)
+    except typer_frame.ClosedPipeError as error:
         raise BrokenPipeError from error
-    if isinstance(outcome, frame.Outcome):
+    if isinstance(outcome, typer_frame.Outcome):
         with outcome.context:
             return _render(outcome.result, outcome.context)
     if outcome == 130:
@@ -189,7 +191,7 @@ def _typer(argv: list[str], typed: list[str]) -> int:
 
 
 def _render(result: Result, context: Context) -> int:
-    from twincli.cli import output
+    from twincli.cli.showing import output
 
     if context.warnings:
         result = result._replace(warnings=(*result.warnings, *context.warnings))
@@ -202,7 +204,7 @@ def report(words: Sequence[str], error: TwinError) -> int:
     Returns:
         The error's exit status.
     """
-    from twincli.cli import output
+    from twincli.cli.showing import output
 
     if error.code == "output_failed":
         _forget_stdout()

@@ -1,0 +1,1 @@
+"""Commands on assets: create, append, transfer, look at."""

@@ -1,0 +1,270 @@
+"""``twin asset``: everything but the commands with free data, which are in `write`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from twincli.cli.context import Context
+from twincli.cli.parsing import typer_frame
+from twincli.cli.showing import drawing, output, partial
+from twincli.cli.showing.output import Result
+from twincli.client import WAITS
+from twincli.errors import TwinError, UsageError
+
+app = typer_frame.group("asset")
+
+
+@typer_frame.command(app, "show")
+def show(
+    context: Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The asset.")],
+    as_of: Annotated[
+        str | None, typer.Option(metavar="TIME", help="As it was at this time.")
+    ] = None,
+) -> Result:
+    """Show an asset: its facts, its state and its owners."""
+    from twincli.services import views
+
+    return Result(views.show(context.workspace(), name, as_of), terminal=drawing.asset)
+
+
+@typer_frame.command(app, "list")
+def list_assets(
+    context: Context,
+    everything: Annotated[bool, typer.Option("--all", help="All assets of the ledger.")] = False,
+    owner: Annotated[
+        str | None, typer.Option(metavar="OWNER", help="Only those of this owner.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only this kind.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="MODEL", help="Only this model.")] = None,
+) -> Result:
+    """List your assets: those your keys own and those you have named."""
+    from twincli.services import views
+
+    if everything and owner is not None:
+        raise UsageError("--all and --owner cannot be given together")
+    document = views.list_assets(
+        context.workspace(), everything=everything, owner=owner, kind=kind, model=model
+    )
+    return Result(
+        document,
+        listing="assets",
+        columns=(
+            ("name", "name"),
+            ("id", "id"),
+            ("kind", "kind"),
+            ("owners", _owners),
+            ("amount", "amount"),
+            ("burned", lambda item: "burned" if item["burned"] else ""),
+        ),
+        item_schema="twin.asset-item/1",
+    )
+
+
+def _owners(item: dict[str, Any]) -> str:
+    return ",".join(
+        name or key for name, key in zip(item["owner_names"], item["owners"], strict=True)
+    )
+
+
+@typer_frame.command(app, "burn")
+def burn(
+    context: Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The asset.")],
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When it happened: RFC 3339, a date, 30d.")
+    ] = None,
+    once: Annotated[
+        str | None,
+        typer.Option(metavar="TOKEN", help="A token that makes a retry return the first result."),
+    ] = None,
+    if_tip: Annotated[
+        str | None,
+        typer.Option(metavar="TX", help="Refuse unless this is the newest transaction."),
+    ] = None,
+    wait: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(WAITS),
+            help="What to wait for.",
+            autocompletion=lambda: list(WAITS),
+        ),
+    ] = None,
+    bare: Annotated[bool, typer.Option("--bare", help="Write no envelope, only the data.")] = False,
+    prepare: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Write it to a file for others to sign; --key signs at once."
+        ),
+    ] = None,
+) -> Result:
+    """Burn an asset for good: nobody can ever append to it or transfer it again."""
+    from twincli.cli.asking import passphrases
+    from twincli.services import resolve, spending
+    from twincli.services.writing import Writing
+
+    if wait is not None and wait not in WAITS:
+        raise UsageError(f"--wait: {wait!r} is none of {', '.join(WAITS)}")
+    context.wait = wait or context.wait
+    workspace = context.workspace()
+    resolve.asset_id_of(workspace, name)  # a wrong name is said before anything is asked
+    question = f"{name} will be burned; nobody can ever undo that."
+    writing = Writing(at=at, once=once, if_tip=if_tip, bare=bare, prepare=prepare is not None)
+    if prepare is not None:
+        # Who signs is asked, and nothing burns before.
+        partial.check_free(prepare)
+    elif not context.dry_run and not passphrases.confirm_name(question, name, context):
+        raise TwinError("nothing was burned: another name was typed", code="declined")
+    document = spending.burn(workspace, name, writing)
+    if prepare is not None and document["schema"] == "twin.signing/1":
+        return partial.prepared(context, document, prepare)
+    said = f"would burn {name}" if context.dry_run else f"burned {name}"
+    notes = partial.not_prepared(prepare) or (said,)
+    return Result(document, notes=notes, warnings=tuple(document["warnings"]))
+
+
+@typer_frame.command(app, "outputs")
+def outputs(
+    context: Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="The asset; your own outputs by default.")
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option(metavar="OWNER", help="Only those of this owner.")
+    ] = None,
+    unspent: Annotated[bool, typer.Option("--unspent", help="Only what is not spent.")] = False,
+) -> Result:
+    """List outputs: who holds or held how much of an asset."""
+    from twincli.services import views
+
+    document = views.outputs(context.workspace(), name, owner=owner, unspent=unspent)
+    return Result(
+        document,
+        listing="outputs",
+        columns=(
+            ("transaction_id", "transaction_id"),
+            ("output_index", "output_index"),
+            ("amount", "amount"),
+            ("owners", _owners),
+            ("asset_id", "asset_id"),
+            ("spent_by", "spent_by"),
+        ),
+        item_schema="twin.output/1",
+        terminal=_draw_outputs,
+    )
+
+
+@typer_frame.command(app, "balance")
+def balance(
+    context: Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="The asset; all you hold by default.")
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option(metavar="OWNER", help="Only what this party holds.")
+    ] = None,
+) -> Result:
+    """Say how much of an asset each owner holds."""
+    from twincli.services import views
+
+    return Result(
+        views.balance(context.workspace(), name, owner=owner),
+        listing="balances",
+        columns=(
+            ("asset", lambda item: item["asset_name"] or item["asset_id"]),
+            ("owners", "owners"),
+            ("amount", "amount"),
+            ("outputs", "outputs"),
+        ),
+        item_schema="twin.balance/1",
+    )
+
+
+def _draw_outputs(document: dict[str, Any], console: Any) -> None:
+    """Draw outputs with the form ``TX:N`` that other commands take, whole."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("output", overflow="fold", min_width=22)
+    table.add_column("amount", justify="right")
+    table.add_column("owners", overflow="fold")
+    table.add_column("spent by", overflow="fold", min_width=8)
+    for item in document["outputs"]:
+        table.add_row(
+            Text(f"{item['transaction_id']}:{item['output_index']}"),
+            Text(item["amount"]),
+            Text(output.visible(_owners(item))),
+            Text(item["spent_by"] or ""),
+        )
+    if table.row_count:
+        console.print(table)
+
+
+@typer_frame.command(app, "tree")
+def tree(
+    context: Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="A key or an asset; all your keys by default."),
+    ] = None,
+) -> Result:
+    """Show who owns what, down to what things own themselves."""
+    from twincli.services import tree as trees
+
+    document = trees.tree(context.workspace(), name)
+    return Result(
+        document,
+        text=None if context.mode.terminal else _tree_rows(document),
+        terminal=_draw_tree,
+    )
+
+
+def _tree_rows(document: dict[str, Any]) -> str:
+    """Return the tree for a pipe: one row a node, parents first, with its depth."""
+    rows = ["depth\ttype\tname\tid\trelation\tstanding\tkind\n"]
+    nodes = [(0, node) for node in reversed(document["roots"])]
+    while nodes:
+        depth, node = nodes.pop()
+        cells = (
+            str(depth),
+            node["type"],
+            node["name"] or "",
+            node.get("id") or node["public_key"],
+            node["relation"] or "",
+            node.get("standing") or "",
+            node.get("kind") or "",
+        )
+        rows.append("\t".join(map(output.separated, cells)) + "\n")
+        nodes.extend((depth + 1, child) for child in reversed(node["children"]))
+    return "".join(rows)
+
+
+def _draw_tree(document: dict[str, Any], console: Any) -> None:
+    from rich.text import Text
+    from rich.tree import Tree
+
+    def label(node: dict[str, Any]) -> Text:
+        text = Text(output.visible(node["name"] or "").replace("\n", "\\n"), style="bold")
+        what = "key" if node["type"] == "key" else node["kind"] or "asset"
+        if node["relation"] == "part":
+            standing = "" if node["standing"] == "authorised" else f" ({node['standing']})"
+            what = f"part{standing.replace('_', ' ')}, {what}"
+        if node["seen"]:
+            what += " (see above)"
+        elif node["cut"]:
+            what += " (it goes on: twin asset tree ID)"
+        ident = node.get("id") or node["public_key"]
+        text.append(f"  {output.visible(what)}  {ident}", style="not bold")
+        return text
+
+    for root in document["roots"]:
+        tree = Tree(label(root))
+        todo = [(tree, child) for child in reversed(root["children"])]
+        while todo:
+            branch, node = todo.pop()
+            below = branch.add(label(node))
+            todo.extend((below, child) for child in reversed(node["children"]))
+        console.print(tree)

@@ -1,0 +1,294 @@
+"""``twin history``: everything that ever happened to a twin, as a table, a graph or Graphviz."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from twincli.cli.context import Context
+from twincli.cli.parsing import typer_frame
+from twincli.cli.showing import output
+from twincli.cli.showing.output import Result
+from twincli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+app = typer_frame.bare()
+
+FORMATS = ("table", "graph", "dot")
+
+# Below this width the table folds its times and ids, so that what changed has room.
+_WIDE = 150
+
+
+@typer_frame.command(app, "history")
+def history(
+    context: Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The twin.")],
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From this time on: RFC 3339, a date, 30d.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before this time.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Newest first.")] = False,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="|".join(FORMATS),
+            help="How to draw it; dot is for Graphviz.",
+            autocompletion=lambda: list(FORMATS),
+        ),
+    ] = "table",
+) -> Result:
+    """Show everything that ever happened to a twin."""
+    from twincli.services import history as service
+
+    if form not in FORMATS:
+        raise UsageError(f"--format: {form!r} is none of {', '.join(FORMATS)}")
+    workspace = context.workspace()
+    document = service.history(
+        workspace, name, since=since, until=until, limit=limit, reverse=reverse
+    )
+    named = service.namer(workspace)
+    text = None
+    if form != "table" and context.mode.form == "auto":
+        items = list(document["transactions"])
+        draw = graph if form == "graph" else dot
+        text = draw(items, named, reverse=reverse)
+        document = {**document, "transactions": items}
+    return Result(
+        document,
+        listing="transactions",
+        columns=(
+            ("time", time_of),
+            ("id", "id"),
+            ("kind", kind_of),
+            ("signed by", lambda item: signed_by(item, named)),
+            ("changed", lambda item: changed(item, named)),
+        ),
+        item_schema="twin.history-item/1",
+        terminal=lambda shown, console: _draw_table(shown, console, named),
+        text=text,
+    )
+
+
+# ---------------------------------------------------------------- words
+
+
+def kind_of(item: dict[str, Any]) -> str:
+    """Return what sort of transaction it is: its kind, or its operation where it has none."""
+    if item["operation"] == "CREATE":
+        return "create" if item["kind"] in {None, "asset"} else f"create {item['kind']}"
+    return str(item["kind"] or "transfer")
+
+
+def time_of(item: dict[str, Any]) -> str:
+    """Return when it was committed; where a network does not tell, what its signer states."""
+    if item["committed_at"]:
+        return str(item["committed_at"])
+    return f"stated {item['at']}" if item["at"] else ""
+
+
+def signed_by(item: dict[str, Any], named: Callable[[str], str]) -> str:
+    """Return the names of those who signed."""
+    return ", ".join(map(named, item["signers"]))
+
+
+def changed(item: dict[str, Any], named: Callable[[str], str]) -> str:
+    """Return in a line what a transaction changed: owners, then members of the state."""
+    parts = []
+    if item["operation"] == "CREATE":
+        parts.append(f"owned by {_owners(item['outputs'], named)}")
+    elif item["kind"] != "append":
+        parts.append(f"to {_owners(item['outputs'], named)}")
+    for name, change in item["changes"].items():
+        after = output.to_json(change["after"])
+        before = output.to_json(change["before"]) if "before" in change else None
+        if before is None or before == after:
+            parts.append(f"{name} {after}")
+        else:
+            parts.append(f"{name} {before} -> {after}")
+    text = "; ".join(parts)
+    return f"{text} (corrected later)" if item["corrected"] else text
+
+
+def _owners(outputs: list[dict[str, Any]], named: Callable[[str], str]) -> str:
+    single = len(outputs) == 1 and outputs[0]["amount"] == "1"
+    return ", ".join(
+        ("" if single else f"{entry['amount']} ") + "+".join(map(named, entry["owners"] or ()))
+        for entry in outputs
+    )
+
+
+def _line(text: str) -> str:
+    """Return text that stays on one line and leaves the terminal alone."""
+    return output.visible(text).replace("\n", "\\n")
+
+
+# ---------------------------------------------------------------- table
+
+
+def _draw_table(document: dict[str, Any], console: Any, named: Callable[[str], str]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    wide = console.width >= _WIDE
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("time", no_wrap=True)
+    # 22 letters make three lines of an id: it stays whole, and what changed gets the room.
+    table.add_column("id", overflow="fold", width=64 if wide else 22)
+    table.add_column("kind", overflow="fold", max_width=10)
+    table.add_column("signed by", overflow="fold", max_width=16)
+    table.add_column("changed", overflow="fold")
+    for item in document["transactions"]:
+        time = time_of(item)
+        table.add_row(
+            Text(time if wide else time.replace("T", "\n", 1)),
+            Text(item["id"]),
+            Text(_line(kind_of(item))),
+            Text(_line(signed_by(item, named))),
+            Text(_line(changed(item, named))),
+        )
+    if table.row_count:
+        console.print(table)
+
+
+# ---------------------------------------------------------------- graph
+
+
+def graph(
+    items: list[dict[str, Any]], named: Callable[[str], str], *, reverse: bool = False
+) -> str:
+    """Return a drawing like ``git log --graph``: a lane for each output on its way to its spender.
+
+    Args:
+        items: Of ``twin.history/1``.
+        named: Gives a public key's name.
+        reverse: The items are newest first; lanes then lead from spenders to what they spent.
+    """
+    onward = _spent(items) if reverse else _spenders(items)
+    lanes: list[str | None] = []  # the id that each lane leads to; None: the lane is free
+    rows = []
+    for item in items:
+        taken = [column for column, goal in enumerate(lanes) if goal == item["id"]]
+        node = taken[0] if taken else _free(lanes, 0)
+        rows.append(f"{_joined(lanes, node, taken[1:], chr(39), middle='*')}  {item['id']}")
+        for column in taken:
+            lanes[column] = None
+        born = []
+        for number, goal in enumerate(onward[item["id"]]):
+            column = node if number == 0 else _free(lanes, node + 1)
+            lanes[column] = goal
+            if number:
+                born.append(column)
+        while lanes and lanes[-1] is None:
+            lanes.pop()
+        told = f"{time_of(item)}  {kind_of(item)} by {signed_by(item, named)}"
+        bars = _joined(lanes, node, born, ".", middle="|") if born else _bars(lanes)
+        rows.append(f"{bars}  {_line(told)}")
+        what = changed(item, named)
+        if what:
+            rows.append(f"{_bars(lanes)}  {_line(what)}")
+    return "".join(row.rstrip() + "\n" for row in rows)
+
+
+def _spenders(items: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return for each transaction where its outputs go; what is burned goes nowhere."""
+    return {
+        item["id"]: [
+            entry["spent_by"] or "unspent" for entry in item["outputs"] if not _is_gone(entry)
+        ]
+        for item in items
+    }
+
+
+def _spent(items: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return for each transaction where its inputs come from, as far as that is shown."""
+    found: dict[str, list[str]] = {item["id"]: [] for item in items}
+    for item in items:
+        for entry in item["outputs"]:
+            if entry["spent_by"] in found:
+                found[entry["spent_by"]].append(item["id"])
+    for item in items:
+        if item["operation"] == "TRANSFER" and not found[item["id"]]:
+            found[item["id"]].append("earlier")
+    return found
+
+
+def _bars(lanes: list[str | None]) -> str:
+    return " ".join("|" if taker else " " for taker in lanes) or " "
+
+
+def _free(lanes: list[str | None], start: int) -> int:
+    """Return the first free column from ``start`` on, a new one where there is none."""
+    for column in range(start, len(lanes)):
+        if lanes[column] is None:
+            return column
+    lanes.extend([None] * (max(start - len(lanes), 0) + 1))
+    return len(lanes) - 1
+
+
+def _joined(
+    lanes: list[str | None], node: int, columns: list[int], end: str, *, middle: str
+) -> str:
+    """Return a row in which lines run from the node's column to others."""
+    reach = max(columns, default=node)
+    row = []
+    for column, taker in enumerate(lanes):
+        inside = node < column < reach
+        if column == node:
+            row.append(middle)
+        elif column in columns:
+            row.append(end)
+        elif taker:
+            row.append("|")
+        else:
+            row.append("-" if inside else " ")
+        row.append("-" if node <= column < reach else " ")
+    return "".join(row)[:-1]
+
+
+def _is_gone(entry: dict[str, Any]) -> bool:
+    """Say whether an output was paid to the burn address, from where nothing comes back."""
+    from twincli.model.owners import BURN_ADDRESS
+
+    return bool(entry["owners"] == [BURN_ADDRESS])
+
+
+# ---------------------------------------------------------------- Graphviz
+
+
+def dot(
+    items: list[dict[str, Any]],
+    named: Callable[[str], str],
+    *,
+    reverse: bool = False,  # noqa: ARG001 - Graphviz orders by itself
+) -> str:
+    """Return the history as a Graphviz digraph; an edge is an output and its amount."""
+    rows = ["digraph history {", "  node [shape=box, fontname=monospace];"]
+    there = {item["id"] for item in items}
+    for item in items:
+        half = len(item["id"]) // 2
+        lines = [
+            item["id"][:half],
+            item["id"][half:],
+            f"{time_of(item)} {kind_of(item)} by {signed_by(item, named)}",
+            changed(item, named),
+        ]
+        label = "\\n".join(_quoted(line) for line in lines if line)
+        rows.append(f'  "{item["id"]}" [label="{label}"];')
+    for item in items:
+        for entry in item["outputs"]:
+            if entry["spent_by"] in there:
+                holder = "+".join(map(named, entry["owners"] or ()))
+                label = _quoted(f"{entry['amount']} {holder}")
+                rows.append(f'  "{item["id"]}" -> "{entry["spent_by"]}" [label="{label}"];')
+    rows.append("}")
+    return "\n".join(rows) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return _line(text).replace("\\", "\\\\").replace('"', '\\"')

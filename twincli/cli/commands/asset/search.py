@@ -1,0 +1,61 @@
+"""``twin search``: words on the ledger."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from twincli.cli.context import Context
+from twincli.cli.parsing import typer_frame
+from twincli.cli.showing.output import Result
+
+app = typer_frame.bare()
+
+
+@typer_frame.command(app, "search")
+def search(
+    context: Context,
+    text: Annotated[
+        str,
+        typer.Argument(
+            metavar="TEXT",
+            help="Any of these words; a phrase in double quotes must occur, -WORD must not.",
+        ),
+    ],
+    limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
+) -> Result:
+    """Search the ledger for words."""
+    from twincli.services import searching
+
+    return Result(
+        searching.search(context.workspace(), text, limit),
+        listing="hits",
+        columns=(
+            ("name", "name"),
+            ("asset_id", "asset_id"),
+            ("in", "in"),
+            ("transaction_id", "transaction_id"),
+            ("found", _found),
+        ),
+        item_schema="twin.search-hit/1",
+        terminal=_draw,
+    )
+
+
+def _found(hit: dict[str, Any]) -> Any:
+    return hit["data"] if hit["in"] == "asset" else hit["metadata"]
+
+
+def _draw(document: dict[str, Any], console: Any) -> None:
+    """Draw hits one below the other: ids stay whole and data get the width."""
+    from rich.text import Text
+
+    from twincli.cli.showing.output import to_json, visible
+
+    for hit in document["hits"]:
+        heading = Text(visible(hit["name"] or hit["asset_id"]).replace("\n", "\\n"), style="bold")
+        where = "facts" if hit["in"] == "asset" else f"recorded by {hit['transaction_id']}"
+        heading.append(f"  {where}", style="not bold")
+        console.print(heading, overflow="fold")
+        console.print(Text("  " + visible(to_json(_found(hit)))), overflow="fold")

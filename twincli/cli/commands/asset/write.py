@@ -1,0 +1,212 @@
+"""Handlers of the commands that take free data: ``did new``, ``asset create|append|transfer``.
+
+They run without Typer; see ``twincli.cli.parsing.data_parser`` for their command lines.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.cli.showing import drawing, partial
+from twincli.cli.showing.output import Result, to_json
+from twincli.crypto import canonical
+from twincli.errors import InvalidError, UsageError
+from twincli.services.writing import Writing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from twincli.cli.context import Context
+    from twincli.cli.parsing.data_parser import Parsed
+    from twincli.services.workspace import Workspace
+
+
+def _writing(parsed: Parsed) -> Writing:
+    values = parsed.values
+    return Writing(
+        at=values.get("at"),
+        once=values.get("once"),
+        if_tip=values.get("if_tip"),
+        bare=bool(values.get("bare")),
+        prepare="prepare" in values,
+    )
+
+
+def _begin(context: Context, parsed: Parsed) -> Workspace:
+    """Return what to work with; refuse what cannot be written before anything is done."""
+    if "prepare" in parsed.values:
+        partial.check_free(parsed.values["prepare"])
+    context.wait = parsed.values.get("wait") or context.wait
+    return context.workspace()
+
+
+def _done(context: Context, parsed: Parsed, document: dict[str, Any]) -> Result:
+    """Return the result of a write, or write the file of ``--prepare``."""
+    if document["schema"] == "twin.signing/1":
+        return partial.prepared(context, document, parsed.values["prepare"])
+    return _result(document, partial.not_prepared(parsed.values.get("prepare")))
+
+
+def _result(document: dict[str, Any], notes: tuple[str, ...] = ()) -> Result:
+    """Return the result of a write; what was written is echoed, so that a typo is seen."""
+    echo = tuple(f"{name} = {to_json(item)}" for name, item in document.get("written", {}).items())
+    draw = drawing.written if document["schema"] == "twin.asset/1" else None
+    return Result(
+        document, notes=(*notes, *echo), warnings=tuple(document["warnings"]), terminal=draw
+    )
+
+
+def _lines() -> Iterator[dict[str, Any]]:
+    """Yield the objects of stdin, one a line; blank lines are passed over."""
+    from twincli.cli import file_arguments
+
+    for number, line in enumerate(file_arguments.lines("-"), 1):
+        if line.strip():
+            value = canonical.decode(line, what=f"line {number} of stdin")
+            if not isinstance(value, dict) or not value:
+                raise InvalidError(
+                    f"line {number} of stdin is not an object with at least one member",
+                    code="invalid_json",
+                )
+            yield value
+
+
+def _amount(text: str | None) -> int:
+    if text is None:
+        return 1
+    if not (text.isascii() and text.isdigit()) or len(text) > 20 or text[:-1].startswith("0"):
+        raise UsageError(f"--amount takes a whole number, not {text!r}")
+    return int(text)
+
+
+def asset_create(context: Context, parsed: Parsed) -> Result:
+    """``twin asset create NAME``."""
+    return _create(
+        context, parsed, "asset", parsed.values.get("owner"), parsed.values.get("entity")
+    )
+
+
+def did_new(context: Context, parsed: Parsed) -> Result:
+    """``twin did new NAME``: the key NAME is made if it is not there."""
+    from twincli.errors import ConflictError, NotFoundError
+
+    assert parsed.name is not None
+    name = parsed.name
+    values = parsed.values
+    owner, entity = values.get("owner") or name, values.get("entity") or name
+    notes: tuple[str, ...] = ()
+    try:
+        context.keystore.get(name)
+    except NotFoundError:
+        from twincli.services import dids, keys
+
+        secret = context.new_secret_source(no_passphrase=bool(values.get("no_passphrase")))
+        asked: dict[str, Any] = {"secret_source": secret, "book": context.book}
+        keys.new(context.keystore, name, dry_run=True, **asked)
+        # All that can be known to fail does so before there is a key.
+        planned = dids.with_planned_key(context.workspace(), name)
+        try:
+            result = _create(context, parsed, "identity", owner, entity, planned)
+        except ConflictError as conflict:
+            try:
+                context.keystore.get(name)
+            except NotFoundError:
+                raise conflict from None
+            # Another process was faster, with the key and the identity.
+        else:
+            if context.dry_run:
+                return result._replace(document=dids.without_planned_key(result.document, planned))
+        made = keys.new(context.keystore, name, if_missing=bool(values.get("if_missing")), **asked)
+        if made["created"] is not False:
+            notes = (f"made the key {name}: {made['public_key']}",)
+    result = _create(context, parsed, "identity", owner, entity)
+    return result._replace(notes=(*notes, *result.notes))
+
+
+def _create(
+    context: Context,
+    parsed: Parsed,
+    kind: str,
+    owner: str | None,
+    entity: str | None,
+    workspace: Workspace | None = None,
+) -> Result:
+    from twincli.model.edits import build
+    from twincli.services.creating import Definition, create
+
+    assert parsed.name is not None
+    values = parsed.values
+    wanted = Definition(
+        data=build(parsed.base, parsed.edits),
+        state=parsed.state,
+        owner=owner,
+        entity=entity,
+        parent=values.get("parent"),
+        amount=_amount(values.get("amount")),
+        title=values.get("title"),
+        model=values.get("model"),
+        kind=kind,
+    )
+    begun = _begin(context, parsed)
+    document = create(
+        workspace or begun,
+        parsed.name,
+        wanted,
+        _writing(parsed),
+        if_missing=bool(values.get("if_missing")),
+    )
+    if document["schema"] == "twin.signing/1":
+        if workspace is not None:  # it is only tried whether it can be done
+            del document["partial"]
+            return Result(document)
+        return _done(context, parsed, document)
+    made = document["created"]
+    said = f"created {parsed.name}" if made else f"{parsed.name} is there already"
+    if context.dry_run:
+        said = f"would create {parsed.name}"
+    return _result(document, (said,))
+
+
+def asset_append(context: Context, parsed: Parsed) -> Result:
+    """``twin asset append NAME``."""
+    from twincli.services import spending
+
+    assert parsed.name is not None
+    writing = _writing(parsed)
+    if parsed.lines:
+        if parsed.values.get("corrects") or parsed.values.get("output"):
+            raise UsageError("--corrects and --output are for a single append")
+        workspace = _begin(context, parsed)
+        document = spending.append_lines(workspace, parsed.name, _lines(), writing)
+        return _result(document, (f"appended {document['count']} times",))
+    document = spending.append(
+        _begin(context, parsed),
+        parsed.name,
+        parsed.base,
+        parsed.edits,
+        writing,
+        corrects=parsed.values.get("corrects"),
+        output=parsed.values.get("output"),
+    )
+    return _done(context, parsed, document)
+
+
+def asset_transfer(context: Context, parsed: Parsed) -> Result:
+    """``twin asset transfer NAME --to OWNER``."""
+    from twincli.services import spending
+
+    assert parsed.name is not None
+    values = parsed.values
+    document = spending.transfer(
+        _begin(context, parsed),
+        parsed.name,
+        to=values.get("to"),
+        outs=values.get("out") or (),
+        ins=values.get("in") or (),
+        entity=values.get("entity"),
+        children=values.get("children") or "keep",
+        base=parsed.base,
+        changes=parsed.edits,
+        writing=_writing(parsed),
+    )
+    return _done(context, parsed, document)

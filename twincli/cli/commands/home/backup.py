@@ -1,0 +1,99 @@
+"""``twin backup``: the whole home in one file, and back."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from twincli import config
+from twincli.cli import file_arguments
+from twincli.cli.context import Context
+from twincli.cli.parsing import typer_frame
+from twincli.cli.showing import output
+from twincli.cli.showing.output import Result
+from twincli.errors import TwinError, UsageError
+
+app = typer_frame.group("backup")
+
+
+@typer_frame.command(app, "create", refuses=("node",))
+def create(
+    context: Context,
+    out: Annotated[
+        str,
+        typer.Option("-o", "--output", metavar="FILE|-", help="The new file; - for stdout."),
+    ],
+) -> Result:
+    """Write keys, names, settings and ledger to one file, while they may be in use.
+
+    The search index and the ledger's own private key are left out: a restore makes both anew.
+    """
+    from twincli.services import backup
+    from twincli.services.workspace import now_ms
+
+    options = context.options
+    to_stdout = out == "-"
+    if to_stdout and (options.json or options.jsonl or options.get is not None):
+        raise UsageError("-o - writes the backup to stdout, so there is no room for a document")
+    config.require_home(context.paths)
+    document = backup.create(
+        context.paths.home,
+        context.paths.settings,
+        out,
+        now_ms=now_ms(),
+        write=_to_stdout if to_stdout else None,
+        dry_run=context.dry_run,
+    )
+    done = "would write" if context.dry_run else "wrote"
+    counted = ", ".join(f"{name} {document[name]}" for name in ("keys", "names", "transactions"))
+    note = f"{done} {document['size']} bytes ({counted})"
+    return Result(
+        document,
+        text="" if to_stdout else None,
+        notes=(note,),
+        warnings=tuple(document["warnings"]),
+    )
+
+
+def _to_stdout(data: bytes) -> None:
+    """Write to stdout; a reader that goes away has no backup, so that is an error here."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError as error:
+        raise TwinError(
+            "the reader of the backup went away before the end", code="output_failed"
+        ) from error
+    except OSError as error:
+        raise output.unwritten(error) from error
+
+
+@typer_frame.command(app, "restore", creates_home=True, refuses=("node",))
+def restore(
+    context: Context,
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="The backup; - for stdin.")],
+) -> Result:
+    """Verify a backup and make it the home, which must be empty or not there.
+
+    With --dry-run it is only verified, every transaction of it, whatever the home holds.
+    """
+    from twincli.services import backup
+
+    with file_arguments.opened(file) as stream:
+        document = backup.restore(
+            stream,
+            file_arguments.what(file),
+            context.paths.home,
+            context.paths.settings,
+            dry_run=context.dry_run,
+        )
+    notes = ["the backup is whole and in order"]
+    if document["restored"]:
+        notes = [f"restored to {document['home']}"]
+        if document["ledger"] is not None:
+            notes.append(
+                "the ledger goes on here with a new key of its own; do not go on with the old copy"
+            )
+    return Result(document, notes=tuple(notes), warnings=tuple(document["warnings"]))

@@ -1,0 +1,1 @@
+"""Commands on keys, and on what signs in their place."""

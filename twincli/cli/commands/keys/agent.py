@@ -1,0 +1,86 @@
+"""``twin agent``: keys that stay unlocked for a while."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from twincli.cli.context import Context
+from twincli.cli.parsing import typer_frame
+from twincli.cli.showing.output import Result
+
+app = typer_frame.group("agent")
+
+
+def _result(document: dict[str, Any], *notes: str) -> Result:
+    return Result(
+        document,
+        columns=(
+            ("running", lambda shown: "yes" if shown["running"] else "no"),
+            ("pid", "pid"),
+            ("socket", "socket"),
+            ("started_at", "started_at"),
+            ("keys", _keys),
+            ("core_dumps_off", "hardening.core_dumps_off"),
+            ("not_dumpable", "hardening.not_dumpable"),
+            ("memory_locked", "hardening.memory_locked"),
+        ),
+        notes=notes,
+        warnings=tuple(document["warnings"]),
+    )
+
+
+def _keys(document: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{key['name'] or key['public_key']} until {key['expires_at']}" for key in document["keys"]
+    )
+
+
+@typer_frame.command(app, "start", refuses=("node",))
+def start(
+    context: Context,
+    ttl: Annotated[
+        str, typer.Option(metavar="TIME", help="Forget the keys after 8h, 30m, 3600 (seconds).")
+    ] = "8h",
+) -> Result:
+    """Unlock keys and keep them in a process that signs until their time is over.
+
+    The keys are those of --key, else all that have a passphrase. Where an agent runs already it
+    gets these keys too, with this time limit.
+    """
+    from twincli.model import times
+    from twincli.services import agent
+
+    document = agent.start(
+        context.keystore,
+        context.keys,
+        context.secret_source(),
+        ttl=times.span(ttl),
+        dry_run=context.dry_run,
+    )
+    return _result(document)
+
+
+@typer_frame.command(app, "status", refuses=("node",))
+def status(context: Context) -> Result:
+    """Show whether an agent runs, its keys and how its memory is protected."""
+    from twincli.services import agent
+
+    return _result(agent.status(context.keystore))
+
+
+@typer_frame.command(app, "lock", refuses=("key", "node"))
+def lock(context: Context) -> Result:
+    """Have the agent forget all its keys; it runs on until its time is over."""
+    from twincli.services import agent
+
+    return _result(agent.lock(context.keystore, dry_run=context.dry_run))
+
+
+@typer_frame.command(app, "stop", refuses=("node",))
+def stop(context: Context) -> Result:
+    """Have the agent forget its keys and end."""
+    from twincli.services import agent
+
+    return _result(agent.stop(context.keystore, dry_run=context.dry_run))

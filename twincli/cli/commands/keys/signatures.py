@@ -1,0 +1,83 @@
+"""``twin keys sign`` and ``twin keys verify``: signatures over files."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from twincli.cli import file_arguments
+from twincli.cli.asking import passphrases
+from twincli.cli.commands.keys.arguments import Name, key_names
+from twincli.cli.context import Context
+from twincli.cli.showing import output, partial
+from twincli.cli.showing.output import Result
+from twincli.errors import UsageError
+
+_LONGEST = 65536
+
+
+def sign(
+    context: Context,
+    name: Name,
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="What to sign; - for stdin.")],
+    out: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="New file for the signature."),
+    ] = None,
+) -> Result:
+    """Sign a file; the signature is of no use for transactions."""
+    from twincli.services import signatures
+
+    context.keystore.get(name)
+    write = None
+    if out is not None and out != "-":
+        partial.check_free(out)
+        if not context.dry_run:
+            write = passphrases.file_sink(context, out, mode=0o644)
+    with file_arguments.opened(file) as stream:
+        document = signatures.sign(
+            context.keystore,
+            name,
+            stream,
+            secret_source=context.secret_source(),
+            dry_run=context.dry_run,
+        )
+    text = output.to_json(document, indented=True) + "\n"
+    if write is None:
+        return Result(document, text=text, notes=("not signed",) if context.dry_run else ())
+    write(text)
+    return Result(document, text="", notes=(f"the signature is in {out}",))
+
+
+def verify(
+    context: Context,
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="What was signed.")],
+    signature: Annotated[
+        str, typer.Argument(metavar="SIG|-", help="The signature that twin keys sign made.")
+    ],
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|DID|KEY",
+            help="Whose signature it must be.",
+            autocompletion=key_names,
+        ),
+    ] = None,
+) -> Result:
+    """Say whether a signature is right, and whose it is; exit 3 when it is not.
+
+    Without --by a signature by anybody is right.
+    """
+    from twincli.services import signatures
+
+    if file == signature == "-":
+        raise UsageError("the file and its signature cannot both come from stdin")
+    made = signatures.read(file_arguments.beginning(signature, _LONGEST))
+    with file_arguments.opened(file) as stream:
+        document = signatures.verify(context, stream, made, by)
+    return Result(
+        document,
+        exit_code=0 if document["valid"] else 3,
+        warnings=tuple(document["warnings"]),
+    )

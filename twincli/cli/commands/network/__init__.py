@@ -1,0 +1,1 @@
+"""Commands on nodes, networks and the ledger's files."""

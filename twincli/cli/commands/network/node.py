@@ -1,0 +1,165 @@
+"""``twin node``: the ledger as a BigchainDB node."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import IO, Annotated, Any
+
+import typer
+
+from twincli.cli.commands.network import networks
+from twincli.cli.context import Context
+from twincli.cli.parsing import typer_frame
+from twincli.cli.showing import output
+from twincli.cli.showing.output import Result
+from twincli.files import cannot
+
+app = typer_frame.group("node")
+
+
+@typer_frame.command(app, "start", creates_home=True)
+def start(
+    context: Context,
+    host: Annotated[str, typer.Option(metavar="HOST", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="PORT", help="0 takes a free one.", min=0, max=65535)
+    ] = 9984,
+    ws_port: Annotated[
+        int | None,
+        typer.Option(
+            "--ws-port",
+            metavar="PORT",
+            help="A second port, for the event streams.",
+            min=0,
+            max=65535,
+        ),
+    ] = None,
+    token_file: Annotated[
+        str | None,
+        typer.Option("--token-file", metavar="FILE", help="Ask for one of these tokens."),
+    ] = None,
+    tls_cert: Annotated[
+        str | None, typer.Option("--tls-cert", metavar="FILE", help="Certificate, PEM.")
+    ] = None,
+    tls_key: Annotated[
+        str | None, typer.Option("--tls-key", metavar="FILE", help="Its key, PEM.")
+    ] = None,
+    tls_client_ca: Annotated[
+        str | None,
+        typer.Option(
+            "--tls-client-ca", metavar="FILE", help="Clients show a certificate of these."
+        ),
+    ] = None,
+    is_open: Annotated[
+        bool, typer.Option("--open", help="Let other machines in without asking who they are.")
+    ] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Take no transactions.")] = False,
+    max_body: Annotated[
+        int | None,
+        typer.Option("--max-body", metavar="BYTES", help="Largest transaction."),
+    ] = None,
+    max_content: Annotated[
+        int | None,
+        typer.Option("--max-content", metavar="BYTES", help="Largest file."),
+    ] = None,
+    max_streams: Annotated[
+        int | None,
+        typer.Option("--max-streams", metavar="N", help="Event streams at once."),
+    ] = None,
+    rate: Annotated[
+        float,
+        typer.Option(metavar="N", help="Requests a second from an address.", show_default=False),
+    ] = 0.0,
+    log: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A JSON line about each request; - for stderr."),
+    ] = None,
+) -> Result:
+    """Serve this ledger to every BigchainDB driver, until Ctrl-C or SIGTERM."""
+    from twincli.services import nodes
+
+    wanted = nodes.Start(
+        host=host,
+        port=port,
+        ws_port=ws_port,
+        token_file=token_file,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
+        open=is_open,
+        read_only=read_only,
+        max_body=max_body,
+        rate=rate,
+        max_content=max_content,
+        max_streams=max_streams,
+    )
+
+    if context.dry_run:
+        document = nodes.check(context.ledger_path, wanted)
+        return Result(document, notes=(f"would listen at {document['url']}",))
+
+    def ready(document: dict[str, Any]) -> None:
+        output.say(f"twin: node: listening at {document['url']}")
+        if context.mode.form != "auto":
+            output.render(Result(document), context.mode)
+
+    ledger = context.ledger_path
+    # Beside a ledger elsewhere its files are, too.
+    is_local = ledger == context.paths.ledger
+    content = context.paths.content if is_local else os.path.join(ledger, "content")
+    if not nodes.start(ledger, content, wanted, ready, _logger(context, log)):
+        raise KeyboardInterrupt
+    return Result({}, said=True)
+
+
+def _logger(context: Context, path: str | None) -> Callable[[dict[str, Any]], None] | None:
+    """Return what writes a line about each request."""
+    if path is None:
+        return None
+    if path == "-":
+        return lambda entry: output.say(json.dumps(entry))
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise cannot("write", path, error) from error
+    file: IO[str] = os.fdopen(descriptor, "a", encoding="utf-8", buffering=1)
+    log = _Log(file)
+    context.at_end(log.close)
+    return log.write
+
+
+class _Log:
+    """A file of lines about requests; when it cannot be written that is told once."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._is_told = False
+
+    def write(self, entry: dict[str, Any]) -> None:
+        """Add a line."""
+        try:
+            print(json.dumps(entry), file=self._file)
+        except OSError as error:
+            self._tell(error)
+
+    def close(self) -> None:
+        """Close the file."""
+        try:
+            self._file.close()
+        except OSError as error:
+            self._tell(error)
+
+    def _tell(self, error: OSError) -> None:
+        if not self._is_told:
+            self._is_told = True
+            why = (error.strerror or str(error)).lower()
+            output.say(f"twin: node: the log cannot be written: {why}")
+
+
+typer_frame.command(app, "info")(networks.info)
+typer_frame.command(app, "list")(networks.list_networks)
+typer_frame.command(app, "add", refuses=("node",))(networks.add)
+typer_frame.command(app, "use", refuses=("node",))(networks.use)
+typer_frame.command(app, "remove", refuses=("node",))(networks.remove)

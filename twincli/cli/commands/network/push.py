@@ -1,0 +1,104 @@
+"""``twin push``: what is on this ledger, to a network or another ledger."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from twincli import config as settings
+from twincli.cli.context import Context, is_file
+from twincli.cli.parsing import candidates, typer_frame
+from twincli.cli.showing.output import Result
+from twincli.errors import UsageError
+
+app = typer_frame.bare()
+
+COLUMNS = (
+    ("name", "name"),
+    ("asset_id", "asset_id"),
+    ("status", "status"),
+    ("transactions", "transactions"),
+)
+
+
+@typer_frame.command(app, "push")
+def push(
+    context: Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Assets; all of this ledger by default.",
+            autocompletion=candidates.assets,
+        ),
+    ] = None,
+    rebase: Annotated[
+        bool,
+        typer.Option("--rebase", help="Record anew what cannot follow on what is there."),
+    ] = False,
+) -> Result:
+    """Send what is on this ledger to a network, signed as it is."""
+    from twincli.services import moving
+
+    settings.require_home(context.paths)
+    check_other(context, "push")
+    workspace = context.workspace_of(context.home_ledger)
+    total = context.home_ledger.ledger.counts()["transactions"]
+    # A ledger's file may begin here.
+    context.creates_home = is_file(str(context.settings.node.value))
+    document = moving.push(workspace, context.client, names or (), rebase=rebase)
+    note(context, document, None if names or document["failed"] else total)
+    return told(document, "sent", context)
+
+
+def note(
+    context: Context, document: dict[str, Any], whole: int | None = None, *, pulled: bool = False
+) -> None:
+    """Remember what was copied, for ``twin status``."""
+    if not context.dry_run:
+        from twincli.services import pushed
+        from twincli.services.workspace import now_ms
+
+        pushed.note(
+            context.paths.networks,
+            document["ledger" if pulled else "to"],
+            str(context.settings.node.value),
+            context.home_ledger.ledger,
+            now_ms(),
+            added=document["transactions"],
+            whole=whole,
+        )
+
+
+def check_other(context: Context, verb: str) -> None:
+    """Refuse to go on where ``--node`` chooses no other ledger.
+
+    Raises:
+        UsageError: See above.
+    """
+    if context.settings.node.value == "local":
+        raise UsageError(
+            f"--node is missing: the ledger to {verb} " + ("to" if verb == "push" else "from"),
+            hint=f"twin {verb} --node URL; twin node add NAME URL gives it a name, and twin node"
+            " use NAME makes --node needless",
+        )
+
+
+def told(document: dict[str, Any], done: str, context: Context) -> Result:
+    """Return the result of what copied assets."""
+    count = document["transactions"]
+    noun = "transaction" if count == 1 else "transactions"
+    said = f"{'would have ' if context.dry_run else ''}{done} {count} {noun}"
+    errors = [
+        f"{entry['name'] or entry['asset_id']}: {entry['message']}" for entry in document["errors"]
+    ]
+    return Result(
+        document,
+        listing="assets",
+        columns=COLUMNS,
+        item_schema="twin.moved/1",
+        notes=(said, *errors[:20]),
+        warnings=tuple(document["warnings"]),
+        exit_code=10 if errors else 0,
+    )

@@ -1,0 +1,1 @@
+"""From words to typed values: Typer's frame, the strict parser of free data."""

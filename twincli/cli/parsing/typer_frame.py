@@ -1,0 +1,475 @@
+"""The frame that Typer commands hang on.
+
+A command reads its arguments, calls one service and returns a `Result`; it never prints. Its
+first parameter is the `Context`; all others are Typer's. The shared options (``--json``,
+``--home``, ``--key`` ...) are added to every command and reach it through the context. A module of
+a noun, complete::
+
+    from __future__ import annotations
+
+    from typing import Annotated
+
+    import typer
+
+    from twincli.cli import frame
+    from twincli.cli.context import Context
+    from twincli.cli.showing.output import Result
+
+    app = frame.group("name")
+
+
+    @frame.command(app, "list")
+    def list_names(
+        context: Context,
+        limit: Annotated[int | None, typer.Option(help="At most this many.", min=1)] = None,
+    ) -> Result:
+        \"\"\"List the local names.\"\"\"
+        from twincli.services import names          # heavy imports live here
+
+        return Result(
+            {"schema": "twin.names/1", "names": names.list_names(context.book, limit=limit)},
+            listing="names",
+            columns=(("name", "name"), ("value", "value")),
+            item_schema="twin.name/1",
+        )
+
+A bare verb is a module whose ``app = frame.bare()`` has one command named like the verb. Both are
+entered in `twincli.cli.table`. Commands with free data are not written here but in the table
+of `twincli.cli.parsing.data_parser`; their help and completion are made from it below.
+
+Inside the function: ``context.keystore``, ``context.book`` and ``context.client`` open on first
+use and are closed after printing, so a listing may be an iterator over them;
+``context.keys``, ``context.default_key``, ``context.secret_source()``,
+``context.new_secret_source()``, ``context.confirm(question)``, ``context.dry_run``,
+``context.settings``, ``context.paths``. A command that may create the home is registered with
+``creates_home=True``; for all others a missing home is exit 4. Errors are raised, see
+`twincli.errors`; an answer such as "not verified" is a `Result` with its ``exit_code``.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import sys
+import typing
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import typer
+import typer.main
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+from twincli import config
+from twincli.cli import table
+from twincli.cli.context import (
+    GLOBAL,
+    Context,
+    Option,
+    Options,
+    is_terminal,
+    option_key,
+)
+from twincli.cli.parsing import data_parser
+from twincli.cli.showing import output
+from twincli.cli.showing.output import Result
+from twincli.errors import UsageError
+
+_SHARED = "shared_"
+
+
+class Outcome(NamedTuple):
+    """What a command leaves for `twincli.cli.main` to print and to close."""
+
+    result: Result
+    context: Context
+
+
+def group(name: str) -> typer.Typer:
+    """Return the Typer app of a noun that is in the table of `twincli.cli.table`."""
+    app = typer.Typer(
+        name=name,
+        cls=Group,
+        help=table.NOUNS[name][1],
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    # Without a callback Typer makes a noun with a single verb into a bare command.
+    app.callback()(_nothing)
+    return app
+
+
+def _nothing() -> None:
+    return
+
+
+def bare() -> typer.Typer:
+    """Return the Typer app of a verb that stands alone."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def command(
+    app: typer.Typer,
+    name: str,
+    *,
+    creates_home: bool = False,
+    hidden: bool = False,
+    refuses: tuple[str, ...] = (),
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Register a function as a command; see the module for an example.
+
+    Args:
+        app: From `group` or `bare`.
+        name: The verb.
+        creates_home: Whether the command may create the home.
+        hidden: Whether help and completion leave it out.
+        refuses: Shared options that mean nothing to it, such as ``node``.
+    """
+
+    def register(function: Callable[..., Result]) -> Callable[..., Result]:
+        hints = typing.get_type_hints(function, include_extras=True)
+        own = list(inspect.signature(function).parameters.values())[1:]
+
+        @functools.wraps(function)
+        def run(**values: Any) -> Outcome:
+            shared = {
+                key.removeprefix(_SHARED): value
+                for key, value in values.items()
+                if key.startswith(_SHARED)
+            }
+            mine = {key: value for key, value in values.items() if not key.startswith(_SHARED)}
+            context = Context(Options.of(shared), argv=_typed, creates_home=creates_home)
+            try:
+                context.refuse(*refuses)
+                result = function(context, **mine)
+            except BrokenPipeError as error:
+                # Typer turns this into an exit of its own; it means only that nobody reads.
+                context.close()
+                raise ClosedPipeError from error
+            except BaseException:
+                context.close()
+                raise
+            return Outcome(result, context)
+
+        run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [parameter.replace(annotation=hints[parameter.name]) for parameter in own]
+        )
+        run.__annotations__ = {parameter.name: hints[parameter.name] for parameter in own}
+        app.command(name, cls=Command, hidden=hidden)(run)
+        return function
+
+    return register
+
+
+class ClosedPipeError(Exception):
+    """The reader of stdout has gone."""
+
+
+_typed: tuple[str, ...] = ()
+
+
+def set_typed(argv: tuple[str, ...]) -> None:
+    """Keep the command line as typed, for the retries that errors name."""
+    global _typed  # noqa: PLW0603 - one run at a time; a test process has many, one after another
+    _typed = argv
+
+
+# ---------------------------------------------------------------- options
+
+
+def _option(option: Option, *, prefix: str = "", panel: str | None = None) -> TyperOption:
+    """Return Typer's form of an option, for help, completion and Typer's own commands."""
+    declared = [prefix + option_key(option.name), f"--{option.name}"]
+    if option.metavar is None:
+        return TyperOption(
+            param_decls=declared,
+            is_flag=True,
+            default=False,
+            help=option.help,
+            rich_help_panel=panel,
+        )
+    choices = list(option.choices)
+    is_node = option.name == "node"
+
+    def offered(_context: Any, _words: list[str], _start: str) -> list[str]:
+        return _nodes() if is_node else choices
+
+    return TyperOption(
+        param_decls=declared,
+        type={"text": str, "int": int, "float": float}[option.kind],
+        multiple=option.repeat,
+        metavar="|".join(choices) or option.metavar,
+        autocompletion=offered if choices or is_node else None,
+        help=option.help,
+        rich_help_panel=panel,
+    )
+
+
+def _nodes() -> list[str]:
+    from twincli.cli.parsing import candidates
+
+    return candidates.nodes()
+
+
+SHARED_PANEL = "Shared options"
+
+
+@functools.cache
+def _shared_options() -> tuple[TyperOption, ...]:
+    """Return the shared options; made once, because all commands can use the same objects."""
+    return tuple(_option(option, prefix=_SHARED, panel=SHARED_PANEL) for option in GLOBAL)
+
+
+def _for_eyes() -> bool:
+    """Say whether help is drawn by Rich: on a terminal that may have colour."""
+    return is_terminal(sys.stdout) and not config.plain_wanted()
+
+
+class Command(TyperCommand):
+    """A command with the shared options, and help that is plain except on a terminal."""
+
+    def __init__(self, name: str | None, **attributes: Any) -> None:
+        own = attributes.pop("params", None) or []
+        super().__init__(name, params=[*own, *_shared_options()], **attributes)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse, but never take an option for the value of another one."""
+        if not ctx.resilient_parsing:
+            self._check_values(args)
+        return super().parse_args(ctx, args)
+
+    def _check_values(self, args: list[str]) -> None:
+        options = [param for param in self.params if isinstance(param, TyperOption)]
+        known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
+        take = {name for option in options if not option.is_flag for name in option.opts}
+        for word, following in itertools.pairwise(args):
+            if word == "--":
+                return
+            if word in take and following.partition("=")[0] in known:
+                raise UsageError(
+                    f"{word} needs a value, and {following!r} is an option",
+                    hint=f"if {following!r} is the value, write {word}={following}",
+                )
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Draw the help."""
+        self.rich_markup_mode = "rich" if _for_eyes() else None
+        super().format_help(ctx, formatter)
+
+
+class DataHelp(TyperCommand):
+    """A command with free data, as help and completion see it; `data_parser` reads its words."""
+
+    def __init__(self, entry: data_parser.DataCommand) -> None:
+        own: list[Any] = [TyperArgument(param_decls=["name"], type=str, required=True)]
+        own.append(
+            TyperArgument(
+                param_decls=["words"],
+                type=str,
+                nargs=-1,
+                metavar="[--NAME VALUE]...",
+                hidden=True,
+            )
+        )
+        own.extend(_option(option) for option in entry.options)
+        own.extend(_option(option, panel="Data") for option in data_parser.DATA)
+        own.extend(_option(option, panel="Writing") for option in data_parser.WRITE)
+        own.extend(_option(option, panel=SHARED_PANEL) for option in GLOBAL)
+        super().__init__(
+            entry.verb,
+            params=own,
+            help=entry.help,
+            epilog=_DATA_EPILOG,
+            options_metavar="[--NAME VALUE]... [OPTIONS]",
+        )
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the usage line's parts: the name comes first."""
+        lines = " [-]" if data_parser.COMMANDS[_noun_of(ctx), self.name or ""].lines else ""
+        return ["NAME", "[--KEY VALUE]...", f"[OPTIONS]{lines}"]
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Draw the help."""
+        self.rich_markup_mode = "rich" if _for_eyes() else None
+        super().format_help(ctx, formatter)
+
+
+_DATA_EPILOG = (
+    "The name comes first. Any other --KEY VALUE is data: JSON where it is JSON, else text. "
+    "What looks like a mistyped option is refused; --set and --str reach any key. "
+    "More: twin help data"
+)
+
+
+def _noun_of(context: Any) -> str:
+    return str(context.parent.command.name) if context.parent is not None else ""
+
+
+# ---------------------------------------------------------------- groups
+
+
+class Group(TyperGroup):
+    """A noun: its Typer commands and its commands with free data."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the verbs, those with free data first."""
+        own = [verb for noun, verb in data_parser.COMMANDS if noun == self.name]
+        return own + [verb for verb in super().list_commands(ctx) if verb not in own]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a verb's command, None where there is none."""
+        entry = data_parser.COMMANDS.get((self.name or "", cmd_name))
+        if entry is not None:
+            return DataHelp(entry)
+        return super().get_command(ctx, cmd_name)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse a noun without a verb, and say which there are."""
+        if not args and not ctx.resilient_parsing:
+            raise UsageError(
+                f"twin {self.name}: the verb is missing",
+                hint=f"one of {', '.join(self._visible(ctx))}; see twin {self.name} --help",
+            )
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the verb, also under its other names; name the near one of a wrong verb."""
+        word = args[0]
+        if self.get_command(ctx, word) is None and not ctx.resilient_parsing:
+            other = table.VERB_ALIASES.get(word)
+            if other is None or self.get_command(ctx, other) is None:
+                raise _unknown(f"{self.name} ", word, self._visible(ctx))
+            args = [other, *args[1:]]
+        return super().resolve_command(ctx, args)
+
+    def _visible(self, ctx: Any) -> list[str]:
+        return [
+            verb
+            for verb in self.list_commands(ctx)
+            if (found := self.get_command(ctx, verb)) is not None and not found.hidden
+        ]
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Draw the help."""
+        self.rich_markup_mode = "rich" if _for_eyes() else None
+        super().format_help(ctx, formatter)
+
+
+def _unknown(prefix: str, word: str, known: list[str]) -> UsageError:
+    if word.startswith("-"):
+        return UsageError(
+            f"there is no option {word} here",
+            hint=f"see twin {prefix}--help".replace("  ", " "),
+        )
+    near = table.near(word, known)
+    return UsageError(
+        f"there is no command 'twin {prefix}{word}'",
+        hint=f"did you mean 'twin {prefix}{near}'?" if near else f"one of {', '.join(known)}",
+    )
+
+
+class _NounStub(TyperGroup):
+    """A noun by name and help; the module loads when the noun is used or completed."""
+
+    def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
+        """Go on with the real group."""
+        real = typer.main.get_command(_app(table.NOUNS[str(self.name)][0]))
+        return real.make_context(info_name, args, parent=parent, **extra)
+
+
+class _VerbStub(TyperCommand):
+    """A bare verb by name and help; the module loads when the verb is used or completed."""
+
+    def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
+        """Go on with the real command."""
+        real = typer.main.get_command(_app(table.BARE[str(self.name)][0]))
+        return real.make_context(info_name, args, parent=parent, **extra)
+
+
+def _app(module: str) -> typer.Typer:
+    app = import_module(module).app
+    assert isinstance(app, typer.Typer)
+    return app
+
+
+class Root(Group):
+    """The command ``twin``."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            name="twin",
+            help="git for physical things: identities and digital twins as signed transactions.",
+            params=[
+                *_shared_options(),
+                TyperOption(param_decls=["--version"], is_flag=True, help="Print the version."),
+            ],
+        )
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
+        """Return the nouns and the bare verbs."""
+        return [*table.NOUNS, *table.BARE]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """Return a stub that loads the real command."""
+        if cmd_name in table.NOUNS:
+            return _NounStub(name=cmd_name, help=table.NOUNS[cmd_name][1])
+        if cmd_name in table.BARE:
+            return _VerbStub(cmd_name, help=table.BARE[cmd_name][1])
+        return None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the noun; name the near one of a wrong noun."""
+        word = args[0]
+        if self.get_command(ctx, word) is None and not ctx.resilient_parsing:
+            raise _unknown("", word, [*table.NOUNS, *table.BARE])
+        return TyperGroup.resolve_command(self, ctx, args)
+
+
+def run(argv: list[str]) -> Any:
+    """Run a command line through Typer.
+
+    Returns:
+        An `Outcome`, or an exit status where Typer printed help.
+
+    Raises:
+        UsageError: Typer refused the command line.
+        KeyboardInterrupt: Ctrl-C, or the end of input at a prompt.
+    """
+    try:
+        return Root().main(args=argv, prog_name="twin", standalone_mode=False)
+    except typer.TyperException as error:
+        raise _usage(error) from error
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+    except OSError as error:
+        if "--help" not in argv:
+            raise
+        raise output.unwritten(error) from error
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):
+            raise ClosedPipeError from error
+        raise
+
+
+def _usage(error: typer.TyperException) -> UsageError:
+    """Return Typer's complaint in our form: lower case, no full stop, near names as the hint."""
+    message = getattr(error, "message", "") or ""
+    possible = getattr(error, "possibilities", None)
+    if possible is None or not message:
+        message = error.format_message()
+    message = message.strip().removesuffix(".").replace("argument(s)", "argument")
+    if message[1:2].islower():
+        message = message[0].lower() + message[1:]
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "twin"
+    hint = f"did you mean {' or '.join(sorted(possible))}?" if possible else f"see {path} --help"
+    return UsageError(message, hint=hint)
+
+
+def complete(argv: list[str]) -> None:
+    """Answer a shell's completion script, which asks through the environment, and exit."""
+    from typer.completion import completion_init  # type: ignore[attr-defined]
+
+    completion_init()
+    Root().main(args=argv, prog_name="twin", standalone_mode=False)

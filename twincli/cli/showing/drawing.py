@@ -1,0 +1,119 @@
+"""Drawings of documents on a terminal, for commands with and without Typer.
+
+Rich is loaded when something is drawn: a pipe never needs it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twincli.cli.showing import output
+
+
+def asset(document: dict[str, Any], console: Any) -> None:
+    """Draw an asset: heading, owners, facts and state."""
+    from rich.text import Text
+
+    _heading(document, console)
+    names = document["owner_names"]
+    owners = [name or key for name, key in zip(names, document["owners"], strict=True)]
+    condition = document["condition"]
+    if condition is not None and condition["type"] == "threshold-sha-256":
+        count = f"{condition['threshold']} of {len(condition['subconditions'])}: "
+    else:
+        count = ""
+    at, entity = document["at"], document["entity"]
+    standing = (document["entity_standing"] or "claimed").replace("_", " ")
+    rows = {
+        "id": document["id"],
+        "did": document["did"],
+        "owners": count + ", ".join(owners),
+        "amount": document["amount"] if document["amount"] != "1" else None,
+        "entity": f"{entity} ({standing})" if entity else None,
+        "parent": document["parent"],
+        "template": document["template"],
+        "newest": document["transaction_id"],
+        "committed": document["committed_at"],
+        # Only where the claim is another minute: what happened earlier and was told later.
+        "claimed": at if at and at[:16] != (document["committed_at"] or "")[:16] else None,
+        "height": document["height"] and str(document["height"]),
+    }
+    _pairs(console, {name: value for name, value in rows.items() if value is not None})
+    _section(console, "facts", document["data"])
+    _section(
+        console,
+        "state" if "outputs" not in document else "state before the split",
+        document["state"],
+    )
+    for entry in document.get("outputs", ()):
+        holders = ", ".join(
+            name or key
+            for key, name in zip(document["owners"], names, strict=True)
+            if key in entry["owners"]
+        )
+        console.print(
+            Text(
+                output.visible(f"{entry['amount']} held by {holders}: ")
+                + f"{entry['transaction_id']}:{entry['output_index']}",
+                style="bold",
+                overflow="fold",
+            )
+        )
+        _section(console, "  state", entry["state"])
+
+
+def written(document: dict[str, Any], console: Any) -> None:
+    """Draw what a write did: the transaction, and the state after it."""
+    _heading(document, console)
+    rows = {
+        # Named so that an id fits a line of 80 columns.
+        "id" if "created" in document else "tx": (
+            document["transaction_id"] or "none, this is a dry run"
+        ),
+        "committed": document["committed_at"],
+        "height": document["height"] and str(document["height"]),
+    }
+    _pairs(console, {name: value for name, value in rows.items() if value is not None})
+    if "created" in document:
+        _section(console, "facts", document["data"])
+    _section(console, "state", document["state"])
+
+
+def _heading(document: dict[str, Any], console: Any) -> None:
+    from rich.text import Text
+
+    kind = document["kind"] or document["model"]
+    title = document["name"] or document["title"] or "an asset without a local name"
+    # On one line: a stranger's title must not draw lines that look like ours.
+    heading = Text(_line(title), style="bold")
+    if kind:
+        heading.append(f"  {_line(kind)}", style="not bold")
+    if document["burned"]:
+        heading.append("  burned", style="bold red")
+    console.print(heading)
+
+
+def _line(text: str) -> str:
+    return output.visible(text).replace("\n", "\\n")
+
+
+def _section(console: Any, title: str, members: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    if members:
+        console.print(Text(title, style="bold"))
+        _pairs(console, members)
+
+
+def _pairs(console: Any, members: dict[str, Any]) -> None:
+    """Draw names and values in two columns."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in members.items():
+        text = value if isinstance(value, str) else output.to_json(value)
+        table.add_row(Text("  " + _line(name)), Text(output.visible(text)))
+    console.print(table)

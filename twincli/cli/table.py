@@ -1,0 +1,116 @@
+"""The tree of commands by name, so that a module loads only when its command is run.
+
+Each help line is the first line of its module's own help; a test compares them.
+"""
+
+from __future__ import annotations
+
+NOUNS: dict[str, tuple[str, str]] = {
+    "keys": ("twincli.cli.commands.keys.keys", "Make, recover and keep keys."),
+    "name": ("twincli.cli.commands.names.name", "Give names to assets, keys and identities."),
+    "did": ("twincli.cli.commands.names.did", "Make and resolve identities."),
+    "asset": (
+        "twincli.cli.commands.asset.asset",
+        "Create assets and digital twins, and change them.",
+    ),
+    "tx": ("twincli.cli.commands.tx", "Show, check and submit transactions."),
+    "ledger": ("twincli.cli.commands.network.ledger", "Look after the embedded ledger."),
+    "node": ("twincli.cli.commands.network.node", "Serve the ledger as a BigchainDB node."),
+    "backup": (
+        "twincli.cli.commands.home.backup",
+        "Keep the whole home in one file, and bring it back.",
+    ),
+    "agent": (
+        "twincli.cli.commands.keys.agent",
+        "Keep keys unlocked for a while, so that nothing is asked.",
+    ),
+    "config": ("twincli.cli.commands.home.config", "Show and change settings."),
+}
+"""Nouns: module and help."""
+
+BARE: dict[str, tuple[str, str]] = {
+    "history": (
+        "twincli.cli.commands.asset.history",
+        "Show everything that ever happened to a twin.",
+    ),
+    "search": ("twincli.cli.commands.asset.search", "Search the ledger for words."),
+    "push": (
+        "twincli.cli.commands.network.push",
+        "Send what is on this ledger to a network, signed as it is.",
+    ),
+    "pull": (
+        "twincli.cli.commands.network.pull",
+        "Fetch assets from a network to this ledger, all of it verified.",
+    ),
+    "status": (
+        "twincli.cli.commands.home.status",
+        "Show the home, the ledger, the default key and the agent.",
+    ),
+    "doctor": ("twincli.cli.commands.home.doctor", "Check the installation and say what to do."),
+    "demo": (
+        "twincli.cli.commands.home.demo",
+        "Tell the story of a car and its owner, in a temporary home.",
+    ),
+    "completion": (
+        "twincli.cli.commands.home.completion",
+        "Print the completion script of a shell.",
+    ),
+    "help": ("twincli.cli.commands.home.help", "Explain a topic or a command."),
+}
+"""Verbs that stand alone: module and help."""
+
+NOUN_ALIASES = {
+    "key": "keys",
+    "names": "name",
+    "dids": "did",
+    "assets": "asset",
+    "vault": "asset",
+    "vaults": "asset",
+    "txs": "tx",
+    "transaction": "tx",
+    "transactions": "tx",
+    "ledgers": "ledger",
+    "nodes": "node",
+    "backups": "backup",
+    "agents": "agent",
+}
+"""Other words for nouns; they work and no help shows them."""
+
+VERB_ALIASES = {"rm": "remove", "ls": "list", "add": "create", "create": "add"}
+"""Other words for verbs, where the noun has the other word and not this one."""
+
+SYNONYMS = {
+    "create": "new",
+    "add": "new",
+    "make": "new",
+    "new": "create",
+    "delete": "remove",
+    "del": "remove",
+    "update": "append",
+    "edit": "append",
+    "send": "transfer",
+    "give": "transfer",
+    "get": "show",
+    "view": "show",
+    "log": "history",
+}
+"""What a wrong verb may have meant, only for the hint of the error."""
+
+NEXT = """
+Next:
+  twin demo                               a car, its owner and its GPS box, in half a minute
+  twin keys new alice                     a key of your own
+  twin asset create car --owner alice     the first digital twin
+"""
+"""What bare ``twin`` says after its help."""
+
+
+def near(word: str, known: list[str]) -> str | None:
+    """Return the known word that a wrong one most likely meant."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(word.lower(), known, n=1)
+    if found:
+        return found[0]
+    meant = SYNONYMS.get(word.lower())
+    return meant if meant in known else None
