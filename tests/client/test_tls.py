@@ -284,7 +284,7 @@ def test_a_token_in_the_open_is_told_by_what_uses_it(
     path.chmod(0o600)
     with serving() as node:
         document(invoke, "node", "add", "far", node.url, "--header-file", str(path))
-        monkeypatch.setattr("twincli.services.networks.is_loopback", lambda _url: False)
+        monkeypatch.setattr("twincli.services.network.networks.is_loopback", lambda _url: False)
         made = document(invoke, "asset", "create", "car", "--node", "far")
         assert len(made["warnings"]) == 1
         for words in (["asset", "show", "car"], ["asset", "list"], ["push"]):

@@ -26,7 +26,7 @@ from twincli.errors import (
 )
 from twincli.keystore import command
 from twincli.keystore.store import KeyStore
-from twincli.services import providers
+from twincli.services.keys import providers
 
 PAIR = KeyPair.from_seed(b"s" * 32)
 

@@ -19,7 +19,7 @@ from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, ConflictError, InvalidError, LockedError, NotFoundError
 from twincli.keystore import pkcs11 as chips
 from twincli.keystore.store import KeyStore
-from twincli.services import keys, providers
+from twincli.services.keys import keys, providers
 
 # RFC 8032, section 7.1, tests 1 and 2.
 ONE = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")

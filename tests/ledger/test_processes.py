@@ -14,8 +14,9 @@ from twincli.book.store import Book
 from twincli.client.embedded import EmbeddedClient
 from twincli.keystore.store import KeyStore
 from twincli.ledger import Ledger
-from twincli.services import creating, keys
-from twincli.services.creating import Definition
+from twincli.services.asset import create as creating
+from twincli.services.asset.create import Definition
+from twincli.services.keys import keys
 from twincli.services.workspace import Workspace
 
 APPENDER = """

@@ -123,8 +123,8 @@ APPEND_NEEDS_NOT = {
     "twincli.node",
     "twincli.proof",
     "twincli.rules.partial",
-    "twincli.services.cosigning",
-    "twincli.services.keys",
+    "twincli.services.tx.cosign",
+    "twincli.services.keys.keys",
 }
 
 RUN = """

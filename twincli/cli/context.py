@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from twincli.keystore.keyfile import SecretSource
     from twincli.keystore.store import KeyStore
     from twincli.ledger.ledger import Ledger
-    from twincli.services.networks import Chosen
+    from twincli.services.network.networks import Chosen
     from twincli.services.workspace import Workspace
 
 
@@ -300,7 +300,7 @@ class Context:
                 self._client = self._opened(node.removeprefix("file:"), stand_in=self.creates_home)
             else:
                 self._need_home()
-                from twincli.services import networks
+                from twincli.services.network import networks
 
                 profile = networks.find(self.paths.nodes, node)
                 self._client = networks.client(
@@ -351,7 +351,7 @@ class Context:
         node = str(self.settings.node.value)
         if node == "local" or is_file(node):
             return None
-        from twincli.services.networks import Chosen
+        from twincli.services.network.networks import Chosen
 
         timeout = float(self.settings.timeout.value)
         return Chosen(node, self.paths.nodes, self.paths.networks, timeout, self.tls)

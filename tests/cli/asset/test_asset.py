@@ -13,7 +13,7 @@ from tests.conftest import Invoke
 from twincli.crypto.ed25519 import KeyPair
 from twincli.model import did, owners, record, transaction
 from twincli.model.transaction import Output
-from twincli.services import tree
+from twincli.services.asset import tree
 
 STRANGER = KeyPair.from_seed(b"s" * 32)
 

@@ -138,7 +138,7 @@ def test_a_failure_leaves_nothing_either(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, temporary: Path
 ) -> None:
     from twincli.errors import ConfigError
-    from twincli.services import keys
+    from twincli.services.keys import keys
 
     def fail(*_arguments: object, **_options: object) -> None:
         raise ConfigError("the disk is full", code="disk_full")

@@ -12,7 +12,7 @@ import pytest
 from tests.cli.stories import garage, quietly
 from tests.conftest import Invoke
 from twincli import __version__
-from twincli.services import doctor as service
+from twincli.services.home import doctor as service
 
 STATUS = [
     "schema",

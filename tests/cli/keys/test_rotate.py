@@ -11,7 +11,8 @@ import pytest
 from tests.cli.stories import Twin, quietly
 from tests.conftest import Invoke
 from twincli.errors import InvalidError
-from twincli.services import rotating, signing
+from twincli.services import signers
+from twincli.services.keys import rotate
 
 
 @pytest.fixture
@@ -82,8 +83,8 @@ def test_a_dry_run_moves_nothing(invoke: Invoke, twin: Twin) -> None:
 def test_stopped_half_way_it_goes_on(
     invoke: Invoke, twin: Twin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rotating, "CHUNK", 2)
-    real, calls = rotating._submitted, []
+    monkeypatch.setattr(rotate, "CHUNK", 2)
+    real, calls = rotate._submitted, []
 
     def stopped(*args: Any) -> Any:
         calls.append(0)
@@ -92,7 +93,7 @@ def test_stopped_half_way_it_goes_on(
         return real(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(rotating, "_submitted", stopped)
+        patch.setattr(rotate, "_submitted", stopped)
         assert invoke("keys", "rotate", "ann", "--to", "new").status == 130
     left = twin("asset", "outputs", "--owner", "ann", "--unspent")["outputs"]
     assert len(left) == 3
@@ -158,13 +159,13 @@ def test_the_keys_are_looked_at_once_an_owner(
     invoke: Invoke, twin: Twin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twin("asset", "transfer", "clips", *["--out", "1:ann"] * 10)
-    real, looks = signing.keys_to_spend, []
+    real, looks = signers.keys_to_spend, []
 
     def counted(*args: Any) -> Any:
         looks.append(args)
         return real(*args)
 
-    monkeypatch.setattr(signing, "keys_to_spend", counted)
+    monkeypatch.setattr(signers, "keys_to_spend", counted)
     assert len(rotated(invoke)["moved"]) == 13
     assert len(looks) == 2  # ann's own, and any:ann,ben
 
@@ -191,14 +192,14 @@ def test_a_file_that_does_something_else_is_not_taken_for_this_one(
 def test_an_output_that_another_writer_took_is_left(
     invoke: Invoke, twin: Twin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = rotating._submitted
+    real = rotate._submitted
 
     def late(workspace: Any, moves: Any, unlocked: Any) -> Any:
         verdicts = real(workspace, moves, unlocked)
         verdicts[0] = InvalidError("spent", code="double_spend")
         return verdicts
 
-    monkeypatch.setattr(rotating, "_submitted", late)
+    monkeypatch.setattr(rotate, "_submitted", late)
     document = rotated(invoke, status=10)
     assert len(document["left"]) == 1
     del twin

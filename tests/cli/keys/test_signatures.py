@@ -15,7 +15,7 @@ from tests.conftest import Invoke
 from tests.plugins.tools import require_tool
 from twincli.crypto import base58, ed25519
 from twincli.crypto.ed25519 import KeyPair
-from twincli.services import signatures
+from twincli.services.keys import signatures
 
 ALICE = "EHqmfkN89RJ7Y33CXM6uCzhVeuywHoJXZZLszBHHZy7o"
 SEED = "5eb00bbddcf069084889a8ab9155568165f5c453ccb85e70811aaed6f6da5fc1"

@@ -264,7 +264,7 @@ def test_doctor_tells_of_a_token_in_the_open(
     path.write_text("app_key: s3cret\n")
     path.chmod(0o600)
     twin("node", "add", "far", node.url, "--header-file", str(path))
-    monkeypatch.setattr("twincli.services.networks.is_loopback", lambda _url: False)
+    monkeypatch.setattr("twincli.services.network.networks.is_loopback", lambda _url: False)
     found = doctors(invoke, "--node", "far", status=3)
     assert "without encryption" in found["headers"]["message"]
 

@@ -17,7 +17,7 @@ from tests.conftest import Invoke
 from twincli.cli.showing import partial
 from twincli.crypto import canonical
 from twincli.model import transaction
-from twincli.services import cosigning
+from twincli.services.tx import cosign
 
 Terminal = Callable[[str], Callable[[], str]]
 
@@ -411,7 +411,7 @@ def test_a_signature_that_came_while_we_were_asked_stays(
     twin: Twin, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twin("asset", "append", "boat", "--speed", "7", "--prepare", file)
-    real = cosigning.sign
+    real = cosign.sign
     at_work: list[bool] = []
 
     def slowly(*args: Any) -> Any:
@@ -420,7 +420,7 @@ def test_a_signature_that_came_while_we_were_asked_stays(
             twin("tx", "sign", file, "--key", "kelly", "--yes")
         return real(*args)
 
-    monkeypatch.setattr(cosigning, "sign", slowly)
+    monkeypatch.setattr(cosign, "sign", slowly)
     assert twin("tx", "sign", file, "--key", "jack", "--yes")["complete"] is True
     assert twin("tx", "show", file)["complete"] is True
 
@@ -431,13 +431,13 @@ def test_a_file_that_became_another_one_while_we_were_asked_stays(
     twin("asset", "append", "boat", "--speed", "7", "--prepare", file)
     other = tmp_path / "other.json"
     twin("asset", "append", "boat", "--speed", "8", "--prepare", str(other))
-    real = cosigning.sign
+    real = cosign.sign
 
     def slowly(*args: Any) -> Any:
         Path(file).write_bytes(other.read_bytes())
         return real(*args)
 
-    monkeypatch.setattr(cosigning, "sign", slowly)
+    monkeypatch.setattr(cosign, "sign", slowly)
     run = invoke("tx", "sign", file, "--key", "jack", "--yes", "--json")
     assert run.status == 5
     assert run.error["code"] == "different_transactions"
@@ -467,15 +467,15 @@ def test_a_signature_that_comes_in_while_it_is_asked_is_kept(
     twin: Twin, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twin("asset", "append", "boat", "--km", "1", "--prepare", file)
-    real = cosigning.sign
+    real = cosign.sign
 
     def slow(*args: Any) -> Any:
         with monkeypatch.context() as patch:
-            patch.setattr(cosigning, "sign", real)
+            patch.setattr(cosign, "sign", real)
             twin("tx", "sign", file, "--yes", "--key", "kelly")
         return real(*args)
 
-    monkeypatch.setattr(cosigning, "sign", slow)
+    monkeypatch.setattr(cosign, "sign", slow)
     assert twin("tx", "sign", file, "--yes", "--key", "jack")["complete"] is True
     assert len(json.loads(Path(file).read_text())["signatures"]) == 2
 

@@ -14,7 +14,7 @@ from tests.conftest import Invoke
 from tests.ledger.chains import ALICE, BOB, create, owned
 from twincli.model import transaction
 from twincli.model.transaction import Output, Spend
-from twincli.services import transactions
+from twincli.services.tx import transactions
 
 TX = [
     "schema",

@@ -32,16 +32,16 @@ def show(
     ],
 ) -> Result:
     """Show transactions whole, and where they stand on the ledger."""
-    from twincli.services import transactions
+    from twincli.services.tx import transactions
 
     documents = []
     for ref in refs:
         if file_arguments.is_file(ref):
             tx = transactions.read(file_arguments.read(ref), file_arguments.what(ref))
             if isinstance(tx, Partial):
-                from twincli.services import cosigning
+                from twincli.services.tx import cosign
 
-                documents.append(cosigning.describe(tx, _workspace_or_none(context)))
+                documents.append(cosign.describe(tx, _workspace_or_none(context)))
             else:
                 documents.append(transactions.show_file(_client_or_none(context), tx))
         else:
@@ -101,27 +101,27 @@ def sign(
     by whom to whom is read from the transactions it carries, whose ids are computed again.
     """
     from twincli import files
-    from twincli.services import cosigning
+    from twincli.services.tx import cosign
 
     where = out or file
     if out is not None and out != file:
         partialfile.check_free(out)
     workspace = context.workspace()
     partial = _unsigned(context, file)
-    cosigning.check_open(workspace, partial)
-    infos = cosigning.keys_for(workspace, partial)
-    document = cosigning.describe(partial, workspace)
+    cosign.check_open(workspace, partial)
+    infos = cosign.keys_for(workspace, partial)
+    document = cosign.describe(partial, workspace)
     if context.dry_run:
         return partialfile.shown(document, notes=("nothing was signed",))
     names = " and ".join(info.name for info in infos)
     context.confirm(f"sign this as {names}?", details=partialfile.question(document))
-    partial = cosigning.sign(workspace, partial, infos)
+    partial = cosign.sign(workspace, partial, infos)
     with files.held(where):
         if where == file and os.path.isfile(file):
             # Somebody else may have signed it while we were asking.
             partial = combine_partials([_unsigned(context, file), partial])
         return partialfile.saved(
-            cosigning.describe(partial, workspace),
+            cosign.describe(partial, workspace),
             partial_document(partial),
             where,
             in_place=where == file,
@@ -130,12 +130,12 @@ def sign(
 
 def _unsigned(context: Context, file: str) -> Partial:
     """Return what is to be signed, prepared here or by an official driver."""
-    from twincli.services import cosigning
+    from twincli.services.tx import cosign
 
     value = canonical.decode(file_arguments.read(file), what=file_arguments.what(file))
     if isinstance(value, dict) and "inputs" in value:
-        return cosigning.from_unsigned(context.client, value)
-    return cosigning.read(value)
+        return cosign.from_unsigned(context.client, value)
+    return cosign.read(value)
 
 
 @typer_frame.command(app, "combine")
@@ -151,7 +151,7 @@ def combine(
 
     The result does not depend on the order of the files. Without -o it goes to stdout.
     """
-    from twincli.services import cosigning
+    from twincli.services.tx import cosign
 
     if out is not None:
         partialfile.check_free(out)
@@ -159,12 +159,12 @@ def combine(
     for file in files:
         value = canonical.decode(file_arguments.read(file), what=file_arguments.what(file))
         try:
-            partials.append(cosigning.read(value, partials[0] if partials else None))
+            partials.append(cosign.read(value, partials[0] if partials else None))
         except TwinError as error:
             error.message = f"{file_arguments.what(file)}: {error.message}"
             raise
     combined = combine_partials(partials)
-    document = cosigning.describe(combined, _workspace_or_none(context))
+    document = cosign.describe(combined, _workspace_or_none(context))
     if context.dry_run:
         return partialfile.shown(document)
     return partialfile.saved(document, partial_document(combined), out or partialfile.STDOUT)
@@ -190,7 +190,7 @@ def validate(
     ] = None,
 ) -> Result:
     """Say whether a transaction is valid; exit 3 when it is not."""
-    from twincli.services import transactions
+    from twincli.services.tx import transactions
 
     if profile is not None and profile not in PROFILES:
         raise UsageError(f"--profile: {profile!r} is none of {', '.join(PROFILES)}")
@@ -249,7 +249,7 @@ def submit(
     ],
 ) -> Result:
     """Submit signed transactions; one that is there already is a success."""
-    from twincli.services import transactions
+    from twincli.services.tx import transactions
 
     if context.settings.node.value == "local":
         settings.require_home(context.paths)

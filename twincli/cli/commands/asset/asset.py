@@ -1,4 +1,4 @@
-"""``twin asset``: everything but the commands with free data, which are in `write`."""
+"""``twin asset``: looking at twins and burning them; `parsing.data_commands` has the other verbs."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def show(
     ] = None,
 ) -> Result:
     """Show an asset: its facts, its state and its owners."""
-    from twincli.services import views
+    from twincli.services.asset import documents
 
-    return Result(views.show(context.workspace(), name, as_of), terminal=drawing.asset)
+    return Result(documents.show(context.workspace(), name, as_of), terminal=drawing.asset)
 
 
 @typer_frame.command(app, "list")
@@ -41,11 +41,11 @@ def list_assets(
     model: Annotated[str | None, typer.Option(metavar="MODEL", help="Only this model.")] = None,
 ) -> Result:
     """List your assets: those your keys own and those you have named."""
-    from twincli.services import views
+    from twincli.services.asset import documents
 
     if everything and owner is not None:
         raise UsageError("--all and --owner cannot be given together")
-    document = views.list_assets(
+    document = documents.list_assets(
         context.workspace(), everything=everything, owner=owner, kind=kind, model=model
     )
     return Result(
@@ -102,8 +102,9 @@ def burn(
 ) -> Result:
     """Burn an asset for good: nobody can ever append to it or transfer it again."""
     from twincli.cli.asking import passphrases
-    from twincli.services import resolve, spending
-    from twincli.services.writing import Writing
+    from twincli.services import resolve
+    from twincli.services.asset import attempt
+    from twincli.services.asset.write_options import Writing
 
     if wait is not None and wait not in WAITS:
         raise UsageError(f"--wait: {wait!r} is none of {', '.join(WAITS)}")
@@ -117,7 +118,7 @@ def burn(
         partial.check_free(prepare)
     elif not context.dry_run and not passphrases.confirm_name(question, name, context):
         raise TwinError("nothing was burned: another name was typed", code="declined")
-    document = spending.burn(workspace, name, writing)
+    document = attempt.burn(workspace, name, writing)
     if prepare is not None and document["schema"] == "twin.signing/1":
         return partial.prepared(context, document, prepare)
     said = f"would burn {name}" if context.dry_run else f"burned {name}"
@@ -137,9 +138,9 @@ def outputs(
     unspent: Annotated[bool, typer.Option("--unspent", help="Only what is not spent.")] = False,
 ) -> Result:
     """List outputs: who holds or held how much of an asset."""
-    from twincli.services import views
+    from twincli.services.asset import documents
 
-    document = views.outputs(context.workspace(), name, owner=owner, unspent=unspent)
+    document = documents.outputs(context.workspace(), name, owner=owner, unspent=unspent)
     return Result(
         document,
         listing="outputs",
@@ -167,10 +168,10 @@ def balance(
     ] = None,
 ) -> Result:
     """Say how much of an asset each owner holds."""
-    from twincli.services import views
+    from twincli.services.asset import documents
 
     return Result(
-        views.balance(context.workspace(), name, owner=owner),
+        documents.balance(context.workspace(), name, owner=owner),
         listing="balances",
         columns=(
             ("asset", lambda item: item["asset_name"] or item["asset_id"]),
@@ -212,7 +213,7 @@ def tree(
     ] = None,
 ) -> Result:
     """Show who owns what, down to what things own themselves."""
-    from twincli.services import tree as trees
+    from twincli.services.asset import tree as trees
 
     document = trees.tree(context.workspace(), name)
     return Result(

@@ -44,7 +44,7 @@ def history(
     ] = "table",
 ) -> Result:
     """Show everything that ever happened to a twin."""
-    from twincli.services import history as service
+    from twincli.services.asset import history as service
 
     if form not in FORMATS:
         raise UsageError(f"--format: {form!r} is none of {', '.join(FORMATS)}")

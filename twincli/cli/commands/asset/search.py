@@ -26,7 +26,7 @@ def search(
     limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
 ) -> Result:
     """Search the ledger for words."""
-    from twincli.services import searching
+    from twincli.services.asset import search as searching
 
     return Result(
         searching.search(context.workspace(), text, limit),

@@ -11,7 +11,7 @@ from twincli.cli.showing import drawing, partial
 from twincli.cli.showing.output import Result, to_json
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, UsageError
-from twincli.services.writing import Writing
+from twincli.services.asset.write_options import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,8 @@ def did_new(context: Context, parsed: Parsed) -> Result:
     try:
         context.keystore.get(name)
     except NotFoundError:
-        from twincli.services import dids, keys
+        from twincli.services.keys import keys
+        from twincli.services.names import dids
 
         secret = context.new_secret_source(no_passphrase=bool(values.get("no_passphrase")))
         asked: dict[str, Any] = {"secret_source": secret, "book": context.book}
@@ -132,7 +133,7 @@ def _create(
     workspace: Workspace | None = None,
 ) -> Result:
     from twincli.model.edits import build
-    from twincli.services.creating import Definition, create
+    from twincli.services.asset.create import Definition, create
 
     assert parsed.name is not None
     values = parsed.values
@@ -169,7 +170,7 @@ def _create(
 
 def asset_append(context: Context, parsed: Parsed) -> Result:
     """``twin asset append NAME``."""
-    from twincli.services import spending
+    from twincli.services.asset import attempt
 
     assert parsed.name is not None
     writing = _writing(parsed)
@@ -177,9 +178,9 @@ def asset_append(context: Context, parsed: Parsed) -> Result:
         if parsed.values.get("corrects") or parsed.values.get("output"):
             raise UsageError("--corrects and --output are for a single append")
         workspace = _begin(context, parsed)
-        document = spending.append_lines(workspace, parsed.name, _lines(), writing)
+        document = attempt.append_lines(workspace, parsed.name, _lines(), writing)
         return _result(document, (f"appended {document['count']} times",))
-    document = spending.append(
+    document = attempt.append(
         _begin(context, parsed),
         parsed.name,
         parsed.base,
@@ -193,11 +194,11 @@ def asset_append(context: Context, parsed: Parsed) -> Result:
 
 def asset_transfer(context: Context, parsed: Parsed) -> Result:
     """``twin asset transfer NAME --to OWNER``."""
-    from twincli.services import spending
+    from twincli.services.asset import attempt
 
     assert parsed.name is not None
     values = parsed.values
-    document = spending.transfer(
+    document = attempt.transfer(
         _begin(context, parsed),
         parsed.name,
         to=values.get("to"),

@@ -30,7 +30,7 @@ def create(
 
     The search index and the ledger's own private key are left out: a restore makes both anew.
     """
-    from twincli.services import backup
+    from twincli.services.home import backup
     from twincli.services.workspace import now_ms
 
     options = context.options
@@ -79,7 +79,7 @@ def restore(
 
     With --dry-run it is only verified, every transaction of it, whatever the home holds.
     """
-    from twincli.services import backup
+    from twincli.services.home import backup
 
     with file_arguments.opened(file) as stream:
         document = backup.restore(

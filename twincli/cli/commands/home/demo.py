@@ -33,7 +33,7 @@ def demo(
     import shutil
     import tempfile
 
-    from twincli.services import demo as service
+    from twincli.services.home import demo as service
 
     kept = keep and not context.dry_run
     connect, node = _network(context)
@@ -61,7 +61,7 @@ def _network(context: Context) -> tuple[Callable[[str], LedgerClient] | None, st
         raise UsageError("the demo makes a ledger of its own", hint="leave out --node")
     import os
 
-    from twincli.services import networks
+    from twincli.services.network import networks
 
     profile = networks.find(context.paths.nodes, node)
     timeout, tls = float(context.settings.timeout.value), context.tls

@@ -22,7 +22,7 @@ def doctor(
     ] = False,
 ) -> Result:
     """Check the installation and say what to do."""
-    from twincli.services.doctor import doctor as service
+    from twincli.services.home.doctor import doctor as service
     from twincli.services.workspace import now_ms
 
     paths = context.paths

@@ -16,7 +16,7 @@ app = typer_frame.bare()
 @typer_frame.command(app, "status")
 def status(context: Context) -> Result:
     """Show the home, the ledger, the default key and the agent."""
-    from twincli.services.status import status as service
+    from twincli.services.home.status import status as service
 
     home = context.paths.home
     exists = os.path.isdir(home)

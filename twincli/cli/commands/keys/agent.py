@@ -50,7 +50,7 @@ def start(
     gets these keys too, with this time limit.
     """
     from twincli.model import times
-    from twincli.services import agent
+    from twincli.services.keys import agent
 
     document = agent.start(
         context.keystore,
@@ -65,7 +65,7 @@ def start(
 @typer_frame.command(app, "status", refuses=("node",))
 def status(context: Context) -> Result:
     """Show whether an agent runs, its keys and how its memory is protected."""
-    from twincli.services import agent
+    from twincli.services.keys import agent
 
     return _result(agent.status(context.keystore))
 
@@ -73,7 +73,7 @@ def status(context: Context) -> Result:
 @typer_frame.command(app, "lock", refuses=("key", "node"))
 def lock(context: Context) -> Result:
     """Have the agent forget all its keys; it runs on until its time is over."""
-    from twincli.services import agent
+    from twincli.services.keys import agent
 
     return _result(agent.lock(context.keystore, dry_run=context.dry_run))
 
@@ -81,6 +81,6 @@ def lock(context: Context) -> Result:
 @typer_frame.command(app, "stop", refuses=("node",))
 def stop(context: Context) -> Result:
     """Have the agent forget its keys and end."""
-    from twincli.services import agent
+    from twincli.services.keys import agent
 
     return _result(agent.stop(context.keystore, dry_run=context.dry_run))

@@ -57,7 +57,7 @@ def export(
 ) -> Result:
     """Give a key to other programs: its public half, or with --secret -o FILE all of it."""
     from twincli.crypto import containers
-    from twincli.services import keyfiles
+    from twincli.services.keys import exchange
 
     target = _target(context, file, output, secret=secret)
     if new_passphrase_file is not None and not (secret and form in containers.ENCRYPTED):
@@ -69,7 +69,7 @@ def export(
     store.get(name)  # a key that is not there is said before a file is made
     write = _writer(context, target, mode=0o600 if secret else 0o644)
     if secret:
-        document, text = keyfiles.export_secret(
+        document, text = exchange.export_secret(
             store,
             name,
             form,
@@ -80,7 +80,7 @@ def export(
             dry_run=context.dry_run,
         )
     else:
-        document, text = keyfiles.export_public(store, name, form)
+        document, text = exchange.export_public(store, name, form)
     warnings = tuple(document["warnings"])
     if context.dry_run:
         return Result(document, notes=("nothing was written",), warnings=warnings)
@@ -147,14 +147,14 @@ def import_key(
     if_missing: IfMissing = False,
 ) -> Result:
     """Keep a key that another program made: OpenSSL, ssh-keygen, a BigchainDB driver."""
-    from twincli.services import keyfiles
+    from twincli.services.keys import exchange
 
     store = context.keystore
     secret = context.new_secret_source(no_passphrase=no_passphrase)
     if not if_missing:
         store.check_new(name)
     what = "the imported key" if file in {None, "-"} else str(file)
-    document = keyfiles.import_key(
+    document = exchange.import_key(
         store,
         name,
         secret_of(context, name, file, "secret"),
@@ -184,10 +184,10 @@ def passwd(
 
     The old one comes from --passphrase-file and its like. Backups keep the old one.
     """
-    from twincli.services import keyfiles
+    from twincli.services.keys import exchange
 
     whose = f"key {names[0]}" if len(names) == 1 else f"the keys {', '.join(names)}"
-    document = keyfiles.passwd(
+    document = exchange.passwd(
         context.keystore,
         names,
         secret_source=context.secret_source(),
@@ -243,7 +243,7 @@ def derive(
     A key that is here already stays as it is, under whatever name, so it can be run again, and
     with a larger --count. All get one passphrase; each with a passphrase takes about 0.2 s.
     """
-    from twincli.services import phrases
+    from twincli.services.keys import phrases
 
     if count is None:
         raise UsageError("how many keys?", hint=passphrases.retry(context, "--count", "N"))

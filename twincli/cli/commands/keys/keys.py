@@ -99,7 +99,7 @@ def new(
     terminal; it comes before the key is written, and never to a plain pipe. A chip's PIN is asked
     for like a passphrase.
     """
-    from twincli.services import keys
+    from twincli.services.keys import keys
 
     _check_fits(
         provider,
@@ -126,7 +126,7 @@ def new(
     wanted = name if name is not None else DEFAULT_NAME
     asked: dict[str, Any] = {"if_missing": if_missing, "book": context.book}
     if provider != "file":
-        from twincli.services import providers
+        from twincli.services.keys import providers
 
         asked["dry_run"] = context.dry_run
         if module is not None:
@@ -253,7 +253,7 @@ def recover(
     and in each the numbers up to twenty in a row that never owned anything. Of several keys found
     none is chosen: the error names them.
     """
-    from twincli.services import keys
+    from twincli.services.keys import keys
 
     if scan and path is not None:
         raise UsageError("--path says where the key is, --scan looks for it: give one of them")
@@ -268,7 +268,7 @@ def recover(
     phrase = secret_of(context, name, file, "phrase")
     notes: tuple[str, ...] = ()
     if scan:
-        from twincli.services import phrases
+        from twincli.services.keys import phrases
 
         context.creates_home = False  # where there is no ledger, none is made to be looked at
         found = phrases.scan(
@@ -294,7 +294,7 @@ def recover(
 @typer_frame.command(app, "list", refuses=("node",))
 def list_keys(context: Context) -> Result:
     """List the keys; PASSPHRASE says which are kept without one."""
-    from twincli.services import keys
+    from twincli.services.keys import keys
 
     document = keys.list_keys(context.keystore)
     return Result(
@@ -317,7 +317,7 @@ def list_keys(context: Context) -> Result:
 @typer_frame.command(app, "show", refuses=("node",))
 def show(context: Context, name: Name) -> Result:
     """Show the public part of a key; no passphrase is asked for."""
-    from twincli.services import keys
+    from twincli.services.keys import keys
 
     return Result(keys.show(context.keystore, name, secret_source=None))
 
@@ -329,7 +329,7 @@ def rename(
     new_name: Annotated[str, typer.Argument(metavar="NEW", help="The new name.")],
 ) -> Result:
     """Give a key another name."""
-    from twincli.services import keys
+    from twincli.services.keys import keys
 
     return Result(
         keys.rename(context.keystore, name, new_name, book=context.book, dry_run=context.dry_run)
@@ -345,7 +345,7 @@ def remove(
     ] = False,
 ) -> Result:
     """Take a key out of the store; its file is kept in removed/ unless --shred."""
-    from twincli.services import keys
+    from twincli.services.keys import keys
 
     store = context.keystore
     if not context.dry_run:

@@ -42,7 +42,8 @@ def rotate(
     What the key owns with others stays shared with them. Where that needs signatures of people
     elsewhere, --prepare writes a file for each, to be signed with twin tx sign. The old key stays.
     """
-    from twincli.services import resolve, rotating
+    from twincli.services import resolve
+    from twincli.services.keys import rotate as rotating
 
     if prepare in {"", "-"}:
         raise UsageError("--prepare needs a directory, for a file each")
@@ -85,7 +86,7 @@ def _probe(directory: str) -> None:
 
 
 def _notes(context: Context, document: dict[str, Any], name: str) -> list[str]:
-    from twincli.services import rotating
+    from twincli.services.keys import rotate as rotating
 
     said = "would move" if context.dry_run else "moved"
     notes = [f"{said} {len(document['moved'])} outputs"]
@@ -137,10 +138,10 @@ def _written(
 
 def _is_same(path: str, whole: dict[str, Any]) -> bool:
     """Say whether a file holds this transfer, prepared at whatever time and signed by whomever."""
-    from twincli.services import cosigning
+    from twincli.services.tx import cosign
 
     try:
-        found = cosigning.read(canonical.decode(file_arguments.read(path))).tx
+        found = cosign.read(canonical.decode(file_arguments.read(path))).tx
     except TwinError:
         return False
     wanted = whole["transaction"]

@@ -27,7 +27,7 @@ def sign(
     ] = None,
 ) -> Result:
     """Sign a file; the signature is of no use for transactions."""
-    from twincli.services import signatures
+    from twincli.services.keys import signatures
 
     context.keystore.get(name)
     write = None
@@ -69,7 +69,7 @@ def verify(
 
     Without --by a signature by anybody is right.
     """
-    from twincli.services import signatures
+    from twincli.services.keys import signatures
 
     if file == signature == "-":
         raise UsageError("the file and its signature cannot both come from stdin")

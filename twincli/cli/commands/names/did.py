@@ -24,7 +24,7 @@ Ref = Annotated[
 @typer_frame.command(app, "show")
 def show(context: Context, ref: Ref) -> Result:
     """Tell who or what stands behind a DID."""
-    from twincli.services import dids
+    from twincli.services.names import dids
 
     return Result(dids.show(context.workspace, ref))
 
@@ -32,7 +32,7 @@ def show(context: Context, ref: Ref) -> Result:
 @typer_frame.command(app, "resolve")
 def resolve(context: Context, ref: Ref) -> Result:
     """Resolve a DID to its W3C document; a did:key needs neither home nor ledger."""
-    from twincli.services import dids
+    from twincli.services.names import dids
 
     document = dids.resolve_did(context.workspace, ref)
     error = document["didResolutionMetadata"].get("error")
@@ -42,7 +42,7 @@ def resolve(context: Context, ref: Ref) -> Result:
 @typer_frame.command(app, "list")
 def list_dids(context: Context) -> Result:
     """List your identities, those you have named, and the DIDs of keys."""
-    from twincli.services import dids
+    from twincli.services.names import dids
 
     return Result(
         dids.list_dids(context.workspace()),

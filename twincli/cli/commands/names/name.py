@@ -33,7 +33,7 @@ def set_name(
     ],
 ) -> Result:
     """Name an asset on this ledger, or somebody else's key or identity."""
-    from twincli.services import names
+    from twincli.services.names import names
 
     def workspace() -> Workspace:
         # An asset is on a ledger that is there; only the name of a party can start a home.
@@ -52,7 +52,7 @@ def set_name(
 @typer_frame.command(app, "list")
 def list_names(context: Context) -> Result:
     """List the names of assets on this ledger and of other people."""
-    from twincli.services import names
+    from twincli.services.names import names
 
     return _listed(names.list_names(context.workspace()))
 
@@ -76,7 +76,7 @@ def remove(
     ],
 ) -> Result:
     """Forget a name; what it stands for is not touched."""
-    from twincli.services import names
+    from twincli.services.names import names
 
     return Result(names.remove(context.workspace(), name))
 
@@ -96,7 +96,7 @@ def export(
 ) -> Result:
     """Write the names of assets on this ledger and of other people as JSON."""
     from twincli import files
-    from twincli.services import names
+    from twincli.services.names import names
 
     document = names.list_names(context.workspace())
     if out is None or out == "-":
@@ -138,7 +138,8 @@ def import_names(
     No name is taken from what has it. What is skipped is listed with the reason; exit 10 when that
     is a part of FILE, 5 when it is all.
     """
-    from twincli.services import names, transactions
+    from twincli.services.names import names
+    from twincli.services.tx import transactions
 
     if from_ledger == (file is not None):
         raise UsageError(

@@ -22,7 +22,7 @@ app = typer_frame.group("ledger")
 @typer_frame.command(app, "info")
 def info(context: Context) -> Result:
     """Show what the ledger is and how far it has come."""
-    from twincli.services import ledgers
+    from twincli.services.network import ledgers
 
     return Result(ledgers.info(_ledger(context)))
 
@@ -30,7 +30,7 @@ def info(context: Context) -> Result:
 @typer_frame.command(app, "reindex")
 def reindex(context: Context) -> Result:
     """Make the search index anew, from the ledger."""
-    from twincli.services import ledgers
+    from twincli.services.network import ledgers
 
     if context.dry_run:
         ledger = _ledger(context)
@@ -55,7 +55,7 @@ def import_assets(
     ] = None,
 ) -> Result:
     """Import assets from any BigchainDB node, ids and signatures checked again."""
-    from twincli.services import moving
+    from twincli.services.network import push as moving
 
     settings.require_home(context.paths)
     push.check_other(context, "import")
@@ -71,7 +71,7 @@ def import_assets(
 @typer_frame.command(app, "upgrade")
 def upgrade(context: Context) -> Result:
     """Bring the ledger's file up to this version of twincli, a backup first."""
-    from twincli.services import ledgers
+    from twincli.services.network import ledgers
     from twincli.services.workspace import now_ms
 
     document = ledgers.upgrade(_path(context), now_ms(), dry_run=context.dry_run)

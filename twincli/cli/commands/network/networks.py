@@ -52,7 +52,7 @@ def add(
 ) -> Result:
     """Give a network a name: --node NAME then reaches it."""
     from twincli.client.tls import Tls
-    from twincli.services import networks
+    from twincli.services.network import networks
 
     settings.require_home(context.paths)
     document = networks.add(
@@ -88,7 +88,7 @@ def use(
         # Whatever directory a later command is run in.
         name = f"file:{os.path.abspath(name.removeprefix('file:'))}"
     elif name != "local":
-        from twincli.services import networks
+        from twincli.services.network import networks
 
         networks.find(context.paths.nodes, name)
     before = context.settings.node.value
@@ -106,7 +106,7 @@ def use(
 
 def list_networks(context: Context) -> Result:
     """List the networks that have a name."""
-    from twincli.services import networks
+    from twincli.services.network import networks
 
     return Result(
         networks.listing(context.paths.nodes, str(context.settings.node.value)),
@@ -123,7 +123,7 @@ def list_networks(context: Context) -> Result:
 
 def remove(context: Context, name: Name) -> Result:
     """Forget the name of a network; what was fetched from it stays."""
-    from twincli.services import networks
+    from twincli.services.network import networks
 
     document = networks.remove(context.paths.nodes, name, dry_run=context.dry_run)
     in_use = context.settings.node.value == name
@@ -144,7 +144,7 @@ def info(
 ) -> Result:
     """Show how the nodes of a network are; exit 8 when none answers."""
     from twincli.errors import UsageError
-    from twincli.services import networks
+    from twincli.services.network import networks
 
     chosen = name or str(context.settings.node.value)
     if chosen == "local" or chosen.startswith("file:"):

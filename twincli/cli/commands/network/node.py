@@ -78,9 +78,9 @@ def start(
     ] = None,
 ) -> Result:
     """Serve this ledger to every BigchainDB driver, until Ctrl-C or SIGTERM."""
-    from twincli.services import nodes
+    from twincli.services.network import serve
 
-    wanted = nodes.Start(
+    wanted = serve.Start(
         host=host,
         port=port,
         ws_port=ws_port,
@@ -97,7 +97,7 @@ def start(
     )
 
     if context.dry_run:
-        document = nodes.check(context.ledger_path, wanted)
+        document = serve.check(context.ledger_path, wanted)
         return Result(document, notes=(f"would listen at {document['url']}",))
 
     def ready(document: dict[str, Any]) -> None:
@@ -109,7 +109,7 @@ def start(
     # Beside a ledger elsewhere its files are, too.
     is_local = ledger == context.paths.ledger
     content = context.paths.content if is_local else os.path.join(ledger, "content")
-    if not nodes.start(ledger, content, wanted, ready, _logger(context, log)):
+    if not serve.start(ledger, content, wanted, ready, _logger(context, log)):
         raise KeyboardInterrupt
     return Result({}, said=True)
 

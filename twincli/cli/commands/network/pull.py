@@ -27,7 +27,7 @@ def pull(
     ] = None,
 ) -> Result:
     """Fetch assets from a network to this ledger, all of it verified."""
-    from twincli.services import moving
+    from twincli.services.network import push as moving
 
     push.check_other(context, "pull")
     workspace = context.workspace()

@@ -39,7 +39,7 @@ def push(
     ] = False,
 ) -> Result:
     """Send what is on this ledger to a network, signed as it is."""
-    from twincli.services import moving
+    from twincli.services.network import push as moving
 
     settings.require_home(context.paths)
     check_other(context, "push")
@@ -57,7 +57,7 @@ def note(
 ) -> None:
     """Remember what was copied, for ``twin status``."""
     if not context.dry_run:
-        from twincli.services import pushed
+        from twincli.services.network import pushed
         from twincli.services.workspace import now_ms
 
         pushed.note(

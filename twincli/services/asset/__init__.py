@@ -1,0 +1,1 @@
+"""Assets: writing them, and what can be read of them."""

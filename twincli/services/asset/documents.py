@@ -1,0 +1,446 @@
+"""Looking at twins: documents of assets and outputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.crypto import conditions
+from twincli.errors import ConfigError, NotFoundError
+from twincli.model import record, times
+from twincli.rules.replay import Replay, is_burned
+from twincli.services import resolve
+from twincli.services import signers as signing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from twincli.keystore.keyfile import KeyInfo
+    from twincli.ledger.reading import Entry
+    from twincli.services.workspace import Workspace
+
+Document = dict[str, Any]
+
+
+def show(workspace: Workspace, ref: str, as_of: str | None = None) -> Document:
+    """Return an asset as it is now, or as it was.
+
+    Args:
+        workspace: Rooms.
+        ref: The asset.
+        as_of: A time, as people write it; what was committed up to then.
+
+    Returns:
+        ``twin.asset/1``: ``name id did ledger owners owner_names condition amount transaction_id
+        height at committed_at data state burned template parent entity kind``, ``entity_standing``
+        and, while it is split, ``outputs`` with the state of each.
+
+    Raises:
+        NotFoundError: There is none, or there was none at that time.
+    """
+    asset_id = resolve.asset_id_of(workspace, ref)
+    as_of_ms = None if as_of is None else times.parse(as_of, workspace.now())
+    return _asset(workspace, asset_id, as_of_ms)
+
+
+def _asset(workspace: Workspace, asset_id: str, as_of_ms: int | None = None) -> Document:
+    client = workspace.client
+    replay = client.replay(asset_id, as_of_ms)
+    if replay is None or replay.create is None or replay.last is None:
+        raise NotFoundError(f"there was no asset {asset_id} at that time")
+    entry = client.entry(replay.last["id"])
+    assert entry is not None
+    held = [
+        (ref, output_at(client.entry(ref[0]), ref[1]), state)
+        for ref, state in replay.outputs.items()
+    ]
+    document = _head(workspace, replay.create)
+    document.update(_owned(workspace, [output for _, output, _ in held]))
+    document.update(
+        transaction_id=entry.tx["id"],
+        height=entry.height,
+        at=_claimed(entry.tx),
+        committed_at=times.told(entry.time_ms),
+        data=record.without_envelope(replay.create["asset"]["data"]),
+        state=replay.common,
+        burned=all(is_burned(output) for _, output, _ in held),
+        **_links(replay),
+    )
+    if replay.is_split:
+        document["outputs"] = [
+            {
+                "transaction_id": tx_id,
+                "output_index": index,
+                "amount": output["amount"],
+                "owners": output["public_keys"],
+                "state": state,
+            }
+            for (tx_id, index), output, state in held
+        ]
+    return document
+
+
+def output_at(entry: Entry | None, index: int) -> dict[str, Any]:
+    """Return an output that another transaction says is there.
+
+    Raises:
+        ConfigError: It is not; the ledger is damaged.
+    """
+    if entry is None:
+        raise ConfigError(
+            "the ledger is damaged: a transaction that something follows on is missing",
+            code="damaged_ledger",
+            hint="restore the ledger from a backup; twin doctor --full says what is wrong",
+        )
+    output: dict[str, Any] = entry.tx["outputs"][index]
+    return output
+
+
+def _head(workspace: Workspace, create: dict[str, Any]) -> Document:
+    asset_id = create["id"]
+    ledger = workspace.client.ledger_id
+    return {
+        "schema": "twin.asset/1",
+        "name": resolve.asset_name(workspace, asset_id),
+        "id": asset_id,
+        # As did.asset_did has it, which would load a parser of DIDs at every append.
+        "did": f"did:bdb:{ledger[:16]}:{asset_id}",
+        "ledger": ledger,
+    }
+
+
+def _owned(workspace: Workspace, outputs: Sequence[dict[str, Any]]) -> Document:
+    """Return who holds what: owners over all outputs, the condition while there is one."""
+    keys = list(dict.fromkeys(key for output in outputs for key in output["public_keys"] or ()))
+    details = [output["condition"]["details"] for output in outputs]
+    return {
+        "owners": keys,
+        "owner_names": resolve.names_of(workspace, keys),
+        "condition": details[0] if len(details) == 1 else None,
+        "amount": str(sum(int(output["amount"]) for output in outputs)),
+    }
+
+
+def _claimed(tx: dict[str, Any]) -> str | None:
+    """Return the time that a transaction's signer states, or None."""
+    envelope = record.envelope_of(tx["metadata"]) or {}
+    at = envelope.get("at")
+    if at is None and tx["operation"] == "CREATE":
+        at = record.creating_envelope(tx).get("at")
+    return at if isinstance(at, str) else None
+
+
+def _links(replay: Replay) -> Document:
+    assert replay.create is not None
+    envelope = record.creating_envelope(replay.create)
+    data = replay.create["asset"]["data"]
+    # Strangers write envelopes too; what is no text stands for nothing.
+    return {
+        "kind": _text(envelope, "kind"),
+        "title": _text(envelope, "name"),
+        "template": _text(envelope, "template"),
+        "parent": _text(envelope, "parent"),
+        "entity": replay.entity,
+        "entity_standing": (
+            record.entity_standing(data) if replay.entity == envelope.get("entity") else "claimed"
+        ),
+        "model": record.orm_model(data),
+    }
+
+
+def _text(envelope: dict[str, Any], name: str) -> str | None:
+    value = envelope.get(name)
+    return value if isinstance(value, str) else None
+
+
+def written(workspace: Workspace, asset_id: str, tx_id: str, warnings: Sequence[str]) -> Document:
+    """Return the document of a write: the asset, and the transaction that was made.
+
+    Beside the asset's members: ``written`` (what the transaction recorded), ``signed_by``,
+    ``warnings``.
+    """
+    document = _asset(workspace, asset_id)
+    entry = workspace.client.entry(tx_id)
+    assert entry is not None
+    if tx_id != document["transaction_id"]:  # somebody wrote since, or a retry of an old write
+        document.update(
+            transaction_id=tx_id,
+            height=entry.height,
+            at=_claimed(entry.tx),
+            committed_at=times.told(entry.time_ms),
+        )
+    document["written"] = record.without_envelope(entry.tx["metadata"])
+    document["signed_by"] = signing.signers_of(entry.tx)
+    document["warnings"] = list(warnings)
+    return document
+
+
+def sent(workspace: Workspace, name: str, tx: dict[str, Any], warnings: Sequence[str]) -> Document:
+    """Return the document of a write whose commit was not waited for: ``--wait sync|async``.
+
+    As ``written``, but what only a commit gives is null.
+    """
+    asset_id = asset_of(tx)
+    replay = workspace.client.replay(asset_id)
+    if replay is not None and replay.last is not None and replay.last["id"] == tx["id"]:
+        return written(workspace, asset_id, tx["id"], warnings)  # it is there already
+    document = unsigned(workspace, name, tx, (), warnings)
+    if tx["operation"] == "CREATE":
+        head = _head(workspace, tx)
+        document.update(id=head["id"], did=head["did"])
+    document["transaction_id"] = tx["id"]
+    document["signed_by"] = signing.signers_of(tx)
+    return document
+
+
+def unsigned(
+    workspace: Workspace,
+    name: str,
+    tx: dict[str, Any],
+    signers: Sequence[KeyInfo],
+    warnings: Sequence[str],
+) -> Document:
+    """Return what a write would give: ``--dry-run``. Ids, heights and times are null."""
+    ledger = workspace.client.ledger_id
+    is_create = tx["operation"] == "CREATE"
+    document: Document
+    if is_create:
+        data = tx["asset"]["data"]
+        envelope = record.envelope_of(data) or {}
+        document = {
+            "schema": "twin.asset/1",
+            "name": name,
+            "id": None,
+            "did": None,
+            "ledger": ledger,
+        }
+        facts, state = record.without_envelope(data), record.without_envelope(tx["metadata"])
+        links = {
+            "kind": envelope.get("kind"),
+            "title": envelope.get("name"),
+            "template": None,
+            "parent": envelope.get("parent"),
+            "entity": envelope.get("entity"),
+            "entity_standing": None,
+            "model": record.orm_model(data),
+        }
+    else:
+        replay = workspace.client.replay(tx["asset"]["id"])
+        assert replay is not None
+        assert replay.create is not None
+        document = _head(workspace, replay.create)
+        facts = record.without_envelope(replay.create["asset"]["data"])
+        state = replay.add({**tx, "id": ""}).after
+        links = _links(replay)
+    document.update(_owned(workspace, tx["outputs"]))
+    document.update(
+        transaction_id=None,
+        height=None,
+        at=_claimed(tx),
+        committed_at=None,
+        data=facts,
+        state=state,
+        burned=all(is_burned(output) for output in tx["outputs"]),
+        **links,
+        written=record.without_envelope(tx["metadata"]),
+        signed_by=[info.public_key for info in signers],
+        warnings=list(warnings),
+    )
+    return document
+
+
+# --- Listings ----------------------------------------------------------------------------------
+
+
+def list_assets(
+    workspace: Workspace,
+    *,
+    everything: bool = False,
+    owner: str | None = None,
+    kind: str | None = None,
+    model: str | None = None,
+) -> Document:
+    """Return assets: those my keys own and those I have named, or all.
+
+    Args:
+        workspace: Rooms.
+        everything: All assets on the ledger.
+        owner: Only those this party owns.
+        kind: Only of this kind.
+        model: Only of this model.
+
+    Returns:
+        ``twin.assets/1`` with ``assets``: ``name id did kind owners owner_names amount burned``,
+        an iterator, in commit order.
+    """
+    ids: Iterable[str]
+    if owner is not None:
+        ids = owned_by(workspace, [resolve.public_key_of(workspace, owner)])
+    elif everything:
+        ids = workspace.client.asset_ids()
+    else:
+        ids = _mine(workspace)
+    for name, wanted in (("kind", kind), ("model", model)):
+        if wanted is not None:
+            fitting = set(workspace.client.assets_with(name, wanted))
+            ids = [asset_id for asset_id in ids if asset_id in fitting]
+    return {
+        "schema": "twin.assets/1",
+        "assets": (_brief(workspace, asset_id) for asset_id in ids),
+    }
+
+
+def _brief(workspace: Workspace, asset_id: str) -> Document:
+    entry = workspace.client.entry(asset_id)
+    assert entry is not None
+    outputs = [item.output for item in workspace.client.unspent(asset_id)]
+    document = _head(workspace, entry.tx)
+    del document["schema"], document["ledger"]
+    document["kind"] = resolve.asset_kind(entry.tx)
+    document.update(_owned(workspace, outputs))
+    del document["condition"]
+    document["burned"] = all(is_burned(output) for output in outputs)
+    return document
+
+
+def owned_by(workspace: Workspace, keys: Iterable[str]) -> list[str]:
+    """Return the ids of assets of which any of ``keys`` holds an unspent output."""
+    found: dict[str, int] = {}
+    for key in keys:
+        for output in workspace.client.outputs(key, spent=False):
+            entry = workspace.client.entry(output["transaction_id"])
+            assert entry is not None
+            found[asset_of(entry.tx)] = 0
+    return _in_order(workspace, found)
+
+
+def _mine(workspace: Workspace) -> list[str]:
+    found = dict.fromkeys(
+        owned_by(workspace, [info.public_key for info in workspace.keystore.scan()[0]])
+    )
+    for named in workspace.book.list_assets(workspace.client.ledger_id):
+        if workspace.client.entry(named.asset_id) is not None:
+            found[named.asset_id] = None
+    return _in_order(workspace, found)
+
+
+def _in_order(workspace: Workspace, ids: Iterable[str]) -> list[str]:
+    """Return asset ids in commit order."""
+    heights = []
+    for asset_id in ids:
+        entry = workspace.client.entry(asset_id)
+        assert entry is not None
+        # What has no height yet is just being committed.
+        heights.append((entry.height is None, entry.height or 0, asset_id))
+    return [asset_id for *_, asset_id in sorted(heights)]
+
+
+def asset_of(tx: dict[str, Any]) -> str:
+    """Return the asset that a transaction belongs to."""
+    return str(tx["id"] if tx["operation"] == "CREATE" else tx["asset"]["id"])
+
+
+def outputs(
+    workspace: Workspace,
+    ref: str | None = None,
+    *,
+    owner: str | None = None,
+    unspent: bool = False,
+) -> Document:
+    """Return outputs: of an asset, of an owner, or of all my keys.
+
+    Returns:
+        ``twin.outputs/1`` with ``outputs``: ``transaction_id output_index amount owners
+        owner_names condition asset_id spent``.
+    """
+    found: Iterator[Document]
+    if ref is not None:
+        asset_id = resolve.asset_id_of(workspace, ref)
+        keys = None if owner is None else {resolve.public_key_of(workspace, owner)}
+        found = _outputs_of_asset(workspace, asset_id, keys, unspent=unspent)
+    else:
+        parties = (
+            [resolve.public_key_of(workspace, owner)]
+            if owner is not None
+            else [info.public_key for info in workspace.keystore.scan()[0]]
+        )
+        found = _outputs_of_keys(workspace, parties, unspent=unspent)
+    return {"schema": "twin.outputs/1", "outputs": found}
+
+
+def _outputs_of_asset(
+    workspace: Workspace, asset_id: str, keys: set[str] | None, *, unspent: bool
+) -> Iterator[Document]:
+    for entry in workspace.client.entries(asset_id):
+        for index, output in enumerate(entry.tx["outputs"]):
+            if unspent and index in entry.spent_by:
+                continue
+            if keys is None or keys & set(output["public_keys"] or ()):
+                yield _output(workspace, entry, index)
+
+
+def _outputs_of_keys(
+    workspace: Workspace, keys: Iterable[str], *, unspent: bool
+) -> Iterator[Document]:
+    seen = set()
+    for key in keys:
+        for ref in workspace.client.outputs(key, spent=False if unspent else None):
+            place = (ref["transaction_id"], ref["output_index"])
+            if place in seen:
+                continue
+            seen.add(place)
+            entry = workspace.client.entry(place[0])
+            assert entry is not None
+            yield _output(workspace, entry, place[1])
+
+
+def _output(workspace: Workspace, entry: Entry, index: int) -> Document:
+    output = entry.tx["outputs"][index]
+    keys = list(output["public_keys"] or ())
+    return {
+        "transaction_id": entry.tx["id"],
+        "output_index": index,
+        "amount": output["amount"],
+        "owners": keys,
+        "owner_names": resolve.names_of(workspace, keys),
+        "condition": output["condition"]["details"],
+        "asset_id": asset_of(entry.tx),
+        "spent_by": entry.spent_by.get(index),
+    }
+
+
+def balance(workspace: Workspace, ref: str | None = None, *, owner: str | None = None) -> Document:
+    """Return how much of an asset each owner holds, or how much of everything my keys hold.
+
+    Owners are who has to sign: what Jack and Kelly hold together is neither's own.
+
+    Args:
+        workspace: Rooms.
+        ref: The asset; None: all of which ``owner``, or a key of mine, holds something.
+        owner: Only what this party, alone or with others, holds.
+
+    Returns:
+        ``twin.balances/1`` with ``balances``: ``asset_id asset_name owners keys condition amount
+        outputs burned``; ``owners`` is an expression in local names, ``outputs`` a count.
+    """
+    sums: dict[tuple[str, str], Document] = {}
+    for item in outputs(workspace, ref, owner=owner, unspent=True)["outputs"]:
+        uri = conditions.from_details(item["condition"]).uri
+        held = sums.get((item["asset_id"], uri))
+        if held is None:
+            asset_id = item["asset_id"]
+            held = sums[asset_id, uri] = {
+                "asset_id": asset_id,
+                "asset_name": resolve.asset_name(workspace, asset_id),
+                "owners": resolve.owners_text(workspace, item["condition"]),
+                "keys": item["owners"],
+                "condition": item["condition"],
+                "amount": 0,
+                "outputs": 0,
+                "burned": is_burned({"public_keys": item["owners"]}),
+            }
+        held["amount"] += int(item["amount"])
+        held["outputs"] += 1
+    return {
+        "schema": "twin.balances/1",
+        "balances": [{**held, "amount": str(held["amount"])} for held in sums.values()],
+    }

@@ -1,0 +1,1 @@
+"""The installation: backup, checks, status, the demo."""

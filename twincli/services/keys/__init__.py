@@ -1,0 +1,1 @@
+"""Keys, and what signs in their place."""

@@ -1,0 +1,258 @@
+"""Keys that go out to other programs and come in from them, and passphrases that change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.crypto import base58, containers, derivation, mnemonic
+from twincli.errors import NotFoundError, TwinError
+from twincli.keystore import keyfile
+from twincli.model import names
+from twincli.services.keys import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from twincli.book.store import Book
+    from twincli.keystore.keyfile import KeyInfo, SecretSource
+    from twincli.keystore.store import KeyStore, UnlockedKey
+
+
+def export_public(store: KeyStore, name: str, form: str) -> tuple[dict[str, Any], str]:
+    """Return the public half of a key in a format of ``containers.FORMATS``.
+
+    Returns:
+        ``twin.key-export/1`` and the text: ``name public_key format secret encrypted path text
+        file warnings``; ``file`` is left null for who writes one.
+
+    Raises:
+        NotFoundError: There is no such key.
+        UsageError: ``no_public_form``.
+        ConfigError: ``missing_extra``.
+    """
+    info = store.get(name)
+    text = containers.public_text(base58.decode_key(info.public_key), form, info.name)
+    return _exported(info, form, secret=False, encrypted=False), text
+
+
+def export_secret(
+    store: KeyStore,
+    name: str,
+    form: str,
+    *,
+    secret_source: SecretSource | None,
+    passphrase: Callable[[], bytes] | None = None,
+    dry_run: bool = False,
+) -> tuple[dict[str, Any], str]:
+    """Return the secret of a key in a format of ``containers.FORMATS``.
+
+    Args:
+        store: Where it is.
+        name: Its name.
+        form: The format.
+        secret_source: Gives the keystore's passphrase.
+        passphrase: Gives one of its own to what is exported, for ``containers.ENCRYPTED``.
+        dry_run: Check, ask for no passphrase; the text is empty.
+
+    Returns:
+        As ``export_public``; the text is in no document. The ``warnings`` say what else is needed
+        to have the key back from a phrase.
+
+    Raises:
+        NotFoundError: There is no such key; ``no_mnemonic``.
+        LockedError: ``no_secret_here``; the passphrase is missing or wrong.
+        InvalidError, ConfigError: See ``containers.secret_text``.
+    """
+    info = store.get(name)
+    check_in_file(info)
+    if form == "mnemonic" and not info.has_mnemonic:
+        raise no_mnemonic(info)
+    document = _exported(info, form, secret=True, encrypted=passphrase is not None)
+    if dry_run:
+        return document, ""
+    given = passphrase() if passphrase is not None else None
+    key = store.unlock(name, secret_source)
+    if form != "mnemonic":
+        return document, containers.secret_text(key.keypair, form, given)
+    assert key.mnemonic is not None
+    return {**document, "warnings": _what_else(key, key.mnemonic)}, key.mnemonic + "\n"
+
+
+def _exported(info: KeyInfo, form: str, *, secret: bool, encrypted: bool) -> dict[str, Any]:
+    return {
+        "schema": "twin.key-export/1",
+        "name": info.name,
+        "public_key": info.public_key,
+        "format": form,
+        "secret": secret,
+        "encrypted": encrypted,
+        "path": info.path,
+        "text": None,
+        "file": None,
+        "warnings": [],
+    }
+
+
+def _what_else(key: UnlockedKey, phrase: str) -> list[str]:
+    """Say what twin keys recover needs beside the phrase to give this very key."""
+    warnings = []
+    if not mnemonic.check(phrase):
+        warnings.append("it is no BIP39 phrase: recover the key with --no-checksum")
+    if key.info.path is not None:
+        warnings.append(f"the key is at a path: recover it with --path {key.info.path}")
+    if seed_of(key, phrase) is None:
+        warnings.append(
+            "the phrase alone does not give this key: BIP39's own passphrase belongs to it"
+        )
+    return warnings
+
+
+def seed_of(key: UnlockedKey, phrase: str, bip39_passphrase: str = "") -> bytes | None:
+    """Return the BIP39 seed that a key was derived from, or None if it does not give the key."""
+    seed = mnemonic.to_seed(phrase, bip39_passphrase)
+    path = key.info.path
+    pair = derivation.tutorial(seed) if path is None else derivation.slip10(seed, path)
+    return seed if pair.public_key == key.public_key else None
+
+
+def check_in_file(info: KeyInfo) -> None:
+    """Refuse a key whose secret is not in its file.
+
+    Raises:
+        LockedError: ``no_secret_here``.
+    """
+    if info.provider != keyfile.FILE:
+        raise keyfile.no_secret_here(info)
+
+
+def no_mnemonic(info: KeyInfo) -> NotFoundError:
+    """Return the error of a key that has no phrase."""
+    return NotFoundError(
+        f"the key {info.name} was made without a phrase",
+        code="no_mnemonic",
+        hint="twin keys new NAME --mnemonic makes one with a phrase",
+    )
+
+
+def import_key(
+    store: KeyStore,
+    name: str,
+    text: str,
+    *,
+    form: str | None,
+    secret_source: SecretSource | None,
+    input_passphrase: Callable[[], bytes] | None = None,
+    if_missing: bool = False,
+    book: Book | None = None,
+    dry_run: bool = False,
+    now: datetime | None = None,
+) -> dict[str, Any]:
+    """Keep a key that another program made.
+
+    Args:
+        store: Where to keep it.
+        name: Its name.
+        text: The secret key in one of ``containers.FORMATS``.
+        form: Which; None tells it from the text. A phrase gives the key that ``keys.recover`` makes
+            by the tutorial's rule.
+        secret_source: Gives the keystore's passphrase; None keeps the secret in plain.
+        input_passphrase: Gives the passphrase of ``text`` if it is encrypted.
+        if_missing: Be content when the same key has that name; its ``created`` is then False.
+        book: Names of others, which a key must not take unless it is theirs.
+        dry_run: Check and show the key, make nothing.
+        now: Creation time; the present when not given.
+
+    Returns:
+        ``twin.key/1``.
+
+    Raises:
+        InvalidError, ConflictError, LockedError, ConfigError: See ``containers.format_of``,
+            ``containers.read``, ``keys.recover`` and ``keys.keep``.
+    """
+    form = containers.format_of(text) if form is None else form
+    if form == "mnemonic":
+        return keys.recover(
+            store,
+            name,
+            text,
+            secret_source=secret_source,
+            if_missing=if_missing,
+            book=book,
+            dry_run=dry_run,
+            now=now,
+        )
+    return keys.keep(
+        store,
+        name,
+        containers.read(text, form, input_passphrase),
+        secret_source=secret_source,
+        rule="imported",
+        if_missing=if_missing,
+        book=book,
+        dry_run=dry_run,
+        now=now,
+    )
+
+
+def passwd(
+    store: KeyStore,
+    wanted: Sequence[str],
+    *,
+    secret_source: SecretSource,
+    new_passphrase: Callable[[], bytes] | None,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Put keys under another passphrase, or under none.
+
+    All are opened before the first is changed, so a wrong passphrase changes nothing. Copies of
+    the files, such as backups, still open with the old one.
+
+    Args:
+        store: Where they are.
+        wanted: Their names.
+        secret_source: Gives the present passphrases.
+        new_passphrase: Gives the new one, asked once, after all were opened; None: none.
+        dry_run: Check that the keys are there, open nothing.
+
+    Returns:
+        ``twin.passwd/1``: ``keys``: ``name public_key passphrase changed error``. ``error``, a
+        ``code`` and a ``message``, is null but where a key's file could not be written after
+        another's was.
+
+    Raises:
+        NotFoundError: There is no such key.
+        LockedError: ``no_secret_here``; a passphrase is missing or wrong; nothing was changed.
+        TwinError: The first key could not be written; nothing was changed.
+    """
+    infos = [store.get(name) for name in {names.fold(name): name for name in wanted}.values()]
+    for info in infos:
+        check_in_file(info)
+    sealed = new_passphrase is not None
+    if dry_run:
+        rows = [_changed(info, changed=False) for info in infos]
+        return {"schema": "twin.passwd/1", "keys": rows}
+    opened = [store.unlock(info.name, secret_source) for info in infos]
+    given = new_passphrase() if new_passphrase is not None else None
+    rows = []
+    for key in opened:
+        if not sealed and not key.info.passphrase:
+            rows.append(_changed(key.info, changed=False))
+            continue
+        try:
+            rows.append(_changed(store.reseal(key, given), changed=True))
+        except TwinError as error:
+            if not any(row["changed"] for row in rows):
+                raise
+            rows.append(_changed(key.info, changed=False, error=error))
+    return {"schema": "twin.passwd/1", "keys": rows}
+
+
+def _changed(info: KeyInfo, *, changed: bool, error: TwinError | None = None) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "public_key": info.public_key,
+        "passphrase": info.passphrase,
+        "changed": changed,
+        "error": None if error is None else {"code": error.code, "message": error.message},
+    }

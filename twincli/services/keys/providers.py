@@ -1,0 +1,232 @@
+"""Keys whose secret lives elsewhere: taking one into the store that a chip or a program holds.
+
+Each has to sign once before its file is written, so that nothing is ever paid to a key that is
+there and cannot sign.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.errors import ConflictError, UsageError
+from twincli.keystore import external
+from twincli.keystore.keyfile import KeyInfo
+from twincli.services.keys.keys import check_name, document, present_key, timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from twincli.book.store import Book
+    from twincli.keystore.keyfile import SecretSource
+    from twincli.keystore.store import KeyStore
+
+
+def new_pkcs11(
+    store: KeyStore,
+    name: str,
+    *,
+    module: str,
+    token: str | None = None,
+    label: str | None = None,
+    key_id: str | None = None,
+    generate: bool = False,
+    secret_source: SecretSource | None,
+    if_missing: bool = False,
+    book: Book | None = None,
+    dry_run: bool = False,
+    now: datetime | None = None,
+) -> dict[str, Any]:
+    """Take in a key that a token holds, or have the token make one.
+
+    Args:
+        store: Where its file goes.
+        name: Its name.
+        module: Path of the PKCS#11 module.
+        token: Label or serial number of the token, where there are several.
+        label: Label of the key; of a new one the name when not given.
+        key_id: Its id in hex; of a new one random when not given.
+        generate: Make a key that cannot leave the token; else it is there already.
+        secret_source: Asked for the token's PIN.
+        if_missing: Be content with a key of that name in that place; its ``created`` is then
+            False.
+        book: Names of others, which a key must not take.
+        dry_run: Check, look for the token, ask for nothing; what is not known is null.
+        now: Creation time; the present when not given.
+
+    Returns:
+        ``twin.key/1``.
+
+    Raises:
+        UsageError: ``key_id`` is not hex.
+        ConflictError: ``exists``, ``ambiguous``.
+        TwinError: As ``external.open_signer``.
+    """
+    import os
+
+    place = {
+        "module": os.path.abspath(os.path.expanduser(module)),
+        "token": token,
+        "label": label,
+        "id": _hex(key_id),
+    }
+
+    def make(planned: KeyInfo) -> KeyInfo:
+        chips = external.pkcs11()
+        opened = chips.generated if generate else chips.adopted
+        with opened(name, chips.Place(**place), secret_source) as found:
+            info = planned._replace(
+                public_key=found.public_key, settings=found.settings, passphrase=found.needs_pin
+            )
+            store.create_external(info)
+        return info
+
+    planned = _planned(name, "pkcs11", place, now)
+    return _new(store, planned, make, if_missing=if_missing, book=book, dry_run=dry_run)
+
+
+def new_command(
+    store: KeyStore,
+    name: str,
+    *,
+    command: str,
+    timeout: float | None = None,
+    if_missing: bool = False,
+    book: Book | None = None,
+    dry_run: bool = False,
+    now: datetime | None = None,
+) -> dict[str, Any]:
+    """Take in a key that a program signs with; the protocol is ``docs/sign-command.md``.
+
+    Args:
+        store: Where its file goes.
+        name: Its name.
+        command: Program and arguments, quoted as for a shell, which is not used.
+        timeout: Seconds for one answer; ``command.TIMEOUT`` when not given.
+        if_missing: Be content with a key of that name behind that program; its ``created`` is
+            then False.
+        book: Names of others, which a key must not take.
+        dry_run: Check, look for the program, do not run it; what is not known is null.
+        now: Creation time; the present when not given.
+
+    Returns:
+        ``twin.key/1``.
+
+    Raises:
+        UsageError: ``command`` cannot be split into words.
+        ConflictError: ``exists``.
+        TwinError: As ``external.open_signer`` and ``ExternalSigner.sign``.
+    """
+    from twincli.keystore.command import TIMEOUT, Program
+
+    settings = {"command": _words(command), "timeout": TIMEOUT if timeout is None else timeout}
+
+    def make(planned: KeyInfo) -> KeyInfo:
+        program = Program.of(name, settings, store.environment)
+        info = planned._replace(public_key=program.public_key())
+        signer = external.ExternalSigner(info, program._replace(key=info.public_key))
+        signer.sign(external.proof_message())
+        store.create_external(info)
+        return info
+
+    planned = _planned(name, "command", settings, now)
+    return _new(store, planned, make, if_missing=if_missing, book=book, dry_run=dry_run)
+
+
+def _planned(name: str, provider: str, settings: dict[str, Any], now: datetime | None) -> KeyInfo:
+    """Return a key's public part without what only its holder knows: the public key."""
+    return KeyInfo(
+        name=name,
+        public_key="",
+        created=timestamp(now),
+        passphrase=False,
+        rule="external",
+        path=None,
+        has_mnemonic=False,
+        provider=provider,
+        settings=settings,
+    )
+
+
+def _new(
+    store: KeyStore,
+    planned: KeyInfo,
+    make: Callable[[KeyInfo], KeyInfo],
+    *,
+    if_missing: bool,
+    book: Book | None,
+    dry_run: bool,
+) -> dict[str, Any]:
+    name = planned.name
+    present = present_key(store, name) if if_missing else None
+    if present is not None:
+        return _kept(present, planned)
+    check_name(store, book, name)
+    external.look(planned)
+    if dry_run:
+        return {
+            "schema": "twin.key/1",
+            "name": name,
+            "public_key": None,
+            "did": None,
+            "rule": planned.rule,
+            "path": None,
+            "created": None,
+            "passphrase": None,
+            "has_mnemonic": False,
+            "provider": planned.provider,
+            "settings": planned.settings,
+        }
+    try:
+        return document(make(planned))
+    except ConflictError:
+        present = present_key(store, name) if if_missing else None
+        if present is None:
+            raise
+        return _kept(present, planned)  # another process was faster
+
+
+def _kept(present: KeyInfo, planned: KeyInfo) -> dict[str, Any]:
+    """Return the document of a key that is there already, if it is where it was asked for."""
+    settings = present.settings or {}
+    asked = {key: value for key, value in (planned.settings or {}).items() if value is not None}
+    if present.provider != planned.provider or any(
+        settings.get(key) != value for key, value in asked.items()
+    ):
+        raise ConflictError(
+            f"there is a key {present.name} already, and it lives elsewhere",
+            code="exists",
+            hint=f"twin keys show {present.name}",
+        )
+    return {**document(present), "created": False}
+
+
+def _hex(text: str | None) -> str | None:
+    """Return an id as settings hold it; ``0x`` and colons between bytes are understood."""
+    if text is None:
+        return None
+    try:
+        value = bytes.fromhex(text.removeprefix("0x").replace(":", ""))
+    except ValueError as error:
+        raise UsageError(f"--id takes hex digits, two for a byte, not {text!r}") from error
+    return value.hex() or None
+
+
+def _words(command: str) -> list[str]:
+    """Return program and arguments; the program by its path, whatever PATH says later."""
+    import os
+    import shlex
+    import shutil
+
+    try:
+        words = shlex.split(command, posix=os.name == "posix")
+    except ValueError as error:
+        raise UsageError(
+            f"--command cannot be split into words: {str(error).lower()}",
+            hint="quote as for a shell: --command 'python3 /opt/sign.py \"a b\"'",
+        ) from error
+    if not words:
+        raise UsageError("--command is empty")
+    program = os.path.expanduser(words[0])
+    found = shutil.which(program)
+    return [os.path.abspath(found) if found else program, *words[1:]]

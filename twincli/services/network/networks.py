@@ -1,0 +1,300 @@
+"""Networks: which there are, how to reach them, how their nodes are."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twincli.client import COMMIT, copies, profiles
+from twincli.client.network import NetworkClient
+from twincli.client.nodes import Nodes, is_loopback
+from twincli.client.tls import DEFAULT_TLS, Tls
+from twincli.client.told import stated_id
+from twincli.errors import ConflictError, NotFoundError, TwinError, UsageError
+from twincli.services.network import pushed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from twincli.client.profiles import Profile
+    from twincli.ledger.ledger import Ledger
+
+Document = dict[str, Any]
+
+
+def find(file: str, node: str) -> Profile:
+    """Return the network that ``--node`` names: URLs with commas between, or a profile.
+
+    Args:
+        file: Of the profiles.
+        node: What was given.
+
+    Raises:
+        UsageError: ``bad_url``.
+        NotFoundError: ``no_such_node``, with a near name.
+    """
+    if node == "file:":
+        raise UsageError("file: names no ledger", hint="--node file:PATH")
+    if "://" in node:
+        return profiles.of_urls(node.split(","))
+    known = profiles.load(file)
+    if node in known:
+        return known[node]
+    from difflib import get_close_matches
+
+    near = get_close_matches(node, known, n=1)
+    if near:
+        hint = f"did you mean {near[0]}?"
+    elif ":" in node:
+        hint = f"a URL begins with its scheme: --node http://{node}"
+    else:
+        hint = "twin node list shows those there are; twin node add NAME URL adds one"
+    raise NotFoundError(f"there is no network {node!r}", code="no_such_node", hint=hint)
+
+
+def client(
+    profile: Profile,
+    directory: str | None,
+    timeout: float,
+    mode: str = COMMIT,
+    tls: Tls = DEFAULT_TLS,
+) -> NetworkClient:
+    """Return what answers from a network.
+
+    Args:
+        profile: From ``find``.
+        directory: Where copies of networks are kept; None: in memory.
+        timeout: Seconds that each node is waited for.
+        mode: What a write waits for.
+        tls: Certificates, for what the profile leaves open.
+    """
+    nodes = _nodes(profile, timeout, tls)
+    return NetworkClient(nodes, directory, profile.network, mode)
+
+
+def _nodes(profile: Profile, timeout: float, tls: Tls) -> Nodes:
+    headers = profiles.headers(profile.header_file) if profile.header_file is not None else {}
+    return Nodes(profile.urls, headers, timeout, profile.tls.over(tls))
+
+
+def in_the_open(profile: Profile) -> list[str]:
+    """Return a warning if what the header file holds can be read by anybody on the way."""
+    urls = [url for url in profile.urls if url.startswith("http:") and not is_loopback(url)]
+    if profile.header_file is None or not urls:
+        return []
+    said = (
+        f"what {profile.header_file} holds goes to {', '.join(urls)} without encryption: anybody on"
+        " the way can read it; https:// keeps it secret"
+    )
+    return [said]
+
+
+def add(
+    file: str,
+    name: str,
+    urls: Sequence[str],
+    header_file: str | None = None,
+    tls: Tls = DEFAULT_TLS,
+    *,
+    dry_run: bool = False,
+) -> Document:
+    """Keep a network under a name.
+
+    Args:
+        file: Of the profiles.
+        name: Its name.
+        urls: Of its nodes.
+        header_file: Its headers are sent to every node; only the path is kept.
+        tls: Certificates; of these, too, only the paths are kept.
+        dry_run: Check, keep nothing.
+
+    Returns:
+        ``twin.network/1``: ``name urls header_file tls_ca tls_cert tls_key network created
+        warnings``.
+
+    Raises:
+        ConflictError: ``exists``: the name stands for something else.
+        ConfigError: The header file or a certificate is of no use.
+        UsageError: There is nothing that the certificates are for.
+    """
+    profile = profiles.of_urls(urls)
+    if tls != DEFAULT_TLS:
+        if not any(url.startswith("https:") for url in profile.urls):
+            raise UsageError("certificates are for https://, and no URL begins so")
+        tls.context()
+        ca, cert, key = (path and os.path.abspath(path) for path in tls)
+        profile = profile._replace(tls_ca=ca, tls_cert=cert, tls_key=key)
+    if header_file is not None:
+        profiles.headers(header_file)
+        profile = profile._replace(header_file=os.path.abspath(header_file))
+    known = profiles.load(file)
+    held = known.get(profiles.check_name(name))
+    if held is not None and held != profile:
+        raise ConflictError(
+            f"the name {name} stands for {', '.join(held.urls)}",
+            code="exists",
+            hint=f"choose another name, or forget it first: twin node remove {name}",
+        )
+    if held is None and not dry_run:
+        profiles.save(file, {**known, name: profile})
+    warnings = in_the_open(profile)
+    return {**_document(name, profile), "created": held is None, "warnings": warnings}
+
+
+def _document(name: str, profile: Profile) -> Document:
+    return {
+        "schema": "twin.network/1",
+        "name": name,
+        "urls": list(profile.urls),
+        "header_file": profile.header_file,
+        "tls_ca": profile.tls_ca,
+        "tls_cert": profile.tls_cert,
+        "tls_key": profile.tls_key,
+        "network": profile.network,
+    }
+
+
+def listing(file: str, used: str) -> Document:
+    """Return the networks that have names.
+
+    Returns:
+        ``twin.networks/1`` with ``networks``: ``name urls header_file tls_ca tls_cert tls_key
+        network used``.
+    """
+    found = []
+    for name, profile in profiles.load(file).items():
+        document = _document(name, profile)
+        del document["schema"]
+        found.append({**document, "used": name == used})
+    return {"schema": "twin.networks/1", "networks": found}
+
+
+def remove(file: str, name: str, *, dry_run: bool = False) -> Document:
+    """Forget a network's name; its copy on this machine and the names of its assets stay.
+
+    Returns:
+        ``twin.network/1`` of what it stood for.
+    """
+    held = find(file, name) if "://" not in name else None
+    if held is None:
+        raise NotFoundError(
+            f"there is no network {name!r}", code="no_such_node", hint="twin node list"
+        )
+    if not dry_run:
+        known: Mapping[str, Profile] = profiles.load(file)
+        profiles.save(file, {other: entry for other, entry in known.items() if other != name})
+    return _document(name, held)
+
+
+def info(profile: Profile, name: str, timeout: float, tls: Tls = DEFAULT_TLS) -> Document:
+    """Return how the nodes of a network are.
+
+    Returns:
+        ``twin.node-info/1``: ``node network nodes warnings``; of each node ``url reachable software
+        version ledger height latency_ms error hint``. ``ledger`` is what a node of twincli states;
+        ``height`` is null where a node does not tell.
+    """
+    nodes = _nodes(profile, timeout, tls)
+    told = []
+    try:
+        for url, said, seconds in nodes.one_by_one():
+            failed = said if isinstance(said, TwinError) else None
+            about = said if isinstance(said, dict) else {}
+            twin = about.get("twin")
+            told.append(
+                {
+                    "url": url,
+                    "reachable": failed is None,
+                    "software": _text(about.get("software")),
+                    "version": _text(about.get("version")),
+                    "ledger": stated_id(about),
+                    "height": _whole(twin.get("height") if isinstance(twin, dict) else None),
+                    "latency_ms": None if failed else round(seconds * 1000, 1),
+                    "error": None if failed is None else failed.message,
+                    "hint": None if failed is None else failed.hint,
+                }
+            )
+    finally:
+        nodes.close()
+    return {
+        "schema": "twin.node-info/1",
+        "node": name,
+        "network": profile.network,
+        "nodes": told,
+        "warnings": in_the_open(profile),
+    }
+
+
+class Chosen(NamedTuple):
+    """The network that ``--node`` or the settings name, to be looked at.
+
+    Attributes:
+        name: Its name or URLs.
+        file: Of the profiles.
+        directory: Where copies of networks are kept.
+        timeout: Seconds that each node is waited for.
+        tls: Certificates, for what its profile leaves open.
+    """
+
+    name: str
+    file: str
+    directory: str
+    timeout: float
+    tls: Tls = DEFAULT_TLS
+
+
+def standing(chosen: Chosen, ledger: Ledger | None) -> Document:
+    """Return in short how a network is, whatever is wrong with it.
+
+    Args:
+        chosen: The network.
+        ledger: Of this home, that may be pushed there; None: there is none.
+
+    Returns:
+        ``name urls reachable software version ledger height error hint copies unpushed``; the
+        first node that answers tells. ``ledger`` is null where no node states it, ``copies`` has
+        ``path transactions`` (null if it is of no use) of each, ``unpushed`` is the number of this
+        ledger's transactions that it lacks, as far as is known here.
+    """
+    found: Document = dict.fromkeys(("software", "version", "ledger", "height", "error", "hint"))
+    urls: list[str] = []
+    places: list[str] = []
+    other = None
+    try:
+        profile = find(chosen.file, chosen.name)
+        urls = list(profile.urls)
+        places = copies.of_network(chosen.directory, profile.network)
+        nodes = info(profile, chosen.name, chosen.timeout, chosen.tls)["nodes"]
+        told = next((node for node in nodes if node["reachable"]), nodes[0])
+        found = {name: told[name] for name in found}
+        other = (found["ledger"] or profile.network) if told["reachable"] else None
+    except TwinError as error:
+        found.update(error=error.message, hint=error.hint)
+    return {
+        "name": chosen.name,
+        "urls": urls,
+        "reachable": other is not None,
+        **found,
+        "copies": [{"path": place, "transactions": _held(place)} for place in places],
+        "unpushed": None
+        if ledger is None
+        else pushed.unpushed_to(chosen.directory, ledger, chosen.name, other),
+    }
+
+
+def _held(place: str) -> int | None:
+    """Return how many transactions a copy holds, None where it is of no use."""
+    try:
+        with closing(copies.opened(place, read_only=True)) as copy:
+            return int(copy.counts()["transactions"])
+    except TwinError:
+        return None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if type(value) is int else None

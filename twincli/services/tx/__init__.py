@@ -1,0 +1,1 @@
+"""Single transactions: validating, signing together, submitting."""

@@ -1,0 +1,410 @@
+"""Transactions that several people sign: preparing, reading, signing, combining, submitting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.crypto import conditions
+from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError, UsageError
+from twincli.model import owners, record
+from twincli.model import transaction as _transaction
+from twincli.rules import partial as _partial
+from twincli.services import resolve, signers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from twincli.client import LedgerClient
+    from twincli.keystore.keyfile import KeyInfo
+    from twincli.rules.partial import Partial
+    from twincli.services.workspace import Workspace
+
+Document = dict[str, Any]
+
+_HEX = frozenset("0123456789abcdef")
+
+OPEN = "open"
+STALE = "stale"
+SUBMITTED = "submitted"
+
+
+# --- Preparing ---------------------------------------------------------------------------------
+
+
+def prepared(workspace: Workspace, tx: dict[str, Any], warnings: Sequence[str] = ()) -> Document:
+    """Return an unsigned transaction ready to be handed round, signed by the keys of ``--key``.
+
+    Returns:
+        ``twin.signing/1``, see ``describe``, with the file's content under ``partial``.
+    """
+    partial = from_unsigned(workspace.client, tx)
+    infos = [_local(workspace, name) for name in dict.fromkeys(workspace.keys)]
+    mine = [info for info in infos if info is not None]
+    if not workspace.dry_run:
+        partial = _partial.sign(partial, signers.unlock(workspace, mine))
+    document = describe(partial, workspace, warnings)
+    document["partial"] = _partial.document(partial)
+    return document
+
+
+def _local(workspace: Workspace, name: str) -> KeyInfo | None:
+    """Return a key named by ``--key``; None where it is somebody else's, who signs later."""
+    try:
+        return workspace.keystore.get(name)
+    except NotFoundError:
+        return workspace.keystore.find(resolve.public_key_of(workspace, name))
+
+
+def from_unsigned(client: LedgerClient, tx: dict[str, Any]) -> Partial:
+    """Return an unsigned transaction, also an official driver's, with what it spends.
+
+    Raises:
+        NotFoundError: ``not_found``: what it spends is not on this ledger.
+        InvalidError: It is not well formed.
+    """
+    inputs = tx.get("inputs")
+    asset = tx.get("asset")
+    needed: dict[str, None] = {}
+    for entry in inputs if isinstance(inputs, list) else ():
+        fulfills = entry.get("fulfills") if isinstance(entry, dict) else None
+        if isinstance(fulfills, dict) and isinstance(fulfills.get("transaction_id"), str):
+            needed[fulfills["transaction_id"]] = None
+    if needed and isinstance(asset, dict) and isinstance(asset.get("id"), str):
+        needed[asset["id"]] = None
+    carried = []
+    for tx_id in needed:
+        entry = client.entry(tx_id)
+        if entry is None:
+            raise NotFoundError(
+                f"the transaction {tx_id}, which this one spends, is not on this ledger",
+                hint="prepare it on the ledger that it is meant for",
+            )
+        carried.append(entry.tx)
+    return _partial.prepare(tx, carried, client.ledger_id)
+
+
+# --- Reading -----------------------------------------------------------------------------------
+
+
+def describe(
+    partial: Partial, workspace: Workspace | None, warnings: Sequence[str] = ()
+) -> Document:
+    """Return what a transaction would do, and who has signed it.
+
+    Args:
+        partial: The transaction.
+        workspace: Gives names and says what became of the outputs; None: neither.
+        warnings: To be passed on.
+
+    Returns:
+        ``twin.signing/1``: ``body_digest operation kind asset_id asset_name title ledger data
+        written stated inputs outputs signed_by missing names complete transaction_id standing
+        warnings``; ``stated`` is what else its envelope holds, such as ``entity``, ``parent`` or
+        ``corrects``; ``names`` are the local names of the keys in ``signed_by`` and ``missing``. An
+        input has ``transaction_id output_index amount owners signed_by missing needed``, where
+        ``needed`` is the least number of further signatures; an output ``amount owners``; owners
+        are expressions in local names. ``missing`` are the keys whose signatures would still
+        count. ``standing`` is ``open``, ``stale`` (an input was spent otherwise), ``submitted`` or
+        null, where this ledger cannot say.
+    """
+    tx = partial.tx
+    is_create = tx["operation"] == _transaction.CREATE
+    asset_id = None if is_create else tx["asset"]["id"]
+    facts = _facts(partial)
+    envelope = record.envelope_of(facts if is_create else tx["metadata"]) or {}
+    inputs = [_input(partial, workspace, number) for number in range(len(tx["inputs"]))]
+    complete = all(entry["needed"] == 0 for entry in inputs)
+    found = None if workspace is None else standing(partial, workspace.client)
+    signed, missing = (
+        _each(entry[which] for entry in inputs) for which in ("signed_by", "missing")
+    )
+    return {
+        "schema": "twin.signing/1",
+        "body_digest": partial.body_digest,
+        "operation": tx["operation"],
+        "kind": _text(envelope.get("kind")),
+        "asset_id": asset_id,
+        "asset_name": (resolve.asset_name(workspace, asset_id) if workspace and asset_id else None),
+        "title": _text((record.envelope_of(facts) or {}).get("name")),
+        "ledger": partial.ledger,
+        "data": record.without_envelope(facts),
+        "written": record.without_envelope(tx["metadata"]),
+        "stated": _stated(tx),
+        "inputs": inputs,
+        "outputs": [
+            {
+                "amount": output["amount"],
+                "owners": _owners_text(workspace, output["condition"]["details"]),
+            }
+            for output in tx["outputs"]
+        ],
+        "signed_by": signed,
+        "missing": missing,
+        "names": _names(workspace, [*signed, *missing]),
+        "complete": complete,
+        "transaction_id": _partial.finish(partial)["id"] if complete else None,
+        "standing": found,
+        "warnings": list(warnings),
+    }
+
+
+def _names(workspace: Workspace | None, keys: list[str]) -> dict[str, str]:
+    """Return the local names of keys, leaving out those without."""
+    if workspace is None:
+        return {}
+    named = zip(keys, resolve.names_of(workspace, keys), strict=True)
+    return {key: name for key, name in named if name is not None}
+
+
+def _facts(partial: Partial) -> dict[str, Any] | None:
+    """Return ``asset.data`` of the CREATE, None where the file does not have it."""
+    tx = partial.tx
+    create = (
+        tx if tx["operation"] == _transaction.CREATE else partial.carried.get(tx["asset"]["id"])
+    )
+    data = create["asset"].get("data") if create is not None else None
+    return data if isinstance(data, dict) else None
+
+
+def _stated(tx: dict[str, Any]) -> Document:
+    """Return what the envelopes hold beside kind, title and nonce: all of it will be signed."""
+    stated = dict(record.envelope_of(tx["metadata"]) or {})
+    if tx["operation"] == _transaction.CREATE:
+        # Ours is in the facts; what a stranger puts into the state of a CREATE is shown, too.
+        beside = {"metadata": stated} if stated else {}
+        stated = {**(record.envelope_of(tx["asset"].get("data")) or {}), **beside}
+        nonce = stated.get("nonce")
+        if isinstance(nonce, str) and len(nonce) <= 64 and frozenset(nonce) <= _HEX:
+            del stated["nonce"]
+        if isinstance(stated.get("name"), str):
+            del stated["name"]
+    if stated.get("v") == record.VERSION:
+        del stated["v"]
+    if isinstance(stated.get("kind"), str):
+        del stated["kind"]
+    return stated
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _each(lists: Iterable[list[str]]) -> list[str]:
+    return list(dict.fromkeys(key for keys in lists for key in keys))
+
+
+def _input(partial: Partial, workspace: Workspace | None, number: int) -> Document:
+    entry = partial.tx["inputs"][number]
+    details, fulfills = entry["fulfillment"], entry["fulfills"]
+    signed = _partial.signed_by(partial, number)
+    needed = _partial.needed(details, signed)
+    document: Document = {"transaction_id": None, "output_index": None, "amount": None}
+    if fulfills is not None:
+        spent = partial.carried[fulfills["transaction_id"]]
+        amount = spent["outputs"][fulfills["output_index"]]["amount"]
+        document = {
+            "transaction_id": fulfills["transaction_id"],
+            "output_index": fulfills["output_index"],
+            "amount": amount,
+        }
+    return {
+        **document,
+        "owners": _owners_text(workspace, details),
+        "signed_by": signed,
+        "missing": _useful(details, signed) if needed else [],
+        "needed": needed,
+    }
+
+
+def _useful(details: dict[str, Any], signed: Iterable[str]) -> list[str]:
+    """Return the keys that could still sign and help, in the order of the condition."""
+    have = set(signed)
+    if details["type"] == "ed25519-sha-256":
+        key = details["public_key"]
+        return [] if key in have or key == owners.BURN_ADDRESS else [key]
+    if _partial.needed(details, have) == 0:
+        return []
+    return _each(_useful(part, have) for part in details["subconditions"])
+
+
+def _owners_text(workspace: Workspace | None, details: dict[str, Any]) -> str:
+    if workspace is not None:
+        return resolve.owners_text(workspace, details)
+    return owners.to_text(details, str)
+
+
+def standing(partial: Partial, client: LedgerClient) -> str | None:
+    """Say what a ledger knows of it: ``open``, ``stale``, ``submitted``; None: it cannot say."""
+    if _partial.is_complete(partial) and client.entry(_partial.finish(partial)["id"]) is not None:
+        return SUBMITTED
+    if partial.tx["operation"] == _transaction.CREATE:
+        return OPEN if partial.ledger == client.ledger_id else None
+    for entry in partial.tx["inputs"]:
+        spent = client.entry(entry["fulfills"]["transaction_id"])
+        if spent is None:
+            return None
+        spender = spent.spent_by.get(entry["fulfills"]["output_index"])
+        if spender is not None:
+            return SUBMITTED if _is_this(partial, client, spender) else STALE
+    return OPEN
+
+
+def _is_this(partial: Partial, client: LedgerClient, tx_id: str) -> bool:
+    """Say whether a committed transaction is this one, signed by whomever."""
+    entry = client.entry(tx_id)
+    assert entry is not None
+    return _partial.digest_of(entry.tx) == partial.body_digest
+
+
+# --- Signing -----------------------------------------------------------------------------------
+
+
+def keys_for(workspace: Workspace, partial: Partial) -> list[KeyInfo]:
+    """Return my keys that sign now: those of ``--key``, else as many as are still needed.
+
+    Raises:
+        LockedError: ``no_key``: no key here is asked to sign, or a named one is not.
+        ConflictError: ``signed``: all that my keys can sign is signed.
+    """
+    asked = [entry["fulfillment"] for entry in partial.tx["inputs"]]
+    invited = dict.fromkeys(key for details in asked for key in conditions.leaf_keys(details))
+    if workspace.keys:
+        infos = [workspace.keystore.get(name) for name in dict.fromkeys(workspace.keys)]
+        for info in infos:
+            if info.public_key not in invited:
+                raise _not_asked(workspace, f"{info.name} is not asked to sign this", asked)
+        return infos
+    mine = {info.public_key for info in workspace.keystore.scan()[0]} & invited.keys()
+    if not mine:
+        raise _not_asked(workspace, "no key here is asked to sign this", asked)
+    chosen: dict[str, KeyInfo] = {}
+    for number, details in enumerate(asked):
+        signed = _partial.signed_by(partial, number)
+        for info in signers.keys_to_help(workspace, details, signed):
+            chosen[info.public_key] = info
+    if not chosen:
+        raise ConflictError(
+            "there is nothing left that keys here could sign",
+            code="signed",
+            hint="twin tx show FILE says who is missing; twin tx submit FILE once nobody is",
+        )
+    return list(chosen.values())
+
+
+def _not_asked(workspace: Workspace, message: str, asked: Sequence[dict[str, Any]]) -> LockedError:
+    texts = dict.fromkeys(resolve.owners_text(workspace, details) for details in asked)
+    return LockedError(message, code="no_key", hint=f"it needs {'; '.join(texts)}")
+
+
+def sign(workspace: Workspace, partial: Partial, infos: Sequence[KeyInfo]) -> Partial:
+    """Return it signed with these keys.
+
+    Raises:
+        LockedError: ``locked``, ``bad_passphrase``.
+        ConflictError: ``stale``: what it spends was spent otherwise.
+    """
+    check_open(workspace, partial)
+    return _partial.sign(partial, signers.unlock(workspace, infos))
+
+
+def check_open(workspace: Workspace, partial: Partial) -> None:
+    """Refuse what nobody can submit any more.
+
+    Raises:
+        ConflictError: ``stale``; ``submitted``: it is on the ledger, with enough signatures.
+    """
+    found = standing(partial, workspace.client)
+    if found == STALE:
+        raise stale()
+    if found == SUBMITTED:
+        raise ConflictError(
+            "this transaction is on the ledger already; no signature is needed any more",
+            code="submitted",
+        )
+
+
+def stale() -> ConflictError:
+    """Return the error of a transaction whose inputs were spent otherwise."""
+    return ConflictError(
+        "what this transaction spends was spent by another one meanwhile",
+        code="stale",
+        hint="look at the twin's history, and prepare it again; the signatures count only for this",
+    )
+
+
+def submittable(partial: Partial, workspace: Workspace) -> dict[str, Any]:
+    """Return the signed transaction; where it stands on the ledger already, the one that does.
+
+    Raises:
+        LockedError: ``missing_signature``: saying how many are missing, and whose.
+        ConflictError: ``stale``; ``other_ledger``: a CREATE that was prepared for another ledger,
+            without ``accept_unknown``.
+    """
+    client = workspace.client
+    found = standing(partial, client)
+    is_create = partial.tx["operation"] == _transaction.CREATE
+    elsewhere = partial.ledger not in {None, client.ledger_id}
+    if is_create and elsewhere and not workspace.accept_unknown:
+        # What spends something fits one ledger only; a CREATE is good everywhere.
+        raise ConflictError(
+            f"this was prepared for the ledger {partial.ledger}, this one is {client.ledger_id}",
+            code="other_ledger",
+            hint="submit it there, or add --yes to have the asset on this one",
+        )
+    if found == STALE:
+        raise stale()
+    if found == SUBMITTED and not is_create:
+        fulfills = partial.tx["inputs"][0]["fulfills"]
+        spent = client.entry(fulfills["transaction_id"])
+        assert spent is not None
+        entry = client.entry(spent.spent_by[fulfills["output_index"]])
+        assert entry is not None
+        return entry.tx
+    lacking = missing(partial, workspace)
+    if lacking is not None:
+        raise lacking
+    return _partial.finish(partial)
+
+
+def missing(partial: Partial, workspace: Workspace | None = None) -> LockedError | None:
+    """Return the error that says whose signatures are missing, None where none are."""
+    for number, entry in enumerate(partial.tx["inputs"]):
+        signed = _partial.signed_by(partial, number)
+        needed = _partial.needed(entry["fulfillment"], signed)
+        if needed:
+            useful = _useful(entry["fulfillment"], signed)
+            names = _names(workspace, useful)
+            keys = ", ".join(names.get(key, key) for key in useful)
+            return LockedError(
+                f"{needed} more signature{'s' if needed > 1 else ''} needed, of {keys}",
+                code="missing_signature",
+                hint="twin tx sign FILE, by one of them; twin tx show FILE says more",
+            )
+    return None
+
+
+def as_far_as_signed(partial: Partial) -> dict[str, Any]:
+    """Return the transaction to be judged: signed if it is complete, else unsigned with an id."""
+    if _partial.is_complete(partial):
+        return _partial.finish(partial)
+    return {**partial.tx, "id": _transaction.transaction_id(partial.tx)}
+
+
+def read(value: Any, known: Partial | None = None) -> Partial:
+    """Return the partly signed transaction in a JSON value; see ``rules.partial.read``.
+
+    Raises:
+        InvalidError: ``invalid_partial`` for anything else, and what ``rules.partial`` raises.
+    """
+    if not _partial.is_partial(value):
+        raise InvalidError(
+            "this is no partly signed transaction",
+            code="invalid_partial",
+            hint="--prepare FILE on a command that writes makes one",
+        )
+    return _partial.read(value, known)
+
+
+def refuse_prepare(what: str) -> UsageError:
+    """Return the error of a write that is more than one transaction."""
+    return UsageError(f"{what} makes several transactions, --prepare writes one")
