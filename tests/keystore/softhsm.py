@@ -106,7 +106,7 @@ def opened(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Chip]:
     monkeypatch.setenv("SOFTHSM2_CONF", str(configuration))
     import pkcs11
 
-    from twincli.keystore import pkcs11 as chips
+    from twincli.keystore.providers import pkcs11 as chips
 
     chip = Chip(directory)
     try:

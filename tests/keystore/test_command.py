@@ -24,7 +24,7 @@ from twincli.errors import (
     UnreachableError,
     UsageError,
 )
-from twincli.keystore import command
+from twincli.keystore.providers import command
 from twincli.keystore.store import KeyStore
 from twincli.services.keys import providers
 

@@ -17,7 +17,7 @@ from tests.keystore.softhsm import PIN, Chip
 from twincli.crypto import base58, ed25519
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, ConflictError, InvalidError, LockedError, NotFoundError
-from twincli.keystore import pkcs11 as chips
+from twincli.keystore.providers import pkcs11 as chips
 from twincli.keystore.store import KeyStore
 from twincli.services.keys import keys, providers
 

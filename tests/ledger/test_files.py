@@ -560,18 +560,18 @@ def test_a_transaction_without_id_is_damage(place: Path) -> None:
 def test_common_words_are_found_page_by_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from twincli.ledger import search
+    from twincli.ledger import index
 
     with Ledger.open(tmp_path) as ledger:
         txs = [create(data={"kind": "bicycle", "number": number}) for number in range(10)]
         ledger.submit_many(txs)
         ids = [tx["id"] for tx in txs]
         for size in (1, 3, 5, 10, 11):
-            monkeypatch.setattr(search, "PAGE", size)
+            monkeypatch.setattr(index, "PAGE", size)
             assert [hit["id"] for hit in ledger.search_assets("bicycle")] == ids
             assert [hit["id"] for hit in ledger.search_assets("bicycle", 4)] == ids[:4]
         # What is committed meanwhile comes in its place; nothing comes twice.
-        monkeypatch.setattr(search, "PAGE", 3)
+        monkeypatch.setattr(index, "PAGE", 3)
         found = ledger.iter_assets("bicycle")
         next(found)
         later = create(data={"kind": "bicycle", "number": 10})

@@ -15,7 +15,7 @@ from twincli.crypto import base58, merkle
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, ConflictError, InvalidError, NotFoundError, UsageError
 from twincli.ledger import Ledger
-from twincli.ledger.applying import app_hash
+from twincli.ledger.block import app_hash
 from twincli.ledger.files import locate, read_key
 
 UNKNOWN = "f" * 64

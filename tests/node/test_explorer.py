@@ -17,7 +17,7 @@ from twincli.ledger import Ledger
 from twincli.ledger.store import Store
 from twincli.model import owners, record, transaction
 from twincli.model.transaction import Output, Spend
-from twincli.node import explorer
+from twincli.node.pages import explorer
 
 ALICE, BOB = (KeyPair.from_seed(bytes((number,)) * 32) for number in (1, 2))
 EVIL = "</style></pre><script>alert(1)</script>\u202e\x1b[2J<img src=x onerror=alert(1)>"

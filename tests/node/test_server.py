@@ -28,13 +28,15 @@ from tests.plugins.tools import require_tool
 from twincli.content.store import Blobs
 from twincli.crypto import cid
 from twincli.errors import ConfigError, ConflictError, TwinError, UsageError
-from twincli.ledger import Ledger, search
-from twincli.ledger.search import Index
+from twincli.ledger import Ledger
+from twincli.ledger import index as search
+from twincli.ledger.index import Index
 from twincli.ledger.store import Row
-from twincli.node import access, content, posting, routes, server
+from twincli.node import access, content, routes, server
 from twincli.node.app import Node, Options
-from twincli.node.posting import Writer
 from twincli.node.server import Listening, Server
+from twincli.node.writing import writer as posting
+from twincli.node.writing.writer import Writer
 
 TOKEN = "0123456789abcdef"
 UPGRADE = (

@@ -29,11 +29,13 @@ from tests.node.running import Answer, Running, running
 from tests.node.test_command import children, post, started
 from twincli.errors import ConfigError, TwinError
 from twincli.ledger import Ledger
-from twincli.node import committing, posting, server
+from twincli.node import server
 from twincli.node.answers import RefusedError
 from twincli.node.app import Options
 from twincli.node.metrics import Metrics
-from twincli.node.posting import Writer
+from twincli.node.writing import process as committing
+from twincli.node.writing import writer as posting
+from twincli.node.writing.writer import Writer
 
 SECONDS = 20
 

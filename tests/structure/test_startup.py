@@ -117,7 +117,7 @@ APPEND_NEEDS_NOT = {
     "twincli.crypto.sealing",
     "twincli.crypto.vault",
     "twincli.keystore.agent_server",
-    "twincli.keystore.external",
+    "twincli.keystore.providers.external",
     "twincli.ledger.audit",
     "twincli.model.did",
     "twincli.node",

@@ -19,7 +19,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from twincli.client import BLOCK_TIME, COMMIT, LISTING, copies, lacking
-from twincli.client.told import (
+from twincli.client.untrusted import (
     asset_of,
     in_order,
     is_id,

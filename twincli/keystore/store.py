@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from twincli.crypto.ed25519 import Signer
     from twincli.crypto.sealing import Cost
-    from twincli.keystore.external import ExternalSigner
     from twincli.keystore.keyfile import SecretSource
+    from twincli.keystore.providers.external import ExternalSigner
 
 _SUFFIX = ".json"
 _REMOVED = "removed"
@@ -342,7 +342,7 @@ class KeyStore:
         return frozenset(key["public_key"] for key in found["keys"]) if found else frozenset()
 
     def _external_signer(self, info: KeyInfo, secret_source: SecretSource | None) -> Signer:
-        from twincli.keystore import external
+        from twincli.keystore.providers import external
 
         signer = self._external.get(info.public_key)
         if signer is None:

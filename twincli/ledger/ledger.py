@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import ed25519, merkle
 from twincli.errors import ConfigError, ConflictError, InvalidError
-from twincli.ledger.applying import Applying, uncollected
+from twincli.ledger.block import Applying, uncollected
 from twincli.ledger.files import locate, make_directory, write_key
 from twincli.ledger.reading import Reader
 from twincli.ledger.store import Block, Store

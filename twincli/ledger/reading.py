@@ -15,7 +15,7 @@ from twincli.rules.validity import Known
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from twincli.ledger.search import Index
+    from twincli.ledger.index import Index
     from twincli.ledger.store import Block, Row, Store
     from twincli.rules.replay import Replay
 
@@ -414,7 +414,7 @@ class Reader:
     def _plain_index(self) -> Index:
         """The derived index as far as it goes."""
         if self._index is None:
-            from twincli.ledger.search import Index
+            from twincli.ledger.index import Index
 
             self._index = Index(
                 self._index_path, self._store, self.id, lambda: self._is_interrupted

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.errors import TwinError
 from twincli.model import times
-from twincli.node import access, answers, posting, routes
+from twincli.node import access, answers, routes
 from twincli.node.answers import Answer, Header, RefusedError, Sent, Streamed
 from twincli.node.events import TOO_SLOW, Events
 from twincli.node.metrics import Metrics
-from twincli.node.posting import Bodies, Writer
 from twincli.node.queries import parse
 from twincli.node.readers import PIECE, Readers
+from twincli.node.writing import writer
+from twincli.node.writing.writer import Bodies, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +73,7 @@ class Options(NamedTuple):
 
     tokens: tuple[bytes, ...] = ()
     read_only: bool = False
-    max_body: int = posting.MAX_BODY
+    max_body: int = writer.MAX_BODY
     rate: float = 0.0
     max_streams: int = 1000
     ws_port: int | None = None
@@ -200,7 +201,7 @@ class Node:
         except TwinError as error:
             fault = error
             text = _FAULTS.get(error.code, "the node cannot use its files")
-            answer, pieces = posting.busy(text), None
+            answer, pieces = writer.busy(text), None
         await _send(answer, scope, send, more=pieces is not None)
         if pieces is not None and method != "HEAD":
             await self._rest(pieces, receive, send)
@@ -292,7 +293,7 @@ class Node:
                 raise RefusedError(_unauthorised())
             query = parse(scope["query_string"], [routes.FROM_HEIGHT])
             if self.events.readers >= self.options.max_streams:
-                raise RefusedError(posting.busy("too many event streams are open"))
+                raise RefusedError(writer.busy("too many event streams are open"))
         except RefusedError as refused:
             await _reject(refused.answer, scope, send)
             status = refused.answer.status
@@ -327,12 +328,12 @@ def _told(fault: TwinError) -> None:
 
 def _too_many(wait: int) -> Answer:
     retry = (b"retry-after", str(wait).encode())
-    return answers.failure(429, "too many requests", retry, posting.CLOSE)
+    return answers.failure(429, "too many requests", retry, writer.CLOSE)
 
 
 def _unauthorised() -> Answer:
     text = "a token is needed: Authorization: Bearer TOKEN, or the header app_key"
-    return answers.failure(401, text, (b"www-authenticate", b"Bearer"), posting.CLOSE)
+    return answers.failure(401, text, (b"www-authenticate", b"Bearer"), writer.CLOSE)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -16,7 +16,7 @@ from twincli.crypto import cid as _cid
 from twincli.errors import InvalidError, NotFoundError
 from twincli.node import answers
 from twincli.node.answers import Answer, Sent
-from twincli.node.posting import CLOSE
+from twincli.node.writing.writer import CLOSE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

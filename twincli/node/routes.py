@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import base58
 from twincli.errors import UsageError
-from twincli.node import answers, content, events, explorer, html, openapi, posting, queries
+from twincli.node import answers, content, events, openapi, queries
 from twincli.node.answers import Answer, Sent, Streamed
+from twincli.node.pages import explorer, html
 from twincli.node.queries import Parameter
+from twincli.node.writing import writer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -36,7 +38,7 @@ class Request(NamedTuple):
 
     scope: dict[str, Any]
     last: str
-    receive: posting.Receive
+    receive: writer.Receive
 
     def query(self, *parameters: Parameter, strict: bool = False) -> dict[str, Any]:
         """Return the parameters of the query string; see ``queries.parse``."""
@@ -133,7 +135,7 @@ async def transactions(node: Node, request: Request) -> Streamed:  # noqa: ARG00
 async def post(node: Node, request: Request) -> Answer:
     """Commit a transaction; answered when it is durable, whatever the mode."""
     if node.options.read_only:
-        return answers.failure(403, "this node is read only", posting.CLOSE)
+        return answers.failure(403, "this node is read only", writer.CLOSE)
     request.query(Parameter("mode", queries.mode))
     body = await node.bodies.read(request.scope["headers"], request.receive)
     return await node.writer.submit(body)

@@ -17,7 +17,7 @@ from tests.conftest import Invoke
 from tests.keystore import softhsm
 from tests.keystore.softhsm import Chip
 from twincli.crypto import base58, conditions, ed25519
-from twincli.keystore import external
+from twincli.keystore.providers import external
 
 Terminal = Callable[[str], Callable[[], str]]
 
@@ -135,14 +135,14 @@ def test_a_chip_that_is_in_a_drawer(
     run = invoke("asset", "create", "car", "--key", "gps", *gps, "--json")
     assert (run.status, run.error["code"]) == (4, "no_token")
     monkeypatch.setitem(sys.modules, "pkcs11", None)
-    monkeypatch.delitem(sys.modules, "twincli.keystore.pkcs11")
+    monkeypatch.delitem(sys.modules, "twincli.keystore.providers.pkcs11")
     monkeypatch.delattr(twincli.keystore, "pkcs11")
     assert checks()["key gps"] is None
 
 
 def test_without_the_extra(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pkcs11", None)
-    monkeypatch.delitem(sys.modules, "twincli.keystore.pkcs11", raising=False)
+    monkeypatch.delitem(sys.modules, "twincli.keystore.providers.pkcs11", raising=False)
     monkeypatch.delattr(twincli.keystore, "pkcs11", raising=False)
     run = invoke("keys", "new", "gps", "--provider", "pkcs11", "--module", "/m.so", "--json")
     assert (run.status, run.error["code"]) == (9, "missing_extra")
@@ -154,7 +154,7 @@ def test_a_fault_in_the_extra_is_not_called_its_absence(
 ) -> None:
     monkeypatch.setitem(sys.modules, "twincli.crypto.base58", None)
     monkeypatch.delattr(twincli.crypto, "base58")
-    monkeypatch.delitem(sys.modules, "twincli.keystore.pkcs11", raising=False)
+    monkeypatch.delitem(sys.modules, "twincli.keystore.providers.pkcs11", raising=False)
     monkeypatch.delattr(twincli.keystore, "pkcs11", raising=False)
     with pytest.raises(ImportError, match="base58"):
         external.pkcs11()
@@ -217,7 +217,7 @@ def test_the_program_says_what_it_does_not_understand(
 
 
 def test_the_protocols_page_names_what_there_is() -> None:
-    from twincli.keystore import command
+    from twincli.keystore.providers import command
 
     page = (DOCS / "sign-command.md").read_text()
     source = Path(command.__file__).read_text()

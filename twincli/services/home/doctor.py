@@ -211,7 +211,7 @@ def _keys(directory: str) -> Iterator[Check]:
 
 def _external_key(info: KeyInfo) -> Check:
     """Look whether the chip or program of a key is there; a chip may well be in a drawer."""
-    from twincli.keystore import external
+    from twincli.keystore.providers import external
 
     try:
         where = external.look(info)

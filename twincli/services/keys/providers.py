@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import ConflictError, UsageError
-from twincli.keystore import external
 from twincli.keystore.keyfile import KeyInfo
+from twincli.keystore.providers import external
 from twincli.services.keys.keys import check_name, document, present_key, timestamp
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def new_command(
         ConflictError: ``exists``.
         TwinError: As ``external.open_signer`` and ``ExternalSigner.sign``.
     """
-    from twincli.keystore.command import TIMEOUT, Program
+    from twincli.keystore.providers.command import TIMEOUT, Program
 
     settings = {"command": _words(command), "timeout": TIMEOUT if timeout is None else timeout}
 

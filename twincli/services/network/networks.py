@@ -10,7 +10,7 @@ from twincli.client import COMMIT, copies, profiles
 from twincli.client.network import NetworkClient
 from twincli.client.nodes import Nodes, is_loopback
 from twincli.client.tls import DEFAULT_TLS, Tls
-from twincli.client.told import stated_id
+from twincli.client.untrusted import stated_id
 from twincli.errors import ConflictError, NotFoundError, TwinError, UsageError
 from twincli.services.network import pushed
 

@@ -1,4 +1,4 @@
-"""``twin asset``: looking at twins and burning them; `parsing.data_commands` has the other verbs."""
+"""``twin asset``: looking at and burning twins; `parsing.data_commands` has the other verbs."""
 
 from __future__ import annotations
 

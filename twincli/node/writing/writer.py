@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING, Any, cast
 
 from twincli.errors import ConfigError, TwinError
-from twincli.node import committing
 from twincli.node.answers import Answer, RefusedError, failure
+from twincli.node.writing import process as committing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence

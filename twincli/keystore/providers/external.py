@@ -95,7 +95,7 @@ def open_signer(
     if info.provider == "pkcs11":
         source = pkcs11().open_key(info.name, settings, secret_source)
     else:
-        from twincli.keystore import command
+        from twincli.keystore.providers import command
 
         source = command.Program.of(info.name, settings, environment, info.public_key)
     return ExternalSigner(info, source)
@@ -113,7 +113,7 @@ def look(info: KeyInfo) -> str:
     settings = info.settings or {}
     if info.provider == "pkcs11":
         return f"in the token {pkcs11().look(info.name, settings)}"
-    from twincli.keystore import command
+    from twincli.keystore.providers import command
 
     return f"behind the program {command.look(info.name, settings)}"
 
@@ -125,7 +125,7 @@ def pkcs11() -> Any:
         ConfigError: ``missing_extra``.
     """
     try:
-        from twincli.keystore import pkcs11 as chips
+        from twincli.keystore.providers import pkcs11 as chips
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in {"pkcs11", "asn1crypto"}:
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twincli.model import times
-from twincli.node.html import Html, Tag, section
+from twincli.node.pages.html import Html, Tag, section
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

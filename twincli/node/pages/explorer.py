@@ -15,8 +15,8 @@ from urllib.parse import quote, urlencode
 from twincli.crypto import base58, conditions
 from twincli.errors import UsageError
 from twincli.model import owners, record, times
-from twincli.node.charts import chart
-from twincli.node.html import ROOT, Html, Tag, document, facts, join, section, table
+from twincli.node.pages.charts import chart
+from twincli.node.pages.html import ROOT, Html, Tag, document, facts, join, section, table
 from twincli.rules.replay import corrected_by, is_burned
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import base58, canonical, ed25519
 from twincli.errors import ConfigError, InvalidError, LockedError, UnreachableError
-from twincli.keystore.external import bad_settings
+from twincli.keystore.providers.external import bad_settings
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping
 
-    from twincli.keystore.external import Environment
+    from twincli.keystore.providers.external import Environment
 
 PROTOCOL = 1
 TIMEOUT = 60.0

@@ -1,0 +1,1 @@
+"""Keys that are elsewhere: in a chip, behind a program."""

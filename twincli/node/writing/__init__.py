@@ -1,0 +1,1 @@
+"""The way of a transaction from a request to the ledger."""
