@@ -31,7 +31,7 @@ import twincli
 from benchmarks import node
 from benchmarks.floors import KEY, OWNER, pure_signing, pure_verifying, seconds
 from benchmarks.report import ROOT, Figure, arguments, report
-from twincli.cli.showing import partial as partialfile
+from twincli.cli.showing.partial import to_text
 from twincli.crypto import ed25519
 from twincli.ledger import Ledger
 from twincli.model import owners, transaction
@@ -160,7 +160,7 @@ def combine_figure(home: Path, runs: int) -> Figure:
         for number, key in enumerate(signers):
             signed = partial.document(partial.sign(prepared, [key]))
             path = home / f"{len(signers)}-{number}.json"
-            path.write_text(partialfile.to_text(signed))
+            path.write_text(to_text(signed))
             names.append(str(path))
         files.append(names)
     one, many = ([twin, "tx", "combine", *names] for names in files)

@@ -25,7 +25,7 @@ from twincli.book.store import Book
 from twincli.client.embedded import EmbeddedClient
 from twincli.keystore.store import KeyStore
 from twincli.model.edits import Edit
-from twincli.services import spending
+from twincli.services.asset import attempt as spending
 from twincli.services.workspace import Workspace
 
 home, me, count = sys.argv[1], sys.argv[2], int(sys.argv[3])

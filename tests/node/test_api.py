@@ -19,7 +19,7 @@ from twincli.crypto import base58
 from twincli.ledger import Ledger
 from twincli.model import transaction
 from twincli.node.answers import Answer as Answered
-from twincli.node.writing.process import commit
+from twincli.node.writing.committer import commit
 
 DOCS = "https://docs.bigchaindb.com/projects/server/en/v2.2.2/"
 MISSING = "Missing required parameter in the JSON body or the post body or the query string"

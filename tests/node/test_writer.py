@@ -33,7 +33,7 @@ from twincli.node import server
 from twincli.node.answers import RefusedError
 from twincli.node.app import Options
 from twincli.node.metrics import Metrics
-from twincli.node.writing import process as committing
+from twincli.node.writing import committer
 from twincli.node.writing import writer as posting
 from twincli.node.writing.writer import Writer
 
@@ -394,8 +394,8 @@ def test_the_end_of_a_writer_that_cannot_be_started(
 
 @given(st.lists(st.binary(max_size=300)), st.lists(st.integers(min_value=1, max_value=400)))
 def test_frames_come_out_as_they_went_in(payloads: list[bytes], cuts: list[int]) -> None:
-    data = b"".join(map(committing.frame, payloads))
-    frames = committing.Frames()
+    data = b"".join(map(committer.frame, payloads))
+    frames = committer.Frames()
     found = []
     for size in [*cuts, len(data)]:
         found += frames.feed(data[:size])
@@ -409,7 +409,7 @@ def test_what_cannot_be_written_is_told_and_the_next_batch_tried(
     with Ledger.open(tmp_path) as ledger:
         path = ledger.path
     fault = ConfigError("the disk is full; nothing was written", code="disk_full")
-    commit = committing.commit
+    commit = committer.commit
     seen: list[int] = []
 
     def full_once(ledger: Ledger, bodies: list[bytes]) -> list[object]:
@@ -418,15 +418,15 @@ def test_what_cannot_be_written_is_told_and_the_next_batch_tried(
             raise fault
         return commit(ledger, bodies)  # type: ignore[return-value]
 
-    monkeypatch.setattr(committing, "commit", full_once)
-    monkeypatch.setattr(committing, "MAX_BATCH", 2)
+    monkeypatch.setattr(committer, "commit", full_once)
+    monkeypatch.setattr(committer, "MAX_BATCH", 2)
     source, end = os.pipe()
     back, target = os.pipe()
-    os.write(end, b"".join(committing.numbered(number, b"{}") for number in (7, 8, 9)))
+    os.write(end, b"".join(committer.numbered(number, b"{}") for number in (7, 8, 9)))
     os.close(end)
-    committing.serve(path, committing.identity(path), source, target)
+    committer.serve(path, committer.identity(path), source, target)
     os.close(target)
-    payloads = committing.Frames().feed(os.read(back, 1 << 16))
+    payloads = committer.Frames().feed(os.read(back, 1 << 16))
     done = [pickle.loads(payload) for payload in payloads]
     assert [(batch.numbers, batch.fault) for batch in done] == [
         ([7, 8], ("disk_full", "the disk is full; nothing was written")),
@@ -443,10 +443,10 @@ def test_what_was_sent_is_committed_though_its_node_is_gone(tmp_path: Path) -> N
     tx = create()
     source, end = os.pipe()
     back, target = os.pipe()
-    os.write(end, committing.numbered(1, json.dumps(tx).encode()))
+    os.write(end, committer.numbered(1, json.dumps(tx).encode()))
     os.close(end)
     os.close(back)
-    committing.serve(path, committing.identity(path), source, target)
+    committer.serve(path, committer.identity(path), source, target)
     os.close(source)
     os.close(target)
     with Ledger.open(tmp_path) as ledger:

@@ -12,7 +12,7 @@ import pytest
 from tests.cli.stories import garage, quietly
 from tests.conftest import Invoke
 from twincli import __version__
-from twincli.services.home import doctor as service
+from twincli.services.home.doctor import doctor
 
 STATUS = [
     "schema",
@@ -154,7 +154,7 @@ def test_doctor_finds_a_clock_that_is_behind(
     garage(invoke)
 
     def look(now_ms: int) -> dict[str, Any]:
-        return service.doctor(
+        return doctor(
             home=str(home),
             keys=str(home / "keys"),
             ledger=str(home / "ledger"),

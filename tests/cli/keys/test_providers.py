@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import twincli.crypto
-import twincli.keystore
+import twincli.keystore.providers
 from tests.conftest import Invoke
 from tests.keystore import softhsm
 from tests.keystore.softhsm import Chip
@@ -21,7 +21,7 @@ from twincli.keystore.providers import external
 
 Terminal = Callable[[str], Callable[[], str]]
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 SIGNS = DOCS / "sign_command.py"
 
 
@@ -136,14 +136,14 @@ def test_a_chip_that_is_in_a_drawer(
     assert (run.status, run.error["code"]) == (4, "no_token")
     monkeypatch.setitem(sys.modules, "pkcs11", None)
     monkeypatch.delitem(sys.modules, "twincli.keystore.providers.pkcs11")
-    monkeypatch.delattr(twincli.keystore, "pkcs11")
+    monkeypatch.delattr(twincli.keystore.providers, "pkcs11")
     assert checks()["key gps"] is None
 
 
 def test_without_the_extra(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pkcs11", None)
     monkeypatch.delitem(sys.modules, "twincli.keystore.providers.pkcs11", raising=False)
-    monkeypatch.delattr(twincli.keystore, "pkcs11", raising=False)
+    monkeypatch.delattr(twincli.keystore.providers, "pkcs11", raising=False)
     run = invoke("keys", "new", "gps", "--provider", "pkcs11", "--module", "/m.so", "--json")
     assert (run.status, run.error["code"]) == (9, "missing_extra")
     assert run.error["hint"] == 'pip install "twincli[pkcs11]"'
@@ -155,7 +155,7 @@ def test_a_fault_in_the_extra_is_not_called_its_absence(
     monkeypatch.setitem(sys.modules, "twincli.crypto.base58", None)
     monkeypatch.delattr(twincli.crypto, "base58")
     monkeypatch.delitem(sys.modules, "twincli.keystore.providers.pkcs11", raising=False)
-    monkeypatch.delattr(twincli.keystore, "pkcs11", raising=False)
+    monkeypatch.delattr(twincli.keystore.providers, "pkcs11", raising=False)
     with pytest.raises(ImportError, match="base58"):
         external.pkcs11()
 

@@ -165,7 +165,8 @@ def test_the_keys_are_looked_at_once_an_owner(
         looks.append(args)
         return real(*args)
 
-    monkeypatch.setattr(signers, "keys_to_spend", counted)
+    for module in (signers, rotate):
+        monkeypatch.setattr(module, "keys_to_spend", counted)
     assert len(rotated(invoke)["moved"]) == 13
     assert len(looks) == 2  # ann's own, and any:ann,ben
 

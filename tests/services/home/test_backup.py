@@ -758,7 +758,7 @@ def test_a_plain_key_that_does_not_fit_is_found(tmp_path: Path) -> None:
 
 RESTORE = """
 import os, sys
-from twincli.services import backup
+from twincli.services.home import backup
 home, step = sys.argv[1], sys.argv[2]
 def stop(*_, **__):
     print("there", flush=True)
@@ -819,7 +819,7 @@ def test_a_large_ledger_is_never_in_memory(tmp_path: Path) -> None:
     assert size > 75_000_000
     code = f"""
 import resource
-from twincli.services import backup
+from twincli.services.home import backup
 from twincli.ledger import audit
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 home, file = {str(home)!r}, {str(tmp_path / "a.tar")!r}

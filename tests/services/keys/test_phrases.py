@@ -19,7 +19,7 @@ from twincli.model import owners, transaction
 from twincli.services.keys import keys, phrases
 
 WALLET: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parents[1] / "vectors" / "wallet_slip0010.json").read_text()
+    (Path(__file__).parents[2] / "vectors" / "wallet_slip0010.json").read_text()
 )["vectors"]
 ABOUT = "abandon " * 11 + "about"
 

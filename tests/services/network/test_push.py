@@ -31,7 +31,7 @@ from twincli.services.asset import attempt, create, documents
 from twincli.services.asset.create import Definition
 from twincli.services.asset.write_options import Writing
 from twincli.services.network import push as moving
-from twincli.services.network import rebase as rebasing
+from twincli.services.network.rebase import merged
 from twincli.services.workspace import Workspace
 
 
@@ -525,7 +525,7 @@ def test_what_cannot_be_rebased(rooms: Rooms, there: EmbeddedClient) -> None:
     ],
 )
 def test_merging(base: Any, mine: Any, theirs: Any, wanted: Any) -> None:
-    assert rebasing.merged(base, mine, theirs) == wanted
+    assert merged(base, mine, theirs) == wanted
 
 
 # --- Pull and import ---------------------------------------------------------------------------

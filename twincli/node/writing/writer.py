@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from twincli.errors import ConfigError, TwinError
 from twincli.node.answers import Answer, RefusedError, failure
-from twincli.node.writing import process as committing
+from twincli.node.writing import committer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -81,7 +81,7 @@ def busy(message: str) -> Answer:
 
 
 class Writer:
-    """The way to the processes that commit; see ``committing``.
+    """The way to the processes that commit; see ``committer``.
 
     There are two of them: large transactions take long to judge, and the others do not wait for
     them.
@@ -135,7 +135,7 @@ class Writer:
             self._bytes -= len(body)
 
     def _done(self, batch: Sequence[Answer]) -> None:
-        accepted = sum(answer.status == committing.ACCEPTED for answer in batch)
+        accepted = sum(answer.status == committer.ACCEPTED for answer in batch)
         self._metrics.committed(accepted, len(batch) - accepted)
         if accepted:
             self._committed()
@@ -165,7 +165,7 @@ class _Lane:
     def __init__(self, path: str, done: Callable[[Sequence[Answer]], None]) -> None:
         self.waiting: dict[int, asyncio.Future[Answer]] = {}
         self._path = path
-        self._file = committing.identity(path)
+        self._file = committer.identity(path)
         self._batch_done = done
         self._starting: asyncio.Task[_Process] | None = None
         self._last = 0
@@ -184,7 +184,7 @@ class _Lane:
                 "-c",  # with -m what it sends would be of the module __main__
                 # Modules come from where ours do, not from the directory one stands in.
                 f"import sys; sys.path[:] = {sys.path!r};"
-                f" from {committing.__name__} import main; main()",
+                f" from {committer.__name__} import main; main()",
                 self._path,
                 self._file,
                 stderr=None,
@@ -202,12 +202,12 @@ class _Lane:
         self.waiting[number] = future  # before the process is there, which may end at once
         try:
             process = await self.process()
-            process.send(committing.numbered(number, body))
+            process.send(committer.numbered(number, body))
             return await future
         finally:
             self.waiting.pop(number, None)
 
-    def _done(self, done: committing.Done) -> None:
+    def _done(self, done: committer.Done) -> None:
         """Hand the answers of a batch to those who wait."""
         if done.fault is not None:
             code, message = done.fault
@@ -254,10 +254,10 @@ class _Process(asyncio.SubprocessProtocol):
         ended: Called once, when it is gone.
     """
 
-    def __init__(self, done: Callable[[committing.Done], None], ended: Callable[[], None]) -> None:
+    def __init__(self, done: Callable[[committer.Done], None], ended: Callable[[], None]) -> None:
         self._done = done
         self._ended = ended
-        self._frames = committing.Frames()
+        self._frames = committer.Frames()
         self._unsent: list[bytes] = []
         self._gone = asyncio.Event()
 

@@ -16,9 +16,9 @@ from twincli.model import transaction as _transaction
 from twincli.rules import structure
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import resolve
-from twincli.services import signers as signing
 from twincli.services.asset import choose_outputs, documents
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
+from twincli.services.signers import entity_key, keys_to_spend, unlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -92,7 +92,7 @@ def _spend(
         infos: list[KeyInfo] = []
         if not writing.prepare:
             conditions = [item.output["condition"]["details"] for item in attempt.spends]
-            infos = signing.keys_to_spend(workspace, conditions, ref)
+            infos = keys_to_spend(workspace, conditions, ref)
         warnings = _edits.type_changes(attempt.replay.common, attempt.written)
         metadata = _metadata(workspace, writing, attempt, warnings)
         structure.check_data(None, metadata)
@@ -109,7 +109,7 @@ def _spend(
             return documents.unsigned(workspace, ref, tx, infos, warnings)
         for info in infos:
             if info.name not in unlocked:
-                unlocked[info.name] = signing.unlock(workspace, [info])[0]
+                unlocked[info.name] = unlock(workspace, [info])[0]
         signers = [unlocked[info.name] for info in infos]
         signed = [_transaction.sign(item, signers) for item in (tx, *attempt.also)]
         try:
@@ -341,7 +341,7 @@ def append_lines(
         raise UsageError("--once, --if-tip and --prepare are for a single append")
     asset_id = resolve.asset_id_of(workspace, ref)
     item = choose_outputs.one(workspace, ref, workspace.client.unspent(asset_id))
-    infos = signing.keys_to_spend(workspace, [item.output["condition"]["details"]], ref)
+    infos = keys_to_spend(workspace, [item.output["condition"]["details"]], ref)
     now = workspace.now()
     at = times.to_text(now if writing.at is None else checked_at(writing.at, now))
     envelope = None if writing.bare else record.envelope(record.APPEND, at=at)
@@ -366,7 +366,7 @@ def append_lines(
                 f"{ref} is shared or split; append to it line by line",
                 code="several_outputs",
             )
-        signer = signing.unlock(workspace, infos)[0]
+        signer = unlock(workspace, infos)[0]
         made = workspace.client.append_many(signer, asset_id, metadatas())
         count = len(made)
     return {
@@ -421,7 +421,7 @@ def transfer(
     if entity is not None:
         if writing.bare:
             raise UsageError("--bare writes no envelope, so --entity has no place in it")
-        body = {"entity": signing.entity_key(workspace, entity)[0]}
+        body = {"entity": entity_key(workspace, entity)[0]}
 
     def plan(replay: Replay, unspent: list[Spendable]) -> _Attempt:
         spends = choose_outputs.to_spend(

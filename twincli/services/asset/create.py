@@ -10,9 +10,9 @@ from twincli.model import names, owners, record, times
 from twincli.model import transaction as _transaction
 from twincli.rules import structure
 from twincli.services import resolve
-from twincli.services import signers as signing
 from twincli.services.asset import documents
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
+from twincli.services.signers import entity_key, keys_to_create, unlock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +97,7 @@ def create(
         keys = (resolve.public_key_of(workspace, ref) for ref in workspace.keys)
         signer_keys = list(dict.fromkeys(keys))
     else:
-        issuers = signing.keys_to_create(workspace, owner)
+        issuers = keys_to_create(workspace, owner)
         signer_keys = [info.public_key for info in issuers]
     details = owner or owners.of_keys(signer_keys)
     tx, warnings = _created(workspace, name, wanted, writing, signer_keys, details)
@@ -112,7 +112,7 @@ def create(
         return cosign.prepared(workspace, tx, warnings)
     if workspace.dry_run:
         return {**documents.unsigned(workspace, name, tx, issuers, warnings), "created": True}
-    signers = signing.unlock(workspace, issuers)
+    signers = unlock(workspace, issuers)
     _prove_entity(workspace, tx, signers, warnings)
     tx = _transaction.sign(tx, signers)
     known = client.entry(tx["id"]) is not None
@@ -182,7 +182,7 @@ def _created(
             parent = resolve.asset_id_of(workspace, wanted.parent)
         entity = None
         if wanted.entity is not None:
-            entity = signing.entity_key(workspace, wanted.entity)[0]
+            entity = entity_key(workspace, wanted.entity)[0]
         at = None
         if writing.at is not None:
             at = times.to_text(checked_at(writing.at, workspace.now()))
@@ -229,7 +229,7 @@ def _prove_entity(
     signer = by_key.get(entity)
     if signer is None and info is not None:
         try:
-            signer = signing.unlock(workspace, [info])[0]
+            signer = unlock(workspace, [info])[0]
         except LockedError as error:
             if error.code == "bad_passphrase":
                 raise

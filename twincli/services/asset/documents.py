@@ -9,7 +9,7 @@ from twincli.errors import ConfigError, NotFoundError
 from twincli.model import record, times
 from twincli.rules.replay import Replay, is_burned
 from twincli.services import resolve
-from twincli.services import signers as signing
+from twincli.services.signers import signers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -169,7 +169,7 @@ def written(workspace: Workspace, asset_id: str, tx_id: str, warnings: Sequence[
             committed_at=times.told(entry.time_ms),
         )
     document["written"] = record.without_envelope(entry.tx["metadata"])
-    document["signed_by"] = signing.signers_of(entry.tx)
+    document["signed_by"] = signers_of(entry.tx)
     document["warnings"] = list(warnings)
     return document
 
@@ -188,7 +188,7 @@ def sent(workspace: Workspace, name: str, tx: dict[str, Any], warnings: Sequence
         head = _head(workspace, tx)
         document.update(id=head["id"], did=head["did"])
     document["transaction_id"] = tx["id"]
-    document["signed_by"] = signing.signers_of(tx)
+    document["signed_by"] = signers_of(tx)
     return document
 
 

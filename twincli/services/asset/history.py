@@ -10,7 +10,7 @@ from twincli.errors import UsageError
 from twincli.model import record, times
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import resolve
-from twincli.services import signers as signing
+from twincli.services.signers import signers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -183,11 +183,11 @@ class _Telling:
         inputs = tx["inputs"]
         fulfillment = inputs[0]["fulfillment"]
         if len(inputs) > 1 or len(fulfillment) != _PLAIN_URI:
-            return signing.signers_of(tx)
+            return signers_of(tx)
         head = fulfillment[:_PLAIN_HEAD]
         key = self.heads.get(head)
         if key is None:
-            signers = signing.signers_of(tx)
+            signers = signers_of(tx)
             if len(signers) != 1:
                 return signers
             key = self.heads[head] = signers[0]

@@ -8,8 +8,8 @@ from twincli.crypto import conditions
 from twincli.errors import InvalidError, NotFoundError
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import resolve
-from twincli.services import signers as signing
 from twincli.services.asset import documents
+from twincli.services.signers import signers_of
 
 if TYPE_CHECKING:
     from twincli.ledger.reading import Entry
@@ -130,7 +130,7 @@ def _asset_node(
 
 def _standing(workspace: Workspace, parent: str, child: Entry) -> str:
     """Say whose word it is that ``child`` is a part of ``parent``."""
-    signers = set(signing.signers_of(child.tx))
+    signers = set(signers_of(child.tx))
     replay = _replay_at(workspace, parent, child)
     if replay is None:
         return "unauthorised"

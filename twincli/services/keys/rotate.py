@@ -11,8 +11,8 @@ from twincli.model import record, times
 from twincli.model import transaction as _transaction
 from twincli.rules import partial as _partial
 from twincli.services import resolve
-from twincli.services import signers as signing
 from twincli.services.asset.documents import asset_of
+from twincli.services.signers import keys_to_spend, unlock
 from twincli.services.tx import cosign
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _moves(workspace: Workspace, old: str, new: str) -> Iterator[Move]:
 def _suffice(workspace: Workspace, details: dict[str, Any], asset_id: str) -> list[KeyInfo]:
     """Return keys here that can spend what such a condition guards; none: others have to sign."""
     try:
-        return signing.keys_to_spend(workspace._replace(keys=()), [details], asset_id)
+        return keys_to_spend(workspace._replace(keys=()), [details], asset_id)
     except LockedError:
         return []
 
@@ -183,7 +183,7 @@ def _exchanged(details: dict[str, Any], old: str, new: str) -> dict[str, Any]:
 def _signers(workspace: Workspace, infos: Iterable[KeyInfo], unlocked: dict[str, Any]) -> list[Any]:
     for info in infos:
         if info.name not in unlocked:
-            unlocked[info.name] = signing.unlock(workspace, [info])[0]
+            unlocked[info.name] = unlock(workspace, [info])[0]
     return [unlocked[info.name] for info in infos]
 
 

@@ -18,8 +18,8 @@ from twincli.errors import ConflictError, TwinError, UnreachableError
 from twincli.model import record
 from twincli.model import transaction as _transaction
 from twincli.rules.replay import Replay, corrected_by
-from twincli.services import signers as signing
 from twincli.services.network import push
+from twincli.services.signers import keys_to_spend, unlock
 
 if TYPE_CHECKING:
     from twincli.client import LedgerClient
@@ -92,7 +92,7 @@ def _anew(
             hint="append to it again yourself, with --node and --output TX:N",
         )
     (item,) = unspent
-    infos = signing.keys_to_spend(workspace, [item.output["condition"]["details"]], asset_id)
+    infos = keys_to_spend(workspace, [item.output["condition"]["details"]], asset_id)
     envelope = record.envelope_of(tx["metadata"])
     once = envelope.get("once") if envelope else None
     if isinstance(once, str):
@@ -122,7 +122,7 @@ def _anew(
         asset_id,
         {**written, record.KEY: envelope},
     )
-    return _transaction.sign(new, signing.unlock(workspace, infos))
+    return _transaction.sign(new, unlock(workspace, infos))
 
 
 def _check_same(

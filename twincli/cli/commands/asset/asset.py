@@ -213,9 +213,9 @@ def tree(
     ] = None,
 ) -> Result:
     """Show who owns what, down to what things own themselves."""
-    from twincli.services.asset import tree as trees
+    from twincli.services.asset import tree as service
 
-    document = trees.tree(context.workspace(), name)
+    document = service.tree(context.workspace(), name)
     return Result(
         document,
         text=None if context.mode.terminal else _tree_rows(document),

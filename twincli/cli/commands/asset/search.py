@@ -26,10 +26,10 @@ def search(
     limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
 ) -> Result:
     """Search the ledger for words."""
-    from twincli.services.asset import search as searching
+    from twincli.services.asset import search as service
 
     return Result(
-        searching.search(context.workspace(), text, limit),
+        service.search(context.workspace(), text, limit),
         listing="hits",
         columns=(
             ("name", "name"),

@@ -33,16 +33,16 @@ def demo(
     import shutil
     import tempfile
 
-    from twincli.services.home import demo as service
+    from twincli.services.home.demo import tell
 
     kept = keep and not context.dry_run
     connect, node = _network(context)
     if kept and context.paths.source != "default":
-        document = service.tell(context.paths.home, kept=True, connect=connect)
+        document = tell(context.paths.home, kept=True, connect=connect)
     else:
         home = tempfile.mkdtemp(prefix="twin-demo-")
         try:
-            document = service.tell(home, kept=kept, connect=connect)
+            document = tell(home, kept=kept, connect=connect)
         except BaseException:
             shutil.rmtree(home, ignore_errors=True)
             raise

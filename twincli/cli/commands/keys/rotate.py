@@ -43,7 +43,7 @@ def rotate(
     elsewhere, --prepare writes a file for each, to be signed with twin tx sign. The old key stays.
     """
     from twincli.services import resolve
-    from twincli.services.keys import rotate as rotating
+    from twincli.services.keys import rotate as service
 
     if prepare in {"", "-"}:
         raise UsageError("--prepare needs a directory, for a file each")
@@ -53,7 +53,7 @@ def rotate(
     resolve.check_recipients(workspace, {"type": "ed25519-sha-256", "public_key": new_key})
     if prepare is not None and not context.dry_run:
         _probe(prepare)
-    document, files = rotating.rotate(workspace, old, new_key, prepare=prepare is not None)
+    document, files = service.rotate(workspace, old, new_key, prepare=prepare is not None)
     left = document["left"]
     for whole in files:
         item = _written(context, str(prepare), new_key, whole)
@@ -86,14 +86,14 @@ def _probe(directory: str) -> None:
 
 
 def _notes(context: Context, document: dict[str, Any], name: str) -> list[str]:
-    from twincli.services.keys import rotate as rotating
+    from twincli.services.keys import rotate as service
 
     said = "would move" if context.dry_run else "moved"
     notes = [f"{said} {len(document['moved'])} outputs"]
     codes = {item["code"] for item in document["left"]}
-    if rotating.OTHERS in codes:
+    if service.OTHERS in codes:
         notes.append("--prepare DIR writes what others have to sign, too")
-    if rotating.OWNER_ALREADY in codes:
+    if service.OWNER_ALREADY in codes:
         notes.append(
             "what the new key owns already is for you to decide:"
             " twin asset transfer TWIN --to OWNER --in TX:N"

@@ -55,15 +55,15 @@ def import_assets(
     ] = None,
 ) -> Result:
     """Import assets from any BigchainDB node, ids and signatures checked again."""
-    from twincli.services.network import push as moving
+    from twincli.services.network.push import found, pull
 
     settings.require_home(context.paths)
     push.check_other(context, "import")
     workspace = context.workspace()
-    wanted = moving.found(workspace, ids=ids or (), owner=owner, text=search)
+    wanted = found(workspace, ids=ids or (), owner=owner, text=search)
     # A home may still be without a ledger; it begins here, unless nothing is to be written.
     context.creates_home = not context.dry_run
-    document = moving.pull(workspace, context.home_ledger, wanted, schema="twin.import/1")
+    document = pull(workspace, context.home_ledger, wanted, schema="twin.import/1")
     push.note(context, document)
     return push.told(document, "imported", context)
 

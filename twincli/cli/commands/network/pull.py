@@ -27,13 +27,13 @@ def pull(
     ] = None,
 ) -> Result:
     """Fetch assets from a network to this ledger, all of it verified."""
-    from twincli.services.network import push as moving
+    from twincli.services.network import push as service
 
     push.check_other(context, "pull")
     workspace = context.workspace()
     here = context.home_ledger
-    wanted = moving.chosen(workspace, here, names or ())
-    document = moving.pull(workspace, here, wanted)
+    wanted = service.chosen(workspace, here, names or ())
+    document = service.pull(workspace, here, wanted)
     push.note(context, document, pulled=True)
     result = push.told(document, "fetched", context)
     own = sum(item["status"] == "rebased" for item in document["assets"])

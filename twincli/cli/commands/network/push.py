@@ -39,7 +39,7 @@ def push(
     ] = False,
 ) -> Result:
     """Send what is on this ledger to a network, signed as it is."""
-    from twincli.services.network import push as moving
+    from twincli.services.network import push as service
 
     settings.require_home(context.paths)
     check_other(context, "push")
@@ -47,7 +47,7 @@ def push(
     total = context.home_ledger.ledger.counts()["transactions"]
     # A ledger's file may begin here.
     context.creates_home = is_file(str(context.settings.node.value))
-    document = moving.push(workspace, context.client, names or (), rebase=rebase)
+    document = service.push(workspace, context.client, names or (), rebase=rebase)
     note(context, document, None if names or document["failed"] else total)
     return told(document, "sent", context)
 
