@@ -71,9 +71,9 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
-    from twincli.cli.asking import passphrases
+    from twincli.cli.asking import terminal
 
-    monkeypatch.setattr(passphrases, "TERMINAL", str(tmp_path / "no-terminal"))
+    monkeypatch.setattr(terminal, "TERMINAL", str(tmp_path / "no-terminal"))
 
 
 @pytest.fixture
@@ -131,10 +131,10 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Callab
     """
     import pty
 
-    from twincli.cli.asking import passphrases
+    from twincli.cli.asking import terminal
 
     ours, theirs = pty.openpty()
-    monkeypatch.setattr(passphrases, "TERMINAL", os.ttyname(theirs))
+    monkeypatch.setattr(terminal, "TERMINAL", os.ttyname(theirs))
 
     def type_keys(keys: str) -> Callable[[], str]:
         real_write = os.write

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from twincli.cli.context import Context, Options, is_terminal
+from twincli.cli.context import Context, is_terminal
+from twincli.cli.options import Options
 from twincli.errors import NotFoundError, TwinError, UsageError
 
 

@@ -20,8 +20,9 @@ from twincli import __version__
 from twincli.cli import main, table
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
-from twincli.cli.parsing.data_parser import COMMANDS, Parsed, options_of
-from twincli.cli.showing.output import Result
+from twincli.cli.parsing.data_commands import COMMANDS, options_of
+from twincli.cli.parsing.data_parser import Parsed
+from twincli.cli.result import Result
 from twincli.errors import ExitCode, InvalidError, TwinError
 
 Handler = Callable[[Context, Parsed], Result]

@@ -13,7 +13,7 @@ from twincli import errors
 from twincli.cli.commands.home.help import EXIT_CODES
 from twincli.cli.context import Context
 from twincli.cli.parsing.data_parser import Parsed
-from twincli.cli.showing.output import Result
+from twincli.cli.result import Result
 from twincli.errors import ExitCode, TwinError
 
 TABLE = {

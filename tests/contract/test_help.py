@@ -12,8 +12,8 @@ import typer.main
 from tests.conftest import Invoke
 from twincli import config
 from twincli.cli import table
-from twincli.cli.context import GLOBAL
-from twincli.cli.parsing import data_parser, typer_frame
+from twincli.cli.options import GLOBAL
+from twincli.cli.parsing import data_commands, typer_frame
 
 TABLE = {**table.NOUNS, **table.BARE}
 # A text in square brackets that starts like this would be taken for markup by Rich.
@@ -29,9 +29,9 @@ def test_every_command_is_there() -> None:
     assert there() == list(TABLE)
 
 
-@pytest.mark.parametrize("command", sorted(data_parser.COMMANDS))
+@pytest.mark.parametrize("command", sorted(data_commands.COMMANDS))
 def test_every_command_with_data_has_its_handler(command: tuple[str, str]) -> None:
-    module, _, function = data_parser.COMMANDS[command].handler.partition(":")
+    module, _, function = data_commands.COMMANDS[command].handler.partition(":")
     assert callable(getattr(importlib.import_module(module), function))
 
 
@@ -56,7 +56,9 @@ def lines() -> list[list[str]]:
             group = typer.main.get_command(typer_frame._app(TABLE[name][0]))
             assert isinstance(group, typer_frame.Group)
             found.extend([name, verb] for verb in group.list_commands(None))
-    return found + [list(command) for command in data_parser.COMMANDS if command[0] not in there()]
+    return found + [
+        list(command) for command in data_commands.COMMANDS if command[0] not in there()
+    ]
 
 
 @pytest.mark.parametrize("words", [pytest.param(words, id=" ".join(words)) for words in lines()])

@@ -25,7 +25,7 @@ from twincli.book.store import Book
 from twincli.client.embedded import EmbeddedClient
 from twincli.keystore.store import KeyStore
 from twincli.model.edits import Edit
-from twincli.services.asset import attempt as spending
+from twincli.services.asset.append import append
 from twincli.services.workspace import Workspace
 
 home, me, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -34,7 +34,7 @@ workspace = Workspace(client, KeyStore(home + "/keys"), Book(home + "/book.db"))
 sys.stdin.readline()
 for n in range(count):
     edits = [Edit(("seen", me), n), Edit(("last",), me)]
-    print(spending.append(workspace, "car", {}, edits)["transaction_id"], flush=True)
+    print(append(workspace, "car", {}, edits)["transaction_id"], flush=True)
 client.close()
 workspace.book.close()
 """

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from twincli import config
-from twincli.cli.showing import output
+from twincli.cli.options import Options, option_key
+from twincli.cli.result import Mode
 from twincli.errors import ConfigError, TwinError, UsageError
 
 if TYPE_CHECKING:
@@ -28,97 +29,6 @@ if TYPE_CHECKING:
     from twincli.ledger.ledger import Ledger
     from twincli.services.network.networks import Chosen
     from twincli.services.workspace import Workspace
-
-
-class Option(NamedTuple):
-    """An option of a command.
-
-    Attributes:
-        name: Without the two dashes.
-        help: One line.
-        metavar: What its value is called; None makes it a flag without a value.
-        kind: ``text``, ``int`` or ``float``.
-        choices: The only values, if there are only some.
-        repeat: Whether it may be given several times.
-    """
-
-    name: str
-    help: str
-    metavar: str | None = None
-    kind: str = "text"
-    choices: tuple[str, ...] = ()
-    repeat: bool = False
-
-
-GLOBAL: tuple[Option, ...] = (
-    Option("json", "Print one JSON object."),
-    Option("jsonl", "Print JSON Lines, one object a line."),
-    Option("get", "Print only the value at this path, such as state.mileage.", "PATH"),
-    Option("quiet", "Print nothing but the result and errors."),
-    Option("node", "Ledger to use: local, file:PATH, a URL or a profile.", "NODE"),
-    Option("home", "Directory of keys, names and ledger.", "DIR"),
-    Option("key", "Key to sign with; may be repeated.", "NAME", repeat=True),
-    Option("yes", "Answer yes to every question."),
-    Option("dry-run", "Check everything, write nothing."),
-    Option("color", "When to use colour.", "WHEN", choices=config.COLORS),
-    Option("timeout", "Seconds to wait for a node.", "SECONDS", kind="float"),
-    Option(
-        "passphrase-file",
-        "File with the passphrase, for all keys or for one; may be repeated.",
-        "[KEY=]FILE",
-        repeat=True,
-    ),
-    Option(
-        "passphrase-fd",
-        "Open file descriptor to read the passphrase from.",
-        "N",
-        kind="int",
-    ),
-)
-"""The options that every command has, before the noun or after the verb."""
-
-
-class Options(NamedTuple):
-    """The values of the shared options."""
-
-    json: bool = False
-    jsonl: bool = False
-    get: str | None = None
-    quiet: bool = False
-    node: str | None = None
-    home: str | None = None
-    key: tuple[str, ...] = ()
-    yes: bool = False
-    dry_run: bool = False
-    color: str | None = None
-    timeout: float | None = None
-    passphrase_file: tuple[str, ...] = ()
-    passphrase_fd: int | None = None
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Options:
-        """Take the shared options out of parsed values, which may hold others.
-
-        Raises:
-            UsageError: Two forms of output at once.
-        """
-        forms = [f"--{name}" for name in ("json", "jsonl", "get") if values.get(name)]
-        if len(forms) > 1:
-            raise UsageError(f"{' and '.join(forms)} cannot be given together")
-        for name in ("timeout", "color"):
-            # Before anything is done, even where the command has no use for it.
-            if values.get(name) is not None:
-                config.checked(name, values[name], f"--{name}")
-        if values.get("get") == "":
-            raise UsageError("--get needs the path of a value", hint="for example --get id")
-        given: dict[str, Any] = {}
-        for name in cls._fields:
-            value = values.get(name)
-            if isinstance(value, list):
-                value = tuple(value)
-            if value is not None and value != ():
-                given[name] = value
-        return cls(**given)
 
 
 class Context:
@@ -235,7 +145,7 @@ class Context:
         return None if setting.source in {"--key", "default"} else str(setting.value)
 
     @property
-    def mode(self) -> output.Mode:
+    def mode(self) -> Mode:
         """How to print the result."""
         options = self.options
         if options.json:
@@ -253,7 +163,7 @@ class Context:
                 # What prints the place of a broken settings file has to work.
                 setting = self._load(read_file=False).color
             color = terminal and config.color_wanted(setting, terminal=terminal)
-        return output.Mode(form, options.get, options.quiet, terminal, color)
+        return Mode(form, options.get, options.quiet, terminal, color)
 
     @property
     def keystore(self) -> KeyStore:
@@ -435,9 +345,9 @@ class Context:
             UsageError: There is no terminal to ask on; names ``--yes``.
             TwinError: ``declined``: the answer was no.
         """
-        from twincli.cli.asking import passphrases
+        from twincli.cli.asking import confirm
 
-        if not passphrases.confirm(question, self, details):
+        if not confirm.confirm(question, self, details):
             raise TwinError("nothing was done: the answer was no", code="declined")
 
 
@@ -452,8 +362,3 @@ def is_terminal(stream: Any) -> bool:
         return bool(stream is not None and stream.isatty())
     except ValueError:  # closed
         return False
-
-
-def option_key(name: str) -> str:
-    """Return the name of an option's value: ``dry-run`` is kept as ``dry_run``."""
-    return name.replace("-", "_")

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from twincli.cli.context import Context
-    from twincli.cli.parsing.data_parser import DataCommand, Parsed
-    from twincli.cli.showing.output import Result
+    from twincli.cli.parsing.data_commands import DataCommand
+    from twincli.cli.parsing.data_parser import Parsed
+    from twincli.cli.result import Result
     from twincli.errors import TwinError
 
 
@@ -110,19 +111,19 @@ def _dispatch(shared: list[str], rest: list[str], typed: list[str]) -> int:
     if not rest or rest[0].startswith("-"):
         return _typer([noun, *rest], typed)
     verb = rest[0]
-    from twincli.cli.parsing import data_parser
+    from twincli.cli.parsing import data_commands
 
-    if (noun, verb) not in data_parser.COMMANDS:
+    if (noun, verb) not in data_commands.COMMANDS:
         other = table.VERB_ALIASES.get(verb, verb)
-        if (noun, other) not in data_parser.COMMANDS:
+        if (noun, other) not in data_commands.COMMANDS:
             return _typer([noun, verb, *shared, *rest[1:]], typed)
         verb = other
-    return _data(data_parser.COMMANDS[noun, verb], shared, rest[1:], typed)
+    return _data(data_commands.COMMANDS[noun, verb], shared, rest[1:], typed)
 
 
 def _split_shared(words: list[str]) -> tuple[list[str], list[str]]:
     """Split off the shared options that stand at the beginning."""
-    from twincli.cli.context import GLOBAL
+    from twincli.cli.options import GLOBAL
     from twincli.errors import UsageError
 
     takes_value = {option.name: option.metavar is not None for option in GLOBAL}
@@ -141,17 +142,19 @@ def _split_shared(words: list[str]) -> tuple[list[str], list[str]]:
 
 def _version(shared: list[str]) -> int:
     from twincli import __version__
+    from twincli.cli.result import Mode, Result
     from twincli.cli.showing import output
 
     document = {"schema": "twin.version/1", "version": __version__}
     form = "json" if {"--json", "--jsonl"} & set(shared) else "auto"
-    result = output.Result(document, text=f"twin {__version__}\n")
-    return output.render(result, output.Mode(form))
+    result = Result(document, text=f"twin {__version__}\n")
+    return output.render(result, Mode(form))
 
 
 def _data(command: DataCommand, shared: list[str], rest: list[str], typed: list[str]) -> int:
     """Run a command with free data."""
-    from twincli.cli.context import Context, Options
+    from twincli.cli.context import Context
+    from twincli.cli.options import Options
     from twincli.cli.parsing import data_parser
 
     parsed = data_parser.parse(command, rest, shared=shared)

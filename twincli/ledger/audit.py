@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twincli.crypto import merkle
 from twincli.errors import ConfigError, InvalidError, TwinError
 from twincli.ledger.block import app_hash, once_token, signers_text, signing_keys, uncollected
-from twincli.ledger.ledger import Ledger, cores
+from twincli.ledger.checking import cores
+from twincli.ledger.ledger import Ledger
 from twincli.ledger.reading import Located
 from twincli.model.transaction import CREATE
 from twincli.rules import validity

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import ed25519, merkle
 from twincli.errors import ConfigError, ConflictError, InvalidError
 from twincli.ledger.block import Applying, uncollected
+from twincli.ledger.checking import check_all, raise_first
 from twincli.ledger.files import locate, make_directory, write_key
 from twincli.ledger.reading import Reader
 from twincli.ledger.store import Block, Store
 from twincli.rules import validity
-from twincli.rules.structure import Checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.audit import Report
+    from twincli.rules.structure import Checked
 
 Verdict = int | InvalidError
 """A height, or why not."""
@@ -143,13 +143,13 @@ class Ledger(Reader):
             InvalidError: The first that breaks a rule; its message says which one it is.
         """
         with uncollected():
-            checked = _checked(txs)
+            checked = check_all(txs)
             if not checked:
                 return self._store.tip().height
-            _raise_first(checked)
+            raise_first(checked)
             with self._store.writing():
                 state, verdicts = self._judged(*self._next(), checked)
-                _raise_first(verdicts)
+                raise_first(verdicts)
                 state.write()
             state.remember()
         return state.height
@@ -160,7 +160,7 @@ class Ledger(Reader):
         What ``validity.check_structure`` has taken already is not checked for its form again.
         """
         with uncollected():
-            checked = _checked(txs)
+            checked = check_all(txs)
             with self._store.writing():
                 state, verdicts = self._judged(*self._next(), checked)
                 if state.batch.txs:
@@ -170,7 +170,7 @@ class Ledger(Reader):
 
     def judge_each(self, txs: Iterable[dict[str, Any]]) -> list[Verdict]:
         """Return what ``submit_each`` would, and write nothing."""
-        return self._judged(*self._next(), _checked(txs))[1]
+        return self._judged(*self._next(), check_all(txs))[1]
 
     def apply_block(
         self, height: int, time_ms: int, txs: Iterable[dict[str, Any]]
@@ -191,7 +191,7 @@ class Ledger(Reader):
             ConflictError: ``height_mismatch``, ``time_decreased``.
         """
         with uncollected():
-            checked = _checked(txs)
+            checked = check_all(txs)
             with self._store.writing():
                 tip = self._store.tip()
                 if height != tip.height + 1:
@@ -301,54 +301,3 @@ class Ledger(Reader):
         from twincli.ledger import audit
 
         return audit.past(self, tx_id)
-
-
-def _checked(txs: Iterable[dict[str, Any] | Checked]) -> list[Checked | InvalidError]:
-    """Check what can be checked without the ledger, signatures included."""
-    checked: list[Checked | InvalidError] = []
-    for tx in txs:
-        try:
-            checked.append(tx if isinstance(tx, Checked) else validity.check_structure(tx))
-        except InvalidError as error:
-            checked.append(error)
-    _verify(checked)
-    return checked
-
-
-def _raise_first(items: Sequence[object]) -> None:
-    """Raise the first fault among checked transactions or verdicts, with its number."""
-    for number, item in enumerate(items, 1):
-        if isinstance(item, InvalidError):
-            if len(items) == 1:
-                raise item
-            raise InvalidError(
-                f"transaction {number} of {len(items)}: {item.message}",
-                code=item.code,
-                hint=item.hint,
-            ) from item
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
-
-
-def _verify(items: Sequence[Checked | InvalidError]) -> None:
-    """Verify all signatures, on all cores when there are many: libsodium runs without the GIL."""
-    todo = [item for item in items if isinstance(item, Checked) and item.signed is None]
-    if len(todo) >= 64 and cores() > 1:
-        from concurrent.futures import ThreadPoolExecutor
-
-        slices = [todo[at : at + 64] for at in range(0, len(todo), 64)]
-        with ThreadPoolExecutor(cores()) as pool, suppress(RuntimeError):  # no thread may be had
-            for _ in pool.map(_verify_slice, slices):
-                pass
-    _verify_slice(todo)  # what is verified already says so again
-
-
-def _verify_slice(items: list[Checked]) -> None:
-    for item in items:
-        item.verify()

@@ -17,6 +17,10 @@ from twincli.errors import InvalidError, LockedError
 from twincli.model import owners as _owners
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from twincli.crypto.ed25519 import Signer
@@ -254,3 +258,8 @@ def fulfil(
     made = {**tx, "id": None, "inputs": inputs}
     made["id"] = transaction_id(made)
     return made
+
+
+def asset_of(tx: dict[str, Any]) -> str:
+    """Return the asset that a transaction belongs to."""
+    return str(tx["id"] if tx["operation"] == "CREATE" else tx["asset"]["id"])

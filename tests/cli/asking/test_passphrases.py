@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from twincli.cli.asking import passphrases
-from twincli.cli.context import Context, Options
+from twincli.cli.asking import confirm, passphrases, sinks
+from twincli.cli.asking import terminal as asking
+from twincli.cli.context import Context
+from twincli.cli.options import Options
 from twincli.errors import (
     ConfigError,
     ConflictError,
@@ -112,7 +114,7 @@ def test_without_a_terminal_the_retry_is_named(home: Path) -> None:  # noqa: ARG
     assert "'alice'" in caught.value.message
     assert caught.value.hint == ("twin asset append car --note 'two words' --passphrase-file FILE")
     run = context("asset", "append", "car", "--", "--json", "5")
-    assert passphrases.retry(run, "--yes") == "twin asset append car --yes -- --json 5"
+    assert confirm.retry(run, "--yes") == "twin asset append car --yes -- --json 5"
 
 
 def test_a_new_key_without_a_terminal_names_both_ways(home: Path) -> None:  # noqa: ARG001
@@ -189,7 +191,7 @@ def test_echo_comes_back_after_ctrl_c(
     def interrupted(_descriptor: int, _size: int) -> bytes:
         raise KeyboardInterrupt
 
-    opened = os.open(passphrases.TERMINAL, os.O_RDWR | os.O_NOCTTY)
+    opened = os.open(asking.TERMINAL, os.O_RDWR | os.O_NOCTTY)
     before = termios.tcgetattr(opened)
     monkeypatch.setattr(os, "read", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -205,7 +207,7 @@ def test_echo_comes_back_after_ctrl_c(
 def test_confirm_takes_only_a_yes(answer: str, yes: bool, terminal: Terminal) -> None:
     shown = terminal(answer)
     run = context("asset", "burn", "car")
-    assert passphrases.confirm("Burn car?", run) is yes
+    assert confirm.confirm("Burn car?", run) is yes
     assert "Burn car? [y/N] " in shown()
 
 
@@ -219,23 +221,23 @@ def test_a_declined_question_does_nothing(terminal: Terminal) -> None:
 def test_confirm_without_a_terminal_names_yes() -> None:
     run = context("asset", "burn", "car")
     questions: list[Callable[[], bool]] = [
-        lambda: passphrases.confirm("Burn car?", run),
-        lambda: passphrases.confirm_name("This burns car.", "car", run),
+        lambda: confirm.confirm("Burn car?", run),
+        lambda: confirm.confirm_name("This burns car.", "car", run),
     ]
     for ask in questions:
         with pytest.raises(UsageError) as caught:
             ask()
         assert caught.value.code == "confirmation_needed"
         assert caught.value.hint == "twin asset burn car --yes"
-    assert passphrases.confirm("Burn car?", context(yes=True))
-    assert passphrases.confirm_name("Burn car?", "car", context(yes=True))
+    assert confirm.confirm("Burn car?", context(yes=True))
+    assert confirm.confirm_name("Burn car?", "car", context(yes=True))
     context(yes=True).confirm("Burn car?")
 
 
 @pytest.mark.parametrize(("answer", "yes"), [("car\n", True), ("yes\n", False), ("Car\n", False)])
 def test_a_name_has_to_be_typed_exactly(answer: str, yes: bool, terminal: Terminal) -> None:
     terminal(answer)
-    assert passphrases.confirm_name("This burns car.", "car", context()) is yes
+    assert confirm.confirm_name("This burns car.", "car", context()) is yes
 
 
 PHRASE = "abandon ability able"
@@ -244,29 +246,29 @@ PHRASE = "abandon ability able"
 def test_a_phrase_goes_to_a_private_file_once(tmp_path: Path) -> None:
     path = tmp_path / "phrase"
     with context() as run:
-        sink = passphrases.phrase_sink(run, str(path))
+        sink = sinks.phrase_sink(run, str(path))
         assert sink is not None
         sink(PHRASE)
     assert path.read_text() == PHRASE + "\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with pytest.raises(ConflictError) as caught:
-        passphrases.phrase_sink(context(), str(path))
+        sinks.phrase_sink(context(), str(path))
     assert caught.value.code == "exists"
     with pytest.raises(ConfigError) as refused:
-        passphrases.phrase_sink(context(), str(tmp_path / "no" / "phrase"))
+        sinks.phrase_sink(context(), str(tmp_path / "no" / "phrase"))
     assert refused.value.code == "cannot_write"
 
 
 def test_without_a_phrase_there_is_no_file(tmp_path: Path) -> None:
     with context() as run:
-        passphrases.phrase_sink(run, str(tmp_path / "phrase"))
+        sinks.phrase_sink(run, str(tmp_path / "phrase"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_took_the_name_meanwhile_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "phrase"
     with context() as run:
-        sink = passphrases.phrase_sink(run, str(path))
+        sink = sinks.phrase_sink(run, str(path))
         assert sink is not None
         path.write_text("another's")
         with pytest.raises(ConflictError):
@@ -276,9 +278,9 @@ def test_a_file_that_took_the_name_meanwhile_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_phrase_goes_to_the_terminal_or_json_but_not_to_a_pipe(terminal: Terminal) -> None:
-    assert passphrases.phrase_sink(context(json=True), None) is None
+    assert sinks.phrase_sink(context(json=True), None) is None
     shown = terminal("")
-    sink = passphrases.phrase_sink(context(), None)
+    sink = sinks.phrase_sink(context(), None)
     assert sink is not None
     sink(PHRASE)
     assert PHRASE in shown()
@@ -286,6 +288,6 @@ def test_a_phrase_goes_to_the_terminal_or_json_but_not_to_a_pipe(terminal: Termi
 
 def test_a_phrase_without_a_terminal_names_the_file_option() -> None:
     with pytest.raises(LockedError) as caught:
-        passphrases.phrase_sink(context("keys", "new", "alice", "--mnemonic"), None)
+        sinks.phrase_sink(context("keys", "new", "alice", "--mnemonic"), None)
     assert caught.value.code == "no_terminal"
     assert caught.value.hint == "twin keys new alice --mnemonic --mnemonic-out FILE"

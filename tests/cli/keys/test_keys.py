@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Invoke
-from twincli.cli.asking import passphrases
+from twincli.cli.asking import sinks
+from twincli.cli.asking import terminal as asking
 from twincli.crypto import mnemonic, sealing
 
 Terminal = Callable[[str], Callable[[], str]]
@@ -235,14 +236,14 @@ def test_no_key_is_kept_whose_phrase_was_not_shown(
     invoke: Invoke, home: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     terminal("")
-    real, opened = passphrases.TERMINAL, []
-    open_terminal = passphrases._open_terminal
+    real, opened = asking.TERMINAL, []
+    open_terminal = asking.open_terminal
 
     def gone_the_second_time() -> int | None:
         opened.append(real)
         return open_terminal() if len(opened) < 2 else None
 
-    monkeypatch.setattr(passphrases, "_open_terminal", gone_the_second_time)
+    monkeypatch.setattr(sinks, "open_terminal", gone_the_second_time)
     run = invoke("keys", "new", "--mnemonic", "--no-passphrase")
     assert run.status != 0
     assert not (home / "keys" / "default.json").exists()

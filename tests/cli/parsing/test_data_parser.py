@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twincli.cli.context import GLOBAL
-from twincli.cli.parsing.data_parser import COMMANDS, Parsed, mistyped, options_of, parse
+from twincli.cli.options import GLOBAL
+from twincli.cli.parsing.data_commands import COMMANDS, options_of
+from twincli.cli.parsing.data_parser import Parsed, mistyped, parse
 from twincli.cli.parsing.json_values import read_json
 from twincli.errors import ConfigError, ExitCode, InvalidError, NotFoundError, TwinError, UsageError
 from twincli.model.edits import Edit

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twincli.cli.escapes import separated, visible
+from twincli.cli.result import Mode, Result
 from twincli.cli.showing import output
-from twincli.cli.showing.output import Mode, Result, find, render, separated, to_json, visible
+from twincli.cli.showing.output import find, render, to_json
 from twincli.errors import NotFoundError, TwinError
 
 EVIL = "\x1b]0;own\x07\x9b31m\u202ered\u2066\x7f\r\t\ud800"

@@ -14,7 +14,7 @@ from tests.conftest import Invoke
 from tests.ledger.chains import ALICE, BOB, create, owned
 from twincli.model import transaction
 from twincli.model.transaction import Output, Spend
-from twincli.services.tx import transactions
+from twincli.services.tx import transactions, validate
 
 TX = [
     "schema",
@@ -104,7 +104,7 @@ def test_show_of_several(invoke: Invoke, made: dict[str, Any]) -> None:
 
 
 def rules(document: dict[str, Any]) -> dict[str, Any]:
-    assert [row["rule"] for row in document["rules"]] == [rule.name for rule in transactions.RULES]
+    assert [row["rule"] for row in document["rules"]] == [rule.name for rule in validate.RULES]
     assert all(set(row) == {"rule", "ok", "message"} for row in document["rules"])
     return {row["rule"]: row["ok"] for row in document["rules"]}
 

@@ -13,7 +13,8 @@ from twincli.crypto.sealing import Cost
 from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError, UsageError
 from twincli.keystore.store import KeyStore
 from twincli.model import record
-from twincli.services.asset import attempt, create, documents
+from twincli.services.asset import append, create
+from twincli.services.asset import document as documents
 from twincli.services.asset.create import Definition
 from twincli.services.asset.write_options import Writing
 
@@ -298,7 +299,7 @@ def test_if_missing_is_content_with_the_same_definition(rooms: Rooms) -> None:
     assert (made["created"], again["created"]) == (True, False)
     assert again["id"] == made["id"]
     assert rooms.ledger.counts()["transactions"] == 1
-    attempt.append(rooms.workspace, "a", {"s": 2})
+    append.append(rooms.workspace, "a", {"s": 2})
     later = create.create(rooms.workspace, "a", wanted, if_missing=True)
     assert later["state"] == {"s": 2}, "it may have lived since"
 

@@ -32,7 +32,7 @@ from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError
 from twincli.keystore.store import KeyStore
 from twincli.ledger import Ledger
-from twincli.services.home import archive, backup
+from twincli.services.home import archive, backup, restore
 
 NOW_MS = 1_900_000_000_000
 CREATED = "2024-01-20T09:00:00Z"
@@ -65,12 +65,12 @@ def make(home: Path, file: Path, **more: Any) -> dict[str, Any]:
 
 def bring_back(file: Path, home: Path, **more: Any) -> dict[str, Any]:
     with file.open("rb") as stream:
-        return backup.restore(stream, file.name, str(home), str(home / "config.json"), **more)
+        return restore.restore(stream, file.name, str(home), str(home / "config.json"), **more)
 
 
 def restore_bytes(data: bytes, home: Path) -> dict[str, Any]:
     place = str(home / "config.json")
-    return backup.restore(io.BytesIO(data), "the file", str(home), place)
+    return restore.restore(io.BytesIO(data), "the file", str(home), place)
 
 
 def names_in(home: Path) -> set[str]:
@@ -238,7 +238,7 @@ def test_settings_that_live_elsewhere(source: Path, packed: Path, tmp_path: Path
 
     def again(name: str) -> dict[str, Any]:
         with packed.open("rb") as stream:
-            return backup.restore(stream, "x", str(tmp_path / name), str(place))
+            return restore.restore(stream, "x", str(tmp_path / name), str(place))
 
     again("one")
     assert place.read_bytes() == (source / "config.json").read_bytes()
@@ -503,14 +503,14 @@ def test_a_home_that_appears_meanwhile_is_kept(
     packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
-    renew = backup._renew_ledger_key
+    renew = restore._renew_ledger_key
 
     def slow(place: str) -> str | None:
         home.mkdir()
         (home / "diary").write_text("dear")
         return renew(place)
 
-    monkeypatch.setattr(backup, "_renew_ledger_key", slow)
+    monkeypatch.setattr(restore, "_renew_ledger_key", slow)
     with pytest.raises(ConflictError):
         bring_back(packed, home)
     assert names_in(home) == {"diary"}
@@ -536,7 +536,7 @@ def test_a_stream_that_cannot_be_read(tmp_path: Path) -> None:
 
     stream = cast("IO[bytes]", Broken())
     with pytest.raises(ConfigError) as caught:
-        backup.restore(stream, "x", str(tmp_path / "h"), str(tmp_path / "c"))
+        restore.restore(stream, "x", str(tmp_path / "h"), str(tmp_path / "c"))
     assert caught.value.code == "cannot_read"
 
 
@@ -695,7 +695,7 @@ def test_a_ledger_that_was_changed_before_the_manifest_was_made(
     """Whoever can write a backup can give it the right sums; not the right signatures."""
     _spoil_transaction(source)
     with monkeypatch.context() as patch:
-        patch.setattr(backup, "_refuse_problems", lambda *_: None)
+        patch.setattr(backup, "refuse_problems", lambda *_: None)
         make(source, tmp_path / "a.tar")
     with pytest.raises(InvalidError) as caught:
         bring_back(tmp_path / "a.tar", tmp_path / "home")
@@ -721,7 +721,7 @@ def test_what_would_run_in_a_database_is_not_restored(
         connection.execute(f"CREATE {what}")
         connection.commit()
     with monkeypatch.context() as patch:
-        patch.setattr(backup, "_refuse_problems", lambda *_: None)
+        patch.setattr(backup, "refuse_problems", lambda *_: None)
         patch.setattr(Book, "check", lambda _: 2)
         make(source, tmp_path / "a.tar")
     with pytest.raises(InvalidError) as caught:
@@ -734,9 +734,9 @@ def test_what_would_run_in_a_database_is_not_restored(
 def test_another_ledger_than_the_manifest_says(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = backup._ledger_document
+    real = backup.ledger_document
     with monkeypatch.context() as patch:
-        patch.setattr(backup, "_ledger_document", lambda ledger: {**real(ledger), "height": 1})
+        patch.setattr(backup, "ledger_document", lambda ledger: {**real(ledger), "height": 1})
         make(source, tmp_path / "a.tar")
     with pytest.raises(InvalidError) as caught:
         bring_back(tmp_path / "a.tar", tmp_path / "home")
@@ -758,7 +758,7 @@ def test_a_plain_key_that_does_not_fit_is_found(tmp_path: Path) -> None:
 
 RESTORE = """
 import os, sys
-from twincli.services.home import backup
+from twincli.services.home import restore
 home, step = sys.argv[1], sys.argv[2]
 def stop(*_, **__):
     print("there", flush=True)
@@ -766,10 +766,10 @@ def stop(*_, **__):
 if step == "rename":
     os.rename = stop
 elif step == "key":
-    backup._renew_ledger_key = stop
+    restore._renew_ledger_key = stop
 elif step == "verify":
-    backup._verify = stop
-backup.restore(sys.stdin.buffer, "x", home, home + "/config.json")
+    restore._verify = stop
+restore.restore(sys.stdin.buffer, "x", home, home + "/config.json")
 print("whole")
 """
 
@@ -819,14 +819,14 @@ def test_a_large_ledger_is_never_in_memory(tmp_path: Path) -> None:
     assert size > 75_000_000
     code = f"""
 import resource
-from twincli.services.home import backup
+from twincli.services.home import backup, restore
 from twincli.ledger import audit
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 home, file = {str(home)!r}, {str(tmp_path / "a.tar")!r}
-backup._verify = lambda *_: None  # bounded, and tested elsewhere
+restore._verify = lambda *_: None  # bounded, and tested elsewhere
 backup.create(home, home + "/c", file, now_ms=0)
 with open(file, "rb") as stream:
-    backup.restore(stream, "x", home + "2", home + "2/c")
+    restore.restore(stream, "x", home + "2", home + "2/c")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

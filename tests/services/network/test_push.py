@@ -27,9 +27,11 @@ from twincli.errors import (
 from twincli.ledger import Ledger
 from twincli.model import transaction
 from twincli.rules.validity import SERVER
-from twincli.services.asset import attempt, create, documents
+from twincli.services.asset import append, create, transfer
+from twincli.services.asset import document as documents
 from twincli.services.asset.create import Definition
 from twincli.services.asset.write_options import Writing
+from twincli.services.network import compare
 from twincli.services.network import push as moving
 from twincli.services.network.rebase import merged
 from twincli.services.workspace import Workspace
@@ -57,7 +59,7 @@ def at(rooms: Rooms, client: EmbeddedClient) -> Workspace:
 def car(rooms: Rooms, *mileages: int, name: str = "car") -> str:
     made = create.create(rooms.workspace, name, Definition({"wheels": 4}))
     for mileage in mileages:
-        attempt.append(rooms.workspace, name, {"mileage": mileage})
+        append.append(rooms.workspace, name, {"mileage": mileage})
     return str(made["id"])
 
 
@@ -105,9 +107,9 @@ def test_a_second_time_there_is_nothing_to_do(rooms: Rooms, there: EmbeddedClien
     asset = car(rooms, 1)
     push(rooms, there)
     assert status(push(rooms, there)) == [("up_to_date", 0)]
-    attempt.append(rooms.workspace, "car", {"mileage": 2})
+    append.append(rooms.workspace, "car", {"mileage": 2})
     assert status(push(rooms, there)) == [("moved", 1)]
-    attempt.append(at(rooms, there), "car", {"mileage": 3})
+    append.append(at(rooms, there), "car", {"mileage": 3})
     assert status(push(rooms, there)) == [("behind", 0)]
     assert len(ids(there, asset)) == 4
 
@@ -144,18 +146,18 @@ def test_a_name_that_is_taken_there(rooms: Rooms, there: EmbeddedClient) -> None
 def test_split_and_joined_assets(rooms: Rooms, there: EmbeddedClient) -> None:
     rooms.key("bob")
     asset = create.create(rooms.workspace, "clips", Definition({}, amount=10))["id"]
-    attempt.transfer(rooms.workspace, "clips", outs=["3:bob"])
+    transfer.transfer(rooms.workspace, "clips", outs=["3:bob"])
     push(rooms, there)
     # Both ends go on, and the ledgers commit them in another order.
-    attempt.append(rooms.using("bob"), "clips", {"who": "bob"})
-    attempt.append(rooms.using("alice"), "clips", {"who": "alice"})
+    append.append(rooms.using("bob"), "clips", {"who": "bob"})
+    append.append(rooms.using("alice"), "clips", {"who": "alice"})
     ours = ids(rooms.workspace.client, asset)
     there.submit(rooms.ledger.transactions(asset)[3])
     assert status(push(rooms, there)) == [("moved", 1)]
     assert sorted(ids(there, asset)) == sorted(ours)
     assert ids(there, asset) != ours
-    attempt.append(at(rooms, there)._replace(keys=("bob",)), "clips", {"n": 1})
-    attempt.append(rooms.using("alice"), "clips", {"n": 2})
+    append.append(at(rooms, there)._replace(keys=("bob",)), "clips", {"n": 1})
+    append.append(rooms.using("alice"), "clips", {"n": 2})
     assert status(push(rooms, there)) == [("moved", 1)]
 
 
@@ -244,8 +246,8 @@ def test_what_is_taken_and_not_kept_is_found_out(rooms: Rooms) -> None:
 def diverge(rooms: Rooms, there: EmbeddedClient) -> str:
     asset = car(rooms, 1)
     push(rooms, there)
-    attempt.append(rooms.workspace, "car", {"mileage": 2, "a": {"x": 1}})
-    attempt.append(at(rooms, there), "car", {"fuel": 5, "a": {"y": 2}})
+    append.append(rooms.workspace, "car", {"mileage": 2, "a": {"x": 1}})
+    append.append(at(rooms, there), "car", {"fuel": 5, "a": {"y": 2}})
     return asset
 
 
@@ -310,7 +312,7 @@ def test_a_rebase_records_anew_what_is_not_there(rooms: Rooms, there: EmbeddedCl
     # Again: nothing twice; and what comes later follows on.
     assert status(push(rooms, there, rebase=True)) == [("behind", 0)]
     assert status(push(rooms, there)) == [("behind", 0)]
-    attempt.append(rooms.workspace, "car", {"mileage": 3})
+    append.append(rooms.workspace, "car", {"mileage": 3})
     assert status(push(rooms, there)) == [("rebased", 1)]
     assert documents.show(at(rooms, there), asset)["state"]["mileage"] == 3
 
@@ -323,8 +325,8 @@ def test_a_device_goes_on_after_a_rebase(rooms: Rooms, there: EmbeddedClient) ->
         mine = ids(rooms.workspace.client, asset)
         assert status(pull(rooms, there)) == status(pull(rooms, there, "car")) == [("rebased", 0)]
         assert ids(rooms.workspace.client, asset) == mine
-        attempt.append(rooms.workspace, "car", {"mileage": n})
-        attempt.append(rooms.workspace, "car", {"n": n})
+        append.append(rooms.workspace, "car", {"mileage": n})
+        append.append(rooms.workspace, "car", {"n": n})
         assert status(pull(rooms, there)) == [("behind", 0)]
         assert status(push(rooms, there, dry=True)) == [("rebased", 2)]
         assert status(push(rooms, there)) == [("rebased", 2)]
@@ -340,12 +342,12 @@ def test_a_second_conflict_is_told_again(rooms: Rooms, there: EmbeddedClient) ->
     asset = diverge(rooms, there)
     push(rooms, there, rebase=True)
     anew = ids(there, asset)[-1]
-    attempt.append(at(rooms, there), "car", {"fuel": 6})
+    append.append(at(rooms, there), "car", {"fuel": 6})
     theirs = ids(there, asset)[-1]
     # The other one has news, and this one nothing that is missing there.
     assert status(pull(rooms, there)) == [("rebased", 0)]
     assert status(push(rooms, there)) == [("behind", 0)]
-    attempt.append(rooms.workspace, "car", {"mileage": 9})
+    append.append(rooms.workspace, "car", {"mileage": 9})
     with pytest.raises(ConflictError) as caught:
         push(rooms, there)
     assert caught.value.code == "diverged"
@@ -374,10 +376,10 @@ def test_what_was_rebased_is_rebased_back_and_forth_once(
     assert len(ids(there, asset)) == len(ids(here, asset)) == 4
     assert documents.show(back, asset)["state"] == documents.show(rooms.workspace, asset)["state"]
     # Each goes on, and the other takes it.
-    attempt.append(back, "car", {"last": 1})
+    append.append(back, "car", {"last": 1})
     assert status(pull(rooms, there)) == [("rebased", 0)]
     assert status(moving.push(back, here, (), rebase=False)) == [("rebased", 1)]
-    attempt.append(rooms.workspace, "car", {"last": 2})
+    append.append(rooms.workspace, "car", {"last": 2})
     assert status(push(rooms, there)) == [("rebased", 1)]
     assert documents.show(back, asset)["state"]["last"] == 2
     assert len(ids(there, asset)) == len(ids(here, asset)) == 6
@@ -387,16 +389,16 @@ def test_what_is_there_under_its_token_needs_no_rebase(rooms: Rooms, there: Embe
     asset = car(rooms)
     push(rooms, there)
     once = Writing(once="token")
-    attempt.append(rooms.workspace, "car", {"n": 1}, writing=once)
-    attempt.append(at(rooms, there), "car", {"fuel": 1})
-    attempt.append(at(rooms, there), "car", {"n": 1}, writing=once)
+    append.append(rooms.workspace, "car", {"n": 1}, writing=once)
+    append.append(at(rooms, there), "car", {"fuel": 1})
+    append.append(at(rooms, there), "car", {"n": 1}, writing=once)
     assert status(push(rooms, there)) == [("behind", 0)]
     assert status(pull(rooms, there)) == [("rebased", 0)]
     assert len(ids(there, asset)) == 3
-    attempt.append(rooms.workspace, "car", {"n": 2})
+    append.append(rooms.workspace, "car", {"n": 2})
     assert status(push(rooms, there)) == [("rebased", 1)]
-    attempt.append(at(rooms, there), "car", {"fuel": 2})
-    attempt.append(rooms.workspace, "car", {"n": 3})
+    append.append(at(rooms, there), "car", {"fuel": 2})
+    append.append(rooms.workspace, "car", {"n": 3})
     with pytest.raises(ConflictError) as caught:
         push(rooms, there)
     assert caught.value.code == "diverged"
@@ -408,10 +410,10 @@ def test_news_after_what_is_there_under_its_token_is_a_conflict(
     car(rooms)
     push(rooms, there)
     once = Writing(once="token")
-    attempt.append(rooms.workspace, "car", {"n": 1}, writing=once)
-    attempt.append(at(rooms, there), "car", {"n": 1}, writing=once)
-    attempt.append(at(rooms, there), "car", {"fuel": 1})
-    attempt.append(rooms.workspace, "car", {"n": 2})
+    append.append(rooms.workspace, "car", {"n": 1}, writing=once)
+    append.append(at(rooms, there), "car", {"n": 1}, writing=once)
+    append.append(at(rooms, there), "car", {"fuel": 1})
+    append.append(rooms.workspace, "car", {"n": 2})
     with pytest.raises(ConflictError) as caught:
         push(rooms, there)
     assert caught.value.code == "diverged"
@@ -435,7 +437,7 @@ def test_a_lie_about_what_is_rebased_keeps_nothing_from_being_pulled(
 
 def test_a_rebase_that_was_interrupted_goes_on(rooms: Rooms, there: EmbeddedClient) -> None:
     asset = diverge(rooms, there)
-    attempt.append(rooms.workspace, "car", {"mileage": 3})
+    append.append(rooms.workspace, "car", {"mileage": 3})
 
     class Once(EmbeddedClient):
         left = 1
@@ -458,11 +460,11 @@ def test_corrections_tokens_and_bare_appends_are_rebased(
 ) -> None:
     asset = diverge(rooms, there)
     wrong = ids(rooms.workspace.client, asset)[-1]
-    attempt.append(rooms.workspace, "car", {"mileage": 7}, corrects=wrong)
-    attempt.append(rooms.workspace, "car", {"bare": 1}, writing=Writing(bare=True))
+    append.append(rooms.workspace, "car", {"mileage": 7}, corrects=wrong)
+    append.append(rooms.workspace, "car", {"bare": 1}, writing=Writing(bare=True))
     once = Writing(once="token")
-    attempt.append(rooms.workspace, "car", {"once": 1}, writing=once)
-    attempt.append(at(rooms, there), "car", {"once": 1}, writing=once)
+    append.append(rooms.workspace, "car", {"once": 1}, writing=once)
+    append.append(at(rooms, there), "car", {"once": 1}, writing=once)
     push(rooms, there, rebase=True)
     told = list(there.transactions(asset))
     anew = {rebases(tx): tx["id"] for tx in told}
@@ -480,8 +482,8 @@ def test_a_token_used_for_something_else_is_not_passed_over(
 ) -> None:
     asset = car(rooms)
     push(rooms, there)
-    attempt.append(at(rooms, there), "car", {"mileage": 1}, writing=Writing(once="token"))
-    attempt.append(rooms.workspace, "car", {"mileage": 2}, writing=Writing(once="token"))
+    append.append(at(rooms, there), "car", {"mileage": 1}, writing=Writing(once="token"))
+    append.append(rooms.workspace, "car", {"mileage": 2}, writing=Writing(once="token"))
     with pytest.raises(ConflictError) as caught:
         push(rooms, there, "car", rebase=True)
     assert caught.value.code == "once_mismatch"
@@ -491,7 +493,7 @@ def test_a_token_used_for_something_else_is_not_passed_over(
 def test_a_transfer_is_rebased(rooms: Rooms, there: EmbeddedClient) -> None:
     bob = rooms.key("bob")
     diverge(rooms, there)
-    attempt.transfer(rooms.workspace, "car", to="bob")
+    transfer.transfer(rooms.workspace, "car", to="bob")
     push(rooms, there, rebase=True)
     assert documents.show(at(rooms, there), "car")["owners"] == [bob]
 
@@ -499,14 +501,14 @@ def test_a_transfer_is_rebased(rooms: Rooms, there: EmbeddedClient) -> None:
 def test_what_cannot_be_rebased(rooms: Rooms, there: EmbeddedClient) -> None:
     rooms.key("bob")
     diverge(rooms, there)
-    attempt.transfer(at(rooms, there), "car", to="bob")
+    transfer.transfer(at(rooms, there), "car", to="bob")
     with pytest.raises(LockedError) as caught:
         moving.push(rooms.using("alice"), there, (), rebase=True)
     assert caught.value.code == "no_key"
     clips = create.create(rooms.workspace, "clips", Definition({}, amount=3))["id"]
     push(rooms, there, "clips")
-    attempt.transfer(rooms.using("alice"), "clips", outs=["1:bob"])
-    attempt.append(at(rooms, there)._replace(keys=("alice",)), "clips", {"n": 1})
+    transfer.transfer(rooms.using("alice"), "clips", outs=["1:bob"])
+    append.append(at(rooms, there)._replace(keys=("alice",)), "clips", {"n": 1})
     with pytest.raises(ConflictError) as conflict:
         push(rooms, there, clips, rebase=True)
     assert conflict.value.code == "split"
@@ -534,7 +536,7 @@ def test_merging(base: Any, mine: Any, theirs: Any, wanted: Any) -> None:
 def test_pull_brings_what_is_there(rooms: Rooms, there: EmbeddedClient) -> None:
     asset = car(rooms, 1)
     push(rooms, there)
-    attempt.append(at(rooms, there), "car", {"mileage": 2})
+    append.append(at(rooms, there), "car", {"mileage": 2})
     mine = create.create(at(rooms, there), "boat", Definition({"masts": 2}))["id"]
     strange = foreign()
     there.submit(strange)
@@ -589,7 +591,7 @@ def anew(tx_id: str, rebases: str | None = None) -> dict[str, Any]:
 
 
 def test_what_comes_from_the_same_one_says_the_same() -> None:
-    same = moving.Same()
+    same = compare.Same()
     for tx in (anew("here"), anew("here2", "here"), anew("other"), anew("other2", "other")):
         same.know(tx)
     same.add(anew("there"))
@@ -612,7 +614,7 @@ def test_a_long_way_to_the_first_one_is_gone_once() -> None:
             Counted.looks += 1
             return super().__getitem__(key)
 
-    same = moving.Same()
+    same = compare.Same()
     same._rebases = Counted()
     for number in range(1000):
         same.add(anew(str(number), str(number - 1)))

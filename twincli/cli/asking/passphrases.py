@@ -8,20 +8,17 @@ on stdin. Without a terminal nothing waits: the error holds the command to type 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twincli import config
+from twincli.cli.asking.confirm import retry
+from twincli.cli.asking.terminal import LONGEST, ask
 from twincli.errors import ConfigError, LockedError, TwinError, UsageError
 
 if TYPE_CHECKING:
     from twincli.cli.context import Context
     from twincli.keystore.keyfile import SecretSource
-
-TERMINAL = "/dev/tty"
-"""The controlling terminal; tests put another one here."""
-
-_LONGEST = 4096
 
 
 def source(context: Context) -> SecretSource:
@@ -210,7 +207,7 @@ def _from_file(path: str, where: str) -> bytes:
     # Here "-" is a file of that name: stdin stays free for data.
     name = os.path.expanduser(path if path != "-" else "./-")
     try:
-        data = file_arguments.beginning(name, _LONGEST + 2)
+        data = file_arguments.beginning(name, LONGEST + 2)
     except TwinError as error:
         error.message = f"{where}: {error.message}"
         raise
@@ -220,8 +217,8 @@ def _from_file(path: str, where: str) -> bytes:
 def _from_descriptor(descriptor: int) -> bytes:
     data = b""
     try:
-        while len(data) <= _LONGEST + 1:
-            piece = os.read(descriptor, _LONGEST)
+        while len(data) <= LONGEST + 1:
+            piece = os.read(descriptor, LONGEST)
             if not piece:
                 break
             data += piece
@@ -238,8 +235,8 @@ def _passphrase(data: bytes, where: str) -> bytes:
     data = data.removesuffix(b"\n").removesuffix(b"\r")
     if not data:
         raise ConfigError(f"{where} is empty", code="empty_passphrase")
-    if len(data) > _LONGEST:
-        raise ConfigError(f"{where} is longer than {_LONGEST} bytes, so it is no passphrase")
+    if len(data) > LONGEST:
+        raise ConfigError(f"{where} is longer than {LONGEST} bytes, so it is no passphrase")
     return data
 
 
@@ -256,178 +253,4 @@ def _locked(
     return LockedError(f"{message}, and there is no terminal to ask for it", hint=hint)
 
 
-def retry(context: Context, *addition: str) -> str:
-    """Return the command line that was typed with more options, ready to paste."""
-    import shlex
-
-    words = list(context.argv)
-    # Words after "--" are data, so the addition goes before it.
-    at = words.index("--") if "--" in words else len(words)
-    return shlex.join(["twin", *words[:at], *addition, *words[at:]])
-
-
 # ---------------------------------------------------------------- the terminal
-
-
-def ask(prompt: str, *, echo: bool) -> bytes | None:
-    """Ask one line on the terminal.
-
-    Returns:
-        The bytes typed, without the line end; None where there is no terminal.
-    """
-    descriptor = _open_terminal()
-    if descriptor is None:
-        return None
-    try:
-        return _line(descriptor, prompt) if echo else _hidden_line(descriptor, prompt)
-    finally:
-        os.close(descriptor)
-
-
-def _open_terminal() -> int | None:
-    try:
-        return os.open(TERMINAL, os.O_RDWR | getattr(os, "O_NOCTTY", 0))
-    except OSError:
-        return None
-
-
-def _hidden_line(descriptor: int, prompt: str) -> bytes | None:
-    import termios
-
-    try:
-        before = termios.tcgetattr(descriptor)
-    except termios.error:
-        return None
-    silent = [*before]
-    silent[3] = int(silent[3]) & ~termios.ECHO
-    try:
-        termios.tcsetattr(descriptor, termios.TCSAFLUSH, silent)
-        return _line(descriptor, prompt)
-    finally:
-        # Also after Ctrl-C: a terminal left without echo looks broken.
-        termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
-        os.write(descriptor, b"\n")
-
-
-def _line(descriptor: int, prompt: str) -> bytes:
-    from twincli.cli.showing.output import visible
-
-    os.write(descriptor, visible(prompt).encode())
-    data = b""
-    while not data.endswith(b"\n") and len(data) <= _LONGEST:
-        piece = os.read(descriptor, 1024)
-        if not piece:
-            break
-        data += piece
-    return data.removesuffix(b"\n").removesuffix(b"\r")
-
-
-def confirm(question: str, context: Context, details: Sequence[str] = ()) -> bool:
-    """Ask a question that ``--yes`` answers; ``details`` are lines to read before it.
-
-    Raises:
-        UsageError: ``confirmation_needed``: there is no terminal to ask on.
-    """
-    if context.yes:
-        return True
-    answer = ask("\n".join((*details, f"{question} [y/N] ")), echo=True)
-    if answer is None:
-        raise _unconfirmed(question, context)
-    return answer.strip().lower() in {b"y", b"yes"}
-
-
-def confirm_name(question: str, name: str, context: Context) -> bool:
-    """Ask for a name to be typed, for what cannot be undone; ``--yes`` answers it.
-
-    Raises:
-        UsageError: ``confirmation_needed``: there is no terminal to ask on.
-    """
-    if context.yes:
-        return True
-    answer = ask(f"{question} Type {name} to go on: ", echo=True)
-    if answer is None:
-        raise _unconfirmed(question, context)
-    return answer.strip() == name.encode()
-
-
-def _unconfirmed(question: str, context: Context) -> UsageError:
-    return UsageError(
-        f"this needs a yes, and there is no terminal to ask on: {question}",
-        code="confirmation_needed",
-        hint=retry(context, "--yes"),
-    )
-
-
-def phrase_sink(context: Context, out: str | None) -> Callable[[str], None] | None:
-    """Return what shows a phrase to its owner, made ready before any key is made.
-
-    Args:
-        context: The run.
-        out: The file of ``--mnemonic-out``, made here with mode 0600.
-
-    Returns:
-        A callable that takes the phrase; None where it belongs into the JSON document.
-
-    Raises:
-        ConflictError: ``exists``: the file is there already.
-        LockedError: ``no_terminal``: a plain pipe would get the phrase.
-    """
-    if out is not None:
-        write = file_sink(context, out)
-        return lambda phrase: write(phrase + "\n")
-    if context.options.json or context.options.jsonl or context.options.get is not None:
-        return None
-    descriptor = _open_terminal()
-    if descriptor is None:
-        raise LockedError(
-            "there is no terminal to show the phrase on",
-            code="no_terminal",
-            hint=retry(context, "--mnemonic-out", "FILE"),
-        )
-    os.close(descriptor)
-
-    def show(phrase: str) -> None:
-        opened = _open_terminal()
-        if opened is None:
-            raise LockedError("the terminal is gone; the phrase was not shown", code="no_terminal")
-        try:
-            os.write(
-                opened,
-                b"Write these words down, in this order. Who has them has the key:\n\n"
-                + phrase.encode()
-                + b"\n\n",
-            )
-        finally:
-            os.close(opened)
-
-    return show
-
-
-def file_sink(context: Context, path: str, *, mode: int = 0o600) -> Callable[[str], None]:
-    """Return what writes a text to a new file; that it can be made is seen at once.
-
-    Args:
-        context: The run; the file is there only with the text.
-        path: The file.
-        mode: Who may read it; the umask takes more away.
-
-    Raises:
-        ConflictError: ``exists``: it is there already.
-        ConfigError: ``cannot_write``.
-    """
-    from contextlib import ExitStack
-
-    from twincli import files
-
-    files.check_free(path)
-    place = os.path.abspath(path)
-    opened = ExitStack()
-    file = opened.enter_context(files.incoming(os.path.dirname(place), mode=mode, overwrite=False))
-    context.at_end(opened.close)
-
-    def keep(text: str) -> None:
-        file.write(text.encode())
-        file.path = place
-        opened.close()
-
-    return keep

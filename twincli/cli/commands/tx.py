@@ -11,8 +11,8 @@ from twincli import config as settings
 from twincli.cli import file_arguments
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
+from twincli.cli.result import Result
 from twincli.cli.showing import partial as partialfile
-from twincli.cli.showing.output import Result
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, NotFoundError, TwinError, UsageError
 from twincli.rules.partial import Partial
@@ -191,6 +191,7 @@ def validate(
 ) -> Result:
     """Say whether a transaction is valid; exit 3 when it is not."""
     from twincli.services.tx import transactions
+    from twincli.services.tx import validate as service
 
     if profile is not None and profile not in PROFILES:
         raise UsageError(f"--profile: {profile!r} is none of {', '.join(PROFILES)}")
@@ -206,9 +207,9 @@ def validate(
     try:
         client = context.client
     except NotFoundError as error:
-        transactions.no_ledger_for_spending(tx, error)
+        service.no_ledger_for_spending(tx, error)
         client = _empty(context)
-    document = transactions.validate(client, tx, profile or client.profile, explain=explain)
+    document = service.validate(client, tx, profile or client.profile, explain=explain)
     return Result(
         document,
         columns=(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from twincli.cli.context import Context, Options
+from twincli.cli.context import Context
+from twincli.cli.options import Options
 from twincli.errors import TwinError
 
 

@@ -63,17 +63,11 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from twincli import config
 from twincli.cli import table
-from twincli.cli.context import (
-    GLOBAL,
-    Context,
-    Option,
-    Options,
-    is_terminal,
-    option_key,
-)
-from twincli.cli.parsing import data_parser
+from twincli.cli.context import Context, is_terminal
+from twincli.cli.options import GLOBAL, Option, Options, option_key
+from twincli.cli.parsing import data_commands
+from twincli.cli.result import Result
 from twincli.cli.showing import output
-from twincli.cli.showing.output import Result
 from twincli.errors import UsageError
 
 _SHARED = "shared_"
@@ -261,7 +255,7 @@ class Command(TyperCommand):
 class DataHelp(TyperCommand):
     """A command with free data, as help and completion see it; `data_parser` reads its words."""
 
-    def __init__(self, entry: data_parser.DataCommand) -> None:
+    def __init__(self, entry: data_commands.DataCommand) -> None:
         own: list[Any] = [TyperArgument(param_decls=["name"], type=str, required=True)]
         own.append(
             TyperArgument(
@@ -273,8 +267,8 @@ class DataHelp(TyperCommand):
             )
         )
         own.extend(_option(option) for option in entry.options)
-        own.extend(_option(option, panel="Data") for option in data_parser.DATA)
-        own.extend(_option(option, panel="Writing") for option in data_parser.WRITE)
+        own.extend(_option(option, panel="Data") for option in data_commands.DATA)
+        own.extend(_option(option, panel="Writing") for option in data_commands.WRITE)
         own.extend(_option(option, panel=SHARED_PANEL) for option in GLOBAL)
         super().__init__(
             entry.verb,
@@ -286,7 +280,7 @@ class DataHelp(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the usage line's parts: the name comes first."""
-        lines = " [-]" if data_parser.COMMANDS[_noun_of(ctx), self.name or ""].lines else ""
+        lines = " [-]" if data_commands.COMMANDS[_noun_of(ctx), self.name or ""].lines else ""
         return ["NAME", "[--KEY VALUE]...", f"[OPTIONS]{lines}"]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -314,12 +308,12 @@ class Group(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the verbs, those with free data first."""
-        own = [verb for noun, verb in data_parser.COMMANDS if noun == self.name]
+        own = [verb for noun, verb in data_commands.COMMANDS if noun == self.name]
         return own + [verb for verb in super().list_commands(ctx) if verb not in own]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a verb's command, None where there is none."""
-        entry = data_parser.COMMANDS.get((self.name or "", cmd_name))
+        entry = data_commands.COMMANDS.get((self.name or "", cmd_name))
         if entry is not None:
             return DataHelp(entry)
         return super().get_command(ctx, cmd_name)

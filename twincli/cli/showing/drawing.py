@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twincli.cli import escapes
 from twincli.cli.showing import output
 
 
@@ -53,7 +54,7 @@ def asset(document: dict[str, Any], console: Any) -> None:
         )
         console.print(
             Text(
-                output.visible(f"{entry['amount']} held by {holders}: ")
+                escapes.visible(f"{entry['amount']} held by {holders}: ")
                 + f"{entry['transaction_id']}:{entry['output_index']}",
                 style="bold",
                 overflow="fold",
@@ -94,7 +95,7 @@ def _heading(document: dict[str, Any], console: Any) -> None:
 
 
 def _line(text: str) -> str:
-    return output.visible(text).replace("\n", "\\n")
+    return escapes.visible(text).replace("\n", "\\n")
 
 
 def _section(console: Any, title: str, members: dict[str, Any]) -> None:
@@ -115,5 +116,5 @@ def _pairs(console: Any, members: dict[str, Any]) -> None:
     table.add_column(overflow="fold")
     for name, value in members.items():
         text = value if isinstance(value, str) else output.to_json(value)
-        table.add_row(Text("  " + _line(name)), Text(output.visible(text)))
+        table.add_row(Text("  " + _line(name)), Text(escapes.visible(text)))
     console.print(table)

@@ -12,21 +12,11 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
+from twincli.cli.escapes import IN_JSON, escape_json, separated, visible
+from twincli.cli.result import Column, Mode, Result
 from twincli.errors import NotFoundError, TwinError
-
-Column = tuple[str, "str | Callable[[dict[str, Any]], Any]"]
-
-# Bidirectional overrides and isolates can make a line read as what it is not; half surrogates
-# cannot be encoded; U+2028 and U+2029 end a line for some readers of JSON Lines.
-_ODD = "\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
-# Kept as text: compiling them would cost every run a millisecond, and few runs need them.
-_IN_JSON = f"[{_ODD}]"
-_IN_TSV = f"[\\\\\x00-\x1f{_ODD}]"
-_IN_CELL = f"[\x00-\x09\x0b-\x1f{_ODD}]"
-
-_SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\"}
 
 _encoder = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False
@@ -36,56 +26,6 @@ _encode_indented = json.JSONEncoder(
 ).encode
 
 _BATCH = 65536
-
-
-class Result(NamedTuple):
-    """What a command found or did.
-
-    Attributes:
-        document: The JSON document; its first key is ``schema``.
-        listing: Name of the member of ``document`` that is a list; it may be an iterator, which
-            is then printed as it comes.
-        columns: For a listing (or, on one document, instead of all members): header, and the
-            dotted path of the value or a function of the item.
-        item_schema: ``schema`` of each line of ``--jsonl``.
-        terminal: Draws the document on a Rich console in a way of its own.
-        text: Printed as it stands to terminal and pipe, for scripts and help topics.
-        exit_code: An answer's own status: 0, 3, 10 or 11.
-        notes: Chatter for stderr, dropped by ``--quiet`` and with JSON.
-        warnings: For stderr; with ``--json`` they go into the document.
-        live: Every item is written at once, for listings that wait for news.
-        said: It was printed by the command itself, which then went on.
-    """
-
-    document: dict[str, Any]
-    listing: str | None = None
-    columns: tuple[Column, ...] = ()
-    item_schema: str | None = None
-    terminal: Callable[[dict[str, Any], Any], None] | None = None
-    text: str | None = None
-    exit_code: int = 0
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    live: bool = False
-    said: bool = False
-
-
-class Mode(NamedTuple):
-    """How to print.
-
-    Attributes:
-        form: ``auto`` (terminal or pipe), ``json``, ``jsonl`` or ``get``.
-        path: The path of ``--get``.
-        quiet: Leave the notes out.
-        terminal: Whether stdout is a terminal.
-        color: Whether stdout gets colour.
-    """
-
-    form: str = "auto"
-    path: str | None = None
-    quiet: bool = False
-    terminal: bool = False
-    color: bool = False
 
 
 def render(result: Result, mode: Mode) -> int:
@@ -210,29 +150,6 @@ def _warn(warnings: Iterable[str]) -> None:
 # ---------------------------------------------------------------- escapes
 
 
-def _escape(match: re.Match[str]) -> str:
-    character = match.group()
-    return _SHORT.get(character) or f"\\u{ord(character):04x}"
-
-
-def _escape_json(match: re.Match[str]) -> str:
-    return f"\\u{ord(match.group()):04x}"
-
-
-def visible(text: str) -> str:
-    """Return text that is safe on a terminal; line ends stay, other controls become escapes."""
-    if text.isascii() and text.isprintable():
-        return text
-    return re.sub(_IN_CELL, _escape, text)
-
-
-def separated(text: str) -> str:
-    r"""Return text as a field of tab-separated output: ``\t``, ``\n``, ``\\``, ``\u001b``."""
-    if text.isascii() and text.isprintable() and "\\" not in text:
-        return text
-    return re.sub(_IN_TSV, _escape, text)
-
-
 def _prepared() -> Callable[[Any], str]:
     """Return an encoder that is made once: ``JSONEncoder.encode`` makes one for each document."""
     make = getattr(json.encoder, "c_make_encoder", None)
@@ -251,7 +168,7 @@ def to_json(value: Any, *, indented: bool = False) -> str:
     text = _encode_indented(value) if indented else _encode(value)
     if text.isascii() and "\x7f" not in text:
         return text
-    return re.sub(_IN_JSON, _escape_json, text)
+    return re.sub(IN_JSON, escape_json, text)
 
 
 # ---------------------------------------------------------------- JSON

@@ -10,8 +10,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from twincli import files
+from twincli.cli.result import Result
 from twincli.cli.showing import output
-from twincli.cli.showing.output import Result
 from twincli.errors import UsageError
 from twincli.model.owners import BURN_ADDRESS
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import base58, canonical, ed25519
 from twincli.errors import ConfigError, InvalidError, LockedError, UnreachableError
-from twincli.keystore.providers.external import bad_settings
+from twincli.keystore.providers.source import bad_settings
 
 if TYPE_CHECKING:
     import subprocess

@@ -7,8 +7,7 @@ was swapped or a program that lies ends in an error and never in a transaction.
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58, ed25519
 from twincli.errors import ConfigError, InvalidError
@@ -17,20 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from twincli.keystore.keyfile import KeyInfo, SecretSource
+    from twincli.keystore.providers.source import Source
 
     Environment = Callable[[], Mapping[str, str]]
-
-_PROOF = b"twincli: a key that shall be used shows that it signs\n"
-
-
-class Source(Protocol):
-    """What makes signatures, unverified: a key in a chip, or a program."""
-
-    def sign(self, message: bytes) -> bytes:
-        """Return the signature of ``message``."""
-
-    def close(self) -> None:
-        """Let go of what was opened; a chip is logged out when its last key is closed."""
 
 
 class ExternalSigner:
@@ -135,29 +123,3 @@ def pkcs11() -> Any:
             hint='pip install "twincli[pkcs11]"',
         ) from error
     return chips
-
-
-def proof_message() -> bytes:
-    """Return a message to sign that no transaction and no other use can have."""
-    return _PROOF + os.urandom(32)
-
-
-def text_of(name: str, settings: Mapping[str, Any], field: str) -> str | None:
-    """Return a text of a key's settings, None where it is not there.
-
-    Raises:
-        ConfigError: ``bad_settings``: it is something else.
-    """
-    value = settings.get(field)
-    if value is not None and not isinstance(value, str):
-        raise bad_settings(name, f"{field} is not text")
-    return value
-
-
-def bad_settings(name: str, why: str) -> ConfigError:
-    """Return the error of a key file whose settings cannot be used."""
-    return ConfigError(
-        f"the settings of the key {name} cannot be used: {why}",
-        code="bad_settings",
-        hint=f"twin keys show {name}; make it again after twin keys remove {name}",
-    )

@@ -24,7 +24,7 @@ from pkcs11.types import PROTECTED_AUTH
 
 from twincli.crypto import base58, ed25519
 from twincli.errors import ConfigError, ConflictError, LockedError, NotFoundError
-from twincli.keystore.providers.external import bad_settings, proof_message, text_of
+from twincli.keystore.providers.source import bad_settings, proof_message, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

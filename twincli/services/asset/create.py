@@ -10,7 +10,7 @@ from twincli.model import names, owners, record, times
 from twincli.model import transaction as _transaction
 from twincli.rules import structure
 from twincli.services import resolve
-from twincli.services.asset import documents
+from twincli.services.asset import document
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.signers import entity_key, keys_to_create, unlock
 
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from twincli.crypto.ed25519 import Signer
+    from twincli.services.documents import Document
     from twincli.services.workspace import Workspace
-
-Document = dict[str, Any]
 
 
 class Definition(NamedTuple):
@@ -103,7 +102,7 @@ def create(
     tx, warnings = _created(workspace, name, wanted, writing, signer_keys, details)
     if present is not None and if_missing:
         _check_same(workspace, name, present, tx)
-        return {**documents.show(workspace, present), "created": False, "warnings": []}
+        return {**document.show(workspace, present), "created": False, "warnings": []}
     if writing.prepare:
         from twincli.services.tx import cosign
 
@@ -111,7 +110,7 @@ def create(
             _prove_entity(workspace, tx, (), warnings)
         return cosign.prepared(workspace, tx, warnings)
     if workspace.dry_run:
-        return {**documents.unsigned(workspace, name, tx, issuers, warnings), "created": True}
+        return {**document.unsigned(workspace, name, tx, issuers, warnings), "created": True}
     signers = unlock(workspace, issuers)
     _prove_entity(workspace, tx, signers, warnings)
     tx = _transaction.sign(tx, signers)
@@ -127,7 +126,7 @@ def create(
         if other is None:
             raise
         _check_same(workspace, name, other, tx)
-        return {**documents.show(workspace, other), "created": False, "warnings": []}
+        return {**document.show(workspace, other), "created": False, "warnings": []}
     height: int | None = 0
     if not known:
         try:
@@ -141,8 +140,8 @@ def create(
     if not book.confirm(client.ledger_id, name, tx["id"]):
         warnings.append(f"the name {name} was taken by another asset meanwhile; name this one anew")
     if height is None:
-        return {**documents.sent(workspace, name, tx, warnings), "created": True}
-    return {**documents.written(workspace, tx["id"], tx["id"], warnings), "created": not known}
+        return {**document.sent(workspace, name, tx, warnings), "created": True}
+    return {**document.written(workspace, tx["id"], tx["id"], warnings), "created": not known}
 
 
 def _arriving(workspace: Workspace, name: str) -> str | None:

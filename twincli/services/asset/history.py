@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from twincli.client import LedgerClient
     from twincli.ledger.reading import Entry
     from twincli.rules.replay import Step
+    from twincli.services.documents import Document
     from twincli.services.workspace import Workspace
 
-Document = dict[str, Any]
 
 PAGE = 2000
 """Transactions held in memory at a time while a history is read backwards."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import UsageError
-from twincli.services.asset.documents import asset_of
+from twincli.model.transaction import asset_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twincli.crypto import conditions
 from twincli.errors import InvalidError, NotFoundError
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import resolve
-from twincli.services.asset import documents
+from twincli.services.asset import document, listings
 from twincli.services.signers import signers_of
 
 if TYPE_CHECKING:
     from twincli.ledger.reading import Entry
+    from twincli.services.documents import Document
     from twincli.services.workspace import Workspace
 
-Document = dict[str, Any]
 
 DEEPEST = 100
 """Levels of a tree that are told at once: anybody can state a parent, so a chain has no end."""
@@ -44,7 +44,7 @@ def tree(workspace: Workspace, ref: str | None = None) -> Document:
         entities = {
             key
             for info in infos
-            for asset_id in documents.owned_by(workspace, [info.public_key])
+            for asset_id in listings.owned_by(workspace, [info.public_key])
             if (key := _entity(workspace, asset_id)) not in (None, info.public_key)
         }
         starts = [info for info in infos if info.public_key not in entities] or infos
@@ -86,7 +86,7 @@ def _key_node(
         seen.add(public_key)
         node["children"] = [
             _asset_node(workspace, asset_id, "owns", seen, depth + 1)
-            for asset_id in documents.owned_by(workspace, [public_key])
+            for asset_id in listings.owned_by(workspace, [public_key])
         ]
     return node
 
@@ -135,7 +135,7 @@ def _standing(workspace: Workspace, parent: str, child: Entry) -> str:
     if replay is None:
         return "unauthorised"
     for tx_id, index in replay.outputs:
-        output = documents.output_at(workspace.client.entry(tx_id), index)
+        output = document.output_at(workspace.client.entry(tx_id), index)
         if conditions.can_fulfil(output["condition"]["details"], signers):
             return "authorised"
     return "claimed_by_entity" if replay.entity in signers else "unauthorised"

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import IO
 
-Document = dict[str, Any]
+    from twincli.services.documents import Document
+
 
 SCHEMA = "twin.backup-manifest/1"
 MANIFEST = "manifest.json"

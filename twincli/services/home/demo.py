@@ -12,10 +12,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twincli.errors import ConflictError, LockedError
-from twincli.services.asset import attempt, create, history, tree
+from twincli.services.asset import append, create, history, tree
 from twincli.services.asset.create import Definition
 from twincli.services.keys import keys
 from twincli.services.names import dids
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from twincli.client import LedgerClient
+    from twincli.services.documents import Document
 
-Document = dict[str, Any]
 
 NAMES = ("alice", "car", "gps")
 USER = {"name": "Alice", "bithday": "03/08/1910"}
@@ -153,7 +153,7 @@ def _live(workspace: Workspace, steps: _Steps, *, kept: bool) -> None:
         steps.tell(
             "The car drives; its key signs what the GPS box measures",
             f"twin asset append gps --mileage {mileage}",
-            lambda mileage=mileage: attempt.append(  # type: ignore[misc]
+            lambda mileage=mileage: append.append(  # type: ignore[misc]
                 workspace, "gps", {"mileage": mileage}
             ),
         )
@@ -180,7 +180,7 @@ def _key(workspace: Workspace, name: str, *, kept: bool) -> Document:
 def _refused(workspace: Workspace) -> Document:
     """Return the error of an append with a key that does not own the car."""
     try:
-        attempt.append(workspace, "car", {"mileage": MILEAGES[-1]})
+        append.append(workspace, "car", {"mileage": MILEAGES[-1]})
     except LockedError as error:
         return {
             "error": {

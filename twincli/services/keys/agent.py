@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twincli.errors import LockedError, NotFoundError, UsageError
 from twincli.keystore import agent, keyfile
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
     from twincli.keystore.keyfile import KeyInfo, SecretSource
     from twincli.keystore.store import KeyStore, UnlockedKey
-
-Document = dict[str, Any]
+    from twincli.services.documents import Document
 
 
 def start(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.errors import ConflictError, UsageError
 from twincli.keystore.keyfile import KeyInfo
-from twincli.keystore.providers import external
+from twincli.keystore.providers import external, source
 from twincli.services.keys.keys import check_name, document, present_key, timestamp
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def new_command(
         program = Program.of(name, settings, store.environment)
         info = planned._replace(public_key=program.public_key())
         signer = external.ExternalSigner(info, program._replace(key=info.public_key))
-        signer.sign(external.proof_message())
+        signer.sign(source.proof_message())
         store.create_external(info)
         return info
 

@@ -9,9 +9,9 @@ from twincli.crypto import conditions
 from twincli.errors import InvalidError, LockedError, UsageError
 from twincli.model import record, times
 from twincli.model import transaction as _transaction
+from twincli.model.transaction import asset_of
 from twincli.rules import partial as _partial
 from twincli.services import resolve
-from twincli.services.asset.documents import asset_of
 from twincli.services.signers import keys_to_spend, unlock
 from twincli.services.tx import cosign
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from twincli.keystore.keyfile import KeyInfo
+    from twincli.services.documents import Document
     from twincli.services.workspace import Workspace
 
-Document = dict[str, Any]
 
 OTHERS = "others_sign"
 OWNER_ALREADY = "owner_already"

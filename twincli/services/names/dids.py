@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from twincli.errors import TwinError
+    from twincli.services.documents import Document
     from twincli.services.workspace import Workspace
-
-Document = dict[str, Any]
 
 
 class Subject(NamedTuple):

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from twincli.client.profiles import Profile
     from twincli.ledger.ledger import Ledger
-
-Document = dict[str, Any]
+    from twincli.services.documents import Document
 
 
 def find(file: str, node: str) -> Profile:

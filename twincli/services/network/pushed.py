@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twincli import files
 from twincli.model import times
 
 if TYPE_CHECKING:
     from twincli.ledger.ledger import Ledger
+    from twincli.services.documents import Document
 
-Document = dict[str, Any]
 
 FILE = "pushed.json"
 """In the directory of what was fetched from networks; lost with it, and made by the next push."""

@@ -18,13 +18,14 @@ from twincli.errors import ConflictError, TwinError, UnreachableError
 from twincli.model import record
 from twincli.model import transaction as _transaction
 from twincli.rules.replay import Replay, corrected_by
-from twincli.services.network import push
+from twincli.services.network import compare
 from twincli.services.signers import keys_to_spend, unlock
 
 if TYPE_CHECKING:
     from twincli.client import LedgerClient
     from twincli.ledger.reading import Spendable
-    from twincli.services.network.push import Moved, Same
+    from twincli.services.network.compare import Same
+    from twincli.services.network.move import Moved
     from twincli.services.workspace import Workspace
 
 
@@ -41,7 +42,7 @@ def rebase(workspace: Workspace, there: LedgerClient, made: Moved) -> None:
     made.status, made.error = "rebased", None
     try:
         here = list(workspace.client.transactions(asset_id))
-        same = push.Same()
+        same = compare.Same()
         for tx in here:
             same.know(tx)
         for tx in there.transactions(asset_id):

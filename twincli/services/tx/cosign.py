@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from twincli.client import LedgerClient
     from twincli.keystore.keyfile import KeyInfo
     from twincli.rules.partial import Partial
+    from twincli.services.documents import Document
     from twincli.services.workspace import Workspace
 
-Document = dict[str, Any]
 
 _HEX = frozenset("0123456789abcdef")
 

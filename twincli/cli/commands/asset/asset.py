@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
+from twincli.cli import escapes
+from twincli.cli.asking import confirm
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
-from twincli.cli.showing import drawing, output, partial
-from twincli.cli.showing.output import Result
+from twincli.cli.result import Result
+from twincli.cli.showing import drawing, partial
 from twincli.client import WAITS
 from twincli.errors import TwinError, UsageError
 
@@ -25,7 +27,7 @@ def show(
     ] = None,
 ) -> Result:
     """Show an asset: its facts, its state and its owners."""
-    from twincli.services.asset import documents
+    from twincli.services.asset import document as documents
 
     return Result(documents.show(context.workspace(), name, as_of), terminal=drawing.asset)
 
@@ -41,11 +43,11 @@ def list_assets(
     model: Annotated[str | None, typer.Option(metavar="MODEL", help="Only this model.")] = None,
 ) -> Result:
     """List your assets: those your keys own and those you have named."""
-    from twincli.services.asset import documents
-
     if everything and owner is not None:
         raise UsageError("--all and --owner cannot be given together")
-    document = documents.list_assets(
+    from twincli.services.asset import listings
+
+    document = listings.list_assets(
         context.workspace(), everything=everything, owner=owner, kind=kind, model=model
     )
     return Result(
@@ -101,9 +103,8 @@ def burn(
     ] = None,
 ) -> Result:
     """Burn an asset for good: nobody can ever append to it or transfer it again."""
-    from twincli.cli.asking import passphrases
     from twincli.services import resolve
-    from twincli.services.asset import attempt
+    from twincli.services.asset.transfer import burn as service
     from twincli.services.asset.write_options import Writing
 
     if wait is not None and wait not in WAITS:
@@ -116,9 +117,9 @@ def burn(
     if prepare is not None:
         # Who signs is asked, and nothing burns before.
         partial.check_free(prepare)
-    elif not context.dry_run and not passphrases.confirm_name(question, name, context):
+    elif not context.dry_run and not confirm.confirm_name(question, name, context):
         raise TwinError("nothing was burned: another name was typed", code="declined")
-    document = attempt.burn(workspace, name, writing)
+    document = service(workspace, name, writing)
     if prepare is not None and document["schema"] == "twin.signing/1":
         return partial.prepared(context, document, prepare)
     said = f"would burn {name}" if context.dry_run else f"burned {name}"
@@ -138,9 +139,9 @@ def outputs(
     unspent: Annotated[bool, typer.Option("--unspent", help="Only what is not spent.")] = False,
 ) -> Result:
     """List outputs: who holds or held how much of an asset."""
-    from twincli.services.asset import documents
+    from twincli.services.asset import listings
 
-    document = documents.outputs(context.workspace(), name, owner=owner, unspent=unspent)
+    document = listings.outputs(context.workspace(), name, owner=owner, unspent=unspent)
     return Result(
         document,
         listing="outputs",
@@ -168,10 +169,10 @@ def balance(
     ] = None,
 ) -> Result:
     """Say how much of an asset each owner holds."""
-    from twincli.services.asset import documents
+    from twincli.services.asset import listings
 
     return Result(
-        documents.balance(context.workspace(), name, owner=owner),
+        listings.balance(context.workspace(), name, owner=owner),
         listing="balances",
         columns=(
             ("asset", lambda item: item["asset_name"] or item["asset_id"]),
@@ -197,7 +198,7 @@ def _draw_outputs(document: dict[str, Any], console: Any) -> None:
         table.add_row(
             Text(f"{item['transaction_id']}:{item['output_index']}"),
             Text(item["amount"]),
-            Text(output.visible(_owners(item))),
+            Text(escapes.visible(_owners(item))),
             Text(item["spent_by"] or ""),
         )
     if table.row_count:
@@ -238,7 +239,7 @@ def _tree_rows(document: dict[str, Any]) -> str:
             node.get("standing") or "",
             node.get("kind") or "",
         )
-        rows.append("\t".join(map(output.separated, cells)) + "\n")
+        rows.append("\t".join(map(escapes.separated, cells)) + "\n")
         nodes.extend((depth + 1, child) for child in reversed(node["children"]))
     return "".join(rows)
 
@@ -248,7 +249,7 @@ def _draw_tree(document: dict[str, Any], console: Any) -> None:
     from rich.tree import Tree
 
     def label(node: dict[str, Any]) -> Text:
-        text = Text(output.visible(node["name"] or "").replace("\n", "\\n"), style="bold")
+        text = Text(escapes.visible(node["name"] or "").replace("\n", "\\n"), style="bold")
         what = "key" if node["type"] == "key" else node["kind"] or "asset"
         if node["relation"] == "part":
             standing = "" if node["standing"] == "authorised" else f" ({node['standing']})"
@@ -258,7 +259,7 @@ def _draw_tree(document: dict[str, Any], console: Any) -> None:
         elif node["cut"]:
             what += " (it goes on: twin asset tree ID)"
         ident = node.get("id") or node["public_key"]
-        text.append(f"  {output.visible(what)}  {ident}", style="not bold")
+        text.append(f"  {escapes.visible(what)}  {ident}", style="not bold")
         return text
 
     for root in document["roots"]:

@@ -8,7 +8,7 @@ import typer
 
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
-from twincli.cli.showing.output import Result
+from twincli.cli.result import Result
 
 app = typer_frame.bare()
 
@@ -51,7 +51,8 @@ def _draw(document: dict[str, Any], console: Any) -> None:
     """Draw hits one below the other: ids stay whole and data get the width."""
     from rich.text import Text
 
-    from twincli.cli.showing.output import to_json, visible
+    from twincli.cli.escapes import visible
+    from twincli.cli.showing.output import to_json
 
     for hit in document["hits"]:
         heading = Text(visible(hit["name"] or hit["asset_id"]).replace("\n", "\\n"), style="bold")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twincli.cli.result import Result
 from twincli.cli.showing import drawing, partial
-from twincli.cli.showing.output import Result, to_json
+from twincli.cli.showing.output import to_json
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, UsageError
 from twincli.services.asset.write_options import Writing
@@ -170,7 +171,7 @@ def _create(
 
 def asset_append(context: Context, parsed: Parsed) -> Result:
     """``twin asset append NAME``."""
-    from twincli.services.asset import attempt
+    from twincli.services.asset import append as service
 
     assert parsed.name is not None
     writing = _writing(parsed)
@@ -178,9 +179,9 @@ def asset_append(context: Context, parsed: Parsed) -> Result:
         if parsed.values.get("corrects") or parsed.values.get("output"):
             raise UsageError("--corrects and --output are for a single append")
         workspace = _begin(context, parsed)
-        document = attempt.append_lines(workspace, parsed.name, _lines(), writing)
+        document = service.append_lines(workspace, parsed.name, _lines(), writing)
         return _result(document, (f"appended {document['count']} times",))
-    document = attempt.append(
+    document = service.append(
         _begin(context, parsed),
         parsed.name,
         parsed.base,
@@ -194,11 +195,11 @@ def asset_append(context: Context, parsed: Parsed) -> Result:
 
 def asset_transfer(context: Context, parsed: Parsed) -> Result:
     """``twin asset transfer NAME --to OWNER``."""
-    from twincli.services.asset import attempt
+    from twincli.services.asset.transfer import transfer as service
 
     assert parsed.name is not None
     values = parsed.values
-    document = attempt.transfer(
+    document = service(
         _begin(context, parsed),
         parsed.name,
         to=values.get("to"),

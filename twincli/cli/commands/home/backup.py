@@ -11,8 +11,8 @@ from twincli import config
 from twincli.cli import file_arguments
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
+from twincli.cli.result import Result
 from twincli.cli.showing import output
-from twincli.cli.showing.output import Result
 from twincli.errors import TwinError, UsageError
 
 app = typer_frame.group("backup")
@@ -79,10 +79,10 @@ def restore(
 
     With --dry-run it is only verified, every transaction of it, whatever the home holds.
     """
-    from twincli.services.home import backup
+    from twincli.services.home import restore as service
 
     with file_arguments.opened(file) as stream:
-        document = backup.restore(
+        document = service.restore(
             stream,
             file_arguments.what(file),
             context.paths.home,

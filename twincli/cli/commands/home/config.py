@@ -9,7 +9,7 @@ import typer
 from twincli import config as settings
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
-from twincli.cli.showing.output import Result
+from twincli.cli.result import Result
 
 app = typer_frame.group("config")
 

@@ -11,7 +11,7 @@ import typer
 
 from twincli.cli.context import Context, is_file
 from twincli.cli.parsing import typer_frame
-from twincli.cli.showing.output import Result
+from twincli.cli.result import Result
 from twincli.client import LedgerClient
 from twincli.errors import UsageError
 

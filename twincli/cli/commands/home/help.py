@@ -9,7 +9,7 @@ import typer
 
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
-from twincli.cli.showing.output import Result
+from twincli.cli.result import Result
 from twincli.errors import ExitCode, UsageError
 
 app = typer_frame.bare()

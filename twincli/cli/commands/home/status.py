@@ -7,7 +7,7 @@ from typing import Any
 
 from twincli.cli.context import Context, is_file
 from twincli.cli.parsing import typer_frame
-from twincli.cli.showing.output import Result
+from twincli.cli.result import Result
 from twincli.errors import NotFoundError
 
 app = typer_frame.bare()

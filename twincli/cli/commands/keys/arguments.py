@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from twincli.cli import file_arguments
-from twincli.cli.asking import passphrases
-from twincli.cli.context import Context, Options
+from twincli.cli.asking import confirm, terminal
+from twincli.cli.context import Context
+from twincli.cli.options import Options
 from twincli.errors import ConfigError, InvalidError, LockedError, TwinError
 
 _LONGEST = 65536
@@ -60,11 +61,11 @@ def secret_of(context: Context, name: str, file: str | None, what: str) -> str:
     """
     if file is not None:
         return _text(file, f"the {what}")
-    typed = passphrases.ask(f"{what.capitalize()} of key {name} (not shown): ", echo=False)
+    typed = terminal.ask(f"{what.capitalize()} of key {name} (not shown): ", echo=False)
     if typed is None:
         raise LockedError(
             f"the {what} is needed, and there is no terminal to ask for it",
-            hint=passphrases.retry(context, "FILE"),
+            hint=confirm.retry(context, "FILE"),
         )
     return _decoded(typed, f"the {what}", "as typed")
 

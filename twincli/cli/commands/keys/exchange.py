@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from twincli import files
-from twincli.cli.asking import passphrases
+from twincli.cli.asking import confirm, passphrases, sinks
 from twincli.cli.commands.keys.arguments import (
     Bip39File,
     IfMissing,
@@ -21,7 +21,7 @@ from twincli.cli.commands.keys.arguments import (
     secret_of,
 )
 from twincli.cli.context import Context, is_terminal
-from twincli.cli.showing.output import Result
+from twincli.cli.result import Result
 from twincli.errors import UsageError
 
 Format = Literal["seed", "base58", "pem", "openssh", "mnemonic"]
@@ -123,7 +123,7 @@ def _writer(context: Context, target: str | None, *, mode: int) -> Callable[[str
     if context.dry_run:
         files.check_free(target)
         return None
-    return passphrases.file_sink(context, target, mode=mode)
+    return sinks.file_sink(context, target, mode=mode)
 
 
 def import_key(
@@ -246,7 +246,7 @@ def derive(
     from twincli.services.keys import phrases
 
     if count is None:
-        raise UsageError("how many keys?", hint=passphrases.retry(context, "--count", "N"))
+        raise UsageError("how many keys?", hint=confirm.retry(context, "--count", "N"))
     stem = name if prefix is None else prefix
     document = phrases.derive(
         context.keystore,

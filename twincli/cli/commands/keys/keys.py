@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from twincli.cli.asking import passphrases
+from twincli.cli.asking import confirm, sinks
 from twincli.cli.commands.keys import exchange, rotate, signatures
 from twincli.cli.commands.keys.arguments import (
     Bip39File,
@@ -23,7 +23,7 @@ from twincli.cli.commands.keys.arguments import (
 )
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
-from twincli.cli.showing.output import Result
+from twincli.cli.result import Result
 from twincli.errors import ConfigError, TwinError, UsageError
 
 app = typer_frame.group("keys")
@@ -205,9 +205,9 @@ def _sink(context: Context, out: str | None) -> Any:
     if out is None and context.options.get not in (None, "mnemonic"):
         raise UsageError(
             f"--get {context.options.get} would leave the phrase out",
-            hint=passphrases.retry(context, "--mnemonic-out", "FILE"),
+            hint=confirm.retry(context, "--mnemonic-out", "FILE"),
         )
-    return passphrases.phrase_sink(context, out)
+    return sinks.phrase_sink(context, out)
 
 
 def _forget(path: str) -> None:
@@ -366,7 +366,7 @@ def _ask_removal(context: Context, name: str, *, shred: bool) -> None:
     owns = f", which owns {owned} outputs on this ledger" if owned else ""
     if shred:
         question = f"erase the key {name}{owns}? Only a backup or its phrase brings it back."
-        if not passphrases.confirm_name(question, name, context):
+        if not confirm.confirm_name(question, name, context):
             raise TwinError("nothing was done: the name was not typed", code="declined")
     else:
         context.confirm(f"remove the key {name}{owns}?")

@@ -10,8 +10,8 @@ import typer
 from twincli.cli import file_arguments
 from twincli.cli.commands.keys.arguments import Name, key_names
 from twincli.cli.context import Context
+from twincli.cli.result import Result
 from twincli.cli.showing import partial
-from twincli.cli.showing.output import Result
 from twincli.crypto import canonical
 from twincli.errors import ConfigError, TwinError, UsageError
 from twincli.model import record

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from twincli.cli import file_arguments
-from twincli.cli.asking import passphrases
+from twincli.cli.asking import sinks
 from twincli.cli.commands.keys.arguments import Name, key_names
 from twincli.cli.context import Context
+from twincli.cli.result import Result
 from twincli.cli.showing import output, partial
-from twincli.cli.showing.output import Result
 from twincli.errors import UsageError
 
 _LONGEST = 65536
@@ -34,7 +34,7 @@ def sign(
     if out is not None and out != "-":
         partial.check_free(out)
         if not context.dry_run:
-            write = passphrases.file_sink(context, out, mode=0o644)
+            write = sinks.file_sink(context, out, mode=0o644)
     with file_arguments.opened(file) as stream:
         document = signatures.sign(
             context.keystore,

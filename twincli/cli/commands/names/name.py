@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twincli import config
-from twincli.cli import file_arguments
+from twincli.cli import escapes, file_arguments
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
+from twincli.cli.result import Result
 from twincli.cli.showing import output
-from twincli.cli.showing.output import Result
 from twincli.errors import UsageError
 from twincli.model.names import disguise
 
@@ -138,7 +138,7 @@ def import_names(
     No name is taken from what has it. What is skipped is listed with the reason; exit 10 when that
     is a part of FILE, 5 when it is all.
     """
-    from twincli.services.names import names
+    from twincli.services.names import exchange
     from twincli.services.tx import transactions
 
     if from_ledger == (file is not None):
@@ -150,10 +150,10 @@ def import_names(
         raise UsageError("--from-ledger and --owner go together")
     if file is not None:
         found = transactions.read_lines(file_arguments.lines(file), file_arguments.what(file))
-        document = names.import_names(context.workspace(), found)
+        document = exchange.import_names(context.workspace(), found)
     else:
         assert owner is not None
-        document = names.import_owned(context.workspace(), owner)
+        document = exchange.import_owned(context.workspace(), owner)
     skipped = document["skipped"]
     done = "would name" if context.dry_run else "named"
     notes = [f"{done} {len(document['names'])}, {document['unchanged']} were named already"]
@@ -167,4 +167,4 @@ def import_names(
 
 def _shown(entry: dict[str, Any]) -> str:
     """Return what a skipped entry calls itself; it is a stranger's, and stays on its line."""
-    return output.separated(str(entry["name"] or entry["value"] or "one without a name"))
+    return escapes.separated(str(entry["name"] or entry["value"] or "one without a name"))

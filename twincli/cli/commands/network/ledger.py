@@ -10,7 +10,7 @@ from twincli import config as settings
 from twincli.cli.commands.network import push
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
-from twincli.cli.showing.output import Result
+from twincli.cli.result import Result
 from twincli.errors import NotFoundError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import typer
 from twincli import config as settings
 from twincli.cli.context import Context, is_file
 from twincli.cli.parsing import candidates
-from twincli.cli.showing.output import Result
+from twincli.cli.result import Result
 
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="The name of the network.")]
 Name = Annotated[

@@ -12,8 +12,8 @@ import typer
 from twincli.cli.commands.network import networks
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
+from twincli.cli.result import Result
 from twincli.cli.showing import output
-from twincli.cli.showing.output import Result
 from twincli.files import cannot
 
 app = typer_frame.group("node")

@@ -9,7 +9,7 @@ import typer
 from twincli.cli.commands.network import push
 from twincli.cli.context import Context
 from twincli.cli.parsing import candidates, typer_frame
-from twincli.cli.showing.output import Result
+from twincli.cli.result import Result
 
 app = typer_frame.bare()
 

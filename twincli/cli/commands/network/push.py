@@ -9,7 +9,7 @@ import typer
 from twincli import config as settings
 from twincli.cli.context import Context, is_file
 from twincli.cli.parsing import candidates, typer_frame
-from twincli.cli.showing.output import Result
+from twincli.cli.result import Result
 from twincli.errors import UsageError
 
 app = typer_frame.bare()

@@ -1,0 +1,58 @@
+"""Questions that ``--yes`` answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from twincli.cli.asking.terminal import ask
+from twincli.errors import UsageError
+
+if TYPE_CHECKING:
+    from twincli.cli.context import Context
+
+
+def retry(context: Context, *addition: str) -> str:
+    """Return the command line that was typed with more options, ready to paste."""
+    import shlex
+
+    words = list(context.argv)
+    # Words after "--" are data, so the addition goes before it.
+    at = words.index("--") if "--" in words else len(words)
+    return shlex.join(["twin", *words[:at], *addition, *words[at:]])
+
+
+def confirm(question: str, context: Context, details: Sequence[str] = ()) -> bool:
+    """Ask a question that ``--yes`` answers; ``details`` are lines to read before it.
+
+    Raises:
+        UsageError: ``confirmation_needed``: there is no terminal to ask on.
+    """
+    if context.yes:
+        return True
+    answer = ask("\n".join((*details, f"{question} [y/N] ")), echo=True)
+    if answer is None:
+        raise _unconfirmed(question, context)
+    return answer.strip().lower() in {b"y", b"yes"}
+
+
+def confirm_name(question: str, name: str, context: Context) -> bool:
+    """Ask for a name to be typed, for what cannot be undone; ``--yes`` answers it.
+
+    Raises:
+        UsageError: ``confirmation_needed``: there is no terminal to ask on.
+    """
+    if context.yes:
+        return True
+    answer = ask(f"{question} Type {name} to go on: ", echo=True)
+    if answer is None:
+        raise _unconfirmed(question, context)
+    return answer.strip() == name.encode()
+
+
+def _unconfirmed(question: str, context: Context) -> UsageError:
+    return UsageError(
+        f"this needs a yes, and there is no terminal to ask on: {question}",
+        code="confirmation_needed",
+        hint=retry(context, "--yes"),
+    )

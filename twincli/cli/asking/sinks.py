@@ -1,0 +1,89 @@
+"""Where a phrase goes: a new file, or the terminal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twincli.cli.asking.confirm import retry
+from twincli.cli.asking.terminal import open_terminal
+from twincli.errors import LockedError
+
+if TYPE_CHECKING:
+    from twincli.cli.context import Context
+
+
+def phrase_sink(context: Context, out: str | None) -> Callable[[str], None] | None:
+    """Return what shows a phrase to its owner, made ready before any key is made.
+
+    Args:
+        context: The run.
+        out: The file of ``--mnemonic-out``, made here with mode 0600.
+
+    Returns:
+        A callable that takes the phrase; None where it belongs into the JSON document.
+
+    Raises:
+        ConflictError: ``exists``: the file is there already.
+        LockedError: ``no_terminal``: a plain pipe would get the phrase.
+    """
+    if out is not None:
+        write = file_sink(context, out)
+        return lambda phrase: write(phrase + "\n")
+    if context.options.json or context.options.jsonl or context.options.get is not None:
+        return None
+    descriptor = open_terminal()
+    if descriptor is None:
+        raise LockedError(
+            "there is no terminal to show the phrase on",
+            code="no_terminal",
+            hint=retry(context, "--mnemonic-out", "FILE"),
+        )
+    os.close(descriptor)
+
+    def show(phrase: str) -> None:
+        opened = open_terminal()
+        if opened is None:
+            raise LockedError("the terminal is gone; the phrase was not shown", code="no_terminal")
+        try:
+            os.write(
+                opened,
+                b"Write these words down, in this order. Who has them has the key:\n\n"
+                + phrase.encode()
+                + b"\n\n",
+            )
+        finally:
+            os.close(opened)
+
+    return show
+
+
+def file_sink(context: Context, path: str, *, mode: int = 0o600) -> Callable[[str], None]:
+    """Return what writes a text to a new file; that it can be made is seen at once.
+
+    Args:
+        context: The run; the file is there only with the text.
+        path: The file.
+        mode: Who may read it; the umask takes more away.
+
+    Raises:
+        ConflictError: ``exists``: it is there already.
+        ConfigError: ``cannot_write``.
+    """
+    from contextlib import ExitStack
+
+    from twincli import files
+
+    files.check_free(path)
+    place = os.path.abspath(path)
+    opened = ExitStack()
+    file = opened.enter_context(files.incoming(os.path.dirname(place), mode=mode, overwrite=False))
+    context.at_end(opened.close)
+
+    def keep(text: str) -> None:
+        file.write(text.encode())
+        file.path = place
+        opened.close()
+
+    return keep

@@ -1,0 +1,137 @@
+"""The closed table of the commands that take free data.
+
+Adding an option to it takes a name away from people's data, so it is a major release.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from twincli.cli.options import GLOBAL, Option
+
+WRITE: tuple[Option, ...] = (
+    Option("at", "When it happened: RFC 3339, a date, or 30d for 30 days ago.", "TIME"),
+    Option("once", "A token that makes a retry return the first result.", "TOKEN"),
+    Option("if-tip", "Refuse unless this is the newest transaction.", "TX"),
+    Option("prepare", "Write it to a file for others to sign; --key signs at once.", "FILE"),
+    Option("wait", "What to wait for.", "WHEN", choices=("commit", "sync", "async")),
+    Option("bare", "Write no envelope, only the data."),
+)
+"""The options W of every command that writes to the ledger."""
+
+DATA: tuple[Option, ...] = (
+    Option("set", "Set a path, given as JSON.", "PATH=JSON", repeat=True),
+    Option("str", "Set a path, given as text.", "PATH=TEXT", repeat=True),
+    Option("unset", "Take a path away.", "PATH", repeat=True),
+    Option("data", "Many values at once: JSON, @FILE, or - for stdin.", "JSON"),
+)
+"""The options D of every command that takes data."""
+
+HELP = Option("help", "Show this message.")
+
+_OWNER = Option("owner", "Who owns it: a key, all:a,b any:a,b 2of:a,b,c.", "OWNER")
+
+_ENTITY = Option("entity", "The thing's own key.", "KEY")
+
+_IF_MISSING = Option("if-missing", "Succeed when it is there already, and the same.")
+
+NOT_YET = frozenset({"template"})
+"""Options whose names are taken but which this version does not carry out."""
+
+
+class DataCommand(NamedTuple):
+    """One command that takes free data.
+
+    Attributes:
+        noun: The first word.
+        verb: The second word.
+        help: What it does, for people.
+        options: All its own options; the shared ones are added by `options_of`.
+        handler: ``module:function``, called with a Context and a Parsed, returns a Result.
+        creates_home: Whether it may create the home.
+        needs_data: Whether giving no data is an error.
+        lines: Whether ``--jsonl -`` reads one set of data a line from stdin.
+    """
+
+    noun: str
+    verb: str
+    help: str
+    options: tuple[Option, ...]
+    handler: str
+    creates_home: bool = False
+    needs_data: bool = False
+    lines: bool = False
+
+
+COMMANDS: dict[tuple[str, str], DataCommand] = {
+    (command.noun, command.verb): command
+    for command in (
+        DataCommand(
+            "did",
+            "new",
+            "Make an identity: a self-owned asset, with a key if there is none of that name.",
+            (
+                _OWNER,
+                _ENTITY,
+                _IF_MISSING,
+                Option("no-passphrase", "Make the key without a passphrase."),
+            ),
+            "twincli.cli.commands.asset.write:did_new",
+            creates_home=True,
+        ),
+        DataCommand(
+            "asset",
+            "create",
+            "Create an asset; the data are its facts, which never change.",
+            (
+                _OWNER,
+                _ENTITY,
+                Option("parent", "The asset it is part of.", "ASSET"),
+                Option("template", "The template it follows.", "TEMPLATE"),
+                Option("amount", "How many there are.", "N"),
+                Option("title", "A title for people.", "TEXT"),
+                Option("state", "The initial state: JSON, @FILE, or - for stdin.", "JSON"),
+                Option("model", "The model it follows.", "MODEL"),
+                _IF_MISSING,
+            ),
+            "twincli.cli.commands.asset.write:asset_create",
+            creates_home=True,
+        ),
+        DataCommand(
+            "asset",
+            "append",
+            "Append to an asset's history; the data change its state.",
+            (
+                Option("corrects", "The append whose values were wrong.", "TX"),
+                Option("output", "Which output to append to, after a split.", "TX:N"),
+            ),
+            "twincli.cli.commands.asset.write:asset_append",
+            needs_data=True,
+            lines=True,
+        ),
+        DataCommand(
+            "asset",
+            "transfer",
+            "Give an asset, or parts of it, to others.",
+            (
+                Option("to", "The new owner.", "OWNER"),
+                Option("out", "An amount and its owner.", "N:OWNER", repeat=True),
+                Option("in", "An output to spend.", "TX:N", repeat=True),
+                Option(
+                    "children",
+                    "What happens to its parts.",
+                    "WHAT",
+                    choices=("keep", "move"),
+                ),
+                _ENTITY,
+            ),
+            "twincli.cli.commands.asset.write:asset_transfer",
+        ),
+    )
+}
+"""The closed list: every command that takes free data."""
+
+
+def options_of(command: DataCommand) -> tuple[Option, ...]:
+    """Return all real options of a command, in the order of its help."""
+    return (*command.options, *DATA, *WRITE, *GLOBAL, HELP)

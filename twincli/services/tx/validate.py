@@ -1,0 +1,173 @@
+"""Whether a transaction is valid, rule by rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twincli.errors import InvalidError, LockedError, NotFoundError
+from twincli.rules import validity
+from twincli.rules.partial import Partial
+from twincli.services.tx import cosign
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from twincli.client import LedgerClient
+    from twincli.services.documents import Document
+
+
+class _Rule(NamedTuple):
+    """A group of rules, in the order in which they are judged.
+
+    Attributes:
+        name: For programs.
+        says: For people.
+        only: The operation that has something to judge here; None for both.
+    """
+
+    name: str
+    says: str
+    only: str | None = None
+
+
+_ALONE = (
+    _Rule("json", "it is an object in JSON, read strictly"),
+    _Rule("id", "the id is the SHA3-256 of the transaction"),
+    _Rule("form", "fields, types and version are those of a BigchainDB 2.0 transaction"),
+    _Rule("data", "keys and numbers are such that BigchainDB stores them"),
+    _Rule("fulfillments", "every fulfillment is well formed"),
+    _Rule("outputs", "conditions and amounts of the outputs are well formed"),
+)
+
+_ON_LEDGER = (
+    _Rule("duplicate", "the transaction is not on the ledger already", only="CREATE"),
+    _Rule("inputs", "what is spent is on the ledger", only="TRANSFER"),
+    _Rule("unspent", "what is spent was not spent before", only="TRANSFER"),
+    _Rule("asset", "all inputs belong to the asset named", only="TRANSFER"),
+    _Rule("sums", "inputs and outputs hold the same amount", only="TRANSFER"),
+    _Rule("signatures", "the signatures are good and fulfil what they must"),
+)
+
+_STRICT = _Rule("strict", "nothing is left that only BigchainDB 2.2.2 would accept")
+
+RULES = (*_ALONE, *_ON_LEDGER, _STRICT)
+"""The groups of rules that ``validate`` explains, in order."""
+
+_BROKEN_ALONE = {
+    "invalid_hash": "id",
+    "schema_validation_error": "form",
+    "operation_unsupported": "form",
+    "invalid_json": "json",
+    "invalid_partial": "json",
+    "unsupported_version": "json",
+    "validation_error": "data",
+    "overflow_error": "data",
+    "unencodable": "data",
+    "amount_error": "outputs",
+}
+
+_BROKEN_ON_LEDGER = {
+    "duplicate_transaction": "duplicate",
+    "input_does_not_exist": "inputs",
+    "double_spend": "unspent",
+    "asset_id_mismatch": "asset",
+    "amount_error": "sums",
+    "invalid_signature": "signatures",
+}
+
+
+def validate(
+    client: LedgerClient, tx: Any, profile: str = validity.STRICT, *, explain: bool = False
+) -> Document:
+    """Judge a transaction as the ledger would; one that is committed, as the ledger did.
+
+    Args:
+        client: The ledger it is meant for.
+        tx: From ``read``, or the ``InvalidError`` that says why that failed.
+        profile: ``strict`` or ``server-2.2.2``.
+        explain: Say what became of every group of rules.
+
+    Returns:
+        ``twin.validation/1``: ``valid id profile error deviations``, and ``rules`` on
+        ``explain``: ``{"rule", "ok", "message"}`` with ``ok`` null for what was not judged.
+    """
+    error: InvalidError | None = None
+    broken: str | None = None
+    deviations: list[validity.Deviation] = []
+    missing: LockedError | None = None
+    if isinstance(tx, Partial):
+        missing = cosign.missing(tx)
+        tx = cosign.as_far_as_signed(tx)
+    operation = tx.get("operation") if isinstance(tx, dict) else None
+    try:
+        if isinstance(tx, InvalidError):
+            raise tx
+        checked = validity.check_structure(tx)
+    except InvalidError as refused:
+        error = refused
+        broken = _BROKEN_ALONE.get(refused.code) or _fulfillments_or_outputs(refused)
+        if not isinstance(tx, (dict, InvalidError)):
+            broken = "json"
+    else:
+        try:
+            found = validity.judge(checked, client.view(checked.id), validity.SERVER)
+            deviations = list(found)
+        except InvalidError as refused:
+            error, broken = refused, _BROKEN_ON_LEDGER[refused.code]
+            if missing is not None and refused.code == "invalid_signature":
+                error = InvalidError(missing.message, code=missing.code, hint=missing.hint)
+        else:
+            if profile == validity.STRICT and deviations:
+                broken = _STRICT.name
+                error = InvalidError(
+                    deviations[0].message,
+                    code=deviations[0].code,
+                    hint="BigchainDB 2.2.2 accepts this; the profile strict does not",
+                )
+    stated = tx.get("id") if isinstance(tx, dict) else None
+    document: Document = {
+        "schema": "twin.validation/1",
+        "valid": error is None,
+        "id": stated if isinstance(stated, str) and missing is None else None,
+        "profile": profile,
+        "error": error and {"code": error.code, "message": error.message, "hint": error.hint},
+        "deviations": [{"code": item.code, "message": item.message} for item in deviations],
+    }
+    if explain:
+        document["rules"] = list(_explained(broken, error, operation, profile))
+    return document
+
+
+def _fulfillments_or_outputs(error: InvalidError) -> str:
+    """Return which of two groups an encoding error belongs to: its message names the place."""
+    return "outputs" if error.message.startswith("outputs") else "fulfillments"
+
+
+def _explained(
+    broken: str | None, error: InvalidError | None, operation: Any, profile: str
+) -> Iterator[Document]:
+    reached = True
+    for rule in RULES:
+        ok: bool | None = True
+        says = rule.says
+        if not reached:
+            ok, says = None, "not judged any more"
+        elif rule.name == broken:
+            assert error is not None
+            ok, says, reached = False, error.message, False
+        elif rule.only is not None and rule.only != operation:
+            ok, says = None, f"only a {rule.only} is asked that"
+        elif rule is _STRICT and profile != validity.STRICT:
+            ok, says = None, f"not asked by the profile {profile}"
+        yield {"rule": rule.name, "ok": ok, "message": says}
+
+
+def no_ledger_for_spending(tx: Any, error: NotFoundError) -> None:
+    """Let a transaction through that can be judged without a ledger; else raise ``error``.
+
+    Args:
+        tx: As parsed.
+        error: Why there is no ledger.
+    """
+    if isinstance(tx, dict) and tx.get("operation") == "TRANSFER":
+        raise error
