@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twincli.cli.escapes import separated, visible
 from twincli.cli.result import Mode, Result
 from twincli.cli.showing import output
 from twincli.cli.showing.output import find, render, to_json
 from twincli.errors import NotFoundError, TwinError
+from twincli.model.text import separated, visible
 
 EVIL = "\x1b]0;own\x07\x9b31m\u202ered\u2066\x7f\r\t\ud800"
 TERMINAL = Mode(terminal=True)

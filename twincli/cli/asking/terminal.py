@@ -56,7 +56,7 @@ def _hidden_line(descriptor: int, prompt: str) -> bytes | None:
 
 
 def _line(descriptor: int, prompt: str) -> bytes:
-    from twincli.cli.escapes import visible
+    from twincli.model.text import visible
 
     os.write(descriptor, visible(prompt).encode())
     data = b""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from twincli.cli import escapes
 from twincli.cli.showing import output
+from twincli.model.text import one_line, visible
 
 
 def asset(document: dict[str, Any], console: Any) -> None:
@@ -54,7 +54,7 @@ def asset(document: dict[str, Any], console: Any) -> None:
         )
         console.print(
             Text(
-                escapes.visible(f"{entry['amount']} held by {holders}: ")
+                one_line(f"{entry['amount']} held by {holders}: ")
                 + f"{entry['transaction_id']}:{entry['output_index']}",
                 style="bold",
                 overflow="fold",
@@ -95,7 +95,7 @@ def _heading(document: dict[str, Any], console: Any) -> None:
 
 
 def _line(text: str) -> str:
-    return escapes.visible(text).replace("\n", "\\n")
+    return one_line(text)
 
 
 def _section(console: Any, title: str, members: dict[str, Any]) -> None:
@@ -116,5 +116,5 @@ def _pairs(console: Any, members: dict[str, Any]) -> None:
     table.add_column(overflow="fold")
     for name, value in members.items():
         text = value if isinstance(value, str) else output.to_json(value)
-        table.add_row(Text("  " + _line(name)), Text(escapes.visible(text)))
+        table.add_row(Text("  " + _line(name)), Text(visible(text)))
     console.print(table)

@@ -9,14 +9,13 @@ to a terminal, and come as escapes everywhere else but in ``--get`` to a pipe.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from twincli.cli.escapes import IN_JSON, escape_json, separated, visible
 from twincli.cli.result import Column, Mode, Result
 from twincli.errors import NotFoundError, TwinError
+from twincli.model.text import in_json, separated, visible
 
 _encoder = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False
@@ -165,10 +164,7 @@ _encode = _prepared()
 
 def to_json(value: Any, *, indented: bool = False) -> str:
     """Return a value as JSON that is safe to print: raw UTF-8, odd characters as escapes."""
-    text = _encode_indented(value) if indented else _encode(value)
-    if text.isascii() and "\x7f" not in text:
-        return text
-    return re.sub(IN_JSON, escape_json, text)
+    return in_json(_encode_indented(value) if indented else _encode(value))
 
 
 # ---------------------------------------------------------------- JSON

@@ -14,6 +14,7 @@ from twincli.cli.result import Result
 from twincli.cli.showing import output
 from twincli.errors import UsageError
 from twincli.model.owners import BURN_ADDRESS
+from twincli.model.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from twincli.cli.context import Context
 
 STDOUT = "-"
-
-_BLANKS = "\u115f\u1160\u2800\u3164\uffa0"
-"""Printable to Unicode, and nothing to the eye."""
 
 _LONGEST = 1000
 _COLUMNS = 78
@@ -156,11 +154,7 @@ def question(document: dict[str, Any]) -> list[str]:
 
 def _plain(text: str) -> str:
     """Return a text of moderate length in which everything is seen."""
-    text = "".join(
-        letter if letter.isprintable() and letter not in _BLANKS else f"\\u{ord(letter):04x}"
-        for letter in text
-    )
-    text = re.sub(" {4,}", lambda blanks: f" ({len(blanks[0])} blanks) ", text)
+    text = re.sub(r"\s{4,}", lambda blanks: f" ({len(blanks[0])} blanks) ", one_line(text))
     if len(text) > _LONGEST:
         text = (
             f"{text[:_LONGEST]} ... and {len(text) - _LONGEST} characters more: twin tx show FILE"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from twincli.model.text import visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -33,11 +35,6 @@ class Tag:
     def __call__(self, *children: str) -> Html:
         """Return the element around its children."""
         return Html(self._start + "".join(map(_text, children)) + self._end)
-
-
-def visible(value: str) -> str:
-    """Return text in which what reorders or hides a line is shown as its number."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in value)
 
 
 def _text(value: str) -> str:

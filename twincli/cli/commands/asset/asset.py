@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from twincli.cli import escapes
 from twincli.cli.asking import confirm
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
@@ -14,6 +13,7 @@ from twincli.cli.result import Result
 from twincli.cli.showing import drawing, partial
 from twincli.client import WAITS
 from twincli.errors import TwinError, UsageError
+from twincli.model.text import one_line, separated
 
 app = typer_frame.group("asset")
 
@@ -198,7 +198,7 @@ def _draw_outputs(document: dict[str, Any], console: Any) -> None:
         table.add_row(
             Text(f"{item['transaction_id']}:{item['output_index']}"),
             Text(item["amount"]),
-            Text(escapes.visible(_owners(item))),
+            Text(one_line(_owners(item))),
             Text(item["spent_by"] or ""),
         )
     if table.row_count:
@@ -239,7 +239,7 @@ def _tree_rows(document: dict[str, Any]) -> str:
             node.get("standing") or "",
             node.get("kind") or "",
         )
-        rows.append("\t".join(map(escapes.separated, cells)) + "\n")
+        rows.append("\t".join(map(separated, cells)) + "\n")
         nodes.extend((depth + 1, child) for child in reversed(node["children"]))
     return "".join(rows)
 
@@ -249,7 +249,7 @@ def _draw_tree(document: dict[str, Any], console: Any) -> None:
     from rich.tree import Tree
 
     def label(node: dict[str, Any]) -> Text:
-        text = Text(escapes.visible(node["name"] or "").replace("\n", "\\n"), style="bold")
+        text = Text(one_line(node["name"] or ""), style="bold")
         what = "key" if node["type"] == "key" else node["kind"] or "asset"
         if node["relation"] == "part":
             standing = "" if node["standing"] == "authorised" else f" ({node['standing']})"
@@ -259,7 +259,7 @@ def _draw_tree(document: dict[str, Any], console: Any) -> None:
         elif node["cut"]:
             what += " (it goes on: twin asset tree ID)"
         ident = node.get("id") or node["public_key"]
-        text.append(f"  {escapes.visible(what)}  {ident}", style="not bold")
+        text.append(f"  {one_line(what)}  {ident}", style="not bold")
         return text
 
     for root in document["roots"]:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twincli.cli import escapes
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import output
 from twincli.errors import UsageError
+from twincli.model.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,7 +126,7 @@ def _owners(outputs: list[dict[str, Any]], named: Callable[[str], str]) -> str:
 
 def _line(text: str) -> str:
     """Return text that stays on one line and leaves the terminal alone."""
-    return escapes.visible(text).replace("\n", "\\n")
+    return one_line(text)
 
 
 # ---------------------------------------------------------------- table

@@ -51,11 +51,11 @@ def _draw(document: dict[str, Any], console: Any) -> None:
     """Draw hits one below the other: ids stay whole and data get the width."""
     from rich.text import Text
 
-    from twincli.cli.escapes import visible
     from twincli.cli.showing.output import to_json
+    from twincli.model.text import one_line, visible
 
     for hit in document["hits"]:
-        heading = Text(visible(hit["name"] or hit["asset_id"]).replace("\n", "\\n"), style="bold")
+        heading = Text(one_line(hit["name"] or hit["asset_id"]), style="bold")
         where = "facts" if hit["in"] == "asset" else f"recorded by {hit['transaction_id']}"
         heading.append(f"  {where}", style="not bold")
         console.print(heading, overflow="fold")

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from twincli.cli import escapes
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
+from twincli.model.text import one_line
 
 app = typer_frame.bare()
 
@@ -66,5 +66,5 @@ def _draw(document: dict[str, Any], console: Any) -> None:
         mark = Text(_MARK[check["ok"]], style=_STYLE[check["ok"]])
         hint = check["hint"] if check["ok"] is not True else None
         says = check["message"] + (f"\n-> {hint}" if hint else "")
-        table.add_row(mark, Text(escapes.visible(check["name"])), Text(escapes.visible(says)))
+        table.add_row(mark, Text(one_line(check["name"])), Text(one_line(says)))
     console.print(table)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twincli import config
-from twincli.cli import escapes, file_arguments
+from twincli.cli import file_arguments
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import output
 from twincli.errors import UsageError
 from twincli.model.names import disguise
+from twincli.model.text import separated
 
 if TYPE_CHECKING:
     from twincli.services.workspace import Workspace
@@ -167,4 +168,4 @@ def import_names(
 
 def _shown(entry: dict[str, Any]) -> str:
     """Return what a skipped entry calls itself; it is a stranger's, and stays on its line."""
-    return escapes.separated(str(entry["name"] or entry["value"] or "one without a name"))
+    return separated(str(entry["name"] or entry["value"] or "one without a name"))
