@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from twincli.ledger import Ledger
-from twincli.node.app import Node, Options
+from twincli.node.node import Node, Options
 from twincli.node.server import Listening, Server
 
 HASH = "a" * 64

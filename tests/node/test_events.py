@@ -19,7 +19,7 @@ from twincli.errors import TwinError
 from twincli.ledger import Ledger
 from twincli.ledger.store import Store
 from twincli.node import events
-from twincli.node.app import Options
+from twincli.node.node import Options
 from twincli.node.server import Listening
 
 TRANSACTIONS = "/api/v1/streams/valid_transactions"

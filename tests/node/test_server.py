@@ -32,10 +32,12 @@ from twincli.ledger import Ledger
 from twincli.ledger import index as search
 from twincli.ledger.index import Index
 from twincli.ledger.store import Row
-from twincli.node import access, content, routes, server
-from twincli.node.app import Node, Options
+from twincli.node import access, content, server
+from twincli.node.app import App
+from twincli.node.node import Node, Options
+from twincli.node.request import Request
 from twincli.node.server import Listening, Server
-from twincli.node.writing import writer as posting
+from twincli.node.writing import bodies
 from twincli.node.writing.writer import Writer
 
 TOKEN = "0123456789abcdef"
@@ -84,7 +86,7 @@ def test_a_large_transaction_is_taken(node: Running) -> None:
 
 
 def test_too_many_bodies_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posting, "MAX_HELD", 10_000)
+    monkeypatch.setattr(bodies, "MAX_HELD", 10_000)
     with running(tmp_path / "l") as node:
         answer = node.post(create(data={"text": "x" * 20_000}))
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
@@ -191,7 +193,7 @@ def test_a_fault_in_the_middle_of_an_answer_is_not_written_into_it(
         head_is_there.set()
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(Node, "_rest", slow)
+    monkeypatch.setattr(App, "_rest", slow)
     monkeypatch.setattr(server, "STOP_SECONDS", 1)
     with running(tmp_path / "l", Options(content=Blobs(str(tmp_path / "content")))) as node:
         name = cid.of(b"x").text
@@ -222,7 +224,7 @@ def test_what_is_refused_is_read_on_only_while_more_comes(*, whole: bool) -> Non
         return messages.pop(0)
 
     async def use() -> None:
-        upload = content._Upload(routes.Request({}, "", receive))
+        upload = content._Upload(Request({}, "", receive))
         assert await upload.piece() == b"12"
         for _ in range(2):
             await upload.drain()
@@ -706,9 +708,9 @@ def test_what_is_at_fault_is_told_without_paths_and_logged_with_them(
 
 
 def test_the_index_is_kept_near_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from twincli.node import app
+    from twincli.node import node as served
 
-    monkeypatch.setattr(app, "INDEX_SECONDS", 0.05)
+    monkeypatch.setattr(served, "INDEX_SECONDS", 0.05)
     with running(tmp_path / "l") as node, Ledger.open(tmp_path / "l") as ledger:
         ledger.submit_many(chain(5))
         until = time.monotonic() + 10
@@ -721,9 +723,9 @@ def test_the_index_is_kept_near_the_ledger(tmp_path: Path, monkeypatch: pytest.M
 def test_an_index_that_cannot_be_kept_is_told_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from twincli.node import app
+    from twincli.node import node as served
 
-    monkeypatch.setattr(app, "INDEX_SECONDS", 0.05)
+    monkeypatch.setattr(served, "INDEX_SECONDS", 0.05)
     follow = Index._follow
     faults = [TwinError("it is in use", code="busy")]
 
@@ -746,9 +748,9 @@ def test_an_index_that_cannot_be_kept_is_told_and_tried_again(
 def test_a_stop_does_not_wait_for_the_index(
     by_request: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from twincli.node import app
+    from twincli.node import node as served
 
-    monkeypatch.setattr(app, "INDEX_SECONDS", 60 if by_request else 0.05)
+    monkeypatch.setattr(served, "INDEX_SECONDS", 60 if by_request else 0.05)
     monkeypatch.setattr(search, "PAGE", 2)
     take = Index._take
 

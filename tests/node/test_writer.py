@@ -31,8 +31,8 @@ from twincli.errors import ConfigError, TwinError
 from twincli.ledger import Ledger
 from twincli.node import server
 from twincli.node.answers import RefusedError
-from twincli.node.app import Options
 from twincli.node.metrics import Metrics
+from twincli.node.node import Options
 from twincli.node.writing import committer
 from twincli.node.writing import writer as posting
 from twincli.node.writing.writer import Writer

@@ -16,14 +16,14 @@ from twincli.crypto import cid as _cid
 from twincli.errors import InvalidError, NotFoundError
 from twincli.node import answers
 from twincli.node.answers import Answer, Sent
-from twincli.node.writing.writer import CLOSE
+from twincli.node.writing.bodies import CLOSE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from twincli.content.store import Arrival, Blobs
-    from twincli.node.app import Node
-    from twincli.node.routes import Request
+    from twincli.node.node import Node
+    from twincli.node.request import Request
 
 IDLE_SECONDS = 30.0
 """How long the next piece of a file may take to come."""

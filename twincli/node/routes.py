@@ -6,43 +6,24 @@ Both forms of a path, with and without a slash at the end, are one route; nothin
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from twincli.crypto import base58
 from twincli.errors import UsageError
 from twincli.node import answers, content, events, openapi, queries
-from twincli.node.answers import Answer, Sent, Streamed
+from twincli.node.answers import Answer, Streamed
 from twincli.node.pages import explorer, html
 from twincli.node.queries import Parameter
-from twincli.node.writing import writer
+from twincli.node.writing.bodies import CLOSE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Iterator
 
     from twincli.ledger import Ledger
-    from twincli.node.app import Node
-
-    Handler = Callable[[Node, "Request"], Awaitable[Answer | Sent | Streamed]]
+    from twincli.node.node import Node
+    from twincli.node.request import Handler, Request
 
 _DOCS = "https://docs.bigchaindb.com/projects/server/en/v2.2.2/"
-
-
-class Request(NamedTuple):
-    """What a handler is given.
-
-    Attributes:
-        scope: ASGI's.
-        last: The variable part of the path, empty where it has none.
-        receive: ASGI's.
-    """
-
-    scope: dict[str, Any]
-    last: str
-    receive: writer.Receive
-
-    def query(self, *parameters: Parameter, strict: bool = False) -> dict[str, Any]:
-        """Return the parameters of the query string; see ``queries.parse``."""
-        return queries.parse(self.scope["query_string"], parameters, strict=strict)
 
 
 class Route(NamedTuple):
@@ -135,7 +116,7 @@ async def transactions(node: Node, request: Request) -> Streamed:  # noqa: ARG00
 async def post(node: Node, request: Request) -> Answer:
     """Commit a transaction; answered when it is durable, whatever the mode."""
     if node.options.read_only:
-        return answers.failure(403, "this node is read only", writer.CLOSE)
+        return answers.failure(403, "this node is read only", CLOSE)
     request.query(Parameter("mode", queries.mode))
     body = await node.bodies.read(request.scope["headers"], request.receive)
     return await node.writer.submit(body)

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from twincli.errors import ConfigError, ConflictError, UsageError
+from twincli.node.app import App
 
 try:
     import uvicorn
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from twincli.node.app import Node
+    from twincli.node.node import Node
 
 SLOW_SECONDS = 15.0
 """So long may a request take to arrive, or any ``SLOW_BYTES`` of it."""
@@ -450,7 +451,7 @@ class Server:
         at_once = False
         try:
             config = uvicorn.Config(
-                node,
+                App(node),
                 http=Protocol,
                 lifespan="off",
                 interface="asgi3",

@@ -75,7 +75,7 @@ def start(
     """
     from twincli.content.store import Blobs
     from twincli.ledger import Ledger
-    from twincli.node import app
+    from twincli.node import node
 
     tokens = _admission(wanted)
 
@@ -85,19 +85,19 @@ def start(
     with open_ledger() as ledger:
         ledger_id = ledger.id
     server = _server(wanted)
-    options = app.Options(
+    options = node.Options(
         tokens=tokens,
         read_only=wanted.read_only,
-        max_body=wanted.max_body or app.Options().max_body,
+        max_body=wanted.max_body or node.Options().max_body,
         rate=wanted.rate,
-        max_streams=wanted.max_streams or app.Options().max_streams,
+        max_streams=wanted.max_streams or node.Options().max_streams,
         ws_port=server.ws_port,
         log=log,
         content=Blobs(content, limit=wanted.max_content or MAX_CONTENT),
     )
     document = _document(server, wanted, ledger_id, os.getpid())
     try:
-        return server.serve(lambda: app.Node(open_ledger, options), lambda: ready(document))
+        return server.serve(lambda: node.Node(open_ledger, options), lambda: ready(document))
     finally:
         server.close()
 
