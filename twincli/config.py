@@ -295,10 +295,10 @@ def _unknown(name: str) -> str:
 
 
 def _known(name: str) -> str:
-    from difflib import get_close_matches
+    from twincli.model.names import near
 
-    near = get_close_matches(name.replace("-", "_").lower(), KEYS, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(KEYS)}"
+    found = near(name.replace("-", "_"), KEYS)
+    return f"did you mean {found!r}?" if found else f"the settings are {', '.join(KEYS)}"
 
 
 def check_name(name: str) -> str:

@@ -20,6 +20,10 @@ What is not a ``TwinError`` is a bug and ends in a traceback.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
 
 
 class ExitCode(IntEnum):
@@ -66,6 +70,22 @@ class TwinError(Exception):
         self.code = code or self.default_code
         self.hint = hint
         self.retryable = retryable
+
+    def within(self, where: str, *, hint: str | None = None) -> Self:
+        """Return this error, its message saying where it happened.
+
+        Args:
+            where: A file, a line, an option; put before the message.
+            hint: Takes the place of the hint; None keeps it.
+        """
+        return self.reworded(f"{where}: {self.message}", hint=hint)
+
+    def reworded(self, message: str, *, hint: str | None = None) -> Self:
+        """Return this error with another message, for a caller that knows better what it means."""
+        self.message = message
+        self.args = (message,)
+        self.hint = hint or self.hint
+        return self
 
 
 class UsageError(TwinError):

@@ -107,10 +107,10 @@ Next:
 
 def near(word: str, known: list[str]) -> str | None:
     """Return the known word that a wrong one most likely meant."""
-    from difflib import get_close_matches
+    from twincli.model import names
 
-    found = get_close_matches(word.lower(), known, n=1)
+    found = names.near(word, known)
     if found:
-        return found[0]
+        return found
     meant = SYNONYMS.get(word.lower())
     return meant if meant in known else None

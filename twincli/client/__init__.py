@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twincli.errors import UsageError
+from twincli.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +27,9 @@ PROOFS = "proofs"
 
 COMMIT, SYNC, ASYNC = WAITS = ("commit", "sync", "async")
 """What a write may wait for; BigchainDB's modes."""
+
+ON_LEDGER = frozenset({"duplicate_transaction", "double_spend"})
+"""Refusals that a transaction meets which is on the ledger already."""
 
 _WAYS_ROUND = {
     LISTING: (
@@ -48,6 +51,21 @@ def lacking(capability: str) -> UsageError:
     """Return the error for what a ledger cannot do: ``not_supported``, with the way round."""
     message, hint = _WAYS_ROUND[capability]
     return UsageError(message, code="not_supported", hint=hint)
+
+
+def present(entry: Entry | None, tx_id: str) -> Entry:
+    """Return a transaction that has to be on the ledger.
+
+    Raises:
+        ConfigError: ``damaged_ledger``: it is not.
+    """
+    if entry is None:
+        raise ConfigError(
+            f"the ledger is damaged: the transaction {tx_id} is missing",
+            code="damaged_ledger",
+            hint="restore the ledger from a backup; to see what is wrong: twin doctor --full",
+        )
+    return entry
 
 
 class LedgerClient(Protocol):
@@ -90,6 +108,13 @@ class LedgerClient(Protocol):
 
     def entry(self, tx_id: str) -> Entry | None:
         """Return a transaction with its block and spenders, or None."""
+
+    def required(self, tx_id: str) -> Entry:
+        """Return a transaction that something on the ledger names: without it it is damaged.
+
+        Raises:
+            ConfigError: ``damaged_ledger``.
+        """
 
     def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
         """Yield an asset's transactions in commit order."""
@@ -145,9 +170,11 @@ __all__ = [
     "BLOCK_TIME",
     "COMMIT",
     "LISTING",
+    "ON_LEDGER",
     "PROOFS",
     "SYNC",
     "WAITS",
     "LedgerClient",
     "lacking",
+    "present",
 ]

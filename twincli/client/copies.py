@@ -93,6 +93,5 @@ def _told(place: str) -> Iterator[None]:
         yield
     except ConfigError as error:
         if error.code in _OF_NO_USE:
-            error.message = f"the copy of this network is of no use: {error.message}"
-            error.hint = remedy(place)
+            error.within("the copy of this network is unusable", hint=remedy(place))
         raise

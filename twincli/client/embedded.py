@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twincli.client import BLOCK_TIME, LISTING, PROOFS
+from twincli.client import BLOCK_TIME, LISTING, PROOFS, present
 from twincli.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ class EmbeddedClient:
 
     def entry(self, tx_id: str) -> Entry | None:
         return self.ledger.entry(tx_id)
+
+    def required(self, tx_id: str) -> Entry:
+        return present(self.ledger.entry(tx_id), tx_id)
 
     def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
         return self.ledger.entries(asset_id, after)

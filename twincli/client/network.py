@@ -18,11 +18,10 @@ from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from twincli.client import BLOCK_TIME, COMMIT, LISTING, copies, lacking
+from twincli.client import BLOCK_TIME, COMMIT, LISTING, copies, lacking, present
 from twincli.client.untrusted import (
     asset_of,
     in_order,
-    is_id,
     lie,
     named_by,
     spends,
@@ -39,6 +38,7 @@ from twincli.errors import (
 )
 from twincli.ledger.reading import Entry
 from twincli.model import transaction as _transaction
+from twincli.model.ids import is_id
 from twincli.rules.validity import SERVER
 
 if TYPE_CHECKING:
@@ -260,9 +260,10 @@ class NetworkClient:
     def entry(self, tx_id: str) -> Entry | None:
         if not self._bring(tx_id):
             return None
-        found = self.copy.entry(tx_id)
-        assert found is not None
-        return self._told(found)
+        return self._told(present(self.copy.entry(tx_id), tx_id))
+
+    def required(self, tx_id: str) -> Entry:
+        return present(self.entry(tx_id), tx_id)
 
     def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
         self._sync(asset_id)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import InvalidError, NotVerifiedError
+from twincli.model.ids import is_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_HEX = frozenset("0123456789abcdef")
 
 
 def stated_id(info: dict[str, Any]) -> str | None:
@@ -28,11 +27,6 @@ def asset_of(tx: dict[str, Any]) -> str:
         else (asset.get("id") if isinstance(asset, dict) else None)
     )
     return found if isinstance(found, str) else ""
-
-
-def is_id(text: str) -> bool:
-    """Say whether a text is an id: 64 hex digits, lower case."""
-    return len(text) == 64 and set(text) <= _HEX
 
 
 def spends(tx: dict[str, Any]) -> list[tuple[str, int]]:

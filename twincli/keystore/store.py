@@ -520,13 +520,10 @@ class KeyStore:
         )
 
     def _not_found(self, name: str) -> NotFoundError:
-        from difflib import get_close_matches
-
-        keys, _ = self.scan()
-        known = {names.fold(info.name): info.name for info in keys}
-        near = get_close_matches(names.fold(name), known, n=1)
+        known = [info.name for info in self.scan()[0]]
+        near = names.near(name, known)
         if near:
-            hint = f"did you mean {known[near[0]]}?"
+            hint = f"did you mean {near}?"
         elif known:
             hint = "twin keys list shows the keys here"
         else:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from twincli.crypto import base58
 from twincli.errors import InvalidError
+from twincli.model import ids
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_LENGTH = 64
-MIN_PREFIX = 8
-"""So many hex digits and more name an asset by the beginning of its id."""
-
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _CHARACTERS = _LETTERS | frozenset("._-")
-_HEX = frozenset("0123456789abcdefABCDEF")
 # Letters to Unicode, and nothing to the eye.
 _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 # Scripts that share shapes with each other, as the names of their letters begin.
@@ -58,7 +60,7 @@ def check(name: str, kind: str = "key") -> str:
         raise _bad(name, f"it reads as a file because it ends in .{folded.rsplit('.')[-1]}")
     if _is_key(name):
         raise _bad(name, "it reads as a public key")
-    if len(name) >= MIN_PREFIX and set(name) <= _HEX:
+    if ids.is_prefix(name):
         beginning = "" if len(name) == MAX_LENGTH else "the beginning of "
         raise _bad(name, f"it reads as {beginning}a transaction id")
     return name
@@ -67,6 +69,15 @@ def check(name: str, kind: str = "key") -> str:
 def fold(name: str) -> str:
     """Return the form in which two names are the same name: case does not tell them apart."""
     return name.lower() if name.isascii() else _composed(_composed(name).casefold())
+
+
+def near(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a wrong one most likely meant, as it is written, or None."""
+    from difflib import get_close_matches
+
+    by_fold = {fold(item): item for item in known}
+    found = get_close_matches(fold(name), by_fold, n=1)
+    return by_fold[found[0]] if found else None
 
 
 def disguise(name: str) -> str | None:

@@ -38,6 +38,11 @@ def envelope_of(document: Any) -> dict[str, Any] | None:
     return None
 
 
+def text(value: Any) -> str | None:
+    """Return what a stranger states where it is text, else None."""
+    return value if isinstance(value, str) else None
+
+
 def without_envelope(document: dict[str, Any] | None) -> dict[str, Any]:
     """Return the user's part of ``asset.data`` or ``metadata``."""
     if not document:

@@ -76,7 +76,7 @@ class Replay:
             del written[record.KEY]
         if tx["operation"] == "CREATE":
             self.create = tx
-            self.entity = _text(record.creating_envelope(tx).get("entity"))
+            self.entity = record.text(record.creating_envelope(tx).get("entity"))
         else:
             if envelope is not None and envelope.get("kind") == record.TRANSFER:
                 self.entity = _new_entity(envelope) or self.entity
@@ -97,11 +97,7 @@ class Replay:
 def _new_entity(envelope: dict[str, Any]) -> str | None:
     """Return the entity that the envelope of a transfer states, or None."""
     body = envelope.get("body")
-    return _text(body.get("entity")) if isinstance(body, dict) else None
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    return record.text(body.get("entity")) if isinstance(body, dict) else None
 
 
 def corrected_by(txs: Iterable[dict[str, Any]]) -> frozenset[str]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twincli.crypto import base58, conditions
 from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError
+from twincli.model import names as _names
 from twincli.model import owners, record
-from twincli.model.names import MIN_PREFIX, fold
+from twincli.model.ids import MIN_PREFIX, is_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,9 +32,6 @@ class Parties(Protocol):
     @property
     def book(self) -> Book:
         """Names."""
-
-
-_HEX = frozenset("0123456789abcdef")
 
 
 def exists(workspace: Workspace) -> Callable[[str], bool]:
@@ -58,7 +56,7 @@ def asset_id_of(workspace: Workspace, ref: str) -> str:
     if bare.startswith("did:"):
         return _by_did(workspace, bare)
     folded = bare.lower()
-    if len(bare) >= MIN_PREFIX and len(bare) <= 64 and set(folded) <= _HEX:
+    if is_prefix(bare):
         ids = workspace.client.find_prefix(folded)
         if len(ids) > 1:
             raise ConflictError(
@@ -106,8 +104,7 @@ def _by_did(workspace: Workspace, text: str) -> str:
 
 
 def _asset_of(workspace: Workspace, tx_id: str) -> str:
-    entry = workspace.client.entry(tx_id)
-    assert entry is not None
+    entry = workspace.client.required(tx_id)
     if entry.tx["operation"] != "CREATE":
         raise NotFoundError(
             f"{tx_id} is a transaction of the asset {entry.tx['asset']['id']}, not an asset",
@@ -127,11 +124,8 @@ def _near_asset(workspace: Workspace, name: str) -> str:
 
 def near(name: str, known: Iterable[str]) -> str | None:
     """Return a hint that names what was most likely meant, or None."""
-    from difflib import get_close_matches
-
-    by_fold = {fold(item): item for item in known}
-    found = get_close_matches(fold(name), by_fold, n=1, cutoff=0.6)
-    return f"did you mean {by_fold[found[0]]}?" if found else None
+    found = _names.near(name, known)
+    return f"did you mean {found}?" if found else None
 
 
 def transaction_id_of(workspace: Workspace, ref: str) -> str:
@@ -141,7 +135,7 @@ def transaction_id_of(workspace: Workspace, ref: str) -> str:
         NotFoundError, ConflictError: As ``asset_id_of``.
     """
     folded = ref.lower()
-    if len(folded) >= MIN_PREFIX and len(folded) <= 64 and set(folded) <= _HEX:
+    if is_prefix(ref):
         ids = workspace.client.find_prefix(folded)
         if len(ids) > 1:
             raise ConflictError(
@@ -280,5 +274,4 @@ def owners_text(workspace: Workspace, details: dict[str, Any]) -> str:
 
 def asset_kind(tx: dict[str, Any]) -> str | None:
     """Return the kind in the envelope of a CREATE, or None."""
-    kind = record.creating_envelope(tx).get("kind")
-    return kind if isinstance(kind, str) else None
+    return record.text(record.creating_envelope(tx).get("kind"))

@@ -209,8 +209,7 @@ def _from_file(path: str, where: str) -> bytes:
     try:
         data = file_arguments.beginning(name, LONGEST + 2)
     except TwinError as error:
-        error.message = f"{where}: {error.message}"
-        raise
+        raise error.within(where)  # noqa: B904 - it is the same error
     return _passphrase(data, f"the file {path} of {where}")
 
 

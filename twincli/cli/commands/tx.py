@@ -161,8 +161,7 @@ def combine(
         try:
             partials.append(cosign.read(value, partials[0] if partials else None))
         except TwinError as error:
-            error.message = f"{file_arguments.what(file)}: {error.message}"
-            raise
+            raise error.within(file_arguments.what(file))  # noqa: B904 - it is the same error
     combined = combine_partials(partials)
     document = cosign.describe(combined, _workspace_or_none(context))
     if context.dry_run:

@@ -15,6 +15,8 @@ from urllib.parse import quote, urlencode
 from twincli.crypto import base58, conditions
 from twincli.errors import UsageError
 from twincli.model import owners, record, times
+from twincli.model.ids import is_id
+from twincli.model.transaction import asset_of
 from twincli.node.pages.charts import chart
 from twincli.node.pages.html import ROOT, Html, Tag, document, facts, join, section, table
 from twincli.rules.replay import corrected_by, is_burned
@@ -41,8 +43,6 @@ LONGEST_NAME = 80
 ONE_LINE = 60
 CHARTED = 2000
 """How much a page shows at most; the last is how many transactions a chart looks at."""
-
-_HEX = frozenset("0123456789abcdef")
 
 
 class Page(NamedTuple):
@@ -172,18 +172,10 @@ def _kind(tx: Mapping[str, Any]) -> str:
     return _plain(envelope.get("kind")) or "transfer"
 
 
-def _asset_of(tx: Mapping[str, Any]) -> str:
-    return str(tx["id"] if tx["operation"] == "CREATE" else tx["asset"]["id"])
-
-
 def _number(text: str | None, otherwise: int) -> int:
     if text is None or not (text.isascii() and text.isdigit() and len(text) < 16):
         return otherwise
     return int(text)
-
-
-def _is_id(text: str) -> bool:
-    return len(text) == 64 and set(text) <= _HEX
 
 
 # --- Blocks ------------------------------------------------------------------------------------
@@ -269,7 +261,7 @@ def _block(ledger: Ledger, argument: str, query: Mapping[str, str]) -> str | Non
 
 def _transaction(ledger: Ledger, argument: str, query: Mapping[str, str]) -> str | None:
     del query
-    entry = ledger.entry(argument) if _is_id(argument) else None
+    entry = ledger.entry(argument) if is_id(argument) else None
     if entry is None:
         return None
     tx = entry.tx
@@ -280,7 +272,7 @@ def _transaction(ledger: Ledger, argument: str, query: Mapping[str, str]) -> str
         facts(
             (
                 ("operation", tx["operation"]),
-                ("asset", _named(ledger, _asset_of(tx))),
+                ("asset", _named(ledger, asset_of(tx))),
                 ("block", _link("block", str(entry.height))),
                 ("committed", _time(entry.time_ms)),
                 ("claimed", _claimed(tx)),
@@ -329,7 +321,7 @@ def _claimed(tx: Mapping[str, Any]) -> str | None:
 
 
 def _asset(ledger: Ledger, argument: str, query: Mapping[str, str]) -> str | None:
-    if not _is_id(argument):
+    if not is_id(argument):
         return None
     first = ledger.entry(argument)
     if first is None or first.tx["operation"] != "CREATE":
@@ -337,7 +329,7 @@ def _asset(ledger: Ledger, argument: str, query: Mapping[str, str]) -> str | Non
     replay = ledger.replay(argument)
     assert replay is not None
     after = query.get("after")
-    if after is not None and not (_is_id(after) and _belongs(ledger, after, argument)):
+    if after is not None and not (is_id(after) and _belongs(ledger, after, argument)):
         return None
     entries = list(islice(ledger.entries(argument, after), HISTORY + 1))
     corrected = corrected_by(ledger.corrections(argument))
@@ -396,7 +388,7 @@ def _members(value: Any) -> Html:
 
 def _belongs(ledger: Ledger, tx_id: str, asset_id: str) -> bool:
     entry = ledger.entry(tx_id)
-    return entry is not None and _asset_of(entry.tx) == asset_id
+    return entry is not None and asset_of(entry.tx) == asset_id
 
 
 def _held(ledger: Ledger, place: tuple[str, int]) -> tuple[str, str, str]:
@@ -408,7 +400,7 @@ def _held(ledger: Ledger, place: tuple[str, int]) -> tuple[str, str, str]:
 
 
 def _parent(ledger: Ledger, value: Any) -> str | None:
-    return _named(ledger, value) if isinstance(value, str) and _is_id(value) else None
+    return _named(ledger, value) if isinstance(value, str) and is_id(value) else None
 
 
 def _happened(entry: Entry, corrected: frozenset[str]) -> tuple[str, str, str, str]:
@@ -460,7 +452,7 @@ def _owner(ledger: Ledger, argument: str, query: Mapping[str, str]) -> str | Non
         assert entry is not None
         output = entry.tx["outputs"][ref["output_index"]]
         where = join(_short("tx", ref["transaction_id"]), f":{ref['output_index']}")
-        rows.append((_named(ledger, _asset_of(entry.tx)), _count(output["amount"]), where))
+        rows.append((_named(ledger, asset_of(entry.tx)), _count(output["amount"]), where))
     more = f"Only the first {LISTED} are listed." if len(found) > LISTED else ""
     return document(
         f"owner {argument}",
@@ -472,7 +464,7 @@ def _owner(ledger: Ledger, argument: str, query: Mapping[str, str]) -> str | Non
 
 
 def _search(ledger: Ledger, text: str) -> Page:
-    if _is_id(text):
+    if is_id(text):
         entry = ledger.entry(text)
         if entry is not None:
             kind = "asset" if entry.tx["operation"] == "CREATE" else "tx"
@@ -482,7 +474,7 @@ def _search(ledger: Ledger, text: str) -> Page:
     rows = []
     for where, tx in _hits(ledger, text):
         shown = tx["asset"].get("data") if where == "asset" else tx["metadata"]
-        rows.append((_named(ledger, _asset_of(tx)), where, _json(shown)))
+        rows.append((_named(ledger, asset_of(tx)), where, _json(shown)))
     title = f"search: {text}" if text else "search"
     return Page(200, document(title, title, table(_HIT, rows, "Nothing was found.")))
 

@@ -86,8 +86,7 @@ def append(
 
 def _to_correct(workspace: Workspace, asset_id: str, ref: str) -> str:
     tx_id = resolve.transaction_id_of(workspace, ref)
-    entry = workspace.client.entry(tx_id)
-    assert entry is not None
+    entry = workspace.client.required(tx_id)
     if tx_id != asset_id and entry.tx["asset"].get("id") != asset_id:
         raise NotFoundError(
             f"the transaction {tx_id} is not in this asset's history",

@@ -208,8 +208,7 @@ def _first_of_once(
     for signers, found in workspace.client.once(asset_id, token):
         if not signers <= mine:
             continue
-        entry = workspace.client.entry(found)
-        assert entry is not None
+        entry = workspace.client.required(found)
         if is_same(entry.tx):
             return found
         raise ConflictError(

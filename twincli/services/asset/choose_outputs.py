@@ -68,8 +68,7 @@ def _named(workspace: Workspace, ref: str, unspent: list[Spendable], text: str) 
     for item in unspent:
         if (item.transaction_id, item.output_index) == (tx_id, int(number)):
             return item
-    entry = workspace.client.entry(tx_id)
-    assert entry is not None
+    entry = workspace.client.required(tx_id)
     found = tx_id if entry.tx["operation"] == _transaction.CREATE else entry.tx["asset"]["id"]
     if found != resolve.asset_id_of(workspace, ref):
         other = resolve.asset_name(workspace, found) or found

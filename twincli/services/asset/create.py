@@ -250,8 +250,7 @@ def _taken(name: str, asset_id: str) -> ConflictError:
 
 def _check_token(workspace: Workspace, present: str, tx: dict[str, Any], token: str) -> None:
     """Say so when the asset of that name was made with this token, but otherwise."""
-    entry = workspace.client.entry(present)
-    assert entry is not None
+    entry = workspace.client.required(present)
     nonce = record.creating_envelope(tx).get("nonce")
     if record.creating_envelope(entry.tx).get("nonce") == nonce:
         raise ConflictError(
@@ -263,8 +262,7 @@ def _check_token(workspace: Workspace, present: str, tx: dict[str, Any], token: 
 
 def _check_same(workspace: Workspace, name: str, asset_id: str, tx: dict[str, Any]) -> None:
     """Refuse ``--if-missing`` when the asset of that name was defined otherwise."""
-    entry = workspace.client.entry(asset_id)
-    assert entry is not None
+    entry = workspace.client.required(asset_id)
     found = entry.tx
 
     def facts(data: dict[str, Any] | None) -> dict[str, Any]:

@@ -46,8 +46,7 @@ def _asset(workspace: Workspace, asset_id: str, as_of_ms: int | None = None) -> 
     replay = client.replay(asset_id, as_of_ms)
     if replay is None or replay.create is None or replay.last is None:
         raise NotFoundError(f"there was no asset {asset_id} at that time")
-    entry = client.entry(replay.last["id"])
-    assert entry is not None
+    entry = client.required(replay.last["id"])
     held = [
         (ref, output_at(client.entry(ref[0]), ref[1]), state)
         for ref, state in replay.outputs.items()
@@ -159,8 +158,7 @@ def written(workspace: Workspace, asset_id: str, tx_id: str, warnings: Sequence[
     ``warnings``.
     """
     document = _asset(workspace, asset_id)
-    entry = workspace.client.entry(tx_id)
-    assert entry is not None
+    entry = workspace.client.required(tx_id)
     if tx_id != document["transaction_id"]:  # somebody wrote since, or a retry of an old write
         document.update(
             transaction_id=tx_id,

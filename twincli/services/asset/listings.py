@@ -58,8 +58,7 @@ def list_assets(
 
 
 def _brief(workspace: Workspace, asset_id: str) -> Document:
-    entry = workspace.client.entry(asset_id)
-    assert entry is not None
+    entry = workspace.client.required(asset_id)
     outputs = [item.output for item in workspace.client.unspent(asset_id)]
     document = head(workspace, entry.tx)
     del document["schema"], document["ledger"]
@@ -75,8 +74,7 @@ def owned_by(workspace: Workspace, keys: Iterable[str]) -> list[str]:
     found: dict[str, int] = {}
     for key in keys:
         for output in workspace.client.outputs(key, spent=False):
-            entry = workspace.client.entry(output["transaction_id"])
-            assert entry is not None
+            entry = workspace.client.required(output["transaction_id"])
             found[asset_of(entry.tx)] = 0
     return _in_order(workspace, found)
 
@@ -95,8 +93,7 @@ def _in_order(workspace: Workspace, ids: Iterable[str]) -> list[str]:
     """Return asset ids in commit order."""
     heights = []
     for asset_id in ids:
-        entry = workspace.client.entry(asset_id)
-        assert entry is not None
+        entry = workspace.client.required(asset_id)
         # What has no height yet is just being committed.
         heights.append((entry.height is None, entry.height or 0, asset_id))
     return [asset_id for *_, asset_id in sorted(heights)]
@@ -151,8 +148,7 @@ def _outputs_of_keys(
             if place in seen:
                 continue
             seen.add(place)
-            entry = workspace.client.entry(place[0])
-            assert entry is not None
+            entry = workspace.client.required(place[0])
             yield _output(workspace, entry, place[1])
 
 

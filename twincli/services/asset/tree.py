@@ -100,8 +100,7 @@ def _asset_node(
     *,
     part_of: str | None = None,
 ) -> Document:
-    entry = workspace.client.entry(asset_id)
-    assert entry is not None
+    entry = workspace.client.required(asset_id)
     node: Document = {
         "type": "asset",
         "name": resolve.asset_name(workspace, asset_id),

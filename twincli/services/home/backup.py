@@ -191,10 +191,10 @@ def _named(path: str, copy: str) -> Iterator[None]:
         yield
     except ConfigError as error:
         if error.code not in _DISK:
-            error.message = error.message.replace(copy, path)
+            error.reworded(error.message.replace(copy, path))
         elif error.code == "disk_full":  # nothing else is written to
             for name in (copy, path):
-                error.message = error.message.replace(name, os.path.dirname(copy) or ".")
+                error.reworded(error.message.replace(name, os.path.dirname(copy) or "."))
         raise
 
 

@@ -204,7 +204,7 @@ def _verify(archive: Archive, manifest: Document, place: str) -> None:
                 if ledger_document(ledger) != manifest["ledger"]:
                     raise archive.damaged("its ledger is another one")
     except (ConfigError, InvalidError) as error:
-        error.message = error.message.replace(place + os.sep, "")
+        error.reworded(error.message.replace(place + os.sep, ""))
         if error.code not in DAMAGE:
             raise
         raise archive.damaged(error.message) from error

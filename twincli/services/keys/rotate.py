@@ -142,8 +142,7 @@ def _moves(workspace: Workspace, old: str, new: str) -> Iterator[Move]:
     names_old: dict[str, bool] = {}
     signers: dict[str, list[KeyInfo]] = {}
     for ref in client.outputs(old, spent=False):
-        entry = client.entry(ref["transaction_id"])
-        assert entry is not None
+        entry = client.required(ref["transaction_id"])
         spend = _transaction.Spend.of(entry.tx, ref["output_index"])
         asset_id = asset_of(entry.tx)
         held = entry.tx["outputs"][ref["output_index"]]

@@ -135,8 +135,7 @@ def resolve_did(open_workspace: Callable[[], Workspace], ref: str) -> Document:
 
 def _asset_resolution(workspace: Workspace, text: str, asset_id: str) -> Document:
     client = workspace.client
-    first, last = client.entry(asset_id), client.last(asset_id)
-    assert first is not None
+    first, last = client.required(asset_id), client.last(asset_id)
     assert last is not None
     details = _details(workspace, asset_id)
     return did.resolution(
@@ -206,8 +205,7 @@ def _asset(workspace: Workspace, asset_id: str) -> Document:
     from twincli.services import resolve
 
     client = workspace.client
-    first, last = client.entry(asset_id), client.last(asset_id)
-    assert first is not None
+    first, last = client.required(asset_id), client.last(asset_id)
     assert last is not None
     envelope = record.creating_envelope(first.tx)
     details = _details(workspace, asset_id)
@@ -217,20 +215,16 @@ def _asset(workspace: Workspace, asset_id: str) -> Document:
         "name": resolve.asset_name(workspace, asset_id),
         "asset_id": asset_id,
         "ledger": client.ledger_id,
-        "title": _text(envelope.get("name")),
+        "title": record.text(envelope.get("name")),
         "owners": keys,
         "owner_names": resolve.names_of(workspace, keys),
         "controllers": [did.key_did(key) for key in keys if key != owners.BURN_ADDRESS],
-        "entity": _text(envelope.get("entity")),
+        "entity": record.text(envelope.get("entity")),
         "entity_standing": record.entity_standing(first.tx["asset"]["data"]),
         "created": times.told(first.time_ms),
         "updated": times.told(last.time_ms),
         "deactivated": did.is_burned(details),
     }
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _keys(details: Iterable[dict[str, Any]]) -> list[str]:

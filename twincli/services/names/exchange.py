@@ -250,19 +250,16 @@ def _owned_creates(workspace: Workspace, key: str) -> list[Document]:
 
     found: dict[str, Document] = {}
     for ref in workspace.client.outputs(key, spent=False):
-        entry = workspace.client.entry(ref["transaction_id"])
-        assert entry is not None
+        entry = workspace.client.required(ref["transaction_id"])
         asset_id = asset_of(entry.tx)
         if asset_id not in found:
-            first = workspace.client.entry(asset_id)
-            assert first is not None
+            first = workspace.client.required(asset_id)
             found[asset_id] = first.tx
     return list(found.values())
 
 
 def _stated(tx: Document) -> str | None:
-    stated = record.creating_envelope(tx).get("name")
-    return stated if isinstance(stated, str) else None
+    return record.text(record.creating_envelope(tx).get("name"))
 
 
 def _made_by(tx: Document, key: str) -> bool:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from twincli.crypto import base58, ed25519
 from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError
 from twincli.model import did
-from twincli.model.names import MIN_PREFIX, check, disguise
+from twincli.model.ids import is_prefix
+from twincli.model.names import check, disguise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 ASSET = "asset"
 PARTY = "party"
-
-_HEX = frozenset("0123456789abcdefABCDEF")
 
 
 def set_name(
@@ -70,7 +69,7 @@ def set_name(
 def _is_asset(value: str) -> bool:
     if value.startswith("did:"):
         return did.parse(value).kind in {"asset", "tutorial", "orm"}
-    return MIN_PREFIX <= len(value) <= 64 and set(value) <= _HEX and not base58.is_key(value)
+    return is_prefix(value) and not base58.is_key(value)
 
 
 def party_of(value: str) -> str:

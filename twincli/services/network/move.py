@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twincli.client import ON_LEDGER
 from twincli.errors import (
     ConflictError,
     InvalidError,
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 CHUNK = 200
 """Transactions that are sent before it is looked at what became of them."""
-
-_THERE_ALREADY = frozenset({"duplicate_transaction", "double_spend"})
 
 
 class Moved:
@@ -122,7 +121,7 @@ class Mover:
             if not isinstance(outcome, InvalidError):
                 made.status = "moved"
                 made.transactions += 1
-            elif outcome.code not in _THERE_ALREADY or self.there.entry(tx["id"]) is None:
+            elif outcome.code not in ON_LEDGER or self.there.entry(tx["id"]) is None:
                 made.fail(_refused(tx, outcome))
 
     def finish(self) -> list[Moved]:

@@ -40,11 +40,11 @@ def find(file: str, node: str) -> Profile:
     known = profiles.load(file)
     if node in known:
         return known[node]
-    from difflib import get_close_matches
+    from twincli.model.names import near
 
-    near = get_close_matches(node, known, n=1)
-    if near:
-        hint = f"did you mean {near[0]}?"
+    meant = near(node, known)
+    if meant:
+        hint = f"did you mean {meant}?"
     elif ":" in node:
         hint = f"a URL begins with its scheme: --node http://{node}"
     else:

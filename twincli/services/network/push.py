@@ -142,8 +142,7 @@ def found(
         raise UsageError("say what to import: --id TX, --owner KEY or --search TEXT")
     chosen: dict[str, None] = {}
     for tx_id in ids:
-        entry = workspace.client.entry(resolve.transaction_id_of(workspace, tx_id))
-        assert entry is not None
+        entry = workspace.client.required(resolve.transaction_id_of(workspace, tx_id))
         chosen[transaction.asset_of(entry.tx)] = None
     if owner is not None:
         listed = listings.list_assets(workspace, owner=owner)["assets"]

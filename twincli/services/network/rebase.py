@@ -134,8 +134,7 @@ def _check_same(
     Raises:
         ConflictError: ``once_mismatch``.
     """
-    entry = there.entry(made)
-    assert entry is not None
+    entry = there.required(made)
     mine, theirs = (record.without_envelope(found["metadata"]) for found in (tx, entry.tx))
     if mine.keys() == theirs.keys() and all(
         merged(before.get(name), value, theirs[name]) == theirs[name]

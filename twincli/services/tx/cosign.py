@@ -8,6 +8,7 @@ from twincli.crypto import conditions
 from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError, UsageError
 from twincli.model import owners, record
 from twincli.model import transaction as _transaction
+from twincli.model.ids import is_hex
 from twincli.rules import partial as _partial
 from twincli.services import resolve, signers
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from twincli.services.documents import Document
     from twincli.services.workspace import Workspace
 
-
-_HEX = frozenset("0123456789abcdef")
 
 OPEN = "open"
 STALE = "stale"
@@ -122,10 +121,10 @@ def describe(
         "schema": "twin.signing/1",
         "body_digest": partial.body_digest,
         "operation": tx["operation"],
-        "kind": _text(envelope.get("kind")),
+        "kind": record.text(envelope.get("kind")),
         "asset_id": asset_id,
         "asset_name": (resolve.asset_name(workspace, asset_id) if workspace and asset_id else None),
-        "title": _text((record.envelope_of(facts) or {}).get("name")),
+        "title": record.text((record.envelope_of(facts) or {}).get("name")),
         "ledger": partial.ledger,
         "data": record.without_envelope(facts),
         "written": record.without_envelope(tx["metadata"]),
@@ -174,7 +173,7 @@ def _stated(tx: dict[str, Any]) -> Document:
         beside = {"metadata": stated} if stated else {}
         stated = {**(record.envelope_of(tx["asset"].get("data")) or {}), **beside}
         nonce = stated.get("nonce")
-        if isinstance(nonce, str) and len(nonce) <= 64 and frozenset(nonce) <= _HEX:
+        if isinstance(nonce, str) and len(nonce) <= 64 and is_hex(nonce):
             del stated["nonce"]
         if isinstance(stated.get("name"), str):
             del stated["name"]
@@ -183,10 +182,6 @@ def _stated(tx: dict[str, Any]) -> Document:
     if isinstance(stated.get("kind"), str):
         del stated["kind"]
     return stated
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _each(lists: Iterable[list[str]]) -> list[str]:
@@ -251,8 +246,7 @@ def standing(partial: Partial, client: LedgerClient) -> str | None:
 
 def _is_this(partial: Partial, client: LedgerClient, tx_id: str) -> bool:
     """Say whether a committed transaction is this one, signed by whomever."""
-    entry = client.entry(tx_id)
-    assert entry is not None
+    entry = client.required(tx_id)
     return _partial.digest_of(entry.tx) == partial.body_digest
 
 
@@ -355,10 +349,8 @@ def submittable(partial: Partial, workspace: Workspace) -> dict[str, Any]:
         raise stale()
     if found == SUBMITTED and not is_create:
         fulfills = partial.tx["inputs"][0]["fulfills"]
-        spent = client.entry(fulfills["transaction_id"])
-        assert spent is not None
-        entry = client.entry(spent.spent_by[fulfills["output_index"]])
-        assert entry is not None
+        spent = client.required(fulfills["transaction_id"])
+        entry = client.required(spent.spent_by[fulfills["output_index"]])
         return entry.tx
     lacking = missing(partial, workspace)
     if lacking is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from twincli.client import ON_LEDGER
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, TwinError
 from twincli.model import times
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 CHUNK = 1000
 """Transactions to a commit when many are submitted."""
-
-_THERE_ALREADY = frozenset({"duplicate_transaction", "double_spend"})
 
 
 # --- Reading -----------------------------------------------------------------------------------
@@ -93,8 +92,7 @@ def show(workspace: Workspace, ref: str) -> Document:
         ``twin.transaction/1``: ``id operation asset_id transaction height committed_at signers
         spent_by``; ``spent_by`` has for every output the id of its spender or null.
     """
-    entry = workspace.client.entry(resolve.transaction_id_of(workspace, ref))
-    assert entry is not None
+    entry = workspace.client.required(resolve.transaction_id_of(workspace, ref))
     return _shown(entry.tx, entry)
 
 
@@ -249,4 +247,4 @@ def _there(client: LedgerClient, tx: Any, verdict: TwinError) -> Entry | None:
 
     Only a refusal that comes after the check of the id counts: the id then covers every byte.
     """
-    return client.entry(tx["id"]) if verdict.code in _THERE_ALREADY else None
+    return client.entry(tx["id"]) if verdict.code in ON_LEDGER else None
