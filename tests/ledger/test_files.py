@@ -19,7 +19,8 @@ from tests.plugins.tools import require_tool
 from twincli.errors import ConfigError, NotFoundError, TwinError
 from twincli.ledger import Ledger
 from twincli.ledger import store as store_module
-from twincli.ledger.store import backup, translate
+from twincli.ledger.faults import translate
+from twincli.ledger.store import backup
 
 
 def content(directory: Path) -> dict[str, bytes]:
@@ -160,8 +161,8 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(place: Path) -> None:
     with Ledger.open(place) as ledger:
         asset = asset_of(ledger)
         before = (ledger.tip(), ledger.count(asset))
-        pages = ledger._store.connection.execute("PRAGMA page_count").fetchone()[0]
-        ledger._store.connection.execute(f"PRAGMA max_page_count = {pages}")
+        pages = ledger.store.connection.execute("PRAGMA page_count").fetchone()[0]
+        ledger.store.connection.execute(f"PRAGMA max_page_count = {pages}")
         extra = create(777)
         for write in (
             lambda: ledger.append_many(ALICE, asset, ({"n": "x" * 500} for _ in range(500))),
@@ -174,7 +175,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(place: Path) -> None:
             assert caught.value.retryable
         assert (ledger.tip(), ledger.count(asset)) == before
         assert ledger.entry(extra["id"]) is None
-        ledger._store.connection.execute("PRAGMA max_page_count = 1000000")
+        ledger.store.connection.execute("PRAGMA max_page_count = 1000000")
         # What failed can be done again with the same object.
         ledger.submit(extra)
         ledger.append_many(ALICE, asset, [{"after": True}])
@@ -521,7 +522,7 @@ def test_what_every_ledger_has_is_missing(place: Path, statement: str) -> None:
 def test_a_commit_waits_for_the_disk(place: Path) -> None:
     # No kill shows it: what a process wrote survives its end, but not a power cut.
     with Ledger.open(place) as ledger:
-        run = ledger._store.connection.execute
+        run = ledger.store.connection.execute
         assert run("PRAGMA journal_mode").fetchone()[0] == "wal"
         assert run("PRAGMA synchronous").fetchone()[0] == 2  # FULL
 

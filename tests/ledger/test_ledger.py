@@ -564,7 +564,7 @@ def test_every_read_of_one_transaction_computes_its_id_again(tmp_path: Path) -> 
         last = ledger.last(made["id"])
         assert last is not None
         altered = "UPDATE tx SET body = replace(body, '\"km\":3', '\"km\":4')"
-        ledger._store.connection.execute(altered)
+        ledger.store.connection.execute(altered)
         for read in (
             lambda: ledger.get(last.tx["id"]),
             lambda: ledger.entry(last.tx["id"]),

@@ -10,7 +10,7 @@ import pytest
 
 from tests.ledger.chains import create
 from twincli.errors import ConfigError, ConflictError, NotFoundError, TwinError
-from twincli.ledger import Ledger, store
+from twincli.ledger import Ledger, schema
 from twincli.ledger.upgrade import MIGRATIONS, Upgrade, upgrade
 
 Migrations = Mapping[int, Callable[[sqlite3.Connection], None]]
@@ -50,7 +50,7 @@ TWO_STEPS: Migrations = {1: colour, 2: fill}
 
 
 def test_every_step_to_the_present_version_is_there() -> None:
-    assert sorted(MIGRATIONS) == list(range(1, store.SCHEMA_VERSION))
+    assert sorted(MIGRATIONS) == list(range(1, schema.SCHEMA_VERSION))
 
 
 def test_nothing_to_do(path: Path) -> None:
@@ -141,7 +141,7 @@ def test_files_that_are_no_ledger(tmp_path: Path) -> None:
 def test_an_older_ledger_is_not_opened_but_the_upgrade_is_named(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr("twincli.ledger.store.SCHEMA_VERSION", 2)
     with pytest.raises(ConfigError) as caught:
         Ledger.open(path)
     assert caught.value.code == "older_schema"

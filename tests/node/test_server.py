@@ -31,7 +31,7 @@ from twincli.errors import ConfigError, ConflictError, TwinError, UsageError
 from twincli.ledger import Ledger
 from twincli.ledger import index as search
 from twincli.ledger.index import Index
-from twincli.ledger.store import Row
+from twincli.ledger.rows import Row
 from twincli.node import access, content, server
 from twincli.node.app import App
 from twincli.node.node import Node, Options
@@ -160,7 +160,7 @@ def test_what_comes_behind_a_request_does_not_take_its_answer(
     head = b"POST /api/v1/transactions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
     with running(tmp_path / "l") as node:
         with Ledger.open(node.path) as other, ThreadPoolExecutor(1) as pool:
-            with other._store.writing():
+            with other.store.writing():
                 answer = pool.submit(raw, node, head % len(body) + body + behind)
                 time.sleep(0.6)  # longer than a head may take
                 assert not answer.done()

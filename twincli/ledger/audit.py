@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,8 +20,8 @@ from twincli.crypto import merkle
 from twincli.errors import ConfigError, InvalidError, TwinError
 from twincli.ledger.block import app_hash, once_token, signers_text, signing_keys, uncollected
 from twincli.ledger.checking import cores
-from twincli.ledger.ledger import Ledger
-from twincli.ledger.reading import Located
+from twincli.ledger.reading import Located, Reader
+from twincli.ledger.store import Store
 from twincli.model.transaction import CREATE
 from twincli.rules import validity
 from twincli.rules.structure import Checked, check
@@ -29,7 +30,7 @@ from twincli.rules.validity import Known
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from twincli.ledger.store import Row, Store
+    from twincli.ledger.rows import Row
 
 Finding = tuple[str, str, str]
 
@@ -79,12 +80,12 @@ class Totals(NamedTuple):
         return Totals(*map(sum, zip(self, other, strict=True)))
 
 
-def verify(ledger: Ledger, asset_id: str | None, workers: int) -> Report:
+def verify(ledger: Reader, asset_id: str | None, workers: int) -> Report:
     """See ``Ledger.verify``."""
-    store = ledger._store
+    store = ledger.store
     asset = None
     if asset_id is not None:
-        asset = ledger._seq(asset_id)
+        asset = ledger.seq(asset_id)
         if asset is None:
             return Report(0, 0, [(asset_id, "not_found", "there is no such asset")], [])
     cuts = _cuts(store, asset, workers or cores())
@@ -112,20 +113,20 @@ def verify(ledger: Ledger, asset_id: str | None, workers: int) -> Report:
     return Report(totals.transactions, blocks, problems, deviations)
 
 
-def verify_last(ledger: Ledger, count: int) -> Report:
+def verify_last(ledger: Reader, count: int) -> Report:
     """See ``Ledger.verify_last``."""
-    last = ledger._store.tip().last_seq
+    last = ledger.store.tip().last_seq
     problems: list[Finding] = []
     deviations: list[Finding] = []
     done = _verify_slice(ledger, None, max(0, last - count), last, problems, deviations)
     return Report(done.transactions, 0, problems, deviations)
 
 
-def past(ledger: Ledger, tx_id: str) -> validity.View:
+def past(ledger: Reader, tx_id: str) -> validity.View:
     """See ``Ledger.view``."""
     view = _Past(ledger)
-    seq = ledger._seq(tx_id)
-    view.begin(ledger._store.tip().last_seq + 1 if seq is None else seq)
+    seq = ledger.seq(tx_id)
+    view.begin(ledger.store.tip().last_seq + 1 if seq is None else seq)
     return view
 
 
@@ -174,8 +175,9 @@ def main() -> None:
     deviations: list[Finding] = []
     result: dict[str, Any]
     try:
-        with Ledger.open(path, create=False, read_only=True) as ledger:
-            totals = _verify_slice(ledger, asset or None, first, last, problems, deviations)
+        with closing(Store(path, read_only=True)) as store:
+            slice_of = Reader(store, ":memory:")
+            totals = _verify_slice(slice_of, asset or None, first, last, problems, deviations)
         result = {"totals": totals, "problems": problems, "deviations": deviations}
     except ConfigError as error:
         found = {"message": error.message, "code": error.code, "hint": error.hint}
@@ -184,7 +186,7 @@ def main() -> None:
 
 
 def _verify_slice(
-    ledger: Ledger,
+    ledger: Reader,
     asset: int | None,
     first: int,
     last: int,
@@ -195,7 +197,7 @@ def _verify_slice(
     view = _Past(ledger)
     count = inputs = outputs = tokens = 0
     with uncollected():
-        for row in ledger._store.rows(asset=asset, after=first, until=last):
+        for row in ledger.store.rows(asset=asset, after=first, until=last):
             count += 1
             tx_id = row.id.hex()
             try:
@@ -227,7 +229,7 @@ def _verify_slice(
                 asset_seq = view.seq_of(checked.asset_id)
                 token = once_token(checked.tx["metadata"])
                 if token is not None:
-                    tokens += _verify_token(ledger._store, row, token, checked, problems)
+                    tokens += _verify_token(ledger.store, row, token, checked, problems)
             if asset_seq != row.asset:
                 problems.append((tx_id, "asset_mismatch", "it is filed under another asset"))
             view.remember(tx_id, row, checked)
@@ -283,9 +285,9 @@ class _Past:
         unmarked: An output it spends that the ledger does not record as spent by it, or None.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Reader) -> None:
         self.ledger = ledger
-        self.store: Store = ledger._store
+        self.store: Store = ledger.store
         self.seq = 0
         self.unmarked: str | None = None
         self.recent: dict[str, Located] = {}
@@ -306,7 +308,7 @@ class _Past:
         located = self.recent.get(tx_id)
         if located is None:
             try:
-                located = self.ledger._locate(tx_id)
+                located = self.ledger.locate(tx_id)
             except _UNREADABLE:
                 return None  # reported where it stands
         return located if located is not None and located.seq < self.seq else None
@@ -325,7 +327,7 @@ class _Past:
         if seq == self.seq:
             return None
         self.unmarked = f"output {output_index} of {tx_id}"
-        return None if seq is None or seq > self.seq else self.ledger._id_at(seq)
+        return None if seq is None or seq > self.seq else self.ledger.id_at(seq)
 
     def _spender_seq(self, seq: int, output_index: int) -> int | None:
         """Return the position of an output's spender; read ahead, as most are spent in order."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import canonical, merkle
 from twincli.ledger.reading import Located
-from twincli.ledger.store import Batch, Block
+from twincli.ledger.rows import Batch, Block
 from twincli.model.transaction import CREATE
 from twincli.rules.validity import Known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from twincli.ledger.ledger import Ledger
+    from twincli.ledger.reading import Reader
     from twincli.rules.structure import Checked
 
 
@@ -35,7 +35,7 @@ class Applying:
         "txs",
     )
 
-    def __init__(self, ledger: Ledger, tip: Block, time_ms: int) -> None:
+    def __init__(self, ledger: Reader, tip: Block, time_ms: int) -> None:
         self.ledger = ledger
         self.tip = tip
         self.time_ms = time_ms
@@ -47,7 +47,7 @@ class Applying:
 
     def locate(self, tx_id: str) -> Located | None:
         """Return a transaction of this block or of the ledger."""
-        return self.txs.get(tx_id) or self.ledger._locate(tx_id)
+        return self.txs.get(tx_id) or self.ledger.locate(tx_id)
 
     def known(self, tx_id: str) -> Known | None:
         """See ``validity.View``."""
@@ -62,8 +62,8 @@ class Applying:
         mine = self.spent.get((located.seq, output_index))
         if mine is not None or located.seq > self.tip.last_seq:
             return mine
-        seq = self.ledger._store.spender(located.seq, output_index)
-        return None if seq is None else self.ledger._id_at(seq)
+        seq = self.ledger.store.spender(located.seq, output_index)
+        return None if seq is None else self.ledger.id_at(seq)
 
     def add(self, checked: Checked) -> None:
         """Take a transaction that was judged valid."""
@@ -100,8 +100,8 @@ class Applying:
 
     def write(self) -> None:
         """Write the block; inside ``writing()``."""
-        store = self.ledger._store
-        tree = self.ledger._tree()
+        store = self.ledger.store
+        tree = self.ledger.tree()
         ids = []
         for row in self.batch.txs:
             tree.append(merkle.leaf_hash(merkle.ledger_leaf(self.height, self.time_ms, row[1])))
@@ -119,7 +119,7 @@ class Applying:
     def remember(self) -> None:
         """Keep in memory what spenders of this block need; only once it is committed."""
         for tx_id, located in self.txs.items():
-            self.ledger._remember(tx_id, located)
+            self.ledger.remember(tx_id, located)
 
 
 class uncollected:  # noqa: N801 - a context that reads as a word

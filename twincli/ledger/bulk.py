@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from twincli.crypto.ed25519 import Signer
-    from twincli.ledger.ledger import Ledger
+    from twincli.ledger.reading import Reader
 
 
 def append_many(
-    ledger: Ledger,
+    ledger: Reader,
     signer: Signer,
     asset_id: str,
     metadatas: Iterable[dict[str, Any] | None],
@@ -36,8 +36,8 @@ def append_many(
     source = iter(metadatas)
     while chunk := _take(source, commit_every):
         with uncollected():
-            with ledger._store.writing():
-                state = Applying(ledger, *ledger._next())
+            with ledger.store.writing():
+                state = Applying(ledger, *ledger.next_block())
                 ids = _append_chunk(state, signer, asset_id, chunk, len(made))
                 state.write()
             state.remember()
@@ -76,8 +76,8 @@ def _append_chunk(
         raise LockedError(
             f"{key} is not the only owner of asset {asset_id}", code="missing_signature"
         )
-    located = ledger._locate(tx_id)
-    asset_located = ledger._locate(asset_id)
+    located = ledger.locate(tx_id)
+    asset_located = ledger.locate(asset_id)
     assert located is not None
     assert asset_located is not None
     asset = asset_located.asset

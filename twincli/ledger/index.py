@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import conditions
 from twincli.errors import ConfigError, TwinError, UsageError
-from twincli.ledger.store import translate
+from twincli.ledger.faults import translate
 from twincli.model import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from twincli.ledger.store import Row, Store
+    from twincli.ledger.rows import Row
+    from twincli.ledger.store import Store
 
 INDEX_VERSION = 3
 PAGE = 2000
@@ -78,7 +79,7 @@ class Index:
         """Open the file, made anew when it is damaged.
 
         Raises:
-            TwinError, ConfigError: It cannot be made, see ``store.translate``.
+            TwinError, ConfigError: It cannot be made, see ``faults.translate``.
         """
         import time
 

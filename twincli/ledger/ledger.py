@@ -7,7 +7,6 @@ are a local sequencer over it, so that a consensus engine can drive the same roo
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import ed25519, merkle
@@ -15,8 +14,9 @@ from twincli.errors import ConfigError, ConflictError, InvalidError
 from twincli.ledger.block import Applying, uncollected
 from twincli.ledger.checking import check_all, raise_first
 from twincli.ledger.files import locate, make_directory, write_key
-from twincli.ledger.reading import Reader
-from twincli.ledger.store import Block, Store
+from twincli.ledger.reading import Reader, now_ms
+from twincli.ledger.rows import Block
+from twincli.ledger.store import Store
 from twincli.rules import validity
 
 if TYPE_CHECKING:
@@ -26,14 +26,11 @@ if TYPE_CHECKING:
 
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.audit import Report
+    from twincli.rules.replay import Replay
     from twincli.rules.structure import Checked
 
 Verdict = int | InvalidError
 """A height, or why not."""
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Ledger(Reader):
@@ -42,10 +39,6 @@ class Ledger(Reader):
     One object belongs to one thread at a time; any number of processes may use the same file. How
     to read it is told by ``Reader``.
     """
-
-    def __init__(self, store: Store, index_path: str, clock: Callable[[], int]) -> None:
-        super().__init__(store, index_path)
-        self._clock = clock
 
     @classmethod
     def open(
@@ -56,7 +49,7 @@ class Ledger(Reader):
         profile: str = validity.STRICT,
         read_only: bool = False,
         durable: bool = True,
-        clock: Callable[[], int] = _now_ms,
+        clock: Callable[[], int] = now_ms,
     ) -> Ledger:
         """Open a ledger.
 
@@ -110,7 +103,7 @@ class Ledger(Reader):
         if self._index is not None:
             self._index.close()
             self._index = None
-        self._store.close()
+        self.store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -122,6 +115,17 @@ class Ledger(Reader):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def replay(self, asset_id: str, as_of_ms: int | None = None) -> Replay | None:
+        """Return the state of an asset, or None when there is none of that id.
+
+        Args:
+            asset_id: Id of the CREATE.
+            as_of_ms: Only what was committed up to then, milliseconds since the epoch.
+        """
+        from twincli.ledger import state
+
+        return state.replay(self, asset_id, as_of_ms)
 
     # --- Writing --------------------------------------------------------------------------------
 
@@ -145,10 +149,10 @@ class Ledger(Reader):
         with uncollected():
             checked = check_all(txs)
             if not checked:
-                return self._store.tip().height
+                return self.store.tip().height
             raise_first(checked)
-            with self._store.writing():
-                state, verdicts = self._judged(*self._next(), checked)
+            with self.store.writing():
+                state, verdicts = self._judged(*self.next_block(), checked)
                 raise_first(verdicts)
                 state.write()
             state.remember()
@@ -161,8 +165,8 @@ class Ledger(Reader):
         """
         with uncollected():
             checked = check_all(txs)
-            with self._store.writing():
-                state, verdicts = self._judged(*self._next(), checked)
+            with self.store.writing():
+                state, verdicts = self._judged(*self.next_block(), checked)
                 if state.batch.txs:
                     state.write()
             state.remember()
@@ -170,7 +174,7 @@ class Ledger(Reader):
 
     def judge_each(self, txs: Iterable[dict[str, Any]]) -> list[Verdict]:
         """Return what ``submit_each`` would, and write nothing."""
-        return self._judged(*self._next(), check_all(txs))[1]
+        return self._judged(*self.next_block(), check_all(txs))[1]
 
     def apply_block(
         self, height: int, time_ms: int, txs: Iterable[dict[str, Any]]
@@ -192,8 +196,8 @@ class Ledger(Reader):
         """
         with uncollected():
             checked = check_all(txs)
-            with self._store.writing():
-                tip = self._store.tip()
+            with self.store.writing():
+                tip = self.store.tip()
                 if height != tip.height + 1:
                     raise ConflictError(
                         f"block {height} does not follow block {tip.height}",
@@ -237,10 +241,6 @@ class Ledger(Reader):
 
         return bulk.append_many(self, signer, asset_id, metadatas, commit_every)
 
-    def _next(self) -> tuple[Block, int]:
-        tip = self._store.tip()
-        return tip, max(self._clock(), tip.time_ms)
-
     def _judged(
         self, tip: Block, time_ms: int, items: Sequence[Checked | InvalidError]
     ) -> tuple[Applying, list[Verdict]]:
@@ -275,8 +275,8 @@ class Ledger(Reader):
         if files.key:
             write_key(files.key, key)
         former = [*self.former_keys, self.public_key]
-        with self._store.writing():
-            self._store.set_meta({"public_key": key.public_key, "former_keys": ",".join(former)})
+        with self.store.writing():
+            self.store.set_meta({"public_key": key.public_key, "former_keys": ",".join(former)})
         self.public_key, self.former_keys = key.public_key, former
 
     def verify(self, asset_id: str | None = None, *, workers: int = 0) -> Report:

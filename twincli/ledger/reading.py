@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import conditions, merkle
 from twincli.errors import InvalidError, NotFoundError
-from twincli.ledger.store import damaged, decoded
+from twincli.ledger.faults import damaged
+from twincli.ledger.rows import decoded
 from twincli.model.transaction import CREATE, TRANSFER
 from twincli.rules.structure import CheckedOutput
 from twincli.rules.validity import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from twincli.ledger.index import Index
-    from twincli.ledger.store import Block, Row, Store
-    from twincli.rules.replay import Replay
+    from twincli.ledger.rows import Block, Row
+    from twincli.ledger.store import Store
 
 CACHED = 20_000
 PAGE = 64  # of whole texts, which may be large
@@ -81,8 +83,18 @@ class Located(NamedTuple):
     known: Known
 
 
+def now_ms() -> int:
+    """Return the time in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
 class Reader:
     """What can be asked of a ledger; ``Ledger`` adds writing.
+
+    Args:
+        store: The open file; whoever opened it closes it.
+        index_path: File name of the derived index, or ``:memory:``.
+        clock: Milliseconds since the epoch.
 
     Attributes:
         id: ``ledger_id``, 64 hex digits, random at creation.
@@ -91,10 +103,12 @@ class Reader:
         former_keys: Keys that it had before, in the copies that it was restored from.
         created_ms: When it was made, milliseconds since the epoch.
         path: The file, or ``:memory:``.
+        store: The file's rows, for the other files of this room.
     """
 
-    def __init__(self, store: Store, index_path: str) -> None:
-        self._store = store
+    def __init__(self, store: Store, index_path: str, clock: Callable[[], int] = now_ms) -> None:
+        self.store = store
+        self._clock = clock
         self._index_path = index_path
         self._index: Index | None = None
         self._is_interrupted = False
@@ -148,10 +162,10 @@ class Reader:
 
     def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
         """Yield the transactions of an asset with their blocks and spenders, in commit order."""
-        asset = self._seq(asset_id)
+        asset = self.seq(asset_id)
         if asset is None:
             return
-        told = self._store.told(asset, self._start(after))
+        told = self.store.told(asset, self._start(after))
         for body, height, time_ms, spent_by in told:
             yield Entry(decoded(body), height, time_ms, spent_by or {})
 
@@ -160,10 +174,10 @@ class Reader:
 
         Fast on a long history: all others are passed over without being parsed.
         """
-        asset = self._seq(asset_id)
+        asset = self.seq(asset_id)
         if asset is None:
             return []
-        return [decoded(body) for body in self._store.corrections(asset)]
+        return [decoded(body) for body in self.store.corrections(asset)]
 
     def body(self, tx_id: str) -> str | None:
         """Return the canonical text of a transaction, its id computed again, or None."""
@@ -180,38 +194,38 @@ class Reader:
             operation: ``CREATE`` or ``TRANSFER``; None for both.
             last: Only the last of them.
         """
-        asset = self._seq(asset_id)
+        asset = self.seq(asset_id)
         if asset is None:
             return
         after = asset if operation == TRANSFER else 0
         if last and operation != CREATE:
-            row = self._store.last_row(asset)
+            row = self.store.last_row(asset)
             if row is not None and row.seq > after:
                 yield row.body
             return
         until = asset if operation == CREATE else None
-        for row in self._store.rows(asset=asset, after=after, until=until, page=PAGE):
+        for row in self.store.rows(asset=asset, after=after, until=until, page=PAGE):
             yield row.body
 
     def last(self, asset_id: str) -> Entry | None:
         """Return the last transaction of an asset, or None."""
-        seq = self._seq(asset_id)
-        row = None if seq is None else self._store.last_row(seq)
+        seq = self.seq(asset_id)
+        row = None if seq is None else self.store.last_row(seq)
         return None if row is None else self._entry(row)
 
     def count(self, asset_id: str) -> int:
         """Return how many transactions an asset has."""
-        seq = self._seq(asset_id)
-        return 0 if seq is None else self._store.count(seq)
+        seq = self.seq(asset_id)
+        return 0 if seq is None else self.store.count(seq)
 
     def unspent(self, asset_id: str) -> list[Spendable]:
         """Return the unspent outputs of an asset, oldest first."""
-        seq = self._seq(asset_id)
+        seq = self.seq(asset_id)
         if seq is None:
             return []
         found = []
         rows: dict[int, dict[str, Any]] = {}
-        for at, index in self._store.unspent(seq):
+        for at, index in self.store.unspent(seq):
             if at not in rows:
                 rows[at] = self._at(at)
             tx = rows[at]
@@ -235,9 +249,9 @@ class Reader:
         for page in self.index.outputs(public_key):
             refs = page
             if spent is not None:
-                gone = self._store.spent_among(page)
+                gone = self.store.spent_among(page)
                 refs = [ref for ref in page if spent == (ref in gone)]
-            ids = self._store.ids_of([seq for seq, _ in refs])
+            ids = self.store.ids_of([seq for seq, _ in refs])
             for seq, index in refs:
                 yield {"transaction_id": ids[seq].hex(), "output_index": index}
 
@@ -297,7 +311,7 @@ class Reader:
         Returns:
             ``height``, ``time_ms``, ``app_hash`` and ``root`` (hex), ``transactions`` (whole).
         """
-        block = self._store.block(height)
+        block = self.store.block(height)
         if block is None:
             return None
         return {
@@ -310,13 +324,13 @@ class Reader:
 
     def block_bodies(self, height: int) -> Iterator[str] | None:
         """Return the canonical texts of a block's transactions, or None beyond the tip."""
-        block = self._store.block(height)
+        block = self.store.block(height)
         return None if block is None else (row.body for row in self._rows_of(block))
 
     def _rows_of(self, block: Block) -> Iterator[Row]:
-        before = self._store.block(block.height - 1)
+        before = self.store.block(block.height - 1)
         first = before.last_seq if before else 0
-        return self._store.rows(after=first, until=block.last_seq, page=PAGE)
+        return self.store.rows(after=first, until=block.last_seq, page=PAGE)
 
     def block_ids(self, height: int, skip: int = 0, limit: int = 5000) -> list[tuple[str, str]]:
         """Return the ids of a block's transactions and of their assets; none beyond the tip.
@@ -326,11 +340,11 @@ class Reader:
             skip: Leave out so many at the beginning.
             limit: At most so many.
         """
-        block, before = self._store.block(height), self._store.block(height - 1)
+        block, before = self.store.block(height), self.store.block(height - 1)
         if block is None:
             return []
         first = (before.last_seq if before else 0) + skip
-        ids = self._store.ids(first, min(first + limit, block.last_seq))
+        ids = self.store.ids(first, min(first + limit, block.last_seq))
         return [(tx_id.hex(), asset_id.hex()) for tx_id, asset_id in ids]
 
     def commits(self, after: int, count: int = 500, size: int = 5000) -> list[Commit]:
@@ -350,7 +364,7 @@ class Reader:
                 held,
                 [(tx_id.hex(), asset_id.hex()) for tx_id, asset_id in ids],
             )
-            for block, held, ids in self._store.commits(after, count, size)
+            for block, held, ids in self.store.commits(after, count, size)
         ]
 
     def blocks_of(self, tx_id: str) -> list[int]:
@@ -360,24 +374,24 @@ class Reader:
 
     def tip(self) -> Block:
         """Return the last block."""
-        return self._store.tip()
+        return self.store.tip()
 
     def tree_size(self) -> int:
         """Return how many leaves the tree has: one a transaction."""
-        return self._tree().size
+        return self.tree().size
 
     def counts(self) -> dict[str, int]:
         """Return the numbers of ``transactions`` and ``assets``."""
-        return self._store.counts()
+        return self.store.counts()
 
     def asset_ids(self) -> Iterator[str]:
         """Yield the ids of all assets in commit order."""
-        for seq in self._store.assets():
-            yield self._id_at(seq)
+        for seq in self.store.assets():
+            yield self.id_at(seq)
 
     def find_prefix(self, prefix: str, limit: int = 2) -> list[str]:
         """Return up to ``limit`` transaction ids that start with ``prefix`` (hex digits)."""
-        return [tx_id.hex() for tx_id in self._store.ids_with_prefix(prefix, limit)]
+        return [tx_id.hex() for tx_id in self.store.ids_with_prefix(prefix, limit)]
 
     def once(self, asset_id: str, token: str) -> list[tuple[frozenset[str], str]]:
         """Return the transactions of an asset that carry a once token.
@@ -385,40 +399,27 @@ class Reader:
         Returns:
             The public keys that signed, and the transaction's id; the first for each set of keys.
         """
-        asset = self._seq(asset_id)
+        asset = self.seq(asset_id)
         if asset is None:
             return []
         return [
-            (frozenset(signers.split(",")), self._id_at(seq))
-            for signers, seq in self._store.once(asset, token)
+            (frozenset(signers.split(",")), self.id_at(seq))
+            for signers, seq in self.store.once(asset, token)
         ]
-
-    def replay(self, asset_id: str, as_of_ms: int | None = None) -> Replay | None:
-        """Return the state of an asset, or None when there is none of that id.
-
-        Args:
-            asset_id: Id of the CREATE.
-            as_of_ms: Only what was committed up to then, milliseconds since the epoch.
-        """
-        from twincli.ledger import state
-
-        return state.replay(self, asset_id, as_of_ms)
 
     @property
     def index(self) -> Index:
         """The derived index, caught up with the ledger."""
-        self._plain_index.catch_up()
-        return self._plain_index
+        self.plain_index.catch_up()
+        return self.plain_index
 
     @property
-    def _plain_index(self) -> Index:
-        """The derived index as far as it goes."""
+    def plain_index(self) -> Index:
+        """The derived index as far as it goes, not caught up."""
         if self._index is None:
             from twincli.ledger.index import Index
 
-            self._index = Index(
-                self._index_path, self._store, self.id, lambda: self._is_interrupted
-            )
+            self._index = Index(self._index_path, self.store, self.id, lambda: self._is_interrupted)
         return self._index
 
     def assets_with(self, name: str, value: str) -> list[str]:
@@ -428,25 +429,25 @@ class Reader:
             name: ``parent``, ``entity``, ``kind``, ``template`` or ``model``.
             value: What is stated.
         """
-        return [self._id_at(seq) for seq in self.index.stated(name, value)]
+        return [self.id_at(seq) for seq in self.index.stated(name, value)]
 
     def reindex(self) -> int:
         """Make the derived index anew; return how many transactions it holds."""
-        return self._plain_index.rebuild()
+        return self.plain_index.rebuild()
 
     def place(self, tx_id: str, height: int) -> None:
         """Remember at what height another ledger, which this one is a copy of, has a transaction.
 
         Kept with what is derived: it is lost with the index, and can be asked again.
         """
-        seq = self._seq(tx_id)
+        seq = self.seq(tx_id)
         if seq is not None:
-            self._plain_index.place(seq, height)
+            self.plain_index.place(seq, height)
 
     def placed(self, tx_id: str) -> int | None:
         """Return what ``place`` remembered, or None."""
-        seq = self._seq(tx_id)
-        return None if seq is None else self._plain_index.placed(seq)
+        seq = self.seq(tx_id)
+        return None if seq is None else self.plain_index.placed(seq)
 
     def interrupt(self) -> None:
         """End what takes long, now and from now on; from any thread.
@@ -457,70 +458,35 @@ class Reader:
 
     def indexed(self) -> int:
         """Return how many transactions the derived index holds, without catching up."""
-        return self._plain_index.mark()
+        return self.plain_index.mark()
 
-    # --- Inside the room --------------------------------------------------------------------------
+    # --- For the other files of this room ---------------------------------------------------------
 
-    def _row(self, tx_id: str) -> Row | None:
-        raw = _id_bytes(tx_id)
-        return None if raw is None else self._store.row(raw)
+    def next_block(self) -> tuple[Block, int]:
+        """Return the tip, and the time of a block that follows it now."""
+        tip = self.store.tip()
+        return tip, max(self._clock(), tip.time_ms)
 
-    def _seq(self, tx_id: str) -> int | None:
+    def seq(self, tx_id: str) -> int | None:
+        """Return the position of a transaction, or None."""
         located = self._located.get(tx_id)
         if located is not None:
             return located.seq
         raw = _id_bytes(tx_id)
-        return None if raw is None else self._store.seq(raw)
+        return None if raw is None else self.store.seq(raw)
 
-    def _row_at(self, seq: int) -> Row:
-        row = self._store.row_at(seq)
-        if row is None:
-            raise damaged(f"there is no transaction at position {seq}")
-        return row
-
-    def _at(self, seq: int) -> dict[str, Any]:
-        return self._row_at(seq).proven_tx
-
-    def _id_at(self, seq: int) -> str:
+    def id_at(self, seq: int) -> str:
+        """Return the id of the transaction at a position."""
         return self._row_at(seq).id.hex()
 
-    def _tree(self) -> merkle.CompactRange:
+    def tree(self) -> merkle.CompactRange:
+        """Return the tree at the tip, ready to grow."""
         try:
-            return merkle.CompactRange.from_bytes(self._store.tree())
+            return merkle.CompactRange.from_bytes(self.store.tree())
         except InvalidError as error:
             raise damaged(error.message) from error
 
-    def _last_seq_at(self, time_ms: int) -> int:
-        """Return the position of the last transaction committed up to a time."""
-        return self._store.last_seq_at(time_ms)
-
-    def _rows(self, asset_id: str, after: str | None) -> Iterator[Row]:
-        asset = self._seq(asset_id)
-        if asset is None:
-            return
-        yield from self._store.rows(asset=asset, after=self._start(after))
-
-    def _start(self, after: str | None) -> int:
-        if after is None:
-            return 0
-        start = self._seq(after)
-        if start is None:
-            raise NotFoundError(f"there is no transaction {after}", code="not_found")
-        return start
-
-    def _entry(self, row: Row) -> Entry:
-        time_ms = self._times.get(row.height)
-        if time_ms is None:
-            block = self._store.block(row.height)
-            if block is None:
-                raise damaged(f"there is no block {row.height}")
-            if len(self._times) > CACHED:
-                self._times.clear()
-            time_ms = self._times[row.height] = block.time_ms
-        spenders = {index: self._id_at(seq) for index, seq in self._store.spenders(row.seq).items()}
-        return Entry(row.proven_tx, row.height, time_ms, spenders)
-
-    def _locate(self, tx_id: str) -> Located | None:
+    def locate(self, tx_id: str) -> Located | None:
         """Return a committed transaction as its spenders need it; keeps the latest in memory."""
         cache = self._located
         located = cache.get(tx_id)
@@ -532,13 +498,55 @@ class Reader:
             return None
         tx = row.tx
         located = Located(row.seq, row.asset, Known(_asset_id(tx), outputs_of(tx)))
-        self._remember(tx_id, located)
+        self.remember(tx_id, located)
         return located
 
-    def _remember(self, tx_id: str, located: Located) -> None:
+    def remember(self, tx_id: str, located: Located) -> None:
+        """Keep a committed transaction for those that spend it."""
         self._located[tx_id] = located
         if len(self._located) > CACHED:
             self._located.popitem(last=False)
+
+    # --- Inside ---------------------------------------------------------------------------------
+
+    def _row(self, tx_id: str) -> Row | None:
+        raw = _id_bytes(tx_id)
+        return None if raw is None else self.store.row(raw)
+
+    def _row_at(self, seq: int) -> Row:
+        row = self.store.row_at(seq)
+        if row is None:
+            raise damaged(f"there is no transaction at position {seq}")
+        return row
+
+    def _at(self, seq: int) -> dict[str, Any]:
+        return self._row_at(seq).proven_tx
+
+    def _rows(self, asset_id: str, after: str | None) -> Iterator[Row]:
+        asset = self.seq(asset_id)
+        if asset is None:
+            return
+        yield from self.store.rows(asset=asset, after=self._start(after))
+
+    def _start(self, after: str | None) -> int:
+        if after is None:
+            return 0
+        start = self.seq(after)
+        if start is None:
+            raise NotFoundError(f"there is no transaction {after}", code="not_found")
+        return start
+
+    def _entry(self, row: Row) -> Entry:
+        time_ms = self._times.get(row.height)
+        if time_ms is None:
+            block = self.store.block(row.height)
+            if block is None:
+                raise damaged(f"there is no block {row.height}")
+            if len(self._times) > CACHED:
+                self._times.clear()
+            time_ms = self._times[row.height] = block.time_ms
+        spenders = {index: self.id_at(seq) for index, seq in self.store.spenders(row.seq).items()}
+        return Entry(row.proven_tx, row.height, time_ms, spenders)
 
 
 def outputs_of(tx: dict[str, Any]) -> list[CheckedOutput]:

@@ -24,12 +24,12 @@ def replay(ledger: Reader, asset_id: str, as_of_ms: int | None = None) -> Replay
         asset_id: Id of the CREATE.
         as_of_ms: Only what was committed up to then, milliseconds since the epoch.
     """
-    asset = ledger._seq(asset_id)
+    asset = ledger.seq(asset_id)
     if asset is None:
         return None
     if as_of_ms is not None:
-        return _whole(ledger, asset, ledger._last_seq_at(as_of_ms))
-    rows = ledger._store.rows(asset=asset)
+        return _whole(ledger, asset, ledger.store.last_seq_at(as_of_ms))
+    rows = ledger.store.rows(asset=asset)
     first = []
     for row in rows:
         first.append(row.proven_tx)
@@ -46,7 +46,7 @@ def _replayed(txs: list[dict[str, Any]]) -> Replay:
 
 
 def _txs(ledger: Reader, asset: int, until: int | None) -> Iterator[dict[str, Any]]:
-    for row in ledger._store.rows(asset=asset, until=until):
+    for row in ledger.store.rows(asset=asset, until=until):
         yield row.tx
 
 
@@ -58,12 +58,12 @@ def _whole(ledger: Reader, asset: int, until: int | None = None) -> Replay:
 
 
 def _long(ledger: Reader, asset: int) -> Replay:
-    index = ledger._plain_index
+    index = ledger.plain_index
     kept = index.state(asset)
     seq, made = (0, None) if kept is None else (kept[0], _load(ledger, asset, *kept))
     fresh = 0
     if made is not None:
-        for row in ledger._store.rows(asset=asset, after=seq):
+        for row in ledger.store.rows(asset=asset, after=seq):
             tx = row.tx
             if corrects(tx) is not None:
                 made = None
@@ -73,11 +73,11 @@ def _long(ledger: Reader, asset: int) -> Replay:
             fresh += 1
     if made is None:
         made = _whole(ledger, asset)
-        last = ledger._store.last_row(asset)
+        last = ledger.store.last_row(asset)
         assert last is not None
         # What was replayed may already be longer than what is kept; the rest is added next time.
         assert made.last is not None
-        seq = ledger._seq(made.last["id"]) or last.seq
+        seq = ledger.seq(made.last["id"]) or last.seq
         fresh = SHORT
     if fresh >= SHORT:
         index.keep_state(asset, seq, _dump(made))
@@ -116,7 +116,7 @@ def _load(ledger: Reader, asset: int, seq: int, document: str) -> Replay | None:
         made.outputs = {(tx, index): kept["states"][n] for tx, index, n in kept["outputs"]}
     except (ValueError, KeyError, TypeError, IndexError):
         return None  # damaged: made anew
-    create, last = ledger._store.row_at(asset), ledger._store.row_at(seq)
+    create, last = ledger.store.row_at(asset), ledger.store.row_at(seq)
     if create is None or last is None or last.id.hex() != kept_last:
         return None
     made.create, made.last = create.tx, last.tx

@@ -1,247 +1,29 @@
 """The ledger's file: the only SQL that touches ``ledger.db``.
 
-Facts only; what can be derived lives in ``index.db`` (``search.py``). SQLite in WAL mode with
+Facts only; what can be derived lives in ``index.db`` (``index.py``). SQLite in WAL mode with
 ``synchronous=FULL``: a commit that returned survives kill -9 and power loss. Everything refers to
 transactions by ``seq``, their position on the ledger from 1; the id is the one random index.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from twincli.crypto import canonical
-from twincli.errors import ConfigError, NotFoundError, TwinError
+from twincli.errors import ConfigError, NotFoundError
+from twincli.ledger.faults import damaged, foreign, translate
+from twincli.ledger.rows import Row, Tallies, block_of, row_of
+from twincli.ledger.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
-APPLICATION_ID = 0x7477696E  # "twin"
-SCHEMA_VERSION = 1
+    from twincli.ledger.rows import Batch, Block
+
 BUSY_SECONDS = 60.0
 MAX_SEQ = 2**63 - 1
-
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE block (
-    height INTEGER PRIMARY KEY,
-    time_ms INTEGER NOT NULL,
-    last_seq INTEGER NOT NULL,
-    app_hash BLOB NOT NULL,
-    root BLOB NOT NULL
-);
-CREATE TABLE tree (one INTEGER PRIMARY KEY CHECK (one = 1), state BLOB NOT NULL);
-CREATE TABLE tx (
-    seq INTEGER PRIMARY KEY,
-    id BLOB NOT NULL,
-    asset INTEGER NOT NULL,
-    height INTEGER NOT NULL,
-    body TEXT NOT NULL
-);
-CREATE UNIQUE INDEX tx_id ON tx (id);
-CREATE INDEX tx_asset ON tx (asset);
-CREATE INDEX tx_corrects ON tx (asset) WHERE instr(body, '"corrects":');
-CREATE TABLE unspent (
-    asset INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    output_index INTEGER NOT NULL,
-    PRIMARY KEY (asset, seq, output_index)
-) WITHOUT ROWID;
-CREATE TABLE spent (
-    seq INTEGER NOT NULL,
-    output_index INTEGER NOT NULL,
-    by_seq INTEGER NOT NULL,
-    PRIMARY KEY (seq, output_index)
-) WITHOUT ROWID;
-CREATE TABLE once (
-    asset INTEGER NOT NULL,
-    token TEXT NOT NULL,
-    signers TEXT NOT NULL,
-    seq INTEGER NOT NULL,
-    PRIMARY KEY (asset, token, signers)
-) WITHOUT ROWID;
-"""
-
-
-_MEMBERS = {"asset", "id", "inputs", "metadata", "operation", "outputs"}
-_decode = json.JSONDecoder().raw_decode
-
-
-def damaged(what: str) -> ConfigError:
-    """Return the error for a ledger that does not hold what it must."""
-    return ConfigError(
-        f"the ledger is damaged: {what}",
-        code="damaged_ledger",
-        hint="restore the ledger from a backup; twin doctor --full says what is wrong",
-    )
-
-
-def decoded(body: str, tx_id: str | None = None) -> dict[str, Any]:
-    """Return the transaction of a stored text.
-
-    Args:
-        body: The text.
-        tx_id: The id that it is stored under, where that is known.
-
-    Raises:
-        ConfigError: ``damaged_ledger``: it is no transaction, or not that one.
-    """
-    try:
-        tx, end = _decode(body)  # json.loads would look for blanks, of which there are none
-    except (ValueError, TypeError, RecursionError) as error:
-        raise damaged(f"what is stored as {tx_id or 'a transaction'} is not JSON") from error
-    if type(tx) is not dict or end != len(body) or not tx.keys() >= _MEMBERS:
-        raise damaged(f"what is stored as {tx_id or 'a transaction'} is no transaction")
-    if tx_id is not None and tx["id"] != tx_id:
-        raise damaged(f"what is stored as {tx_id} is another transaction")
-    return tx
-
-
-class Row(NamedTuple):
-    """A stored transaction."""
-
-    seq: int
-    id: bytes
-    asset: int
-    height: int
-    body: str
-
-    @property
-    def tx(self) -> dict[str, Any]:
-        """The transaction as on the wire.
-
-        Raises:
-            ConfigError: ``damaged_ledger``: the stored text is no transaction.
-        """
-        return decoded(self.body, self.id.hex())
-
-    @property
-    def proven_tx(self) -> dict[str, Any]:
-        """The transaction, its id computed again: for reading few, as it costs as much again.
-
-        Raises:
-            ConfigError: ``damaged_ledger``: the stored text is not that transaction.
-        """
-        tx = decoded(self.body, self.id.hex())
-        self._prove()
-        return tx
-
-    @property
-    def proven_body(self) -> str:
-        """The canonical text, its id computed again without parsing it.
-
-        Raises:
-            ConfigError: ``damaged_ledger``: the stored text is not that transaction.
-        """
-        self._prove()
-        return self.body
-
-    def _prove(self) -> None:
-        tx_id = self.id.hex()
-        text = self.body.replace(f'"id":"{tx_id}"', '"id":null', 1)
-        if canonical.sha3_hex(text.encode()) != tx_id:
-            raise damaged(f"what is stored as {tx_id} was altered")
-
-
-class Block(NamedTuple):
-    """A commit.
-
-    Attributes:
-        height: From 0, where the file began.
-        time_ms: Milliseconds since the epoch, never decreasing.
-        last_seq: Position of its last transaction.
-        app_hash: BigchainDB's chained hash, 32 bytes, or empty before the first transaction.
-        root: Root of the RFC 6962 tree over all transactions up to here, 32 bytes.
-    """
-
-    height: int
-    time_ms: int
-    last_seq: int
-    app_hash: bytes
-    root: bytes
-
-
-def _row(values: tuple[Any, ...]) -> Row:
-    """Return what was read as a transaction; in a damaged file it may be anything."""
-    if values[1].__class__ is not bytes:
-        raise damaged(f"the transaction at position {values[0]} has no id")
-    return Row._make(values)
-
-
-def _block(values: tuple[Any, ...]) -> Block:
-    """Return what was read as a block; in a damaged file it may be anything."""
-    kinds = (int, int, int, bytes, bytes)
-    if not all(map(isinstance, values, kinds)):
-        raise damaged(f"block {values[0]} is none")
-    return Block._make(values)
-
-
-class Tallies(NamedTuple):
-    """How much the tables hold, to compare with what the transactions give.
-
-    Attributes:
-        last_seq: Position of the last transaction.
-        spent: Outputs marked as spent.
-        unspent: Outputs listed as unspent.
-        wrong_unspent: Of these, those that are not there, of another asset, or spent.
-        tokens: Once tokens.
-    """
-
-    last_seq: int
-    spent: int
-    unspent: int
-    wrong_unspent: int
-    tokens: int
-
-
-class Batch:
-    """Rows of one commit."""
-
-    __slots__ = ("once", "spent", "tree", "txs", "unspent")
-
-    def __init__(self) -> None:
-        self.txs: list[tuple[int, bytes, int, int, str]] = []
-        self.unspent: dict[tuple[int, int], int] = {}
-        self.spent: list[tuple[int, int, int]] = []
-        self.once: list[tuple[int, str, str, int]] = []
-        self.tree = b""
-
-
-def translate(error: sqlite3.Error, path: str) -> TwinError:
-    """Return what an SQLite error means to a user."""
-    text = str(error)
-    if "locked" in text or "busy" in text:
-        return TwinError(
-            f"{path} is in use by another process",
-            code="busy",
-            hint="try again",
-            retryable=True,
-        )
-    if "not a database" in text:
-        return _foreign(path)
-    if "full" in text:
-        return ConfigError(
-            f"the disk that holds {path} is full; nothing was written",
-            code="disk_full",
-            hint="make room and run the command again",
-            retryable=True,
-        )
-    if "readonly" in text or "read-only" in text or "unable to open" in text:
-        return ConfigError(
-            f"{path} cannot be written: {text}",
-            code="read_only",
-            hint="check the permissions of the file and its directory",
-        )
-    if "disk i/o error" in text.lower():
-        return ConfigError(f"{path}: the disk reports an error: {text}", code="disk_error")
-    return ConfigError(
-        f"{path} is damaged: {text}",
-        code="damaged_ledger",
-        hint="restore it from a backup; nothing was changed",
-    )
 
 
 class Store:
@@ -316,10 +98,10 @@ class Store:
             version = run("PRAGMA user_version").fetchone()[0]
         if version == 0:
             if tables or create is None or not self._is_blank():
-                raise _foreign(self.path)
+                raise foreign(self.path)
             self._create(create)
         elif run("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise _foreign(self.path)
+            raise foreign(self.path)
         elif version < SCHEMA_VERSION:
             raise ConfigError(
                 f"{self.path} was written by an older twincli (schema {version}, this one writes"
@@ -376,7 +158,7 @@ class Store:
         try:
             # Another process may have been first.
             if run("PRAGMA user_version").fetchone()[0] == 0:
-                for statement in _SCHEMA.split(";"):
+                for statement in TABLES.split(";"):
                     if statement.strip():
                         run(statement)
                 meta, block, tree = create()
@@ -418,7 +200,7 @@ class Store:
         row = self._one("SELECT * FROM block ORDER BY height DESC LIMIT 1")
         if row is None:
             raise damaged("it has no blocks")
-        return _block(row)
+        return block_of(row)
 
     def tree(self) -> bytes:
         """Return the state of the tree at the tip."""
@@ -430,7 +212,7 @@ class Store:
     def block(self, height: int) -> Block | None:
         """Return a block, or None."""
         row = self._one("SELECT * FROM block WHERE height = ?", height)
-        return row and _block(row)
+        return row and block_of(row)
 
     def last_seq_at(self, time_ms: int) -> int:
         """Return the position of the last transaction committed up to a time, or 0."""
@@ -445,7 +227,7 @@ class Store:
             "SELECT * FROM block WHERE height > ? ORDER BY height LIMIT 1000", after
         ):
             for row in rows:
-                yield _block(row)
+                yield block_of(row)
             after = rows[-1][0]
 
     def commits(
@@ -467,7 +249,7 @@ class Store:
         for row in self._all(
             "SELECT * FROM block WHERE height >= ? ORDER BY height LIMIT ?", after, count + 1
         ):
-            block = _block(row)
+            block = block_of(row)
             if block.height <= after:
                 first = last = block.last_seq
             elif not blocks or block.last_seq - first <= size:
@@ -495,12 +277,12 @@ class Store:
     def row(self, tx_id: bytes) -> Row | None:
         """Return a transaction by its id, or None."""
         row = self._one("SELECT * FROM tx WHERE id = ?", tx_id)
-        return row and _row(row)
+        return row and row_of(row)
 
     def row_at(self, seq: int) -> Row | None:
         """Return a transaction by its position, or None."""
         row = self._one("SELECT * FROM tx WHERE seq = ?", seq)
-        return row and _row(row)
+        return row and row_of(row)
 
     def seq(self, tx_id: bytes) -> int | None:
         """Return the position of a transaction, or None."""
@@ -530,7 +312,7 @@ class Store:
             fixed = (asset,)
         last = MAX_SEQ if until is None else until
         while rows := self._all(sql, *fixed, after, last, page):
-            yield from map(_row, rows)
+            yield from map(row_of, rows)
             after = rows[-1][0]
 
     def told(
@@ -607,7 +389,7 @@ class Store:
     def last_row(self, asset: int) -> Row | None:
         """Return the last transaction of an asset."""
         row = self._one("SELECT * FROM tx WHERE asset = ? ORDER BY seq DESC LIMIT 1", asset)
-        return row and _row(row)
+        return row and row_of(row)
 
     def count(self, asset: int) -> int:
         """Return how many transactions an asset has."""
@@ -809,14 +591,6 @@ class Writing:
 def _is_dense(seqs: list[int]) -> bool:
     """Say whether reading all from the first to the last is cheaper than one by one."""
     return bool(seqs) and seqs[-1] - seqs[0] <= 8 * len(seqs)
-
-
-def _foreign(path: str) -> ConfigError:
-    return ConfigError(
-        f"{path} is not a ledger of twincli",
-        code="foreign_file",
-        hint="the file was not touched; move it away or set TWIN_HOME to another directory",
-    )
 
 
 def engine() -> tuple[str, str | None]:

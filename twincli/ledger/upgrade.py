@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from twincli import files
 from twincli.errors import ConfigError, NotFoundError
-from twincli.ledger import store
+from twincli.ledger import schema, store
+from twincli.ledger.faults import translate
 from twincli.ledger.files import locate
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def upgrade(
     *,
     dry_run: bool = False,
     migrations: Mapping[int, Callable[[sqlite3.Connection], None]] = MIGRATIONS,
-    target: int = store.SCHEMA_VERSION,
+    target: int = schema.SCHEMA_VERSION,
 ) -> Upgrade:
     """Bring a ledger file up to the present schema.
 
@@ -55,7 +56,7 @@ def upgrade(
     Raises:
         NotFoundError: ``no_ledger``.
         ConfigError: ``foreign_file``, ``newer_schema``, ``no_migration``, ``upgrade_failed``,
-            ``exists`` (the backup's name is taken), and what ``store.translate`` gives.
+            ``exists`` (the backup's name is taken), and what ``faults.translate`` gives.
     """
     file = locate(path).ledger_db
     if not os.path.isfile(file):
@@ -63,7 +64,7 @@ def upgrade(
     try:
         connection = sqlite3.connect(file, timeout=store.BUSY_SECONDS, isolation_level=None)
     except sqlite3.Error as error:
-        raise store.translate(error, file) from error
+        raise translate(error, file) from error
     try:
         before = _version(connection, file, target)
         missing = [version for version in range(before, target) if version not in migrations]
@@ -80,7 +81,7 @@ def upgrade(
         store.backup(file, copy)
         _migrate(connection, migrations, before, target, copy)
     except sqlite3.Error as error:
-        raise store.translate(error, file) from error
+        raise translate(error, file) from error
     finally:
         connection.close()
     return Upgrade(file, before, target, copy)
@@ -88,7 +89,7 @@ def upgrade(
 
 def _version(connection: sqlite3.Connection, file: str, target: int) -> int:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if connection.execute("PRAGMA application_id").fetchone()[0] != store.APPLICATION_ID:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != schema.APPLICATION_ID:
         raise ConfigError(f"{file} is not a ledger of twincli", code="foreign_file")
     if version > target:
         raise ConfigError(

@@ -238,7 +238,7 @@ def _book(path: str) -> Iterator[Check]:
 def _ledger(path: str, now_ms: int, *, full: bool) -> Iterator[Check]:
     from twincli.ledger.files import locate
     from twincli.ledger.ledger import Ledger
-    from twincli.ledger.store import SCHEMA_VERSION
+    from twincli.ledger.schema import SCHEMA_VERSION
 
     try:
         ledger = Ledger.open(path, create=False, read_only=True)

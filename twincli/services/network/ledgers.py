@@ -20,7 +20,7 @@ def info(ledger: Ledger) -> dict[str, Any]:
         empty before the first transaction, ``former_keys`` those of the ledgers it was restored
         from.
     """
-    from twincli.ledger.store import SCHEMA_VERSION
+    from twincli.ledger.schema import SCHEMA_VERSION
 
     tip = ledger.tip()
     counts = ledger.counts()

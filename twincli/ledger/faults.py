@@ -1,0 +1,62 @@
+"""What is wrong with a ledger's file, as errors for its users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twincli.errors import ConfigError, TwinError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+
+def damaged(what: str) -> ConfigError:
+    """Return the error for a ledger that does not hold what it must."""
+    return ConfigError(
+        f"the ledger is damaged: {what}",
+        code="damaged_ledger",
+        hint="restore the ledger from a backup; twin doctor --full says what is wrong",
+    )
+
+
+def translate(error: sqlite3.Error, path: str) -> TwinError:
+    """Return what an SQLite error means to a user."""
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return TwinError(
+            f"{path} is in use by another process",
+            code="busy",
+            hint="try again",
+            retryable=True,
+        )
+    if "not a database" in text:
+        return foreign(path)
+    if "full" in text:
+        return ConfigError(
+            f"the disk that holds {path} is full; nothing was written",
+            code="disk_full",
+            hint="make room and run the command again",
+            retryable=True,
+        )
+    if "readonly" in text or "read-only" in text or "unable to open" in text:
+        return ConfigError(
+            f"{path} cannot be written: {text}",
+            code="read_only",
+            hint="check the permissions of the file and its directory",
+        )
+    if "disk i/o error" in text.lower():
+        return ConfigError(f"{path}: the disk reports an error: {text}", code="disk_error")
+    return ConfigError(
+        f"{path} is damaged: {text}",
+        code="damaged_ledger",
+        hint="restore it from a backup; nothing was changed",
+    )
+
+
+def foreign(path: str) -> ConfigError:
+    """Return the error for a file that is not a ledger."""
+    return ConfigError(
+        f"{path} is not a ledger of twincli",
+        code="foreign_file",
+        hint="the file was not touched; move it away or set TWIN_HOME to another directory",
+    )

@@ -1,0 +1,143 @@
+"""What stands in the tables of a ledger."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from twincli.crypto import canonical
+from twincli.ledger.faults import damaged
+
+_MEMBERS = {"asset", "id", "inputs", "metadata", "operation", "outputs"}
+_decode = json.JSONDecoder().raw_decode
+
+
+def decoded(body: str, tx_id: str | None = None) -> dict[str, Any]:
+    """Return the transaction of a stored text.
+
+    Args:
+        body: The text.
+        tx_id: The id that it is stored under, where that is known.
+
+    Raises:
+        ConfigError: ``damaged_ledger``: it is no transaction, or not that one.
+    """
+    try:
+        tx, end = _decode(body)  # json.loads would look for blanks, of which there are none
+    except (ValueError, TypeError, RecursionError) as error:
+        raise damaged(f"what is stored as {tx_id or 'a transaction'} is not JSON") from error
+    if type(tx) is not dict or end != len(body) or not tx.keys() >= _MEMBERS:
+        raise damaged(f"what is stored as {tx_id or 'a transaction'} is no transaction")
+    if tx_id is not None and tx["id"] != tx_id:
+        raise damaged(f"what is stored as {tx_id} is another transaction")
+    return tx
+
+
+class Row(NamedTuple):
+    """A stored transaction."""
+
+    seq: int
+    id: bytes
+    asset: int
+    height: int
+    body: str
+
+    @property
+    def tx(self) -> dict[str, Any]:
+        """The transaction as on the wire.
+
+        Raises:
+            ConfigError: ``damaged_ledger``: the stored text is no transaction.
+        """
+        return decoded(self.body, self.id.hex())
+
+    @property
+    def proven_tx(self) -> dict[str, Any]:
+        """The transaction, its id computed again: for reading few, as it costs as much again.
+
+        Raises:
+            ConfigError: ``damaged_ledger``: the stored text is not that transaction.
+        """
+        tx = decoded(self.body, self.id.hex())
+        self._prove()
+        return tx
+
+    @property
+    def proven_body(self) -> str:
+        """The canonical text, its id computed again without parsing it.
+
+        Raises:
+            ConfigError: ``damaged_ledger``: the stored text is not that transaction.
+        """
+        self._prove()
+        return self.body
+
+    def _prove(self) -> None:
+        tx_id = self.id.hex()
+        text = self.body.replace(f'"id":"{tx_id}"', '"id":null', 1)
+        if canonical.sha3_hex(text.encode()) != tx_id:
+            raise damaged(f"what is stored as {tx_id} was altered")
+
+
+class Block(NamedTuple):
+    """A commit.
+
+    Attributes:
+        height: From 0, where the file began.
+        time_ms: Milliseconds since the epoch, never decreasing.
+        last_seq: Position of its last transaction.
+        app_hash: BigchainDB's chained hash, 32 bytes, or empty before the first transaction.
+        root: Root of the RFC 6962 tree over all transactions up to here, 32 bytes.
+    """
+
+    height: int
+    time_ms: int
+    last_seq: int
+    app_hash: bytes
+    root: bytes
+
+
+def row_of(values: tuple[Any, ...]) -> Row:
+    """Return what was read as a transaction; in a damaged file it may be anything."""
+    if values[1].__class__ is not bytes:
+        raise damaged(f"the transaction at position {values[0]} has no id")
+    return Row._make(values)
+
+
+def block_of(values: tuple[Any, ...]) -> Block:
+    """Return what was read as a block; in a damaged file it may be anything."""
+    kinds = (int, int, int, bytes, bytes)
+    if not all(map(isinstance, values, kinds)):
+        raise damaged(f"block {values[0]} is none")
+    return Block._make(values)
+
+
+class Tallies(NamedTuple):
+    """How much the tables hold, to compare with what the transactions give.
+
+    Attributes:
+        last_seq: Position of the last transaction.
+        spent: Outputs marked as spent.
+        unspent: Outputs listed as unspent.
+        wrong_unspent: Of these, those that are not there, of another asset, or spent.
+        tokens: Once tokens.
+    """
+
+    last_seq: int
+    spent: int
+    unspent: int
+    wrong_unspent: int
+    tokens: int
+
+
+class Batch:
+    """Rows of one commit."""
+
+    __slots__ = ("once", "spent", "tree", "txs", "unspent")
+
+    def __init__(self) -> None:
+        self.txs: list[tuple[int, bytes, int, int, str]] = []
+        self.unspent: dict[tuple[int, int], int] = {}
+        self.spent: list[tuple[int, int, int]] = []
+        self.once: list[tuple[int, str, str, int]] = []
+        self.tree = b""
