@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.services.rooms import key_room
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import (
     ConfigError,
@@ -27,6 +28,7 @@ from twincli.errors import (
 from twincli.keystore.providers import command
 from twincli.keystore.store import KeyStore
 from twincli.services.keys import providers
+from twincli.services.keys.keys import NewKey
 
 PAIR = KeyPair.from_seed(b"s" * 32)
 
@@ -72,8 +74,18 @@ def programs(tmp_path: Path) -> Programs:
     return Programs(tmp_path)
 
 
-def new(store: KeyStore, line: str, name: str = "gps", **asked: Any) -> dict[str, Any]:
-    return providers.new_command(store, name, command=line, **asked)
+def new(
+    store: KeyStore,
+    line: str,
+    name: str = "gps",
+    *,
+    if_missing: bool = False,
+    dry_run: bool = False,
+    **asked: Any,
+) -> dict[str, Any]:
+    wanted = NewKey(name, None, if_missing)
+    room = key_room(store, dry_run=dry_run)
+    return providers.new_command(room, wanted, command=line, **asked)
 
 
 def test_a_program_that_signs(store: KeyStore, programs: Programs) -> None:

@@ -14,12 +14,14 @@ from pkcs11.constants import TokenFlag
 
 from tests.keystore import softhsm
 from tests.keystore.softhsm import PIN, Chip
+from tests.services.rooms import key_room
 from twincli.crypto import base58, ed25519
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, ConflictError, InvalidError, LockedError, NotFoundError
 from twincli.keystore.providers import pkcs11 as chips
 from twincli.keystore.store import KeyStore
 from twincli.services.keys import keys, providers
+from twincli.services.keys.keys import NewKey
 
 # RFC 8032, section 7.1, tests 1 and 2.
 ONE = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
@@ -63,9 +65,12 @@ def pin(_name: str) -> bytes:
 
 
 def new(store: KeyStore, chip: Chip, name: str = "gps", **asked: Any) -> dict[str, Any]:
-    return providers.new_pkcs11(
-        store, name, **{"module": chip.module, "secret_source": pin, **asked}
-    )
+    secrets = asked.pop("secret_source", pin)
+    dry_run = asked.pop("dry_run", False)
+    if_missing = asked.pop("if_missing", False)
+    room = key_room(store, secrets=secrets, dry_run=dry_run)
+    wanted = NewKey(name, None, if_missing)
+    return providers.new_pkcs11(room, wanted, **{"module": chip.module, **asked})
 
 
 # --- a key that is there -------------------------------------------------------------------------
@@ -95,7 +100,7 @@ def test_a_key_that_another_program_put_there(chip: Chip, store: KeyStore) -> No
 def test_a_key_under_another_name(chip: Chip, store: KeyStore) -> None:
     chip.put(ONE, "gps", "01")
     made = new(store, chip)
-    assert keys.rename(store, "gps", "tracker") == {**made, "name": "tracker"}
+    assert keys.rename(key_room(store), "gps", "tracker") == {**made, "name": "tracker"}
     assert store.signer("tracker", pin).sign(b"") == ONE_SIGNATURE
 
 

@@ -17,6 +17,7 @@ from twincli.ledger import Ledger
 from twincli.services.asset import create as creating
 from twincli.services.asset.create import Definition
 from twincli.services.keys import keys
+from twincli.services.keys.keys import NewKey
 from twincli.services.workspace import Workspace
 
 APPENDER = """
@@ -44,7 +45,7 @@ def make_car(home: Path) -> str:
     """Make a home with a key and a car, return the car's id."""
     client = EmbeddedClient.open(str(home / "ledger"), create=True)
     workspace = Workspace(client, KeyStore(str(home / "keys")), Book(str(home / "book.db")))
-    keys.new(workspace.keystore, "alice", secret_source=None)
+    keys.new(workspace, NewKey("alice", None))
     document = creating.create(workspace, "car", Definition({"wheels": 4}))
     client.close()
     workspace.book.close()

@@ -13,9 +13,15 @@ from twincli.crypto.ed25519 import KeyPair
 from twincli.keystore.store import KeyStore
 from twincli.ledger import Ledger
 from twincli.rules.validity import STRICT
-from twincli.services.workspace import Workspace
+from twincli.services.workspace import Workspace, no_ledger
 
 NOW_MS = 1_900_000_000_000
+
+
+def key_room(store: KeyStore, **more: Any) -> Workspace:
+    """Return a workspace around a key store, without a ledger."""
+    book = Book(str(Path(store.directory).parent / "book.db"))
+    return Workspace(no_ledger(), store, book, **more)
 
 
 class Rooms:

@@ -316,6 +316,19 @@ class Context:
             dry_run=self.dry_run,
         )
 
+    def workspace_without_ledger(self) -> Workspace:
+        """Return ``workspace`` for what needs keys and names only; no ledger is opened."""
+        from twincli.services.workspace import Workspace, no_ledger
+
+        return Workspace(
+            client=no_ledger(),
+            keystore=self.keystore,
+            book=self.book,
+            secrets=self.secret_source(),
+            keys=self.keys,
+            dry_run=self.dry_run,
+        )
+
     def _need_home(self) -> None:
         if not self.creates_home:
             config.require_home(self.paths)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 def now_ms() -> int:
     """Return the present in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
+
+
+class _NoLedger:
+    """Stands in the place of a ledger; a use case that asks it for anything has a bug."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"this use case works without a ledger, and asks for its {name}")
+
+
+def no_ledger() -> LedgerClient:
+    """Return the client of a workspace whose use cases need keys and names only."""
+    return cast("LedgerClient", _NoLedger())
 
 
 class Workspace(NamedTuple):

@@ -465,7 +465,7 @@ def test_derive(invoke: Invoke) -> None:
     words = ("keys", "derive", "alice", "gps", "--count", "3", *OLD)
     run = invoke(*words)
     assert run.status == 0
-    assert run.stderr == "3 keys made, 0 were here already\n"
+    assert run.stderr == "3 keys made, 0 already existed\n"
     header, *rows = [line.split("\t") for line in run.stdout.splitlines()]
     assert header == ["name", "public_key", "path", "passphrase", "created"]
     assert [row[0] for row in rows] == ["gps-0", "gps-1", "gps-2"]

@@ -17,6 +17,7 @@ from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundErr
 from twincli.keystore.keyfile import KeyInfo
 from twincli.model import owners, transaction
 from twincli.services.keys import keys, phrases
+from twincli.services.keys.keys import NewKey
 
 WALLET: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[2] / "vectors" / "wallet_slip0010.json").read_text()
@@ -31,17 +32,15 @@ def rooms(tmp_path: Path) -> Iterator[Rooms]:
 
 
 def fleet(rooms: Rooms, **more: Any) -> dict[str, Any]:
-    return keys.recover(rooms.workspace.keystore, "fleet", ABOUT, secret_source=None, **more)
+    return keys.recover(rooms.workspace, NewKey("fleet", None), ABOUT, **more)
 
 
 def derive(rooms: Rooms, count: int, **more: Any) -> dict[str, Any]:
     return phrases.derive(
-        rooms.workspace.keystore,
+        rooms.workspace._replace(dry_run=more.pop("dry_run", False)),
         "fleet",
         count,
-        secret_source=None,
         child_source=None,
-        book=rooms.workspace.book,
         **more,
     )
 
@@ -200,7 +199,7 @@ def test_scan_finds_the_one_that_owned_something(
     rooms: Rooms, path: str | None, *, spent: bool
 ) -> None:
     pays(rooms, path, then_spends=spent)
-    found = phrases.scan(rooms.workspace.client, ABOUT.upper())
+    found = phrases.scan(rooms.workspace, ABOUT.upper())
     assert found.path == path
     assert found.outputs == 1
 
@@ -211,7 +210,7 @@ def test_scan_goes_on_behind_what_it_finds(rooms: Rooms) -> None:
         pays(rooms, f"m/44'/822'/0'/0'/{number}'")
     pays(rooms, "m/44'/822'/0'/0'/60'")
     with pytest.raises(ConflictError) as caught:
-        phrases.scan(rooms.workspace.client, ABOUT)
+        phrases.scan(rooms.workspace, ABOUT)
     assert "2 keys" in caught.value.message
     assert "m/44'/822'/0'/0'/39'" in caught.value.message
 
@@ -221,7 +220,7 @@ def test_scan_chooses_none_of_several(rooms: Rooms) -> None:
     for number in range(25):
         pays(rooms, f"m/44'/822'/0'/0'/{number}'")
     with pytest.raises(ConflictError) as caught:
-        phrases.scan(rooms.workspace.client, ABOUT)
+        phrases.scan(rooms.workspace, ABOUT)
     assert caught.value.code == "ambiguous"
     assert "by the tutorial rule" in caught.value.message
     assert "and 6 more" in caught.value.message
@@ -230,10 +229,10 @@ def test_scan_chooses_none_of_several(rooms: Rooms) -> None:
 
 def test_scan_that_finds_nothing_says_how_many_it_tried(rooms: Rooms) -> None:
     with pytest.raises(NotFoundError) as caught:
-        phrases.scan(rooms.workspace.client, ABOUT)
+        phrases.scan(rooms.workspace, ABOUT)
     assert caught.value.code == "nothing_found"
     assert "401 keys" in caught.value.message
     with pytest.raises(InvalidError):
-        phrases.scan(rooms.workspace.client, "no phrase")
+        phrases.scan(rooms.workspace, "no phrase")
     with pytest.raises(NotFoundError):
-        phrases.scan(rooms.workspace.client, "no phrase", checksum=False)
+        phrases.scan(rooms.workspace, "no phrase", checksum=False)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping
 
-    from twincli.keystore.providers.external import Environment
+    from twincli.keystore.providers.source import Environment
 
 PROTOCOL = 1
 TIMEOUT = 60.0

@@ -13,12 +13,8 @@ from twincli.crypto import base58, ed25519
 from twincli.errors import ConfigError, InvalidError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from twincli.keystore.keyfile import KeyInfo, SecretSource
-    from twincli.keystore.providers.source import Source
-
-    Environment = Callable[[], Mapping[str, str]]
+    from twincli.keystore.providers.source import Environment, Source
 
 
 class ExternalSigner:

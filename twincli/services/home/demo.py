@@ -18,6 +18,7 @@ from twincli.errors import ConflictError, LockedError
 from twincli.services.asset import append, create, history, tree
 from twincli.services.asset.create import Definition
 from twincli.services.keys import keys
+from twincli.services.keys.keys import NewKey
 from twincli.services.names import dids
 from twincli.services.network import push
 from twincli.services.workspace import Workspace
@@ -171,7 +172,7 @@ def _live(workspace: Workspace, steps: _Steps, *, kept: bool) -> None:
 
 
 def _key(workspace: Workspace, name: str, *, kept: bool) -> Document:
-    document = keys.new(workspace.keystore, name, secret_source=None, with_mnemonic=True, words=12)
+    document = keys.new(workspace, NewKey(name, None), with_mnemonic=True, words=12)
     if kept:
         del document["mnemonic"]
     return document

@@ -9,33 +9,22 @@ from twincli.keystore import agent, keyfile
 from twincli.model import times
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from twincli.keystore.keyfile import KeyInfo, SecretSource
-    from twincli.keystore.store import KeyStore, UnlockedKey
+    from twincli.keystore.keyfile import KeyInfo
+    from twincli.keystore.store import UnlockedKey
     from twincli.services.documents import Document
+    from twincli.services.workspace import Workspace
 
 
-def start(
-    store: KeyStore,
-    names: Sequence[str],
-    secret_source: SecretSource | None,
-    *,
-    ttl: int,
-    dry_run: bool = False,
-) -> Document:
+def start(workspace: Workspace, *, ttl: int) -> Document:
     """Unlock keys, start the agent if none runs, and have it hold the keys.
 
-    Keys that it holds already get the new time limit. Nothing is started unless a key could be
-    unlocked.
+    Keys that it already holds get the new time limit. The agent is started only after at least one
+    key was unlocked. A dry run checks the names and starts nothing.
 
     Args:
-        store: The keys.
-        names: Which; none means all with a passphrase, and those whose passphrase cannot be had
-            are left out with a warning as long as there is one that opens.
-        secret_source: Gives the passphrases.
-        ttl: Seconds until the agent forgets them.
-        dry_run: Check the names, unlock and start nothing.
+        workspace: Rooms. Its ``keys`` are held; empty: all that have a passphrase, and those that
+            do not open are left out with a warning, as long as at least one does.
+        ttl: Seconds until the agent forgets the keys.
 
     Returns:
         As ``status``.
@@ -44,31 +33,34 @@ def start(
         UsageError: ``ttl`` is longer than a year; ``not_supported``: a key whose secret is not in
             its file.
         NotFoundError: There is no such key, or none with a passphrase.
-        LockedError: No passphrase could be had, or it is wrong.
-        ConflictError: ``agent_full``: those before it are held.
+        LockedError: The passphrase is missing or wrong.
+        ConflictError: ``agent_full``: the keys before that one are held.
         ConfigError, UnreachableError: The agent cannot be started or used.
     """
     if ttl > agent.MAX_TTL:
         raise UsageError(
-            "an agent holds keys for a year at most",
-            hint="a key that is to sign unattended for ever has no passphrase",
+            "an agent holds keys for at most a year",
+            hint="a key that signs unattended for longer needs no passphrase: twin keys passwd NAME"
+            " --no-passphrase",
         )
-    infos = _chosen(store, names)
+    infos = _chosen(workspace)
     warnings: list[str] = []
-    if not dry_run:
-        unlocked = _unlocked(store, infos, secret_source, warnings, choosing=not names)
+    if not workspace.dry_run:
+        unlocked = _unlocked(workspace, infos, warnings)
         from twincli.keystore import agent_server
 
-        agent_server.launch(store.directory)
+        directory = workspace.keystore.directory
+        agent_server.launch(directory)
         for key in unlocked:
-            agent.ask(store.directory, "add", key.keypair.seed, ttl=ttl)
-    document = status(store)
+            agent.ask(directory, "add", key.keypair.seed, ttl=ttl)
+    document = status(workspace)
     document["warnings"] += warnings
     return document
 
 
-def _chosen(store: KeyStore, names: Sequence[str]) -> list[KeyInfo]:
-    if not names:
+def _chosen(workspace: Workspace) -> list[KeyInfo]:
+    store = workspace.keystore
+    if not workspace.keys:
         infos = [
             info for info in store.scan()[0] if info.passphrase and info.provider == keyfile.FILE
         ]
@@ -78,7 +70,7 @@ def _chosen(store: KeyStore, names: Sequence[str]) -> list[KeyInfo]:
                 hint="twin keys list; keys without a passphrase need no agent",
             )
         return infos
-    infos = [store.get(name) for name in dict.fromkeys(names)]
+    infos = [store.get(name) for name in dict.fromkeys(workspace.keys)]
     for info in infos:
         if info.provider != keyfile.FILE:
             raise UsageError(
@@ -89,21 +81,14 @@ def _chosen(store: KeyStore, names: Sequence[str]) -> list[KeyInfo]:
     return infos
 
 
-def _unlocked(
-    store: KeyStore,
-    infos: list[KeyInfo],
-    secret_source: SecretSource | None,
-    warnings: list[str],
-    *,
-    choosing: bool,
-) -> list[UnlockedKey]:
+def _unlocked(workspace: Workspace, infos: list[KeyInfo], warnings: list[str]) -> list[UnlockedKey]:
     unlocked = []
     first: LockedError | None = None
     for info in infos:
         try:
-            unlocked.append(store.unlock(info.name, secret_source))
+            unlocked.append(workspace.keystore.unlock(info.name, workspace.secrets))
         except LockedError as error:
-            if not choosing:
+            if workspace.keys:
                 raise
             first = first or error
             warnings.append(f"not unlocked: {error.message}")
@@ -112,19 +97,20 @@ def _unlocked(
     return unlocked
 
 
-def status(store: KeyStore) -> Document:
-    """Say whether an agent runs, what it holds and how it is protected.
+def status(workspace: Workspace) -> Document:
+    """Return whether an agent runs, its keys and how its memory is protected.
 
     Returns:
         ``twin.agent/1``: ``running pid socket started_at keys hardening warnings``. ``keys`` have
         ``name public_key expires_at``; ``name`` is null for a key that is no longer here.
-        ``hardening`` has ``core_dumps_off not_dumpable memory_locked``. What does not apply where
-        none runs is null.
+        ``hardening`` has ``core_dumps_off not_dumpable memory_locked``. Where no agent runs, the
+        rest is null.
 
     Raises:
         ConfigError: ``foreign_agent``: another user's process is at the agent's place.
         UnreachableError: ``agent_failed``.
     """
+    store = workspace.keystore
     found = agent.status(store.directory)
     document: Document = {
         "schema": "twin.agent/1",
@@ -157,23 +143,23 @@ def status(store: KeyStore) -> Document:
     return document
 
 
-def lock(store: KeyStore, *, dry_run: bool = False) -> Document:
-    """Have the agent forget its keys and run on; nothing where none runs.
+def lock(workspace: Workspace) -> Document:
+    """Have the agent forget its keys and keep running; nothing where none runs.
 
     Returns:
         As ``status``.
     """
-    if not dry_run:
-        agent.ask(store.directory, "lock")
-    return status(store)
+    if not workspace.dry_run:
+        agent.ask(workspace.keystore.directory, "lock")
+    return status(workspace)
 
 
-def stop(store: KeyStore, *, dry_run: bool = False) -> Document:
+def stop(workspace: Workspace) -> Document:
     """Have the agent forget its keys and end; nothing where none runs.
 
     Returns:
         As ``status``.
     """
-    if not dry_run:
-        agent.ask(store.directory, "stop")
-    return status(store)
+    if not workspace.dry_run:
+        agent.ask(workspace.keystore.directory, "stop")
+    return status(workspace)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twincli.crypto import base58, containers, derivation, mnemonic
 from twincli.errors import NotFoundError, TwinError
@@ -12,74 +12,74 @@ from twincli.services.keys import keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
-    from twincli.book.store import Book
-    from twincli.keystore.keyfile import KeyInfo, SecretSource
-    from twincli.keystore.store import KeyStore, UnlockedKey
+    from twincli.keystore.keyfile import KeyInfo
+    from twincli.keystore.store import UnlockedKey
+    from twincli.services.documents import Document
+    from twincli.services.keys.keys import NewKey
+    from twincli.services.workspace import Workspace
 
 
-def export_public(store: KeyStore, name: str, form: str) -> tuple[dict[str, Any], str]:
+def export_public(workspace: Workspace, name: str, form: str) -> tuple[Document, str]:
     """Return the public half of a key in a format of ``containers.FORMATS``.
 
     Returns:
         ``twin.key-export/1`` and the text: ``name public_key format secret encrypted path text
-        file warnings``; ``file`` is left null for who writes one.
+        file warnings``; ``file`` is null until the caller writes one.
 
     Raises:
         NotFoundError: There is no such key.
         UsageError: ``no_public_form``.
         ConfigError: ``missing_extra``.
     """
-    info = store.get(name)
+    info = workspace.keystore.get(name)
     text = containers.public_text(base58.decode_key(info.public_key), form, info.name)
     return _exported(info, form, secret=False, encrypted=False), text
 
 
 def export_secret(
-    store: KeyStore,
+    workspace: Workspace,
     name: str,
     form: str,
     *,
-    secret_source: SecretSource | None,
     passphrase: Callable[[], bytes] | None = None,
-    dry_run: bool = False,
-) -> tuple[dict[str, Any], str]:
+) -> tuple[Document, str]:
     """Return the secret of a key in a format of ``containers.FORMATS``.
 
+    A dry run checks and asks for no passphrase; the text is then empty.
+
     Args:
-        store: Where it is.
+        workspace: Rooms.
         name: Its name.
         form: The format.
-        secret_source: Gives the keystore's passphrase.
-        passphrase: Gives one of its own to what is exported, for ``containers.ENCRYPTED``.
-        dry_run: Check, ask for no passphrase; the text is empty.
+        passphrase: Returns the passphrase of the exported text, for ``containers.ENCRYPTED``.
 
     Returns:
-        As ``export_public``; the text is in no document. The ``warnings`` say what else is needed
-        to have the key back from a phrase.
+        As ``export_public``; no document holds the text. The ``warnings`` name what else is
+        needed to recover the key from a phrase.
 
     Raises:
         NotFoundError: There is no such key; ``no_mnemonic``.
         LockedError: ``no_secret_here``; the passphrase is missing or wrong.
         InvalidError, ConfigError: See ``containers.secret_text``.
     """
+    store = workspace.keystore
     info = store.get(name)
     check_in_file(info)
     if form == "mnemonic" and not info.has_mnemonic:
         raise no_mnemonic(info)
     document = _exported(info, form, secret=True, encrypted=passphrase is not None)
-    if dry_run:
+    if workspace.dry_run:
         return document, ""
     given = passphrase() if passphrase is not None else None
-    key = store.unlock(name, secret_source)
+    key = store.unlock(name, workspace.secrets)
     if form != "mnemonic":
         return document, containers.secret_text(key.keypair, form, given)
     assert key.mnemonic is not None
     return {**document, "warnings": _what_else(key, key.mnemonic)}, key.mnemonic + "\n"
 
 
-def _exported(info: KeyInfo, form: str, *, secret: bool, encrypted: bool) -> dict[str, Any]:
+def _exported(info: KeyInfo, form: str, *, secret: bool, encrypted: bool) -> Document:
     return {
         "schema": "twin.key-export/1",
         "name": info.name,
@@ -95,15 +95,15 @@ def _exported(info: KeyInfo, form: str, *, secret: bool, encrypted: bool) -> dic
 
 
 def _what_else(key: UnlockedKey, phrase: str) -> list[str]:
-    """Say what twin keys recover needs beside the phrase to give this very key."""
+    """Return what ``twin keys recover`` needs beside the phrase to give this very key."""
     warnings = []
     if not mnemonic.check(phrase):
-        warnings.append("it is no BIP39 phrase: recover the key with --no-checksum")
+        warnings.append("it is not a BIP39 phrase: recover the key with --no-checksum")
     if key.info.path is not None:
         warnings.append(f"the key is at a path: recover it with --path {key.info.path}")
     if seed_of(key, phrase) is None:
         warnings.append(
-            "the phrase alone does not give this key: BIP39's own passphrase belongs to it"
+            "the phrase alone does not give this key: BIP39's own passphrase is needed, too"
         )
     return warnings
 
@@ -136,32 +136,24 @@ def no_mnemonic(info: KeyInfo) -> NotFoundError:
 
 
 def import_key(
-    store: KeyStore,
-    name: str,
+    workspace: Workspace,
+    wanted: NewKey,
     text: str,
     *,
     form: str | None,
-    secret_source: SecretSource | None,
     input_passphrase: Callable[[], bytes] | None = None,
-    if_missing: bool = False,
-    book: Book | None = None,
-    dry_run: bool = False,
-    now: datetime | None = None,
-) -> dict[str, Any]:
+) -> Document:
     """Keep a key that another program made.
 
+    A dry run checks and shows the key, and makes nothing.
+
     Args:
-        store: Where to keep it.
-        name: Its name.
+        workspace: Rooms.
+        wanted: The key.
         text: The secret key in one of ``containers.FORMATS``.
-        form: Which; None tells it from the text. A phrase gives the key that ``keys.recover`` makes
+        form: The format; None: recognise it. A phrase gives the key that ``keys.recover`` makes
             by the tutorial's rule.
-        secret_source: Gives the keystore's passphrase; None keeps the secret in plain.
-        input_passphrase: Gives the passphrase of ``text`` if it is encrypted.
-        if_missing: Be content when the same key has that name; its ``created`` is then False.
-        book: Names of others, which a key must not take unless it is theirs.
-        dry_run: Check and show the key, make nothing.
-        now: Creation time; the present when not given.
+        input_passphrase: Returns the passphrase of ``text`` if it is encrypted.
 
     Returns:
         ``twin.key/1``.
@@ -172,52 +164,28 @@ def import_key(
     """
     form = containers.format_of(text) if form is None else form
     if form == "mnemonic":
-        return keys.recover(
-            store,
-            name,
-            text,
-            secret_source=secret_source,
-            if_missing=if_missing,
-            book=book,
-            dry_run=dry_run,
-            now=now,
-        )
-    return keys.keep(
-        store,
-        name,
-        containers.read(text, form, input_passphrase),
-        secret_source=secret_source,
-        rule="imported",
-        if_missing=if_missing,
-        book=book,
-        dry_run=dry_run,
-        now=now,
-    )
+        return keys.recover(workspace, wanted, text)
+    pair = containers.read(text, form, input_passphrase)
+    return keys.keep(workspace, wanted, pair, rule="imported")
 
 
 def passwd(
-    store: KeyStore,
-    wanted: Sequence[str],
-    *,
-    secret_source: SecretSource,
-    new_passphrase: Callable[[], bytes] | None,
-    dry_run: bool = False,
-) -> dict[str, Any]:
+    workspace: Workspace, wanted: Sequence[str], *, new_passphrase: Callable[[], bytes] | None
+) -> Document:
     """Put keys under another passphrase, or under none.
 
     All are opened before the first is changed, so a wrong passphrase changes nothing. Copies of
-    the files, such as backups, still open with the old one.
+    the files, such as backups, still open with the old one. A dry run checks that the keys exist
+    and opens nothing.
 
     Args:
-        store: Where they are.
-        wanted: Their names.
-        secret_source: Gives the present passphrases.
-        new_passphrase: Gives the new one, asked once, after all were opened; None: none.
-        dry_run: Check that the keys are there, open nothing.
+        workspace: Rooms; its ``secrets`` give the present passphrases.
+        wanted: Names of the keys.
+        new_passphrase: Returns the new one; called once, after all were opened. None: none.
 
     Returns:
         ``twin.passwd/1``: ``keys``: ``name public_key passphrase changed error``. ``error``, a
-        ``code`` and a ``message``, is null but where a key's file could not be written after
+        ``code`` and a ``message``, is null unless a key's file could not be written after
         another's was.
 
     Raises:
@@ -225,14 +193,15 @@ def passwd(
         LockedError: ``no_secret_here``; a passphrase is missing or wrong; nothing was changed.
         TwinError: The first key could not be written; nothing was changed.
     """
+    store = workspace.keystore
     infos = [store.get(name) for name in {names.fold(name): name for name in wanted}.values()]
     for info in infos:
         check_in_file(info)
     sealed = new_passphrase is not None
-    if dry_run:
+    if workspace.dry_run:
         rows = [_changed(info, changed=False) for info in infos]
         return {"schema": "twin.passwd/1", "keys": rows}
-    opened = [store.unlock(info.name, secret_source) for info in infos]
+    opened = [store.unlock(info.name, workspace.secrets) for info in infos]
     given = new_passphrase() if new_passphrase is not None else None
     rows = []
     for key in opened:
@@ -248,7 +217,7 @@ def passwd(
     return {"schema": "twin.passwd/1", "keys": rows}
 
 
-def _changed(info: KeyInfo, *, changed: bool, error: TwinError | None = None) -> dict[str, Any]:
+def _changed(info: KeyInfo, *, changed: bool, error: TwinError | None = None) -> Document:
     return {
         "name": info.name,
         "public_key": info.public_key,

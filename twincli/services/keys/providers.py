@@ -1,7 +1,7 @@
-"""Keys whose secret lives elsewhere: taking one into the store that a chip or a program holds.
+"""Keys whose secret lives elsewhere: adding a key that a chip or a program holds.
 
-Each has to sign once before its file is written, so that nothing is ever paid to a key that is
-there and cannot sign.
+Each has to sign once before its file is written, so that nothing is ever paid to a key that cannot
+sign.
 """
 
 from __future__ import annotations
@@ -15,44 +15,34 @@ from twincli.services.keys.keys import check_name, document, present_key, timest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
-    from twincli.book.store import Book
-    from twincli.keystore.keyfile import SecretSource
-    from twincli.keystore.store import KeyStore
+    from twincli.services.documents import Document
+    from twincli.services.keys.keys import NewKey
+    from twincli.services.workspace import Workspace
 
 
 def new_pkcs11(
-    store: KeyStore,
-    name: str,
+    workspace: Workspace,
+    wanted: NewKey,
     *,
     module: str,
     token: str | None = None,
     label: str | None = None,
     key_id: str | None = None,
     generate: bool = False,
-    secret_source: SecretSource | None,
-    if_missing: bool = False,
-    book: Book | None = None,
-    dry_run: bool = False,
-    now: datetime | None = None,
-) -> dict[str, Any]:
-    """Take in a key that a token holds, or have the token make one.
+) -> Document:
+    """Add a key that a token holds, or have the token make one.
+
+    A dry run checks, looks for the token and asks for nothing; unknown values are null.
 
     Args:
-        store: Where its file goes.
-        name: Its name.
+        workspace: Rooms; its ``secrets`` give the token's PIN.
+        wanted: The key. With ``if_missing`` it must be in that place.
         module: Path of the PKCS#11 module.
         token: Label or serial number of the token, where there are several.
         label: Label of the key; of a new one the name when not given.
         key_id: Its id in hex; of a new one random when not given.
-        generate: Make a key that cannot leave the token; else it is there already.
-        secret_source: Asked for the token's PIN.
-        if_missing: Be content with a key of that name in that place; its ``created`` is then
-            False.
-        book: Names of others, which a key must not take.
-        dry_run: Check, look for the token, ask for nothing; what is not known is null.
-        now: Creation time; the present when not given.
+        generate: Make a key that cannot leave the token; without it the token already has one.
 
     Returns:
         ``twin.key/1``.
@@ -74,40 +64,29 @@ def new_pkcs11(
     def make(planned: KeyInfo) -> KeyInfo:
         chips = external.pkcs11()
         opened = chips.generated if generate else chips.adopted
-        with opened(name, chips.Place(**place), secret_source) as found:
+        with opened(wanted.name, chips.Place(**place), workspace.secrets) as found:
             info = planned._replace(
                 public_key=found.public_key, settings=found.settings, passphrase=found.needs_pin
             )
-            store.create_external(info)
+            workspace.keystore.create_external(info)
         return info
 
-    planned = _planned(name, "pkcs11", place, now)
-    return _new(store, planned, make, if_missing=if_missing, book=book, dry_run=dry_run)
+    planned = _planned(workspace, wanted, "pkcs11", place)
+    return _new(workspace, planned, make, if_missing=wanted.if_missing)
 
 
 def new_command(
-    store: KeyStore,
-    name: str,
-    *,
-    command: str,
-    timeout: float | None = None,
-    if_missing: bool = False,
-    book: Book | None = None,
-    dry_run: bool = False,
-    now: datetime | None = None,
-) -> dict[str, Any]:
-    """Take in a key that a program signs with; the protocol is ``docs/sign-command.md``.
+    workspace: Workspace, wanted: NewKey, *, command: str, timeout: float | None = None
+) -> Document:
+    """Add a key that a program signs with; the protocol is ``docs/sign-command.md``.
+
+    A dry run checks and looks for the program without running it; unknown values are null.
 
     Args:
-        store: Where its file goes.
-        name: Its name.
+        workspace: Rooms.
+        wanted: The key. With ``if_missing`` it must be behind that program.
         command: Program and arguments, quoted as for a shell, which is not used.
         timeout: Seconds for one answer; ``command.TIMEOUT`` when not given.
-        if_missing: Be content with a key of that name behind that program; its ``created`` is
-            then False.
-        book: Names of others, which a key must not take.
-        dry_run: Check, look for the program, do not run it; what is not known is null.
-        now: Creation time; the present when not given.
 
     Returns:
         ``twin.key/1``.
@@ -121,24 +100,28 @@ def new_command(
 
     settings = {"command": _words(command), "timeout": TIMEOUT if timeout is None else timeout}
 
+    store = workspace.keystore
+
     def make(planned: KeyInfo) -> KeyInfo:
-        program = Program.of(name, settings, store.environment)
+        program = Program.of(wanted.name, settings, store.environment)
         info = planned._replace(public_key=program.public_key())
         signer = external.ExternalSigner(info, program._replace(key=info.public_key))
         signer.sign(source.proof_message())
         store.create_external(info)
         return info
 
-    planned = _planned(name, "command", settings, now)
-    return _new(store, planned, make, if_missing=if_missing, book=book, dry_run=dry_run)
+    planned = _planned(workspace, wanted, "command", settings)
+    return _new(workspace, planned, make, if_missing=wanted.if_missing)
 
 
-def _planned(name: str, provider: str, settings: dict[str, Any], now: datetime | None) -> KeyInfo:
-    """Return a key's public part without what only its holder knows: the public key."""
+def _planned(
+    workspace: Workspace, wanted: NewKey, provider: str, settings: dict[str, Any]
+) -> KeyInfo:
+    """Return a key's public part, except the public key, which only its holder knows."""
     return KeyInfo(
-        name=name,
+        name=wanted.name,
         public_key="",
-        created=timestamp(now),
+        created=timestamp(workspace),
         passphrase=False,
         rule="external",
         path=None,
@@ -149,21 +132,19 @@ def _planned(name: str, provider: str, settings: dict[str, Any], now: datetime |
 
 
 def _new(
-    store: KeyStore,
+    workspace: Workspace,
     planned: KeyInfo,
     make: Callable[[KeyInfo], KeyInfo],
     *,
     if_missing: bool,
-    book: Book | None,
-    dry_run: bool,
-) -> dict[str, Any]:
+) -> Document:
     name = planned.name
-    present = present_key(store, name) if if_missing else None
+    present = present_key(workspace, name) if if_missing else None
     if present is not None:
         return _kept(present, planned)
-    check_name(store, book, name)
+    check_name(workspace, name)
     external.look(planned)
-    if dry_run:
+    if workspace.dry_run:
         return {
             "schema": "twin.key/1",
             "name": name,
@@ -180,21 +161,21 @@ def _new(
     try:
         return document(make(planned))
     except ConflictError:
-        present = present_key(store, name) if if_missing else None
+        present = present_key(workspace, name) if if_missing else None
         if present is None:
             raise
         return _kept(present, planned)  # another process was faster
 
 
-def _kept(present: KeyInfo, planned: KeyInfo) -> dict[str, Any]:
-    """Return the document of a key that is there already, if it is where it was asked for."""
+def _kept(present: KeyInfo, planned: KeyInfo) -> Document:
+    """Return the document of a key that already exists, if it is in the place asked for."""
     settings = present.settings or {}
     asked = {key: value for key, value in (planned.settings or {}).items() if value is not None}
     if present.provider != planned.provider or any(
         settings.get(key) != value for key, value in asked.items()
     ):
         raise ConflictError(
-            f"there is a key {present.name} already, and it lives elsewhere",
+            f"the key {present.name} already exists, and it lives elsewhere",
             code="exists",
             hint=f"twin keys show {present.name}",
         )
@@ -202,7 +183,7 @@ def _kept(present: KeyInfo, planned: KeyInfo) -> dict[str, Any]:
 
 
 def _hex(text: str | None) -> str | None:
-    """Return an id as settings hold it; ``0x`` and colons between bytes are understood."""
+    """Return an id as settings hold it; ``0x`` and colons between bytes are dropped."""
     if text is None:
         return None
     try:

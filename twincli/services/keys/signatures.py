@@ -1,6 +1,6 @@
-"""Signatures over files, which are of no use as signatures of transactions.
+"""Signatures over files, useless as signatures of transactions.
 
-What is signed is this text, where the digits are the SHA-512 of the file::
+The signed text is this, where the digits are the SHA-512 of the file::
 
     twin.signature/1
     sha512 cf83e1357eefb8bd...
@@ -13,7 +13,7 @@ programs verify a signature over the text, as ``openssl pkeyutl -verify -rawin``
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from twincli import files
 from twincli.crypto import base58, canonical, ed25519
@@ -22,8 +22,8 @@ from twincli.model.did import key_did
 from twincli.services import resolve
 
 if TYPE_CHECKING:
-    from twincli.keystore.keyfile import SecretSource
-    from twincli.keystore.store import KeyStore
+    from twincli.services.documents import Document
+    from twincli.services.workspace import Workspace
 
 SCHEMA = "twin.signature/1"
 _FIELDS = {"schema", "public_key", "did", "digest", "signature"}
@@ -53,22 +53,15 @@ def message_of(digest: str) -> bytes:
     return f"{SCHEMA}\nsha512 {digest}\n".encode()
 
 
-def sign(
-    store: KeyStore,
-    name: str,
-    file: IO[bytes],
-    *,
-    secret_source: SecretSource | None,
-    dry_run: bool = False,
-) -> dict[str, Any]:
+def sign(workspace: Workspace, name: str, file: IO[bytes]) -> Document:
     """Sign a file with a key, wherever the key is.
 
+    A dry run signs nothing; the signature is null.
+
     Args:
-        store: The keys.
-        name: Which.
-        file: What is signed, read to its end.
-        secret_source: Asked for the passphrase or PIN if there is one.
-        dry_run: Sign nothing; the signature is null.
+        workspace: Rooms; its ``secrets`` give the passphrase or PIN if there is one.
+        name: The key.
+        file: The file to sign, read to its end.
 
     Returns:
         ``twin.signature/1``: ``public_key did digest signature``; ``digest`` is SHA-512 in hex,
@@ -78,11 +71,11 @@ def sign(
         NotFoundError: There is no such key.
         LockedError: The passphrase is missing or wrong.
     """
-    info = store.get(name)
+    info = workspace.keystore.get(name)
     digest = digest_of(file)
     signature = None
-    if not dry_run:
-        signer = store.signer(name, secret_source)
+    if not workspace.dry_run:
+        signer = workspace.keystore.signer(name, workspace.secrets)
         signature = base58.encode(signer.sign(message_of(digest)))
     return {
         "schema": SCHEMA,
@@ -93,7 +86,7 @@ def sign(
     }
 
 
-def read(data: bytes) -> dict[str, Any]:
+def read(data: bytes) -> Document:
     """Return a ``twin.signature/1`` from its bytes.
 
     Raises:
@@ -104,7 +97,7 @@ def read(data: bytes) -> dict[str, Any]:
     except InvalidError:
         document = None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise _malformed(f"it is no {SCHEMA} document")
+        raise _malformed(f"it is not a {SCHEMA} document")
     for field in _FIELDS:
         if not isinstance(document.get(field), str):
             raise _malformed(f"{field} is missing or not text")
@@ -126,15 +119,15 @@ def _malformed(why: str) -> InvalidError:
 
 
 def verify(
-    parties: resolve.Parties, file: IO[bytes], signature: dict[str, Any], by: str | None = None
-) -> dict[str, Any]:
-    """Say whether a signature is right, and whose it is.
+    workspace: Workspace, file: IO[bytes], signature: Document, by: str | None = None
+) -> Document:
+    """Check whether a signature is valid, and whose it is.
 
     Args:
-        parties: Keys and names, to tell who it is.
-        file: What was signed, read to its end.
+        workspace: Rooms: keys and names say who the signer is.
+        file: The signed file, read to its end.
         signature: From ``read``.
-        by: Whose it must be: a name, a DID or a public key. Without it anybody's is right.
+        by: Its required signer: a name, a DID or a public key. None: anybody.
 
     Returns:
         ``twin.signature-check/1``: ``valid reason public_key did name by digest warnings``.
@@ -145,7 +138,7 @@ def verify(
     Raises:
         NotFoundError, InvalidError: ``by`` names nobody, or somebody without a key.
     """
-    asked = None if by is None else resolve.public_key_of(parties, by)
+    asked = None if by is None else resolve.public_key_of(workspace, by)
     public_key = signature["public_key"]
     digest = digest_of(file)
     reason = None
@@ -158,7 +151,7 @@ def verify(
     warnings = []
     if asked is None and reason is None:
         warnings.append(
-            "nobody was asked for, and anybody can sign with a key of their own:"
+            "anybody can sign with a key of their own:"
             " --by NAME|DID|KEY says whose signature it must be"
         )
     return {
@@ -167,7 +160,7 @@ def verify(
         "reason": reason,
         "public_key": public_key,
         "did": signature["did"],
-        "name": resolve.name_of(parties, public_key),
+        "name": resolve.name_of(workspace, public_key),
         "by": asked,
         "digest": digest,
         "warnings": warnings,

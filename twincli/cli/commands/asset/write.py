@@ -103,8 +103,9 @@ def did_new(context: Context, parsed: Parsed) -> Result:
         from twincli.services.names import dids
 
         secret = context.new_secret_source(no_passphrase=bool(values.get("no_passphrase")))
-        asked: dict[str, Any] = {"secret_source": secret, "book": context.book}
-        keys.new(context.keystore, name, dry_run=True, **asked)
+        room = context.workspace_without_ledger()
+        wanted = keys.NewKey(name, secret, bool(values.get("if_missing")))
+        keys.new(room._replace(dry_run=True), wanted._replace(if_missing=False))
         # All that can be known to fail does so before there is a key.
         planned = dids.with_planned_key(context.workspace(), name)
         try:
@@ -118,7 +119,7 @@ def did_new(context: Context, parsed: Parsed) -> Result:
         else:
             if context.dry_run:
                 return result._replace(document=dids.without_planned_key(result.document, planned))
-        made = keys.new(context.keystore, name, if_missing=bool(values.get("if_missing")), **asked)
+        made = keys.new(room, wanted)
         if made["created"] is not False:
             notes = (f"made the key {name}: {made['public_key']}",)
     result = _create(context, parsed, "identity", owner, entity)

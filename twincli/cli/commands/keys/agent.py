@@ -46,20 +46,13 @@ def start(
 ) -> Result:
     """Unlock keys and keep them in a process that signs until their time is over.
 
-    The keys are those of --key, else all that have a passphrase. Where an agent runs already it
-    gets these keys too, with this time limit.
+    It unlocks the keys of --key, else all that have a passphrase. An agent that already runs gets
+    these keys too, with this time limit.
     """
     from twincli.model import times
     from twincli.services.keys import agent
 
-    document = agent.start(
-        context.keystore,
-        context.keys,
-        context.secret_source(),
-        ttl=times.span(ttl),
-        dry_run=context.dry_run,
-    )
-    return _result(document)
+    return _result(agent.start(context.workspace_without_ledger(), ttl=times.span(ttl)))
 
 
 @typer_frame.command(app, "status", refuses=("node",))
@@ -67,15 +60,15 @@ def status(context: Context) -> Result:
     """Show whether an agent runs, its keys and how its memory is protected."""
     from twincli.services.keys import agent
 
-    return _result(agent.status(context.keystore))
+    return _result(agent.status(context.workspace_without_ledger()))
 
 
 @typer_frame.command(app, "lock", refuses=("key", "node"))
 def lock(context: Context) -> Result:
-    """Have the agent forget all its keys; it runs on until its time is over."""
+    """Have the agent forget all its keys; it keeps running until its time is over."""
     from twincli.services.keys import agent
 
-    return _result(agent.lock(context.keystore, dry_run=context.dry_run))
+    return _result(agent.lock(context.workspace_without_ledger()))
 
 
 @typer_frame.command(app, "stop", refuses=("node",))
@@ -83,4 +76,4 @@ def stop(context: Context) -> Result:
     """Have the agent forget its keys and end."""
     from twincli.services.keys import agent
 
-    return _result(agent.stop(context.keystore, dry_run=context.dry_run))
+    return _result(agent.stop(context.workspace_without_ledger()))

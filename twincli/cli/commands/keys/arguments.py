@@ -33,7 +33,7 @@ NoPassphrase = Annotated[
     bool, typer.Option("--no-passphrase", help="Keep the secret without a passphrase.")
 ]
 IfMissing = Annotated[
-    bool, typer.Option("--if-missing", help="Be content when the same key is there already.")
+    bool, typer.Option("--if-missing", help="Succeed if the same key already exists.")
 ]
 Bip39File = Annotated[
     str | None,

@@ -33,29 +33,35 @@ def export(
     name: Name,
     file: Annotated[
         str | None,
-        typer.Argument(metavar="[FILE|-]", help="New file for the public key; stdout without one."),
+        typer.Argument(metavar="[FILE|-]", help="New file for the public key; default: stdout."),
     ] = None,
     form: Annotated[
         Format,
         typer.Option(
-            "--format", metavar=_FORMATS, show_default=False, help="The format; base58 without."
+            "--format", metavar=_FORMATS, show_default=False, help="The format; default: base58."
         ),
     ] = "base58",
     secret: Annotated[
-        bool, typer.Option("--secret", help="Give the secret away, to the file of -o.")
+        bool, typer.Option("--secret", help="Export the secret, to the file of -o.")
     ] = False,
     output: Annotated[
         str | None,
         typer.Option(
-            "-o", "--output", metavar="FILE|-", help="New file, mode 0600 with --secret; - a pipe."
+            "-o",
+            "--output",
+            metavar="FILE|-",
+            help="New file, mode 0600 with --secret; - for a pipe.",
         ),
     ] = None,
     new_passphrase_file: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Encrypt the exported secret (pem, openssh) with this."),
+        typer.Option(
+            metavar="FILE",
+            help="Encrypt the exported secret (pem, openssh) with the passphrase in this file.",
+        ),
     ] = None,
 ) -> Result:
-    """Give a key to other programs: its public half, or with --secret -o FILE all of it."""
+    """Export a key for other programs: its public half, or with --secret -o FILE all of it."""
     from twincli.crypto import containers
     from twincli.services.keys import exchange
 
@@ -65,22 +71,20 @@ def export(
             "--new-passphrase-file encrypts a secret in the format pem or openssh",
             hint="--secret --format openssh -o FILE --new-passphrase-file FILE",
         )
-    store = context.keystore
-    store.get(name)  # a key that is not there is said before a file is made
+    workspace = context.workspace_without_ledger()
+    workspace.keystore.get(name)  # a missing key is reported before a file is made
     write = _writer(context, target, mode=0o600 if secret else 0o644)
     if secret:
         document, text = exchange.export_secret(
-            store,
+            workspace,
             name,
             form,
-            secret_source=context.secret_source(),
             passphrase=None
             if new_passphrase_file is None
             else passphrases.from_file(new_passphrase_file, "--new-passphrase-file"),
-            dry_run=context.dry_run,
         )
     else:
-        document, text = exchange.export_public(store, name, form)
+        document, text = exchange.export_public(workspace, name, form)
     warnings = tuple(document["warnings"])
     if context.dry_run:
         return Result(document, notes=("nothing was written",), warnings=warnings)
@@ -96,18 +100,18 @@ def _target(context: Context, file: str | None, output: str | None, *, secret: b
     """Return the file to write, or None for stdout, after a look at where a secret would go."""
     if not secret:
         if file is not None and output is not None:
-            raise UsageError(f"{file} and -o {output} both say where the public key goes")
+            raise UsageError(f"{file} and -o {output} both name a file for the public key")
         return None if (target := file if output is None else output) == "-" else target
     if output is None or file is not None:
         raise UsageError(
-            "a secret goes only where -o says",
+            "a secret is exported only to the file of -o",
             hint="twin keys export NAME --secret -o FILE",
         )
     if output != "-":
         return output
     options = context.options
     if options.json or options.jsonl or options.get is not None:
-        raise UsageError("-o - gives the secret alone, and no document can stand beside it")
+        raise UsageError("-o - writes the secret alone, so --json, --jsonl and --get do not apply")
     if is_terminal(sys.stdout):
         raise UsageError(
             "a secret is not shown on a terminal",
@@ -132,38 +136,35 @@ def import_key(
     file: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FILE|-]", help="File with the secret key, - for stdin; asked for without one."
+            metavar="[FILE|-]", help="File with the secret key, - for stdin; default: asked for."
         ),
     ] = None,
     form: Annotated[
         Format | None,
-        typer.Option("--format", metavar=_FORMATS, help="Its format; told from it without."),
+        typer.Option("--format", metavar=_FORMATS, help="Its format; default: recognised."),
     ] = None,
     input_passphrase_file: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="File with the passphrase that the file itself has."),
+        typer.Option(metavar="FILE", help="File with the passphrase that encrypts FILE itself."),
     ] = None,
     no_passphrase: NoPassphrase = False,
     if_missing: IfMissing = False,
 ) -> Result:
     """Keep a key that another program made: OpenSSL, ssh-keygen, a BigchainDB driver."""
     from twincli.services.keys import exchange
+    from twincli.services.keys.keys import NewKey
 
-    store = context.keystore
-    secret = context.new_secret_source(no_passphrase=no_passphrase)
+    workspace = context.workspace_without_ledger()
+    wanted = NewKey(name, context.new_secret_source(no_passphrase=no_passphrase), if_missing)
     if not if_missing:
-        store.check_new(name)
+        workspace.keystore.check_new(name)
     what = "the imported key" if file in {None, "-"} else str(file)
     document = exchange.import_key(
-        store,
-        name,
+        workspace,
+        wanted,
         secret_of(context, name, file, "secret"),
         form=form,
-        secret_source=secret,
         input_passphrase=passphrases.input_source(context, input_passphrase_file, what),
-        if_missing=if_missing,
-        book=context.book,
-        dry_run=context.dry_run,
     )
     return Result(document, notes=("nothing was made",) if context.dry_run else ())
 
@@ -176,25 +177,23 @@ def passwd(
     ],
     new_passphrase_file: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="File with the new passphrase; typed without one."),
+        typer.Option(metavar="FILE", help="File with the new passphrase; default: typed."),
     ] = None,
     no_passphrase: NoPassphrase = False,
 ) -> Result:
     """Give keys another passphrase; a wrong old one changes nothing.
 
-    The old one comes from --passphrase-file and its like. Backups keep the old one.
+    The old one comes from --passphrase-file and the like. Backups keep the old one.
     """
     from twincli.services.keys import exchange
 
     whose = f"key {names[0]}" if len(names) == 1 else f"the keys {', '.join(names)}"
     document = exchange.passwd(
-        context.keystore,
+        context.workspace_without_ledger(),
         names,
-        secret_source=context.secret_source(),
         new_passphrase=passphrases.changed_source(
             context, whose, file=new_passphrase_file, no_passphrase=no_passphrase
         ),
-        dry_run=context.dry_run,
     )
     failed = [key for key in document["keys"] if key["error"]]
     return Result(
@@ -222,17 +221,17 @@ def derive(
     prefix: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PREFIX]", help="The new keys are PREFIX-0, PREFIX-1 ...; NAME without it."
+            metavar="[PREFIX]", help="Names the new keys PREFIX-0, PREFIX-1 ...; default: NAME."
         ),
     ] = None,
     count: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, max=100_000, help="How many keys there shall be."),
+        typer.Option(metavar="N", min=1, max=100_000, help="Number of keys to derive."),
     ] = None,
     path: Annotated[
         str | None,
         typer.Option(
-            metavar="PATH", help="Where they are, each at PATH/NUMBER'; m/44'/822'/0'/0' without."
+            metavar="PATH", help="Derive them at PATH/0', PATH/1' ...; default: m/44'/822'/0'/0'."
         ),
     ] = None,
     bip39_passphrase_file: Bip39File = None,
@@ -240,27 +239,27 @@ def derive(
 ) -> Result:
     """Make keys for many devices from the phrase of one key.
 
-    A key that is here already stays as it is, under whatever name, so it can be run again, and
-    with a larger --count. All get one passphrase; each with a passphrase takes about 0.2 s.
+    A key that already exists stays as it is, under whatever name, so the command can be run again,
+    also with a larger --count. All get one passphrase; a key with a passphrase takes about 0.2 s.
     """
     from twincli.services.keys import phrases
 
     if count is None:
-        raise UsageError("how many keys?", hint=confirm.retry(context, "--count", "N"))
+        raise UsageError(
+            "--count is missing: the number of keys to derive",
+            hint=confirm.retry(context, "--count", "N"),
+        )
     stem = name if prefix is None else prefix
     document = phrases.derive(
-        context.keystore,
+        context.workspace_without_ledger(),
         name,
         count,
-        secret_source=context.secret_source(),
         child_source=context.new_secret_source(
             no_passphrase=no_passphrase, for_all=f"the keys {stem}-0 to {stem}-{count - 1}"
         ),
         prefix=prefix,
         path=path,
         bip39_passphrase=bip39_passphrase(bip39_passphrase_file),
-        book=context.book,
-        dry_run=context.dry_run,
     )
     return Result(
         document,
@@ -275,5 +274,5 @@ def derive(
         item_schema="twin.key/1",
         notes=("nothing was made",)
         if context.dry_run
-        else (f"{document['made']} keys made, {count - document['made']} were here already",),
+        else (f"{document['made']} keys made, {count - document['made']} already existed",),
     )

@@ -35,7 +35,7 @@ Path = Annotated[
     typer.Option(
         metavar="PATH",
         help="Derive by SLIP-0010 at this path, such as m/44'/822'/0'/0'/0' or 44h;"
-        " without it by the tutorial's rule, the first 32 bytes of the seed.",
+        " default: the tutorial's rule, the first 32 bytes of the seed.",
     ),
 ]
 
@@ -45,14 +45,14 @@ def new(
     context: Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help=f"The key's name; {DEFAULT_NAME!r} without one."),
+        typer.Argument(metavar="[NAME]", help=f"The key's name; default: {DEFAULT_NAME}."),
     ] = None,
     mnemonic: Annotated[
-        bool, typer.Option("--mnemonic", help="Make it from a phrase to be written down.")
+        bool, typer.Option("--mnemonic", help="Make it from a phrase that you write down.")
     ] = False,
     words: Annotated[
         Literal["12", "24"] | None,
-        typer.Option(metavar="12|24", help="Length of the phrase; 24 without it."),
+        typer.Option(metavar="12|24", help="Number of words in the phrase; default: 24."),
     ] = None,
     mnemonic_out: Annotated[
         str | None,
@@ -82,7 +82,10 @@ def new(
     ] = None,
     generate: Annotated[
         bool,
-        typer.Option("--generate", help="Chip: make a key that never leaves it; else take one."),
+        typer.Option(
+            "--generate",
+            help="Chip: make a key that never leaves it; default: use one that it has.",
+        ),
     ] = False,
     command: Annotated[
         str | None,
@@ -93,11 +96,11 @@ def new(
     ] = None,
     if_missing: IfMissing = False,
 ) -> Result:
-    """Make a key, or take in one that lives elsewhere.
+    """Make a key, or add one that lives in a chip or behind a program.
 
     With --mnemonic the phrase goes to --mnemonic-out, with --json into the document, else to the
-    terminal; it comes before the key is written, and never to a plain pipe. A chip's PIN is asked
-    for like a passphrase.
+    terminal; it is shown before the key is written, and never goes to a plain pipe. A chip's PIN
+    is asked for like a passphrase.
     """
     from twincli.services.keys import keys
 
@@ -123,44 +126,29 @@ def new(
         raise UsageError("--mnemonic-out says where a phrase goes; add --mnemonic to make one")
     if words is not None and not mnemonic and path is None:
         raise UsageError("--words is the length of a phrase; add --mnemonic to make one")
-    wanted = name if name is not None else DEFAULT_NAME
-    asked: dict[str, Any] = {"if_missing": if_missing, "book": context.book}
+    workspace = context.workspace_without_ledger()
+    wanted = keys.NewKey(name if name is not None else DEFAULT_NAME, None, if_missing)
     if provider != "file":
         from twincli.services.keys import providers
 
-        asked["dry_run"] = context.dry_run
         if module is not None:
             document = providers.new_pkcs11(
-                context.keystore,
+                workspace,
                 wanted,
                 module=module,
                 token=token,
                 label=label,
                 key_id=key_id,
                 generate=generate,
-                secret_source=context.secret_source(),
-                **asked,
             )
         else:
             document = providers.new_command(
-                context.keystore,
-                wanted,
-                command=command or "",
-                timeout=context.options.timeout,
-                **asked,
+                workspace, wanted, command=command or "", timeout=context.options.timeout
             )
         return Result(document, notes=("nothing was made",) if context.dry_run else ())
-    asked["path"] = path
-    secret = context.new_secret_source(no_passphrase=no_passphrase)
+    wanted = wanted._replace(passphrase=context.new_secret_source(no_passphrase=no_passphrase))
     # What can be known to fail is tried before a terminal, a file or the phrase is touched.
-    planned = keys.new(
-        context.keystore,
-        wanted,
-        secret_source=secret,
-        with_mnemonic=mnemonic,
-        dry_run=True,
-        **asked,
-    )
+    planned = keys.new(workspace._replace(dry_run=True), wanted, with_mnemonic=mnemonic, path=path)
     if context.dry_run or planned["created"] is False:
         return Result(planned, notes=("nothing was made",) if context.dry_run else ())
     show = _sink(context, mnemonic_out) if mnemonic else None
@@ -174,13 +162,12 @@ def new(
 
     try:
         made = keys.new(
-            context.keystore,
+            workspace,
             wanted,
-            secret_source=secret,
             with_mnemonic=mnemonic,
             words=int(words or "24"),
+            path=path,
             show_phrase=None if show is None else show_phrase,
-            **asked,
         )
     except TwinError:
         if shown and mnemonic_out is not None:
@@ -229,13 +216,13 @@ def recover(
     file: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FILE|-]", help="File with the phrase, - for stdin; asked for without one."
+            metavar="[FILE|-]", help="File with the phrase, - for stdin; default: asked for."
         ),
     ] = None,
     path: Path = None,
     scan: Annotated[
         bool,
-        typer.Option("--scan", help="Find by what it owns on the ledger at which path the key is."),
+        typer.Option("--scan", help="Find the key's path by what it owns on the ledger."),
     ] = False,
     no_checksum: Annotated[
         bool,
@@ -249,21 +236,21 @@ def recover(
 ) -> Result:
     """Make the key of a phrase that was written down.
 
-    With --scan the tutorial's rule and m/44'/822'/account'/0'/number' are tried: accounts 0 to 19,
-    and in each the numbers up to twenty in a row that never owned anything. Of several keys found
-    none is chosen: the error names them.
+    --scan tries the tutorial's rule and m/44'/822'/account'/0'/number': accounts 0 to 19, and in
+    each all numbers until twenty in a row never owned anything. If it finds several keys, it
+    chooses none and the error lists them.
     """
     from twincli.services.keys import keys
 
     if scan and path is not None:
-        raise UsageError("--path says where the key is, --scan looks for it: give one of them")
+        raise UsageError("--path names the key's path, --scan looks for it: give only one")
     if not scan:
         context.refuse("node")
-    store, book = context.keystore, context.book
-    secret = context.new_secret_source(no_passphrase=no_passphrase)
+    workspace = context.workspace_without_ledger()
+    wanted = keys.NewKey(name, context.new_secret_source(no_passphrase=no_passphrase), if_missing)
     if not if_missing:
-        # A name that is taken is said before anything is asked for.
-        store.check_new(name)
+        # A name that is taken is reported before anything is asked for.
+        workspace.keystore.check_new(name)
     extra = bip39_passphrase(bip39_passphrase_file)
     phrase = secret_of(context, name, file, "phrase")
     notes: tuple[str, ...] = ()
@@ -272,31 +259,30 @@ def recover(
 
         context.creates_home = False  # where there is no ledger, none is made to be looked at
         found = phrases.scan(
-            context.client, phrase, checksum=not no_checksum, bip39_passphrase=extra
+            workspace._replace(client=context.client),
+            phrase,
+            checksum=not no_checksum,
+            bip39_passphrase=extra,
         )
         path = found.path
         notes = (f"found {'by the tutorial rule' if path is None else f'at {path}'}",)
     document = keys.recover(
-        store,
-        name,
+        workspace,
+        wanted,
         phrase,
-        secret_source=secret,
         path=path,
         checksum=not no_checksum,
         bip39_passphrase=extra,
-        if_missing=if_missing,
-        book=book,
-        dry_run=context.dry_run,
     )
     return Result(document, notes=(*notes, "nothing was made") if context.dry_run else notes)
 
 
 @typer_frame.command(app, "list", refuses=("node",))
 def list_keys(context: Context) -> Result:
-    """List the keys; PASSPHRASE says which are kept without one."""
+    """List the keys; PASSPHRASE shows NONE for a key without one."""
     from twincli.services.keys import keys
 
-    document = keys.list_keys(context.keystore)
+    document = keys.list_keys(context.workspace_without_ledger())
     return Result(
         document,
         listing="keys",
@@ -319,7 +305,7 @@ def show(context: Context, name: Name) -> Result:
     """Show the public part of a key; no passphrase is asked for."""
     from twincli.services.keys import keys
 
-    return Result(keys.show(context.keystore, name, secret_source=None))
+    return Result(keys.show(context.workspace_without_ledger(), name))
 
 
 @typer_frame.command(app, "rename", refuses=("node",))
@@ -331,9 +317,7 @@ def rename(
     """Give a key another name."""
     from twincli.services.keys import keys
 
-    return Result(
-        keys.rename(context.keystore, name, new_name, book=context.book, dry_run=context.dry_run)
-    )
+    return Result(keys.rename(context.workspace_without_ledger(), name, new_name))
 
 
 @typer_frame.command(app, "remove")
@@ -341,16 +325,15 @@ def remove(
     context: Context,
     name: Name,
     shred: Annotated[
-        bool, typer.Option("--shred", help="Overwrite and erase it; it cannot be had back.")
+        bool, typer.Option("--shred", help="Overwrite and erase its file; this cannot be undone.")
     ] = False,
 ) -> Result:
-    """Take a key out of the store; its file is kept in removed/ unless --shred."""
+    """Remove a key; its file is kept in removed/ unless --shred."""
     from twincli.services.keys import keys
 
-    store = context.keystore
     if not context.dry_run:
         _ask_removal(context, name, shred=shred)
-    document = keys.remove(store, name, shred=shred, dry_run=context.dry_run)
+    document = keys.remove(context.workspace_without_ledger(), name, shred=shred)
     kept = document["kept_at"]
     return Result(document, notes=(f"its file is kept: {kept}",) if kept else ())
 
@@ -367,7 +350,7 @@ def _ask_removal(context: Context, name: str, *, shred: bool) -> None:
     if shred:
         question = f"erase the key {name}{owns}? Only a backup or its phrase brings it back."
         if not confirm.confirm_name(question, name, context):
-            raise TwinError("nothing was done: the name was not typed", code="declined")
+            raise TwinError("cancelled: the name was not typed", code="declined")
     else:
         context.confirm(f"remove the key {name}{owns}?")
 
@@ -386,5 +369,5 @@ typer_frame.command(app, "passwd", refuses=("node",))(exchange.passwd)
 typer_frame.command(app, "derive", refuses=("node",))(exchange.derive)
 typer_frame.command(app, "rotate", refuses=("key",))(rotate.rotate)
 typer_frame.command(app, "sign", refuses=("node",))(signatures.sign)
-# It writes nothing; registered so that whoever has no home can check a signature, too.
+# It writes nothing; registered so that it works without a home, too.
 typer_frame.command(app, "verify", creates_home=True)(signatures.verify)

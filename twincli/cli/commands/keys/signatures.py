@@ -20,39 +20,34 @@ _LONGEST = 65536
 def sign(
     context: Context,
     name: Name,
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="What to sign; - for stdin.")],
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="The file to sign; - for stdin.")],
     out: Annotated[
         str | None,
         typer.Option("-o", "--output", metavar="FILE", help="New file for the signature."),
     ] = None,
 ) -> Result:
-    """Sign a file; the signature is of no use for transactions."""
+    """Sign a file; the signature cannot be used for transactions."""
     from twincli.services.keys import signatures
 
-    context.keystore.get(name)
+    workspace = context.workspace_without_ledger()
+    workspace.keystore.get(name)
     write = None
     if out is not None and out != "-":
         partial.check_free(out)
         if not context.dry_run:
             write = sinks.file_sink(context, out, mode=0o644)
     with file_arguments.opened(file) as stream:
-        document = signatures.sign(
-            context.keystore,
-            name,
-            stream,
-            secret_source=context.secret_source(),
-            dry_run=context.dry_run,
-        )
+        document = signatures.sign(workspace, name, stream)
     text = output.to_json(document, indented=True) + "\n"
     if write is None:
         return Result(document, text=text, notes=("not signed",) if context.dry_run else ())
     write(text)
-    return Result(document, text="", notes=(f"the signature is in {out}",))
+    return Result(document, text="", notes=(f"wrote the signature to {out}",))
 
 
 def verify(
     context: Context,
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="What was signed.")],
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="The signed file; - for stdin.")],
     signature: Annotated[
         str, typer.Argument(metavar="SIG|-", help="The signature that twin keys sign made.")
     ],
@@ -60,14 +55,14 @@ def verify(
         str | None,
         typer.Option(
             metavar="NAME|DID|KEY",
-            help="Whose signature it must be.",
+            help="Its required signer.",
             autocompletion=key_names,
         ),
     ] = None,
 ) -> Result:
-    """Say whether a signature is right, and whose it is; exit 3 when it is not.
+    """Check a signature over a file and show whose it is; exit 3 if it is not valid.
 
-    Without --by a signature by anybody is right.
+    Without --by a signature by anybody is valid.
     """
     from twincli.services.keys import signatures
 
@@ -75,7 +70,7 @@ def verify(
         raise UsageError("the file and its signature cannot both come from stdin")
     made = signatures.read(file_arguments.beginning(signature, _LONGEST))
     with file_arguments.opened(file) as stream:
-        document = signatures.verify(context, stream, made, by)
+        document = signatures.verify(context.workspace_without_ledger(), stream, made, by)
     return Result(
         document,
         exit_code=0 if document["valid"] else 3,
