@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from twincli.cli.context import Context, is_terminal
+from twincli.cli.opened import ANY_LEDGER
 from twincli.cli.options import Options
 from twincli.errors import NotFoundError, TwinError, UsageError
 
@@ -27,7 +28,7 @@ def test_a_command_that_creates_no_home_needs_one(room: str, home: Path) -> None
 
 
 def test_rooms_open_once_and_close_with_the_run(home: Path) -> None:
-    with Context(Options(), creates_home=True) as context:
+    with Context(Options(), creates=ANY_LEDGER) as context:
         client, keystore, book = context.client, context.keystore, context.book
         assert context.client is client
         assert context.keystore is keystore
@@ -44,7 +45,7 @@ def test_rooms_open_once_and_close_with_the_run(home: Path) -> None:
 
 def test_a_ledger_elsewhere_needs_no_home(home: Path, tmp_path: Path) -> None:
     options = Options(node=f"file:{tmp_path / 'other'}")
-    with Context(options, creates_home=True) as context:
+    with Context(options, creates=ANY_LEDGER) as context:
         identity = context.client.ledger_id
     assert not home.exists()
     with Context(options) as context:
@@ -56,14 +57,14 @@ def test_a_ledger_elsewhere_needs_no_home(home: Path, tmp_path: Path) -> None:
     [("somewhere", "no_such_node"), ("file:", "usage"), ("http://", "bad_url")],
 )
 def test_what_names_no_ledger_is_refused(node: str, code: str, home: Path) -> None:
-    with Context(Options(node=node), creates_home=True) as context, pytest.raises(TwinError) as e:
+    with Context(Options(node=node), creates=ANY_LEDGER) as context, pytest.raises(TwinError) as e:
         _ = context.client
     assert e.value.code == code
     assert not home.exists()
 
 
 def test_a_network_has_no_file_here_and_the_home_keeps_its_ledger(home: Path) -> None:
-    with Context(Options(node="http://127.0.0.1:1"), creates_home=True) as context:
+    with Context(Options(node="http://127.0.0.1:1"), creates=ANY_LEDGER) as context:
         with pytest.raises(UsageError) as caught:
             _ = context.ledger_path
         assert caught.value.code == "not_supported"

@@ -48,7 +48,7 @@ def echo(context: Context, parsed: Parsed) -> Result:
             "name": parsed.name,
             "data": {".".join(edit.path): edit.value for edit in parsed.edits},
             "home": context.paths.home,
-            "creates_home": context.creates_home,
+            "creates": context.creates.home,
             "keys": list(context.keys),
         },
         notes=("written",),
@@ -107,7 +107,7 @@ def test_shared_options_with_values_stand_before_the_noun(
     found = dict(line.split("\t") for line in run.stdout.splitlines())
     assert found["home"] == str(tmp_path)
     assert found["keys"] == '["a","b"]'
-    assert found["creates_home"] == "true"
+    assert found["creates"] == "true"
     assert run.stderr == "written\n"
     for words in (["config", "path"], ["config", "--quiet", "path"]):
         run = invoke("--home", str(tmp_path), *words, "--get", "home")

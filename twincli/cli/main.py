@@ -154,14 +154,17 @@ def _version(shared: list[str]) -> int:
 def _data(command: DataCommand, shared: list[str], rest: list[str], typed: list[str]) -> int:
     """Run a command with free data."""
     from twincli.cli.context import Context
-    from twincli.cli.options import Options
+    from twincli.cli.options import Options, WriteOptions
     from twincli.cli.parsing import data_parser
 
     parsed = data_parser.parse(command, rest, shared=shared)
     if parsed.help:
         return _typer([command.noun, command.verb, "--help"], typed)
     context = Context(
-        Options.of(parsed.values), argv=tuple(typed), creates_home=command.creates_home
+        Options.of(parsed.values),
+        writes=WriteOptions.of(parsed.values),
+        argv=tuple(typed),
+        creates=command.creates,
     )
     with context:
         return _render(_handled(command, context, parsed), context)

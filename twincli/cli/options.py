@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli import config
 from twincli.errors import UsageError
 
 if TYPE_CHECKING:
-    pass
+    from twincli.services.asset.write_options import Writing
 
 
 class Option(NamedTuple):
@@ -60,6 +60,50 @@ GLOBAL: tuple[Option, ...] = (
 """The options that every command has, before the noun or after the verb."""
 
 
+WRITE: tuple[Option, ...] = (
+    Option("at", "When it happened: RFC 3339, a date, or 30d for 30 days ago.", "TIME"),
+    Option("once", "A token that makes a retry return the first result.", "TOKEN"),
+    Option("if-tip", "Refuse unless this is the newest transaction.", "TX"),
+    Option("prepare", "Write it to a file for others to sign; --key signs at once.", "FILE"),
+    Option("wait", "What to wait for.", "WHEN", choices=("commit", "sync", "async")),
+    Option("bare", "Write no envelope, only the data."),
+)
+"""The options of every command that writes to the ledger."""
+
+
+class WriteOptions(NamedTuple):
+    """The values of the options of a write; `services.asset.write_options` says what they do."""
+
+    at: str | None = None
+    once: str | None = None
+    if_tip: str | None = None
+    prepare: str | None = None
+    wait: str | None = None
+    bare: bool = False
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> WriteOptions:
+        """Take the options of a write out of parsed values, which may hold others.
+
+        Raises:
+            UsageError: ``--wait`` waits for something unknown, or ``--prepare`` names no file.
+        """
+        for option in WRITE:
+            value = values.get(option_key(option.name))
+            if option.choices and value is not None and value not in option.choices:
+                raise not_a_choice(option.name, value, option.choices)
+        if values.get("prepare") == "":
+            raise UsageError("--prepare needs the name of a file")
+        return cls(**{name: values[name] for name in cls._fields if values.get(name) is not None})
+
+    def writing(self) -> Writing:
+        """Return the same as the services take it."""
+        from twincli.services.asset.write_options import Writing
+
+        prepare = self.prepare is not None
+        return Writing(self.at, self.once, self.if_tip, self.bare, prepare)
+
+
 class Options(NamedTuple):
     """The values of the shared options."""
 
@@ -106,3 +150,10 @@ class Options(NamedTuple):
 def option_key(name: str) -> str:
     """Return the name of an option's value: ``dry-run`` is kept as ``dry_run``."""
     return name.replace("-", "_")
+
+
+def not_a_choice(
+    name: str, value: str, choices: Sequence[str], *, hint: str | None = None
+) -> UsageError:
+    """Return the error for an option that takes only some values, and not this one."""
+    return UsageError(f"--{name}: {value!r} is not one of {', '.join(choices)}", hint=hint)

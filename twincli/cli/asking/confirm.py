@@ -9,50 +9,50 @@ from twincli.cli.asking.terminal import ask
 from twincli.errors import UsageError
 
 if TYPE_CHECKING:
-    from twincli.cli.context import Context
+    from twincli.cli.asking.run import Run
 
 
-def retry(context: Context, *addition: str) -> str:
+def retry(run: Run, *addition: str) -> str:
     """Return the command line that was typed with more options, ready to paste."""
     import shlex
 
-    words = list(context.argv)
+    words = list(run.argv)
     # Words after "--" are data, so the addition goes before it.
     at = words.index("--") if "--" in words else len(words)
     return shlex.join(["twin", *words[:at], *addition, *words[at:]])
 
 
-def confirm(question: str, context: Context, details: Sequence[str] = ()) -> bool:
+def confirm(question: str, run: Run, details: Sequence[str] = ()) -> bool:
     """Ask a question that ``--yes`` answers; ``details`` are lines to read before it.
 
     Raises:
         UsageError: ``confirmation_needed``: there is no terminal to ask on.
     """
-    if context.yes:
+    if run.options.yes:
         return True
     answer = ask("\n".join((*details, f"{question} [y/N] ")), echo=True)
     if answer is None:
-        raise _unconfirmed(question, context)
+        raise _unconfirmed(question, run)
     return answer.strip().lower() in {b"y", b"yes"}
 
 
-def confirm_name(question: str, name: str, context: Context) -> bool:
+def confirm_name(question: str, name: str, run: Run) -> bool:
     """Ask for a name to be typed, for what cannot be undone; ``--yes`` answers it.
 
     Raises:
         UsageError: ``confirmation_needed``: there is no terminal to ask on.
     """
-    if context.yes:
+    if run.options.yes:
         return True
     answer = ask(f"{question} Type {name} to go on: ", echo=True)
     if answer is None:
-        raise _unconfirmed(question, context)
+        raise _unconfirmed(question, run)
     return answer.strip() == name.encode()
 
 
-def _unconfirmed(question: str, context: Context) -> UsageError:
+def _unconfirmed(question: str, run: Run) -> UsageError:
     return UsageError(
         f"this needs a yes, and there is no terminal to ask on: {question}",
         code="confirmation_needed",
-        hint=retry(context, "--yes"),
+        hint=retry(run, "--yes"),
     )

@@ -17,17 +17,17 @@ from twincli.cli.asking.terminal import LONGEST, ask
 from twincli.errors import ConfigError, LockedError, TwinError, UsageError
 
 if TYPE_CHECKING:
-    from twincli.cli.context import Context
+    from twincli.cli.asking.run import Run
     from twincli.keystore.keyfile import SecretSource
 
 
-def source(context: Context) -> SecretSource:
+def source(run: Run) -> SecretSource:
     """Return what gives the passphrase of an existing key.
 
     The returned callable takes the key's name, asks at most once a key, and raises LockedError
     (``locked``) where there is nothing to ask.
     """
-    given = _Given(context)
+    given = _Given(run)
     asked: dict[str, bytes] = {}
 
     def passphrase_of(name: str) -> bytes:
@@ -37,7 +37,7 @@ def source(context: Context) -> SecretSource:
         if name not in asked:
             typed = ask(f"Passphrase of key {name}: ", echo=False)
             if typed is None:
-                raise _locked(f"the key {name!r} has a passphrase", context)
+                raise _locked(f"the key {name!r} has a passphrase", run)
             if not typed:
                 raise LockedError(f"no passphrase was typed for the key {name!r}")
             asked[name] = typed
@@ -47,12 +47,12 @@ def source(context: Context) -> SecretSource:
 
 
 def new_source(
-    context: Context, *, no_passphrase: bool = False, for_all: str | None = None
+    run: Run, *, no_passphrase: bool = False, for_all: str | None = None
 ) -> SecretSource | None:
     """Return what gives the passphrase of a new key, typed twice; None where it has none.
 
     Args:
-        context: The run.
+        run: The run.
         no_passphrase: Whether ``--no-passphrase`` was given; TWIN_NO_PASSPHRASE=1 says the same.
         for_all: What several keys are called that get one passphrase, which is typed once. They
             come from another key, so what is given beside ``--no-passphrase`` is for that one.
@@ -60,12 +60,12 @@ def new_source(
     Raises:
         UsageError: Both a passphrase and none are asked for on the command line.
     """
-    options = context.options
+    options = run.options
     if no_passphrase and for_all is None and (options.passphrase_file or options.passphrase_fd):
         raise UsageError("--no-passphrase contradicts the passphrase given beside it")
     if no_passphrase or config.no_passphrase():
         return None
-    given = _Given(context)
+    given = _Given(run)
     typed: dict[str, bytes] = {}
 
     def passphrase_of(name: str) -> bytes:
@@ -75,7 +75,7 @@ def new_source(
         whose = f"key {name}" if for_all is None else for_all
         if whose not in typed:
             typed[whose] = _typed_twice(
-                context,
+                run,
                 whose,
                 f"the new key {name!r} needs a passphrase",
                 option="--passphrase-file",
@@ -86,14 +86,14 @@ def new_source(
 
 
 def changed_source(
-    context: Context, whose: str, *, file: str | None, no_passphrase: bool
+    run: Run, whose: str, *, file: str | None, no_passphrase: bool
 ) -> Callable[[], bytes] | None:
     """Return what gives the passphrase that keys are to have instead; None for none.
 
     No variable has a say here: what would take away a passphrase has to be typed.
 
     Args:
-        context: The run.
+        run: The run.
         whose: What the keys are called.
         file: The file of ``--new-passphrase-file``; typed twice without it.
         no_passphrase: Whether ``--no-passphrase`` was given.
@@ -108,7 +108,7 @@ def changed_source(
     if file is not None:
         return from_file(file, "--new-passphrase-file")
     return lambda: _typed_twice(
-        context,
+        run,
         whose,
         f"{whose} needs a new passphrase",
         option="--new-passphrase-file",
@@ -120,11 +120,11 @@ def from_file(path: str, option: str) -> Callable[[], bytes]:
     return lambda: _from_file(path, option)
 
 
-def input_source(context: Context, file: str | None, what: str) -> Callable[[], bytes]:
+def input_source(run: Run, file: str | None, what: str) -> Callable[[], bytes]:
     """Return what gives the passphrase of a key that comes from another program.
 
     Args:
-        context: The run.
+        run: The run.
         file: The file of ``--input-passphrase-file``; asked for without it.
         what: Where the key is, for the question.
     """
@@ -134,16 +134,16 @@ def input_source(context: Context, file: str | None, what: str) -> Callable[[], 
     def asked() -> bytes:
         typed = ask(f"Passphrase of {what}: ", echo=False)
         if typed is None:
-            raise _locked(f"{what} has a passphrase", context, option="--input-passphrase-file")
+            raise _locked(f"{what} has a passphrase", run, option="--input-passphrase-file")
         return typed
 
     return asked
 
 
-def _typed_twice(context: Context, whose: str, why: str, *, option: str) -> bytes:
+def _typed_twice(run: Run, whose: str, why: str, *, option: str) -> bytes:
     typed = ask(f"New passphrase for {whose}: ", echo=False)
     if typed is None:
-        raise _locked(why, context, option=option, other="--no-passphrase")
+        raise _locked(why, run, option=option, other="--no-passphrase")
     if not typed:
         raise LockedError(
             "a passphrase cannot be empty",
@@ -157,13 +157,13 @@ def _typed_twice(context: Context, whose: str, why: str, *, option: str) -> byte
 class _Given:
     """The passphrases that options, variables and settings give, read when first needed."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, run: Run) -> None:
+        self._run = run
         self._read: dict[str, bytes] = {}
         self._descriptor: bytes | None = None
 
     def passphrase_of(self, name: str) -> bytes | None:
-        options = self._context.options
+        options = self._run.options
         for_all: str | None = None
         for value in options.passphrase_file:
             key, path = _split(value)
@@ -177,7 +177,7 @@ class _Given:
             if self._descriptor is None:
                 self._descriptor = _from_descriptor(options.passphrase_fd)
             return self._descriptor
-        setting = self._context.settings.passphrase_file
+        setting = self._run.settings.passphrase_file
         if setting.value is not None and setting.source == "TWIN_PASSPHRASE_FILE":
             return self._file(str(setting.value), setting.source)
         found = config.passphrase()
@@ -241,14 +241,14 @@ def _passphrase(data: bytes, where: str) -> bytes:
 
 def _locked(
     message: str,
-    context: Context,
+    run: Run,
     *,
     option: str = "--passphrase-file",
     other: str | None = None,
 ) -> LockedError:
-    hint = retry(context, option, "FILE")
+    hint = retry(run, option, "FILE")
     if other is not None:
-        hint += f", or {retry(context, other)}"
+        hint += f", or {retry(run, other)}"
     return LockedError(f"{message}, and there is no terminal to ask for it", hint=hint)
 
 

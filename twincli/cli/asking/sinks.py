@@ -11,14 +11,14 @@ from twincli.cli.asking.terminal import open_terminal
 from twincli.errors import LockedError
 
 if TYPE_CHECKING:
-    from twincli.cli.context import Context
+    from twincli.cli.asking.run import Run
 
 
-def phrase_sink(context: Context, out: str | None) -> Callable[[str], None] | None:
+def phrase_sink(run: Run, out: str | None) -> Callable[[str], None] | None:
     """Return what shows a phrase to its owner, made ready before any key is made.
 
     Args:
-        context: The run.
+        run: The run.
         out: The file of ``--mnemonic-out``, made here with mode 0600.
 
     Returns:
@@ -29,16 +29,16 @@ def phrase_sink(context: Context, out: str | None) -> Callable[[str], None] | No
         LockedError: ``no_terminal``: a plain pipe would get the phrase.
     """
     if out is not None:
-        write = file_sink(context, out)
+        write = file_sink(run, out)
         return lambda phrase: write(phrase + "\n")
-    if context.options.json or context.options.jsonl or context.options.get is not None:
+    if run.options.json or run.options.jsonl or run.options.get is not None:
         return None
     descriptor = open_terminal()
     if descriptor is None:
         raise LockedError(
             "there is no terminal to show the phrase on",
             code="no_terminal",
-            hint=retry(context, "--mnemonic-out", "FILE"),
+            hint=retry(run, "--mnemonic-out", "FILE"),
         )
     os.close(descriptor)
 
@@ -59,11 +59,11 @@ def phrase_sink(context: Context, out: str | None) -> Callable[[str], None] | No
     return show
 
 
-def file_sink(context: Context, path: str, *, mode: int = 0o600) -> Callable[[str], None]:
+def file_sink(run: Run, path: str, *, mode: int = 0o600) -> Callable[[str], None]:
     """Return what writes a text to a new file; that it can be made is seen at once.
 
     Args:
-        context: The run; the file is there only with the text.
+        run: The run; the file is there only with the text.
         path: The file.
         mode: Who may read it; the umask takes more away.
 
@@ -79,7 +79,7 @@ def file_sink(context: Context, path: str, *, mode: int = 0o600) -> Callable[[st
     place = os.path.abspath(path)
     opened = ExitStack()
     file = opened.enter_context(files.incoming(os.path.dirname(place), mode=mode, overwrite=False))
-    context.at_end(opened.close)
+    run.at_end(opened.close)
 
     def keep(text: str) -> None:
         file.write(text.encode())

@@ -10,6 +10,7 @@ import typer
 from twincli import config as settings
 from twincli.cli import file_arguments
 from twincli.cli.context import Context
+from twincli.cli.opened import ANY_LEDGER
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import partial as partialfile
@@ -240,7 +241,7 @@ def _empty(context: Context) -> Any:
     return client
 
 
-@typer_frame.command(app, "submit")
+@typer_frame.command(app, "submit", creates=ANY_LEDGER)
 def submit(
     context: Context,
     file: Annotated[
@@ -251,10 +252,8 @@ def submit(
     """Submit signed transactions; one that is there already is a success."""
     from twincli.services.tx import transactions
 
-    if context.settings.node.value == "local":
+    if context.node == "local":
         settings.require_home(context.paths)
-    # A home may still be without a ledger; it begins here, unless nothing is to be written.
-    context.creates_home = not context.dry_run
     found = transactions.read_lines(file_arguments.lines(file), file_arguments.what(file))
     document = transactions.submit(context.workspace(), found)
     if document["schema"] == "twin.submission/1":

@@ -7,17 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from twincli.cli.options import GLOBAL, Option
-
-WRITE: tuple[Option, ...] = (
-    Option("at", "When it happened: RFC 3339, a date, or 30d for 30 days ago.", "TIME"),
-    Option("once", "A token that makes a retry return the first result.", "TOKEN"),
-    Option("if-tip", "Refuse unless this is the newest transaction.", "TX"),
-    Option("prepare", "Write it to a file for others to sign; --key signs at once.", "FILE"),
-    Option("wait", "What to wait for.", "WHEN", choices=("commit", "sync", "async")),
-    Option("bare", "Write no envelope, only the data."),
-)
-"""The options W of every command that writes to the ledger."""
+from twincli.cli.opened import ANY_LEDGER, NOTHING, Creates
+from twincli.cli.options import GLOBAL, WRITE, Option
 
 DATA: tuple[Option, ...] = (
     Option("set", "Set a path, given as JSON.", "PATH=JSON", repeat=True),
@@ -48,7 +39,7 @@ class DataCommand(NamedTuple):
         help: What it does, for people.
         options: All its own options; the shared ones are added by `options_of`.
         handler: ``module:function``, called with a Context and a Parsed, returns a Result.
-        creates_home: Whether it may create the home.
+        creates: What it may make where it is missing.
         needs_data: Whether giving no data is an error.
         lines: Whether ``--jsonl -`` reads one set of data a line from stdin.
     """
@@ -58,7 +49,7 @@ class DataCommand(NamedTuple):
     help: str
     options: tuple[Option, ...]
     handler: str
-    creates_home: bool = False
+    creates: Creates = NOTHING
     needs_data: bool = False
     lines: bool = False
 
@@ -77,7 +68,7 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
                 Option("no-passphrase", "Make the key without a passphrase."),
             ),
             "twincli.cli.commands.asset.write:did_new",
-            creates_home=True,
+            creates=ANY_LEDGER,
         ),
         DataCommand(
             "asset",
@@ -95,7 +86,7 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
                 _IF_MISSING,
             ),
             "twincli.cli.commands.asset.write:asset_create",
-            creates_home=True,
+            creates=ANY_LEDGER,
         ),
         DataCommand(
             "asset",

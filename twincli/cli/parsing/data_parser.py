@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from twincli.cli.options import GLOBAL, Option, option_key
+from twincli.cli.options import GLOBAL, Option, not_a_choice, option_key
 from twincli.cli.parsing.data_commands import NOT_YET, DataCommand, options_of
 from twincli.cli.parsing.json_values import Reading, is_unicode, read_json
 from twincli.errors import InvalidError, UsageError
@@ -240,10 +240,8 @@ class _Parser:
 
     def _converted(self, option: Option, text: str) -> Any:
         if option.choices and text not in option.choices:
-            raise self._usage(
-                f"--{option.name}: {text!r} is none of {', '.join(option.choices)}",
-                hint=f"to write data of that name: --str {option.name}={text}",
-            )
+            hint = f"to write data of that name: --str {option.name}={text}"
+            raise not_a_choice(option.name, text, option.choices, hint=hint)
         if option.kind == "text":
             return text
         try:

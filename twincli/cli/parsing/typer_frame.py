@@ -42,7 +42,7 @@ use and are closed after printing, so a listing may be an iterator over them;
 ``context.keys``, ``context.default_key``, ``context.secret_source()``,
 ``context.new_secret_source()``, ``context.confirm(question)``, ``context.dry_run``,
 ``context.settings``, ``context.paths``. A command that may create the home is registered with
-``creates_home=True``; for all others a missing home is exit 4. Errors are raised, see
+``creates=HOME``; for all others a missing home is exit 4. Errors are raised, see
 `twincli.errors`; an answer such as "not verified" is a `Result` with its ``exit_code``.
 """
 
@@ -64,13 +64,15 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from twincli import config
 from twincli.cli import table
 from twincli.cli.context import Context, is_terminal
-from twincli.cli.options import GLOBAL, Option, Options, option_key
+from twincli.cli.opened import NOTHING, Creates
+from twincli.cli.options import GLOBAL, WRITE, Option, Options, WriteOptions, option_key
 from twincli.cli.parsing import data_commands
 from twincli.cli.result import Result
 from twincli.cli.showing import output
 from twincli.errors import UsageError
 
 _SHARED = "shared_"
+_WRITE = "write_"
 
 
 class Outcome(NamedTuple):
@@ -107,7 +109,8 @@ def command(
     app: typer.Typer,
     name: str,
     *,
-    creates_home: bool = False,
+    creates: Creates = NOTHING,
+    writes: bool = False,
     hidden: bool = False,
     refuses: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
@@ -116,7 +119,8 @@ def command(
     Args:
         app: From `group` or `bare`.
         name: The verb.
-        creates_home: Whether the command may create the home.
+        creates: What the command may make where it is missing.
+        writes: Whether it takes the options of a write to the ledger, into ``context.writes``.
         hidden: Whether help and completion leave it out.
         refuses: Shared options that mean nothing to it, such as ``node``.
     """
@@ -127,16 +131,17 @@ def command(
 
         @functools.wraps(function)
         def run(**values: Any) -> Outcome:
-            shared = {
-                key.removeprefix(_SHARED): value
-                for key, value in values.items()
-                if key.startswith(_SHARED)
-            }
-            mine = {key: value for key, value in values.items() if not key.startswith(_SHARED)}
-            context = Context(Options.of(shared), argv=_typed, creates_home=creates_home)
+            shared = _take(values, _SHARED)
+            writing = _take(values, _WRITE)
+            context = Context(
+                Options.of(shared),
+                writes=WriteOptions.of(writing),
+                argv=_typed,
+                creates=creates,
+            )
             try:
                 context.refuse(*refuses)
-                result = function(context, **mine)
+                result = function(context, **values)
             except BrokenPipeError as error:
                 # Typer turns this into an exit of its own; it means only that nobody reads.
                 context.close()
@@ -150,10 +155,16 @@ def command(
             [parameter.replace(annotation=hints[parameter.name]) for parameter in own]
         )
         run.__annotations__ = {parameter.name: hints[parameter.name] for parameter in own}
-        app.command(name, cls=Command, hidden=hidden)(run)
+        app.command(name, cls=WriteCommand if writes else Command, hidden=hidden)(run)
         return function
 
     return register
+
+
+def _take(values: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Take the values under a prefix out of all."""
+    found = [key for key in values if key.startswith(prefix)]
+    return {key.removeprefix(prefix): values.pop(key) for key in found}
 
 
 class ClosedPipeError(Exception):
@@ -207,12 +218,19 @@ def _nodes() -> list[str]:
 
 
 SHARED_PANEL = "Shared options"
+WRITE_PANEL = "Writing"
 
 
 @functools.cache
 def _shared_options() -> tuple[TyperOption, ...]:
     """Return the shared options; made once, because all commands can use the same objects."""
     return tuple(_option(option, prefix=_SHARED, panel=SHARED_PANEL) for option in GLOBAL)
+
+
+@functools.cache
+def _write_options() -> tuple[TyperOption, ...]:
+    """Return the options of a write; made once, like the shared ones."""
+    return tuple(_option(option, prefix=_WRITE, panel=WRITE_PANEL) for option in WRITE)
 
 
 def _for_eyes() -> bool:
@@ -225,7 +243,11 @@ class Command(TyperCommand):
 
     def __init__(self, name: str | None, **attributes: Any) -> None:
         own = attributes.pop("params", None) or []
-        super().__init__(name, params=[*own, *_shared_options()], **attributes)
+        super().__init__(name, params=[*own, *self.more(), *_shared_options()], **attributes)
+
+    def more(self) -> tuple[TyperOption, ...]:
+        """Return the options that come between its own and the shared ones."""
+        return ()
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse, but never take an option for the value of another one."""
@@ -252,6 +274,14 @@ class Command(TyperCommand):
         super().format_help(ctx, formatter)
 
 
+class WriteCommand(Command):
+    """A command that writes to the ledger."""
+
+    def more(self) -> tuple[TyperOption, ...]:
+        """Return the options of a write."""
+        return _write_options()
+
+
 class DataHelp(TyperCommand):
     """A command with free data, as help and completion see it; `data_parser` reads its words."""
 
@@ -268,7 +298,7 @@ class DataHelp(TyperCommand):
         )
         own.extend(_option(option) for option in entry.options)
         own.extend(_option(option, panel="Data") for option in data_commands.DATA)
-        own.extend(_option(option, panel="Writing") for option in data_commands.WRITE)
+        own.extend(_option(option, panel=WRITE_PANEL) for option in WRITE)
         own.extend(_option(option, panel=SHARED_PANEL) for option in GLOBAL)
         super().__init__(
             entry.verb,

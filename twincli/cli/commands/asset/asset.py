@@ -11,7 +11,6 @@ from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import drawing, partial
-from twincli.client import WAITS
 from twincli.errors import TwinError, UsageError
 from twincli.model.text import one_line, separated
 
@@ -71,55 +70,25 @@ def _owners(item: dict[str, Any]) -> str:
     )
 
 
-@typer_frame.command(app, "burn")
+@typer_frame.command(app, "burn", writes=True)
 def burn(
     context: Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The asset.")],
-    at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="When it happened: RFC 3339, a date, 30d.")
-    ] = None,
-    once: Annotated[
-        str | None,
-        typer.Option(metavar="TOKEN", help="A token that makes a retry return the first result."),
-    ] = None,
-    if_tip: Annotated[
-        str | None,
-        typer.Option(metavar="TX", help="Refuse unless this is the newest transaction."),
-    ] = None,
-    wait: Annotated[
-        str | None,
-        typer.Option(
-            metavar="|".join(WAITS),
-            help="What to wait for.",
-            autocompletion=lambda: list(WAITS),
-        ),
-    ] = None,
-    bare: Annotated[bool, typer.Option("--bare", help="Write no envelope, only the data.")] = False,
-    prepare: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="Write it to a file for others to sign; --key signs at once."
-        ),
-    ] = None,
 ) -> Result:
     """Burn an asset for good: nobody can ever append to it or transfer it again."""
     from twincli.services import resolve
     from twincli.services.asset.transfer import burn as service
-    from twincli.services.asset.write_options import Writing
 
-    if wait is not None and wait not in WAITS:
-        raise UsageError(f"--wait: {wait!r} is none of {', '.join(WAITS)}")
-    context.wait = wait or context.wait
+    prepare = context.writes.prepare
     workspace = context.workspace()
     resolve.asset_id_of(workspace, name)  # a wrong name is said before anything is asked
     question = f"{name} will be burned; nobody can ever undo that."
-    writing = Writing(at=at, once=once, if_tip=if_tip, bare=bare, prepare=prepare is not None)
     if prepare is not None:
         # Who signs is asked, and nothing burns before.
         partial.check_free(prepare)
     elif not context.dry_run and not confirm.confirm_name(question, name, context):
         raise TwinError("nothing was burned: another name was typed", code="declined")
-    document = service(workspace, name, writing)
+    document = service(workspace, name, context.writes.writing())
     if prepare is not None and document["schema"] == "twin.signing/1":
         return partial.prepared(context, document, prepare)
     said = f"would burn {name}" if context.dry_run else f"burned {name}"

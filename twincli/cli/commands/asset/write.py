@@ -12,7 +12,6 @@ from twincli.cli.showing import drawing, partial
 from twincli.cli.showing.output import to_json
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, UsageError
-from twincli.services.asset.write_options import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,30 +21,18 @@ if TYPE_CHECKING:
     from twincli.services.workspace import Workspace
 
 
-def _writing(parsed: Parsed) -> Writing:
-    values = parsed.values
-    return Writing(
-        at=values.get("at"),
-        once=values.get("once"),
-        if_tip=values.get("if_tip"),
-        bare=bool(values.get("bare")),
-        prepare="prepare" in values,
-    )
-
-
-def _begin(context: Context, parsed: Parsed) -> Workspace:
+def _begin(context: Context) -> Workspace:
     """Return what to work with; refuse what cannot be written before anything is done."""
-    if "prepare" in parsed.values:
-        partial.check_free(parsed.values["prepare"])
-    context.wait = parsed.values.get("wait") or context.wait
+    if context.writes.prepare is not None:
+        partial.check_free(context.writes.prepare)
     return context.workspace()
 
 
-def _done(context: Context, parsed: Parsed, document: dict[str, Any]) -> Result:
+def _done(context: Context, document: dict[str, Any]) -> Result:
     """Return the result of a write, or write the file of ``--prepare``."""
     if document["schema"] == "twin.signing/1":
-        return partial.prepared(context, document, parsed.values["prepare"])
-    return _result(document, partial.not_prepared(parsed.values.get("prepare")))
+        return partial.prepared(context, document, str(context.writes.prepare))
+    return _result(document, partial.not_prepared(context.writes.prepare))
 
 
 def _result(document: dict[str, Any], notes: tuple[str, ...] = ()) -> Result:
@@ -150,19 +137,19 @@ def _create(
         model=values.get("model"),
         kind=kind,
     )
-    begun = _begin(context, parsed)
+    begun = _begin(context)
     document = create(
         workspace or begun,
         parsed.name,
         wanted,
-        _writing(parsed),
+        context.writes.writing(),
         if_missing=bool(values.get("if_missing")),
     )
     if document["schema"] == "twin.signing/1":
         if workspace is not None:  # it is only tried whether it can be done
             del document["partial"]
             return Result(document)
-        return _done(context, parsed, document)
+        return _done(context, document)
     made = document["created"]
     said = f"created {parsed.name}" if made else f"{parsed.name} is there already"
     if context.dry_run:
@@ -175,15 +162,15 @@ def asset_append(context: Context, parsed: Parsed) -> Result:
     from twincli.services.asset import append as service
 
     assert parsed.name is not None
-    writing = _writing(parsed)
+    writing = context.writes.writing()
     if parsed.lines:
         if parsed.values.get("corrects") or parsed.values.get("output"):
             raise UsageError("--corrects and --output are for a single append")
-        workspace = _begin(context, parsed)
+        workspace = _begin(context)
         document = service.append_lines(workspace, parsed.name, _lines(), writing)
         return _result(document, (f"appended {document['count']} times",))
     document = service.append(
-        _begin(context, parsed),
+        _begin(context),
         parsed.name,
         parsed.base,
         parsed.edits,
@@ -191,7 +178,7 @@ def asset_append(context: Context, parsed: Parsed) -> Result:
         corrects=parsed.values.get("corrects"),
         output=parsed.values.get("output"),
     )
-    return _done(context, parsed, document)
+    return _done(context, document)
 
 
 def asset_transfer(context: Context, parsed: Parsed) -> Result:
@@ -201,7 +188,7 @@ def asset_transfer(context: Context, parsed: Parsed) -> Result:
     assert parsed.name is not None
     values = parsed.values
     document = service(
-        _begin(context, parsed),
+        _begin(context),
         parsed.name,
         to=values.get("to"),
         outs=values.get("out") or (),
@@ -210,6 +197,6 @@ def asset_transfer(context: Context, parsed: Parsed) -> Result:
         children=values.get("children") or "keep",
         base=parsed.base,
         changes=parsed.edits,
-        writing=_writing(parsed),
+        writing=context.writes.writing(),
     )
-    return _done(context, parsed, document)
+    return _done(context, document)

@@ -10,6 +10,7 @@ import typer
 from twincli import config
 from twincli.cli import file_arguments
 from twincli.cli.context import Context
+from twincli.cli.opened import HOME
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import output
@@ -70,7 +71,7 @@ def _to_stdout(data: bytes) -> None:
         raise output.unwritten(error) from error
 
 
-@typer_frame.command(app, "restore", creates_home=True, refuses=("node",))
+@typer_frame.command(app, "restore", creates=HOME, refuses=("node",))
 def restore(
     context: Context,
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="The backup; - for stdin.")],

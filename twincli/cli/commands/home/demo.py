@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from twincli.cli.context import Context, is_file
+from twincli.cli.context import Context
+from twincli.cli.opened import HOME, is_file
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.client import LedgerClient
@@ -22,7 +23,7 @@ WIDTH = 79
 Document = dict[str, Any]
 
 
-@typer_frame.command(app, "demo", creates_home=True)
+@typer_frame.command(app, "demo", creates=HOME)
 def demo(
     context: Context,
     keep: Annotated[

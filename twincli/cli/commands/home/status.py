@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from twincli.cli.context import Context, is_file
+from twincli.cli.context import Context
+from twincli.cli.opened import is_file
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.errors import NotFoundError
@@ -22,7 +23,7 @@ def status(context: Context) -> Result:
     exists = os.path.isdir(home)
     ledger = None
     try:
-        is_here = is_file(str(context.settings.node.value))
+        is_here = is_file(context.node)
         ledger = context.ledger if is_here else context.home_ledger.ledger
     except NotFoundError as error:
         if error.code not in {"no_home", "no_ledger"}:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from twincli import config
 from twincli.cli.asking import confirm, sinks
 from twincli.cli.commands.keys import exchange, rotate, signatures
 from twincli.cli.commands.keys.arguments import (
@@ -22,6 +23,7 @@ from twincli.cli.commands.keys.arguments import (
     secret_of,
 )
 from twincli.cli.context import Context
+from twincli.cli.opened import HOME
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.errors import ConfigError, TwinError, UsageError
@@ -40,7 +42,7 @@ Path = Annotated[
 ]
 
 
-@typer_frame.command(app, "new", creates_home=True, refuses=("node",))
+@typer_frame.command(app, "new", creates=HOME, refuses=("node",))
 def new(
     context: Context,
     name: Annotated[
@@ -209,7 +211,7 @@ def _where(out: str | None) -> tuple[str, ...]:
     return (f"the phrase is in {out}; keep it where nobody else reads",) if out else ()
 
 
-@typer_frame.command(app, "recover", creates_home=True)
+@typer_frame.command(app, "recover", creates=HOME)
 def recover(
     context: Context,
     name: NewName,
@@ -257,7 +259,8 @@ def recover(
     if scan:
         from twincli.services.keys import phrases
 
-        context.creates_home = False  # where there is no ledger, none is made to be looked at
+        if context.node == "local":
+            config.require_home(context.paths)  # without one there is no ledger to look at
         found = phrases.scan(
             workspace._replace(client=context.client),
             phrase,
@@ -364,10 +367,10 @@ def _owned(context: Context, public_key: str) -> int:
 
 
 typer_frame.command(app, "export", refuses=("node",))(exchange.export)
-typer_frame.command(app, "import", creates_home=True, refuses=("node",))(exchange.import_key)
+typer_frame.command(app, "import", creates=HOME, refuses=("node",))(exchange.import_key)
 typer_frame.command(app, "passwd", refuses=("node",))(exchange.passwd)
 typer_frame.command(app, "derive", refuses=("node",))(exchange.derive)
 typer_frame.command(app, "rotate", refuses=("key",))(rotate.rotate)
 typer_frame.command(app, "sign", refuses=("node",))(signatures.sign)
 # It writes nothing; registered so that it works without a home, too.
-typer_frame.command(app, "verify", creates_home=True)(signatures.verify)
+typer_frame.command(app, "verify", creates=HOME)(signatures.verify)

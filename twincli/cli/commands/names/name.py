@@ -9,6 +9,7 @@ import typer
 from twincli import config
 from twincli.cli import file_arguments
 from twincli.cli.context import Context
+from twincli.cli.opened import HOME
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import output
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 app = typer_frame.group("name")
 
 
-@typer_frame.command(app, "set", creates_home=True)
+@typer_frame.command(app, "set", creates=HOME)
 def set_name(
     context: Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
@@ -37,9 +38,8 @@ def set_name(
     from twincli.services.names import names
 
     def workspace() -> Workspace:
-        # An asset is on a ledger that is there; only the name of a party can start a home.
+        # An asset is on a ledger that exists; only the name of a party can start a home.
         config.require_home(context.paths)
-        context.creates_home = False
         return context.workspace()
 
     document = names.set_name(

@@ -9,6 +9,7 @@ import typer
 from twincli import config as settings
 from twincli.cli.commands.network import push
 from twincli.cli.context import Context
+from twincli.cli.opened import Creates
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.errors import NotFoundError
@@ -40,7 +41,7 @@ def reindex(context: Context) -> Result:
     return Result(ledgers.reindex(_ledger(context)))
 
 
-@typer_frame.command(app, "import")
+@typer_frame.command(app, "import", creates=Creates(ledger=True))
 def import_assets(
     context: Context,
     ids: Annotated[
@@ -61,8 +62,6 @@ def import_assets(
     push.check_other(context, "import")
     workspace = context.workspace()
     wanted = found(workspace, ids=ids or (), owner=owner, text=search)
-    # A home may still be without a ledger; it begins here, unless nothing is to be written.
-    context.creates_home = not context.dry_run
     document = pull(workspace, context.home_ledger, wanted, schema="twin.import/1")
     push.note(context, document)
     return push.told(document, "imported", context)

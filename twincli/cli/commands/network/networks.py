@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from twincli import config as settings
-from twincli.cli.context import Context, is_file
+from twincli.cli.context import Context
+from twincli.cli.opened import is_file
 from twincli.cli.parsing import candidates
 from twincli.cli.result import Result
 
@@ -91,7 +92,7 @@ def use(
         from twincli.services.network import networks
 
         networks.find(context.paths.nodes, name)
-    before = context.settings.node.value
+    before = context.node
     settings.set_value(context.paths, "node", name, dry_run=context.dry_run)
     return Result(
         {
@@ -109,7 +110,7 @@ def list_networks(context: Context) -> Result:
     from twincli.services.network import networks
 
     return Result(
-        networks.listing(context.paths.nodes, str(context.settings.node.value)),
+        networks.listing(context.paths.nodes, context.node),
         listing="networks",
         columns=(
             ("name", "name"),
@@ -126,7 +127,7 @@ def remove(context: Context, name: Name) -> Result:
     from twincli.services.network import networks
 
     document = networks.remove(context.paths.nodes, name, dry_run=context.dry_run)
-    in_use = context.settings.node.value == name
+    in_use = context.node == name
     left = f"{name} is still what commands use without --node; twin node use local goes back"
     return Result(document, warnings=(left,) if in_use else ())
 
@@ -146,7 +147,7 @@ def info(
     from twincli.errors import UsageError
     from twincli.services.network import networks
 
-    chosen = name or str(context.settings.node.value)
+    chosen = name or context.node
     if chosen == "local" or chosen.startswith("file:"):
         raise UsageError(
             f"{chosen} is a ledger on this machine, not a network",

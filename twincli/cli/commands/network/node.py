@@ -11,6 +11,7 @@ import typer
 
 from twincli.cli.commands.network import networks
 from twincli.cli.context import Context
+from twincli.cli.opened import ANY_LEDGER
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import output
@@ -19,7 +20,7 @@ from twincli.files import cannot
 app = typer_frame.group("node")
 
 
-@typer_frame.command(app, "start", creates_home=True)
+@typer_frame.command(app, "start", creates=ANY_LEDGER)
 def start(
     context: Context,
     host: Annotated[str, typer.Option(metavar="HOST", help="Where to listen.")] = "127.0.0.1",

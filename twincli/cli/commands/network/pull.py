@@ -8,13 +8,14 @@ import typer
 
 from twincli.cli.commands.network import push
 from twincli.cli.context import Context
+from twincli.cli.opened import Creates
 from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
 
 app = typer_frame.bare()
 
 
-@typer_frame.command(app, "pull", creates_home=True)
+@typer_frame.command(app, "pull", creates=Creates(home=True, ledger=True))
 def pull(
     context: Context,
     names: Annotated[

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from twincli import config as settings
-from twincli.cli.context import Context, is_file
+from twincli.cli.context import Context
+from twincli.cli.opened import Creates
 from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
 from twincli.errors import UsageError
@@ -22,7 +23,7 @@ COLUMNS = (
 )
 
 
-@typer_frame.command(app, "push")
+@typer_frame.command(app, "push", creates=Creates(file=True))
 def push(
     context: Context,
     names: Annotated[
@@ -45,8 +46,6 @@ def push(
     check_other(context, "push")
     workspace = context.workspace_of(context.home_ledger)
     total = context.home_ledger.ledger.counts()["transactions"]
-    # A ledger's file may begin here.
-    context.creates_home = is_file(str(context.settings.node.value))
     document = service.push(workspace, context.client, names or (), rebase=rebase)
     note(context, document, None if names or document["failed"] else total)
     return told(document, "sent", context)
@@ -63,7 +62,7 @@ def note(
         pushed.note(
             context.paths.networks,
             document["ledger" if pulled else "to"],
-            str(context.settings.node.value),
+            context.node,
             context.home_ledger.ledger,
             now_ms(),
             added=document["transactions"],
@@ -77,7 +76,7 @@ def check_other(context: Context, verb: str) -> None:
     Raises:
         UsageError: See above.
     """
-    if context.settings.node.value == "local":
+    if context.node == "local":
         raise UsageError(
             f"--node is missing: the ledger to {verb} " + ("to" if verb == "push" else "from"),
             hint=f"twin {verb} --node URL; twin node add NAME URL gives it a name, and twin node"

@@ -1,0 +1,232 @@
+"""What a run works with, opened when it is first asked for: settings, keys, names, ledgers.
+
+Nothing of it changes during a run. What was opened stays open until the result is printed.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twincli import config
+from twincli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from twincli.book.store import Book
+    from twincli.cli.options import Options
+    from twincli.client import LedgerClient
+    from twincli.client.embedded import EmbeddedClient
+    from twincli.client.tls import Tls
+    from twincli.keystore.store import KeyStore
+    from twincli.ledger.ledger import Ledger
+    from twincli.services.network.networks import Chosen
+
+
+class Creates(NamedTuple):
+    """What a command makes where it is missing; without it, that is an error.
+
+    Attributes:
+        home: The home.
+        ledger: The home's ledger.
+        file: The ledger that ``--node file:PATH`` names.
+    """
+
+    home: bool = False
+    ledger: bool = False
+    file: bool = False
+
+
+NOTHING = Creates()
+HOME = Creates(home=True)
+ANY_LEDGER = Creates(home=True, ledger=True, file=True)
+
+
+class Opened:
+    """The settings of a run, and the keys, names and ledgers that it opens.
+
+    Attributes:
+        options: The shared options.
+        creates: What is made where it is missing.
+        wait: What a write on a network waits for.
+    """
+
+    options: Options
+    creates: Creates
+    wait: str
+    _warnings: list[str]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse: a run is what its command line says."""
+        raise AttributeError(f"{name} does not change during a run")
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for name in ("client", "home_ledger", "book", "keystore"):
+            opened: Any = self.__dict__.pop(name, None)
+            if opened is not None:
+                opened.close()
+
+    @cached_property
+    def paths(self) -> config.Paths:
+        """Where things live; the settings file is not read for it."""
+        return config.paths(self.options.home)
+
+    @cached_property
+    def settings(self) -> config.Settings:
+        """All settings, each with its source."""
+        return self.load_settings(read_file=True)
+
+    def load_settings(self, *, read_file: bool) -> config.Settings:
+        """Return the settings, also without those of the settings file."""
+        options = self.options
+        return config.load(
+            home=options.home,
+            key=options.key[0] if options.key else None,
+            node=options.node,
+            timeout=options.timeout,
+            color=options.color,
+            read_file=read_file,
+        )
+
+    def need_home(self) -> None:
+        """Refuse to go on without a home that this run may not make.
+
+        Raises:
+            NotFoundError: ``no_home``.
+        """
+        if not self.creates.home:
+            config.require_home(self.paths)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings about the networks and keys that were used."""
+        keystore: KeyStore | None = self.__dict__.get("keystore")
+        return (*self._warnings, *(() if keystore is None else keystore.warnings))
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Add warnings to those of the result."""
+        self._warnings.extend(warnings)
+
+    @cached_property
+    def keystore(self) -> KeyStore:
+        """The key files of this home."""
+        self.need_home()
+        from twincli.keystore.store import KeyStore
+
+        return KeyStore(self.paths.keys, environment=config.for_programs)
+
+    @cached_property
+    def book(self) -> Book:
+        """The local names of this home."""
+        self.need_home()
+        from twincli.book.store import Book
+
+        return Book(self.paths.book)
+
+    @property
+    def node(self) -> str:
+        """The setting ``node``: ``local``, ``file:PATH``, a URL or a network's name."""
+        return str(self.settings.node.value)
+
+    @cached_property
+    def client(self) -> LedgerClient:
+        """The ledger that ``--node`` chooses.
+
+        Raises:
+            UsageError, NotFoundError: There is no such ledger, see ``services.networks``.
+        """
+        if self.node == "local":
+            return self.home_ledger
+        if is_file(self.node):
+            return self._ledger_at(self.node.removeprefix("file:"), create=self.creates.file)
+        self.need_home()
+        from twincli.services.network import networks
+
+        profile = networks.find(self.paths.nodes, self.node)
+        self.warn(networks.in_the_open(profile))
+        return networks.client(
+            profile,
+            self.paths.networks if os.path.isdir(self.paths.home) else None,
+            float(self.settings.timeout.value),
+            self.wait,
+            self.tls,
+        )
+
+    @property
+    def tls(self) -> Tls:
+        """The certificates that the settings name."""
+        from twincli.client.tls import Tls
+
+        settings = self.settings
+        return Tls(settings.tls_ca.value, settings.tls_cert.value, settings.tls_key.value)
+
+    @cached_property
+    def home_ledger(self) -> EmbeddedClient:
+        """The ledger of this home, whatever ``--node`` says; empty before the first asset."""
+        self.need_home()
+        return self._ledger_at(self.paths.ledger, create=self.creates.ledger, stand_in=True)
+
+    def _ledger_at(self, path: str, *, create: bool, stand_in: bool = False) -> EmbeddedClient:
+        """Open a ledger.
+
+        Args:
+            path: Its directory or file.
+            create: Make it where it is missing; a dry run opens an empty one in memory.
+            stand_in: Open an empty one in memory where it is missing and not to be made.
+        """
+        from twincli.client.embedded import EmbeddedClient
+        from twincli.ledger.files import locate
+
+        if self.options.dry_run:
+            create, stand_in = False, create or stand_in
+        if stand_in and not create and not os.path.exists(locate(path).ledger_db):
+            path, create = ":memory:", True
+        return EmbeddedClient.open(path, create=create)
+
+    @property
+    def network(self) -> Chosen | None:
+        """The network that ``--node`` chooses, None where that is a ledger on this machine."""
+        if self.node == "local" or is_file(self.node):
+            return None
+        from twincli.services.network.networks import Chosen
+
+        timeout = float(self.settings.timeout.value)
+        return Chosen(self.node, self.paths.nodes, self.paths.networks, timeout, self.tls)
+
+    @property
+    def ledger_path(self) -> str:
+        """Where the chosen ledger is, for commands about its files.
+
+        Raises:
+            UsageError: ``not_supported``: ``--node`` chooses a network.
+        """
+        if self.node == "local":
+            return self.paths.ledger
+        if is_file(self.node):
+            return self.node.removeprefix("file:")
+        raise UsageError(
+            f"this command needs a ledger on this machine, and {self.node!r} is a network",
+            code="not_supported",
+            hint="add --node local; to see a network's state: twin node info",
+        )
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger at ``ledger_path``.
+
+        Raises:
+            UsageError: ``not_supported``.
+        """
+        if self.ledger_path == self.paths.ledger:
+            return self.home_ledger.ledger
+        client: Any = self.client
+        ledger: Ledger = client.ledger
+        return ledger
+
+
+def is_file(node: str) -> bool:
+    """Say whether ``--node`` names a ledger's file."""
+    return node.startswith("file:") and node != "file:"
