@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import re
 import socket
 import ssl
 import subprocess
@@ -32,7 +33,7 @@ from twincli.ledger import Ledger
 from twincli.ledger import index as search
 from twincli.ledger.index import Index
 from twincli.ledger.rows import Row
-from twincli.node import access, content, server
+from twincli.node import access, content, readers, server
 from twincli.node.app import App
 from twincli.node.node import Node, Options
 from twincli.node.request import Request
@@ -86,10 +87,17 @@ def test_a_large_transaction_is_taken(node: Running) -> None:
 
 
 def test_too_many_bodies_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "MAX_HELD", 10_000)
+    monkeypatch.setattr(bodies, "MAX_HELD", 40_000)
+    head = b"POST /api/v1/transactions HTTP/1.1\r\nhost: x\r\ncontent-length: 90000\r\n\r\n"
     with running(tmp_path / "l") as node:
-        answer = node.post(create(data={"text": "x" * 20_000}))
-        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        place = urlsplit(node.url)
+        with socket.create_connection((str(place.hostname), place.port or 0)) as sock:
+            sock.sendall(head + b" " * 30_000)
+            until = time.monotonic() + 10
+            while node.node.bodies.large.used < 30_000 and time.monotonic() < until:
+                time.sleep(0.01)
+            answer = node.post(create(data={"text": "x" * 20_000}))
+            assert (answer.status, answer.headers["retry-after"]) == (503, "1")
         assert node.post(create()).status == 202
 
 
@@ -615,13 +623,32 @@ def test_a_long_listing_comes_in_pieces_and_whole(node: Running) -> None:
     assert [ref["transaction_id"] for ref in found.json] == [first["id"], *ids[:-1]]
     block = node.get("/api/v1/blocks/2").json
     assert [tx["id"] for tx in block["transactions"]] == ids
-    # Somebody who does not read to the end takes nothing with him.
+
+
+def test_who_does_not_read_on_holds_up_nobody(node: Running) -> None:
+    """Each of more listings than there are threads stops in the middle; others are answered."""
+    first = create()
+    with Ledger.open(node.path) as ledger:
+        ledger.submit(first)
+        metadata = {"text": "x" * 100_000}
+        ids = ledger.append_many(ALICE, first["id"], ({"n": n, **metadata} for n in range(300)))
     place = urlsplit(node.url)
-    assert place.port is not None
-    with socket.create_connection((str(place.hostname), place.port)) as sock:
-        sock.sendall(b"GET /api/v1/blocks/2 HTTP/1.1\r\nhost: x\r\n\r\n")
-        assert sock.recv(100)
-    assert node.get("/healthz").status == 200
+    with ExitStack() as stack:
+        for _ in range(3 * readers.THREADS):
+            sock = stack.enter_context(
+                socket.create_connection((place.hostname or "", place.port or 0))
+            )
+            sock.sendall(b"GET /api/v1/blocks/2 HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert sock.recv(100).startswith(b"HTTP/1.1 200 ")
+        found = node.get(f"/api/v1/transactions?asset_id={first['id']}")
+        assert [tx["id"] for tx in found.json] == [first["id"], *ids]
+    answered = 'twin_node_requests_total{route="/api/v1/blocks/{height}",method="GET",status="200"}'
+    until = time.monotonic() + 10
+    while True:  # all of them end once their readers are gone
+        lines = node.get("/metrics").body.decode().splitlines()
+        if f"{answered} {3 * readers.THREADS}" in lines:
+            break
+        assert time.monotonic() < until
 
 
 # --- Running it -----------------------------------------------------------------------------------
@@ -645,6 +672,22 @@ def test_health_and_metrics(node: Running) -> None:
     assert lines['twin_node_block_transactions_bucket{le="+Inf"}'] == "2"
     assert lines["twin_node_height"] == "2"
     assert lines['twin_node_request_seconds_count{route="/api/v1/transactions"}'] == "3"
+    kinds = dict(line[7:].rsplit(" ", 1) for line in text.splitlines() if line[:7] == "# TYPE ")
+    assert kinds == {
+        "twin_node_requests_total": "counter",
+        "twin_node_request_seconds": "histogram",
+        "twin_node_transactions_total": "counter",
+        "twin_node_block_transactions": "histogram",
+        "twin_node_height": "gauge",
+        "twin_node_waiting": "gauge",
+        "twin_node_stream_readers": "gauge",
+    }
+    helped = [line.split(" ", 3)[2] for line in text.splitlines() if line.startswith("# HELP ")]
+    assert helped == [*kinds]
+    for name in lines:  # every sample follows the type of its family
+        family = re.sub(r"_(bucket|sum|count)$", "", name.partition("{")[0])
+        kind = kinds.get(family) or kinds[name.partition("{")[0]]
+        assert text.index(f"# TYPE {family} {kind}\n") < text.index(f"\n{name} ")
     assert "/nowhere" not in text
     node.node.stopping = True
     answer = node.get("/healthz")
@@ -752,24 +795,29 @@ def test_a_stop_does_not_wait_for_the_index(
 
     monkeypatch.setattr(served, "INDEX_SECONDS", 60 if by_request else 0.05)
     monkeypatch.setattr(search, "PAGE", 2)
-    take = Index._take
+    take, interrupt = Index._take, Ledger.interrupt
+    is_begun, is_stopping = threading.Event(), threading.Event()
 
-    def take_slowly(index: Index, rows: list[Row]) -> None:
-        time.sleep(0.05)
+    def take_and_wait(index: Index, rows: list[Row]) -> None:
+        is_begun.set()
+        assert is_stopping.wait(20)
         take(index, rows)
 
-    monkeypatch.setattr(Index, "_take", take_slowly)
+    def interrupt_and_say(ledger: Ledger) -> None:
+        interrupt(ledger)
+        is_stopping.set()
+
+    monkeypatch.setattr(Index, "_take", take_and_wait)
+    monkeypatch.setattr(Ledger, "interrupt", interrupt_and_say)
     answers: list[Answer] = []
     with Ledger.open(tmp_path / "l") as ledger:
-        ledger.submit_many(chain(400))  # 10 seconds
+        ledger.submit_many(chain(400))
         with running(tmp_path / "l") as node:
             path = f"/api/v1/outputs?public_key={ALICE.public_key}"
             asking = threading.Thread(target=lambda: answers.append(node.get(path)))
             if by_request:
                 asking.start()
-            until = time.monotonic() + 10
-            while ledger.indexed() == 0 and time.monotonic() < until:
-                time.sleep(0.01)
+            assert is_begun.wait(20)
         assert 0 < ledger.indexed() < 400
     if by_request:
         asking.join()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import os
 import pickle
 import signal
 import socket
 import sqlite3
+import struct
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,7 +35,7 @@ from twincli.node import server
 from twincli.node.answers import RefusedError
 from twincli.node.metrics import Metrics
 from twincli.node.node import Options
-from twincli.node.writing import committer
+from twincli.node.writing import bodies, committer
 from twincli.node.writing import writer as posting
 from twincli.node.writing.writer import Writer
 
@@ -48,10 +50,10 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def pid_of(lane: posting._Lane) -> int:
+def pid_of(lane: posting.Lane) -> int:
     """Return the id of a running process."""
     assert lane._starting is not None
-    return int(lane._starting.result()._transport.get_pid())
+    return int(lane._starting.result().transport.get_pid())
 
 
 @contextmanager
@@ -65,7 +67,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 def large(number: int) -> Tx:
-    return create(data={"text": "x" * posting.LARGE, "number": number})
+    return create(data={"text": "x" * bodies.LARGE, "number": number})
 
 
 @contextmanager
@@ -79,21 +81,21 @@ def test_small_transactions_do_not_wait_for_large_ones(tmp_path: Path) -> None:
     with running(tmp_path / "l") as node:
         assert node.post(large(1)).status == 202
         writer = node.node.writer
-        with stopped(pid_of(writer._large)), beside(node, large(2)) as answer:
+        with stopped(pid_of(writer.large)), beside(node, large(2)) as answer:
             until(lambda: writer.waiting == 1)
             assert node.post(create()).status == 202
             assert not answer.done()
-            os.kill(pid_of(writer._large), signal.SIGCONT)
+            os.kill(pid_of(writer.large), signal.SIGCONT)
             assert answer.result(SECONDS).status == 202
         assert node.get("/healthz").json["height"] == 3
 
 
 def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "MAX_HELD", 2_600)
     with running(tmp_path / "l") as node:
         assert node.post(create(1)).status == 202
-        monkeypatch.setattr(posting, "MAX_HELD", 2_600)
         writer = node.node.writer
-        with beside(node, create(2)) as first, stopped(pid_of(writer._small)):
+        with beside(node, create(2)) as first, stopped(pid_of(writer.small)):
             until(lambda: writer.waiting == 1)
             answer = node.post(create(data={"text": "x" * 1_500}))
             assert answer.status == 503
@@ -123,7 +125,7 @@ def test_a_writer_that_is_killed_is_replaced(tmp_path: Path) -> None:
             thread.start()
         for part in range(1, 4):
             until(lambda: len(accepted) >= 30 * part)  # noqa: B023 - called at once
-            os.kill(pid_of(node.node.writer._small), signal.SIGKILL)
+            os.kill(pid_of(node.node.writer.small), signal.SIGKILL)
         for thread in threads:
             thread.join()
         assert node.post(create()).status == 202
@@ -139,7 +141,7 @@ def test_a_killed_writer_says_that_it_is_not_known(tmp_path: Path) -> None:
     with running(tmp_path / "l") as node:
         assert node.post(create(1)).status == 202
         writer = node.node.writer
-        pid = pid_of(writer._small)
+        pid = pid_of(writer.small)
         os.kill(pid, signal.SIGSTOP)
         with beside(node, create(2)) as answer:
             until(lambda: writer.waiting == 1)
@@ -157,17 +159,17 @@ def test_a_writer_that_ends_as_it_starts_is_told(
     """Its end may be known before the first that waits for it goes on."""
     with Ledger.open(tmp_path) as ledger:
         writer = Writer(ledger.path, Metrics(), lambda: None)
-    start = posting._Lane._start
+    start = posting.Lane._start
 
-    async def killed(lane: posting._Lane) -> posting._Process:
+    async def killed(lane: posting.Lane) -> posting.Process:
         process = await start(lane)
-        os.kill(process._transport.get_pid(), signal.SIGKILL)
-        await process._gone.wait()
+        os.kill(process.transport.get_pid(), signal.SIGKILL)
+        await process.gone.wait()
         return process
 
     async def use() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(posting._Lane, "_start", killed)
+            patch.setattr(posting.Lane, "_start", killed)
             with pytest.raises(TwinError) as told:
                 await asyncio.wait_for(writer.submit(b"{}"), SECONDS)
             assert told.value.code == "writer_ended"
@@ -185,12 +187,12 @@ def test_what_is_sent_to_a_closed_pipe_is_no_fault_of_its_own(tmp_path: Path) ->
     async def use() -> list[dict[str, Any]]:
         faults: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
-        process = await writer._small.process()
-        process._pipe.close()
+        process = await writer.small.process()
+        process.pipe.close()
         with pytest.raises(TwinError) as told:
             await asyncio.wait_for(writer.submit(b"{}"), SECONDS)
         assert told.value.code == "writer_ended"
-        await process._gone.wait()
+        await process.gone.wait()
         return faults
 
     with asyncio.Runner(loop_factory=server._loop_factory()) as runner:
@@ -326,7 +328,7 @@ def test_a_node_that_only_reads_has_no_writer(tmp_path: Path) -> None:
     with running(tmp_path / "l", Options(read_only=True)) as node:
         assert node.get("/healthz").status == 200
         assert node.post(create()).status == 403
-        assert node.node.writer._small._starting is None
+        assert node.node.writer.small._starting is None
 
 
 def test_after_the_end_nothing_is_taken(tmp_path: Path) -> None:
@@ -354,10 +356,10 @@ def test_a_writer_that_ends_before_it_is_sent_anything(
     async def use() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
         await writer.start()
-        lane = writer._small
+        lane = writer.small
         process = await lane.process()
 
-        async def just_ended() -> posting._Process:
+        async def just_ended() -> posting.Process:
             await process.end(SECONDS)
             return process
 
@@ -381,7 +383,7 @@ def test_the_end_of_a_writer_that_cannot_be_started(
     async def use() -> None:
         starting = asyncio.create_task(writer.start())
         await asyncio.sleep(0)
-        assert writer._small._starting is not None
+        assert writer.small._starting is not None
         await writer.close()
         with pytest.raises(ConfigError, match="cannot be started"):
             await starting
@@ -451,3 +453,151 @@ def test_what_was_sent_is_committed_though_its_node_is_gone(tmp_path: Path) -> N
     os.close(target)
     with Ledger.open(tmp_path) as ledger:
         assert ledger.get(tx["id"]) == tx
+
+
+# --- Room -----------------------------------------------------------------------------------------
+
+
+def sent(node: Running, tx: Tx) -> socket.socket:
+    """Send a transaction and return the connection, unanswered."""
+    place = urlsplit(node.url)
+    body = json.dumps(tx).encode()
+    sock = socket.create_connection((str(place.hostname), place.port or 0), timeout=SECONDS)
+    head = "POST /api/v1/transactions HTTP/1.1\r\nhost: x\r\ncontent-length: "
+    sock.sendall(f"{head}{len(body)}\r\n\r\n".encode() + body)
+    return sock
+
+
+def test_large_bodies_do_not_displace_small_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "MAX_HELD", 5 * bodies.LARGE)
+    with running(tmp_path / "l") as node:
+        assert node.post(large(0)).status == 202
+        writer = node.node.writer
+        with stopped(pid_of(writer.large)), ExitStack() as stack:
+            for number in range(1, 5):
+                stack.enter_context(sent(node, large(number)))
+            until(lambda: writer.waiting == 4)
+            assert node.post(large(5)).status == 503
+            assert node.post(create()).status == 202
+
+
+def test_a_small_body_is_read_while_large_ones_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "MAX_HELD", 3 * bodies.LARGE)
+    head = b"POST /api/v1/transactions HTTP/1.1\r\nhost: x\r\ncontent-length: 900000\r\n\r\n"
+    with running(tmp_path / "l") as node, ExitStack() as stack:
+        place = urlsplit(node.url)
+        for _ in range(2):
+            sock = socket.create_connection((str(place.hostname), place.port or 0))
+            stack.enter_context(sock).sendall(head + b" " * (bodies.LARGE + 9))
+        until(lambda: node.node.bodies.large.used > 2 * bodies.LARGE)
+        assert node.post(large(1)).status == 503
+        assert node.post(create()).status == 202
+
+
+def test_one_body_may_be_larger_than_all_room() -> None:
+    """``--max-body`` says what is taken."""
+    room = bodies.Room(10)
+    assert room.has(11)
+    room.used = 1
+    assert room.has(9)
+    assert not room.has(10)
+
+
+@pytest.mark.parametrize("how", ["closed", "reset"])
+def test_what_a_client_left_behind_is_dropped(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it waits; what the process already has is committed, like before."""
+    monkeypatch.setattr(posting, "IN_FLIGHT", 1)
+    with running(tmp_path / "l") as node:
+        assert node.post(create(0)).status == 202
+        writer = node.node.writer
+        with stopped(pid_of(writer.small)):
+            held = sent(node, create(1))
+            until(lambda: writer.waiting == 1)
+            left, right = sent(node, create(2)), sent(node, create(3))
+            until(lambda: writer.waiting == 3)
+            if how == "reset":
+                left.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            left.close()
+            right.shutdown(socket.SHUT_WR)  # it still reads
+            time.sleep(3 * server.PROBE_SECONDS)
+        answers = [sock.recv(65536) for sock in (held, right)]
+        assert answers[0].startswith(b"HTTP/1.1 202 ")
+        assert b"HTTP/1.1 202 " in answers[1] + right.recv(65536)
+        for number, status in ((1, 200), (2, 404), (3, 200)):
+            path = f"/api/v1/transactions/{create(number)['id']}"
+            assert (number, node.get(path).status) == (number, status)
+        for sock in (held, right):
+            sock.close()
+
+
+def test_what_is_left_behind_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "IN_FLIGHT", 1)
+    monkeypatch.setattr(posting, "MAX_HELD", 2_500)
+    with running(tmp_path / "l") as node:
+        assert node.post(create(0)).status == 202
+        writer = node.node.writer
+        with stopped(pid_of(writer.small)):
+            held = sent(node, create(1))
+            until(lambda: writer.waiting == 1)
+            with sent(node, create(2)):
+                until(lambda: writer.waiting == 2)
+                assert node.post(create(data={"text": "x" * 600})).status == 503
+            time.sleep(3 * server.PROBE_SECONDS)
+            with beside(node, create(data={"text": "x" * 600})) as answer:
+                until(lambda: writer.waiting == 2 and len(writer.small._queue) == 1)
+                os.kill(pid_of(writer.small), signal.SIGCONT)
+                assert answer.result(SECONDS).status == 202
+        assert held.recv(65536).startswith(b"HTTP/1.1 202 ")
+        held.close()
+        assert writer.small.room.used == 0
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_of_exactly_the_limit(*, chunked: bool, tmp_path: Path) -> None:
+    tx = create()
+    size = len(json.dumps(tx).encode())
+    with running(tmp_path / "l", Options(max_body=size + 1)) as node:
+        for more, status in ((2, 413), (1, 202)):
+            body = json.dumps(tx).encode() + b" " * more
+            if chunked:
+                head = b"transfer-encoding: chunked\r\n\r\n"
+                body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+            else:
+                head = b"content-length: %d\r\n\r\n" % len(body)
+            place = urlsplit(node.url)
+            with socket.create_connection((str(place.hostname), place.port or 0)) as sock:
+                sock.sendall(b"POST /api/v1/transactions HTTP/1.1\r\nhost: x\r\n" + head + body)
+                assert sock.recv(65536).startswith(b"HTTP/1.1 %d " % status)
+
+
+@pytest.mark.parametrize(
+    ("headers", "encode"),
+    [
+        ({}, gzip.compress),
+        ({"content-encoding": "gzip"}, gzip.compress),
+        ({"content-encoding": "br"}, bytes),
+        ({}, lambda body: body.decode().encode("utf-16")),
+        ({}, lambda body: body.decode().encode("utf-16-le")),
+        ({}, lambda body: body.decode().encode("utf-32-be")),
+        ({"content-type": "application/json; charset=utf-16"}, bytes),
+        ({"content-type": 'application/json;charset="ISO-8859-1"'}, bytes),
+    ],
+)
+def test_a_body_in_another_form_is_415(
+    headers: dict[str, str], encode: Callable[[bytes], bytes], node: Running
+) -> None:
+    body = encode(json.dumps(create()).encode())
+    answer = node.ask("POST", "/api/v1/transactions", body, headers)
+    assert answer.status == 415
+    assert "UTF-8" in answer.json["message"]
+    fine = ('application/json; charset="UTF-8"', "text/plain", "application/json")
+    for number, kind in enumerate(fine):
+        tx = json.dumps(create(number)).encode()
+        headers = {"content-type": kind, "content-encoding": "identity"}
+        assert node.ask("POST", "/api/v1/transactions", tx, headers).status == 202

@@ -119,7 +119,7 @@ async def post(node: Node, request: Request) -> Answer:
         return answers.failure(403, "this node is read only", CLOSE)
     request.query(Parameter("mode", queries.mode))
     body = await node.bodies.read(request.scope["headers"], request.receive)
-    return await node.writer.submit(body)
+    return await node.writer.submit(body, request.scope["state"]["is_gone"])
 
 
 _OF_KEY = (

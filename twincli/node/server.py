@@ -40,6 +40,7 @@ SLOW_BYTES = 65_536
 HEAD_BYTES = 65_536
 STALL_SECONDS = 60.0
 IDLE_SECONDS = 60
+PROBE_SECONDS = 0.1
 STOP_SECONDS = 10
 MAX_CONNECTIONS = 4_000
 SWITCH_SECONDS = 0.001
@@ -124,18 +125,27 @@ class Protocol(HttpToolsProtocol):
     _has_body = False
     _untaken = 0
     _is_ending = False
+    _is_lost = False
+    _is_reset = False
+    _has_eof = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, but not for ever."""
         corked = _Corked(transport)
         super().connection_made(cast("asyncio.Transport", corked))
         self._cycles: deque[RequestResponseCycle] = deque()
-        own = {"drop": self.drop, "cork": corked.cork, "uncork": corked.uncork}
+        own = {
+            "drop": self.drop,
+            "is_gone": self.is_gone,
+            "cork": corked.cork,
+            "uncork": corked.uncork,
+        }
         self.app_state = {**self.app_state, **own}
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers; tell every request of the connection, and not the last one only."""
+        self._is_lost = True
         self._unwatch()
         self._forget_stall()
         for cycle in self._cycles:
@@ -145,7 +155,35 @@ class Protocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer what is whole: who asks nothing more may still read."""
-        return self.scheme == "http" and self._end_behind()  # TLS has no such half
+        if self.scheme != "http" or not self._end_behind():  # TLS has no such half
+            return False
+        self._has_eof = True
+        self.loop.call_later(PROBE_SECONDS, self._probe)
+        return True
+
+    def is_gone(self) -> bool:
+        """Say whether nobody is there any more to take an answer."""
+        if self._has_eof and not self._is_reset:
+            sock = self.transport.get_extra_info("socket")
+            try:
+                self._is_reset = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+            except OSError:
+                self._is_reset = True
+        return self._is_lost or self._is_reset
+
+    def _probe(self) -> None:
+        """Learn whether a client that sends nothing more still reads, or closed its socket.
+
+        To TCP both look the same until something is sent; an interim response means nothing to
+        HTTP/1.1, and only a closed socket refuses it.
+        """
+        if (
+            not (self._is_lost or self.transport.is_closing())
+            and self.scope["http_version"] == "1.1"
+            and all(cycle.response_started == cycle.response_complete for cycle in self._cycles)
+            and self._unanswered()
+        ):
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def data_received(self, data: bytes) -> None:
         """Read on; watch what is only there in part."""

@@ -5,77 +5,78 @@ from __future__ import annotations
 import asyncio
 import pickle
 import sys
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from twincli.errors import ConfigError, TwinError
-from twincli.node.answers import Answer, RefusedError
+from twincli.node.answers import Answer, RefusedError, failure
 from twincli.node.writing import committer
-from twincli.node.writing.bodies import MAX_HELD, busy
+from twincli.node.writing.bodies import CLOSE, LARGE, MAX_HELD, Room, busy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from twincli.node.metrics import Metrics
 
-LARGE = 16_384
-"""Bytes above which a transaction waits only for other large ones, and small ones not for it."""
+IN_FLIGHT = 1 << 20
+"""Bytes that the process has and has not answered; the others wait here, where they can be dropped.
+
+It is more than makes the largest batch of usual transactions, so the process never idles.
+"""
 END_SECONDS = 5.0
-"""So long may a process take to end, once nobody waits for it."""
+"""How long a process may take to end once nobody waits for it."""
+
+
+def _never() -> bool:
+    return False
 
 
 class Writer:
     """The way to the processes that commit; see ``committer``.
 
-    There are two of them: large transactions take long to judge, and the others do not wait for
-    them.
+    There are two of them, because large transactions take long to judge: each lane has its own
+    queue and its own bound, so large transactions neither delay small ones nor displace them.
 
     Args:
         path: The ledger's file.
-        metrics: Told about every block.
+        metrics: Counts every block.
         committed: Called after every block that this node commits.
     """
 
     def __init__(self, path: str, metrics: Metrics, committed: Callable[[], None]) -> None:
         self._metrics = metrics
         self._committed = committed
-        self._small = _Lane(path, self._done)
-        self._large = _Lane(path, self._done)
-        self._bytes = 0
+        self.small = Lane(path, self._done)
+        self.large = Lane(path, self._done)
         self._closing = False
 
     @property
     def waiting(self) -> int:
         """How many transactions wait for their answer."""
-        return len(self._small.waiting) + len(self._large.waiting)
+        return len(self.small.waiting) + len(self.large.waiting)
 
     async def start(self) -> None:
-        """Be ready, so that the first transaction does not wait for a process to start."""
-        await self._small.process()
+        """Start a process now, so that the first transaction need not wait for it."""
+        await self.small.process()
 
-    async def submit(self, body: bytes) -> Answer:
+    async def submit(self, body: bytes, is_gone: Callable[[], bool] = _never) -> Answer:
         """Have a transaction judged and committed durably.
 
         Args:
             body: Of the request.
+            is_gone: Says whether the client went away; then it is dropped while it still waits.
 
         Returns:
             202 and the transaction, or the refusal.
 
         Raises:
-            RefusedError: 503: too much waits, or the node is stopping.
+            RefusedError: 503: too much waits, or the node is stopping. 400: the client is gone.
             TwinError: The ledger cannot be written; nothing was committed. ``writer_ended``: it
                 may be committed or not.
         """
         if self._closing:
             raise RefusedError(busy("the node is stopping"))
-        if self._bytes + len(body) > MAX_HELD:
-            raise RefusedError(busy("too many transactions wait to be committed"))
-        self._bytes += len(body)
-        try:
-            lane = self._small if len(body) <= LARGE else self._large
-            return await lane.submit(body)
-        finally:
-            self._bytes -= len(body)
+        lane = self.small if len(body) <= LARGE else self.large
+        return await lane.submit(body, is_gone)
 
     def _done(self, batch: Sequence[Answer]) -> None:
         accepted = sum(answer.status == committer.ACCEPTED for answer in batch)
@@ -87,15 +88,20 @@ class Writer:
         """Commit what waits, then end the processes.
 
         Args:
-            at_once: End them without that; whether it is committed is not known then.
+            at_once: End them without that; it is not known then what was committed.
         """
         self._closing = True
-        lanes = (self._small, self._large)
+        lanes = (self.small, self.large)
         await asyncio.gather(*(lane.close(at_once=at_once) for lane in lanes))
 
 
-class _Lane:
-    """One process that commits, started when it is needed and again when it is gone.
+class _Queued(NamedTuple):
+    body: bytes
+    is_gone: Callable[[], bool]
+
+
+class Lane:
+    """One process that commits, started when it is needed and again after it ended.
 
     Args:
         path: The ledger's file.
@@ -103,29 +109,35 @@ class _Lane:
 
     Attributes:
         waiting: By its number, what takes the answer.
+        room: Bytes of what waits.
     """
 
     def __init__(self, path: str, done: Callable[[Sequence[Answer]], None]) -> None:
         self.waiting: dict[int, asyncio.Future[Answer]] = {}
+        self.room = Room(MAX_HELD)
         self._path = path
         self._file = committer.identity(path)
         self._batch_done = done
-        self._starting: asyncio.Task[_Process] | None = None
+        self._starting: asyncio.Task[Process] | None = None
         self._last = 0
+        self._held: dict[int, int] = {}
+        self._queue: dict[int, _Queued] = {}
+        self._sent: dict[int, int] = {}
+        self._in_flight = 0
 
-    async def process(self) -> _Process:
+    async def process(self) -> Process:
         """Return the process, which may have to be started."""
         if self._starting is None:
             self._starting = asyncio.create_task(self._start())
         return await asyncio.shield(self._starting)
 
-    async def _start(self) -> _Process:
+    async def _start(self) -> Process:
         try:
             _, process = await asyncio.get_running_loop().subprocess_exec(
-                lambda: _Process(self._done, self._ended),
+                lambda: Process(self._done, self._ended),
                 sys.executable,
                 "-c",  # with -m what it sends would be of the module __main__
-                # Modules come from where ours do, not from the directory one stands in.
+                # Modules come from where ours do, not from the current directory.
                 f"import sys; sys.path[:] = {sys.path!r};"
                 f" from {committer.__name__} import main; main()",
                 self._path,
@@ -138,20 +150,57 @@ class _Lane:
             raise ConfigError(f"the writer cannot be started: {why}", code="no_writer") from error
         return process
 
-    async def submit(self, body: bytes) -> Answer:
+    async def submit(self, body: bytes, is_gone: Callable[[], bool]) -> Answer:
+        """Have a transaction judged and committed; see ``Writer.submit``."""
+        if not self.room.has(len(body)):
+            self._drop_gone()
+        if not self.room.has(len(body)):
+            raise RefusedError(busy("too many transactions wait to be committed"))
         self._last += 1
         number = self._last
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.waiting[number] = future  # before the process is there, which may end at once
+        self.waiting[number] = future  # before there is a process, which may end at once
+        self.room.used += len(body)
+        self._held[number] = len(body)
         try:
             process = await self.process()
-            process.send(committer.numbered(number, body))
+            self._queue[number] = _Queued(body, is_gone)
+            self._send_next(process)
             return await future
         finally:
+            self._give_back(number)
             self.waiting.pop(number, None)
+            self._queue.pop(number, None)
 
-    def _done(self, done: committer.Done) -> None:
+    def _send_next(self, process: Process) -> None:
+        """Send what waits, in order, while the process has little to do."""
+        while self._queue:
+            number, (body, is_gone) = next(iter(self._queue.items()))
+            if self._in_flight and self._in_flight + len(body) > IN_FLIGHT:
+                return
+            del self._queue[number]
+            if is_gone():
+                self._fail([number], _gone())
+            elif not self.waiting[number].done():
+                self._sent[number] = len(body)
+                self._in_flight += len(body)
+                process.send(committer.numbered(number, body))
+
+    def _drop_gone(self) -> None:
+        """Make room: drop what clients left behind."""
+        gone = [number for number, queued in self._queue.items() if queued.is_gone()]
+        for number in gone:
+            del self._queue[number]
+            self._give_back(number)
+        self._fail(gone, _gone())
+
+    def _give_back(self, number: int) -> None:
+        self.room.used -= self._held.pop(number, 0)
+
+    def _done(self, process: Process, done: committer.Done) -> None:
         """Hand the answers of a batch to those who wait."""
+        self._in_flight -= sum(self._sent.pop(number, 0) for number in done.numbers)
+        self._send_next(process)
         if done.fault is not None:
             code, message = done.fault
             self._fail(done.numbers, ConfigError(message, code=code))
@@ -163,50 +212,60 @@ class _Lane:
         self._batch_done(done.answers)
 
     def _ended(self) -> None:
-        """Answer those who wait for a process that is gone; the next transaction starts another."""
+        """Answer those who wait for a process that ended; the next transaction starts another."""
         self._starting = None
+        self._queue.clear()
+        self._sent.clear()
+        self._in_flight = 0
         fault = TwinError(
             "the writer ended before it answered", code="writer_ended", retryable=True
         )
         self._fail([*self.waiting], fault)
 
-    def _fail(self, numbers: Iterable[int], fault: TwinError) -> None:
+    def _fail(self, numbers: Iterable[int], fault: Exception) -> None:
         for number in numbers:
             future = self.waiting.get(number)
             if future is not None and not future.done():
                 future.set_exception(fault)
 
     async def close(self, *, at_once: bool) -> None:
-        """Let it finish and end, or only end."""
+        """Let the process finish and end, or end it at once."""
         if self._starting is None:
             return
         try:
             process = await self._starting
         except ConfigError:
-            return  # there is none; whoever wanted it is told why
+            return  # there is none; those who needed it were answered
         if self.waiting and not at_once:
             await asyncio.wait([*self.waiting.values()])
         await process.end(0 if at_once else END_SECONDS)
 
 
-class _Process(asyncio.SubprocessProtocol):
+def _gone() -> RefusedError:
+    return RefusedError(failure(400, "the client went away", CLOSE))
+
+
+class Process(asyncio.SubprocessProtocol):
     """One process that commits.
 
     Args:
-        done: Called for every batch.
-        ended: Called once, when it is gone.
+        done: Called for every batch, with this process.
+        ended: Called once, when it has ended.
     """
 
-    def __init__(self, done: Callable[[committer.Done], None], ended: Callable[[], None]) -> None:
+    def __init__(
+        self, done: Callable[[Process, committer.Done], None], ended: Callable[[], None]
+    ) -> None:
         self._done = done
         self._ended = ended
         self._frames = committer.Frames()
         self._unsent: list[bytes] = []
-        self._gone = asyncio.Event()
+        self.gone = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.SubprocessTransport", transport)
-        self._pipe = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(0))
+        """Take the pipes."""
+        self.transport = cast("asyncio.SubprocessTransport", transport)
+        self.pipe = cast("asyncio.WriteTransport", self.transport.get_pipe_transport(0))
 
     def send(self, data: bytes) -> None:
         """Send a frame, with all the others of this round of the event loop."""
@@ -215,28 +274,31 @@ class _Process(asyncio.SubprocessProtocol):
         self._unsent.append(data)
 
     def _flush(self) -> None:
-        if not self._pipe.is_closing():  # else it is gone, and those who wait are told so
-            self._pipe.write(b"".join(self._unsent))
+        if not self.pipe.is_closing():  # else it ended, and those who wait are answered so
+            self.pipe.write(b"".join(self._unsent))
         self._unsent.clear()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002 - there is one
+        """Take answers."""
         for payload in self._frames.feed(data):
-            self._done(pickle.loads(payload))  # noqa: S301 - from our own process
+            self._done(self, pickle.loads(payload))  # noqa: S301 - from our own process
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002
+        """Expect no more answers."""
         if fd == 1:  # until here answers may come
             self._ended()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._transport.close()
-        self._gone.set()
+        """Note that it ended."""
+        self.transport.close()
+        self.gone.set()
 
     async def end(self, seconds: float) -> None:
-        """Let it end, and see that it does within some seconds."""
-        self._pipe.close()
+        """Let it end; kill it after some seconds."""
+        self.pipe.close()
         try:
             async with asyncio.timeout(seconds):
-                await self._gone.wait()
+                await self.gone.wait()
         except TimeoutError:
-            self._transport.kill()
-            self._transport.close()
+            self.transport.kill()
+            self.transport.close()
