@@ -684,7 +684,7 @@ def test_a_node_that_lags_behind_is_waited_for(
     assert not node.answers
 
 
-def test_a_network_made_anew_is_told_from_one_that_leaves_things_out(
+def test_a_network_that_was_reset_is_told_from_one_that_leaves_things_out(
     node: FakeNode, connect: Connect
 ) -> None:
     tx = create()

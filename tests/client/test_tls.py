@@ -269,9 +269,9 @@ def test_a_token_in_the_open_is_told(invoke: Invoke, tmp_path: Path) -> None:
         assert document(invoke, "node", "add", f"n{len(url)}", url, *header)["warnings"] == []
     (said,) = document(invoke, "node", "add", "far", "http://a.invalid", *header)["warnings"]
     assert "http://a.invalid:9984" in said
-    assert "without encryption" in said
+    assert "unencrypted" in said
     run = invoke("node", "info", "far")
-    assert run.stderr.count("without encryption") == 1
+    assert run.stderr.count("unencrypted") == 1
     assert "s3cret" not in run.stderr
 
 
@@ -289,7 +289,7 @@ def test_a_token_in_the_open_is_told_by_what_uses_it(
         assert len(made["warnings"]) == 1
         for words in (["asset", "show", "car"], ["asset", "list"], ["push"]):
             run = invoke(*words, "--node", "far")
-            assert (run.status, run.stderr.count("without encryption")) == (0, 1)
+            assert (run.status, run.stderr.count("unencrypted")) == (0, 1)
 
 
 # --- What is wrong -----------------------------------------------------------------------------

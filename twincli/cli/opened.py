@@ -146,7 +146,7 @@ class Opened:
         from twincli.services.network import networks
 
         profile = networks.find(self.paths.nodes, self.node)
-        self.warn(networks.in_the_open(profile))
+        self.warn(networks.plaintext_warnings(profile))
         return networks.client(
             profile,
             self.paths.networks if os.path.isdir(self.paths.home) else None,

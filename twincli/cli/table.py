@@ -36,11 +36,11 @@ BARE: dict[str, tuple[str, str]] = {
     "search": ("twincli.cli.commands.asset.search", "Search the ledger for words."),
     "push": (
         "twincli.cli.commands.network.push",
-        "Send what is on this ledger to a network, signed as it is.",
+        "Send assets of this ledger to a network, with their signatures.",
     ),
     "pull": (
         "twincli.cli.commands.network.pull",
-        "Fetch assets from a network to this ledger, all of it verified.",
+        "Fetch assets from a network to this ledger, verifying all of it.",
     ),
     "status": (
         "twincli.cli.commands.home.status",

@@ -66,7 +66,7 @@ def test_networks_have_names(twin: Twin, invoke: Invoke, node: FakeNode, home: P
     twin("node", "use", "team")
     run = invoke("node", "remove", "team")
     assert run.status == 0
-    assert "team is still what commands use" in run.stderr
+    assert "commands without --node still use team" in run.stderr
     twin("node", "use", "local")
     assert twin("node", "list")["networks"] == []
     assert invoke("node", "remove", node.url).status == 4
@@ -266,7 +266,7 @@ def test_doctor_tells_of_a_token_in_the_open(
     twin("node", "add", "far", node.url, "--header-file", str(path))
     monkeypatch.setattr("twincli.services.network.networks.is_loopback", lambda _url: False)
     found = doctors(invoke, "--node", "far", status=3)
-    assert "without encryption" in found["headers"]["message"]
+    assert "unencrypted" in found["headers"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -521,7 +521,7 @@ def test_diverged_and_rebased(twin: Twin, invoke: Invoke, node: FakeNode) -> Non
     run = invoke("push", "--node", "team")
     assert run.status == 10
     assert "diverged" in run.stdout
-    assert "car: the histories of" in run.stderr
+    assert "car: the two ledgers diverged" in run.stderr
     assert twin("push", "--node", "team", "--rebase")["assets"][0]["status"] == "rebased"
     assert twin("asset", "show", "car", "--node", "team")["state"] == {"m": 2, "n": 1}
     # From then on nothing is wrong, and the device goes on as before.

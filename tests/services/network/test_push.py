@@ -32,8 +32,9 @@ from twincli.services.asset import document as documents
 from twincli.services.asset.create import Definition
 from twincli.services.asset.write_options import Writing
 from twincli.services.network import compare
-from twincli.services.network import push as moving
-from twincli.services.network.rebase import merged
+from twincli.services.network import pull as pulling
+from twincli.services.network import push as pushing
+from twincli.services.network.rebase import merge
 from twincli.services.workspace import Workspace
 
 
@@ -65,7 +66,7 @@ def car(rooms: Rooms, *mileages: int, name: str = "car") -> str:
 
 def push(rooms: Rooms, there: Any, *refs: str, rebase: bool = False, dry: bool = False) -> Any:
     workspace = rooms.workspace._replace(dry_run=dry)
-    return moving.push(workspace, there, refs, rebase=rebase)
+    return pushing.push(workspace, there, refs, rebase=rebase)
 
 
 def status(document: Any) -> list[tuple[str, int]]:
@@ -77,15 +78,15 @@ def ids(client: Any, asset_id: str) -> list[str]:
 
 
 def rebases(tx: dict[str, Any]) -> str | None:
-    """Return what a transaction says that it records anew."""
+    """Return what a transaction says that it was rebased from."""
     found: str | None = ((tx["metadata"] or {}).get("twin") or {}).get("rebases")
     return found
 
 
 def pull(rooms: Rooms, there: EmbeddedClient, *refs: str) -> Any:
     here = rooms.workspace.client
-    wanted = moving.chosen(at(rooms, there), here, refs)
-    return moving.pull(at(rooms, there), here, wanted)
+    wanted = pulling.assets_to_pull(at(rooms, there), here, refs)
+    return pulling.pull(at(rooms, there), here, wanted)
 
 
 # --- Push --------------------------------------------------------------------------------------
@@ -174,7 +175,7 @@ def test_the_other_ledger_refuses(rooms: Rooms, there: EmbeddedClient) -> None:
     bad = transaction.sign(bad, [ALICE])
     lenient.submit_many([bad, *rooms.ledger.transactions(asset)])
     workspace = rooms.workspace._replace(client=EmbeddedClient(lenient))
-    document = moving.push(workspace, there, (), rebase=False)
+    document = pushing.push(workspace, there, (), rebase=False)
     assert status(document) == [("failed", 0), ("moved", 2)]
     assert document["failed"] == 1
     (error,) = document["errors"]
@@ -182,7 +183,7 @@ def test_the_other_ledger_refuses(rooms: Rooms, there: EmbeddedClient) -> None:
     assert error["code"] == "amount_leading_zero"
     assert "strict" in error["hint"]
     with pytest.raises(InvalidError) as caught:
-        moving.push(workspace, there, [bad["id"]], rebase=False)
+        pushing.push(workspace, there, [bad["id"]], rebase=False)
     assert caught.value.code == "amount_leading_zero"
     lenient.close()
 
@@ -280,12 +281,16 @@ def test_where_the_histories_part_is_said(rooms: Rooms, there: EmbeddedClient) -
     with pytest.raises(ConflictError) as caught:
         push(rooms, there)
     assert caught.value.code == "diverged"
-    for part in (common, ours, theirs):
-        assert part in caught.value.message
-    assert "--rebase" in str(caught.value.hint)
+    said = caught.value.message
+    assert said == (
+        f"car: the two ledgers diverged after transaction {common[:10]}: this one continues with"
+        f" {ours[:10]}, the other one with {theirs[:10]}"
+    )
+    assert "twin push --rebase" in str(caught.value.hint)
     with pytest.raises(ConflictError) as caught:
-        moving.pull(at(rooms, there), rooms.workspace.client, [asset])
-    assert caught.value.code == "diverged"
+        pulling.pull(at(rooms, there), rooms.workspace.client, [asset])
+    # Whichever way it goes, "this one" is the ledger of this home.
+    assert (caught.value.code, caught.value.message) == ("diverged", said)
     car(rooms, name="box")
     document = push(rooms, there)
     assert status(document) == [("diverged", 0), ("moved", 1)]
@@ -293,7 +298,7 @@ def test_where_the_histories_part_is_said(rooms: Rooms, there: EmbeddedClient) -
     assert document["errors"][0]["name"] == "car"
 
 
-def test_a_rebase_records_anew_what_is_not_there(rooms: Rooms, there: EmbeddedClient) -> None:
+def test_a_rebase_records_again_what_is_not_there(rooms: Rooms, there: EmbeddedClient) -> None:
     asset = diverge(rooms, there)
     before = ids(there, asset)
     old = ids(rooms.workspace.client, asset)[-1]
@@ -341,7 +346,7 @@ def test_a_device_goes_on_after_a_rebase(rooms: Rooms, there: EmbeddedClient) ->
 def test_a_second_conflict_is_told_again(rooms: Rooms, there: EmbeddedClient) -> None:
     asset = diverge(rooms, there)
     push(rooms, there, rebase=True)
-    anew = ids(there, asset)[-1]
+    rebased = ids(there, asset)[-1]
     append.append(at(rooms, there), "car", {"fuel": 6})
     theirs = ids(there, asset)[-1]
     # The other one has news, and this one nothing that is missing there.
@@ -351,8 +356,8 @@ def test_a_second_conflict_is_told_again(rooms: Rooms, there: EmbeddedClient) ->
     with pytest.raises(ConflictError) as caught:
         push(rooms, there)
     assert caught.value.code == "diverged"
-    for part in (anew, ids(rooms.workspace.client, asset)[-1], theirs):
-        assert part in caught.value.message
+    for part in (rebased, ids(rooms.workspace.client, asset)[-1], theirs):
+        assert part[:10] in caught.value.message
     with pytest.raises(ConflictError) as caught:
         pull(rooms, there)
     assert caught.value.code == "diverged"
@@ -369,16 +374,16 @@ def test_what_was_rebased_is_rebased_back_and_forth_once(
     push(rooms, there, rebase=True)
     back = at(rooms, there)
     here = rooms.workspace.client
-    assert status(moving.push(back, here, (), rebase=False)) == [("rebased", 0)]
-    assert status(moving.push(back, here, (), rebase=True)) == [("rebased", 1)]
-    assert status(moving.push(back, here, (), rebase=True)) == [("behind", 0)]
+    assert status(pushing.push(back, here, (), rebase=False)) == [("rebased", 0)]
+    assert status(pushing.push(back, here, (), rebase=True)) == [("rebased", 1)]
+    assert status(pushing.push(back, here, (), rebase=True)) == [("behind", 0)]
     assert status(push(rooms, there, rebase=True)) == [("behind", 0)]
     assert len(ids(there, asset)) == len(ids(here, asset)) == 4
     assert documents.show(back, asset)["state"] == documents.show(rooms.workspace, asset)["state"]
     # Each goes on, and the other takes it.
     append.append(back, "car", {"last": 1})
     assert status(pull(rooms, there)) == [("rebased", 0)]
-    assert status(moving.push(back, here, (), rebase=False)) == [("rebased", 1)]
+    assert status(pushing.push(back, here, (), rebase=False)) == [("rebased", 1)]
     append.append(rooms.workspace, "car", {"last": 2})
     assert status(push(rooms, there)) == [("rebased", 1)]
     assert documents.show(back, asset)["state"]["last"] == 2
@@ -467,10 +472,10 @@ def test_corrections_tokens_and_bare_appends_are_rebased(
     append.append(at(rooms, there), "car", {"once": 1}, writing=once)
     push(rooms, there, rebase=True)
     told = list(there.transactions(asset))
-    anew = {rebases(tx): tx["id"] for tx in told}
+    rebased = {rebases(tx): tx["id"] for tx in told}
     assert [tx for tx in told if (tx["metadata"] or {}).get("bare")] != []
     corrections = [tx["metadata"]["twin"].get("corrects") for tx in told[2:]]
-    assert anew[wrong] in corrections
+    assert rebased[wrong] in corrections
     assert wrong not in corrections
     assert sum("once" in tx["metadata"] for tx in told[1:]) == 1
     shown = documents.show(at(rooms, there), asset)["state"]
@@ -503,7 +508,7 @@ def test_what_cannot_be_rebased(rooms: Rooms, there: EmbeddedClient) -> None:
     diverge(rooms, there)
     transfer.transfer(at(rooms, there), "car", to="bob")
     with pytest.raises(LockedError) as caught:
-        moving.push(rooms.using("alice"), there, (), rebase=True)
+        pushing.push(rooms.using("alice"), there, (), rebase=True)
     assert caught.value.code == "no_key"
     clips = create.create(rooms.workspace, "clips", Definition({}, amount=3))["id"]
     push(rooms, there, "clips")
@@ -527,7 +532,7 @@ def test_what_cannot_be_rebased(rooms: Rooms, there: EmbeddedClient) -> None:
     ],
 )
 def test_merging(base: Any, mine: Any, theirs: Any, wanted: Any) -> None:
-    assert merged(base, mine, theirs) == wanted
+    assert merge(base, mine, theirs) == wanted
 
 
 # --- Pull and import ---------------------------------------------------------------------------
@@ -540,9 +545,9 @@ def test_pull_brings_what_is_there(rooms: Rooms, there: EmbeddedClient) -> None:
     mine = create.create(at(rooms, there), "boat", Definition({"masts": 2}))["id"]
     strange = foreign()
     there.submit(strange)
-    wanted = moving.chosen(at(rooms, there), rooms.workspace.client, ())
+    wanted = pulling.assets_to_pull(at(rooms, there), rooms.workspace.client, ())
     assert set(wanted) == {asset, mine}
-    document = moving.pull(at(rooms, there), rooms.workspace.client, wanted)
+    document = pulling.pull(at(rooms, there), rooms.workspace.client, wanted)
     assert document["schema"] == "twin.pull/1"
     assert (document["ledger"], document["to"]) == (there.ledger_id, rooms.ledger.id)
     assert {item["asset_id"]: item["transactions"] for item in document["assets"]} == {
@@ -553,8 +558,10 @@ def test_pull_brings_what_is_there(rooms: Rooms, there: EmbeddedClient) -> None:
     assert documents.show(rooms.workspace, "car")["state"] == {"mileage": 2}
     # One that is here is kept up to date, whoever owns it.
     rooms.ledger.submit(strange)
-    assert strange["id"] in moving.chosen(at(rooms, there), rooms.workspace.client, ())
-    assert moving.chosen(at(rooms, there), rooms.workspace.client, ["boat", mine]) == [mine]
+    assert strange["id"] in pulling.assets_to_pull(at(rooms, there), rooms.workspace.client, ())
+    assert pulling.assets_to_pull(at(rooms, there), rooms.workspace.client, ["boat", mine]) == [
+        mine
+    ]
 
 
 def test_what_to_import(rooms: Rooms, there: EmbeddedClient) -> None:
@@ -563,49 +570,54 @@ def test_what_to_import(rooms: Rooms, there: EmbeddedClient) -> None:
     strange = foreign(data={"name": "something strange"})
     there.submit(strange)
     workspace = at(rooms, there)
-    assert moving.found(workspace, ids=ids(there, asset)) == [asset]
-    assert moving.found(workspace, owner="alice") == [asset]
-    assert moving.found(workspace, text="strange") == [strange["id"]]
+    assert pulling.assets_to_import(workspace, ids=ids(there, asset)) == [asset]
+    assert pulling.assets_to_import(workspace, owner="alice") == [asset]
+    assert pulling.assets_to_import(workspace, text="strange") == [strange["id"]]
     owner = strange["outputs"][0]["public_keys"][0]
-    assert moving.found(workspace, ids=[asset], owner=owner, text="nothing") == [
+    assert pulling.assets_to_import(workspace, ids=[asset], owner=owner, text="nothing") == [
         asset,
         strange["id"],
     ]
     with pytest.raises(UsageError):
-        moving.found(workspace)
+        pulling.assets_to_import(workspace)
     with pytest.raises(NotFoundError):
-        moving.found(workspace, ids=["0" * 64])
+        pulling.assets_to_import(workspace, ids=["0" * 64])
 
 
 def test_an_asset_that_is_nowhere(rooms: Rooms, there: EmbeddedClient) -> None:
     with pytest.raises(TwinError) as caught:
-        moving.pull(at(rooms, there), rooms.workspace.client, ["0" * 64])
+        pulling.pull(at(rooms, there), rooms.workspace.client, ["0" * 64])
     assert caught.value.code == "not_found"
 
 
 # --- What says the same ---------------------------------------------------------------------------
 
 
-def anew(tx_id: str, rebases: str | None = None) -> dict[str, Any]:
+def rebased_tx(tx_id: str, rebases: str | None = None) -> dict[str, Any]:
     return {"id": tx_id, "metadata": rebases and {"twin": {"v": 1, "rebases": rebases}}}
 
 
 def test_what_comes_from_the_same_one_says_the_same() -> None:
-    same = compare.Same()
-    for tx in (anew("here"), anew("here2", "here"), anew("other"), anew("other2", "other")):
+    same = compare.Matches()
+    for tx in (
+        rebased_tx("here"),
+        rebased_tx("here2", "here"),
+        rebased_tx("other"),
+        rebased_tx("other2", "other"),
+    ):
         same.know(tx)
-    same.add(anew("there"))
+    same.add(rebased_tx("there"))
     assert same.of("here2") is None
-    same.add(anew("there2", "here"))
-    same.know(anew("there2", "here"))
+    same.add(rebased_tx("there2", "here"))
+    same.know(rebased_tx("there2", "here"))
     assert (same.of("here"), same.of("here2"), same.of("other2")) == ("there2", "there2", None)
-    same.say("other2", "there")
+    same.declare("other2", "there")
     assert (same.of("other"), same.of("other2")) == ("there", "there")
     assert same.of("there2") == "there2"
 
 
 def test_a_long_way_to_the_first_one_is_gone_once() -> None:
-    """Anybody may state what a transaction records anew, so a way can be as long as a history."""
+    """Anybody may state what a transaction was rebased from: a chain can be long."""
 
     class Counted(dict[str, str]):
         looks = 0
@@ -614,11 +626,11 @@ def test_a_long_way_to_the_first_one_is_gone_once() -> None:
             Counted.looks += 1
             return super().__getitem__(key)
 
-    same = compare.Same()
+    same = compare.Matches()
     same._rebases = Counted()
     for number in range(1000):
-        same.add(anew(str(number), str(number - 1)))
-    assert {same.first(str(number)) for number in reversed(range(1000))} == {"-1"}
+        same.add(rebased_tx(str(number), str(number - 1)))
+    assert {same.origin(str(number)) for number in reversed(range(1000))} == {"-1"}
     assert same.of("5") == "5"
     assert same.of("-1") == "999"
     assert Counted.looks < 10_000

@@ -20,7 +20,7 @@ from twincli.services.asset.create import Definition
 from twincli.services.keys import keys
 from twincli.services.keys.keys import NewKey
 from twincli.services.names import dids
-from twincli.services.network import push
+from twincli.services.network import pull
 from twincli.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def tell(
             steps.tell(
                 "All of it comes to a ledger of one's own",
                 "twin pull",
-                lambda: push.pull(workspace, own, push.chosen(workspace, own, ())),
+                lambda: pull.pull(workspace, own, pull.assets_to_pull(workspace, own, ())),
             )
         report = own.ledger.verify()
         problems = [

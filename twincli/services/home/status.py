@@ -38,7 +38,7 @@ def status(
         one of the settings, else the first made; ``keys`` are names; ``agent`` has ``running``,
         ``keys`` (the names of those it holds) and ``problem``, why it is of no use, or null;
         ``unpushed`` has for each ledger that this one was ever pushed to ``node transactions
-        pushed_at``; ``network`` is as ``networks.standing`` says of ``chosen``, or null.
+        pushed_at``; ``network`` is ``networks.summary`` of ``chosen``, or null.
     """
     from twincli.keystore import agent
 
@@ -73,7 +73,7 @@ def status(
 def _network(chosen: Chosen, ledger: Ledger | None) -> dict[str, Any]:
     from twincli.services.network import networks  # only then, because it loads much
 
-    return networks.standing(chosen, ledger)
+    return networks.summary(chosen, ledger)
 
 
 def _ledger(ledger: Ledger) -> dict[str, Any]:

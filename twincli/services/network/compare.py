@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twincli.errors import (
-    NotFoundError,
-)
+from twincli.errors import NotFoundError
 from twincli.model import record
 
 if TYPE_CHECKING:
@@ -16,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class Fork(NamedTuple):
-    """Where two ledgers go different ways.
+    """Where two ledgers diverge.
 
     Attributes:
-        common: The last transaction of both on this way, as the other ledger has it.
-        here: What follows on the one.
-        there: What follows on the other.
+        common: The last transaction that both have, under its id on the other ledger.
+        here: What follows it here.
+        there: What follows it on the other ledger.
     """
 
     common: str
@@ -33,72 +31,87 @@ class Gap(NamedTuple):
     """What a ledger lacks of an asset.
 
     Attributes:
-        txs: In commit order.
-        fork: Why they cannot follow on; None if they can.
-        behind: Whether the other one has what this one lacks.
-        anew: Whether they can follow on only if they are recorded anew: what they follow on was.
+        txs: The missing transactions, in commit order.
+        fork: Why they cannot be added; None if they can.
+        behind: Whether the other ledger has transactions that this one lacks.
+        needs_rebase: Whether they can be added only after a rebase, because an ancestor was
+            rebased there.
     """
 
     txs: Iterator[dict[str, Any]]
     fork: Fork | None = None
     behind: bool = False
-    anew: bool = False
+    needs_rebase: bool = False
 
 
-def gap(here: LedgerClient, there: LedgerClient, asset_id: str) -> Gap:
+def find_gap(here: LedgerClient, there: LedgerClient, asset_id: str) -> Gap:
     """Return what ``there`` lacks of an asset that is ``here``.
 
-    What was recorded there anew by ``push --rebase`` is not lacking.
+    A transaction that ``push --rebase`` recorded there again does not count as missing.
 
     Raises:
-        NotFoundError: There is no such asset here.
+        NotFoundError: The asset is not here.
     """
     unspent = there.unspent(asset_id)
     if len(unspent) == 1:
         tip = unspent[0].transaction_id
         if here.entry(tip) is not None:
-            # All there is of the asset went through this transaction, so whatever is not before it
-            # comes after it: no need to look at the rest, however long.
+            # The whole asset passed through this transaction, so all others are before or after
+            # it: no need to compare the rest, however long.
             return Gap(here.transactions(asset_id, after=tip))
     elif not unspent and there.entry(asset_id) is None:
         if here.entry(asset_id) is None:
-            raise NotFoundError(f"there is no asset {asset_id} to be copied")
+            raise NotFoundError(f"there is no asset {asset_id} to copy")
         return Gap(here.transactions(asset_id))
+    return _compare_histories(here, there, asset_id)
+
+
+def _compare_histories(here: LedgerClient, there: LedgerClient, asset_id: str) -> Gap:
     spenders: dict[tuple[str, int], str] = {}
-    same = Same()
+    matches = Matches()
     for tx in there.transactions(asset_id):
         spenders.update(dict.fromkeys(_spends(tx), tx["id"]))
-        same.add(tx)
-    both = 0
-    apart = []
+        matches.add(tx)
+    shared = 0
+    only_here = []
     for tx in here.transactions(asset_id):
-        same.know(tx)
-        if tx["id"] in same.there:
-            both += 1
+        matches.know(tx)
+        if tx["id"] in matches.there:
+            shared += 1
         else:
-            apart.append(tx)
-    behind = len(same.there) > both
-    if not any(place in spenders for tx in apart for place in _spends(tx)):
-        return Gap(iter(apart), behind=behind)
+            only_here.append(tx)
+    behind = len(matches.there) > shared
+    if not any(output in spenders for tx in only_here for output in _spends(tx)):
+        return Gap(iter(only_here), behind=behind)
     missing = []
-    for tx in apart:
-        if same.of(tx["id"]) is None:
-            told = _told_once(there, asset_id, tx)
-            if told is None:
+    for tx in only_here:
+        if matches.of(tx["id"]) is None:
+            match = _match_by_once(there, asset_id, tx)
+            if match is None:
                 missing.append(tx)
             else:
-                same.say(tx["id"], told)
-    known = {same.first(tx["id"]) for tx in apart}
+                matches.declare(tx["id"], match)
+    fork = _find_fork(missing, {matches.origin(tx["id"]) for tx in only_here}, spenders, matches)
+    return Gap(iter(missing), fork, behind, needs_rebase=fork is None)
+
+
+def _find_fork(
+    missing: list[dict[str, Any]],
+    known: set[str],
+    spenders: dict[tuple[str, int], str],
+    matches: Matches,
+) -> Fork | None:
+    """Return the first output that both ledgers spend in different ways."""
     for tx in missing:
         for source, index in _spends(tx):
-            found = same.of(source)
-            theirs = spenders.get((found, index)) if found is not None else None
-            # What follows there on what was recorded anew, and is known here, is no other way.
-            while found != source and theirs is not None and same.first(theirs) in known:
-                found, theirs = theirs, spenders.get((theirs, 0))
-            if found is not None and theirs is not None:
-                return Gap(iter(missing), Fork(found, tx["id"], theirs), behind)
-    return Gap(iter(missing), behind=behind, anew=True)
+            common = matches.of(source)
+            theirs = spenders.get((common, index)) if common is not None else None
+            # A rebased copy of a transaction of this ledger does not count as another way.
+            while common != source and theirs is not None and matches.origin(theirs) in known:
+                common, theirs = theirs, spenders.get((theirs, 0))
+            if common is not None and theirs is not None:
+                return Fork(common, tx["id"], theirs)
+    return None
 
 
 def _spends(tx: dict[str, Any]) -> list[tuple[str, int]]:
@@ -109,11 +122,11 @@ def _spends(tx: dict[str, Any]) -> list[tuple[str, int]]:
     ]
 
 
-class Same:
-    """Which transactions of another ledger are those of this one, or record them anew.
+class Matches:
+    """Which transactions of another ledger equal those of this one, or are rebased from them.
 
-    What records something anew names it in its envelope, as ``rebases``; that may record another
-    one anew in its turn. Two that come from the same one say the same.
+    A rebased transaction names its origin in its envelope, as ``rebases``; it may be rebased in
+    turn. Two with the same origin match.
 
     Attributes:
         there: The ids on the other ledger, in commit order.
@@ -122,57 +135,57 @@ class Same:
     def __init__(self) -> None:
         self.there: dict[str, None] = {}
         self._rebases: dict[str, str] = {}
-        self._made: dict[str, str] | None = None
+        self._by_origin: dict[str, str] | None = None
 
     def know(self, tx: dict[str, Any]) -> None:
         """Take note of a transaction, on whichever ledger."""
         stated = (record.envelope_of(tx["metadata"]) or {}).get("rebases")
         if isinstance(stated, str):
             self._rebases.setdefault(tx["id"], stated)  # it may be known from the other ledger
-            self._made = None
+            self._by_origin = None
 
-    def say(self, tx_id: str, other: str) -> None:
-        """Take note that a transaction that is not there says what another one there does."""
-        self._rebases[self.first(tx_id)] = other
+    def declare(self, tx_id: str, other: str) -> None:
+        """Take note that a transaction matches one of the other ledger."""
+        self._rebases[self.origin(tx_id)] = other
 
     def add(self, tx: dict[str, Any]) -> None:
-        """Take note of a transaction that is on the other ledger."""
-        made = self._made
+        """Take note of a transaction of the other ledger."""
+        by_origin = self._by_origin
         self.know(tx)
         self.there[tx["id"]] = None
-        if made is not None:
-            made[self.first(tx["id"])] = tx["id"]
-            self._made = made
+        if by_origin is not None:
+            by_origin[self.origin(tx["id"])] = tx["id"]
+            self._by_origin = by_origin
 
     def of(self, tx_id: str) -> str | None:
-        """Return the transaction on the other ledger that is, or says, what this one does."""
+        """Return the transaction of the other ledger that matches this one, or None."""
         if tx_id in self.there:
             return tx_id
-        if self._made is None:
-            self._made = {self.first(made): made for made in self.there}
-        return self._made.get(self.first(tx_id))
+        if self._by_origin is None:
+            self._by_origin = {self.origin(other): other for other in self.there}
+        return self._by_origin.get(self.origin(tx_id))
 
-    def first(self, tx_id: str) -> str:
-        """Return what a transaction records anew, itself where it is the first to say it."""
-        # It ends: nothing can name what is made after it.
-        found = tx_id
-        while found in self._rebases:
-            found = self._rebases[found]
-        # A way that strangers made long is gone once.
-        while tx_id != found:
-            self._rebases[tx_id], tx_id = found, self._rebases[tx_id]
-        return found
+    def origin(self, tx_id: str) -> str:
+        """Return the transaction that this one was first rebased from, or itself."""
+        # It ends: a transaction cannot name one that is made after it.
+        origin = tx_id
+        while origin in self._rebases:
+            origin = self._rebases[origin]
+        # Shorten the path, so that a long chain made by strangers is walked only once.
+        while tx_id != origin:
+            self._rebases[tx_id], tx_id = origin, self._rebases[tx_id]
+        return origin
 
 
-def _told_once(there: LedgerClient, asset_id: str, tx: dict[str, Any]) -> str | None:
-    """Return where the signers of ``tx`` said the same there, under the same once token."""
+def _match_by_once(there: LedgerClient, asset_id: str, tx: dict[str, Any]) -> str | None:
+    """Return what the signers of ``tx`` recorded there with the same token and content."""
     token = (record.envelope_of(tx["metadata"]) or {}).get("once")
     if not isinstance(token, str):
         return None
-    mine = {key for entry in tx["inputs"] for key in entry["owners_before"]}
-    said = record.without_envelope(tx["metadata"])
-    for signers, made in there.once(asset_id, token):
-        entry = there.entry(made) if signers <= mine else None
-        if entry is not None and record.without_envelope(entry.tx["metadata"]) == said:
-            return made
+    signers_here = {key for entry in tx["inputs"] for key in entry["owners_before"]}
+    content = record.without_envelope(tx["metadata"])
+    for signers, other in there.once(asset_id, token):
+        entry = there.entry(other) if signers <= signers_here else None
+        if entry is not None and record.without_envelope(entry.tx["metadata"]) == content:
+            return other
     return None

@@ -1,4 +1,4 @@
-"""Looking after the embedded ledger: what it is, its index, its schema."""
+"""``twin ledger``: the embedded ledger, its index, its schema."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def info(ledger: Ledger) -> dict[str, Any]:
-    """Return what a ledger is and how far it has come.
+    """Return a ledger's identity, tip and size.
 
     Returns:
         ``twin.ledger/1``: ``id path profile created height time transactions assets app_hash root
         tree_size public_key former_keys schema_version size_bytes``; hashes in hex, ``app_hash``
-        empty before the first transaction, ``former_keys`` those of the ledgers it was restored
-        from.
+        empty before the first transaction, ``former_keys`` those of the ledgers that it was
+        restored from.
     """
     from twincli.ledger.schema import SCHEMA_VERSION
 
@@ -52,10 +52,10 @@ def _size(path: str) -> int | None:
 
 
 def reindex(ledger: Ledger) -> dict[str, Any]:
-    """Make the derived index anew.
+    """Rebuild the derived index.
 
     Returns:
-        ``twin.reindex/1``: ``ledger``, ``transactions`` that it now holds.
+        ``twin.reindex/1``: ``ledger``, ``transactions`` (the number now indexed).
     """
     return {
         "schema": "twin.reindex/1",
@@ -65,16 +65,16 @@ def reindex(ledger: Ledger) -> dict[str, Any]:
 
 
 def upgrade(path: str, now_ms: int, *, dry_run: bool = False) -> dict[str, Any]:
-    """Bring a ledger's file up to the present schema, a backup first.
+    """Upgrade a ledger's file to the current schema, after a backup.
 
     Args:
         path: The ledger's directory or file.
-        now_ms: The present, for the backup's name.
-        dry_run: Only say what would be done.
+        now_ms: The current time, for the backup's name.
+        dry_run: Only report what would be done.
 
     Returns:
         ``twin.upgrade/1``: ``path``, ``upgraded``, ``before`` and ``after`` (schema versions),
-        ``backup`` (null when there was nothing to do).
+        ``backup`` (null if nothing was to be done).
     """
     from twincli.ledger import upgrade as room
 

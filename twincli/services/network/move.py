@@ -1,4 +1,4 @@
-"""Signed transactions, moved from one ledger to another."""
+"""Signed transactions, copied unchanged from one ledger to another."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ from twincli.errors import (
     NotVerifiedError,
     TwinError,
 )
-from twincli.services.network.compare import Fork, gap
+from twincli.services.network.compare import Fork, find_gap
 
 if TYPE_CHECKING:
     from twincli.client import LedgerClient
+    from twincli.services.documents import Document
+    from twincli.services.workspace import Workspace
 
-CHUNK = 200
-"""Transactions that are sent before it is looked at what became of them."""
+BATCH = 200
+"""Transactions sent before checking results."""
+
+SHORT = 10
+"""Digits of an id in a message."""
 
 
 class Moved:
-    """What became of an asset.
+    """The result for one asset.
 
     Attributes:
         asset_id: Its id.
-        status: ``moved``, ``up_to_date``, ``behind`` (the other has more), ``rebased`` (one of the
-            two records anew what the other has, so that each has a branch of its own),
-            ``diverged`` or ``failed``.
-        transactions: How many were not there before.
-        error: Why not all are there now, or None.
-        forked: Whether what is missing cannot follow on, not even if only what was not recorded
-            anew yet is.
-        anew: Whether what is missing can follow on once it is recorded anew.
+        status: ``moved``, ``up_to_date``, ``behind`` (the other ledger has more), ``rebased`` (one
+            of the ledgers has recorded again what the other one has, so that each has a branch of
+            its own), ``diverged`` or ``failed``.
+        transactions: How many were added.
+        error: Why some are missing, or None.
+        forked: Whether the missing ones cannot follow, not even after a rebase of their ancestors.
+        needs_rebase: Whether the missing ones can follow once they are rebased.
     """
 
     def __init__(self, asset_id: str) -> None:
@@ -41,27 +45,41 @@ class Moved:
         self.status = "up_to_date"
         self.transactions = 0
         self.error: TwinError | None = None
-        self.forked = self.anew = False
+        self.forked = self.needs_rebase = False
 
     def fail(self, error: TwinError, status: str = "failed") -> None:
-        """Note that it did not go well; what came before stays."""
+        """Record a failure; the transactions already copied stay."""
         self.status, self.error = status, error
 
 
 class Mover:
-    """Copies assets that are ``here`` to another ledger.
+    """Copies assets of the ledger ``here`` to the ledger ``there``.
 
-    Transactions of many assets go together, so that few commits or, on a network, few waits are
-    enough for many.
+    Transactions of many assets are sent together, so that few commits or, on a network, few
+    round trips are enough.
+
+    Args:
+        here: The source.
+        there: The target.
+        dry_run: Copy nothing, only count.
+        pulls: Whether the target is the user's own ledger, "this one" in messages.
 
     Attributes:
-        moved: What became of each, in the order of ``add``; final after ``finish``.
+        moved: A result for each asset, in the order of ``add``; final after ``finish``.
     """
 
-    def __init__(self, here: LedgerClient, there: LedgerClient, *, dry_run: bool = False) -> None:
+    def __init__(
+        self,
+        here: LedgerClient,
+        there: LedgerClient,
+        *,
+        dry_run: bool = False,
+        pulls: bool = False,
+    ) -> None:
         self.here = here
         self.there = there
         self.dry_run = dry_run
+        self.pulls = pulls
         self.moved: list[Moved] = []
         self._batch: list[tuple[Moved, dict[str, Any]]] = []
         self._last: list[tuple[Moved, str]] = []
@@ -70,80 +88,155 @@ class Mover:
         """Copy what is missing of an asset; some of it may wait for the next batch.
 
         Raises:
-            UnreachableError: A network stopped answering; run again, it goes on where it was.
+            UnreachableError: A network stopped answering; another run continues from there.
         """
-        made = Moved(asset_id)
-        self.moved.append(made)
+        moved = Moved(asset_id)
+        self.moved.append(moved)
         try:
-            found = gap(self.here, self.there, asset_id)
+            gap = find_gap(self.here, self.there, asset_id)
         except (NotFoundError, NotVerifiedError) as error:
-            # One that a node lies about does not keep the others from being copied.
-            made.fail(error)
-            return made
-        if found.behind:
-            made.status = "behind"
-        if found.fork is not None:
-            made.forked = True
-            back = gap(self.there, self.here, asset_id)
+            # An asset that a node lies about does not stop the others.
+            moved.fail(error)
+            return moved
+        if gap.behind:
+            moved.status = "behind"
+        if gap.fork is not None:
+            moved.forked = True
+            back = find_gap(self.there, self.here, asset_id)
             if back.fork is not None:
-                made.fail(_diverged(asset_id, found.fork), "diverged")
+                moved.fail(_diverged(gap.fork, pulls=self.pulls), "diverged")
             elif next(back.txs, None) is None:
-                # The other way nothing is missing: there is no more to do than was done.
-                made.status = "rebased"
-            return made
-        if found.anew:
-            made.anew = next(found.txs, None) is not None
-            if made.anew:
-                made.status = "rebased"
-            return made
+                # Nothing is missing in the other direction: an earlier rebase has done it all.
+                moved.status = "rebased"
+            return moved
+        if gap.needs_rebase:
+            moved.needs_rebase = next(gap.txs, None) is not None
+            if moved.needs_rebase:
+                moved.status = "rebased"
+            return moved
         last = None
-        for tx in found.txs:
+        for tx in gap.txs:
             last = tx["id"]
             if self.dry_run:
-                made.status = "moved"
-                made.transactions += 1
+                moved.status = "moved"
+                moved.transactions += 1
                 continue
-            self._batch.append((made, tx))
-            if len(self._batch) >= CHUNK:
+            self._batch.append((moved, tx))
+            if len(self._batch) >= BATCH:
                 self._send()
-            if made.error is not None:
+            if moved.error is not None:
                 break
         if last is not None and not self.dry_run:
-            self._last.append((made, last))
-        return made
+            self._last.append((moved, last))
+        return moved
 
     def _send(self) -> None:
         batch, self._batch = self._batch, []
         outcomes = self.there.submit_each([tx for _, tx in batch])
-        for (made, tx), outcome in zip(batch, outcomes, strict=True):
-            if made.error is not None:
-                continue  # it follows on what was refused
+        for (moved, tx), outcome in zip(batch, outcomes, strict=True):
+            if moved.error is not None:
+                continue  # it follows a transaction that was refused
             if not isinstance(outcome, InvalidError):
-                made.status = "moved"
-                made.transactions += 1
+                moved.status = "moved"
+                moved.transactions += 1
             elif outcome.code not in ON_LEDGER or self.there.entry(tx["id"]) is None:
-                made.fail(_refused(tx, outcome))
+                moved.fail(_refused(tx, outcome))
 
     def finish(self) -> list[Moved]:
-        """Send what waits; look whether what was taken is there."""
+        """Send the rest, then check that the last transaction of each asset arrived."""
         if self._batch:
             self._send()
-        for made, last in self._last:
-            if made.error is None and self.there.entry(last) is None:
-                text = f"{last} was taken and is not shown"
-                made.fail(ConflictError(text, code="not_committed", retryable=True))
+        for moved, last in self._last:
+            if moved.error is None and self.there.entry(last) is None:
+                moved.fail(
+                    ConflictError(
+                        f"transaction {last[:SHORT]} was accepted but cannot be read back",
+                        code="not_committed",
+                        hint="run the same command again",
+                        retryable=True,
+                    )
+                )
         return self.moved
 
 
-def _refused(tx: dict[str, Any], error: InvalidError) -> InvalidError:
-    return InvalidError(f"{tx['id']}: {error.message}", code=error.code, hint=error.hint)
+def _refused(tx: dict[str, Any], error: InvalidError) -> TwinError:
+    said = f"transaction {tx['id'][:SHORT]} was refused: {error.message}"
+    hint = error.hint
+    if error.code == "double_spend":
+        # Somebody else recorded something since the histories were compared.
+        hint = (
+            "twin pull, with the same --node, fetches what others recorded there;"
+            " twin push --rebase adds yours on top of it"
+        )
+    return InvalidError(said, code=error.code, hint=hint)
 
 
-def _diverged(asset_id: str, fork: Fork) -> ConflictError:
+def _diverged(fork: Fork, *, pulls: bool) -> ConflictError:
+    """Return the error for two histories that cannot be joined as they are."""
+    mine, theirs = (fork.there, fork.here) if pulls else (fork.here, fork.there)
     return ConflictError(
-        f"the histories of {asset_id} part after {fork.common}: here {fork.here} follows,"
-        f" there {fork.there}",
+        f"the two ledgers diverged after transaction {fork.common[:SHORT]}: this one continues"
+        f" with {mine[:SHORT]}, the other one with {theirs[:SHORT]}",
         code="diverged",
-        hint="twin push --rebase records what is only on the one side anew on top of the other;"
-        " each ledger keeps its own branch",
+        hint="twin push --rebase, with the same --node, records what only this ledger has again,"
+        " on top of the other one's history",
     )
+
+
+def finish(workspace: Workspace, mover: Mover, schema: str) -> Document:
+    """Finish a run: give the assets their names on the other ledger, return the document.
+
+    Args:
+        workspace: The source ledger and names.
+        mover: Of the run.
+        schema: Of the document.
+
+    Raises:
+        TwinError: The only asset failed.
+    """
+    source, target = mover.here.ledger_id, mover.there.ledger_id
+    moved = mover.finish()
+    names = {item.asset_id: workspace.book.names_of(source, item.asset_id) for item in moved}
+    if len(moved) == 1 and moved[0].error is not None:
+        error = moved[0].error
+        error.message = f"{_label(moved[0].asset_id, names)}: {error.message}"
+        raise error
+    warnings: list[str] = []
+    for item in moved:
+        if item.error is None and not workspace.dry_run:
+            for name in names[item.asset_id]:
+                try:
+                    workspace.book.set_asset(target, name, item.asset_id)
+                except ConflictError as error:
+                    warnings.append(error.message)
+
+    def named(item: Moved) -> Document:
+        return {"asset_id": item.asset_id, "name": next(iter(names[item.asset_id]), None)}
+
+    return {
+        "schema": schema,
+        "ledger": source,
+        "to": target,
+        "assets": [
+            {**named(item), "status": item.status, "transactions": item.transactions}
+            for item in moved
+        ],
+        "transactions": sum(item.transactions for item in moved),
+        "failed": sum(item.error is not None for item in moved),
+        "errors": [
+            {
+                **named(item),
+                "code": item.error.code,
+                "message": item.error.message,
+                "hint": item.error.hint,
+            }
+            for item in moved
+            if item.error is not None
+        ],
+        "warnings": warnings,
+    }
+
+
+def _label(asset_id: str, names: dict[str, list[str]]) -> str:
+    """Return what people call an asset: its name, or the first digits of its id."""
+    return next(iter(names.get(asset_id) or ()), asset_id[:SHORT])

@@ -1,4 +1,4 @@
-"""Networks: which there are, how to reach them, how their nodes are."""
+"""Networks: their names, the way to reach them, the state of their nodes."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 
 def find(file: str, node: str) -> Profile:
-    """Return the network that ``--node`` names: URLs with commas between, or a profile.
+    """Return the network that ``--node`` names: URLs separated by commas, or a profile.
 
     Args:
         file: Of the profiles.
-        node: What was given.
+        node: The value of ``--node``.
 
     Raises:
         UsageError: ``bad_url``.
         NotFoundError: ``no_such_node``, with a near name.
     """
     if node == "file:":
-        raise UsageError("file: names no ledger", hint="--node file:PATH")
+        raise UsageError("file: needs the path of a ledger", hint="--node file:PATH")
     if "://" in node:
         return profiles.of_urls(node.split(","))
     known = profiles.load(file)
@@ -46,9 +46,9 @@ def find(file: str, node: str) -> Profile:
     if meant:
         hint = f"did you mean {meant}?"
     elif ":" in node:
-        hint = f"a URL begins with its scheme: --node http://{node}"
+        hint = f"a URL starts with its scheme: --node http://{node}"
     else:
-        hint = "twin node list shows those there are; twin node add NAME URL adds one"
+        hint = "twin node list shows the known ones; twin node add NAME URL adds one"
     raise NotFoundError(f"there is no network {node!r}", code="no_such_node", hint=hint)
 
 
@@ -59,14 +59,14 @@ def client(
     mode: str = COMMIT,
     tls: Tls = DEFAULT_TLS,
 ) -> NetworkClient:
-    """Return what answers from a network.
+    """Return a client of a network.
 
     Args:
         profile: From ``find``.
         directory: Where copies of networks are kept; None: in memory.
-        timeout: Seconds that each node is waited for.
+        timeout: Seconds to wait for each node.
         mode: What a write waits for.
-        tls: Certificates, for what the profile leaves open.
+        tls: Certificates, where the profile has none.
     """
     nodes = _nodes(profile, timeout, tls)
     return NetworkClient(nodes, directory, profile.network, mode)
@@ -77,16 +77,16 @@ def _nodes(profile: Profile, timeout: float, tls: Tls) -> Nodes:
     return Nodes(profile.urls, headers, timeout, profile.tls.over(tls))
 
 
-def in_the_open(profile: Profile) -> list[str]:
-    """Return a warning if what the header file holds can be read by anybody on the way."""
+def plaintext_warnings(profile: Profile) -> list[str]:
+    """Return a warning if the headers, which may hold a token, are sent unencrypted."""
     urls = [url for url in profile.urls if url.startswith("http:") and not is_loopback(url)]
     if profile.header_file is None or not urls:
         return []
-    said = (
-        f"what {profile.header_file} holds goes to {', '.join(urls)} without encryption: anybody on"
-        " the way can read it; https:// keeps it secret"
+    warning = (
+        f"the headers in {profile.header_file} are sent unencrypted to {', '.join(urls)}: anybody"
+        " on the way can read them; https:// keeps them secret"
     )
-    return [said]
+    return [warning]
 
 
 def add(
@@ -98,29 +98,29 @@ def add(
     *,
     dry_run: bool = False,
 ) -> Document:
-    """Keep a network under a name.
+    """Give a network a name.
 
     Args:
         file: Of the profiles.
         name: Its name.
         urls: Of its nodes.
-        header_file: Its headers are sent to every node; only the path is kept.
-        tls: Certificates; of these, too, only the paths are kept.
-        dry_run: Check, keep nothing.
+        header_file: Its headers are sent to every node; only the path is stored.
+        tls: Certificates; only their paths are stored, too.
+        dry_run: Check, store nothing.
 
     Returns:
         ``twin.network/1``: ``name urls header_file tls_ca tls_cert tls_key network created
         warnings``.
 
     Raises:
-        ConflictError: ``exists``: the name stands for something else.
-        ConfigError: The header file or a certificate is of no use.
-        UsageError: There is nothing that the certificates are for.
+        ConflictError: ``exists``: another network has this name.
+        ConfigError: The header file or a certificate cannot be used.
+        UsageError: Certificates without an ``https`` URL.
     """
     profile = profiles.of_urls(urls)
     if tls != DEFAULT_TLS:
         if not any(url.startswith("https:") for url in profile.urls):
-            raise UsageError("certificates are for https://, and no URL begins so")
+            raise UsageError("certificates need an https:// URL")
         tls.context()
         ca, cert, key = (path and os.path.abspath(path) for path in tls)
         profile = profile._replace(tls_ca=ca, tls_cert=cert, tls_key=key)
@@ -131,13 +131,13 @@ def add(
     held = known.get(profiles.check_name(name))
     if held is not None and held != profile:
         raise ConflictError(
-            f"the name {name} stands for {', '.join(held.urls)}",
+            f"the name {name} is taken by {', '.join(held.urls)}",
             code="exists",
-            hint=f"choose another name, or forget it first: twin node remove {name}",
+            hint=f"choose another name, or remove it first: twin node remove {name}",
         )
     if held is None and not dry_run:
         profiles.save(file, {**known, name: profile})
-    warnings = in_the_open(profile)
+    warnings = plaintext_warnings(profile)
     return {**_document(name, profile), "created": held is None, "warnings": warnings}
 
 
@@ -155,7 +155,7 @@ def _document(name: str, profile: Profile) -> Document:
 
 
 def listing(file: str, used: str) -> Document:
-    """Return the networks that have names.
+    """Return the named networks.
 
     Returns:
         ``twin.networks/1`` with ``networks``: ``name urls header_file tls_ca tls_cert tls_key
@@ -170,15 +170,17 @@ def listing(file: str, used: str) -> Document:
 
 
 def remove(file: str, name: str, *, dry_run: bool = False) -> Document:
-    """Forget a network's name; its copy on this machine and the names of its assets stay.
+    """Remove a network's name; its copy on this machine and the names of its assets stay.
 
     Returns:
-        ``twin.network/1`` of what it stood for.
+        ``twin.network/1`` of the removed one.
     """
     held = find(file, name) if "://" not in name else None
     if held is None:
         raise NotFoundError(
-            f"there is no network {name!r}", code="no_such_node", hint="twin node list"
+            f"there is no network {name!r}",
+            code="no_such_node",
+            hint="twin node list shows the known ones",
         )
     if not dry_run:
         known: Mapping[str, Profile] = profiles.load(file)
@@ -187,21 +189,21 @@ def remove(file: str, name: str, *, dry_run: bool = False) -> Document:
 
 
 def info(profile: Profile, name: str, timeout: float, tls: Tls = DEFAULT_TLS) -> Document:
-    """Return how the nodes of a network are.
+    """Return the state of a network's nodes.
 
     Returns:
         ``twin.node-info/1``: ``node network nodes warnings``; of each node ``url reachable software
-        version ledger height latency_ms error hint``. ``ledger`` is what a node of twincli states;
-        ``height`` is null where a node does not tell.
+        version ledger height latency_ms error hint``. Only nodes of twincli report
+        ``ledger`` and ``height``; from others they are null.
     """
     nodes = _nodes(profile, timeout, tls)
-    told = []
+    states = []
     try:
         for url, said, seconds in nodes.one_by_one():
             failed = said if isinstance(said, TwinError) else None
             about = said if isinstance(said, dict) else {}
             twin = about.get("twin")
-            told.append(
+            states.append(
                 {
                     "url": url,
                     "reachable": failed is None,
@@ -220,20 +222,20 @@ def info(profile: Profile, name: str, timeout: float, tls: Tls = DEFAULT_TLS) ->
         "schema": "twin.node-info/1",
         "node": name,
         "network": profile.network,
-        "nodes": told,
-        "warnings": in_the_open(profile),
+        "nodes": states,
+        "warnings": plaintext_warnings(profile),
     }
 
 
 class Chosen(NamedTuple):
-    """The network that ``--node`` or the settings name, to be looked at.
+    """The network that ``--node`` or the settings name.
 
     Attributes:
         name: Its name or URLs.
         file: Of the profiles.
         directory: Where copies of networks are kept.
-        timeout: Seconds that each node is waited for.
-        tls: Certificates, for what its profile leaves open.
+        timeout: Seconds to wait for each node.
+        tls: Certificates, where its profile has none.
     """
 
     name: str
@@ -243,18 +245,18 @@ class Chosen(NamedTuple):
     tls: Tls = DEFAULT_TLS
 
 
-def standing(chosen: Chosen, ledger: Ledger | None) -> Document:
-    """Return in short how a network is, whatever is wrong with it.
+def summary(chosen: Chosen, ledger: Ledger | None) -> Document:
+    """Return the state of a network in short; faults are part of the answer.
 
     Args:
         chosen: The network.
-        ledger: Of this home, that may be pushed there; None: there is none.
+        ledger: Of this home, which may be pushed there; None: it has none.
 
     Returns:
-        ``name urls reachable software version ledger height error hint copies unpushed``; the
-        first node that answers tells. ``ledger`` is null where no node states it, ``copies`` has
-        ``path transactions`` (null if it is of no use) of each, ``unpushed`` is the number of this
-        ledger's transactions that it lacks, as far as is known here.
+        ``name urls reachable software version ledger height error hint copies unpushed``; of the
+        first node that answers. ``ledger`` is null where no node reports it, ``copies`` has
+        ``path transactions`` (null if it is unusable) of each, ``unpushed`` is the number of this
+        ledger's transactions that the network lacks, as far as is known here.
     """
     found: Document = dict.fromkeys(("software", "version", "ledger", "height", "error", "hint"))
     urls: list[str] = []
@@ -265,9 +267,9 @@ def standing(chosen: Chosen, ledger: Ledger | None) -> Document:
         urls = list(profile.urls)
         places = copies.of_network(chosen.directory, profile.network)
         nodes = info(profile, chosen.name, chosen.timeout, chosen.tls)["nodes"]
-        told = next((node for node in nodes if node["reachable"]), nodes[0])
-        found = {name: told[name] for name in found}
-        other = (found["ledger"] or profile.network) if told["reachable"] else None
+        node = next((node for node in nodes if node["reachable"]), nodes[0])
+        found = {name: node[name] for name in found}
+        other = (found["ledger"] or profile.network) if node["reachable"] else None
     except TwinError as error:
         found.update(error=error.message, hint=error.hint)
     return {
@@ -275,15 +277,15 @@ def standing(chosen: Chosen, ledger: Ledger | None) -> Document:
         "urls": urls,
         "reachable": other is not None,
         **found,
-        "copies": [{"path": place, "transactions": _held(place)} for place in places],
+        "copies": [{"path": place, "transactions": _count(place)} for place in places],
         "unpushed": None
         if ledger is None
         else pushed.unpushed_to(chosen.directory, ledger, chosen.name, other),
     }
 
 
-def _held(place: str) -> int | None:
-    """Return how many transactions a copy holds, None where it is of no use."""
+def _count(place: str) -> int | None:
+    """Return how many transactions a copy holds, None where it is unusable."""
     try:
         with closing(copies.opened(place, read_only=True)) as copy:
             return int(copy.counts()["transactions"])

@@ -1,4 +1,4 @@
-"""What was pushed where, so that ``twin status`` can say what was not, without asking anybody."""
+"""How much was pushed where, so that ``twin status`` can report the rest without asking a node."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 FILE = "pushed.json"
-"""In the directory of what was fetched from networks; lost with it, and made by the next push."""
+"""In the directory of the copies of networks; if it is lost, the next push writes it again."""
 
 
 def note(
@@ -30,16 +30,16 @@ def note(
 ) -> None:
     """Remember how many of a ledger's transactions another one has.
 
-    A node that serves this very ledger is no other one, and is not remembered.
+    A node that serves this very ledger does not count as another one.
 
     Args:
         directory: See ``FILE``.
-        other: Id of the other one, by which it is known however it is reached.
+        other: Id of the other one, the same whatever URL it is reached by.
         node: What the user calls it.
         ledger: The one that was pushed from, or pulled to.
-        now_ms: The present.
+        now_ms: The current time.
         added: How many were sent or fetched.
-        whole: How many there were when all of them began to be sent; None: not all were.
+        whole: How many there were when the push of all began; None: only some were sent.
     """
     if other == ledger.id:
         return
@@ -60,8 +60,8 @@ def unpushed(directory: str, ledger: Ledger | None) -> list[Document]:
     """Return how much of a ledger was not pushed yet.
 
     Returns:
-        ``{"node", "transactions", "pushed_at"}`` for each that it was ever pushed to; ``node`` is
-        what the user called it last.
+        ``{"node", "transactions", "pushed_at"}`` for each ledger it was ever pushed to; ``node`` is
+        the name last used for it.
     """
     if ledger is None:
         return []
@@ -84,7 +84,7 @@ def unpushed_to(directory: str, ledger: Ledger, node: str, other: str | None) ->
         directory: See ``FILE``.
         ledger: The one that is pushed from.
         node: What the user calls the other one.
-        other: Its id; None where it did not tell.
+        other: Its id; None where it is unknown.
     """
     total: int = ledger.counts()["transactions"]
     if other == ledger.id:
@@ -97,7 +97,7 @@ def unpushed_to(directory: str, ledger: Ledger, node: str, other: str | None) ->
 
 
 def _load(directory: str) -> dict[str, Document]:
-    """Return the marks; what cannot be read is as good as none, and is made anew."""
+    """Return the marks; an unreadable file counts as empty and is written again."""
     try:
         with open(os.path.join(directory, FILE), "rb") as file:
             marks = json.loads(file.read())

@@ -1,4 +1,4 @@
-"""Running a node."""
+"""``twin node start``: serve a ledger over BigchainDB's HTTP API."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 class Start(NamedTuple):
-    """What a node is told.
+    """The options of a node.
 
     Attributes:
         host, port, ws_port, tls_cert, tls_key, tls_client_ca: See ``node.server.Listening``.
-        token_file: Private file of tokens, one a line; None: none is asked for.
-        open: Serve other machines without asking who they are.
-        read_only: Take no transactions.
-        max_body: Bytes of a transaction; None for the default.
-        rate: Requests a second from one address; 0 for any number.
-        max_content: Bytes of a file; None for the default.
-        max_streams: Event streams at once; None for the default.
+        token_file: Private file of tokens, one a line; None: clients need none.
+        open: Serve other machines without authentication.
+        read_only: Accept no transactions.
+        max_body: Bytes of a transaction; None: the default.
+        rate: Requests a second from one address; 0: unlimited.
+        max_content: Bytes of a file; None: the default.
+        max_streams: Event streams at once; None: the default.
     """
 
     host: str = "127.0.0.1"
@@ -45,7 +45,7 @@ class Start(NamedTuple):
 
 
 MAX_CONTENT = 1 << 30
-"""Bytes of a file that a node takes, unless it is told otherwise."""
+"""Bytes of the largest file that a node accepts by default."""
 
 
 def start(
@@ -58,18 +58,18 @@ def start(
     """Serve a ledger until a signal asks to stop.
 
     Args:
-        path: The ledger's directory or file; made if it is not there and not only read.
+        path: The ledger's directory or file; created if missing, unless ``read_only``.
         content: Directory of files by their CID.
-        wanted: See there.
+        wanted: The options.
         ready: Called once the node listens, with ``twin.node/1``: ``url ws_url ledger pid
             read_only``.
-        log: Takes a line about each request.
+        log: Called with an entry for each request.
 
     Returns:
-        Whether it stopped in peace; False if a second Ctrl-C made it leave at once.
+        Whether it stopped in order; False if a second Ctrl-C ended it at once.
 
     Raises:
-        UsageError: Other machines would reach it and nothing says that they may.
+        UsageError: Other machines could reach it, and no option allows that.
         ConfigError, ConflictError: See ``node.server.Server``, ``node.access.read_tokens``,
             ``Ledger.open``.
     """
@@ -103,10 +103,10 @@ def start(
 
 
 def check(path: str, wanted: Start) -> Document:
-    """Check all that ``start`` checks, and serve nothing; make nothing.
+    """Check everything that ``start`` checks, without serving or writing.
 
     Returns:
-        ``twin.node/1``; ``ledger`` is null if there is none yet, ``pid`` is null.
+        ``twin.node/1``; ``ledger`` is null if it does not exist yet, ``pid`` is null.
     """
     from twincli.errors import NotFoundError
     from twincli.ledger import Ledger
@@ -125,16 +125,16 @@ def check(path: str, wanted: Start) -> Document:
 
 
 def _admission(wanted: Start) -> tuple[bytes, ...]:
-    """Return the tokens; refuse what would let strangers in by mistake."""
+    """Return the tokens; refuse options that would let strangers in by mistake."""
     from twincli.node import access, server
 
     for name, most in (("body", wanted.max_body), ("content", wanted.max_content)):
         if most is not None and most < 1024:
-            raise UsageError(f"--max-{name} is at least 1024 bytes")
+            raise UsageError(f"--max-{name} must be at least 1024 bytes")
     if wanted.max_streams is not None and wanted.max_streams < 1:
-        raise UsageError("--max-streams is at least 1")
+        raise UsageError("--max-streams must be at least 1")
     if not 0 <= wanted.rate < 1e6:
-        raise UsageError("--rate is a number of requests a second; 0 is any number")
+        raise UsageError("--rate must be a number of requests a second; 0 means unlimited")
     if wanted.tls_cert is None and (wanted.tls_key or wanted.tls_client_ca):
         raise UsageError("--tls-key and --tls-client-ca need --tls-cert")
     guarded = wanted.token_file or wanted.tls_client_ca or wanted.open
@@ -142,7 +142,8 @@ def _admission(wanted: Start) -> tuple[bytes, ...]:
         raise UsageError(
             f"other machines could read and write this ledger through {wanted.host}",
             code="unguarded",
-            hint="--token-file FILE, or --tls-cert F --tls-client-ca F; --open lets anybody in",
+            hint="add --token-file FILE, or --tls-cert FILE --tls-client-ca FILE; or let anybody"
+            " in: --open",
         )
     return access.read_tokens(wanted.token_file) if wanted.token_file else ()
 

@@ -66,7 +66,7 @@ def _network(context: Context) -> tuple[Callable[[str], LedgerClient] | None, st
 
     profile = networks.find(context.paths.nodes, node)
     timeout, tls = float(context.settings.timeout.value), context.tls
-    context.warn(networks.in_the_open(profile))
+    context.warn(networks.plaintext_warnings(profile))
     return (
         lambda home: networks.client(profile, os.path.join(home, "networks"), timeout, tls=tls),
         ",".join(profile.urls),

@@ -1,4 +1,4 @@
-"""``twin ledger``: looking after the embedded ledger."""
+"""``twin ledger``: information about the embedded ledger, and its upkeep."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ app = typer_frame.group("ledger")
 
 @typer_frame.command(app, "info")
 def info(context: Context) -> Result:
-    """Show what the ledger is and how far it has come."""
+    """Show the ledger's id, size and latest block."""
     from twincli.services.network import ledgers
 
     return Result(ledgers.info(_ledger(context)))
@@ -30,14 +30,14 @@ def info(context: Context) -> Result:
 
 @typer_frame.command(app, "reindex")
 def reindex(context: Context) -> Result:
-    """Make the search index anew, from the ledger."""
+    """Rebuild the search index from the ledger."""
     from twincli.services.network import ledgers
 
     if context.dry_run:
         ledger = _ledger(context)
         count = ledger.counts()["transactions"]
         document = {"schema": "twin.reindex/1", "ledger": ledger.id, "transactions": count}
-        return Result(document, notes=("would make the index anew",))
+        return Result(document, notes=("would rebuild the index",))
     return Result(ledgers.reindex(_ledger(context)))
 
 
@@ -46,30 +46,30 @@ def import_assets(
     context: Context,
     ids: Annotated[
         list[str] | None,
-        typer.Option("--id", metavar="TX", help="The asset of this transaction; may be repeated."),
+        typer.Option("--id", metavar="TX", help="The asset of this transaction; repeatable."),
     ] = None,
     owner: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Assets that this party owns.")
+        str | None, typer.Option(metavar="KEY", help="Assets this party owns.")
     ] = None,
     search: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Assets whose facts hold these words.")
+        str | None, typer.Option(metavar="TEXT", help="Assets whose facts contain these words.")
     ] = None,
 ) -> Result:
-    """Import assets from any BigchainDB node, ids and signatures checked again."""
-    from twincli.services.network.push import found, pull
+    """Import assets from any BigchainDB node, checking ids and signatures."""
+    from twincli.services.network.pull import assets_to_import, pull
 
     settings.require_home(context.paths)
-    push.check_other(context, "import")
+    push.require_other_ledger(context, "import")
     workspace = context.workspace()
-    wanted = found(workspace, ids=ids or (), owner=owner, text=search)
+    wanted = assets_to_import(workspace, ids=ids or (), owner=owner, text=search)
     document = pull(workspace, context.home_ledger, wanted, schema="twin.import/1")
-    push.note(context, document)
-    return push.told(document, "imported", context)
+    push.remember(context, document)
+    return push.copied(document, "imported", context)
 
 
 @typer_frame.command(app, "upgrade")
 def upgrade(context: Context) -> Result:
-    """Bring the ledger's file up to this version of twincli, a backup first."""
+    """Upgrade the ledger's file to this version of twincli, after a backup."""
     from twincli.services.network import ledgers
     from twincli.services.workspace import now_ms
 
@@ -82,19 +82,19 @@ def upgrade(context: Context) -> Result:
 
 
 def _ledger(context: Context) -> Ledger:
-    """Return the ledger, not what stands in for it until the first asset is made."""
+    """Return the ledger; refuse the empty stand-in that is used until the first asset."""
     ledger = context.ledger
     if ledger.path == ":memory:":
         raise NotFoundError(
             f"there is no ledger at {context.paths.ledger} yet",
             code="no_ledger",
-            hint="the first asset makes one: twin asset create NAME",
+            hint="the first asset creates it: twin asset create NAME",
         )
     return ledger
 
 
 def _path(context: Context) -> str:
-    """Return where the ledger is, without opening it: an old one cannot be opened."""
+    """Return the ledger's path without opening it: an old one cannot be opened."""
     path = context.ledger_path
     if path == context.paths.ledger:
         settings.require_home(context.paths)

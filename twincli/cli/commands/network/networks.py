@@ -1,4 +1,4 @@
-"""``twin node add|use|list|remove|info``: networks by name, and how their nodes are."""
+"""``twin node add|use|list|remove|info``: networks by name, and the state of their nodes."""
 
 from __future__ import annotations
 
@@ -26,21 +26,19 @@ def add(
     context: Context,
     name: NewName,
     urls: Annotated[
-        list[str], typer.Argument(metavar="URL...", help="Its nodes, the first asked first.")
+        list[str], typer.Argument(metavar="URL...", help="Its nodes, in the order to ask them.")
     ],
     header_file: Annotated[
         str | None,
         typer.Option(
             "--header-file",
             metavar="FILE",
-            help="Private file of headers to send, a line NAME: VALUE each.",
+            help="Private file of headers to send, one NAME: VALUE a line.",
         ),
     ] = None,
     tls_ca: Annotated[
         str | None,
-        typer.Option(
-            "--tls-ca", metavar="FILE", help="Authorities that certify its nodes, in PEM."
-        ),
+        typer.Option("--tls-ca", metavar="FILE", help="Authorities that certify its nodes, PEM."),
     ] = None,
     tls_cert: Annotated[
         str | None,
@@ -48,10 +46,12 @@ def add(
     ] = None,
     tls_key: Annotated[
         str | None,
-        typer.Option("--tls-key", metavar="FILE", help="Its key, if it is in another file."),
+        typer.Option(
+            "--tls-key", metavar="FILE", help="Key of the certificate, if in another file."
+        ),
     ] = None,
 ) -> Result:
-    """Give a network a name: --node NAME then reaches it."""
+    """Give a network a name, for --node NAME."""
     from twincli.client.tls import Tls
     from twincli.services.network import networks
 
@@ -64,7 +64,7 @@ def add(
         Tls(tls_ca, tls_cert, tls_key),
         dry_run=context.dry_run,
     )
-    said = f"added {name}" if document["created"] else f"{name} is there already"
+    said = f"added {name}" if document["created"] else f"{name} already exists"
     return Result(
         document,
         notes=(f"would add {name}" if context.dry_run else said,),
@@ -83,10 +83,10 @@ def use(
         ),
     ],
 ) -> Result:
-    """Make a network, or local, what all commands use without --node."""
+    """Choose what commands use without --node: a network, or local."""
     settings.require_home(context.paths)
     if is_file(name):
-        # Whatever directory a later command is run in.
+        # A later command may run in another directory.
         name = f"file:{os.path.abspath(name.removeprefix('file:'))}"
     elif name != "local":
         from twincli.services.network import networks
@@ -106,7 +106,7 @@ def use(
 
 
 def list_networks(context: Context) -> Result:
-    """List the networks that have a name."""
+    """List the named networks."""
     from twincli.services.network import networks
 
     return Result(
@@ -123,12 +123,12 @@ def list_networks(context: Context) -> Result:
 
 
 def remove(context: Context, name: Name) -> Result:
-    """Forget the name of a network; what was fetched from it stays."""
+    """Remove the name of a network; data fetched from it stays."""
     from twincli.services.network import networks
 
     document = networks.remove(context.paths.nodes, name, dry_run=context.dry_run)
     in_use = context.node == name
-    left = f"{name} is still what commands use without --node; twin node use local goes back"
+    left = f"commands without --node still use {name}; to change that: twin node use local"
     return Result(document, warnings=(left,) if in_use else ())
 
 
@@ -143,7 +143,7 @@ def info(
         ),
     ] = None,
 ) -> Result:
-    """Show how the nodes of a network are; exit 8 when none answers."""
+    """Show the state of a network's nodes; exit 8 if none answers."""
     from twincli.errors import UsageError
     from twincli.services.network import networks
 
@@ -151,7 +151,7 @@ def info(
     if chosen == "local" or chosen.startswith("file:"):
         raise UsageError(
             f"{chosen} is a ledger on this machine, not a network",
-            hint="twin node info NAME or URL; of a ledger here: twin ledger info",
+            hint="twin node info NAME or URL; for a ledger on this machine: twin ledger info",
         )
     document = networks.info(
         networks.find(context.paths.nodes, chosen),

@@ -1,4 +1,4 @@
-"""``twin node``: the ledger as a BigchainDB node."""
+"""``twin node``: serve the ledger as a BigchainDB node."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ app = typer_frame.group("node")
 @typer_frame.command(app, "start", creates=ANY_LEDGER)
 def start(
     context: Context,
-    host: Annotated[str, typer.Option(metavar="HOST", help="Where to listen.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(metavar="PORT", help="0 takes a free one.", min=0, max=65535)
+        int, typer.Option(metavar="PORT", help="Port; 0 picks a free one.", min=0, max=65535)
     ] = 9984,
     ws_port: Annotated[
         int | None,
         typer.Option(
             "--ws-port",
             metavar="PORT",
-            help="A second port, for the event streams.",
+            help="Port for event streams, if separate.",
             min=0,
             max=65535,
         ),
     ] = None,
     token_file: Annotated[
         str | None,
-        typer.Option("--token-file", metavar="FILE", help="Ask for one of these tokens."),
+        typer.Option("--token-file", metavar="FILE", help="Require one of the tokens in FILE."),
     ] = None,
     tls_cert: Annotated[
         str | None, typer.Option("--tls-cert", metavar="FILE", help="Certificate, PEM.")
@@ -50,32 +50,36 @@ def start(
     tls_client_ca: Annotated[
         str | None,
         typer.Option(
-            "--tls-client-ca", metavar="FILE", help="Clients show a certificate of these."
+            "--tls-client-ca",
+            metavar="FILE",
+            help="Require a client certificate of these authorities.",
         ),
     ] = None,
     is_open: Annotated[
-        bool, typer.Option("--open", help="Let other machines in without asking who they are.")
+        bool, typer.Option("--open", help="Serve other machines without authentication.")
     ] = False,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Take no transactions.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Accept no transactions.")] = False,
     max_body: Annotated[
         int | None,
-        typer.Option("--max-body", metavar="BYTES", help="Largest transaction."),
+        typer.Option("--max-body", metavar="BYTES", help="Size of the largest transaction."),
     ] = None,
     max_content: Annotated[
         int | None,
-        typer.Option("--max-content", metavar="BYTES", help="Largest file."),
+        typer.Option("--max-content", metavar="BYTES", help="Size of the largest file."),
     ] = None,
     max_streams: Annotated[
         int | None,
-        typer.Option("--max-streams", metavar="N", help="Event streams at once."),
+        typer.Option("--max-streams", metavar="N", help="Most event streams at once."),
     ] = None,
     rate: Annotated[
         float,
-        typer.Option(metavar="N", help="Requests a second from an address.", show_default=False),
+        typer.Option(
+            metavar="N", help="Most requests a second from one address.", show_default=False
+        ),
     ] = 0.0,
     log: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="A JSON line about each request; - for stderr."),
+        typer.Option(metavar="FILE", help="Log each request as a JSON line; - is stderr."),
     ] = None,
 ) -> Result:
     """Serve this ledger to every BigchainDB driver, until Ctrl-C or SIGTERM."""
@@ -107,7 +111,7 @@ def start(
             output.render(Result(document), context.mode)
 
     ledger = context.ledger_path
-    # Beside a ledger elsewhere its files are, too.
+    # A ledger elsewhere has its content beside it.
     is_local = ledger == context.paths.ledger
     content = context.paths.content if is_local else os.path.join(ledger, "content")
     if not serve.start(ledger, content, wanted, ready, _logger(context, log)):
@@ -116,7 +120,7 @@ def start(
 
 
 def _logger(context: Context, path: str | None) -> Callable[[dict[str, Any]], None] | None:
-    """Return what writes a line about each request."""
+    """Return a function that logs a request."""
     if path is None:
         return None
     if path == "-":
@@ -132,29 +136,29 @@ def _logger(context: Context, path: str | None) -> Callable[[dict[str, Any]], No
 
 
 class _Log:
-    """A file of lines about requests; when it cannot be written that is told once."""
+    """A log of requests; a failure to write it is reported once."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
-        self._is_told = False
+        self._is_reported = False
 
     def write(self, entry: dict[str, Any]) -> None:
         """Add a line."""
         try:
             print(json.dumps(entry), file=self._file)
         except OSError as error:
-            self._tell(error)
+            self._report(error)
 
     def close(self) -> None:
         """Close the file."""
         try:
             self._file.close()
         except OSError as error:
-            self._tell(error)
+            self._report(error)
 
-    def _tell(self, error: OSError) -> None:
-        if not self._is_told:
-            self._is_told = True
+    def _report(self, error: OSError) -> None:
+        if not self._is_reported:
+            self._is_reported = True
             why = (error.strerror or str(error)).lower()
             output.say(f"twin: node: the log cannot be written: {why}")
 

@@ -1,4 +1,4 @@
-"""``twin pull``: what is on a network or another ledger, to this one."""
+"""``twin pull``: assets of a network or another ledger, to this one."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ def pull(
         list[str] | None,
         typer.Argument(
             metavar="[NAME|ID]...",
-            help="Assets there; by default those you own or have named, and those that are here.",
+            help="Assets; by default those you own or have named there, and those also here.",
             autocompletion=candidates.assets,
         ),
     ] = None,
 ) -> Result:
-    """Fetch assets from a network to this ledger, all of it verified."""
-    from twincli.services.network import push as service
+    """Fetch assets from a network to this ledger, verifying all of it."""
+    from twincli.services.network import pull as service
 
-    push.check_other(context, "pull")
+    push.require_other_ledger(context, "pull")
     workspace = context.workspace()
     here = context.home_ledger
-    wanted = service.chosen(workspace, here, names or ())
+    wanted = service.assets_to_pull(workspace, here, names or ())
     document = service.pull(workspace, here, wanted)
-    push.note(context, document, pulled=True)
-    result = push.told(document, "fetched", context)
+    push.remember(context, document, pulled=True)
+    result = push.copied(document, "fetched", context)
     own = sum(item["status"] == "rebased" for item in document["assets"])
     if not own:
         return result
     said = (
         f"{own} {'asset has' if own == 1 else 'assets have'} a branch of"
-        f" {'its' if own == 1 else 'their'} own here, since push --rebase; --node shows the other"
+        f" {'its' if own == 1 else 'their'} own here since push --rebase; --node shows the other"
     )
     return result._replace(notes=(*result.notes, said))

@@ -1,4 +1,4 @@
-"""``twin push``: what is on this ledger, to a network or another ledger."""
+"""``twin push``: assets of this ledger, to a network or another ledger."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ def push(
     ] = None,
     rebase: Annotated[
         bool,
-        typer.Option("--rebase", help="Record anew what cannot follow on what is there."),
+        typer.Option("--rebase", help="Where histories diverged, record again on top of theirs."),
     ] = False,
 ) -> Result:
-    """Send what is on this ledger to a network, signed as it is."""
+    """Send assets of this ledger to a network, with their signatures."""
     from twincli.services.network import push as service
 
     settings.require_home(context.paths)
-    check_other(context, "push")
+    require_other_ledger(context, "push")
     workspace = context.workspace_of(context.home_ledger)
     total = context.home_ledger.ledger.counts()["transactions"]
     document = service.push(workspace, context.client, names or (), rebase=rebase)
-    note(context, document, None if names or document["failed"] else total)
-    return told(document, "sent", context)
+    remember(context, document, None if names or document["failed"] else total)
+    return copied(document, "sent", context)
 
 
-def note(
+def remember(
     context: Context, document: dict[str, Any], whole: int | None = None, *, pulled: bool = False
 ) -> None:
-    """Remember what was copied, for ``twin status``."""
+    """Remember how much was copied, for ``twin status``."""
     if not context.dry_run:
         from twincli.services.network import pushed
         from twincli.services.workspace import now_ms
@@ -70,22 +70,22 @@ def note(
         )
 
 
-def check_other(context: Context, verb: str) -> None:
-    """Refuse to go on where ``--node`` chooses no other ledger.
+def require_other_ledger(context: Context, verb: str) -> None:
+    """Check that ``--node`` chooses another ledger.
 
     Raises:
-        UsageError: See above.
+        UsageError: It chooses the ledger of this home.
     """
     if context.node == "local":
         raise UsageError(
-            f"--node is missing: the ledger to {verb} " + ("to" if verb == "push" else "from"),
+            f"--node is missing: which ledger to {verb} " + ("to" if verb == "push" else "from"),
             hint=f"twin {verb} --node URL; twin node add NAME URL gives it a name, and twin node"
-            " use NAME makes --node needless",
+            " use NAME makes --node unnecessary",
         )
 
 
-def told(document: dict[str, Any], done: str, context: Context) -> Result:
-    """Return the result of what copied assets."""
+def copied(document: dict[str, Any], done: str, context: Context) -> Result:
+    """Return the result of a command that copies assets."""
     count = document["transactions"]
     noun = "transaction" if count == 1 else "transactions"
     said = f"{'would have ' if context.dry_run else ''}{done} {count} {noun}"
@@ -97,7 +97,13 @@ def told(document: dict[str, Any], done: str, context: Context) -> Result:
         listing="assets",
         columns=COLUMNS,
         item_schema="twin.moved/1",
-        notes=(said, *errors[:20]),
+        notes=(said, *errors[:20], *_first_hint(document)),
         warnings=tuple(document["warnings"]),
         exit_code=10 if errors else 0,
     )
+
+
+def _first_hint(document: dict[str, Any]) -> tuple[str, ...]:
+    """Return what to do about the first failure that has a hint."""
+    hints = (entry["hint"] for entry in document["errors"])
+    return tuple(f"hint: {hint}" for hint in hints if hint)[:1]

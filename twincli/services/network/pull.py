@@ -1,0 +1,96 @@
+"""``twin pull`` and ``twin ledger import``: assets of another ledger, verified, to this one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twincli.errors import UsageError
+from twincli.model import transaction
+from twincli.services import resolve
+from twincli.services.asset import listings
+from twincli.services.network.move import Mover, finish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from twincli.client import LedgerClient
+    from twincli.services.documents import Document
+    from twincli.services.workspace import Workspace
+
+
+def pull(
+    workspace: Workspace,
+    here: LedgerClient,
+    asset_ids: Iterable[str],
+    *,
+    schema: str = "twin.pull/1",
+) -> Document:
+    """Copy assets of another ledger to this one, whose rules are strict.
+
+    Args:
+        workspace: The other ledger, names and keys.
+        here: This one.
+        asset_ids: From ``assets_to_pull`` or ``assets_to_import``.
+        schema: Of the document.
+
+    Returns:
+        As ``push``; ``transactions`` is how many were added here.
+    """
+    mover = Mover(workspace.client, here, dry_run=workspace.dry_run, pulls=True)
+    for asset_id in asset_ids:
+        mover.add(asset_id)
+    return finish(workspace, mover, schema)
+
+
+def assets_to_pull(workspace: Workspace, here: LedgerClient, refs: Sequence[str]) -> list[str]:
+    """Return the ids of the assets to pull.
+
+    Args:
+        workspace: The other ledger, names and keys.
+        here: This one.
+        refs: Assets of the other one; none: those that have a name there, those that my keys own
+            there, and those that both ledgers have.
+    """
+    if refs:
+        return list(dict.fromkeys(resolve.asset_id_of(workspace, ref) for ref in refs))
+    mine = [item["id"] for item in listings.list_assets(workspace)["assets"]]
+    known = set(mine)
+    both = [
+        asset_id
+        for asset_id in here.asset_ids()
+        if asset_id not in known and workspace.client.entry(asset_id) is not None
+    ]
+    return [*mine, *both]
+
+
+def assets_to_import(
+    workspace: Workspace,
+    *,
+    ids: Sequence[str] = (),
+    owner: str | None = None,
+    text: str | None = None,
+) -> list[str]:
+    """Return the ids of the assets to import.
+
+    Args:
+        workspace: The other ledger, names and keys.
+        ids: Of assets or of their transactions.
+        owner: Assets of which this party owns a share.
+        text: Assets whose data contain these words.
+
+    Raises:
+        UsageError: No asset was asked for.
+        NotFoundError: There is no transaction with such an id.
+    """
+    if not ids and owner is None and text is None:
+        raise UsageError("say what to import: --id TX, --owner KEY or --search TEXT")
+    chosen: dict[str, None] = {}
+    for tx_id in ids:
+        entry = workspace.client.required(resolve.transaction_id_of(workspace, tx_id))
+        chosen[transaction.asset_of(entry.tx)] = None
+    if owner is not None:
+        listed = listings.list_assets(workspace, owner=owner)["assets"]
+        chosen.update(dict.fromkeys(item["id"] for item in listed))
+    if text is not None:
+        chosen.update(dict.fromkeys(hit["id"] for hit in workspace.client.search_assets(text)))
+    return list(chosen)
