@@ -198,9 +198,7 @@ def finish(workspace: Workspace, mover: Mover, schema: str) -> Document:
     moved = mover.finish()
     names = {item.asset_id: workspace.book.names_of(source, item.asset_id) for item in moved}
     if len(moved) == 1 and moved[0].error is not None:
-        error = moved[0].error
-        error.message = f"{_label(moved[0].asset_id, names)}: {error.message}"
-        raise error
+        raise moved[0].error.within(_label(moved[0].asset_id, names))
     warnings: list[str] = []
     for item in moved:
         if item.error is None and not workspace.dry_run:
