@@ -78,21 +78,21 @@ def table(figures: list[Figure]) -> str:
     return "\n".join(rows)
 
 
-def report(figures: list[Figure], *, write: bool, into_readme: bool = False) -> None:
+def report(figures: list[Figure], *, write: bool, into_docs: bool = False) -> None:
     """Print the figures.
 
     Args:
         figures: A line each.
         write: Append them to RESULTS.md.
-        into_readme: With ``write``, also put them in the place of those in the README.
+        into_docs: With ``write``, also put them in the place of those in ``docs/reference``.
     """
     print(f"{heading()}\n\n{table(figures)}")
     if not write:
         return
     with (ROOT / "benchmarks" / "RESULTS.md").open("a") as results:
         results.write(f"\n## {heading()}\n\n{table(figures)}\n")
-    if into_readme:
-        readme = ROOT / "README.md"
-        before, _, rest = readme.read_text().partition(BEGIN)
+    if into_docs:
+        page = ROOT / "docs" / "reference" / "benchmarks.md"
+        before, _, rest = page.read_text().partition(BEGIN)
         _, _, after = rest.partition(END)
-        readme.write_text(f"{before}{BEGIN}\n{heading()}:\n\n{table(figures)}\n{END}{after}")
+        page.write_text(f"{before}{BEGIN}\n{heading()}:\n\n{table(figures)}\n{END}{after}")

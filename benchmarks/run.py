@@ -3,7 +3,7 @@
     uv run python -m benchmarks.run             all but the million, about five minutes
     uv run python -m benchmarks.run --quick     small counts, to see that it works
     uv run python -m benchmarks.run --million   only the ledger of a million transactions
-    uv run python -m benchmarks.run --write     also into RESULTS.md and the README's table
+    uv run python -m benchmarks.run --write     keep the figures in RESULTS.md and docs/reference
 
 Whole commands are timed from outside, in turn with ``python -c pass``, with bytecode compiled: a
 shell may set PYTHONDONTWRITEBYTECODE, which would compile every module at every start.
@@ -351,7 +351,7 @@ def main() -> None:
             figures += node.figures(quick=options.quick)
     finally:
         shutil.rmtree(home)
-    report(figures, write=options.write, into_readme=not options.million)
+    report(figures, write=options.write, into_docs=not options.million)
     print("peak of this process:", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "MB")
 
 

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import report
 from benchmarks.report import BEGIN, END, Figure
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "benchmarks.md").read_text()
 
 SLOW = Figure("start", 2.5, 2, "x bare Python", "25 ms", at_least=False)
 FAST = Figure("reads", 12_345.6, 8_000, "a second", "p50 2 ms", at_least=True)
@@ -28,9 +28,9 @@ def test_figures_and_their_budgets() -> None:
     )
 
 
-def test_the_readme_has_their_place() -> None:
-    assert (README.count(BEGIN), README.count(END)) == (1, 1)
-    between = README.partition(BEGIN)[2].partition(END)[0]
+def test_the_docs_have_their_place() -> None:
+    assert (PAGE.count(BEGIN), PAGE.count(END)) == (1, 1)
+    between = PAGE.partition(BEGIN)[2].partition(END)[0]
     assert report.table([]) in between
 
 
@@ -38,17 +38,19 @@ def test_what_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(report, "ROOT", tmp_path)
-    results, readme = tmp_path / "benchmarks" / "RESULTS.md", tmp_path / "README.md"
+    results = tmp_path / "benchmarks" / "RESULTS.md"
+    page = tmp_path / "docs" / "reference" / "benchmarks.md"
     results.parent.mkdir()
+    page.parent.mkdir(parents=True)
     results.write_text("# Results\n")
-    readme.write_text(README)
+    page.write_text(PAGE)
     report.report([SLOW], write=False)
     assert report.table([SLOW]) in capsys.readouterr().out
     report.report([SLOW], write=True)
     kept = f"# Results\n\n## {report.heading()}\n\n{report.table([SLOW])}\n"
-    assert (results.read_text(), readme.read_text()) == (kept, README)
-    report.report([FAST], write=True, into_readme=True)
+    assert (results.read_text(), page.read_text()) == (kept, PAGE)
+    report.report([FAST], write=True, into_docs=True)
     assert results.read_text() == f"{kept}\n## {report.heading()}\n\n{report.table([FAST])}\n"
-    before, after = README.partition(BEGIN)[0], README.partition(END)[2]
+    before, after = PAGE.partition(BEGIN)[0], PAGE.partition(END)[2]
     shown = f"{BEGIN}\n{report.heading()}:\n\n{report.table([FAST])}\n{END}"
-    assert readme.read_text() == before + shown + after
+    assert page.read_text() == before + shown + after
