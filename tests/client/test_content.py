@@ -57,7 +57,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(home: Path) -> Iterator[str]:
-    process, url = started(home, "--max-content", str(MOST))
+    process, url = started(home, "--max-file", str(MOST))
     with process:
         yield url
         process.terminate()

@@ -70,7 +70,10 @@ def test_it_says_when_it_listens_and_stops_in_peace(home: Path, number: signal.S
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=20)
         assert (process.returncode, stdout) == (0, "")
-        assert stderr == f"twin: node: listening at {document['url']}\n"
+        assert stderr.splitlines() == [
+            f"twin: node: listening at {document['url']}",
+            f"twin: node: in a browser: {document['url']}/explorer; stop with Ctrl-C",
+        ]
     with Ledger.open(home / "ledger", create=False) as ledger:
         assert ledger.id == document["ledger"]
         assert ledger.tip().height == 1
@@ -127,6 +130,9 @@ def killed_under_load(home: Path, seconds: float, number: int) -> int:
         for thread in threads:
             thread.start()
         time.sleep(seconds)
+        until = time.monotonic() + 20
+        while not accepted and time.monotonic() < until:
+            time.sleep(0.01)
         process.kill()
         for thread in threads:
             thread.join(30)
@@ -182,7 +188,18 @@ def test_memory_stays_flat(home: Path) -> None:
         ("--token-file F --host 0.0.0.0", "bad_tokens", 9),
         ("--tls-cert F", "bad_tls", 9),
         ("--max-body 10", "usage", 2),
+        ("--max-file 10", "usage", 2),
+        ("--max-content 10", "usage", 2),
         ("--max-streams 0", "usage", 2),
+        ("--allow-origin app.example", "usage", 2),
+        ("--allow-origin https://app.example/page", "usage", 2),
+        ("--allow-origin https://me@app.example", "usage", 2),
+        ("--allow-origin https://app.example:99999", "usage", 2),
+        ("--allow-origin https://", "usage", 2),
+        ("--allow-origin javascript://x", "usage", 2),
+        ("--advertise node.example", "usage", 2),
+        ("--advertise ws://node.example", "usage", 2),
+        ("--advertise https://node.example/?a=b", "usage", 2),
         ("--rate -1", "usage", 2),
         ("--rate nan", "usage", 2),
         ("--read-only", "no_ledger", 4),
@@ -235,3 +252,80 @@ def test_without_the_extra_it_says_what_to_install(home: Path) -> None:
     error = json.loads(run.stderr)["error"]
     assert (run.returncode, error["code"]) == (9, "missing_extra")
     assert error["hint"] == 'pip install "twincli[node]"'
+
+
+def ask(url: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    place = urlsplit(url)
+    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=20)
+    try:
+        connection.putrequest("GET", path, skip_host="host" in headers)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        found = {name.lower(): value for name, value in answer.getheaders()}
+        return answer.status, found, answer.read()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "host", "status"),
+    [
+        ("", "evil.example", 403),
+        ("", "localhost.evil.example", 403),
+        ("", "127.0.0.1.evil.example:80", 403),
+        ("", "10.1.2.3", 403),
+        ("", "localhost:1234", 200),
+        ("", "node.localhost", 200),
+        ("", "LOCALHOST.", 200),
+        ("", "127.9.9.9:9984", 200),
+        ("", "[::1]:9984", 200),
+        ("", "", 403),
+        ("--allow-origin https://app.example", "app.example", 200),
+        ("--advertise https://node.example/twin", "node.example", 200),
+        ("--allow-origin https://app.example", "evil.example", 403),
+        ("--open", "evil.example", 200),
+        ("--open --allow-origin https://app.example", "evil.example", 403),
+        ("--open --host 0.0.0.0 --allow-origin https://app.example", "10.1.2.3", 200),
+    ],
+)
+def test_a_page_that_rebinds_its_name_is_refused(
+    options: str, host: str, status: int, home: Path
+) -> None:
+    with started(home, *options.split()) as (_, document):
+        url = document["url"].replace("0.0.0.0", "127.0.0.1")
+        assert ask(url, "/api/v1", host=host)[0] == status
+        assert ask(url, "/")[0] == 200
+
+
+def test_an_open_node_serves_every_page(home: Path) -> None:
+    with started(home, "--open") as (_, document):
+        status, headers, _ = ask(document["url"], "/api/v1", origin="https://evil.example")
+        assert (status, headers["access-control-allow-origin"]) == (200, "*")
+
+
+def test_a_refused_stream_leaves_no_sentence_on_stderr(home: Path) -> None:
+    stream = "/api/v1/streams/valid_blocks"
+    upgrade = {
+        "connection": "Upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    with started(home) as (process, document):
+        for path, changed, status in [
+            (stream, {"origin": "https://evil.example"}, 403),
+            ("/nowhere", {}, 404),
+            (f"{stream}?from_height=x", {}, 400),
+            (stream, {"sec-websocket-version": "7"}, 400),
+            (stream, {"sec-websocket-key": "short"}, 400),
+            (stream, {"connection": "close"}, None),
+            (stream, {"upgrade": "h2c"}, None),
+        ]:
+            found = ask(document["url"], path, **(upgrade | changed))[0]
+            assert status in {None, found}, (changed, found)
+        process.terminate()
+        _, stderr = process.communicate(timeout=20)
+    assert [line for line in stderr.splitlines() if not line.startswith("twin: node: ")] == []
+    assert len(stderr.splitlines()) == 2

@@ -232,7 +232,7 @@ def test_what_is_refused_is_read_on_only_while_more_comes(*, whole: bool) -> Non
         return messages.pop(0)
 
     async def use() -> None:
-        upload = content._Upload(Request({}, "", receive))
+        upload = content.Upload(Request({}, "", receive))
         assert await upload.piece() == b"12"
         for _ in range(2):
             await upload.drain()
@@ -353,7 +353,7 @@ def test_who_takes_something_stays_and_who_takes_nothing_does_not(
 
     async def end(untaken: list[int]) -> str:
         config = uvicorn.Config(lambda: None, http=server.Protocol, lifespan="off", log_config=None)
-        protocol = server.Protocol(config, ServerState(), {})
+        protocol = server.Protocol(config, ServerState(), {}, connections=access.Open(0))
         transport = Transport(untaken)
         protocol.connection_made(transport)
         getattr(protocol, event)()
@@ -438,7 +438,7 @@ def test_token_files_that_do_not_do(text: str, tmp_path: Path) -> None:
 
 def test_token_files(tmp_path: Path) -> None:
     path = tmp_path / "tokens"
-    with pytest.raises(ConfigError, match="there is no token file"):
+    with pytest.raises(ConfigError, match="does not exist"):
         access.read_tokens(str(path))
     path.write_text(f"{TOKEN}\n\n  {TOKEN}2 \n")
     path.chmod(0o644)
@@ -458,6 +458,172 @@ def test_read_only(tmp_path: Path) -> None:
         message = {"message": "this node is read only", "status": 403}
         assert (answer.status, answer.json) == (403, message)
         assert node.get(f"/api/v1/transactions/{tx['id']}").json == tx
+
+
+# --- Web pages ------------------------------------------------------------------------------------
+
+APP = "https://app.example"
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("http://localhost", True),
+        ("http://localhost:3000", True),
+        ("https://LOCALHOST:3000", True),
+        ("http://app.localhost:80", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://127.8.8.8", True),
+        ("http://[::1]:8080", True),
+        (APP, True),
+        ("HTTPS://App.Example", True),
+        ("http://app.example", False),
+        (f"{APP}:8443", False),
+        (f"{APP}.evil.example", False),
+        ("https://evil.example", False),
+        ("http://localhost.evil.example", False),
+        ("http://127.0.0.1.evil.example", False),
+        ("http://127.0.0.1@evil.example", False),
+        ("http://localhost@evil.example", False),
+        ("http://10.0.0.1", False),
+        ("http://0.0.0.0", False),
+        ("http://[::]", False),
+        ("chrome-extension://localhost", False),
+        ("file://", False),
+        ("null", False),
+        ("", False),
+        ("*", False),
+    ],
+)
+def test_pages_that_may_use_the_node(origin: str, *, allowed: bool, tmp_path: Path) -> None:
+    with running(tmp_path / "l", Options(origins=(APP,))) as node:
+        headers = {"origin": origin}
+        found = [
+            node.get("/api/v1", **headers),
+            node.post(create(), **headers),
+            node.ask("OPTIONS", "/api/v1/transactions", headers=headers),
+            node.get("/healthz", **headers),
+            node.get("/nowhere", **headers),
+        ]
+        told = [200, 202, 200, 200, 404] if allowed else [403] * 5
+        assert [answer.status for answer in found] == told
+        for answer in found:
+            assert answer.headers.get("access-control-allow-origin") == (
+                origin if allowed else None
+            )
+            assert "origin" in answer.headers["vary"]
+        assert ("access-control-allow-methods" in found[2].headers) == allowed
+        height = node.get("/healthz").json["height"]
+        assert height == (1 if allowed else 0)
+        upgrade = UPGRADE.replace(b"\r\n\r\n", f"\r\norigin: {origin}\r\n\r\n".encode())
+        place = urlsplit(node.url)
+        with socket.create_connection((place.hostname or "", place.port or 0), timeout=20) as sock:
+            sock.sendall(upgrade)
+            status = b"101" if allowed else b"403"
+            assert sock.recv(65536).startswith(b"HTTP/1.1 %s " % status)
+
+
+def test_all_pages_may_use_it_where_that_is_said(tmp_path: Path) -> None:
+    with running(tmp_path / "l", Options(origins=("*",))) as node:
+        for headers in ({}, {"origin": "null"}, {"origin": "https://evil.example"}):
+            answer = node.get("/api/v1", **headers)
+            assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, "*")
+        assert node.ask("OPTIONS", "/api/v1", headers=headers).status == 200
+
+
+def test_of_two_origins_both_must_fit(node: Running) -> None:
+    head = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\norigin: http://localhost\r\n"
+    assert raw(node, head + b"\r\n").startswith(b"HTTP/1.1 200 ")
+    assert raw(node, head + b"origin: http://evil.example\r\n\r\n").startswith(b"HTTP/1.1 403 ")
+
+
+# --- Behind a proxy -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "headers", "url"),
+    [
+        (Options(), {"x-forwarded-proto": "https"}, "ws://a.example:1"),
+        (Options(behind_proxy=True), {"x-forwarded-proto": "https"}, "wss://a.example:1"),
+        (Options(behind_proxy=True), {"x-forwarded-proto": "https, http"}, "ws://a.example:1"),
+        (Options(behind_proxy=True), {}, "ws://a.example:1"),
+        (Options(advertise="https://n.example/twin"), {}, "wss://n.example/twin"),
+        (
+            Options(advertise="http://n.example:8"),
+            {"x-forwarded-proto": "https"},
+            "ws://n.example:8",
+        ),
+    ],
+)
+def test_where_streams_are_advertised(
+    options: Options, headers: dict[str, str], url: str, tmp_path: Path
+) -> None:
+    with running(tmp_path / "l", options) as node:
+        found = node.get("/api/v1", host="a.example:1", **headers).json["streams"]
+        assert found == f"{url}/api/v1/streams/valid_transactions"
+
+
+@pytest.mark.parametrize("behind_proxy", [False, True])
+def test_who_asks_is_what_a_trusted_proxy_says(*, behind_proxy: bool, tmp_path: Path) -> None:
+    entries: list[dict[str, Any]] = []
+    options = Options(rate=1, behind_proxy=behind_proxy, log=entries.append)
+    with running(tmp_path / "l", options) as node:
+        # What stands before the last entry is what the client claimed.
+        found = [
+            node.get("/healthz", **{"x-forwarded-for": f"1.1.1.1, 10.0.0.{n}"}).status
+            for n in range(6)
+        ]
+    assert (429 in found) != behind_proxy
+    assert entries[5]["client"] == ("10.0.0.5" if behind_proxy else "127.0.0.1")
+
+
+def test_the_addresses_of_one_client() -> None:
+    assert access.network_of("10.0.0.1") == "10.0.0.1"
+    assert access.network_of("::ffff:10.0.0.1") == "10.0.0.1"
+    assert access.network_of("2001:db8:1:2::5") == access.network_of("2001:db8:1:2:ffff::9")
+    assert access.network_of("2001:db8:1:2::5") != access.network_of("2001:db8:1:3::5")
+    assert access.network_of("fe80::1%eth0") == access.network_of("fe80::2%eth0")
+    assert access.network_of("") == ""
+
+
+def test_connections_of_one_address(tmp_path: Path) -> None:
+    listening = Listening(port=0, per_address=3)
+    with running(tmp_path / "l", listening=listening) as node, ExitStack() as stack:
+        place = urlsplit(node.url)
+        for _ in range(3):
+            sock = stack.enter_context(
+                socket.create_connection((place.hostname or "", place.port or 0))
+            )
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+        refused = raw(node, b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 1" in refused
+        stack.close()
+        until = time.monotonic() + 10
+        while True:
+            with suppress(OSError):
+                if node.get("/healthz").status == 200:
+                    break
+            assert time.monotonic() < until
+        assert not raw(node, b"no HTTP\r\n\r\n").startswith(b"HTTP/1.1 503 ")
+
+
+@pytest.mark.parametrize("behind_proxy", [False, True])
+def test_streams_of_one_address(*, behind_proxy: bool, tmp_path: Path) -> None:
+    """A quarter of all, unless a proxy stands for all addresses."""
+    options = Options(max_streams=80, behind_proxy=behind_proxy)
+    with running(tmp_path / "l", options) as node, ExitStack() as stack:
+        place = urlsplit(node.url)
+        found = []
+        for _ in range(81):
+            sock = stack.enter_context(
+                socket.create_connection((place.hostname or "", place.port or 0), timeout=20)
+            )
+            sock.sendall(UPGRADE)
+            found.append(sock.recv(65536)[9:12])
+        most = 80 if behind_proxy else 20
+        assert found == [b"101"] * most + [b"503"] * (81 - most)
 
 
 # --- TLS ------------------------------------------------------------------------------------------
@@ -498,6 +664,18 @@ def test_tls_and_certificates_of_clients(tmp_path: Path) -> None:
         context.load_cert_chain(other_cert, other_key)
         assert get() == f"{node.ws_url}/api/v1/streams/valid_transactions"
         assert node.ws_url.startswith("wss://")
+
+
+def test_a_handshake_that_does_not_come_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 0.3)
+    cert, key = certificate(tmp_path, "node")
+    listening = Listening(port=0, tls_cert=cert, tls_key=key)
+    with running(tmp_path / "l", listening=listening) as node:
+        for data in (b"", b"\x16\x03\x01"):
+            assert raw(node, data, timeout=10) == b""
+    assert caplog.messages == []
 
 
 def test_tls_files_that_do_not_do(tmp_path: Path) -> None:

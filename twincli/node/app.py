@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.errors import TwinError
 from twincli.model import times
-from twincli.node import answers, routes
+from twincli.node import access, answers, routes
 from twincli.node.answers import Answer, Header, RefusedError, Sent, Streamed
 from twincli.node.events import TOO_SLOW
-from twincli.node.node import report_fault
+from twincli.node.node import header, report_fault
 from twincli.node.queries import parse
 from twincli.node.readers import PIECE
 from twincli.node.request import Request
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from twincli.node.events import Message, Receive, Send
     from twincli.node.node import Node
 
-_CORS: Header = (b"access-control-allow-origin", b"*")
+_ANY: tuple[Header, ...] = ((b"access-control-allow-origin", b"*"),)
+_BY_ORIGIN: Header = (b"vary", b"origin")
 _PREFLIGHT: tuple[Header, ...] = (
-    (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, OPTIONS"),
+    (b"access-control-allow-methods", b"GET, HEAD, POST, OPTIONS"),
     (
         b"access-control-allow-headers",
         b"accept, app_id, app_key, authorization, content-type, range",
@@ -90,7 +91,7 @@ class App:
             fault = error
             text = _FAULTS.get(error.code, "the node cannot use its files")
             answer, pieces = busy(text), None
-        await _send(answer, scope, send, more=pieces is not None)
+        await _send(answer, self._cross_origin(scope), scope, send, more=pieces is not None)
         if pieces is not None and method != "HEAD":
             await self._rest(pieces, receive, send)
         seconds = time.perf_counter() - began
@@ -101,9 +102,9 @@ class App:
     def _admitted(self, scope: Message, route: routes.Route | None) -> Answer:
         """Return the answer to what does not reach a handler, else ``_PASSES``."""
         method = scope["method"]
-        wait = self._node.rate.wait((scope.get("client") or ("",))[0])
-        if wait:
-            return _too_many(wait)
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            return refusal
         if route is None:
             return answers.NO_SUCH_PAGE
         if method == "OPTIONS":
@@ -115,6 +116,32 @@ class App:
             text = "The method is not allowed for the requested URL."
             return answers.bare(text, 405)._replace(headers=((b"allow", route.allowed),))
         return _PASSES
+
+    def _refusal(self, scope: Message) -> Answer | None:
+        """Return the answer to a client that asks too often, or to a strange web page."""
+        wait = self._node.rate.wait(self._node.client(scope))
+        if wait:
+            return _too_many(wait)
+        hosts, origins = self._options.hosts, self._options.origins
+        for name, value in scope["headers"]:
+            if name == b"host" and hosts is not None:
+                host = value.decode("latin-1")
+                if not hosts.has(host):
+                    return _forbidden(f"this node is not called {host[:100]!r}")
+            elif name == b"origin":
+                origin = value.decode("latin-1")
+                if not access.allows_origin(origins, origin):
+                    return _forbidden(f"pages of {origin[:100]!r} may not use this node")
+        return None
+
+    def _cross_origin(self, scope: Message) -> tuple[Header, ...]:
+        """Return the headers that let a web page read the answer, if it may."""
+        if access.ANY in self._options.origins:
+            return _ANY
+        origin = header(scope, b"origin")
+        if not origin or not access.allows_origin(self._options.origins, origin):
+            return (_BY_ORIGIN,)
+        return (b"access-control-allow-origin", origin.encode("latin-1")), _BY_ORIGIN
 
     async def _begun(self, answer: Streamed) -> tuple[Answer, Any]:
         """Read the first piece of a listing, often all of it; return it and the others."""
@@ -150,7 +177,7 @@ class App:
             return
         entry = {
             "time": times.to_text(time.time_ns() // 1_000_000),
-            "client": (scope.get("client") or ("",))[0],
+            "client": self._node.client(scope)[:100],
             "method": scope.get("method", "WEBSOCKET"),
             "path": scope["path"][:200],  # without the query, which may hold anything
             "status": status,
@@ -165,12 +192,13 @@ class App:
     async def _websocket(self, scope: Message, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         await receive()  # websocket.connect
+        client = self._node.client(scope)
         route, _ = routes.find(scope["path"])
         fault: TwinError | None = None
         try:
-            wait = self._node.rate.wait((scope.get("client") or ("",))[0])
-            if wait:
-                raise RefusedError(_too_many(wait))
+            refusal = self._refusal(scope)
+            if refusal is not None:
+                raise RefusedError(refusal)
             if route is None or not route.is_stream:
                 raise RefusedError(answers.NO_SUCH_PAGE)
             if not self._node.may_ask(scope["headers"]):
@@ -178,12 +206,17 @@ class App:
             query = parse(scope["query_string"], [routes.FROM_HEIGHT])
             if self._node.events.readers >= self._options.max_streams:
                 raise RefusedError(busy("too many event streams are open"))
+            if not self._node.streams.enter(client):
+                raise RefusedError(busy("too many event streams are open from this address"))
         except RefusedError as refused:
             await _reject(refused.answer, scope, send)
             status = refused.answer.status
         else:
             status = 101
-            fault = await self._stream(route.path, query["from_height"], scope, receive, send)
+            try:
+                fault = await self._stream(route.path, query["from_height"], scope, receive, send)
+            finally:
+                self._node.streams.leave(client)
         seconds = time.perf_counter() - began
         self._node.metrics.answered(route.path if route else "other", "WEBSOCKET", status, seconds)
         self._log(scope, status, seconds, fault)
@@ -211,6 +244,10 @@ def _too_many(wait: int) -> Answer:
     return answers.failure(429, "too many requests", retry, CLOSE)
 
 
+def _forbidden(why: str) -> Answer:
+    return answers.failure(403, f"{why}; see twin node start --allow-origin", CLOSE)
+
+
 def _unauthorised() -> Answer:
     text = "a token is needed: Authorization: Bearer TOKEN, or the header app_key"
     return answers.failure(401, text, (b"www-authenticate", b"Bearer"), CLOSE)
@@ -221,8 +258,10 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def _send(answer: Answer, scope: Message, send: Send, *, more: bool) -> None:
-    headers = [(b"content-type", answer.kind), _CORS, *answer.headers]
+async def _send(
+    answer: Answer, cors: tuple[Header, ...], scope: Message, send: Send, *, more: bool
+) -> None:
+    headers = [(b"content-type", answer.kind), *cors, *answer.headers]
     if not more:
         headers.append((b"content-length", str(len(answer.body)).encode()))
     more = more and scope["method"] != "HEAD"

@@ -1,7 +1,7 @@
 """The content routes: files by their CID, in and out in pieces.
 
-What comes in is checked against the CID it is put under and is there only when it is whole and
-durable. What goes out is sent as a download and never shown as a page of this node's.
+A file that comes in is checked against the CID it is put under and kept only when it is whole and
+durable. A file that goes out is sent as a download and never shown as a page of this node's.
 """
 
 from __future__ import annotations
@@ -16,21 +16,24 @@ from twincli.crypto import cid as _cid
 from twincli.errors import InvalidError, NotFoundError
 from twincli.node import answers
 from twincli.node.answers import Answer, Sent
+from twincli.node.kept import FullError
+from twincli.node.node import header
 from twincli.node.writing.bodies import CLOSE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from twincli.content.store import Arrival, Blobs
+    from twincli.node.kept import Kept
     from twincli.node.node import Node
     from twincli.node.request import Request
 
 IDLE_SECONDS = 30.0
-"""How long the next piece of a file may take to come."""
+"""How long the next piece of a file may take to arrive."""
 
 DRAINED = 16 << 20
 DRAIN_SECONDS = 5.0
-"""How much of a body is read, and for how long, only so that its sender reads the refusal."""
+"""How much of a refused body is read, and for how long, so that its sender reads the answer."""
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _BYTES = b"application/octet-stream"
@@ -49,7 +52,7 @@ async def get(node: Node, request: Request) -> Answer | Sent:
         return answers.failure(404, error.message)
     tag = f'"{cid}"'
     same = ((b"etag", tag.encode()), (b"cache-control", b"public, max-age=31536000, immutable"))
-    if tag in _header(request, b"if-none-match"):
+    if tag in header(request.scope, b"if-none-match"):
         return Answer(304, b"", _BYTES, same)
     status, start, end = 200, 0, size
     headers = [
@@ -59,7 +62,7 @@ async def get(node: Node, request: Request) -> Answer | Sent:
         (b"content-disposition", f'attachment; filename="{cid}"'.encode()),
         (b"content-security-policy", b"sandbox; default-src 'none'"),
     ]
-    wanted = _part(_header(request, b"range"), size)
+    wanted = _part(header(request.scope, b"range"), size)
     if wanted is not None:
         start, end = wanted
         if start >= end:
@@ -69,11 +72,6 @@ async def get(node: Node, request: Request) -> Answer | Sent:
         headers.append((b"content-range", f"bytes {start}-{end - 1}/{size}".encode()))
     headers.append((b"content-length", str(end - start).encode()))
     return Sent(Answer(status, b"", _BYTES, tuple(headers)), _pieces(blobs, cid, start, end))
-
-
-def _header(request: Request, wanted: bytes) -> str:
-    found = (value for name, value in request.scope["headers"] if name == wanted)
-    return next(found, b"").decode("latin-1")
 
 
 def _part(text: str, size: int) -> tuple[int, int] | None:
@@ -109,31 +107,35 @@ def _opened(blobs: Blobs, cid: str, start: int) -> IO[bytes]:
 async def put(node: Node, request: Request) -> Answer:
     """Take a file; answered when it is durable."""
     blobs, cid = node.options.content, request.last
-    if blobs is None:
+    if blobs is None or node.kept is None:
         return _NONE
     if node.options.read_only:
         return answers.failure(403, "this node is read only", CLOSE)
-    upload = _Upload(request)
+    upload = Upload(request)
     try:
         _cid.parse(cid)
-        length = _header(request, b"content-length")
-        if length.isdigit() and int(length) > blobs.limit:
+        length = header(request.scope, b"content-length")
+        announced = int(length) if length.isdigit() else 0
+        if announced > blobs.limit:
             await upload.drain()
             return answers.failure(413, _too_large(blobs), CLOSE)
-        arrival = await _taken(blobs, cid, upload)
+        arrival = await _taken(blobs, node.kept, cid, announced, upload)
     except InvalidError as error:
         await upload.drain()
         status = 413 if error.code == "too_large" else 400
         return answers.failure(status, error.message, CLOSE)
+    except FullError as error:
+        await upload.drain()
+        return answers.failure(507, str(error), CLOSE)
     except TimeoutError:
-        return answers.failure(408, f"nothing came for {IDLE_SECONDS:.0f} seconds", CLOSE)
+        return answers.failure(408, f"no data arrived for {IDLE_SECONDS:.0f} seconds", CLOSE)
     except _GoneError:
-        return answers.failure(400, "the body ended before its end", CLOSE)
+        return answers.failure(400, "the body was cut off", CLOSE)
     status = 201 if arrival.created else 200
     return answers.of({"cid": cid, "size": arrival.size, "created": arrival.created}, status)
 
 
-class _Upload:
+class Upload:
     """The body of a request, piece by piece.
 
     Attributes:
@@ -157,7 +159,7 @@ class _Upload:
         return bytes(message.get("body", b""))
 
     async def drain(self) -> None:
-        """Read some of what is refused: who is still sending would never read the answer."""
+        """Read some of what is refused: a client that still sends would never read the answer."""
         left = DRAINED
         with suppress(TimeoutError, _GoneError):
             async with asyncio.timeout(DRAIN_SECONDS):
@@ -169,24 +171,34 @@ class _GoneError(Exception):
     """The client went away."""
 
 
-async def _taken(blobs: Blobs, cid: str, upload: _Upload) -> Arrival:
-    """Keep the body of a request."""
+async def _taken(blobs: Blobs, kept: Kept, cid: str, announced: int, upload: Upload) -> Arrival:
+    """Keep the body of a request; its announced length is reserved at once."""
     stack = ExitStack()
+    arrival = None
+    taken = 0
     try:
+        if announced:
+            await asyncio.to_thread(kept.take, announced)
+            taken = announced
         arrival = await asyncio.to_thread(stack.enter_context, blobs.arriving(cid))
         while upload.more:
             piece = await asyncio.wait_for(upload.piece(), IDLE_SECONDS)
+            more = arrival.size + len(piece) - taken
+            if more > 0:
+                await asyncio.to_thread(kept.take, more)
+                taken += more
             if piece:
                 await asyncio.to_thread(arrival.write, piece)
         await asyncio.to_thread(arrival.finish)
     finally:
         # What was not finished is dropped here.
         await asyncio.to_thread(stack.close)
+        kept.finish(taken, is_kept=arrival is not None and arrival.created)
     return arrival
 
 
 def _too_large(blobs: Blobs) -> str:
-    return f"the file is larger than {blobs.limit} bytes, which is the most here"
+    return f"the file is larger than {blobs.limit} bytes"
 
 
 _NONE = answers.failure(404, "this node keeps no content")

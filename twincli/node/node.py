@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.errors import TwinError
 from twincli.node import access
 from twincli.node.events import Events
+from twincli.node.kept import Kept
 from twincli.node.metrics import Metrics
 from twincli.node.readers import Readers
 from twincli.node.writing.bodies import MAX_BODY, Bodies
@@ -26,21 +26,28 @@ INDEX_SECONDS = 1.0
 INDEX_LATEST = 30
 """A busy node leaves the index alone, but for at most this many times ``INDEX_SECONDS``."""
 
-_HOST = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[a-zA-Z0-9._-]{1,253})(:[0-9]{1,5})?")
+FEW_STREAMS = 16
 
 
 class Options(NamedTuple):
     """How a node behaves.
 
     Attributes:
-        tokens: One of them must come with every request; empty: none is asked for.
+        tokens: One of them must come with every request; empty: none is required.
         read_only: Take no transactions.
         max_body: Bytes of a transaction.
         rate: Requests a second from one address; 0 for any number.
-        max_streams: Event streams that may be open at once.
-        ws_port: Where the event streams are said to be; None: where everything else is.
+        max_streams: Event streams that may be open at once; one address may have a quarter,
+            or ``FEW_STREAMS``.
+        ws_port: The advertised port of the event streams; None: that of everything else.
         log: Takes a line about each request.
         content: Files by their CID; None: it keeps none.
+        max_content: Bytes of all files; 0 for any number.
+        origins: Web pages that may use the node, besides those of this machine; ``*`` for all.
+        hosts: What the header ``Host`` may name; None: anything.
+        advertise: The URL that clients reach the node at, without a slash at the end; None: where
+            it listens.
+        behind_proxy: A proxy says where requests come from, and it alone reaches the node.
     """
 
     tokens: tuple[bytes, ...] = ()
@@ -51,6 +58,11 @@ class Options(NamedTuple):
     ws_port: int | None = None
     log: Callable[[dict[str, Any]], None] | None = None
     content: Blobs | None = None
+    max_content: int = 0
+    origins: tuple[str, ...] = ()
+    hosts: access.Hosts | None = None
+    advertise: str | None = None
+    behind_proxy: bool = False
 
 
 class Node:
@@ -72,6 +84,11 @@ class Node:
         self.bodies = Bodies(self.options.max_body)
         self.stopping = False
         self.rate = access.Rate(self.options.rate)
+        each = max(self.options.max_streams // 4, FEW_STREAMS)
+        self.streams = access.Open(0 if self.options.behind_proxy else each)
+        self.kept = None
+        if self.options.content is not None:
+            self.kept = Kept(self.options.content, self.options.max_content)
         self._indexer: asyncio.Task[None] | None = None
         self._starter: asyncio.Task[None] | None = None
 
@@ -132,20 +149,41 @@ class Node:
             "twin_node_stream_readers": ("Open event streams.", self.events.readers),
         }
 
+    def client(self, scope: dict[str, Any]) -> str:
+        """Return the address of the client; behind a proxy, as the proxy says."""
+        if self.options.behind_proxy:
+            said = header(scope, b"x-forwarded-for").rpartition(",")[2].strip()
+            if said:
+                return said
+        return str((scope.get("client") or ("",))[0])
+
     def stream_url(self, scope: dict[str, Any]) -> str:
-        """Return where the event streams are, as the one that asks would reach them."""
-        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-        match = _HOST.fullmatch(host.decode("latin-1"))
+        """Return where the event streams are, as the client would reach them."""
+        if self.options.advertise is not None:
+            return "ws" + self.options.advertise.removeprefix("http")
+        match = access.HOST.fullmatch(header(scope, b"host"))
         name, port = (match[1], match[2] or "") if match else ("localhost", "")
         if self.options.ws_port is not None:
             port = f":{self.options.ws_port}"
-        scheme = "wss" if scope.get("scheme") in {"https", "wss"} else "ws"
-        return f"{scheme}://{name}{port}"
+        return f"{'wss' if self._is_secure(scope) else 'ws'}://{name}{port}"
+
+    def _is_secure(self, scope: dict[str, Any]) -> bool:
+        scheme = scope.get("scheme")
+        if self.options.behind_proxy:
+            said = header(scope, b"x-forwarded-proto").rpartition(",")[2].strip().lower()
+            scheme = said or scheme
+        return scheme in {"https", "wss"}
 
     def may_ask(self, headers: list[Header]) -> bool:
         """Say whether a request carries a token, where one is required."""
         tokens = self.options.tokens
         return not tokens or access.permits(tokens, headers)
+
+
+def header(scope: dict[str, Any], wanted: bytes) -> str:
+    """Return the first header of a name; empty if there is none."""
+    found = (value for name, value in scope["headers"] if name == wanted)
+    return next(found, b"").decode("latin-1")
 
 
 def report_fault(fault: TwinError) -> None:

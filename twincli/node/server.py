@@ -11,10 +11,12 @@ import sys
 import threading
 from collections import deque
 from contextlib import contextmanager
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from twincli.errors import ConfigError, ConflictError, UsageError
+from twincli.node.access import Open
 from twincli.node.app import App
 
 try:
@@ -43,6 +45,10 @@ IDLE_SECONDS = 60
 PROBE_SECONDS = 0.1
 STOP_SECONDS = 10
 MAX_CONNECTIONS = 4_000
+PER_ADDRESS = 1_000
+"""Connections that one address may have."""
+HANDSHAKE_SECONDS = 10.0
+"""How long a TLS handshake may take."""
 SWITCH_SECONDS = 0.001
 """After so long a thread that computes lets the event loop run."""
 
@@ -57,6 +63,7 @@ class Listening(NamedTuple):
         tls_cert: File with the certificate, in PEM; None: no TLS.
         tls_key: File with its key, if that is not in the same file.
         tls_client_ca: File with the authorities whose certificates clients must show.
+        per_address: Connections that one address may have; 0 for any number.
     """
 
     host: str = "127.0.0.1"
@@ -65,6 +72,7 @@ class Listening(NamedTuple):
     tls_cert: str | None = None
     tls_key: str | None = None
     tls_client_ca: str | None = None
+    per_address: int = PER_ADDRESS
 
 
 class _Corked:
@@ -114,7 +122,11 @@ class _Corked:
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's protocol with bounds on what a client may leave undone."""
+    """uvicorn's protocol with bounds on what a client may leave undone.
+
+    Args:
+        connections: Counts those of every client.
+    """
 
     _slow_timer: asyncio.TimerHandle | None = None
     _stall_timer: asyncio.TimerHandle | None = None
@@ -129,6 +141,12 @@ class Protocol(HttpToolsProtocol):
     _is_reset = False
     _has_eof = False
 
+    _is_counted = False
+
+    def __init__(self, *args: Any, connections: Open, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._connections = connections
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, but not for ever."""
         corked = _Corked(transport)
@@ -141,11 +159,17 @@ class Protocol(HttpToolsProtocol):
             "uncork": corked.uncork,
         }
         self.app_state = {**self.app_state, **own}
-        self._watch()
+        self._peer = (self.client or ("",))[0]
+        self._is_counted = self._connections.enter(self._peer)
+        if self._is_counted:
+            self._watch()
+        else:
+            self._refuse(b"503 Service Unavailable\r\nretry-after: 1")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers; tell every request of the connection, and not the last one only."""
         self._is_lost = True
+        self._leave()
         self._unwatch()
         self._forget_stall()
         for cycle in self._cycles:
@@ -246,6 +270,12 @@ class Protocol(HttpToolsProtocol):
             self.send_400_response("A WebSocket begins when all is answered.")
         else:
             super().handle_websocket_upgrade()
+            self._leave()  # from here on it counts as a stream
+
+    def _leave(self) -> None:
+        if self._is_counted:
+            self._is_counted = False
+            self._connections.leave(self._peer)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; see ``_end_behind``."""
@@ -368,6 +398,12 @@ class _Uvicorn(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.config.is_ssl:
+            # uvicorn has no setting for it.
+            loop: Any = asyncio.get_running_loop()
+            loop.create_server = partial(
+                loop.create_server, ssl_handshake_timeout=HANDSHAKE_SECONDS
+            )
         await super().startup(sockets=sockets)
         self._ready()
 
@@ -487,10 +523,11 @@ class Server:
         node = make()
         node.start()
         at_once = False
+        connections = Open(self._listening.per_address)
         try:
             config = uvicorn.Config(
                 App(node),
-                http=Protocol,
+                http=cast("type[asyncio.Protocol]", partial(Protocol, connections=connections)),
                 lifespan="off",
                 interface="asgi3",
                 log_config=None,
@@ -536,7 +573,7 @@ class Server:
         }
 
     def _check_tls(self) -> None:
-        cert, key, ca = self._listening[3:]
+        cert, key, ca = self._listening[3:6]
         if cert is None:
             return
         try:
@@ -555,7 +592,13 @@ class Server:
 
 
 def _is_fault(record: logging.LogRecord) -> bool:
-    """Say whether a record of uvicorn's tells more than that a stop cut a request off."""
+    """Say whether a record of uvicorn's reports a fault.
+
+    It also reports requests that a stop cut off, and refused WebSockets, as if it had not been
+    told how to answer them.
+    """
+    if str(record.msg).startswith("ASGI callable returned without"):
+        return False
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
@@ -570,6 +613,15 @@ def is_loopback(host: str) -> bool:
         UsageError: There is no such host.
     """
     return all(ip_address(address[4][0]).is_loopback for address in _addresses(host, 0))
+
+
+def listens_everywhere(host: str) -> bool:
+    """Say whether a host stands for all addresses of this machine.
+
+    Raises:
+        UsageError: There is no such host.
+    """
+    return any(ip_address(address[4][0]).is_unspecified for address in _addresses(host, 0))
 
 
 def _addresses(host: str, port: int) -> list[Any]:

@@ -92,7 +92,7 @@ class Bodies:
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if body.startswith(_COMPRESSED):
             raise _unsupported("the body is compressed")
-        if body.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in body[:4]:
+        if b"\0" in body[:4]:  # JSON begins with ASCII, hence UTF-16 and UTF-32 with a zero
             raise _unsupported("the body is not in UTF-8")
         return body
 

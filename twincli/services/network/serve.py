@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from twincli.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twincli.node.access import Hosts
     from twincli.node.server import Server
 
     Document = dict[str, Any]
@@ -25,8 +28,13 @@ class Start(NamedTuple):
         read_only: Accept no transactions.
         max_body: Bytes of a transaction; None: the default.
         rate: Requests a second from one address; 0: unlimited.
-        max_content: Bytes of a file; None: the default.
+        max_file: Bytes of a file; None: the default, at most ``max_content``.
+        max_content: Bytes of all files together; None: the default.
         max_streams: Event streams at once; None: the default.
+        allow_origins: Web pages that may use it besides those of this machine, such as
+            ``https://app.example``; ``*`` for all.
+        advertise: URL at which clients reach it; None: where it listens.
+        behind_proxy: Trust what a proxy says about its clients.
     """
 
     host: str = "127.0.0.1"
@@ -40,12 +48,18 @@ class Start(NamedTuple):
     read_only: bool = False
     max_body: int | None = None
     rate: float = 0.0
+    max_file: int | None = None
     max_content: int | None = None
     max_streams: int | None = None
+    allow_origins: tuple[str, ...] = ()
+    advertise: str | None = None
+    behind_proxy: bool = False
 
 
-MAX_CONTENT = 1 << 30
+MAX_FILE = 1 << 30
 """Bytes of the largest file that a node accepts by default."""
+MAX_CONTENT = 16 << 30
+"""Bytes of all files that a node keeps by default."""
 
 
 def start(
@@ -84,7 +98,10 @@ def start(
 
     with open_ledger() as ledger:
         ledger_id = ledger.id
+    origins = _origins(wanted)
+    advertise = _advertised(wanted)
     server = _server(wanted)
+    most = wanted.max_content or MAX_CONTENT
     options = node.Options(
         tokens=tokens,
         read_only=wanted.read_only,
@@ -93,7 +110,12 @@ def start(
         max_streams=wanted.max_streams or node.Options().max_streams,
         ws_port=server.ws_port,
         log=log,
-        content=Blobs(content, limit=wanted.max_content or MAX_CONTENT),
+        content=Blobs(content, limit=wanted.max_file or min(MAX_FILE, most)),
+        max_content=most,
+        origins=origins,
+        hosts=_hosts(wanted, origins, advertise),
+        advertise=advertise,
+        behind_proxy=wanted.behind_proxy,
     )
     document = _document(server, wanted, ledger_id, os.getpid())
     try:
@@ -112,6 +134,8 @@ def check(path: str, wanted: Start) -> Document:
     from twincli.ledger import Ledger
 
     _admission(wanted)
+    _origins(wanted)
+    _advertised(wanted)
     try:
         with Ledger.open(path, create=False, read_only=True) as ledger:
             ledger_id: str | None = ledger.id
@@ -128,7 +152,8 @@ def _admission(wanted: Start) -> tuple[bytes, ...]:
     """Return the tokens; refuse options that would let strangers in by mistake."""
     from twincli.node import access, server
 
-    for name, most in (("body", wanted.max_body), ("content", wanted.max_content)):
+    bounds = {"body": wanted.max_body, "file": wanted.max_file, "content": wanted.max_content}
+    for name, most in bounds.items():
         if most is not None and most < 1024:
             raise UsageError(f"--max-{name} must be at least 1024 bytes")
     if wanted.max_streams is not None and wanted.max_streams < 1:
@@ -148,6 +173,72 @@ def _admission(wanted: Start) -> tuple[bytes, ...]:
     return access.read_tokens(wanted.token_file) if wanted.token_file else ()
 
 
+def _origins(wanted: Start) -> tuple[str, ...]:
+    """Return the web pages that may use the node, in lower case; an open node serves all."""
+    found = []
+    for origin in wanted.allow_origins:
+        url = _url(origin)
+        if origin in {"*", "null"}:
+            found.append(origin)
+        elif url is None or url.path.strip("/") or not _is_origin(url.scheme):
+            raise UsageError(
+                f"{origin!r} is not an origin", hint="--allow-origin https://app.example"
+            )
+        else:
+            port = "" if url.port in {None, _PORTS.get(url.scheme)} else f":{url.port}"
+            host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+            found.append(f"{url.scheme}://{host}{port}")
+    return tuple(found) or (("*",) if wanted.open else ())
+
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def _is_origin(scheme: str) -> bool:
+    """Say whether pages have origins of this scheme: http, https, or that of an extension."""
+    return scheme in _PORTS or scheme.endswith("-extension")
+
+
+def _advertised(wanted: Start) -> str | None:
+    if wanted.advertise is None:
+        return None
+    url = _url(wanted.advertise)
+    if url is None or url.scheme not in _PORTS:
+        raise UsageError(
+            f"{wanted.advertise!r} is not the URL of a node",
+            hint="--advertise https://node.example",
+        )
+    return urlunsplit((url.scheme, url.netloc, url.path.rstrip("/"), "", ""))
+
+
+def _url(text: str) -> SplitResult | None:
+    """Return a URL of a place, without credentials, query and fragment; None: it is not one."""
+    try:
+        url = urlsplit(text)
+        is_port = url.port is None or url.port > 0
+    except ValueError:
+        return None
+    odd = url.username is not None or url.query or url.fragment or not text.isprintable()
+    return url if url.hostname and is_port and not odd and " " not in text else None
+
+
+def _hosts(wanted: Start, origins: tuple[str, ...], advertise: str | None) -> Hosts | None:
+    """Return what the node is called; None: anything, as a rebound page could do nothing.
+
+    It knows no token, has no certificate for the node's TLS, and with ``*`` may ask anyway.
+    """
+    from twincli.node import access, server
+
+    if wanted.token_file or wanted.tls_cert or access.ANY in origins:
+        return None
+    named = [urlsplit(url).hostname for url in (*origins, advertise or "")]
+    names = {wanted.host.lower().strip("[]"), *filter(None, named)}
+    everywhere = server.listens_everywhere(wanted.host)
+    if everywhere:
+        names.add(socket.gethostname().lower())
+    return access.Hosts(frozenset(names), everywhere)
+
+
 def _server(wanted: Start) -> Server:
     from twincli.node import server
 
@@ -159,6 +250,7 @@ def _server(wanted: Start) -> Server:
             wanted.tls_cert,
             wanted.tls_key,
             wanted.tls_client_ca,
+            0 if wanted.behind_proxy else server.PER_ADDRESS,
         )
     )
 

@@ -63,9 +63,13 @@ def start(
         int | None,
         typer.Option("--max-body", metavar="BYTES", help="Size of the largest transaction."),
     ] = None,
+    max_file: Annotated[
+        int | None,
+        typer.Option("--max-file", metavar="BYTES", help="Size of the largest file."),
+    ] = None,
     max_content: Annotated[
         int | None,
-        typer.Option("--max-content", metavar="BYTES", help="Size of the largest file."),
+        typer.Option("--max-content", metavar="BYTES", help="Size of all files together."),
     ] = None,
     max_streams: Annotated[
         int | None,
@@ -77,6 +81,19 @@ def start(
             metavar="N", help="Most requests a second from one address.", show_default=False
         ),
     ] = 0.0,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin", metavar="URL", help="Serve web pages of this site; * serves all."
+        ),
+    ] = None,
+    advertise: Annotated[
+        str | None,
+        typer.Option("--advertise", metavar="URL", help="URL at which clients reach it."),
+    ] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="Trust the X-Forwarded headers of a proxy.")
+    ] = False,
     log: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Log each request as a JSON line; - is stderr."),
@@ -97,8 +114,12 @@ def start(
         read_only=read_only,
         max_body=max_body,
         rate=rate,
+        max_file=max_file,
         max_content=max_content,
         max_streams=max_streams,
+        allow_origins=tuple(allow_origin or ()),
+        advertise=advertise,
+        behind_proxy=behind_proxy,
     )
 
     if context.dry_run:
@@ -107,6 +128,9 @@ def start(
 
     def ready(document: dict[str, Any]) -> None:
         output.say(f"twin: node: listening at {document['url']}")
+        # Browsers send no tokens.
+        where = "" if token_file else f"in a browser: {_shown(advertise or document['url'])}; "
+        output.say(f"twin: node: {where}stop with Ctrl-C")
         if context.mode.form != "auto":
             output.render(Result(document), context.mode)
 
@@ -117,6 +141,13 @@ def start(
     if not serve.start(ledger, content, wanted, ready, _logger(context, log)):
         raise KeyboardInterrupt
     return Result({}, said=True)
+
+
+def _shown(url: str) -> str:
+    """Return where a browser on this machine finds the explorer."""
+    for everywhere in ("//0.0.0.0:", "//[::]:"):
+        url = url.replace(everywhere, "//localhost:")
+    return url.rstrip("/") + "/explorer"
 
 
 def _logger(context: Context, path: str | None) -> Callable[[dict[str, Any]], None] | None:
