@@ -138,13 +138,14 @@ def incoming(directory: str, *, mode: int = _PRIVATE, overwrite: bool = True) ->
         sync_directory(os.path.dirname(found.path))
 
 
-def replace(path: str, data: bytes, *, keep_mode: bool = False) -> None:
+def replace(path: str, data: bytes, *, keep_mode: bool = False, named: bool = True) -> None:
     """Put new content in the place of a private file, durably; a reader sees the old or the new.
 
     Args:
         path: The file.
         data: Its new content.
         keep_mode: Let those who could read and write it go on to do so.
+        named: Sync the directory, too. Without it the caller does so before it relies on the file.
 
     Raises:
         ConfigError: ``cannot_write``.
@@ -158,7 +159,8 @@ def replace(path: str, data: bytes, *, keep_mode: bool = False) -> None:
             os.replace(temporary, path)
         except OSError as error:
             raise cannot("write", path, error) from error
-    sync_directory(os.path.dirname(path))
+    if named:
+        sync_directory(os.path.dirname(path))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import unicodedata
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -467,10 +468,29 @@ def test_a_killed_writer_leaves_what_it_was_told_is_written(tmp_path: Path, coun
 
 def test_a_name_waits_for_the_disk(tmp_path: Path) -> None:
     with Book(str(tmp_path / "book.db")) as book:
+        book.reserve(LEDGER, "car", CAR)
+        assert book.confirm(LEDGER, "car", CAR)
         book.set_party("bob", "value")
         connection = book._connection
         assert connection is not None
+        assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         assert connection.execute("PRAGMA synchronous").fetchone()[0] == 3  # EXTRA
+
+
+def test_a_book_of_an_older_version_gets_a_log(path: str) -> None:
+    Path(path).parent.mkdir()
+    with closing(sqlite3.connect(path)) as older:
+        for statement in store._SCHEMA.split(";"):
+            older.execute(statement)
+        older.execute(f"PRAGMA application_id = {store.APPLICATION_ID}")
+        older.execute(f"PRAGMA user_version = {store.SCHEMA_VERSION}")
+    with Book(path) as book:
+        assert book.list_parties() == []
+        assert not Path(f"{path}-wal").exists()
+        book.reserve(LEDGER, "car", CAR)
+        assert Path(f"{path}-wal").stat().st_size > 0
+    with Book(path) as book:
+        assert [entry.name for entry in book.list_assets(LEDGER)] == ["car"]
 
 
 # --- Many at once, and a copy -------------------------------------------------------------------

@@ -14,6 +14,7 @@ import pytest
 from tests.ledger.chains import ALICE, BOB, Tx, chain, create, owned, spend
 from twincli.ledger import Ledger, audit
 from twincli.ledger.audit import Report
+from twincli.ledger.store import Store
 from twincli.model.transaction import transaction_id
 
 
@@ -272,9 +273,9 @@ def test_two_processes_share_a_long_ledger(
     started = []
     real = audit._start
 
-    def start(path: str, asset: int | None, first: int, last: int) -> object:
+    def start(store: Store, asset: int | None, first: int, last: int) -> object:
         started.append((asset, first, last))
-        return real(path, asset, first, last)
+        return real(store, asset, first, last)
 
     monkeypatch.setattr(audit, "_start", start)
     shutil.copytree(long, tmp_path / "ledger")

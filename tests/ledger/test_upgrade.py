@@ -21,6 +21,7 @@ def path(tmp_path: Path) -> Path:
     """A ledger with one transaction, closed."""
     with Ledger.open(tmp_path) as ledger:
         ledger.submit(create())
+        ledger.checkpoint()
     return tmp_path / "ledger.db"
 
 

@@ -20,6 +20,7 @@ RANKS = {
     "errors": 0,
     "crypto": 1,
     "files": 1,
+    "database": 2,
     "model": 2,
     "rules": 3,
     "ledger": 4,
@@ -41,7 +42,7 @@ RANKS = {
 ROOTLESS = {"__init__"}
 
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
-SQL_ROOMS = {"ledger", "book"}
+SQL_ROOMS = {"ledger", "book", "database"}
 TALKING_ROOMS = {"cli", "__main__"}
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
 

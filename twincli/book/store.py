@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from twincli import files
+from twincli import database, files
 from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError
 from twincli.model import names
 
@@ -85,6 +85,7 @@ class Book:
     def __init__(self, path: str) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
+        self._copy: str | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -95,8 +96,13 @@ class Book:
     def close(self) -> None:
         """Close the file; a closed book opens it again when asked."""
         if self._connection is not None:
-            self._connection.close()
+            database.close(self._connection, self.path)
             self._connection = None
+        if self._copy is not None:
+            from shutil import rmtree
+
+            rmtree(os.path.dirname(self._copy), ignore_errors=True)
+            self._copy = None
 
     # --- Assets ---------------------------------------------------------------------------------
 
@@ -155,7 +161,8 @@ class Book:
             False when the name is not (or no longer) reserved for that asset, because its writer
             took longer than ``GRACE_SECONDS`` and somebody else took the name.
         """
-        with self._writing() as run:
+        # Not waiting for the disk: a reservation whose asset is on the ledger is as good.
+        with self._writing(durable=False) as run:
             changed = run(
                 "UPDATE asset SET reserved_at = NULL WHERE ledger = ? AND folded = ? AND asset = ?",
                 (ledger_id, names.fold(name), asset_id),
@@ -339,7 +346,7 @@ class Book:
     def _read(self, sql: str, *arguments: str) -> list[Any]:
         """Run a query; a book that is not there yet has no rows."""
         # A file without content is what is left when its maker was killed; it holds no names.
-        if self._connection is None and not _has_content(self.path):
+        if self._connection is None and database.is_blank(self.path):
             return []
         try:
             return self._open().execute(sql, arguments).fetchall()
@@ -349,14 +356,27 @@ class Book:
             return []
 
     @contextmanager
-    def _writing(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
-        """Hold the book for one change, which is durable when the outermost block ends."""
+    def _writing(self, *, durable: bool = True) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        """Hold the book for one change, which is durable when the outermost block ends.
+
+        Args:
+            durable: False: a power loss may undo the change.
+        """
         try:
-            connection = self._open(create=True)
+            if self._connection is None and database.is_blank(self.path):
+                with self._beginning() as run:
+                    if run is not None:
+                        yield run
+                        return
+            connection = self._open()
             run = connection.execute
             if connection.in_transaction:
                 yield run
                 return
+            # A book of an older version has a journal, without which no power loss is survived.
+            durable = not _use_log(connection) or durable
+            if not durable:
+                database.relax(connection)
             run("BEGIN IMMEDIATE")
             try:
                 yield run
@@ -364,8 +384,41 @@ class Book:
             except BaseException:
                 self._roll_back()
                 raise
+            finally:
+                if not durable:
+                    _be_durable(connection)
         except sqlite3.Error as error:
             raise _translate(error, self.path) from error
+
+    @contextmanager
+    def _beginning(self) -> Iterator[Callable[..., sqlite3.Cursor] | None]:
+        """Make the file with its first change inside; None: another process made it meanwhile."""
+        directory = os.path.dirname(os.path.abspath(self.path))
+        try:
+            files.make_directory(directory)
+            with files.held(directory):
+                if not database.is_blank(self.path):
+                    yield None
+                    return
+                try:
+                    with database.new_file(self.path) as connection:
+                        self._connection = connection
+                        run = connection.execute
+                        run("BEGIN")
+                        _lay_out(run)
+                        yield run
+                        run("COMMIT")
+                finally:
+                    self._connection = None
+            files.sync_directory(directory)
+        except ConfigError as error:
+            if error.code != "cannot_write":
+                raise
+            raise ConfigError(
+                f"the book of names: {error.message}",
+                code="read_only",
+                hint="check the permissions of the file and its directory",
+            ) from error
 
     def copy(self, target: str) -> None:
         """Copy the book while others may write in it, complete to one moment.
@@ -411,13 +464,18 @@ class Book:
         if connection is not None and connection.in_transaction:
             connection.execute("ROLLBACK")
 
-    def _open(self, *, create: bool = False) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         if self._connection is not None:
             return self._connection
-        if create:
-            _make_file(self.path)
+        uri = database.uri(self.path)
+        if os.path.exists(self.path) and not database.may_write(self.path):
+            if database.has_log(self.path):
+                self._copy = database.copied(self.path)
+                uri = database.uri(self._copy)
+            else:
+                uri += "?mode=ro&immutable=1"
         connection = sqlite3.connect(
-            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
             _prepare(connection, self.path)
@@ -428,47 +486,34 @@ class Book:
         return connection
 
 
-def _make_file(path: str) -> None:
-    """Make an empty file that only its owner reads, if there is none."""
-    try:
-        files.make_directory(os.path.dirname(os.path.abspath(path)))
-        try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-        except OSError as error:
-            raise files.cannot("write", path, error) from error
-    except ConfigError as error:
-        raise ConfigError(
-            f"the book of names: {error.message}",
-            code="read_only",
-            hint="check the permissions of the file and its directory",
-        ) from error
+def _lay_out(run: Callable[..., sqlite3.Cursor]) -> None:
+    for statement in _SCHEMA.split(";"):
+        run(statement)
+    run(f"PRAGMA application_id = {APPLICATION_ID}")
+    run(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def _has_content(path: str) -> bool:
-    try:
-        return os.stat(path).st_size > 0
-    except OSError:
-        return False
+def _use_log(connection: sqlite3.Connection) -> bool:
+    """Say whether changes go to a log, which a book of an older version now gets."""
+    run = connection.execute
+    if run("PRAGMA journal_mode").fetchone()[0] != "wal":
+        with suppress(sqlite3.OperationalError):  # others use it just now
+            run("PRAGMA journal_mode = WAL")
+    return bool(run("PRAGMA journal_mode").fetchone()[0] == "wal")
+
+
+def _be_durable(connection: sqlite3.Connection) -> None:
+    """Let a commit wait for the disk."""
+    # EXTRA is for a book of an older version, which has a journal in place of a log: without it a
+    # power cut could bring the journal back and undo a reservation whose asset is on the ledger.
+    connection.execute("PRAGMA synchronous = EXTRA")
+    connection.execute("PRAGMA wal_autocheckpoint = 200")
 
 
 def _prepare(connection: sqlite3.Connection, path: str) -> None:
-    """Check whose file it is, and lay out an empty one."""
+    """Check whose file it is."""
     run = connection.execute
-    # EXTRA syncs the directory after a commit too: without it a power cut could bring the
-    # journal back and undo a reservation whose asset is on the ledger.
-    run("PRAGMA synchronous = EXTRA")
-    if run("PRAGMA user_version").fetchone()[0] == 0:
-        run("BEGIN IMMEDIATE")
-        # Another process may have been first.
-        if run("PRAGMA user_version").fetchone()[0] == 0:
-            if run("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                run("ROLLBACK")
-                raise _foreign(path)
-            for statement in _SCHEMA.split(";"):
-                run(statement)
-            run(f"PRAGMA application_id = {APPLICATION_ID}")
-            run(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        run("COMMIT")
+    _be_durable(connection)
     if run("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise _foreign(path)
     version = run("PRAGMA user_version").fetchone()[0]

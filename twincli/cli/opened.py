@@ -141,7 +141,8 @@ class Opened:
         if self.node == "local":
             return self.home_ledger
         if is_file(self.node):
-            return self._ledger_at(self.node.removeprefix("file:"), create=self.creates.file)
+            path = self.node.removeprefix("file:")
+            return self._ledger_at(path, create=self.creates.file, is_foreign=True)
         self.need_home()
         from twincli.services.network import networks
 
@@ -169,13 +170,16 @@ class Opened:
         self.need_home()
         return self._ledger_at(self.paths.ledger, create=self.creates.ledger, stand_in=True)
 
-    def _ledger_at(self, path: str, *, create: bool, stand_in: bool = False) -> EmbeddedClient:
+    def _ledger_at(
+        self, path: str, *, create: bool, stand_in: bool = False, is_foreign: bool = False
+    ) -> EmbeddedClient:
         """Open a ledger.
 
         Args:
             path: Its directory or file.
             create: Make it where it is missing; a dry run opens an empty one in memory.
             stand_in: Open an empty one in memory where it is missing and not to be made.
+            is_foreign: It may be evidence, so reading it writes nothing, not even an index.
         """
         from twincli.client.embedded import EmbeddedClient
         from twincli.ledger.files import locate
@@ -184,7 +188,8 @@ class Opened:
             create, stand_in = False, create or stand_in
         if stand_in and not create and not os.path.exists(locate(path).ledger_db):
             path, create = ":memory:", True
-        return EmbeddedClient.open(path, create=create)
+        read_only = is_foreign and not create and locate(path) != locate(self.paths.ledger)
+        return EmbeddedClient.open(path, create=create, read_only=read_only)
 
     @property
     def network(self) -> Chosen | None:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 _OF_NO_USE = frozenset({"damaged_ledger", "foreign_file", "older_schema"})
 
 
-def opened(place: str | None, *, read_only: bool = False) -> Ledger:
+def opened(place: str | None, *, create: bool = True) -> Ledger:
     """Open a copy.
 
     Args:
         place: Its directory; None: in memory.
-        read_only: Look at what there is; else one is made where there is none.
+        create: Make it where it is missing.
 
     Returns:
         The ledger; where it turns out to be damaged, now or later, its ConfigError says that it is
@@ -31,9 +31,7 @@ def opened(place: str | None, *, read_only: bool = False) -> Ledger:
     if place is None:
         return Ledger.open(":memory:", profile=SERVER, durable=False)
     with _told(place):
-        ledger = Ledger.open(
-            place, create=not read_only, profile=SERVER, read_only=read_only, durable=False
-        )
+        ledger = Ledger.open(place, create=create, profile=SERVER, durable=False)
         return cast("Ledger", _Copy(ledger, place))
 
 

@@ -28,11 +28,29 @@ class EmbeddedClient:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
+        self._is_untouched = False
 
     @classmethod
-    def open(cls, path: str, *, create: bool = False) -> EmbeddedClient:
-        """Open the ledger at ``path``; see ``Ledger.open``."""
-        return cls(Ledger.open(path, create=create, read_only=not create))
+    def open(cls, path: str, *, create: bool = False, read_only: bool = False) -> EmbeddedClient:
+        """Open the ledger at ``path``; see ``Ledger.open``.
+
+        Args:
+            path: Its directory or file.
+            create: Make it when it is missing.
+            read_only: Write nothing, not even beside it, until something is submitted.
+        """
+        client = cls(Ledger.open(path, create=create, read_only=read_only))
+        client._is_untouched = read_only
+        return client
+
+    def for_writing(self) -> Ledger:
+        """Return the ledger, opened again if it was opened to write nothing."""
+        if self._is_untouched:
+            path = self.ledger.path
+            self.ledger.close()
+            self.ledger = Ledger.open(path, create=False)
+            self._is_untouched = False
+        return self.ledger
 
     @property
     def ledger_id(self) -> str:
@@ -47,13 +65,13 @@ class EmbeddedClient:
         self.ledger.close()
 
     def submit(self, tx: dict[str, Any]) -> int | None:
-        return self.ledger.submit(tx)
+        return self.for_writing().submit(tx)
 
     def submit_many(self, txs: Iterable[dict[str, Any]]) -> int | None:
-        return self.ledger.submit_many(txs)
+        return self.for_writing().submit_many(txs)
 
     def submit_each(self, txs: Iterable[dict[str, Any]]) -> list[Verdict]:
-        return self.ledger.submit_each(txs)
+        return self.for_writing().submit_each(txs)
 
     def judge_each(self, txs: Iterable[dict[str, Any]]) -> list[Verdict]:
         return self.ledger.judge_each(txs)
@@ -61,7 +79,7 @@ class EmbeddedClient:
     def append_many(
         self, signer: Signer, asset_id: str, metadatas: Iterable[dict[str, Any] | None]
     ) -> list[str]:
-        return self.ledger.append_many(signer, asset_id, metadatas)
+        return self.for_writing().append_many(signer, asset_id, metadatas)
 
     def entry(self, tx_id: str) -> Entry | None:
         return self.ledger.entry(tx_id)

@@ -89,7 +89,7 @@ def verify(ledger: Reader, asset_id: str | None, workers: int) -> Report:
         if asset is None:
             return Report(0, 0, [(asset_id, "not_found", "there is no such asset")], [])
     cuts = _cuts(store, asset, workers or cores())
-    helpers = [_start(ledger.path, asset, first, last) for first, last in pairwise(cuts[1:])]
+    helpers = [_start(store, asset, first, last) for first, last in pairwise(cuts[1:])]
     problems: list[Finding] = []
     deviations: list[Finding] = []
     try:
@@ -144,12 +144,14 @@ def _cuts(store: Store, asset: int | None, workers: int) -> list[int]:
     return [0, *inner, last]
 
 
-def _start(path: str, asset: int | None, first: int, last: int) -> subprocess.Popen[bytes]:
+def _start(store: Store, asset: int | None, first: int, last: int) -> subprocess.Popen[bytes]:
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from twincli.ledger.audit import main; main()"
     )
-    arguments = [root, os.path.abspath(path), str(asset or 0), str(first), str(last)]
+    place = os.path.abspath(store.opened_path)
+    how = "" if store.is_shared else "read-only"
+    arguments = [root, place, str(asset or 0), str(first), str(last), how]
     return subprocess.Popen(  # noqa: S603 - our own interpreter and code
         # -P: a module in the directory one stands in must not be taken for ours.
         [sys.executable, "-P", "-c", code, *arguments],
@@ -171,11 +173,12 @@ def _result(helper: subprocess.Popen[bytes]) -> dict[str, Any]:
 def main() -> None:
     """Check one slice in a process of its own; arguments as ``_start`` gives them."""
     path, asset, first, last = sys.argv[2], *map(int, sys.argv[3:6])
+    is_read_only = bool(sys.argv[6])
     problems: list[Finding] = []
     deviations: list[Finding] = []
     result: dict[str, Any]
     try:
-        with closing(Store(path, read_only=True)) as store:
+        with closing(Store(path, read_only=is_read_only)) as store:
             slice_of = Reader(store, ":memory:")
             totals = _verify_slice(slice_of, asset or None, first, last, problems, deviations)
         result = {"totals": totals, "problems": problems, "deviations": deviations}

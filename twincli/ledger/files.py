@@ -47,10 +47,15 @@ def make_directory(path: str) -> None:
         raise ConfigError(error.message, code="read_only") from error
 
 
-def write_key(path: str, key: KeyPair) -> None:
-    """Write the ledger's private key, readable by its owner alone, durably.
+def write_key(path: str, key: KeyPair, *, named: bool = True) -> None:
+    """Write the ledger's private key, readable by its owner alone.
 
-    A key that is there belongs to a ledger that was moved away; it is kept as ``ledger.1.key``.
+    An existing key belongs to a ledger that was moved away; it is kept as ``ledger.1.key``.
+
+    Args:
+        path: The file.
+        key: The key.
+        named: Sync the directory, too; else the ledger's first commit does it.
 
     Raises:
         ConfigError: ``read_only``.
@@ -60,7 +65,7 @@ def write_key(path: str, key: KeyPair) -> None:
     try:
         with contextlib.suppress(FileNotFoundError):
             files.move_aside(path, directory, os.path.splitext(name)[0])
-        files.replace(path, json.dumps(document).encode() + b"\n")
+        files.replace(path, json.dumps(document).encode() + b"\n", named=named)
     except ConfigError as error:
         raise ConfigError(error.message, code="read_only") from error
 

@@ -57,7 +57,9 @@ class Ledger(Reader):
             path: A directory (holding ``ledger.db``), a file, or ``:memory:``.
             create: Make it when it is not there.
             profile: The rules of a new ledger; an old one keeps its own.
-            read_only: Works on a medium that cannot be written.
+            read_only: Write nothing, not even the derived index beside the file. Where its log is
+                not empty, file and log are copied to a private place. What other processes write
+                from then on is not seen.
             durable: False: a power loss may take the last commits, for copies of other ledgers.
             clock: Milliseconds since the epoch.
 
@@ -75,7 +77,7 @@ class Ledger(Reader):
         def begin() -> tuple[dict[str, Any], Block, bytes]:
             key = ed25519.KeyPair.from_seed(os.urandom(32))
             if files.key:
-                write_key(files.key, key)
+                write_key(files.key, key, named=False)
             now = clock()
             tree = merkle.CompactRange()
             meta = {
@@ -98,8 +100,12 @@ class Ledger(Reader):
             store.close()
             raise
 
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into ``ledger.db``, which alone is then the whole ledger."""
+        self.store.checkpoint()
+
     def close(self) -> None:
-        """Close the files."""
+        """Close the files; a short write-ahead log stays."""
         if self._index is not None:
             self._index.close()
             self._index = None

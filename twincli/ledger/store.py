@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from twincli import database, files
 from twincli.errors import ConfigError, NotFoundError
 from twincli.ledger.faults import damaged, foreign, translate
 from twincli.ledger.rows import Row, Tallies, block_of, row_of
@@ -23,7 +25,11 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Batch, Block
 
 BUSY_SECONDS = 60.0
+CHECKPOINT_PAGES = 4000
 MAX_SEQ = 2**63 - 1
+
+Beginning = tuple["dict[str, Any]", "Block", bytes]
+"""What a ledger begins with: its meta rows, block 0 and the state of its tree."""
 
 
 class Store:
@@ -31,57 +37,80 @@ class Store:
 
     Args:
         path: File name, or ``:memory:``.
-        create: Called inside the creating transaction of a new file; returns its meta rows.
-            None: a file that is not there is an error.
-        read_only: Open without the wish to write.
+        create: Called for a new file, while no other process can make it; returns its meta rows,
+            block 0 and the tree. None: a missing file is an error.
+        read_only: Write nothing, not even beside the file.
         durable: False: a power loss may take the last commits, for what can be fetched again.
+
+    Attributes:
+        writable: Whether something may be written, to the file and beside it.
     """
 
     writable = True
     _has_written = False
+    _is_new = False
+    _copy: str | None = None
 
     def __init__(
         self,
         path: str,
         *,
-        create: Callable[[], tuple[dict[str, Any], Block, bytes]] | None = None,
+        create: Callable[[], Beginning] | None = None,
         read_only: bool = False,
         durable: bool = True,
     ) -> None:
         self.path = path
         self.durable = durable
         self.connection: sqlite3.Connection
-        is_file = path != ":memory:"
-        if is_file and not os.path.exists(path) and create is None:
-            raise NotFoundError(f"there is no ledger at {path}", code="no_ledger")
+        if path != ":memory:":
+            if create is None and not os.path.exists(path):
+                raise NotFoundError(f"there is no ledger at {path}", code="no_ledger")
+            self.writable = not read_only and database.may_write(path)
         try:
-            self.connection = self._connect(path, read_only=read_only)
+            if create is not None and self.writable:
+                self._is_new = self._make(create)
+            else:
+                self.connection = self._connect()
         except sqlite3.Error as error:
             raise translate(error, path) from error
         try:
-            self._prepare(create)
+            self._prepare()
         except sqlite3.Error as error:
-            self.connection.close()
+            self.close()
             raise translate(error, path) from error
         except BaseException:
-            self.connection.close()
+            self.close()
             raise
 
-    def _connect(self, path: str, *, read_only: bool) -> sqlite3.Connection:
-        if path == ":memory:":
-            return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        directory = os.path.dirname(os.path.abspath(path))
-        self.writable = os.access(directory, os.W_OK) and (
-            not os.path.exists(path) or os.access(path, os.W_OK)
-        )
-        # Without the empty authority a path with two slashes in front would name a host.
-        uri = "file://" if path.startswith("/") else "file:"
-        uri += path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-        if read_only and not self.writable:
-            # Nobody can write beside it, so SQLite need not look for another process's log.
-            log = path + "-wal"
-            fixed = not os.path.exists(log) or os.path.getsize(log) == 0
-            uri += "?mode=ro" + ("&immutable=1" if fixed else "")
+    def _make(self, create: Callable[[], Beginning]) -> bool:
+        """Open the file, made if it is missing; say whether this process made it."""
+        if self.path == ":memory:":
+            self.connection = self._connect()
+            _lay_out(self.connection, create())
+            return True
+        is_new = False
+        if database.is_blank(self.path):
+            # Between here and the file's name no other process begins a ledger.
+            with files.held(os.path.dirname(os.path.abspath(self.path))):
+                if database.is_blank(self.path):
+                    beginning = create()
+                    with database.new_file(self.path, mode=0o644, page_size=8192) as made:
+                        _lay_out(made, beginning)
+                    is_new = True
+        self.connection = self._connect()
+        return is_new
+
+    def _connect(self) -> sqlite3.Connection:
+        if self.path == ":memory:":
+            return sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        uri = database.uri(self.path)
+        if not self.writable:
+            if database.has_log(self.path):
+                self._copy = database.copied(self.path)
+                uri = database.uri(self._copy)
+            else:
+                # Nobody writes here, or all that was written is in the file.
+                uri += "?mode=ro&immutable=1"
         return sqlite3.connect(
             uri,
             uri=True,
@@ -90,92 +119,70 @@ class Store:
             check_same_thread=False,
         )
 
-    def _prepare(self, create: Callable[[], tuple[dict[str, Any], Block, bytes]] | None) -> None:
+    def _prepare(self) -> None:
         run = self.connection.execute
         version = run("PRAGMA user_version").fetchone()[0]
-        tables = run("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if tables and version == 0:  # another process may just have made it, in one commit
-            version = run("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            if tables or create is None or not self._is_blank():
-                raise foreign(self.path)
-            self._create(create)
-        elif run("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        if version == 0 or run("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise foreign(self.path)
-        elif version < SCHEMA_VERSION:
+        if version < SCHEMA_VERSION:
             raise ConfigError(
                 f"{self.path} was written by an older twincli (schema {version}, this one writes"
                 f" {SCHEMA_VERSION})",
                 code="older_schema",
                 hint="twin ledger upgrade; it makes a backup first",
             )
-        elif version > SCHEMA_VERSION:
+        if version > SCHEMA_VERSION:
             raise ConfigError(
                 f"{self.path} was written by a newer twincli (schema {version}, this one knows"
                 f" {SCHEMA_VERSION})",
                 code="newer_schema",
                 hint="upgrade twincli; the file was not touched",
             )
-        run(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
+        run(f"PRAGMA synchronous = {self._synchronous}")
         run("PRAGMA cache_size = -4000")
-        run("PRAGMA wal_autocheckpoint = 4000")
+        run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
-    def _is_blank(self) -> bool:
-        """Say whether the file is empty but for SQLite's own beginning.
+    @property
+    def opened_path(self) -> str:
+        """The file that is read: this one, or its private copy."""
+        return self._copy or self.path
 
-        SQLite takes a file of a few bytes for an empty one, and would write over it.
-        """
-        try:
-            with open(self.path, "rb") as file:
-                return file.read(16) in (b"", b"SQLite format 3\0")
-        except OSError:
-            return True  # in memory
+    @property
+    def is_shared(self) -> bool:
+        """Whether SQLite keeps this process and others apart, at ``opened_path``."""
+        return self.writable or self._copy is not None
+
+    @property
+    def _synchronous(self) -> str:
+        return "FULL" if self.durable else "NORMAL"
 
     def set_meta(self, rows: dict[str, Any]) -> None:
         """Change what is recorded about the ledger itself, in a write transaction."""
         self.connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows.items())
 
-    def _use_wal(self) -> None:
-        """Change to WAL; SQLite does not wait by itself while another process does the same."""
-        import time
+    def checkpoint(self) -> None:
+        """Move the log into the file, so that ``ledger.db`` alone is the whole ledger.
 
-        for number in range(500):
-            try:
-                self.connection.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or number == 499:
-                    raise
-                time.sleep(0.01)
-            else:
-                return
-
-    def _create(self, create: Callable[[], tuple[dict[str, Any], Block, bytes]]) -> None:
-        run = self.connection.execute
-        run("PRAGMA page_size = 8192")
-        run(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-        self._use_wal()
-        run("BEGIN IMMEDIATE")
+        Where another process is reading just now, some of it may stay in the log.
+        """
+        if self.path == ":memory:" or not self.writable:
+            return
         try:
-            # Another process may have been first.
-            if run("PRAGMA user_version").fetchone()[0] == 0:
-                for statement in TABLES.split(";"):
-                    if statement.strip():
-                        run(statement)
-                meta, block, tree = create()
-                self.connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-                run("INSERT INTO block VALUES (?, ?, ?, ?, ?)", block)
-                run("INSERT INTO tree VALUES (1, ?)", (tree,))
-                run(f"PRAGMA application_id = {APPLICATION_ID}")
-                run(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            run("COMMIT")
-        except BaseException:
-            if self.connection.in_transaction:
-                run("ROLLBACK")
-            raise
+            database.checkpoint(self.connection)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
 
     def close(self) -> None:
-        """Close the file."""
-        self.connection.close()
+        """Close the file. A short log stays, as moving it into the file costs three syncs."""
+        if self.path == ":memory:" or not self.writable:
+            self.connection.close()
+        else:
+            database.close(self.connection, self.path)
+        if self._copy is not None:
+            from shutil import rmtree
+
+            rmtree(os.path.dirname(self._copy), ignore_errors=True)
+            self._copy = None
 
     # --- Reading --------------------------------------------------------------------------------
 
@@ -522,6 +529,26 @@ class Store:
             self._has_written = True
         return Writing(self)
 
+    def begin(self) -> None:
+        """Become the only writer."""
+        run = self.connection.execute
+        if self._is_new and self.path != ":memory:":
+            # SQLite would sync the head of the log, the directory and the commit one by one.
+            database.relax(self.connection)
+        run("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """End what ``begin`` began; durable when this returns."""
+        run = self.connection.execute
+        run("COMMIT")
+        if self._is_new and self.path != ":memory:":
+            if self.durable:
+                database.sync(self.path + database.LOG)
+                files.sync_directory(os.path.dirname(self.path))
+            self._is_new = False
+            run(f"PRAGMA synchronous = {self._synchronous}")
+            run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+
     def insert(self, batch: Batch, block: Block) -> None:
         """Write a block. Only inside ``writing()``."""
         many = self.connection.executemany
@@ -555,10 +582,17 @@ class Writing:
         self.store = store
 
     def __enter__(self) -> None:
+        store = self.store
+        if not store.writable:
+            raise ConfigError(
+                f"{store.path} cannot be written",
+                code="read_only",
+                hint="check the permissions of the file and its directory",
+            )
         try:
-            self.store.connection.execute("BEGIN IMMEDIATE")
+            store.begin()
         except sqlite3.Error as error:
-            raise translate(error, self.store.path) from error
+            raise translate(error, store.path) from error
 
     def __exit__(
         self,
@@ -566,10 +600,9 @@ class Writing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        connection = self.store.connection
         if error is None:
             try:
-                connection.execute("COMMIT")
+                self.store.commit()
             except sqlite3.Error as failure:
                 self._rollback()
                 raise translate(failure, self.store.path) from failure
@@ -586,6 +619,22 @@ class Writing:
             except sqlite3.Error as failure:  # SQLite may have rolled back by itself
                 if connection.in_transaction:
                     raise translate(failure, self.store.path) from failure
+
+
+def _lay_out(connection: sqlite3.Connection, beginning: Beginning) -> None:
+    """Make the tables of a new ledger, in one transaction."""
+    run = connection.execute
+    meta, block, tree = beginning
+    run("BEGIN")
+    for statement in TABLES.split(";"):
+        if statement.strip():
+            run(statement)
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+    run("INSERT INTO block VALUES (?, ?, ?, ?, ?)", block)
+    run("INSERT INTO tree VALUES (1, ?)", (tree,))
+    run(f"PRAGMA application_id = {APPLICATION_ID}")
+    run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    run("COMMIT")
 
 
 def _is_dense(seqs: list[int]) -> bool:
@@ -609,6 +658,8 @@ def engine() -> tuple[str, str | None]:
 def backup(source: str, target: str) -> None:
     """Copy a ledger file while it may be in use, complete to one moment.
 
+    Afterwards the source's log is in its file, too, where nobody is reading it.
+
     Raises:
         ConfigError: ``disk_full``, ``read_only``, ``damaged_ledger``.
     """
@@ -620,6 +671,8 @@ def backup(source: str, target: str) -> None:
                 reading.backup(writing)
             finally:
                 writing.close()
+            with suppress(sqlite3.Error):  # the copy is whole, wherever the source has its log
+                database.checkpoint(reading)
         finally:
             reading.close()
     except sqlite3.Error as error:

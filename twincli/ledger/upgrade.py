@@ -6,7 +6,7 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
-from twincli import files
+from twincli import database, files
 from twincli.errors import ConfigError, NotFoundError
 from twincli.ledger import schema, store
 from twincli.ledger.faults import translate
@@ -83,7 +83,7 @@ def upgrade(
     except sqlite3.Error as error:
         raise translate(error, file) from error
     finally:
-        connection.close()
+        database.close(connection, file)
     return Upgrade(file, before, target, copy)
 
 

@@ -137,7 +137,7 @@ def _parts(
         copy = stack.enter_context(_empty_copy(beside))
         with _named(path, copy):
             store.backup(path, copy)
-            with Ledger.open(copy, create=False, read_only=True) as opened:
+            with Ledger.open(copy, create=False) as opened:
                 refuse_problems(opened.verify_last(RECENT), path)
                 ledger = ledger_document(opened)
         parts.append(on_disk(LEDGER, copy))
@@ -282,7 +282,9 @@ def _left_out(home: str, taken: set[str], file: str) -> list[str]:
         for entry in entries:
             path = os.path.join(directory, entry)
             name = os.path.relpath(path, home).replace(os.sep, "/")
-            if name not in taken and path != os.path.abspath(file):
+            # A database is copied together with its log.
+            held = name.removesuffix("-wal").removesuffix("-shm") in taken
+            if not held and path != os.path.abspath(file):
                 found.append(name)
     return sorted(found)
 

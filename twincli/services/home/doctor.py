@@ -241,7 +241,7 @@ def _ledger(path: str, now_ms: int, *, full: bool) -> Iterator[Check]:
     from twincli.ledger.schema import SCHEMA_VERSION
 
     try:
-        ledger = Ledger.open(path, create=False, read_only=True)
+        ledger = Ledger.open(path, create=False)
     except NotFoundError:
         yield _absent(
             "ledger", "there is none yet", "the first asset makes one: twin asset create NAME"
@@ -257,6 +257,7 @@ def _ledger(path: str, now_ms: int, *, full: bool) -> Iterator[Check]:
             yield _good("schema", f"version {SCHEMA_VERSION}, the present one")
             key = locate(path).key
             yield _ledger_key(key, ledger.public_key)
+            ledger.checkpoint()
             report = ledger.verify() if full else ledger.verify_last(RECENT)
             yield _verified(report, "transactions", "restore the ledger from a backup", full=full)
             yield _index(ledger, count)
@@ -359,7 +360,7 @@ def _copy(place: str, *, full: bool) -> Check:
     from twincli.client import copies
 
     try:
-        with closing(copies.opened(place, read_only=True)) as copy:
+        with closing(copies.opened(place, create=False)) as copy:
             report = copy.verify() if full else copy.verify_last(RECENT)
     except TwinError as error:
         return _bad("copy", error.message, error.hint)

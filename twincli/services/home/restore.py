@@ -199,7 +199,7 @@ def _verify(archive: Archive, manifest: Document, place: str) -> None:
                 raise archive.damaged("the number of names is another")
         if manifest["ledger"] is not None:
             path = place_of(place, LEDGER)
-            with Ledger.open(path, create=False, read_only=True) as ledger:
+            with Ledger.open(path, create=False) as ledger:
                 refuse_problems(ledger.verify(), LEDGER)
                 if ledger_document(ledger) != manifest["ledger"]:
                     raise archive.damaged("its ledger is another one")
@@ -239,6 +239,7 @@ def _renew_ledger_key(place: str) -> str | None:
         return None
     with Ledger.open(path, create=False) as ledger:
         ledger.renew_key()
+        ledger.checkpoint()
         return ledger.public_key
 
 

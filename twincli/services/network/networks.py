@@ -287,7 +287,7 @@ def summary(chosen: Chosen, ledger: Ledger | None) -> Document:
 def _count(place: str) -> int | None:
     """Return how many transactions a copy holds, None where it is unusable."""
     try:
-        with closing(copies.opened(place, read_only=True)) as copy:
+        with closing(copies.opened(place, create=False)) as copy:
             return int(copy.counts()["transactions"])
     except TwinError:
         return None

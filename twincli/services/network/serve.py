@@ -94,7 +94,7 @@ def start(
     tokens = _admission(wanted)
 
     def open_ledger() -> Ledger:
-        return Ledger.open(path, create=not wanted.read_only, read_only=wanted.read_only)
+        return Ledger.open(path, create=not wanted.read_only)
 
     with open_ledger() as ledger:
         ledger_id = ledger.id
@@ -122,6 +122,8 @@ def start(
         return server.serve(lambda: node.Node(open_ledger, options), lambda: ready(document))
     finally:
         server.close()
+        with open_ledger() as ledger:
+            ledger.checkpoint()
 
 
 def check(path: str, wanted: Start) -> Document:
@@ -137,7 +139,7 @@ def check(path: str, wanted: Start) -> Document:
     _origins(wanted)
     _advertised(wanted)
     try:
-        with Ledger.open(path, create=False, read_only=True) as ledger:
+        with Ledger.open(path, create=False) as ledger:
             ledger_id: str | None = ledger.id
     except NotFoundError:
         if wanted.read_only:

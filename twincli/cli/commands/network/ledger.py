@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -38,7 +38,9 @@ def reindex(context: Context) -> Result:
         count = ledger.counts()["transactions"]
         document = {"schema": "twin.reindex/1", "ledger": ledger.id, "transactions": count}
         return Result(document, notes=("would rebuild the index",))
-    return Result(ledgers.reindex(_ledger(context)))
+    client: Any = context.client
+    _ledger(context)
+    return Result(ledgers.reindex(client.for_writing()))
 
 
 @typer_frame.command(app, "import", creates=Creates(ledger=True))

@@ -47,6 +47,7 @@ def push(
     workspace = context.workspace_of(context.home_ledger)
     total = context.home_ledger.ledger.counts()["transactions"]
     document = service.push(workspace, context.client, names or (), rebase=rebase)
+    context.home_ledger.ledger.checkpoint()
     remember(context, document, None if names or document["failed"] else total)
     return copied(document, "sent", context)
 
