@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from twincli.errors import ExitCode, TwinError
 
     try:
-        return _run(words)
+        return run(words)
     except TwinError as error:
         return report(words, error)
     except KeyboardInterrupt:
@@ -65,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _run(words: list[str]) -> int:
+def run(words: list[str]) -> int:
+    """Run one command line and return its status; an error is raised, not printed."""
     from twincli import config
 
     if config.completing():

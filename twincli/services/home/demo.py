@@ -1,198 +1,138 @@
-"""The tutorial's story, told by the same services as the commands.
+"""The tutorial's story: the commands, and what is checked before and after them.
 
 A car, its owner Alice and its GPS box, each with a key of its own. The tutorial has the mileage
 appended with the car's key; that is valid on the GPS box, which the car owns, and refused on the
 car, which is Alice's. Both are shown.
 
-Source: BigchainDB's digital-twin tutorial; the data are its own.
+Source: BigchainDB's digital-twin tutorial; the data, `bithday` included, are its own.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from twincli.errors import ConflictError, LockedError
-from twincli.services.asset import append, create, history, tree
-from twincli.services.asset.create import Definition
-from twincli.services.keys import keys
-from twincli.services.keys.keys import NewKey
-from twincli.services.names import dids
-from twincli.services.network import pull
-from twincli.services.workspace import Workspace
+from twincli.errors import ConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-    from twincli.client import LedgerClient
     from twincli.services.documents import Document
-
 
 NAMES = ("alice", "car", "gps")
 USER = {"name": "Alice", "bithday": "03/08/1910"}
-VEHICLE = {
-    "value": "6sd8f68sd67",
-    "power": {"engine": "2.5", "hp": "220 hp"},
-    "consumption": "10.8 l",
-}
-GPS = {"gps_identifier": "a32bc2440da012"}
 MILEAGES = (1200, 1250, 1301)
 
 
-def tell(
-    home: str, *, kept: bool, connect: Callable[[str], LedgerClient] | None = None
-) -> Document:
-    """Live through the story in a home.
+class Step(NamedTuple):
+    """One command of the story.
+
+    Attributes:
+        title: What it is about; commands in a row may share one.
+        words: The command line after ``twin``.
+        get: What of its document is worth seeing, by ``--get``; None: all of it.
+        uses_ledger: Whether it takes ``--node``.
+        status: The exit status that belongs to the story.
+    """
+
+    title: str
+    words: tuple[str, ...]
+    get: str | None = None
+    uses_ledger: bool = True
+    status: int = 0
+
+
+def story(*, kept: bool, pulled: bool) -> Iterator[Step]:
+    """Yield the commands.
 
     Args:
-        home: A directory, made if it is not there, with neither a ledger nor keys.
-        kept: Whether it stays; the phrases of keys that stay are not shown.
-        connect: Makes the client of a network, given the home; None: on a ledger of the home.
+        kept: Whether the home stays: then its keys have no phrase that was on a screen.
+        pulled: Whether the story is told on a network: then all of it is fetched at the end.
+    """
+    for name in NAMES:
+        if kept:
+            words = ("keys", "new", name, "--no-passphrase")
+            yield Step("A key for each of them", words, "did", uses_ledger=False)
+        else:
+            phrase = ("--mnemonic", "--words", "12", "--no-passphrase")
+            title = "A key for each of them, from a phrase of its own"
+            yield Step(title, ("keys", "new", name, *phrase), "mnemonic", uses_ledger=False)
+    yield Step(
+        "Alice's identity, owned by herself",
+        ("did", "new", "alice", "--data", json.dumps(USER)),
+        "id",
+    )
+    yield Step(
+        "The car has a key, too, but belongs to Alice",
+        (
+            *("asset", "create", "car", "--owner", "alice", "--entity", "car"),
+            *("--value", "6sd8f68sd67", "--str", "power.engine=2.5", "--power.hp", "220 hp"),
+            *("--consumption", "10.8 l"),
+        ),
+    )
+    yield Step(
+        "The GPS box belongs to the car",
+        (
+            *("asset", "create", "gps", "--owner", "car", "--entity", "gps", "--parent", "car"),
+            *("--gps_identifier", "a32bc2440da012"),
+        ),
+    )
+    yield Step("Each of them has a DID that needs no registry", ("did", "list"))
+    for mileage in MILEAGES:
+        yield Step(
+            "The car drives; its key signs what the GPS box measures",
+            ("asset", "append", "gps", "--mileage", str(mileage), "--quiet"),
+            "state.mileage",
+        )
+    yield Step("Nothing is overwritten", ("history", "gps"))
+    yield Step(
+        "The car's key cannot write on the car: that is Alice's",
+        ("asset", "append", "car", "--mileage", str(MILEAGES[-1]), "--key", "car"),
+        status=6,
+    )
+    yield Step("Who owns what", ("asset", "tree"))
+    if pulled:
+        yield Step("All of it, on a ledger of one's own", ("pull",), "transactions")
+    local = ("--node", "local") if pulled else ()
+    yield Step(
+        "Everything is checked again: ids, signatures, links, blocks",
+        ("doctor", "--full", *local),
+        "ok",
+        uses_ledger=not pulled,
+    )
 
-    Returns:
-        ``twin.demo/1``: ``home`` (null unless it stays), ``ledger``, ``steps`` of ``title``,
-        ``command`` and ``result`` (the command's document), ``verified`` with the number of
-        ``transactions`` and ``problems``.
+
+def check_unused(home: str) -> None:
+    """Refuse a home with a ledger or a key.
 
     Raises:
-        ConflictError: ``exists``: there is a ledger or a key in this home.
+        ConflictError: ``exists``.
     """
-    from twincli.book.store import Book
-    from twincli.client.embedded import EmbeddedClient
     from twincli.keystore.store import KeyStore
 
-    place, keystore = os.path.join(home, "ledger"), KeyStore(os.path.join(home, "keys"))
-    if os.path.exists(os.path.join(place, "ledger.db")) or keystore.list():
+    ledger = os.path.join(home, "ledger", "ledger.db")
+    if os.path.exists(ledger) or KeyStore(os.path.join(home, "keys")).list():
         raise ConflictError(
-            f"{home} is in use; the demo wants a home of its own",
+            f"{home} is in use; the demo needs a home of its own",
             code="exists",
             hint="leave --keep out for a temporary one, or name a new one: twin demo --keep"
             " --home DIR",
         )
-    own = EmbeddedClient.open(place, create=True)
-    client = own if connect is None else connect(home)
-    book = Book(os.path.join(home, "book.db"))
-    try:
-        steps = _Steps()
-        workspace = Workspace(client, keystore, book)
-        _live(workspace, steps, kept=kept)
-        if client is not own:
-            steps.tell(
-                "All of it comes to a ledger of one's own",
-                "twin pull",
-                lambda: pull.pull(workspace, own, pull.assets_to_pull(workspace, own, ())),
-            )
-        report = own.ledger.verify()
+
+
+def verified(home: str) -> tuple[str, Document]:
+    """Verify the ledger of a home.
+
+    Returns:
+        Its id, and ``transactions`` with ``problems``.
+    """
+    from twincli.ledger.ledger import Ledger
+
+    with Ledger.open(os.path.join(home, "ledger"), create=False) as ledger:
+        report = ledger.verify()
         problems = [
             {"where": where, "code": code, "message": message}
             for where, code, message in report.problems
         ]
-        verified = {"transactions": report.transactions, "problems": problems}
-        check = "twin doctor --full" + ("" if client is own else " --node local")
-        steps.tell("Everything is checked again", check, lambda: verified)
-        return {
-            "schema": "twin.demo/1",
-            "home": home if kept else None,
-            "ledger": client.ledger_id,
-            "steps": steps.told,
-            "verified": verified,
-        }
-    finally:
-        client.close()
-        own.close()
-        book.close()
-
-
-class _Steps:
-    """What was done so far."""
-
-    def __init__(self) -> None:
-        self.told: list[Document] = []
-
-    def tell(self, title: str, command: str, action: Callable[[], Document]) -> None:
-        self.told.append({"title": title, "command": command, "result": action()})
-
-
-def _live(workspace: Workspace, steps: _Steps, *, kept: bool) -> None:
-    for name in NAMES:
-        steps.tell(
-            "Three keys, each from a phrase of its own",
-            f"twin keys new {name} --mnemonic --words 12 --no-passphrase",
-            lambda name=name: _key(workspace, name, kept=kept),  # type: ignore[misc]
-        )
-    steps.tell(
-        "Alice's identity, owned by herself",
-        f"twin did new alice --data {shlex.quote(json.dumps(USER))}",
-        lambda: create.create(
-            workspace,
-            "alice",
-            Definition(USER, owner="alice", entity="alice", kind="identity"),
-        ),
-    )
-    steps.tell(
-        "The car has a key, too, but belongs to Alice",
-        "twin asset create car --owner alice --entity car --value 6sd8f68sd67"
-        " --str power.engine=2.5 --power.hp '220 hp' --consumption '10.8 l'",
-        lambda: create.create(workspace, "car", Definition(VEHICLE, owner="alice", entity="car")),
-    )
-    steps.tell(
-        "The GPS box belongs to the car",
-        "twin asset create gps --owner car --entity gps --parent car"
-        f" --gps_identifier {GPS['gps_identifier']}",
-        lambda: create.create(
-            workspace, "gps", Definition(GPS, owner="car", entity="gps", parent="car")
-        ),
-    )
-    steps.tell(
-        "Each of them has a DID that needs no registry",
-        "twin did list",
-        lambda: dids.list_dids(workspace),
-    )
-    for mileage in MILEAGES:
-        steps.tell(
-            "The car drives; its key signs what the GPS box measures",
-            f"twin asset append gps --mileage {mileage}",
-            lambda mileage=mileage: append.append(  # type: ignore[misc]
-                workspace, "gps", {"mileage": mileage}
-            ),
-        )
-    steps.tell(
-        "Nothing is overwritten",
-        "twin history gps",
-        lambda: _listed(history.history(workspace, "gps"), "transactions"),
-    )
-    steps.tell(
-        "The car's key cannot write on the car: that is Alice's",
-        f"twin asset append car --mileage {MILEAGES[-1]} --key car",
-        lambda: _refused(workspace._replace(keys=("car",))),
-    )
-    steps.tell("Who owns what", "twin asset tree", lambda: tree.tree(workspace))
-
-
-def _key(workspace: Workspace, name: str, *, kept: bool) -> Document:
-    document = keys.new(workspace, NewKey(name, None), with_mnemonic=True, words=12)
-    if kept:
-        del document["mnemonic"]
-    return document
-
-
-def _refused(workspace: Workspace) -> Document:
-    """Return the error of an append with a key that does not own the car."""
-    try:
-        append.append(workspace, "car", {"mileage": MILEAGES[-1]})
-    except LockedError as error:
-        return {
-            "error": {
-                "code": error.code,
-                "message": error.message,
-                "hint": error.hint,
-                "retryable": error.retryable,
-            }
-        }
-    raise AssertionError("the ledger took the signature of a key that owns nothing there")
-
-
-def _listed(document: Document, name: str) -> Document:
-    return {**document, name: list(document[name])}
+        return ledger.id, {"transactions": report.transactions, "problems": problems}

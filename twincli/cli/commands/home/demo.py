@@ -1,10 +1,13 @@
-"""``twin demo``: the tutorial's story, with the command for each step."""
+"""``twin demo``: the tutorial's story, by real commands with their real output."""
 
 from __future__ import annotations
 
+import io
+import json
+import os
 import shlex
-from collections.abc import Callable, Iterator
-from textwrap import wrap
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from typing import Annotated, Any
 
 import typer
@@ -13,14 +16,12 @@ from twincli.cli.context import Context
 from twincli.cli.opened import HOME, is_file
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
-from twincli.client import LedgerClient
-from twincli.errors import UsageError
+from twincli.errors import TwinError, UsageError
+from twincli.services.home.demo import Step, check_unused, story, verified
 
 app = typer_frame.bare()
 
 WIDTH = 79
-
-Document = dict[str, Any]
 
 
 @typer_frame.command(app, "demo", creates=HOME)
@@ -34,47 +35,149 @@ def demo(
     import shutil
     import tempfile
 
-    from twincli.services.home.demo import tell
-
     kept = keep and not context.dry_run
-    connect, node = _network(context)
     if kept and context.paths.source != "default":
-        document = tell(context.paths.home, kept=True, connect=connect)
-    else:
-        home = tempfile.mkdtemp(prefix="twin-demo-")
+        return _told(context, context.paths.home, kept=True)
+    home = tempfile.mkdtemp(prefix="twin-demo-")
+    try:
+        result = _told(context, home, kept=kept)
+    except BaseException:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+    if not kept:
+        shutil.rmtree(home)
+    return result
+
+
+def _told(context: Context, home: str, *, kept: bool) -> Result:
+    """Tell the story in a home; on a terminal each command as it is run."""
+    check_unused(home)
+    node = _network(context, home)
+    mode = context.mode
+    quiet = mode.form != "auto"
+    lines = _Lines(now=not quiet and mode.terminal)
+    lines.add(*_opening(node, kept=kept))
+    title = None
+    steps: list[dict[str, Any]] = []
+    for step in story(kept=kept, pulled=node is not None):
+        more = ["--home", home]
+        if step.uses_ledger:
+            more += ["--node", node or "local"]
+        if context.options.timeout is not None:
+            more += ["--timeout", str(context.options.timeout)]
+        if step.title != title:
+            title = step.title
+            lines.add("", f"# {title}")
+        if quiet:
+            steps.append(_document(step, more))
+            continue
+        get = ("--get", step.get) if step.get is not None else ()
+        lines.add(*_command(("twin", *step.words, *get)))
+        more += ["--color", "always" if mode.color else "never"]
+        lines.add(*_run([*step.words, *get, *more], step.status).splitlines())
+    ledger, report = verified(home)
+    lines.add("", *_ending(node, home if kept else None))
+    document = {
+        "schema": "twin.demo/1",
+        "home": home if kept else None,
+        "ledger": ledger,
+        "steps": steps,
+        "verified": report,
+    }
+    return Result(document, text=lines.rest())
+
+
+class _Lines:
+    """What is printed: at once, or when the story is told.
+
+    Args:
+        now: At once.
+    """
+
+    def __init__(self, *, now: bool) -> None:
+        self._now = now
+        self._waiting: list[str] = []
+
+    def add(self, *lines: str) -> None:
+        from twincli.cli.showing import output
+
+        if self._now:
+            output.write("".join(f"{line}\n" for line in lines))
+            output.flush()
+        else:
+            self._waiting += lines
+
+    def rest(self) -> str:
+        """Return what was not printed yet."""
+        return "".join(f"{line}\n" for line in self._waiting)
+
+
+class _Screen(io.TextIOWrapper):
+    """A terminal in memory, so that commands draw what people see."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def _run(words: list[str], status: int, *, screen: bool = True) -> str:
+    """Run a command and return all that it printed.
+
+    Raises:
+        TwinError: It ended otherwise than the story has it.
+    """
+    from twincli.cli import main
+
+    memory = io.BytesIO()
+    stream = (_Screen if screen else io.TextIOWrapper)(memory, encoding="utf-8", newline="")
+    with redirect_stdout(stream), redirect_stderr(stream):
         try:
-            document = tell(home, kept=kept, connect=connect)
-        except BaseException:
-            shutil.rmtree(home, ignore_errors=True)
-            raise
-        if not kept:
-            shutil.rmtree(home)
-    return Result(document, text="\n".join(_lines(document, node)) + "\n")
+            ended = main.run(words)
+        except TwinError as error:
+            if error.exit_code != status:
+                raise
+            ended = main.report(words, error)
+        stream.flush()
+    printed = memory.getvalue().decode()
+    stream.close()
+    if ended != status:
+        raise TwinError(f"twin {shlex.join(words)} ended with {ended}: {printed.strip()}")
+    return printed
 
 
-def _network(context: Context) -> tuple[Callable[[str], LedgerClient] | None, str | None]:
-    """Return what makes the client of the network that ``--node`` names, and its URLs."""
+def _document(step: Step, more: list[str]) -> dict[str, Any]:
+    """Run a command and return the step of the document."""
+    printed = _run([*step.words, *more, "--json"], step.status, screen=False)
+    result: dict[str, Any] = json.loads(printed)
+    return {"title": step.title, "command": shlex.join(("twin", *step.words)), "result": result}
+
+
+def _network(context: Context, home: str) -> str | None:
+    """Return what ``--node`` has to name in the story's home; None: a ledger of its own."""
     # Only what is asked for here: a node that is used every day is no place for a story.
     node = context.options.node
     if node is None or node == "local":
-        return None, None
+        return None
     if is_file(node):
         raise UsageError("the demo makes a ledger of its own", hint="leave out --node")
-    import os
-
     from twincli.services.network import networks
 
     profile = networks.find(context.paths.nodes, node)
-    timeout, tls = float(context.settings.timeout.value), context.tls
     context.warn(networks.plaintext_warnings(profile))
-    return (
-        lambda home: networks.client(profile, os.path.join(home, "networks"), timeout, tls=tls),
-        ",".join(profile.urls),
-    )
+    settings = context.settings
+    files = (settings.tls_ca, settings.tls_cert, settings.tls_key)
+    is_name = "://" not in node
+    if not is_name and all(file.source != settings.paths.settings for file in files):
+        return ",".join(profile.urls)
+    # The story's home knows neither the networks nor the settings of the user's.
+    name = node if is_name else "network"
+    os.makedirs(home, mode=0o700, exist_ok=True)
+    tls = profile.tls.over(context.tls)
+    place = os.path.join(home, os.path.basename(context.paths.nodes))
+    networks.add(place, name, profile.urls, profile.header_file, tls)
+    return name
 
 
-def _lines(document: Document, node: str | None) -> Iterator[str]:
-    kept = document["home"]
+def _opening(node: str | None, *, kept: bool) -> Iterator[str]:
     if node is None:
         yield "A car, its owner Alice and its GPS box, on a ledger of their own."
     else:
@@ -86,31 +189,24 @@ def _lines(document: Document, node: str | None) -> Iterator[str]:
     )
     if node is not None:
         yield ""
-        yield from _command(f"export TWIN_NODE={shlex.quote(node)}")
-    title = None
-    for number, step in enumerate(document["steps"]):
-        if step["title"] != title:
-            title = step["title"]
-            yield ""
-            yield f"# {title}"
-        yield from _command(step["command"])
-        after = document["steps"][number + 1 :]
-        yield from _told(step, is_last=not after or after[0]["title"] != title)
-    yield ""
-    if kept:
-        yield "Go on with it:"
-        yield f"  export TWIN_HOME={shlex.quote(kept)}"
-        if node is not None:
-            yield f"  export TWIN_NODE={shlex.quote(node)}"
-        yield "  twin asset show car"
-    else:
+        yield from _command(("export", f"TWIN_NODE={node}"))
+
+
+def _ending(node: str | None, kept: str | None) -> Iterator[str]:
+    if kept is None:
         yield "To look around in it: twin demo --keep. Your own: twin keys new NAME"
+        return
+    yield "Continue with it:"
+    yield f"  export TWIN_HOME={shlex.quote(kept)}"
+    if node is not None:
+        yield f"  export TWIN_NODE={shlex.quote(node)}"
+    yield "  twin asset show car"
 
 
-def _command(command: str) -> Iterator[str]:
+def _command(words: tuple[str, ...]) -> Iterator[str]:
     """Yield a command, continued with a backslash where it is too long for a line."""
     lines: list[str] = []
-    for word in shlex.split(command):
+    for word in words:
         quoted = shlex.quote(word)
         if lines and len(lines[-1]) + len(quoted) < WIDTH - 4:
             lines[-1] += f" {quoted}"
@@ -118,93 +214,3 @@ def _command(command: str) -> Iterator[str]:
             lines.append(f"    {quoted}" if lines else f"$ {quoted}")
     yield from (f"{line} \\" for line in lines[:-1])
     yield lines[-1]
-
-
-def _told(step: Document, *, is_last: bool) -> Iterator[str]:
-    result = step["result"]
-    schema = result.get("schema")
-    if schema is None:
-        yield from _error(result["error"]) if "error" in result else _verified(result)
-    elif schema == "twin.asset/1" and "created" not in result:
-        # The appends of one chapter: only the last one's state is news.
-        if is_last:
-            yield f"  state {result['state']['mileage']} km, signed by the car's key"
-    else:
-        yield from _TOLD[schema](result)
-
-
-def _key(result: Document) -> Iterator[str]:
-    yield f"  public key {result['public_key']}"
-    phrase = result.get("mnemonic")
-    if phrase is not None:
-        yield from wrap(phrase, WIDTH, initial_indent="  phrase     ", subsequent_indent=" " * 13)
-
-
-def _asset(result: Document) -> Iterator[str]:
-    yield f"  id {result['id']}"
-    yield f"  owner {result['owner_names'][0]}, entity key {result['entity_standing']}"
-
-
-def _dids(result: Document) -> Iterator[str]:
-    for entry in result["dids"]:
-        if entry["kind"] == "key":
-            yield f"  {entry['name']:<6} {entry['did']}"
-
-
-def _history(result: Document) -> Iterator[str]:
-    for item in result["transactions"]:
-        changes = ", ".join(
-            f"{name} {change['before']} -> {change['after']}"
-            if "before" in change
-            else f"{name} {change['after']}"
-            for name, change in item["changes"].items()
-        )
-        time = item["committed_at"] or item["at"] or ""
-        yield f"  {time[:19]:<19}{'Z' if time else ' '}  {item['operation']:<8}  {changes}".rstrip()
-
-
-def _tree(result: Document) -> Iterator[str]:
-    def walk(nodes: list[Document], depth: int) -> Iterator[str]:
-        for node in nodes:
-            kind = "the key" if node["type"] == "key" else f"the {node['kind']}"
-            yield f"  {'   ' * depth}{kind} {node['name']}"
-            yield from walk(node["children"], depth + 1)
-
-    yield from walk(result["roots"], 0)
-
-
-def _pulled(result: Document) -> Iterator[str]:
-    yield f"  {result['transactions']} transactions of {len(result['assets'])} assets"
-
-
-def _error(error: Document) -> Iterator[str]:
-    for label in ("message", "hint"):
-        name = "error" if label == "message" else "hint"
-        text = f"twin: {name}: {error[label]}"
-        yield from wrap(
-            text,
-            WIDTH,
-            initial_indent="  ",
-            subsequent_indent="    ",
-            break_on_hyphens=False,
-        )
-
-
-def _verified(result: Document) -> Iterator[str]:
-    count = len(result["problems"])
-    yield (
-        f"  {result['transactions']} transactions: ids, signatures, links and blocks, "
-        + (f"{count} problems" if count else "no problems")
-    )
-    for problem in result["problems"]:
-        yield f"  {problem['where']}: {problem['message']}"
-
-
-_TOLD: dict[str, Callable[[Document], Iterator[str]]] = {
-    "twin.key/1": _key,
-    "twin.asset/1": _asset,
-    "twin.dids/1": _dids,
-    "twin.history/1": _history,
-    "twin.tree/1": _tree,
-    "twin.pull/1": _pulled,
-}
