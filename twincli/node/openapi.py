@@ -217,7 +217,7 @@ def document(max_body: int) -> dict[str, Any]:
                 "Keep a file; answered when it is durable.",
                 _object({"cid": _CID, "size": _COUNT, "created": {"type": "boolean"}}),
                 _path("cid", _CID),
-                errors=(400, 403, 404, 408, 413),
+                errors=(400, 403, 404, 408, 413, 507),
                 status=201,
                 requestBody={
                     "required": True,
@@ -228,12 +228,22 @@ def document(max_body: int) -> dict[str, Any]:
         **{
             path: {"get": _page(summary, *parameters)}
             for path, summary, *parameters in (
-                ("/explorer", "The newest blocks.", _query("to", _COUNT)),
+                (
+                    "/explorer",
+                    "The newest things and blocks.",
+                    _query("to", _COUNT),
+                    _query("before", _HASH),
+                ),
                 ("/explorer/search", "Where words occur.", _query("q", {"type": "string"})),
                 ("/explorer/asset/{argument}", "An asset.", _path("argument", _HASH)),
                 ("/explorer/block/{argument}", "A block.", _path("argument", _COUNT)),
                 ("/explorer/owner/{argument}", "What a key holds.", _path("argument", _KEY)),
                 ("/explorer/tx/{argument}", "A transaction.", _path("argument", _HASH)),
+            )
+        },
+        "/favicon.ico": {
+            "get": _operation(
+                "The icon of the pages.", {"type": "string"}, kind="image/svg+xml", security=[]
             )
         },
         "/healthz": {
