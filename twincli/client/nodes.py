@@ -30,6 +30,7 @@ _BUSY = frozenset({429, 503})
 _REFUSED = re.compile(r"Invalid transaction \((\w+)\): ?(.*)", re.DOTALL)
 _SCHEMA = "Invalid transaction schema: "
 _HELD = "already exists in cache"
+_ALREADY_THERE = "already_there"
 _AGAIN = frozenset({"duplicate_transaction", "double_spend"})
 
 
@@ -83,6 +84,24 @@ class Node(NamedTuple):
     url: str
     driver: Any
     adapter: Any
+
+
+class History(NamedTuple):
+    """What a node of twincli sends of one asset.
+
+    Attributes:
+        asset_id: As the node says.
+        known: Whether the node has the transaction after which these follow.
+        more: Whether it has more than these.
+        txs: In commit order, of unknown form.
+        heights: Of their blocks.
+    """
+
+    asset_id: str
+    known: bool
+    more: bool
+    txs: list[dict[str, Any]]
+    heights: list[int]
 
 
 class Nodes:
@@ -207,13 +226,41 @@ class Nodes:
             transport.LARGEST,
         )
 
+    def histories(self, wanted: Sequence[tuple[str, str | None]]) -> list[History | None] | None:
+        """Return what is new in many assets, in one request to a node of twincli.
+
+        Args:
+            wanted: A transaction of each asset, and the last one that is known, or None.
+
+        Returns:
+            A history for each, None for an unknown one; None where the nodes cannot answer this.
+        """
+        from bigchaindb_driver.exceptions import TransportError
+
+        def question(node: Node) -> Any:
+            try:
+                return node.driver.transport.forward_request(
+                    method="POST", path="/twin/v1/histories", json={"of": wanted}
+                )
+            except TransportError as error:
+                if error.status_code in {400, 403, 404, 405, 413}:
+                    return None  # not a node of twincli, or an older one
+                raise
+
+        def shape(answer: Any) -> list[History | None] | None:
+            if answer is None:
+                return None
+            if not isinstance(answer, list) or len(answer) != len(wanted):
+                raise _strange(answer)
+            return [None if item is None else _history(item) for item in answer]
+
+        return self._ask(question, shape, transport.LARGEST)
+
     def height(self, tx_id: str) -> int | None:
         """Return the height of a transaction's block, or None."""
 
         def shape(answer: Any) -> int | None:
-            if answer is not None and type(answer) is not int:
-                raise _strange(answer)
-            return answer
+            return None if answer is None else _height(answer)
 
         return self._ask(lambda node: node.driver.blocks.get(txid=tx_id), shape)
 
@@ -323,7 +370,7 @@ class Nodes:
                 self._leave(node, problems, error)
             except InvalidError as error:
                 # The earlier attempt, whose answer was lost, may have been committed.
-                if error.code == _HELD or (
+                if error.code == _ALREADY_THERE or (
                     problems and error.code in _AGAIN and self.transaction(tx["id"]) is not None
                 ):
                     return
@@ -417,7 +464,7 @@ def _refusal(said: str) -> InvalidError:
             f"the node refuses it: {said.removeprefix(_SCHEMA)}", code="schema_validation_error"
         )
     if _HELD in said:
-        return InvalidError("the node already has it", code=_HELD)
+        return InvalidError("the node already has this transaction", code=_ALREADY_THERE)
     return InvalidError(f"the node refuses it: {said}", code="refused")
 
 
@@ -466,4 +513,19 @@ def _objects(answer: Any, **members: type) -> list[dict[str, Any]]:
         for name, kind in members.items():
             if not isinstance(item.get(name), kind):
                 raise _strange(item)
+    return answer
+
+
+def _history(item: Any) -> History:
+    listed = _objects(_object(item).get("transactions"), height=int, transaction=dict)
+    asset_id, known, more = (item.get(name) for name in ("asset", "known", "more"))
+    if not isinstance(asset_id, str) or type(known) is not bool or type(more) is not bool:
+        raise _strange(item)
+    txs = [entry["transaction"] for entry in listed]
+    return History(asset_id, known, more, txs, [_height(entry["height"]) for entry in listed])
+
+
+def _height(answer: Any) -> int:
+    if type(answer) is not int or not 0 <= answer < 1 << 63:
+        raise _strange(answer)
     return answer

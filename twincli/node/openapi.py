@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twincli import __version__
+from twincli.node import histories
 
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _KEY = {"type": "string", "pattern": "^[1-9A-HJ-NP-Za-km-z]{43,44}$"}
@@ -71,6 +72,21 @@ _SCHEMAS: dict[str, Any] = {
     "Asset": _object({"data": _OBJECT_OR_NULL, "id": _HASH}),
     "Metadata": _object({"metadata": _OBJECT_OR_NULL, "id": _HASH}),
     "Block": _object({"height": _COUNT, "transactions": _list(_ref("Transaction"))}),
+    "History": {
+        "oneOf": [
+            {"type": "null"},
+            _object(
+                {
+                    "asset": _HASH,
+                    "known": {"type": "boolean"},
+                    "more": {"type": "boolean"},
+                    "transactions": _list(
+                        _object({"height": _COUNT, "transaction": _ref("Transaction")})
+                    ),
+                }
+            ),
+        ]
+    },
     "Error": {
         "type": "object",
         "required": ["message"],
@@ -224,6 +240,20 @@ def document(max_body: int) -> dict[str, Any]:
                     **_content({"type": "string", "format": "binary"}, "application/octet-stream"),
                 },
             ),
+        },
+        "/twin/v1/histories": {
+            "post": _operation(
+                "The transactions of many assets, each in commit order; null for an unknown one.",
+                _list(_ref("History")),
+                errors=(400, 408, 413, 503),
+                description=f"At most {histories.MOST_ASSETS} assets, of each any transaction's id"
+                " and that of the last transaction that the client has, or null. Where there is"
+                " more, ask again.",
+                requestBody={
+                    "required": True,
+                    **_content(_object({"of": _list(_list({"type": ["string", "null"]}))})),
+                },
+            )
         },
         **{
             path: {"get": _page(summary, *parameters)}

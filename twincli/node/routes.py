@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from twincli.crypto import base58
 from twincli.errors import UsageError
-from twincli.node import answers, content, events, openapi, queries
+from twincli.node import answers, content, events, histories, openapi, queries
 from twincli.node.answers import Answer, Streamed
 from twincli.node.pages import explorer, html
 from twincli.node.queries import Parameter
@@ -279,6 +279,7 @@ ROUTES = (
     Route(events.TRANSACTIONS, {"GET": stream}, is_stream=True),
     Route(events.BLOCKS, {"GET": stream}, is_stream=True),
     Route("/twin/v1/content/{cid}", {"GET": content.get, "PUT": content.put}),
+    Route("/twin/v1/histories", {"POST": histories.post}),
     Route(html.ROOT, {"GET": pages}),
     Route(f"{html.ROOT}/search", {"GET": pages}),
     *(
