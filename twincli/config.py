@@ -9,9 +9,11 @@ command runs, never at import. A variable that is set but empty counts as unset,
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from twincli.errors import ConfigError, NotFoundError, UsageError
+from twincli import files
+from twincli.errors import ConfigError, NotFoundError, TwinError, UsageError
 
 ENVIRONMENT: tuple[tuple[str, str], ...] = (
     ("TWIN_HOME", "where keys, names, the ledger and the settings file live"),
@@ -57,6 +59,8 @@ KEYS = tuple(_DEFAULTS)
 """The settings that a settings file may hold."""
 
 SETTINGS_FILE = "config.json"
+_LONGEST_MEMORY = 4096
+_LONGEST_SETTINGS = 1 << 20
 
 
 class Setting(NamedTuple):
@@ -79,6 +83,7 @@ class Paths(NamedTuple):
         content: Directory of files by their CID.
         nodes: The file of networks that have a name.
         networks: Directory of what was fetched from networks, a copy each.
+        memory: What the home has held, so that a loss is noticed; see ``Memory``.
     """
 
     home: str
@@ -90,6 +95,7 @@ class Paths(NamedTuple):
     content: str
     nodes: str
     networks: str
+    memory: str
 
 
 class Settings(NamedTuple):
@@ -139,7 +145,83 @@ def paths(home: str | None = None) -> Paths:
         content=os.path.join(directory, "content"),
         nodes=os.path.join(directory, "nodes.json"),
         networks=os.path.join(directory, "networks"),
+        memory=os.path.join(directory, "memory.json"),
     )
+
+
+class Memory(NamedTuple):
+    """What a home has held.
+
+    It is written without a sync and may be missing: it proves what was there, never what was not.
+
+    Attributes:
+        ledger: Id of its ledger, or None.
+        keys: Whether there were keys.
+        names: Whether there were names.
+    """
+
+    ledger: str | None = None
+    keys: bool = False
+    names: bool = False
+
+
+def remembered(where: Paths) -> Memory:
+    """Return what a home has held; nothing where its memory is missing or damaged."""
+    import json
+
+    try:
+        with open(where.memory, "rb", opener=files.open_at_once) as file:
+            stored = json.loads(file.read(_LONGEST_MEMORY))
+        ledger = stored["ledger"]
+        return Memory(
+            ledger if isinstance(ledger, str) else None,
+            stored["keys"] is True,
+            stored["names"] is True,
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        return Memory()
+
+
+def remember(where: Paths, memory: Memory) -> None:
+    """Write what a home has held; one that cannot be written is not remembered."""
+    import json
+
+    with suppress(TwinError, OSError):
+        files.replace(where.memory, json.dumps(memory._asdict()).encode() + b"\n", durable=False)
+
+
+def lost(where: Paths) -> ConfigError | None:
+    """Return the error of a home that lacks keys or names that were there, None if it is whole.
+
+    For the ledger, see ``twincli.ledger.lost``.
+    """
+    way_out = (
+        "put it back, or restore a backup: twin backup restore FILE --home DIR;"
+        f" to begin without on purpose: rm {where.memory}"
+    )
+    fault = _fault(where.keys, "keys", where)
+    if fault is not None:
+        message = f"the keys of this home were in {where.keys}, {fault}"
+        return ConfigError(message, code="lost_keys", hint=way_out)
+    fault = _fault(where.book, "names", where)
+    if fault is not None:
+        message = f"the names of this home were in {where.book}, {fault}"
+        return ConfigError(message, code="lost_names", hint=way_out)
+    return None
+
+
+def _fault(path: str, what: str, where: Paths) -> str | None:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        if os.path.islink(path):
+            return f"which is a link to {os.readlink(path)}, which is missing"
+        return "which is missing" if getattr(remembered(where), what) else None
+    except OSError:
+        return None  # whoever reads it says what is wrong
+    if status.st_size == 0 and getattr(remembered(where), what):
+        return "which is empty"
+    return None
 
 
 def require_home(where: Paths) -> None:
@@ -246,14 +328,16 @@ def read(where: Paths) -> dict[str, Any]:
             setting (with the near one), a value of the wrong kind.
     """
     try:
-        with open(where.settings, "rb") as file:
-            data = file.read()
+        data = files.read_regular(where.settings, _LONGEST_SETTINGS + 1, where.settings)
     except FileNotFoundError:
         return {}
-    except OSError as error:
+    except ConfigError as error:
+        _, _, why = error.message.rpartition(f"{where.settings}: ")
+        raise ConfigError(f"the settings file {where.settings} cannot be read: {why}") from error
+    if len(data) > _LONGEST_SETTINGS:
         raise ConfigError(
-            f"the settings file {where.settings} cannot be read: {(error.strerror or '').lower()}"
-        ) from error
+            f"the settings file {where.settings} is longer than {_LONGEST_SETTINGS} bytes"
+        )
     return _parsed(where.settings, data)
 
 
@@ -342,8 +426,6 @@ def unset_value(where: Paths, name: str, *, dry_run: bool = False) -> bool:
 def _write(path: str, stored: dict[str, Any]) -> None:
     """Replace the settings file in one step, so that no reader sees half of it."""
     import json
-
-    from twincli import files
 
     try:
         files.make_directory(os.path.dirname(path))

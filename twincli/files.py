@@ -138,20 +138,23 @@ def incoming(directory: str, *, mode: int = _PRIVATE, overwrite: bool = True) ->
         sync_directory(os.path.dirname(found.path))
 
 
-def replace(path: str, data: bytes, *, keep_mode: bool = False, named: bool = True) -> None:
+def replace(
+    path: str, data: bytes, *, keep_mode: bool = False, named: bool = True, durable: bool = True
+) -> None:
     """Put new content in the place of a private file, durably; a reader sees the old or the new.
 
     Args:
         path: The file.
         data: Its new content.
-        keep_mode: Let those who could read and write it go on to do so.
+        keep_mode: Keep who may read and write it.
         named: Sync the directory, too. Without it the caller does so before it relies on the file.
+        durable: False: a power loss may take it, for what can do without.
 
     Raises:
         ConfigError: ``cannot_write``.
     """
     with _temporary(path) as temporary:
-        with _open_new(temporary, path) as write:
+        with _open_new(temporary, path, durable=durable) as write:
             write(data)
         try:
             if keep_mode:
@@ -159,7 +162,7 @@ def replace(path: str, data: bytes, *, keep_mode: bool = False, named: bool = Tr
             os.replace(temporary, path)
         except OSError as error:
             raise cannot("write", path, error) from error
-    if named:
+    if named and durable:
         sync_directory(os.path.dirname(path))
 
 
@@ -206,13 +209,16 @@ def _temporary(path: str) -> Iterator[str]:
 
 
 @contextmanager
-def _open_new(name: str, path: str, mode: int = _PRIVATE) -> Iterator[Write]:
+def _open_new(
+    name: str, path: str, mode: int = _PRIVATE, *, durable: bool = True
+) -> Iterator[Write]:
     """Make a file and take its content, durable when the block ends.
 
     Args:
         name: The file.
-        path: What errors call it.
+        path: Its name in errors.
         mode: Who may read it.
+        durable: Whether it is synced.
     """
     try:
         descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _O_BINARY, mode)
@@ -230,7 +236,8 @@ def _open_new(name: str, path: str, mode: int = _PRIVATE) -> Iterator[Write]:
     try:
         yield write
         try:
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         except OSError as error:
             raise cannot("write", path, error) from error
     finally:
@@ -277,6 +284,39 @@ def _move_without_links(source: str, path: str) -> None:
         raise cannot("write", path, error) from error
     finally:
         _discard(reserved)
+
+
+def open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting, as the ``opener`` of ``open``: a named pipe must not hang us."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def read_regular(path: str, limit: int, what: str) -> bytes:
+    """Return the beginning of a regular file, up to ``limit`` bytes.
+
+    Args:
+        path: The file.
+        limit: Number of bytes.
+        what: The file in errors.
+
+    Raises:
+        FileNotFoundError: It is missing, and not a link to what is missing.
+        ConfigError: ``cannot_read``: also a link to a missing file, and what is not a regular file.
+    """
+    try:
+        with open(path, "rb", opener=open_at_once) as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file.read(limit)
+    except FileNotFoundError as error:
+        if not os.path.islink(path):
+            raise
+        raise ConfigError(
+            f"cannot read {what}: it is a link to {os.readlink(path)}, which is missing",
+            code="cannot_read",
+        ) from error
+    except OSError as error:
+        raise cannot("read", what, error) from error
+    raise ConfigError(f"cannot read {what}: not a regular file", code="cannot_read")
 
 
 def identify(path: str) -> tuple[int, int]:

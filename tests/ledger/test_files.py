@@ -456,16 +456,54 @@ def test_a_path_may_begin_with_two_slashes(place: Path) -> None:
         assert ledger.counts()["transactions"] == 201
 
 
-def test_the_key_of_a_ledger_that_was_moved_away_is_kept(place: Path) -> None:
+def test_the_key_of_a_lost_ledger_is_kept_when_another_is_begun(place: Path) -> None:
     key = (place / "ledger.key").read_bytes()
     for name in ("ledger.db", "index.db"):
         (place / name).unlink()
-    with Ledger.open(place):
+    with Ledger.open(place, replace_lost=True):
         pass
     assert (place / "ledger.1.key").read_bytes() == key
     assert (place / "ledger.1.key").stat().st_mode & 0o777 == 0o600
     assert (place / "ledger.key").read_bytes() != key
     assert not list(place.glob(".*"))
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _dangling(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.parent / "unmounted" / "ledger.db")
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, _empty, _dangling])
+@pytest.mark.parametrize("also", [(), ("ledger.key",), ("index.db",)])
+@pytest.mark.parametrize("create", [True, False])
+def test_a_lost_ledger_is_not_one_that_never_was(
+    place: Path, lose: Callable[[Path], None], also: tuple[str, ...], *, create: bool
+) -> None:
+    with Ledger.open(place) as ledger:
+        ledger_id, public_key = ledger.id, ledger.public_key
+        ledger.reindex()
+    lose(place / "ledger.db")
+    for name in also:
+        (place / name).unlink()
+    before = sorted(path.name for path in place.iterdir())
+    with pytest.raises(ConfigError) as caught:
+        Ledger.open(place, create=create, read_only=not create)
+    assert caught.value.code == "lost_ledger"
+    assert (public_key if "index.db" in also else ledger_id) in caught.value.message
+    assert "twin ledger begin" in str(caught.value.hint)
+    assert sorted(path.name for path in place.iterdir()) == before
+
+
+def test_a_ledger_whose_directory_is_not_mounted(tmp_path: Path) -> None:
+    (tmp_path / "ledger").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(ConfigError) as caught:
+        Ledger.open(tmp_path / "ledger")
+    assert caught.value.code == "lost_ledger"
+    assert "unmounted" in caught.value.message
 
 
 @pytest.mark.parametrize(

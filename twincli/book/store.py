@@ -248,6 +248,11 @@ class Book:
         )
         return [row[0] for row in rows]
 
+    def ledgers(self) -> list[str]:
+        """Return the ids of the ledgers whose assets have names, that with most names first."""
+        rows = self._read("SELECT ledger FROM asset GROUP BY ledger ORDER BY count(*) DESC, ledger")
+        return [row[0] for row in rows]
+
     def asset_names(self) -> list[str]:
         """Return the names of assets on all ledgers, in alphabetical order."""
         return [row[0] for row in self._read("SELECT DISTINCT name FROM asset ORDER BY folded")]

@@ -64,10 +64,30 @@ class Opened:
 
     def close(self) -> None:
         """Close what was opened."""
+        self._remember()
         for name in ("client", "home_ledger", "book", "keystore"):
             opened: Any = self.__dict__.pop(name, None)
             if opened is not None:
                 opened.close()
+
+    def _remember(self) -> None:
+        """Note what the home has held, so that a later loss is noticed."""
+        where: config.Paths | None = self.__dict__.get("paths")
+        if where is None or not os.path.isdir(where.home):
+            return
+        # Most commands make none of it, and need not read what is remembered.
+        if not self.creates.home and os.path.exists(where.memory):
+            return
+        before = config.remembered(where)
+        opened: EmbeddedClient | None = self.__dict__.get("home_ledger")
+        is_kept = opened is not None and opened.ledger.path != ":memory:"
+        now = config.Memory(
+            opened.ledger_id if is_kept and opened is not None else before.ledger,
+            before.keys or os.path.isdir(where.keys),
+            before.names or (os.path.exists(where.book) and os.path.getsize(where.book) > 0),
+        )
+        if now != before and (now.ledger or now.names):
+            config.remember(where, now)
 
     @cached_property
     def paths(self) -> config.Paths:
@@ -97,8 +117,40 @@ class Opened:
         Raises:
             NotFoundError: ``no_home``.
         """
-        if not self.creates.home:
+        is_missing = not os.path.isdir(self.paths.home)
+        if is_missing and not self.creates.home and not is_file(self.node):
             config.require_home(self.paths)
+        fault = config.lost(self.paths)
+        if fault is not None:
+            raise fault
+
+    def need_ledger(self) -> None:
+        """Refuse to take the home's ledger for one that was never made, when it is lost.
+
+        Raises:
+            ConfigError: ``lost_ledger``.
+        """
+        from twincli.ledger import lost
+        from twincli.ledger.files import locate
+
+        where = locate(self.paths.ledger)
+        if os.path.exists(where.ledger_db) and os.path.getsize(where.ledger_db):
+            return
+        known = config.remembered(self.paths).ledger
+        if not os.path.exists(self.paths.memory) and os.path.exists(self.paths.book):
+            known = self._named_ledger()
+        lost.check(where, known)
+
+    def _named_ledger(self) -> str | None:
+        """Return the ledger that the names of a home without memory are bound to, or None."""
+        from twincli.book.store import Book
+        from twincli.client import copies, profiles
+
+        with Book(self.paths.book) as book:
+            named = book.ledgers()
+        elsewhere = {item.network[:16] for item in profiles.load(self.paths.nodes).values()}
+        elsewhere |= copies.known(self.paths.networks)
+        return next((ledger for ledger in named if ledger[:16] not in elsewhere), None)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -168,6 +220,7 @@ class Opened:
     def home_ledger(self) -> EmbeddedClient:
         """The ledger of this home, whatever ``--node`` says; empty before the first asset."""
         self.need_home()
+        self.need_ledger()
         return self._ledger_at(self.paths.ledger, create=self.creates.ledger, stand_in=True)
 
     def _ledger_at(
@@ -209,6 +262,7 @@ class Opened:
             UsageError: ``not_supported``: ``--node`` chooses a network.
         """
         if self.node == "local":
+            self.need_ledger()
             return self.paths.ledger
         if is_file(self.node):
             return self.node.removeprefix("file:")

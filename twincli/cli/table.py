@@ -46,7 +46,7 @@ BARE: dict[str, tuple[str, str]] = {
         "twincli.cli.commands.home.status",
         "Show the home, the ledger, the default key and the agent.",
     ),
-    "doctor": ("twincli.cli.commands.home.doctor", "Check the installation and say what to do."),
+    "doctor": ("twincli.cli.commands.home.doctor", "Check the installation and show what to do."),
     "demo": (
         "twincli.cli.commands.home.demo",
         "Tell the story of a car and its owner, in a temporary home.",

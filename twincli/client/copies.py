@@ -31,7 +31,13 @@ def opened(place: str | None, *, create: bool = True) -> Ledger:
     if place is None:
         return Ledger.open(":memory:", profile=SERVER, durable=False)
     with _told(place):
-        ledger = Ledger.open(place, create=create, profile=SERVER, durable=False)
+        ledger = Ledger.open(
+            place,
+            create=create,
+            profile=SERVER,
+            durable=False,
+            replace_lost=True,  # what it held is fetched again
+        )
         return cast("Ledger", _Copy(ledger, place))
 
 
@@ -59,6 +65,13 @@ def of_network(directory: str, network_id: str) -> list[str]:
         for found in sorted(os.listdir(directory))
         if found.startswith(f"{network_id[:16]}-")
     ]
+
+
+def known(directory: str) -> frozenset[str]:
+    """Return the first 16 digits of every network and ledger that there is a copy of."""
+    if not os.path.isdir(directory):
+        return frozenset()
+    return frozenset(part for found in os.listdir(directory) for part in found.split("-"))
 
 
 class _Copy:

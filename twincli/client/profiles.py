@@ -25,6 +25,7 @@ LOCAL = "local"
 
 _OF_HTTP = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 _LONGEST = 1 << 16
+_LONGEST_FILE = 1 << 24
 
 
 class Profile(NamedTuple):
@@ -70,8 +71,7 @@ def load(path: str) -> dict[str, Profile]:
         ConfigError: It cannot be read, or is damaged.
     """
     try:
-        with open(path, "rb") as file:
-            document = json.loads(file.read())
+        document = json.loads(files.read_regular(path, _LONGEST_FILE, path))
         if document["version"] != VERSION:
             raise ConfigError(
                 f"{path} has version {document['version']}, this twincli knows {VERSION}",
@@ -120,7 +120,7 @@ def headers(path: str) -> dict[str, str]:
     """
     try:
         # A named pipe in its place must not hang the program.
-        with open(path, "rb", opener=_without_waiting) as file:
+        with open(path, "rb", opener=files.open_at_once) as file:
             mode = os.fstat(file.fileno()).st_mode
             text = file.read(_LONGEST + 1).decode("ascii") if stat.S_ISREG(mode) else ""
     except OSError as error:
@@ -157,10 +157,6 @@ def headers(path: str) -> dict[str, str]:
     if len(text) > _LONGEST:
         raise ConfigError(f"the header file {path} is too long", code="bad_headers")
     return found
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def check_name(name: str) -> str:

@@ -25,7 +25,11 @@ def read_private(path: str) -> bytes:
         # O_NONBLOCK: a named pipe in the place of a key must not hang the program.
         flags = os.O_RDONLY | _O_BINARY | getattr(os, "O_NONBLOCK", 0)
         descriptor = os.open(path, flags)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if os.path.islink(path):
+            raise ConfigError(
+                f"{path} is a link to {os.readlink(path)}, which is missing", code="cannot_read"
+            ) from error
         raise
     except OSError as error:
         raise cannot("read", path, error) from error

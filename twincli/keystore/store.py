@@ -259,7 +259,8 @@ class KeyStore:
 
     def _scanned_info(self, entry: str) -> KeyInfo:
         """Return the public part of a file, read again only if it is not the one read before."""
-        status = os.stat(os.path.join(self.directory, entry))
+        path = os.path.join(self.directory, entry)
+        status = os.lstat(path) if not os.path.exists(path) else os.stat(path)
         stamp = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
         known = self._scanned.get(entry)
         if known is None or known[0] != stamp:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import ed25519, merkle
 from twincli.errors import ConfigError, ConflictError, InvalidError
+from twincli.ledger import lost
 from twincli.ledger.block import Applying, uncollected
 from twincli.ledger.checking import check_all, raise_first
 from twincli.ledger.files import locate, make_directory, write_key
@@ -49,6 +50,7 @@ class Ledger(Reader):
         profile: str = validity.STRICT,
         read_only: bool = False,
         durable: bool = True,
+        replace_lost: bool = False,
         clock: Callable[[], int] = now_ms,
     ) -> Ledger:
         """Open a ledger.
@@ -61,16 +63,20 @@ class Ledger(Reader):
                 not empty, file and log are copied to a private place. What other processes write
                 from then on is not seen.
             durable: False: a power loss may take the last commits, for copies of other ledgers.
+            replace_lost: Begin another even if what is left shows that one was lost.
             clock: Milliseconds since the epoch.
 
         Raises:
             NotFoundError: ``no_ledger``: not there, and ``create`` is false.
             ConfigError: ``foreign_file``, ``newer_schema``, ``damaged_ledger``, ``read_only``,
-                ``disk_full``.
+                ``disk_full``; ``lost_ledger``: the file is missing, and what is left of the ledger
+                shows that there was one.
         """
         if profile not in validity.PROFILES:
             raise ConfigError(f"there is no rules profile {profile!r}", code="unknown_profile")
         files = locate(os.fspath(path))
+        if not replace_lost:
+            lost.check(files)
         if create and files.ledger_db != ":memory:":
             make_directory(os.path.dirname(os.path.abspath(files.ledger_db)))
 

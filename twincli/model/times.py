@@ -12,6 +12,9 @@ _RFC3339 = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?"
     r"([Zz]|[+-]\d{2}:\d{2})"
 )
+LATEST_MS = 253_402_300_799_999
+"""The last millisecond of the year 9999, after which no time can be written."""
+
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -90,6 +93,15 @@ def to_text(time_ms: int) -> str:
     # Without a zone, so that isoformat writes none; strftime would not pad years below 1000.
     moment = datetime(1970, 1, 1) + timedelta(milliseconds=time_ms)  # noqa: DTZ001
     return moment.isoformat(timespec="milliseconds") + "Z"
+
+
+def span_text(span_ms: int) -> str:
+    """Return a length of time for people, in the largest unit that it has two of: ``40 days``."""
+    seconds = span_ms // 1000
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} seconds"
 
 
 def told(time_ms: int | None) -> str | None:

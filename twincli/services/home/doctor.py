@@ -1,4 +1,4 @@
-"""A check of the whole installation: what works, what does not, and what to do about it."""
+"""A check of the whole installation: the findings, and the remedy for each."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from twincli.keystore.keyfile import KeyInfo
     from twincli.ledger.audit import Report
     from twincli.ledger.ledger import Ledger
+    from twincli.ledger.lost import Mark
+    from twincli.services.documents import Document
     from twincli.services.network.networks import Chosen
 
 RECENT = 1000
@@ -46,10 +48,10 @@ class Check(NamedTuple):
     """One finding.
 
     Attributes:
-        name: What was looked at.
-        ok: None where it is not there and need not be.
-        message: What was found.
-        hint: What to do about it.
+        name: The subject.
+        ok: None where it is missing and need not exist.
+        message: The finding.
+        hint: The remedy.
     """
 
     name: str
@@ -70,45 +72,73 @@ def _absent(name: str, message: str, hint: str | None = None) -> Check:
     return Check(name, ok=None, message=message, hint=hint)
 
 
+class Place(NamedTuple):
+    """Where things are, and what a home remembers of itself.
+
+    Attributes:
+        ledger: Directory or file of the ledger.
+        home: Path of the home, which may be missing; None: check the ledger only.
+        keys: Directory of key files.
+        book: File of names.
+        ledger_id: Id of the ledger that the home had, or None.
+        lost: The error of a home that lacks what was there, or None.
+    """
+
+    ledger: str
+    home: str | None = None
+    keys: str = ""
+    book: str = ""
+    ledger_id: str | None = None
+    lost: TwinError | None = None
+
+
 def doctor(
+    place: Place,
     *,
-    home: str,
-    keys: str,
-    ledger: str,
-    book: str,
     now_ms: int,
     full: bool = False,
+    root: str | None = None,
     network: Chosen | None = None,
-) -> dict[str, Any]:
-    """Check everything, and change nothing but a lost index.
+) -> Document:
+    """Check everything, and change nothing.
 
     Args:
-        home: Path of the home, of which there need be none.
-        keys: Directory of key files.
-        ledger: Directory or file of the ledger.
-        book: File of names.
+        place: What to check.
         now_ms: The present.
         full: Verify all transactions, not only the last 1,000.
-        network: To be asked how it is; None: none is used.
+        root: The root hash, hex, that the ledger has or once had; None: not compared.
+        network: The network to check, too, or None.
 
     Returns:
         ``twin.doctor/1``: ``ok`` (false when a check failed) and ``checks``:
         ``{"name", "ok", "message", "hint"}``.
+
+    Raises:
+        NotFoundError: ``no_ledger``: only the ledger was to be checked, and there is none.
     """
-    checks = [_python(), _libsodium(), *_sqlite(), _driver(wanted=network is not None)]
-    checks += _home(home)
-    if os.path.isdir(home):
-        checks += _keys(keys)
-        checks += _book(book)
-    checks += _ledger(ledger, now_ms, full=full)
+    checks = [_python(), _libsodium(), *_sqlite()]
+    if place.home is not None:
+        checks.append(_driver(wanted=network is not None))
+        checks += _home(place.home)
+        if place.lost is not None:
+            checks.append(_fault(place.lost.code.removeprefix("lost_"), place.lost))
+        if os.path.isdir(place.home):
+            checks += _keys(place.keys)
+            checks += _book(place.book)
+    checks += _ledger(place, now_ms, full=full, root=root)
     if network is not None:
         checks += _network(network, full=full)
-    checks += _leftovers(home, keys, ledger)
+    if place.home is not None:
+        checks += _leftovers(place.home, place.keys, place.ledger)
     return {
         "schema": "twin.doctor/1",
         "ok": all(check.ok is not False for check in checks),
         "checks": [check._asdict() for check in checks],
     }
+
+
+def _fault(name: str, error: TwinError) -> Check:
+    return _bad(name, error.message, error.hint)
 
 
 def _python() -> Check:
@@ -148,7 +178,7 @@ def _sqlite() -> Iterator[Check]:
         wanted = ".".join(map(str, OLDEST_SQLITE))
         yield _bad("sqlite", f"SQLite {version} is too old", f"use a Python with {wanted} or newer")
     if fault is None:
-        yield _good("fts5", "full text search is there")
+        yield _good("fts5", "full text search is available")
     else:
         yield _bad("fts5", f"SQLite has no full text search: {fault}", "use another Python")
 
@@ -158,14 +188,15 @@ def _driver(*, wanted: bool) -> Check:
 
     if find_spec("bigchaindb_driver") is None:
         if wanted:
-            return _bad("bigchaindb-driver", "not there; no network is reached", DRIVER_HINT)
-        return _absent("bigchaindb-driver", "not there; only networks need it", DRIVER_HINT)
-    return _good("bigchaindb-driver", "the official driver is there")
+            return _bad("bigchaindb-driver", "missing, and networks need it", DRIVER_HINT)
+        # An extra that nobody asked for is not a failed check.
+        return _good("bigchaindb-driver", "not installed; only networks need it", DRIVER_HINT)
+    return _good("bigchaindb-driver", "the official driver is installed")
 
 
 def _home(home: str) -> Iterator[Check]:
     if not os.path.isdir(home):
-        yield _absent("home", f"there is none at {home} yet", "twin keys new NAME makes one")
+        yield _absent("home", f"there is no home at {home} yet", "twin keys new NAME makes one")
         return
     yield _good("home", home)
     yield _private("home permissions", home, 0o700)
@@ -184,14 +215,14 @@ def _keys(directory: str) -> Iterator[Check]:
     from twincli.keystore.store import KeyStore
 
     if not os.path.isdir(directory):
-        yield _absent("keys", "there are none yet", "twin keys new NAME makes one")
+        yield _absent("keys", "there are no keys yet", "twin keys new NAME makes one")
         return
     yield _private("keys permissions", directory, 0o700)
     try:
         store = KeyStore(directory)
         infos, faults = store.scan()
     except TwinError as error:
-        yield _bad("keys", error.message, error.hint)
+        yield _fault("keys", error)
         return
     for info in infos:
         if info.provider != keyfile.FILE:
@@ -210,7 +241,7 @@ def _keys(directory: str) -> Iterator[Check]:
 
 
 def _external_key(info: KeyInfo) -> Check:
-    """Look whether the chip or program of a key is there; a chip may well be in a drawer."""
+    """Check whether the chip or program of a key is present; a chip may be in a drawer."""
     from twincli.keystore.providers import external
 
     try:
@@ -224,7 +255,7 @@ def _book(path: str) -> Iterator[Check]:
     from twincli.book.store import Book
 
     if not os.path.exists(path):
-        yield _absent("names", "there are none yet")
+        yield _absent("names", "there are no names yet")
         return
     with Book(path) as book:
         try:
@@ -232,38 +263,122 @@ def _book(path: str) -> Iterator[Check]:
         except TwinError as error:
             yield _bad("names", error.message, error.hint)
             return
-    yield _good("names", f"{path} is in order, {count} of others")
+    yield _good("names", f"{path} is in order, {count} names of others")
 
 
-def _ledger(path: str, now_ms: int, *, full: bool) -> Iterator[Check]:
+def _ledger(place: Place, now_ms: int, *, full: bool, root: str | None) -> Iterator[Check]:
+    from twincli.ledger import lost
     from twincli.ledger.files import locate
     from twincli.ledger.ledger import Ledger
     from twincli.ledger.schema import SCHEMA_VERSION
 
+    where = locate(place.ledger)
+    is_missing = not os.path.exists(where.ledger_db) or not os.path.getsize(where.ledger_db)
+    mark = lost.mark(where.index_db)  # before the index is opened, which begins it again
     try:
-        ledger = Ledger.open(path, create=False)
+        if is_missing:
+            lost.check(where, place.ledger_id)
+        ledger = Ledger.open(place.ledger, create=False, read_only=place.home is None)
     except NotFoundError:
+        if place.home is None:
+            raise
         yield _absent(
             "ledger", "there is none yet", "the first asset makes one: twin asset create NAME"
         )
         return
     except TwinError as error:
-        yield _bad("ledger", error.message, error.hint)
+        yield _fault("ledger", error)
         return
     with ledger:
         try:
             count = ledger.counts()["transactions"]
             yield _good("ledger", f"{ledger.path}: {count} transactions")
-            yield _good("schema", f"version {SCHEMA_VERSION}, the present one")
-            key = locate(path).key
-            yield _ledger_key(key, ledger.public_key)
+            yield _good("schema", f"version {SCHEMA_VERSION}, current")
+            if place.home is not None or os.path.lexists(where.key):
+                yield _ledger_key(where.key, ledger.public_key)
+            yield from _remembered(place, ledger, mark)
             ledger.checkpoint()
             report = ledger.verify() if full else ledger.verify_last(RECENT)
             yield _verified(report, "transactions", "restore the ledger from a backup", full=full)
-            yield _index(ledger, count)
+            if root is not None:
+                yield _root(ledger, root)
+            yield _index(count, mark)
             yield _clock(ledger, now_ms)
         except TwinError as error:
-            yield _bad("ledger", error.message, error.hint)
+            yield _fault("ledger", error)
+
+
+def _remembered(place: Place, ledger: Ledger, mark: Mark | None) -> Iterator[Check]:
+    """Compare the ledger with what other files of the home know of it."""
+    others = {place.ledger_id, mark.ledger if mark else None} - {None, ledger.id}
+    if others:
+        yield _bad(
+            "history",
+            f"the ledger is {ledger.id}, but this home had {' and '.join(map(str, others))}:"
+            " it was exchanged",
+            "put the right file back, or restore a backup",
+        )
+        return
+    if mark is not None and mark.seq:
+        count = ledger.counts()["transactions"]
+        if mark.seq > count:
+            yield _bad(
+                "history",
+                f"the ledger was further: {mark.seq - count} transactions are missing",
+                "an older copy of the file was put in its place; restore the latest backup",
+            )
+            return
+        if ledger.id_at(mark.seq) != mark.tx_id:
+            yield _bad(
+                "history",
+                f"transaction {mark.seq} is not the one that was there: the ledger was exchanged",
+                "put the right file back, or restore a backup",
+            )
+            return
+    if place.home is None:
+        return
+    missing = _without_asset(place.book, ledger)
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        yield _bad(
+            "history",
+            f"the asset named {missing[0]}{more} is not on the ledger: an older copy of the ledger"
+            " was put in its place",
+            "restore the latest backup; to forget a name: twin name remove NAME",
+        )
+        return
+    yield _good("history", "nothing that this home remembers is missing")
+
+
+def _without_asset(path: str, ledger: Ledger) -> list[str]:
+    """Return the names whose assets were on the ledger and are missing."""
+    from twincli.book.store import Book
+
+    if not os.path.exists(path):
+        return []
+    with Book(path) as book:
+        try:
+            named = book.list_assets(ledger.id)
+        except TwinError:
+            return []  # reported already
+    return [
+        entry.name for entry in named if not entry.reserved and ledger.entry(entry.asset_id) is None
+    ]
+
+
+def _root(ledger: Ledger, root: str) -> Check:
+    """Compare the ledger with a root hash that somebody wrote down."""
+    tip = ledger.tip()
+    if tip.root.hex() == root:
+        return _good("root", f"the ledger has the root {root}")
+    height = ledger.height_of_root(bytes.fromhex(root))
+    if height is None:
+        return _bad(
+            "root",
+            f"the ledger never had the root {root}; it has {tip.root.hex()}",
+            "it is another ledger, or its history was changed",
+        )
+    return _good("root", f"the ledger had the root {root} at height {height} of {tip.height}")
 
 
 def _ledger_key(path: str, public_key: str) -> Check:
@@ -278,7 +393,7 @@ def _ledger_key(path: str, public_key: str) -> Check:
     try:
         found = read_key(path).public_key
     except TwinError as error:
-        return _bad("ledger key", error.message, error.hint)
+        return _fault("ledger key", error)
     if found != public_key:
         return _bad("ledger key", f"{path} is the key of another ledger", _NO_LEDGER_KEY)
     return private
@@ -298,27 +413,38 @@ def _verified(report: Report, name: str, remedy: str, *, full: bool) -> Check:
     return _good(name, f"{checked} of {what} are good", more)
 
 
-def _index(ledger: Ledger, count: int) -> Check:
-    done = ledger.indexed()
-    if done > count:
-        return _bad("index", "the index is ahead of the ledger", "twin ledger reindex")
-    behind = count - done
+def _index(count: int, mark: Mark | None) -> Check:
+    behind = count - min(count, mark.seq if mark else 0)
     if behind:
-        return _good("index", f"{behind} behind the ledger; it catches up when it is asked")
+        return _good("index", f"{behind} behind the ledger; it catches up at the next search")
     return _good("index", "it holds the whole ledger")
 
 
 def _clock(ledger: Ledger, now_ms: int) -> Check:
     tip = ledger.tip().time_ms
-    now = times.to_text(now_ms)
-    if now_ms < max(tip, BUILD_TIME_MS):
-        past = f"the last block ({times.to_text(tip)})" if now_ms < tip else "this version's making"
-        return _bad("clock", f"this machine's clock says {now}, before {past}", "set it")
+    now = _time(now_ms)
+    if now_ms < BUILD_TIME_MS or now_ms > times.LATEST_MS:
+        why = "before this version was made" if now_ms < BUILD_TIME_MS else "which cannot be"
+        return _bad("clock", f"this machine's clock says {now}, {why}", "set the clock")
+    if now_ms < tip:
+        ahead = times.span_text(tip - now_ms)
+        return _bad(
+            "clock",
+            f"the ledger is {ahead} ahead: its last block says {_time(tip)}, the clock {now}",
+            "if the clock is right, it was ahead when that block was made: blocks keep that time"
+            " until it is reached; the times of what happened (at) stay right",
+        )
     return _good("clock", f"{now}, after the last block")
 
 
+def _time(time_ms: int) -> str:
+    if time_ms > times.LATEST_MS:
+        return f"a time after the year 9999 ({time_ms} ms)"
+    return times.to_text(time_ms)
+
+
 def _network(chosen: Chosen, *, full: bool) -> Iterator[Check]:
-    """Ask the nodes of a network, and look at its copies on this machine."""
+    """Ask the nodes of a network, and check its copies on this machine."""
     from twincli.client import copies
     from twincli.services.network import networks
 
@@ -341,7 +467,7 @@ def _network(chosen: Chosen, *, full: bool) -> Iterator[Check]:
             yield _bad(
                 "network",
                 f"the nodes of {chosen.name} do not serve one ledger",
-                "twin node info tells which serves which; name only those of one",
+                "twin node info shows the ledger of each; name only nodes of one",
             )
     for place in copies.of_network(chosen.directory, profile.network):
         yield _copy(place, full=full)
@@ -381,5 +507,5 @@ def _leftovers(home: str, keys: str, ledger: str) -> Iterator[Check]:
         yield _absent(
             "leftovers",
             f"{len(found)} temporary files of a stopped process: {', '.join(found)}",
-            "they hold nothing that is needed; remove them when no twin is running",
+            "they are not needed; remove them when no twin is running",
         )

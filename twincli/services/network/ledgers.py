@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from twincli.errors import ConflictError
 from twincli.model import times
 
 if TYPE_CHECKING:
@@ -49,6 +50,58 @@ def _size(path: str) -> int | None:
     if path == ":memory:":
         return None
     return sum(os.path.getsize(name) for name in (path, f"{path}-wal") if os.path.exists(name))
+
+
+def begin(path: str, known: str | None, *, dry_run: bool = False) -> dict[str, Any]:
+    """Begin another ledger in the place of one that is lost.
+
+    What is left of the old one is kept under other names, such as ``ledger.1.key``.
+
+    Args:
+        path: The ledger's directory or file.
+        known: Id of the lost ledger, if it is known.
+        dry_run: Check, begin nothing; ``id`` is then null.
+
+    Returns:
+        ``twin.beginning/1``: ``id path lost kept``; ``lost`` is the id of the old ledger or null,
+        ``kept`` are the new names of its files.
+
+    Raises:
+        ConflictError: ``exists``: there is a ledger.
+    """
+    from twincli import files
+    from twincli.ledger import lost
+    from twincli.ledger.files import locate
+    from twincli.ledger.ledger import Ledger
+
+    where = locate(path)
+    if os.path.exists(where.ledger_db) and os.path.getsize(where.ledger_db):
+        raise ConflictError(
+            f"there is a ledger at {where.ledger_db}",
+            code="exists",
+            hint="twin ledger info; to begin another, use another home: --home DIR",
+        )
+    old = known or lost.indexed(where.index_db)
+    kept: list[str] = []
+    ledger_id = None
+    if not dry_run:
+        directory = os.path.dirname(where.ledger_db)
+        if os.path.islink(directory) and not os.path.exists(directory):
+            os.unlink(directory)
+        files.make_directory(directory)
+        for name in (where.ledger_db, f"{where.ledger_db}-wal", where.index_db, where.key):
+            if name and os.path.lexists(name):
+                stem = os.path.basename(name).rpartition(".")[0]
+                kept.append(files.move_aside(name, directory, stem))
+        with Ledger.open(path, replace_lost=True) as ledger:
+            ledger_id = ledger.id
+    return {
+        "schema": "twin.beginning/1",
+        "id": ledger_id,
+        "path": where.ledger_db,
+        "lost": old,
+        "kept": kept,
+    }
 
 
 def reindex(ledger: Ledger) -> dict[str, Any]:

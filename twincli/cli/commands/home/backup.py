@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from twincli import config
 from twincli.cli import file_arguments
 from twincli.cli.context import Context
 from twincli.cli.opened import HOME
@@ -38,7 +37,8 @@ def create(
     to_stdout = out == "-"
     if to_stdout and (options.json or options.jsonl or options.get is not None):
         raise UsageError("-o - writes the backup to stdout, so there is no room for a document")
-    config.require_home(context.paths)
+    context.need_home()
+    context.need_ledger()
     document = backup.create(
         context.paths.home,
         context.paths.settings,

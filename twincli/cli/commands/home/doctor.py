@@ -6,12 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
+from twincli import config
 from twincli.cli.context import Context
+from twincli.cli.opened import is_file
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
+from twincli.errors import UsageError
 from twincli.model.text import one_line
 
 app = typer_frame.bare()
+
+ROOT_DIGITS = 64
 
 
 @typer_frame.command(app, "doctor")
@@ -20,19 +25,39 @@ def doctor(
     full: Annotated[
         bool, typer.Option("--full", help="Verify every transaction, not only the last 1000.")
     ] = False,
+    root: Annotated[
+        str | None,
+        typer.Option(metavar="HEX", help="Compare with a root that twin ledger info showed."),
+    ] = None,
 ) -> Result:
-    """Check the installation and say what to do."""
-    from twincli.services.home.doctor import doctor as service
-    from twincli.services.workspace import now_ms
+    """Check the installation and show what to do.
 
+    With --node file:PATH only that ledger is checked; no home is needed and nothing is written.
+    """
+    import time
+
+    from twincli.services.home.doctor import Place
+    from twincli.services.home.doctor import doctor as service
+
+    if root is not None and not full:
+        raise UsageError("--root needs --full: a root stands for all transactions")
     paths = context.paths
+    if is_file(context.node):
+        place = Place(context.node.removeprefix("file:"))
+    else:
+        place = Place(
+            paths.ledger,
+            paths.home,
+            paths.keys,
+            paths.book,
+            config.remembered(paths).ledger,
+            config.lost(paths),
+        )
     document = service(
-        home=paths.home,
-        keys=paths.keys,
-        ledger=paths.ledger if context.network is not None else context.ledger_path,
-        book=paths.book,
-        now_ms=now_ms(),
+        place,
+        now_ms=time.time_ns() // 1_000_000,
         full=full,
+        root=None if root is None else _root(root),
         network=context.network,
     )
     return Result(
@@ -46,8 +71,27 @@ def doctor(
         ),
         item_schema="twin.check/1",
         terminal=_draw,
+        notes=(_verdict(document),) if context.mode.form == "auto" else (),
         exit_code=0 if document["ok"] else 3,
     )
+
+
+def _verdict(document: dict[str, Any]) -> str:
+    checks = document["checks"]
+    failed = [check["name"] for check in checks if check["ok"] is False]
+    if not failed:
+        return f"everything is in order: {len(checks)} checks, none failed"
+    names = ", ".join(dict.fromkeys(failed))
+    return f"{len(failed)} of {len(checks)} checks failed: {names}"
+
+
+def _root(text: str) -> str:
+    folded = text.strip().lower().removeprefix("0x")
+    if len(folded) != ROOT_DIGITS or set(folded) - set("0123456789abcdef"):
+        raise UsageError(
+            f"--root takes {ROOT_DIGITS} hex digits", hint="twin ledger info --get root"
+        )
+    return folded
 
 
 _MARK = {True: "ok", False: "FAILED", None: "-"}

@@ -28,6 +28,27 @@ def info(context: Context) -> Result:
     return Result(ledgers.info(_ledger(context)))
 
 
+@typer_frame.command(app, "begin", refuses=("key",))
+def begin(context: Context) -> Result:
+    """Begin another ledger in the place of one that is lost.
+
+    What is left of the old ledger, its key and its names, is kept. Restore a backup instead if
+    there is one.
+    """
+    from twincli.services.network import ledgers
+
+    path = context.paths.ledger if context.node == "local" else context.ledger_path
+    known = None
+    if context.node == "local":
+        settings.require_home(context.paths)
+        memory = settings.remembered(context.paths)
+        known = memory.ledger
+    document = ledgers.begin(path, known, dry_run=context.dry_run)
+    if context.node == "local" and not context.dry_run:
+        settings.remember(context.paths, memory._replace(ledger=document["id"]))
+    return Result(document, notes=("nothing was begun",) if context.dry_run else ())
+
+
 @typer_frame.command(app, "reindex")
 def reindex(context: Context) -> Result:
     """Rebuild the search index from the ledger."""
