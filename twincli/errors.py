@@ -23,6 +23,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Self
 
 
@@ -42,6 +43,39 @@ class ExitCode(IntEnum):
     PARTIAL = 10
     UNDETERMINED = 11
     INTERRUPTED = 130
+
+
+_LONGEST = 100
+
+
+def cut(text: str) -> str:
+    """Return a stranger's text, short enough for a message."""
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+
+
+def shown(value: object) -> str:
+    """Return a stranger's JSON value for a message: short, and quoted where it is text."""
+    if isinstance(value, str):
+        return repr(cut(value))
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    if isinstance(value, int) and value.bit_length() > 64:  # Python may refuse to write it
+        return "a number of more than 64 bits"
+    return cut(repr(value))
+
+
+def place(path: Sequence[str | int]) -> str:
+    """Return the path of a member of a stranger's document for a message, short."""
+    parts = [*path[:10], "(...)", *path[-10:]] if len(path) > 20 else path
+    text = ""
+    for part in parts:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{cut(part)}" if text else cut(part)
+    return text
 
 
 class TwinError(Exception):

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.conftest import Clock
+from twincli.client.bounds import BoundsError, Pace
 from twincli.client.content import ContentStore, NodeContent
-from twincli.client.pacing import Pace, TooSlowError
 from twincli.content.store import Blobs
 from twincli.crypto import cid
 from twincli.errors import (
@@ -396,7 +396,7 @@ def test_content_without_end_is_given_up(liar: Any) -> None:
 
 
 def test_how_slow_is_too_slow(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twincli.client.pacing.time.monotonic", clock)
+    monkeypatch.setattr("twincli.client.bounds.time.monotonic", clock)
 
     def last(rate: int) -> float:
         """Return how long something may go on at a rate, in bytes a second."""
@@ -407,7 +407,7 @@ def test_how_slow_is_too_slow(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> 
             clock.advance(1)
             try:
                 pace.count(rate)
-            except TooSlowError:
+            except BoundsError:
                 break
         return clock.now - begun
 

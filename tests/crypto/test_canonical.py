@@ -79,9 +79,9 @@ def nested(depth: int, value: Any = 1) -> Any:
 @pytest.mark.parametrize(
     ("value", "part"),
     [
-        (float("nan"), "^the document: nan is not a number"),
-        ({"a": {"b": [0, float("inf")]}}, r"^a\.b\[1\]: inf is not a number"),
-        ({"a": [{"b": -float("inf")}]}, r"^a\[0\]\.b: -inf is not a number"),
+        (float("nan"), "^the document: nan is not a JSON number"),
+        ({"a": {"b": [0, float("inf")]}}, r"^a\.b\[1\]: inf is not a JSON number"),
+        ({"a": [{"b": -float("inf")}]}, r"^a\[0\]\.b: -inf is not a JSON number"),
         ("\ud800", "^the document: the text holds half of a surrogate pair"),
         ({"a": ["x", "\udfff"]}, r"^a\[1\]: the text holds half"),
         ({"a": {"\ud800": 1}}, "^a: a key holds half"),
@@ -95,14 +95,17 @@ def nested(depth: int, value: Any = 1) -> Any:
         ({"a": b"bytes"}, "^a: a bytes is not a JSON value"),
         ({"a": 1, 2: 3}, "^the document: the key 2 is not text"),
         (object(), "^the document: a object is not a JSON value"),
-        ({"a": ["x", [1]], "b": float("nan")}, "^b: nan is not a number"),
+        ({"a": ["x", [1]], "b": float("nan")}, "^b: nan is not a JSON number"),
         (OrderedDict({1: 2}), "^the document: the key 1 is not text"),
         ({"a": [OrderedDict({1: 2})]}, r"^a\[0\]: the key 1 is not text"),
         ({"a": 10**5000}, "^the document: cannot be written as JSON"),
         (nested(100_000), "nested too deeply"),
         # Deep enough for one of the walks but not for the other, whichever it is.
         *[({"a": nested(depth)}, "nested too deeply") for depth in (999, 3000, 20_000)],
-        *[(nested(depth, float("nan")), "nested too deeply|not a number") for depth in (400, 900)],
+        *[
+            (nested(depth, float("nan")), "nested too deeply|not a JSON number")
+            for depth in (400, 900)
+        ],
     ],
 )
 def test_what_has_no_canonical_form(value: Any, part: str) -> None:
@@ -145,9 +148,9 @@ def test_a_text_of_another_class_is_text() -> None:
 @pytest.mark.parametrize(
     ("data", "part"),
     [
-        ('{"a": 1, "b": {"c": 1, "c": 2}}', "the key 'c' stands twice"),
-        ('{"a": NaN}', "NaN is not a number"),
-        ("[-Infinity]", "-Infinity is not a number"),
+        ('{"a": 1, "b": {"c": 1, "c": 2}}', "the key 'c' occurs twice"),
+        ('{"a": NaN}', "NaN is not a JSON number"),
+        ("[-Infinity]", "-Infinity is not a JSON number"),
         ("[1e400]", "1e400 is too large for a double"),
         ("[-1e400]", "-1e400 is too large"),
         ('{"a": }', "expecting value at line 1, column 7"),

@@ -17,7 +17,7 @@ from twincli.ledger import Ledger
 from twincli.ledger.store import Store
 from twincli.model import owners, record, transaction
 from twincli.model.transaction import Output, Spend
-from twincli.node.pages import explorer
+from twincli.node.pages import explorer, source
 
 ALICE, BOB = (KeyPair.from_seed(bytes((number,)) * 32) for number in (1, 2))
 EVIL = "</style></pre><script>alert(1)</script>\u202e\x1b[2J<img src=x onerror=alert(1)>"
@@ -303,3 +303,215 @@ def test_long_values_are_cut(ledger: Ledger) -> None:
     page = explorer.page(ledger, f"/explorer/asset/{car['id']}", {})
     assert len(page.html) < 10_000
     assert "characters)" in page.html
+
+
+# --- What happened when ---------------------------------------------------------------------------
+
+
+def at(moment: str, **members: Any) -> dict[str, Any]:
+    return {**members, "twin": record.envelope("append", at=moment)}
+
+
+def test_charts_go_by_when_it_happened(ledger: Ledger) -> None:
+    """Readings that a device pushed late, and in another order."""
+    car = made(ledger, {"a": 1})
+    tip = appended(ledger, car, at("2030-01-02T00:00:00Z", n=5))
+    tip = appended(ledger, tip, at("2030-01-01T00:00:00Z", n=7))
+    tip = appended(ledger, tip, at("yesterday", n=6))  # not a time: the block's counts
+    reader = shown(ledger, f"/explorer/asset/{car['id']}")
+    (label,) = [
+        str(value)
+        for name, value in reader.attributes
+        if name == "aria-label" and "n:" in str(value)
+    ]
+    assert "from 2030-01-01T00:00:00.000Z to 2030-03-17T" in label
+    assert "last 6" in label
+    (points,) = [str(value) for name, value in reader.attributes if name == "points"]
+    across = [float(point.partition(",")[0]) for point in points.split()]
+    assert across == sorted(across)
+
+
+def test_both_times_are_shown_where_they_differ(ledger: Ledger) -> None:
+    car = made(ledger, {"a": 1})
+    late = appended(ledger, car, at("2020-05-05T05:05:05Z", n=1))
+    appended(ledger, late, at("2030-03-17T17:46:50Z", n=2))
+    words = shown(ledger, f"/explorer/asset/{car['id']}").words.partition("History")[2]
+    assert "2020-05-05T05:05:05.000Zrecorded 2030-03-17T17:46:" in words
+    assert "17:46:50.000Z" not in words  # a few seconds are no difference
+    assert "happened2020-05-05T05:05:05.000Z" in shown(ledger, f"/explorer/tx/{late['id']}").words
+
+
+# --- Things, parts, owners ------------------------------------------------------------------------
+
+
+def signed(ledger: Ledger, key: KeyPair, **fields: Any) -> dict[str, Any]:
+    """Create an asset with an envelope by a key of its own."""
+    data = {"twin": record.envelope(fields.pop("kind", "asset"), nonce=str(fields), **fields)}
+    output = Output(owners.of_keys([key.public_key]), 1)
+    tx = transaction.sign(transaction.create([key.public_key], [output], data, None), [key])
+    ledger.submit(tx)
+    return tx
+
+
+def test_the_first_page_lists_things_newest_first(ledger: Ledger) -> None:
+    names = [f"machine {number}" for number in range(25)]
+    for name in names:
+        signed(ledger, ALICE, name=name)
+    reader = shown(ledger, "/explorer")
+    things = reader.words.partition("Things")[2].partition("Blocks")[0]
+    assert re.findall(r"machine \d+", things) == names[:4:-1]
+    (older,) = [link for link in reader.links if "before=" in link]
+    query = dict(parse_qsl(urlsplit(older).query))
+    words = shown(ledger, "/explorer", **query).words
+    assert re.findall(r"machine \d+", words) == names[4::-1]
+    for odd in ("x", "0" * 64):
+        assert "machine 24" in shown(ledger, "/explorer", before=odd).words
+
+
+def test_parts_and_whose_word_they_are(ledger: Ledger) -> None:
+    entity = KeyPair.from_seed(bytes((3,)) * 32)
+    press = signed(ledger, ALICE, name="press", entity=entity.public_key)
+    mine = signed(ledger, ALICE, name="motor", parent=press["id"])
+    own = signed(ledger, entity, name="sensor", parent=press["id"])
+    theirs = signed(ledger, BOB, name="fake", parent=press["id"])
+    output = Output(owners.of_keys([BOB.public_key]), 1)
+    given = transaction.transfer([Spend.of(press)], [output], press["id"], None)
+    ledger.submit(transaction.sign(given, [ALICE]))
+    later = signed(ledger, BOB, name="wheel", parent=press["id"])
+    former = signed(ledger, ALICE, name="ghost", parent=press["id"])
+    words = shown(ledger, f"/explorer/asset/{press['id']}").words
+    listed = words.partition("Parts")[2].partition("History")[0]
+    for tx, name, standing in (
+        (mine, "motor", ""),
+        (own, "sensor", "claimed by its own key"),
+        (theirs, "fake", "unauthorised"),
+        (later, "wheel", ""),
+        (former, "ghost", "unauthorised"),
+    ):
+        row = re.search(
+            rf"{name} {tx['id'][:10]}\u2026asset(claimed by its own key|unauthorised)?", listed
+        )
+        assert row is not None
+        assert (row[1] or "") == standing, name
+        part = shown(ledger, f"/explorer/asset/{tx['id']}").words
+        assert part.partition("part of")[2].partition("History")[0].count("unauthorised") == (
+            standing == "unauthorised"
+        )
+
+
+def test_owners_by_name(ledger: Ledger) -> None:
+    """By the name that the key itself gave, and not by what others call it."""
+    signed(ledger, BOB, kind="identity", name="mallory", entity=ALICE.public_key)
+    car = made(ledger, {"a": 1})
+    for path in (f"/explorer/owner/{ALICE.public_key}", f"/explorer/asset/{car['id']}"):
+        assert "mallory" not in shown(ledger, path).words
+    signed(ledger, ALICE, kind="identity", name="alice", entity=ALICE.public_key)
+    assert f"alice {ALICE.public_key[:10]}" in shown(ledger, f"/explorer/asset/{car['id']}").words
+    assert "alice" in shown(ledger, f"/explorer/tx/{car['id']}").words
+    assert "mallory" not in shown(ledger, f"/explorer/asset/{car['id']}").words
+
+
+def test_search_shows_what_was_found_and_no_envelope(ledger: Ledger) -> None:
+    data = {
+        "note": {"place": "x" * 500 + " a crimson door " + "y" * 500},
+        "twin": record.envelope("asset", name="gate", nonce="abcdef"),
+    }
+    gate = made(ledger, data)
+    tip = gate
+    for number in range(3):
+        tip = appended(
+            ledger, tip, {"seen": f"Crimson {number}", "twin": record.envelope("append")}
+        )
+    reader = shown(ledger, "/explorer/search", q="crimson")
+    assert "gate" in reader.words
+    assert "note.place: \u2026" in reader.words
+    assert "a crimson door" in reader.words
+    assert "and 3 more" in reader.words
+    assert '"twin"' not in reader.words
+    assert "abcdef" not in reader.words
+    assert reader.links.count(f"/explorer/asset/{gate['id']}") == 1
+    assert "gate" in shown(ledger, "/explorer/search", q="gate").words
+    for text in (gate["id"][:8], gate["id"][:12].upper()):
+        page = explorer.page(ledger, "/explorer/search", {"q": text})
+        assert (page.status, page.location) == (303, f"/explorer/asset/{gate['id']}")
+
+
+# --- What a page costs ----------------------------------------------------------------------------
+
+
+def nested(depth: int) -> Any:
+    found: Any = [1] * 50_000
+    for _ in range(depth):
+        found = {"a": found}
+    return found
+
+
+LARGE = {
+    "a long key over many numbers": {"k" * 400_000: dict.fromkeys(map(str, range(40_000)), 1)},
+    "deep": nested(200),
+    "many numbers": {"n": dict.fromkeys(map(str, range(60_000)), 1)},
+    "many names": dict.fromkeys(map(str, range(60_000)), 1),
+    "a long text": {"text": "\u202e" * 200_000},
+    "a long kind": {"twin": record.envelope("k" * 500_000)},
+    "many lists": {"l": [[]] * 200_000},
+}
+
+
+@pytest.mark.parametrize("metadata", LARGE.values(), ids=LARGE)
+def test_a_page_costs_what_it_shows(metadata: dict[str, Any], ledger: Ledger) -> None:
+    """Memory says it: what is made for a page beyond parsing what it reads."""
+    import tracemalloc
+
+    tip = car = made(ledger, {"a": 1})
+    for _ in range(3):
+        tip = appended(ledger, tip, metadata)
+    signed(ledger, ALICE, parent=car["id"], name="part")
+    ledger.index  # noqa: B018 - catches up
+    for path, query in (
+        (f"/explorer/asset/{car['id']}", {}),
+        (f"/explorer/asset/{car['id']}", {"after": car["id"]}),
+        (f"/explorer/tx/{tip['id']}", {}),
+        ("/explorer", {}),
+        ("/explorer/block/5", {}),
+        ("/explorer/search", {"q": "k a 1"}),
+        (f"/explorer/owner/{ALICE.public_key}", {}),
+    ):
+        tracemalloc.start()
+        page = explorer.page(ledger, path, query)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert page.status == 200
+        assert len(page.html) < 400_000, path
+        assert most < 100_000_000, (path, most)
+
+
+def test_a_history_too_large_for_a_page_says_so(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "PARSED", 100_000)
+    monkeypatch.setattr(source, "KEPT_FOR_NAMES", 25_000)
+    monkeypatch.setattr(explorer, "LARGE", 1_000)
+    tip = car = made(ledger, {"a": 1})
+    for number in range(20):
+        tip = appended(ledger, tip, {"n": number, "text": "x" * 8_000})
+    reader = shown(ledger, f"/explorer/asset/{car['id']}")
+    assert "The state is too large for a page" in reader.words
+    assert "Of the first" in reader.words
+    listed = 0
+    links = [f"/explorer/asset/{car['id']}"]
+    while links:
+        query = dict(parse_qsl(urlsplit(links[0]).query))
+        reader = shown(ledger, f"/explorer/asset/{car['id']}", **query)
+        listed += len(re.findall(r"append|transfer|create", reader.words.partition("History")[2]))
+        links = [link for link in reader.links if "after=" in link]
+    assert listed == 21
+
+
+def test_of_many_owners_and_inputs_some_are_shown(ledger: Ledger) -> None:
+    keys = [KeyPair.from_seed(bytes((9, number)) * 16).public_key for number in range(100)]
+    tx = transaction.create([ALICE.public_key], [Output(owners.of_keys(keys), 1)], {"a": 1}, None)
+    tx = transaction.sign(tx, [ALICE])
+    ledger.submit(tx)
+    page = explorer.page(ledger, f"/explorer/asset/{tx['id']}", {})
+    assert "and 80 more" in Reader(page.html).words
+    assert len(page.html) < 30_000

@@ -25,6 +25,7 @@ from tests.rules.committed import (
 )
 from twincli.crypto import canonical, conditions
 from twincli.errors import ExitCode, InvalidError
+from twincli.rules import data as data_rules
 from twincli.rules import structure, validity
 
 CREATE = create(data={"name": "car", "list": [1, {"deep": 2}]}, metadata={"km": 1})
@@ -275,11 +276,11 @@ def deep(depth: int, inside: Any) -> Any:
 
 @pytest.mark.parametrize("inside", [1, {"language": "english"}])
 def test_8_data_may_nest_deeply_but_not_without_end(inside: Any) -> None:
-    most = structure.MAX_NESTING - 1 - isinstance(inside, dict)
-    from_deep_in_a_program(300, lambda: structure.check_data(deep(most, inside), None))
+    most = data_rules.MAX_NESTING - 1 - isinstance(inside, dict)
+    from_deep_in_a_program(300, lambda: data_rules.check_data(deep(most, inside), None))
     for depth in (most + 1, 100_000):
         with pytest.raises(InvalidError) as caught:
-            structure.check_data(deep(depth, inside), None)
+            data_rules.check_data(deep(depth, inside), None)
         assert caught.value.code == "unencodable"
 
 
@@ -349,15 +350,15 @@ def test_23_the_pattern_of_keys_is_not_anchored(key: str) -> None:
 
 def test_data_need_not_come_from_json() -> None:
     for good in ({"a": (1, ("b",))}, {"a": [("b",)]}, {"long" * 30: 1}):
-        structure.check_data(good, good)
+        data_rules.check_data(good, good)
     for odd in (({"a": [(2**63,)]}), (1, 2**63), ({"a.b": 1},), {"a": ({"$b": 1},)}):
         with pytest.raises(InvalidError):
-            structure.check_data(odd, None)
+            data_rules.check_data(odd, None)
 
 
-@pytest.mark.parametrize("language", sorted(structure.LANGUAGES))
+@pytest.mark.parametrize("language", sorted(data_rules.LANGUAGES))
 def test_26_languages_of_mongodb(language: str) -> None:
-    structure.check_data({"language": language}, {"x": [{"language": language}]})
+    data_rules.check_data({"language": language}, {"x": [{"language": language}]})
 
 
 def test_errors_name_the_path() -> None:
@@ -367,7 +368,7 @@ def test_errors_name_the_path() -> None:
         ({"a": {"n": [0, 2**63]}}, "asset.data.a.n[1]"),
     ):
         with pytest.raises(InvalidError) as caught:
-            structure.check_data(data, None)
+            data_rules.check_data(data, None)
         assert caught.value.message.startswith(f"{path}: ")
 
 
@@ -460,7 +461,7 @@ def test_any_document_is_judged_and_never_crashes(value: Any) -> None:
 @given(st.dictionaries(TEXT, JSON, max_size=3))
 def test_a_transaction_of_any_data_is_its_own_text(data: dict[str, Any]) -> None:
     try:
-        structure.check_data(data, None)
+        data_rules.check_data(data, None)
         tx = create(output(BOB), data=data, metadata={"m": data})
     except InvalidError:
         return

@@ -1,6 +1,6 @@
-"""Ways to a ledger. ``LedgerClient`` is what services ask for.
+"""Access to a ledger: services use a ``LedgerClient``.
 
-``embedded`` answers from a file, ``network`` from the nodes of a BigchainDB network.
+``embedded`` reads a file, ``network`` asks the nodes of a BigchainDB network.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from twincli.rules.validity import View
 
     Outcome = int | InvalidError | None
-    """What became of a transaction: a height, None where it is not known, or why not."""
+    """The result for a transaction: its height, None where it is unknown, or why it was refused."""
 
 LISTING = "listing"
 BLOCK_TIME = "block_time"
@@ -37,12 +37,12 @@ _WAYS_ROUND = {
         "twin asset list shows yours, twin search TEXT finds others",
     ),
     BLOCK_TIME: (
-        "a BigchainDB network does not tell when it committed something",
-        "twin history --json has the time that each signer states: at",
+        "a BigchainDB network does not report when it committed a transaction",
+        "twin history --json shows the time stated by each signer: at",
     ),
     PROOFS: (
-        "a BigchainDB network has no proofs of its own",
-        "twin pull brings an asset to your own ledger, which has",
+        "a BigchainDB network does not provide proofs",
+        "twin pull copies an asset to your own ledger, which does",
     ),
 }
 
@@ -87,7 +87,7 @@ class LedgerClient(Protocol):
         """The rules that it judges by: ``strict`` or ``server-2.2.2``."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close it."""
 
     def submit(self, tx: dict[str, Any]) -> int | None:
         """Commit a transaction; return its height, None where that was not waited for."""
@@ -105,6 +105,12 @@ class LedgerClient(Protocol):
         self, signer: Signer, asset_id: str, metadatas: Iterable[dict[str, Any] | None]
     ) -> list[str]:
         """Append in bulk; return the ids."""
+
+    def prepare(self, tx_ids: Iterable[str]) -> None:
+        """Have the assets of these transactions at hand.
+
+        A network fetches what is new in them together, instead of one by one when asked.
+        """
 
     def entry(self, tx_id: str) -> Entry | None:
         """Return a transaction with its block and spenders, or None."""
@@ -156,13 +162,13 @@ class LedgerClient(Protocol):
         """Return assets whose CREATE states something."""
 
     def search_assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
-        """Return assets that hold the words of ``text``."""
+        """Return assets that contain the words of ``text``."""
 
     def search(self, text: str, limit: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield ``asset`` or ``metadata`` and the transaction that holds the words of ``text``."""
+        """Yield ``asset`` or ``metadata`` and a transaction that contains the words of ``text``."""
 
     def search_metadata(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
-        """Return metadata that hold the words of ``text``."""
+        """Return metadata that contain the words of ``text``."""
 
 
 __all__ = [

@@ -1,7 +1,7 @@
-"""Where files by their CID are: on this machine, or on a twin node.
+"""Files by their CID: on this machine, or on a twin node.
 
-A BigchainDB network keeps no content. What a node sends is checked while it is read, so nothing
-false is ever taken for the file, whoever keeps it.
+A BigchainDB network stores no content. What a node sends is checked while it is read, so altered
+content is never taken for the file.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import io
 from contextlib import closing, suppress
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from twincli.client.pacing import Pace, TooSlowError, response_class
+from twincli.client.bounds import Bounds, BoundsError, Pace
 from twincli.content.store import PIECE_BYTES, Stored
 from twincli.crypto import cid as _cid
 from twincli.errors import (
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from twincli.client.tls import Tls
 
 LARGEST = 1 << 30
-"""Bytes of a file that are read at most, unless more is expected; nodes take as much by default."""
+"""Bytes of a file at most, unless more are expected; nodes accept as many by default."""
 
 
 class ContentStore(Protocol):
-    """Files by their CID; ``content.store.Blobs`` and ``NodeContent`` are such."""
+    """Files by their CID, such as ``content.store.Blobs`` and ``NodeContent``."""
 
     def has(self, cid: str) -> bool:
         """Say whether a file is there."""
@@ -54,7 +54,7 @@ class ContentStore(Protocol):
         """
 
     def put(self, stream: IO[bytes], expected: str | None = None) -> Stored:
-        """Keep a file.
+        """Store a file.
 
         Raises:
             InvalidError: ``cid_mismatch``, ``too_large``.
@@ -66,10 +66,10 @@ class NodeContent:
 
     Args:
         url: Of the node, such as ``https://node.example``.
-        headers: Sent along, such as a token.
-        timeout: Seconds without an answer.
+        headers: Sent with each request, such as a token.
+        timeout: Seconds to wait for an answer.
         tls: Certificates for ``https``.
-        largest: Bytes of a file that are read at most.
+        largest: Bytes of a file at most.
     """
 
     def __init__(
@@ -107,35 +107,35 @@ class NodeContent:
             InvalidError: ``invalid_cid``.
             UnreachableError: ``node_error``.
         """
-        connection, response = self._ask("HEAD", cid)
+        connection, response, _ = self._ask("HEAD", cid)
         with closing(connection):
             length = response.getheader("content-length")
         if length is None or not (length.isascii() and length.isdigit() and len(length) < 20):
-            raise self.failed("it does not say how long the file is")
+            raise self.failed("it does not state the size of the file")
         return int(length)
 
     def open(self, cid: str) -> IO[bytes]:
-        """Open a file to read it; its end comes only if the content was what its CID says.
+        """Open a file to read it; the end is reached only if the content matches its CID.
 
         Raises:
             NotFoundError: ``missing_content``.
             InvalidError: ``invalid_cid``.
-            UnreachableError: ``node_error``. Reading raises it, too, and NotVerifiedError
+            UnreachableError: ``node_error``. Reading may raise it, too, or NotVerifiedError
                 ``cid_mismatch``.
         """
-        connection, response = self._ask("GET", cid)
-        return io.BufferedReader(_Checked(self, connection, response, cid), PIECE_BYTES)
+        checked = _Checked(self, cid, *self._ask("GET", cid))
+        return io.BufferedReader(checked, PIECE_BYTES)
 
     def put(self, stream: IO[bytes], expected: str | None = None) -> Stored:
         """Upload a file.
 
         Args:
-            stream: Can be read twice: the node must be told the CID first.
+            stream: Can be read twice: the CID must be known first.
             expected: The CID it must have.
 
         Raises:
             InvalidError: ``cid_mismatch``, ``too_large``.
-            ConfigError: ``not_allowed``: the node asks for a token, or is read only.
+            ConfigError: ``not_allowed``: the node needs a token, or is read-only.
             UnreachableError: ``node_error``.
         """
         start = stream.tell()
@@ -145,10 +145,10 @@ class NodeContent:
         cid = hasher.cid().text
         if expected is not None and expected != cid:
             raise InvalidError(
-                f"the content is that of {cid}, not of {expected}", code="cid_mismatch"
+                f"this is the content of {cid}, not of {expected}", code="cid_mismatch"
             )
         stream.seek(start)
-        connection, response = self._ask("PUT", cid, stream, hasher.size)
+        connection, response, _ = self._ask("PUT", cid, stream, hasher.size)
         with closing(connection):
             return Stored(cid, hasher.size, response.status == 201)
 
@@ -156,8 +156,8 @@ class NodeContent:
 
     def _ask(
         self, method: str, cid: str, body: IO[bytes] | None = None, length: int = 0
-    ) -> tuple[HTTPConnection, HTTPResponse]:
-        """Return a connection and an answer that is a success; whoever gets it closes it."""
+    ) -> tuple[HTTPConnection, HTTPResponse, Bounds]:
+        """Return a connection, a successful response and its bounds; the caller closes it."""
         from http.client import HTTPConnection, HTTPException, HTTPSConnection
         from urllib.parse import urlsplit
 
@@ -166,7 +166,7 @@ class NodeContent:
         _cid.parse(cid)
         parts = urlsplit(self.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise UsageError(f"{self.url!r} is not http://HOST or https://HOST", code="bad_url")
+            raise UsageError(f"{self.url!r} must be http://HOST or https://HOST", code="bad_url")
         if parts.scheme == "https":
             context = (self.tls or DEFAULT_TLS).context()
             connection: HTTPConnection = HTTPSConnection(
@@ -174,7 +174,8 @@ class NodeContent:
             )
         else:
             connection = HTTPConnection(parts.netloc, timeout=self.timeout)
-        connection.response_class = response_class(self.timeout)
+        bounds = Bounds(self.timeout)
+        connection.response_class = bounds.response_class()
         headers = dict(self.headers)
         sent: Any = None if body is None else _Paced(body, self.timeout)
         if body is not None:
@@ -182,15 +183,15 @@ class NodeContent:
             headers["content-type"] = "application/octet-stream"
         try:
             with suppress(BrokenPipeError, ConnectionResetError):
-                # A node that refuses a file need not take it; its answer may have come already.
+                # A node may refuse a file before it has taken all of it.
                 connection.request(
                     method, f"{parts.path.rstrip('/')}/twin/v1/content/{cid}", sent, headers
                 )
             response = connection.getresponse()
             if response.status in {200, 201}:
-                return connection, response
+                return connection, response, bounds
             said = response.read(1 << 16)
-        except (OSError, HTTPException, TooSlowError) as error:
+        except (OSError, HTTPException, BoundsError) as error:
             connection.close()
             raise self.failed(error) from error
         connection.close()
@@ -198,17 +199,17 @@ class NodeContent:
 
     def _refused(self, status: int, message: str, cid: str) -> TwinError:
         if status == 404:
-            return NotFoundError(f"the content {cid} is not on {self.url}", code="missing_content")
-        if status == 413:
-            return InvalidError(message or "the node takes no file that large", code="too_large")
-        if status in {401, 403}:
-            return ConfigError(
-                f"{self.url} does not allow it: {message or status}", code="not_allowed"
+            return NotFoundError(
+                f"{self.url} does not have the content {cid}", code="missing_content"
             )
+        if status == 413:
+            return InvalidError(message or "the file is too large for the node", code="too_large")
+        if status in {401, 403}:
+            return ConfigError(f"{self.url} denies access: {message or status}", code="not_allowed")
         return self.failed(message or f"status {status}")
 
     def failed(self, why: str | Exception) -> UnreachableError:
-        """Return the error of an answer that is none."""
+        """Return the error for an unusable answer."""
         fault = None
         if isinstance(why, Exception):
             if self.url.startswith("https:"):
@@ -217,7 +218,7 @@ class NodeContent:
                 fault = tls.fault(why)
             why = fault.message if fault is not None else str(why) or type(why).__name__
         return UnreachableError(
-            f"{self.url} did not answer as it should: {why}",
+            f"{self.url} failed: {why}",
             code="node_error",
             hint=None if fault is None else fault.hint,
             retryable=fault is None or not fault.final,
@@ -225,15 +226,21 @@ class NodeContent:
 
 
 class _Checked(io.RawIOBase):
-    """What a node sends, compared with its CID when it ends."""
+    """The content that a node sends, compared with its CID at the end."""
 
     def __init__(
-        self, node: NodeContent, connection: HTTPConnection, response: HTTPResponse, cid: str
+        self,
+        node: NodeContent,
+        cid: str,
+        connection: HTTPConnection,
+        response: HTTPResponse,
+        bounds: Bounds,
     ) -> None:
         self._node = node
+        self._cid = cid
         self._connection = connection
         self._response = response
-        self._cid = cid
+        self._bounds = bounds
         self._hasher = _cid.Hasher()
 
     def readable(self) -> bool:
@@ -246,30 +253,31 @@ class _Checked(io.RawIOBase):
 
         try:
             data = self._response.read(len(buffer))
-        except (OSError, HTTPException, TooSlowError) as error:
+        except (OSError, HTTPException, BoundsError) as error:
             raise self._node.failed(error) from error
+        self._bounds.take(len(data))
         buffer[: len(data)] = data
         self._hasher.update(data)
         if self._hasher.size > self._node.largest:
             raise self._node.failed(f"the file is larger than {self._node.largest} bytes")
         if not data and self._hasher.cid().text != self._cid:
             raise NotVerifiedError(
-                f"what {self._node.url} sent is not {self._cid}",
+                f"the content that {self._node.url} sent is not {self._cid}",
                 code="cid_mismatch",
                 hint="it was cut short or altered; ask another node",
             )
         return len(data)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._connection.close()
         super().close()
 
 
 class _Paced:
-    """A file that is sent, given up where it is taken byte by byte.
+    """A file that is sent; the upload is given up if the node takes it too slowly.
 
-    ``http.client`` reads of it what the node has taken.
+    ``http.client`` reads from it as fast as the node takes it.
     """
 
     def __init__(self, stream: IO[bytes], timeout: float) -> None:
@@ -284,7 +292,7 @@ class _Paced:
 
 
 def _message(data: bytes) -> str:
-    """Return the message of a node's error, nothing where it has none."""
+    """Return the message of a node's error; empty where it has none."""
     import json
 
     try:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class EmbeddedClient:
-    """Answers from a ledger file.
+    """Reads a ledger file.
 
     Args:
         ledger: Closed with this object.
@@ -80,6 +80,9 @@ class EmbeddedClient:
         self, signer: Signer, asset_id: str, metadatas: Iterable[dict[str, Any] | None]
     ) -> list[str]:
         return self.for_writing().append_many(signer, asset_id, metadatas)
+
+    def prepare(self, tx_ids: Iterable[str]) -> None:
+        pass  # a file is at hand
 
     def entry(self, tx_id: str) -> Entry | None:
         return self.ledger.entry(tx_id)

@@ -1,13 +1,12 @@
 """A BigchainDB network as a ``LedgerClient``.
 
-Nothing that a node says is believed. What is read goes through a copy on this machine, a ledger of
-its own for each network under the rules ``server-2.2.2``: what is missing is fetched, its ids,
-signatures and links are verified, and the question is answered from the copy by the same code as
-on the embedded ledger. So a node that alters a transaction, leaves some out, or shows those of
-another asset is found out.
+Nothing that a node says is believed. Reads go through a copy on this machine, a ledger for each
+network under the rules ``server-2.2.2``: missing transactions are fetched, their ids, signatures
+and links are verified, and the copy answers by the same code as an embedded ledger. A node that
+alters a transaction, leaves some out, or shows those of another asset is detected.
 
-The copy of an asset is always the beginning of its history in the network's order. That lets the
-last transaction alone tell whether anything is new.
+The copy of an asset is always a prefix of its history in the network's order, so the last
+transaction alone shows whether anything is new.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from __future__ import annotations
 import os
 import time
 from itertools import islice
-from threading import Lock
-from typing import TYPE_CHECKING, Any
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twincli.client import BLOCK_TIME, COMMIT, LISTING, copies, lacking, present
 from twincli.client.untrusted import (
@@ -45,41 +44,55 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from twincli.client import Outcome
-    from twincli.client.nodes import Nodes
+    from twincli.client.nodes import History, Nodes
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.ledger import Ledger
     from twincli.ledger.reading import Spendable
     from twincli.rules.replay import Replay
     from twincli.rules.validity import Known, View
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 FRESH_SECONDS = 1.0
-"""So long what was just fetched answers all questions of one command."""
+"""How long fetched data count as up to date, outside of a single run."""
 
 PATIENCE = (0.2, 0.5, 1.0)
-"""Waits before a node that lags behind another counts as one that leaves things out."""
+"""Waits for a node that lags behind another, before it counts as lying."""
 
-AT_ONCE = 8
-"""Assets whose transactions are sent at the same time."""
+AT_ONCE = 16
+"""Requests at the same time, where there are many."""
+
+BATCH = 200
+"""Histories in one request to a node of twincli."""
 
 CHUNK = 2000
-"""Transactions to a commit of the copy."""
+"""Transactions in one commit of the copy."""
 
 
 class NetworkClient:
-    """Answers from the nodes of a BigchainDB network.
+    """Asks the nodes of a BigchainDB network.
 
     Args:
         nodes: To ask; closed with this object.
-        directory: Where copies of networks are kept, a directory each; None: in memory.
-        network_id: 64 hex digits that stand for a network that has no id of its own.
+        directory: Holds the copies of networks, a directory each; None: in memory.
+        network_id: 64 hex digits that identify a network without an id of its own.
         mode: What a write waits for: ``commit``, ``sync`` or ``async``.
+        single_run: What was fetched counts as up to date until this client writes: for a command,
+            which must not ask twice. Otherwise only for ``FRESH_SECONDS``.
     """
 
     capabilities: frozenset[str] = frozenset()
     profile = SERVER
 
     def __init__(
-        self, nodes: Nodes, directory: str | None, network_id: str, mode: str = COMMIT
+        self,
+        nodes: Nodes,
+        directory: str | None,
+        network_id: str,
+        mode: str = COMMIT,
+        *,
+        single_run: bool = False,
     ) -> None:
         self.nodes = nodes
         self.mode = mode
@@ -87,15 +100,18 @@ class NetworkClient:
         self._network_id = network_id
         self._id: str | None = None
         self._copy: Ledger | None = None
+        self._single_run = single_run
         self._synced: dict[str, float] = {}
+        self._absent: set[str] = set()
+        self._has_histories = True
         self._others: list[Nodes] = []
 
     @property
     def ledger_id(self) -> str:
         """See ``LedgerClient``; likewise for all that follow.
 
-        A node of twincli states the id of its ledger. BigchainDB has none: there it is what the
-        client was given.
+        A node of twincli states the id of its ledger. BigchainDB has none; there it is
+        ``network_id``.
         """
         if self._id is None:
             self._id = stated_id(self.nodes.info()) or self._network_id
@@ -103,11 +119,11 @@ class NetworkClient:
 
     @property
     def place(self) -> str | None:
-        """The directory of this network's copy; None: it is in memory."""
+        """The directory of this network's copy; None if it is in memory."""
         if self._directory is None:
             return None
-        # By what was asked as well as by what it says: a node that takes another's id spoils only
-        # its own copy.
+        # By what was asked and by what it states: a node that states the id of another ledger
+        # spoils only its own copy.
         return os.path.join(self._directory, copies.name(self._network_id, self.ledger_id))
 
     @property
@@ -127,15 +143,17 @@ class NetworkClient:
     # --- Writing ----------------------------------------------------------------------------------
 
     def submit(self, tx: dict[str, Any]) -> int | None:
-        self.nodes.post(tx, self.mode)
-        self._synced.pop(asset_of(tx), None)
+        try:
+            self.nodes.post(tx, self.mode)
+        finally:
+            self._forget(tx)  # refused or not: somebody wrote
         if self.mode != COMMIT:
             return None
         self._await(tx)
         return self._height(tx["id"])
 
     def submit_many(self, txs: Iterable[dict[str, Any]]) -> int | None:
-        """Commit one after the other: a network knows no "all or none".
+        """Commit one after the other: a network has no "all or none".
 
         Raises:
             PartialError: A later one was refused; those before it are committed.
@@ -156,7 +174,7 @@ class NetworkClient:
         return height
 
     def submit_each(self, txs: Iterable[dict[str, Any]]) -> Sequence[Outcome]:
-        """Commit what is valid, of each asset one after the other, several assets at once."""
+        """Commit the valid ones: of each asset in order, several assets at once."""
         wanted = list(txs)
         chains: dict[str, list[int]] = {}
         for number, tx in enumerate(wanted):
@@ -166,49 +184,64 @@ class NetworkClient:
         def post(nodes: Nodes, numbers: list[int]) -> None:
             for number in numbers:
                 try:
-                    # Whatever the mode: the next may spend what this one gives.
+                    # Always wait for the commit: the next one may spend its output.
                     nodes.post(wanted[number])
                 except InvalidError as error:
                     made[number] = error
 
         try:
-            if len(chains) < 2:
-                for numbers in chains.values():
-                    post(self.nodes, numbers)
-            else:
-                self._at_once(post, list(chains.values()))
+            self._at_once(post, list(chains.values()))
         finally:
-            for asset_id in chains:
-                self._synced.pop(asset_id, None)
+            for tx in wanted:
+                self._forget(tx)
         return made
 
-    def _at_once(self, post: Callable[[Nodes, list[int]], None], chains: list[list[int]]) -> None:
-        """Post chains, a few at a time, each over a connection of its own."""
+    def _forget(self, tx: dict[str, Any]) -> None:
+        """Have an asset asked for again, because somebody writes to it."""
+        self._synced.pop(asset_of(tx), None)
+        self._absent -= {asset_of(tx), tx["id"]}
+
+    def _at_once(self, action: Callable[[Nodes, T], R], items: Sequence[T]) -> list[R]:
+        """Do something with each item, several at a time, each over a connection of its own.
+
+        Returns:
+            The results, in the order of the items.
+        """
+        if len(items) < 2:
+            return [action(self.nodes, item) for item in items]
         from concurrent.futures import ThreadPoolExecutor
 
-        waiting = iter(chains)
+        waiting = iter(enumerate(items))
         lock = Lock()
+        results: dict[int, R] = {}
+        failed = Event()
 
         def work(nodes: Nodes) -> None:
-            while True:
+            while not failed.is_set():
                 with lock:
-                    chain = next(waiting, None)
-                if chain is None:
+                    number, item = next(waiting, (-1, None))
+                if item is None:
                     return
-                post(nodes, chain)
+                try:
+                    results[number] = action(nodes, item)
+                except BaseException:
+                    failed.set()  # no use in asking the others
+                    raise
 
-        while len(self._others) < min(AT_ONCE, len(chains)) - 1:
+        while len(self._others) < min(AT_ONCE, len(items)) - 1:
             self._others.append(self.nodes.again())
-        workers = [self.nodes, *self._others][: len(chains)]
+        workers = [self.nodes, *self._others][: len(items)]
         with ThreadPoolExecutor(len(workers)) as pool:
             for running in [pool.submit(work, nodes) for nodes in workers]:
                 running.result()
+        return [results[number] for number in range(len(items))]
 
     def judge_each(self, txs: Iterable[dict[str, Any]]) -> Sequence[Outcome]:
         wanted = list(txs)
-        for tx in wanted:
-            for tx_id in named_by(tx):
-                self._bring(tx_id)
+        named = [tx_id for tx in wanted for tx_id in named_by(tx)]
+        self.prepare(named)
+        for tx_id in named:
+            self._bring(tx_id)
         return self.copy.judge_each(wanted)
 
     def append_many(
@@ -229,16 +262,17 @@ class NetworkClient:
             )
             try:
                 self.nodes.post(tx)
+                self._forget(tx)
             except InvalidError as error:
+                self._forget(tx)
                 error.message += f"; {len(made)} before it are committed"
                 raise
             made.append(tx["id"])
             spend = _transaction.Spend.of(tx)
-        self._synced.pop(asset_id, None)
         return made
 
     def _await(self, tx: dict[str, Any]) -> None:
-        """Wait until what was committed can be read."""
+        """Wait until a committed transaction can be read."""
         end = time.monotonic() + self.nodes.timeout
         wait = 0.01
         while not self._has(tx["id"]):
@@ -247,9 +281,9 @@ class NetworkClient:
                 return
             if time.monotonic() > end:
                 raise UnreachableError(
-                    f"the node took {tx['id']} and does not show it yet",
+                    f"the node accepted {tx['id']} but does not show it yet",
                     code="not_committed",
-                    hint=f"twin tx show {tx['id']} says when it is there",
+                    hint=f"check later: twin tx show {tx['id']}",
                     retryable=True,
                 )
             time.sleep(wait)
@@ -257,17 +291,141 @@ class NetworkClient:
 
     # --- Reading ----------------------------------------------------------------------------------
 
+    def prepare(self, tx_ids: Iterable[str]) -> None:
+        wanted: dict[str, str | None] = {}
+        for tx_id in dict.fromkeys(tx_ids):
+            tx = self.copy.get(tx_id) if is_id(tx_id) and self._has(tx_id) else None
+            asset_id = tx_id if tx is None else asset_of(tx)
+            if (
+                is_id(asset_id)
+                and asset_id not in wanted
+                and asset_id not in self._absent
+                and not self._is_fresh(asset_id)
+            ):
+                last = None if tx is None else self.copy.last(asset_id)
+                wanted[asset_id] = None if last is None else last.tx["id"]
+        if len(wanted) < 2:
+            return
+        if self.ledger_id == self._network_id or not self._prepare_together(wanted):
+            self._prepare_each(wanted)
+
+    def _prepare_together(self, wanted: dict[str, str | None]) -> bool:
+        """Fetch what is new in many assets from a node of twincli; False if it cannot do that.
+
+        An asset that does not verify is left as it is: whoever asks for it alone learns why.
+        """
+        waiting = list(wanted.items())
+        while waiting and self._has_histories:
+            batch, waiting = waiting[:BATCH], waiting[BATCH:]
+            histories = self.nodes.histories(batch)
+            if histories is None:
+                self._has_histories = False
+                break
+            stored = self._store_histories([found for found in histories if found is not None])
+            now = time.monotonic()
+            for (tx_id, _), found in zip(batch, histories, strict=True):
+                if found is None:
+                    if self._single_run:
+                        self._absent.add(tx_id)
+                elif found.asset_id in stored and not found.more:
+                    self._synced[found.asset_id] = now
+                elif found.asset_id in stored and any(stored.values()):
+                    last = self.copy.last(found.asset_id)
+                    waiting.append((tx_id, None if last is None else last.tx["id"]))
+        return self._has_histories
+
+    def _store_histories(self, histories: list[History]) -> dict[str, int]:
+        """Verify and store what a node of twincli shows of many assets.
+
+        Returns:
+            Of the assets that verify, how many transactions are new.
+        """
+        fresh: dict[str, list[dict[str, Any]]] = {}
+        refused: set[str] = set()
+        heights: dict[str, int] = {}
+        for found in histories:
+            if not found.known or not is_id(found.asset_id):
+                refused.add(found.asset_id)
+                continue
+            known = {tx["id"] for tx in found.txs if isinstance(tx.get("id"), str)}
+            known = {tx_id for tx_id in known if is_id(tx_id) and self._has(tx_id)}
+            try:
+                for tx in found.txs:
+                    self._check_asset(found.asset_id, tx)
+                new = [tx for tx in found.txs if tx["id"] not in known]
+                before = {source for tx in new for source, _ in spends(tx) if self._has(source)}
+                fresh.setdefault(found.asset_id, []).extend(in_order(new, known | before))
+            except NotVerifiedError:
+                refused.add(found.asset_id)
+                continue
+            heights.update(
+                (tx["id"], height) for tx, height in zip(found.txs, found.heights, strict=True)
+            )
+        wanted = [(asset_id, tx) for asset_id, txs in fresh.items() for tx in txs]
+        for start in range(0, len(wanted), CHUNK):
+            chunk = wanted[start : start + CHUNK]
+            verdicts = self.copy.submit_each([tx for _, tx in chunk])
+            for (asset_id, tx), verdict in zip(chunk, verdicts, strict=True):
+                if isinstance(verdict, InvalidError) and not self._is_same(tx):
+                    refused.add(asset_id)
+                elif self.copy.placed(tx["id"]) is None:
+                    self.copy.place(tx["id"], heights[tx["id"]])
+        return {asset_id: len(txs) for asset_id, txs in fresh.items() if asset_id not in refused}
+
+    def _prepare_each(self, wanted: dict[str, str | None]) -> None:
+        """Fetch what is new in many assets from any nodes, several at a time."""
+
+        def fetch(nodes: Nodes, item: tuple[str, str | None]) -> list[dict[str, Any]] | None:
+            """Return a history of unknown form; None where the copy has all of it."""
+            asset_id, last_id = item
+            if last_id is not None:
+                last = nodes.last(asset_id)
+                if last is not None and last.get("id") == last_id:
+                    return None
+            txs = nodes.transactions(asset_id)
+            if not txs:
+                tx = nodes.transaction(asset_id)  # it may be the id of a TRANSFER
+                txs = [] if tx is None else nodes.transactions(asset_of(tx))
+            return txs
+
+        items = list(wanted.items())
+        ends = []
+        for start in range(0, len(items), BATCH):
+            chunk = items[start : start + BATCH]
+            for (tx_id, last_id), txs in zip(chunk, self._at_once(fetch, chunk), strict=True):
+                asset_id = tx_id if not txs else asset_of(txs[0])
+                if txs and is_id(asset_id):
+                    try:
+                        self._take(asset_id, txs)
+                    except NotVerifiedError:
+                        continue
+                if not is_id(asset_id) or (txs == [] and last_id is None):
+                    if self._single_run:
+                        self._absent.add(tx_id)
+                    continue
+                self._synced[asset_id] = time.monotonic()
+                last = self.copy.last(asset_id)
+                ends += [asset_id, *([] if last is None else [last.tx["id"]])]
+        self._fetch_heights(ends)
+
+    def _is_fresh(self, asset_id: str) -> bool:
+        """Say whether the copy of an asset counts as up to date."""
+        synced = self._synced.get(asset_id)
+        if synced is None:
+            return False
+        return self._single_run or time.monotonic() - synced < FRESH_SECONDS
+
     def entry(self, tx_id: str) -> Entry | None:
         if not self._bring(tx_id):
             return None
-        return self._told(present(self.copy.entry(tx_id), tx_id))
+        return self._placed_entry(present(self.copy.entry(tx_id), tx_id))
 
     def required(self, tx_id: str) -> Entry:
         return present(self.entry(tx_id), tx_id)
 
     def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
         self._sync(asset_id)
-        return map(self._told, self.copy.entries(asset_id, after))
+        return self._placed_entries(self.copy.entries(asset_id, after))
 
     def transactions(self, asset_id: str, after: str | None = None) -> Iterator[dict[str, Any]]:
         self._sync(asset_id)
@@ -279,12 +437,12 @@ class NetworkClient:
 
     def view(self, tx_id: str) -> View:
         self._bring(tx_id)
-        return _View(self, self.copy.view(tx_id))
+        return _View(self._bring, self.copy.view(tx_id))
 
     def last(self, asset_id: str) -> Entry | None:
         self._sync(asset_id)
         found = self.copy.last(asset_id)
-        return None if found is None else self._told(found)
+        return None if found is None else self._placed_entry(found)
 
     def replay(self, asset_id: str, as_of_ms: int | None = None) -> Replay | None:
         if as_of_ms is not None:
@@ -293,26 +451,41 @@ class NetworkClient:
         return self.copy.replay(asset_id)
 
     def unspent(self, asset_id: str) -> list[Spendable]:
-        self._sync(asset_id, again=True)
+        self._sync(asset_id, again=not self._single_run)
         return self.copy.unspent(asset_id)
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         stated = set(self.nodes.outputs(public_key, spent=spent))
-        for ref in self._refs(public_key, spent) ^ stated:
+        differing = self._refs(public_key, spent) ^ stated
+        self.prepare(ref[0] for ref in differing)
+        for ref in differing:
             self._bring(ref[0], stated=ref in stated)
-        # That one is spent is proved by who spent it, whatever a node says.
+        # A spend is proved by its spender, not by the node's word.
         wrong = stated - self._refs(public_key, None)
         if wrong:
             tx_id, index = min(wrong)
             raise lie(
                 "wrong_output",
                 f"a node lists output {index} of {tx_id} under the key {public_key}, which that"
-                " output does not bear out",
+                " output does not name",
             )
+        if spent is False:
+            self._confirm(stated)
         return self.copy.outputs(public_key, spent)
 
+    def _confirm(self, unspent: set[tuple[str, int]]) -> None:
+        """Note that assets are up to date whose only unspent output a node has just listed."""
+        now = time.monotonic()
+        for tx_id, index in unspent:
+            tx = self.copy.get(tx_id)
+            held = [] if tx is None else self.copy.unspent(asset_of(tx))
+            if tx is not None and [(it.transaction_id, it.output_index) for it in held] == [
+                (tx_id, index)
+            ]:
+                self._synced[asset_of(tx)] = now
+
     def _refs(self, public_key: str, spent: bool | None) -> set[tuple[str, int]]:
-        """Return what the copy knows of a key's outputs."""
+        """Return a key's outputs as the copy has them."""
         found = self.copy.outputs(public_key, spent)
         return {(ref["transaction_id"], ref["output_index"]) for ref in found}
 
@@ -324,7 +497,7 @@ class NetworkClient:
         return self.copy.once(asset_id, token)
 
     def find_prefix(self, prefix: str, limit: int = 2) -> list[str]:
-        """Return ids that start with hex digits, of those in the copy: a network finds none."""
+        """Return ids in the copy that start with hex digits: a network cannot search for them."""
         if len(prefix) == 64:
             return [prefix] if self._bring(prefix) else []
         return self.copy.find_prefix(prefix, limit)
@@ -333,14 +506,16 @@ class NetworkClient:
         raise lacking(LISTING)
 
     def assets_with(self, name: str, value: str) -> list[str]:
-        """Return assets that state something; other than parents and entities, of those known."""
+        """Return assets that state something; except for parents and entities, only known ones."""
         if name in {"parent", "entity"}:
             self.search_assets(f'"{value}"')
         return self.copy.assets_with(name, value)
 
     def search_assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         found = []
-        for hit in self.nodes.assets(text, limit):
+        hits = self.nodes.assets(text, limit)
+        self.prepare(hit["id"] for hit in hits)
+        for hit in hits:
             tx = self._shown(hit["id"])
             if tx["operation"] != "CREATE" or tx["asset"]["data"] != hit.get("data"):
                 raise lie("altered_transaction", f"a node shows altered data of {hit['id']}")
@@ -349,7 +524,9 @@ class NetworkClient:
 
     def search_metadata(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         found = []
-        for hit in self.nodes.metadata(text, limit):
+        hits = self.nodes.metadata(text, limit)
+        self.prepare(hit["id"] for hit in hits)
+        for hit in hits:
             tx = self._shown(hit["id"])
             if tx["metadata"] != hit.get("metadata"):
                 raise lie("altered_transaction", f"a node shows altered metadata of {hit['id']}")
@@ -357,7 +534,7 @@ class NetworkClient:
         return found
 
     def search(self, text: str, limit: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield hits as the network finds and orders them, assets first."""
+        """Yield hits in the network's order, assets first."""
         assets = [("asset", hit["id"]) for hit in self.search_assets(text, limit)]
         metadata = [("metadata", hit["id"]) for hit in self.search_metadata(text, limit)]
         hits = ((place, self._shown(tx_id)) for place, tx_id in [*assets, *metadata])
@@ -374,7 +551,7 @@ class NetworkClient:
             self._fetch(tx_id)
         tx = self.copy.get(tx_id)
         if tx is None:
-            raise lie("history_omitted", f"a node names {tx_id} and does not show it")
+            raise lie("history_omitted", f"a node names {tx_id} but does not show it")
         return tx
 
     def _bring(self, tx_id: str, *, stated: bool = False) -> bool:
@@ -382,7 +559,7 @@ class NetworkClient:
 
         Args:
             tx_id: Any text.
-            stated: A node has named it, so it must be there.
+            stated: A node has named it, so it must exist.
 
         Returns:
             False where there is no such transaction.
@@ -393,13 +570,17 @@ class NetworkClient:
                 self._sync(asset_of(tx))
                 return True
         if stated:
-            raise lie("history_omitted", f"a node names {tx_id} and does not show it")
+            raise lie("history_omitted", f"a node names {tx_id} but does not show it")
         return False
 
     def _fetch(self, tx_id: str) -> dict[str, Any] | None:
-        """Fetch a transaction that the copy does not have, into it."""
+        """Fetch a transaction into the copy."""
+        if tx_id in self._absent:
+            return None
         tx = self.nodes.transaction(tx_id)
         if tx is None:
+            if self._single_run:
+                self._absent.add(tx_id)
             return None
         if tx.get("id") != tx_id or not is_id(asset_of(tx)):
             raise lie("altered_transaction", f"asked for {tx_id}, a node shows something else")
@@ -415,22 +596,22 @@ class NetworkClient:
         """Bring the copy of an asset up to date.
 
         Args:
-            asset_id: Any text; what is no asset on the network is left alone.
-            again: Even if that was done a moment ago.
+            asset_id: Any text; nothing happens if it is not an asset on the network.
+            again: Even if the asset counts as up to date.
 
         Raises:
-            NotVerifiedError: A node does not show the history as it is.
+            NotVerifiedError: A node does not show the true history.
         """
         if not is_id(asset_id):
             return
-        if not again and time.monotonic() - self._synced.get(asset_id, -1e9) < FRESH_SECONDS:
+        if not again and self._is_fresh(asset_id):
             return
         for wait in (*PATIENCE, None):
             try:
                 if not self._is_current(asset_id):
                     self._take(asset_id, self.nodes.transactions(asset_id))
             except NotVerifiedError as error:
-                # A node may be a moment behind the one that was asked before.
+                # A node may lag behind the one that was asked before.
                 if error.code != "history_omitted" or wait is None:
                     raise
                 time.sleep(wait)
@@ -439,7 +620,7 @@ class NetworkClient:
         self._synced[asset_id] = time.monotonic()
 
     def _is_current(self, asset_id: str) -> bool:
-        """Say whether an asset's last transaction is in the copy, or alone was missing there."""
+        """Say whether the copy has an asset's last transaction; fetch it if it alone is missing."""
         mine = self.copy.last(asset_id)
         if mine is None:
             return False
@@ -449,7 +630,7 @@ class NetworkClient:
         unspent = self.copy.unspent(asset_id)
         if len(unspent) != 1:
             return False
-        # All there is of the asset is in this output: what spends it follows on directly.
+        # The whole asset is in this output, so its spender comes directly after it.
         (item,) = unspent
         if spends(last) != [(item.transaction_id, item.output_index)]:
             return False
@@ -458,7 +639,7 @@ class NetworkClient:
         return True
 
     def _take(self, asset_id: str, txs: list[dict[str, Any]]) -> None:
-        """Take a history as a node tells it into the copy."""
+        """Store the history that a node shows."""
         for tx in txs:
             self._check_asset(asset_id, tx)
         told = {tx["id"] for tx in txs}
@@ -471,8 +652,8 @@ class NetworkClient:
                 f"a node leaves {min(gone)} out of the history of {asset_id}",
                 None
                 if place is None
-                else "ask another node; if the network was made anew, forget what was kept of the"
-                f" old one: rm -r {place}",
+                else "ask another node; if the network was reset, remove the copy of the old one:"
+                f" rm -r {place}",
             )
         fresh = iter(in_order([tx for tx in txs if tx["id"] not in known], known))
         while chunk := list(islice(fresh, CHUNK)):
@@ -485,17 +666,31 @@ class NetworkClient:
             )
 
     def _store(self, txs: list[dict[str, Any]]) -> None:
-        """Verify and keep transactions."""
+        """Verify and store transactions."""
         for tx, verdict in zip(txs, self.copy.submit_each(txs), strict=True):
-            # Another process may have fetched the same meanwhile.
+            # Another process may have fetched the same in the meantime.
             if isinstance(verdict, InvalidError) and not self._is_same(tx):
                 raise unverified(tx, verdict) from verdict
 
     def _is_same(self, tx: dict[str, Any]) -> bool:
         return is_id(tx["id"]) and self.copy.get(tx["id"]) == tx
 
-    def _told(self, entry: Entry) -> Entry:
+    def _placed_entry(self, entry: Entry) -> Entry:
+        """Return an entry with its height on the network, without the copy's own time."""
         return Entry(entry.tx, self._height(entry.tx["id"]), None, entry.spent_by)
+
+    def _placed_entries(self, entries: Iterator[Entry]) -> Iterator[Entry]:
+        """Yield ``_placed_entry`` of each; missing heights are fetched several at a time."""
+        while chunk := list(islice(entries, BATCH)):
+            self._fetch_heights([entry.tx["id"] for entry in chunk])
+            yield from map(self._placed_entry, chunk)
+
+    def _fetch_heights(self, tx_ids: Iterable[str]) -> None:
+        missing = [tx_id for tx_id in dict.fromkeys(tx_ids) if self.copy.placed(tx_id) is None]
+        heights = self._at_once(lambda nodes, tx_id: nodes.height(tx_id), missing)
+        for tx_id, height in zip(missing, heights, strict=True):
+            if height is not None:
+                self.copy.place(tx_id, height)
 
     def _height(self, tx_id: str) -> int | None:
         height = self.copy.placed(tx_id)
@@ -507,14 +702,14 @@ class NetworkClient:
 
 
 class _View:
-    """The network as a transaction meets it; fetches what is looked at."""
+    """The network as a transaction meets it; fetches what is asked for."""
 
-    def __init__(self, client: NetworkClient, copy: View) -> None:
-        self.client = client
+    def __init__(self, bring: Callable[[str], bool], copy: View) -> None:
+        self.bring = bring
         self.copy = copy
 
     def known(self, tx_id: str) -> Known | None:
-        self.client._bring(tx_id)  # noqa: SLF001 - one module
+        self.bring(tx_id)
         return self.copy.known(tx_id)
 
     def spender(self, tx_id: str, output_index: int) -> str | None:

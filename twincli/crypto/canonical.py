@@ -10,12 +10,11 @@ Source: bigchaindb 2.2.2 ``common/utils.py`` and ``common/crypto.py``, measured.
 from __future__ import annotations
 
 import json
-import re
 from hashlib import sha3_256
 from math import isfinite
 from typing import Any, NoReturn
 
-from twincli.errors import InvalidError
+from twincli.errors import InvalidError, cut, place, shown
 
 _encode_text = json.JSONEncoder(
     ensure_ascii=False,
@@ -25,14 +24,8 @@ _encode_text = json.JSONEncoder(
     allow_nan=False,
 ).encode
 
-# A run of backslashes pairs up from its left end, so an escape starts at an odd one; matching
-# whole pairs first keeps a literal backslash followed by "u00" apart from an escape.
-_ESCAPE = re.compile(r"\\\\|\\u00[01][0-9a-f]")
-
-
-def _upper(match: re.Match[str]) -> str:
-    text = match.group()
-    return text if text == "\\\\" else "\\u" + text[2:].upper()
+# The escapes of control characters whose number has a letter.
+_LOWER_ESCAPES = tuple(f"\\u{code:04x}" for code in range(0x20) if code % 16 > 9)
 
 
 def encode(value: Any) -> bytes:
@@ -71,7 +64,16 @@ def text_of(value: Any) -> str:
         raise _unencodable(value) from error
     except RecursionError as error:
         raise _too_deep() from error
-    return _ESCAPE.sub(_upper, text) if "\\u00" in text else text
+    return _with_upper_case(text) if "\\u00" in text else text
+
+
+def _with_upper_case(text: str) -> str:
+    # An escaped backslash before "u00" is no escape. NUL, which JSON never has raw, holds the
+    # place of such pairs; a pattern would call Python for each of them.
+    text = text.replace("\\\\", "\0")
+    for escape in _LOWER_ESCAPES:
+        text = text.replace(escape, "\\u" + escape[2:].upper())
+    return text.replace("\0", "\\\\")
 
 
 def sha3_hex(data: bytes) -> str:
@@ -99,43 +101,46 @@ _SCALARS = frozenset({str, int, float, bool, type(None)})
 
 def _unencodable(value: Any) -> InvalidError:
     """Find the first part of ``value`` that cannot be encoded and name its path."""
+    path: list[str | int] = []
     try:
-        found = _first_fault(value, "")
+        what = _first_fault(value, path)
     except RecursionError:
         return _too_deep()
-    # What has no fault of its own is a number of more digits than Python writes.
-    where, what = found or ("the document", "cannot be written as JSON")
-    return InvalidError(f"{where}: {what}", code="unencodable")
+    where = place(path[::-1]) or "the document"
+    # A value without a fault of its own holds a number of more digits than Python writes.
+    return InvalidError(f"{where}: {what or 'cannot be written as JSON'}", code="unencodable")
 
 
 def _too_deep() -> InvalidError:
     return InvalidError("the document is nested too deeply", code="unencodable")
 
 
-def _first_fault(value: Any, path: str) -> tuple[str, str] | None:
+def _first_fault(value: Any, path: list[str | int]) -> str | None:
+    """Return what is wrong with the first faulty part, and add its path, the last name first."""
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                return path or "the document", f"the key {key!r} is not text"
+                return f"the key {shown(key)} is not text"
             if not _is_unicode(key):
-                return path or "the document", "a key holds half of a surrogate pair"
-            found = _first_fault(item, f"{path}.{key}" if path else key)
+                return "a key holds half of a surrogate pair"
+            found = _first_fault(item, path)
             if found:
+                path.append(key)
                 return found
         return None
     if isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
-            found = _first_fault(item, f"{path}[{index}]")
+            found = _first_fault(item, path)
             if found:
+                path.append(index)
                 return found
         return None
-    where = path or "the document"
     if isinstance(value, float) and not isfinite(value):
-        return where, f"{value!r} is not a number JSON has"
+        return f"{value!r} is not a JSON number"
     if isinstance(value, str) and not _is_unicode(value):
-        return where, "the text holds half of a surrogate pair"
+        return "the text holds half of a surrogate pair"
     if not isinstance(value, (str, int, float, bool, type(None))):
-        return where, f"a {type(value).__name__} is not a JSON value"
+        return f"a {type(value).__name__} is not a JSON value"
     return None
 
 
@@ -195,19 +200,19 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:  # pragma: no branch - one of them stands twice
             if key in seen:
-                raise _RefusedError(f"the key {key!r} stands twice in one object")
+                raise _RefusedError(f"the key {shown(key)} occurs twice in one object")
             seen.add(key)
     return result
 
 
 def _constant(text: str) -> NoReturn:
-    raise _RefusedError(f"{text} is not a number JSON has")
+    raise _RefusedError(f"{text} is not a JSON number")
 
 
 def _float(text: str) -> float:
     value = float(text)
     if not isfinite(value):
-        raise _RefusedError(f"{text} is too large for a double")
+        raise _RefusedError(f"{cut(text)} is too large for a double")
     return value
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from binascii import a2b_base64
+from collections import Counter
 from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -221,12 +222,17 @@ class Condition:
 class KeyCondition(Condition):
     """One key must sign."""
 
-    __slots__ = ("public_key",)
+    __slots__ = ("_uri", "public_key")
 
     def __init__(self, public_key: str) -> None:
         raw = base58.decode_key(public_key)
         super().__init__(_ED25519, sha256(b"\x30\x22\x80\x20" + raw).digest(), ED25519_COST)
         self.public_key = public_key
+        self._uri = super().uri
+
+    @property
+    def uri(self) -> str:
+        return self._uri
 
 
 class ThresholdCondition(Condition):
@@ -268,7 +274,6 @@ def key_condition(public_key: str) -> KeyCondition:
     return KeyCondition(public_key)
 
 
-@lru_cache(maxsize=65536)
 def key_uri(public_key: str) -> str:
     """Return the URI of the condition that one key must sign."""
     return key_condition(public_key).uri
@@ -321,11 +326,14 @@ def threshold_details(threshold: int, parts: Sequence[dict[str, Any]]) -> dict[s
 
 def leaf_keys(details: dict[str, Any]) -> Iterator[str]:
     """Yield the public keys in ``details`` (already checked), in their order, with repeats."""
-    if details["type"] == "ed25519-sha-256":
-        yield details["public_key"]
-    else:
-        for part in details["subconditions"]:
-            yield from leaf_keys(part)
+    # A stack and no recursion: a key 100 levels deep costs what another does.
+    waiting = [details]
+    while waiting:
+        part = waiting.pop()
+        if part["type"] == "ed25519-sha-256":
+            yield part["public_key"]
+        else:
+            waiting += reversed(part["subconditions"])
 
 
 def is_satisfiable(details: dict[str, Any]) -> bool:
@@ -334,6 +342,27 @@ def is_satisfiable(details: dict[str, Any]) -> bool:
         return True
     able = sum(1 for part in details["subconditions"] if is_satisfiable(part))
     return bool(1 <= details["threshold"] <= able)
+
+
+def indispensable_keys(details: dict[str, Any]) -> set[str] | None:
+    """Return the keys without whose signatures ``details`` (already checked) stay unfulfilled.
+
+    In one pass: to ask ``can_fulfil`` without each key would take the square of their number.
+
+    Returns:
+        base58; None when all keys together would not do.
+    """
+    if details["type"] == "ed25519-sha-256":
+        return {details["public_key"]}
+    able = [
+        keys for part in details["subconditions"] if (keys := indispensable_keys(part)) is not None
+    ]
+    spare = len(able) - details["threshold"]
+    if spare < 0:
+        return None
+    # A key is missed when more parts need it than can be spared.
+    needing = Counter(key for keys in able for key in keys)
+    return {key for key, count in needing.items() if count > spare}
 
 
 def can_fulfil(details: dict[str, Any], keys: Collection[str]) -> bool:
@@ -623,14 +652,16 @@ def fulfill(details: dict[str, Any], sign: Callable[[str], bytes | None]) -> Ful
             return None
         return KeyFulfillment(base58.decode_key(details["public_key"]), signature)
     shown: list[Fulfillment] = []
-    hidden: list[Condition] = []
+    hidden: list[dict[str, Any]] = []
     for part in details["subconditions"]:
         made = fulfill(part, sign) if len(shown) < details["threshold"] else None
         if made is None:
-            hidden.append(from_details(part))
+            hidden.append(part)
         else:
             shown.append(made)
-    return ThresholdFulfillment(shown, hidden) if len(shown) == details["threshold"] else None
+    if len(shown) < details["threshold"]:
+        return None
+    return ThresholdFulfillment(shown, [from_details(part) for part in hidden])
 
 
 def verify(fulfillment_uri: str, condition_uri: str, message: bytes) -> bool:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from twincli.crypto import base58, canonical, conditions, ed25519
 from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError
 from twincli.ledger.block import Applying, once_token, uncollected
-from twincli.rules.structure import CheckedOutput, check_data, plain_output_text
+from twincli.rules.data import check_data
+from twincli.rules.structure import CheckedOutput, plain_output_text
 from twincli.rules.validity import Known
 
 if TYPE_CHECKING:

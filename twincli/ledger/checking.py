@@ -49,7 +49,11 @@ def cores() -> int:
 
 def _verify(items: Sequence[Checked | InvalidError]) -> None:
     """Verify all signatures, on all cores when there are many: libsodium runs without the GIL."""
-    todo = [item for item in items if isinstance(item, Checked) and item.signed is None]
+    todo = [
+        item
+        for item in items
+        if isinstance(item, Checked) and item.signed is None and item.only_keys
+    ]
     if len(todo) >= 64 and cores() > 1:
         from concurrent.futures import ThreadPoolExecutor
 

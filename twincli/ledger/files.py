@@ -81,7 +81,7 @@ def read_key(path: str) -> KeyPair:
     try:
         with open(path, "rb") as file:
             document = json.loads(file.read(4096))
-        key = KeyPair.from_seed(base58.decode(document["seed"]))
+        key = KeyPair.from_seed(base58.decode(str(document["seed"])))
     except (OSError, ValueError, TypeError, KeyError, InvalidError) as error:
         raise ConfigError(
             f"the ledger's key {path} cannot be read or is damaged",

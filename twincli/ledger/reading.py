@@ -48,12 +48,14 @@ class Entry(NamedTuple):
         time_ms: Of its block, milliseconds since the epoch; None on a BigchainDB network, which
             does not tell.
         spent_by: For each spent output, the id of the spender.
+        size: Characters of its canonical text; 0 where that is not known.
     """
 
     tx: dict[str, Any]
     height: int | None
     time_ms: int | None
     spent_by: dict[int, str]
+    size: int = 0
 
 
 class Commit(NamedTuple):
@@ -167,7 +169,7 @@ class Reader:
             return
         told = self.store.told(asset, self._start(after))
         for body, height, time_ms, spent_by in told:
-            yield Entry(decoded(body), height, time_ms, spent_by or {})
+            yield Entry(decoded(body), height, time_ms, spent_by or {}, len(body))
 
     def corrections(self, asset_id: str) -> list[dict[str, Any]]:
         """Return the transactions of an asset that may correct others, in commit order.
@@ -389,6 +391,16 @@ class Reader:
         for seq in self.store.assets():
             yield self.id_at(seq)
 
+    def newest_assets(self, count: int, before: str | None = None) -> list[str]:
+        """Return the ids of the assets created last, newest first.
+
+        Args:
+            count: Return at most N.
+            before: Only assets created before this one.
+        """
+        seq = None if before is None else self.seq(before)
+        return [self.id_at(found) for found in self.store.newest_assets(count, seq)]
+
     def find_prefix(self, prefix: str, limit: int = 2) -> list[str]:
         """Return up to ``limit`` transaction ids that start with ``prefix`` (hex digits)."""
         return [tx_id.hex() for tx_id in self.store.ids_with_prefix(prefix, limit)]
@@ -550,7 +562,7 @@ class Reader:
                 self._times.clear()
             time_ms = self._times[row.height] = block.time_ms
         spenders = {index: self.id_at(seq) for index, seq in self.store.spenders(row.seq).items()}
-        return Entry(row.proven_tx, row.height, time_ms, spenders)
+        return Entry(row.proven_tx, row.height, time_ms, spenders, len(row.body))
 
 
 def outputs_of(tx: dict[str, Any]) -> list[CheckedOutput]:

@@ -28,6 +28,8 @@ BUSY_SECONDS = 60.0
 CHECKPOINT_PAGES = 4000
 MAX_SEQ = 2**63 - 1
 
+_PAGE_BYTES = 8 << 20
+
 Beginning = tuple["dict[str, Any]", "Block", bytes]
 """What a ledger begins with: its meta rows, block 0 and the state of its tree."""
 
@@ -331,12 +333,17 @@ class Store:
             Body, height, the block's time in milliseconds, and by output index the ids of
             spenders, None for none.
         """
+        count = 64
         while page := self._all(
             "SELECT seq, body, height, time_ms FROM tx JOIN block USING (height)"
-            " WHERE asset = ? AND seq > ? ORDER BY seq LIMIT 1000",
+            " WHERE asset = ? AND seq > ? ORDER BY seq LIMIT ?",
             asset,
             after,
+            count,
         ):
+            # Pages of some megabytes: transactions may be large.
+            held = sum(len(row[1]) for row in page)
+            count = max(8, min(1000, len(page) * _PAGE_BYTES // max(held, 1)))
             first, last = page[0][0], page[-1][0]
             spenders: dict[int, dict[int, str]] = {}
             for seq, index, tx_id in self._spender_ids(asset, first, last, len(page)):
@@ -382,6 +389,14 @@ class Store:
         )
         return [row[0] for row in rows]
 
+    def corrections_size(self, asset: int) -> int:
+        """Return the length of what ``corrections`` returns."""
+        row = self._one(
+            "SELECT sum(length(body)) FROM tx WHERE asset = ? AND instr(body, '\"corrects\":')",
+            asset,
+        )
+        return (row and row[0]) or 0
+
     def leaves(self, until: int) -> Iterator[tuple[int, bytes, int]]:
         """Yield position, id and height of transactions in commit order, without their bodies."""
         after = 0
@@ -411,6 +426,19 @@ class Store:
             for (seq,) in rows:
                 yield seq
             after = rows[-1][0]
+
+    def newest_assets(self, count: int, before: int | None = None) -> Iterator[int]:
+        """Yield the positions of the last CREATEs, backwards."""
+        for _ in range(count):
+            # One step in the index each, however long the histories are.
+            if before is None:
+                row = self._one("SELECT max(asset) FROM tx")
+            else:
+                row = self._one("SELECT max(asset) FROM tx WHERE asset < ?", before)
+            before = row[0] if row else None
+            if before is None:
+                return
+            yield before
 
     def spender(self, seq: int, output_index: int) -> int | None:
         """Return the position of the transaction that spent an output, or None."""

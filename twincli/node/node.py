@@ -79,6 +79,8 @@ class Node:
         self.metrics = Metrics()
         self.readers = Readers(open_ledger)
         self._indexing = Readers(open_ledger, threads=1)
+        # Pages take longer than what programs ask for, which does not wait for them.
+        self.pages = Readers(open_ledger, threads=1)
         self.events = Events(self.readers, self.height)
         self.writer = Writer(self.ledger.path, self.metrics, self.events.committed)
         self.bodies = Bodies(self.options.max_body)
@@ -109,6 +111,7 @@ class Node:
         self.stopping = True
         self.readers.interrupt()
         self._indexing.interrupt()
+        self.pages.interrupt()
 
     async def close(self, *, at_once: bool = False) -> None:
         """Finish what was taken, unless it shall be at once, and close the ledger."""
@@ -120,6 +123,7 @@ class Node:
         await self.writer.close(at_once=at_once)
         await self.readers.close()
         await self._indexing.close()
+        await self.pages.close()
         self.ledger.close()
 
     def height(self) -> int:

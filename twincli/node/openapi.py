@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twincli import __version__
+from twincli.node import histories
 
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _KEY = {"type": "string", "pattern": "^[1-9A-HJ-NP-Za-km-z]{43,44}$"}
@@ -71,6 +72,21 @@ _SCHEMAS: dict[str, Any] = {
     "Asset": _object({"data": _OBJECT_OR_NULL, "id": _HASH}),
     "Metadata": _object({"metadata": _OBJECT_OR_NULL, "id": _HASH}),
     "Block": _object({"height": _COUNT, "transactions": _list(_ref("Transaction"))}),
+    "History": {
+        "oneOf": [
+            {"type": "null"},
+            _object(
+                {
+                    "asset": _HASH,
+                    "known": {"type": "boolean"},
+                    "more": {"type": "boolean"},
+                    "transactions": _list(
+                        _object({"height": _COUNT, "transaction": _ref("Transaction")})
+                    ),
+                }
+            ),
+        ]
+    },
     "Error": {
         "type": "object",
         "required": ["message"],
@@ -217,7 +233,7 @@ def document(max_body: int) -> dict[str, Any]:
                 "Keep a file; answered when it is durable.",
                 _object({"cid": _CID, "size": _COUNT, "created": {"type": "boolean"}}),
                 _path("cid", _CID),
-                errors=(400, 403, 404, 408, 413),
+                errors=(400, 403, 404, 408, 413, 507),
                 status=201,
                 requestBody={
                     "required": True,
@@ -225,15 +241,39 @@ def document(max_body: int) -> dict[str, Any]:
                 },
             ),
         },
+        "/twin/v1/histories": {
+            "post": _operation(
+                "The transactions of many assets, each in commit order; null for an unknown one.",
+                _list(_ref("History")),
+                errors=(400, 408, 413, 503),
+                description=f"At most {histories.MOST_ASSETS} assets, of each any transaction's id"
+                " and that of the last transaction that the client has, or null. Where there is"
+                " more, ask again.",
+                requestBody={
+                    "required": True,
+                    **_content(_object({"of": _list(_list({"type": ["string", "null"]}))})),
+                },
+            )
+        },
         **{
             path: {"get": _page(summary, *parameters)}
             for path, summary, *parameters in (
-                ("/explorer", "The newest blocks.", _query("to", _COUNT)),
+                (
+                    "/explorer",
+                    "The newest things and blocks.",
+                    _query("to", _COUNT),
+                    _query("before", _HASH),
+                ),
                 ("/explorer/search", "Where words occur.", _query("q", {"type": "string"})),
                 ("/explorer/asset/{argument}", "An asset.", _path("argument", _HASH)),
                 ("/explorer/block/{argument}", "A block.", _path("argument", _COUNT)),
                 ("/explorer/owner/{argument}", "What a key holds.", _path("argument", _KEY)),
                 ("/explorer/tx/{argument}", "A transaction.", _path("argument", _HASH)),
+            )
+        },
+        "/favicon.ico": {
+            "get": _operation(
+                "The icon of the pages.", {"type": "string"}, kind="image/svg+xml", security=[]
             )
         },
         "/healthz": {

@@ -34,6 +34,9 @@ class Readers:
     Args:
         open_ledger: Called once for each thread.
         threads: How many.
+
+    Attributes:
+        waiting: Calls of ``run`` that have not returned.
     """
 
     def __init__(self, open_ledger: Callable[[], Ledger], threads: int = THREADS) -> None:
@@ -42,11 +45,16 @@ class Readers:
             for number in range(threads)
         ]
         self._turns = cycle(self._readers)
+        self.waiting = 0
 
     async def run(self, action: Callable[[Ledger], T]) -> T:
         """Do one short thing with a ledger."""
         ledger, thread = next(self._turns)
-        return await asyncio.get_running_loop().run_in_executor(thread, action, ledger)
+        self.waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(thread, action, ledger)
+        finally:
+            self.waiting -= 1
 
     async def pieces(self, texts: Callable[[Ledger], Iterator[str]]) -> AsyncIterator[bytes]:
         """Yield JSON texts with commas between them, in pieces of some size.

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from twincli.crypto import base58
 from twincli.errors import UsageError
-from twincli.node import answers, content, events, openapi, queries
+from twincli.node import answers, content, events, histories, openapi, queries
 from twincli.node.answers import Answer, Streamed
 from twincli.node.pages import explorer, html
 from twincli.node.queries import Parameter
-from twincli.node.writing.bodies import CLOSE
+from twincli.node.writing.bodies import CLOSE, busy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -214,14 +214,35 @@ _PAGE = (
 async def pages(node: Node, request: Request) -> Answer:
     """Answer with a page of the explorer."""
     path = request.scope["path"]
-    parameters = [Parameter(name) for name in ("q", "to", "after")]
+    parameters = [Parameter(name) for name in ("q", "to", "after", "before")]
     query = {name: text for name, text in request.query(*parameters).items() if text is not None}
     wanted = html.ROOT if path == "/" else path
-    page = await node.readers.run(lambda ledger: explorer.page(ledger, wanted, query))
+    if node.pages.waiting >= MAX_PAGES:
+        return busy("too many pages are asked for at once")
+    is_gone = request.scope["state"]["is_gone"]
+
+    def made(ledger: Ledger) -> explorer.Page:
+        return _ABANDONED if is_gone() else explorer.page(ledger, wanted, query)
+
+    page = await node.pages.run(made)
     headers: tuple[answers.Header, ...] = _PAGE
     if page.location is not None:
         headers = (*_PAGE, (b"location", page.location.encode()))
     return Answer(page.status, page.html.encode(), answers.HTML, headers)
+
+
+_ABANDONED = explorer.Page(400)
+"""For a client that went away while its page waited."""
+MAX_PAGES = 16
+"""Pages that wait to be made."""
+
+
+async def icon(node: Node, request: Request) -> Answer:  # noqa: ARG001
+    """Answer with the icon that browsers show beside a title."""
+    lasting = (b"cache-control", b"public, max-age=86400")
+    return Answer(
+        200, html.ICON, b"image/svg+xml", (lasting, (b"x-content-type-options", b"nosniff"))
+    )
 
 
 # --- Running it ---------------------------------------------------------------------------------
@@ -258,12 +279,14 @@ ROUTES = (
     Route(events.TRANSACTIONS, {"GET": stream}, is_stream=True),
     Route(events.BLOCKS, {"GET": stream}, is_stream=True),
     Route("/twin/v1/content/{cid}", {"GET": content.get, "PUT": content.put}),
+    Route("/twin/v1/histories", {"POST": histories.post}),
     Route(html.ROOT, {"GET": pages}),
     Route(f"{html.ROOT}/search", {"GET": pages}),
     *(
         Route(f"{html.ROOT}/{kind}/{{argument}}", {"GET": pages})
         for kind in ("asset", "block", "owner", "tx")
     ),
+    Route("/favicon.ico", {"GET": icon}, is_open=True),
     Route("/healthz", {"GET": health}, is_open=True),
     Route("/metrics", {"GET": metrics}),
     Route("/openapi.json", {"GET": description}),

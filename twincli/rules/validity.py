@@ -51,7 +51,8 @@ def judge(checked: Checked, view: View, profile: str = STRICT) -> Sequence[Devia
     """Check a well-formed transaction against what is committed.
 
     Args:
-        checked: From ``structure.check``. Its signatures are verified here if they were not yet.
+        checked: From ``structure.check``. Its signatures are verified here if they were not yet,
+            except where ``strict`` refuses their type anyway: strangers choose how long those take.
         view: What is committed, earlier transactions of the same block included.
         profile: ``strict`` or ``server-2.2.2``.
 
@@ -63,17 +64,18 @@ def judge(checked: Checked, view: View, profile: str = STRICT) -> Sequence[Devia
             ``asset_id_mismatch``, ``amount_error``, ``invalid_signature`` in the server's order,
             then, under ``strict``, the code of the first deviation.
     """
-    deviations: Sequence[Deviation] = checked.deviations
+    found: Sequence[Deviation] = ()
     if checked.operation == CREATE:
         if view.known(checked.id) is not None:
             raise InvalidError(
                 f"transaction {checked.id} is already on the ledger",
                 code="duplicate_transaction",
             )
-        if not checked.verify():
+        if not _is_signed(checked, profile):
             raise _bad_signature()
     else:
-        deviations = [*deviations, *_judge_inputs(checked, view)]
+        found = _judge_inputs(checked, view, profile)
+    deviations = [*checked.deviations, *found] if found else checked.deviations
     if profile == STRICT and deviations:
         raise InvalidError(
             deviations[0].message,
@@ -83,7 +85,11 @@ def judge(checked: Checked, view: View, profile: str = STRICT) -> Sequence[Devia
     return deviations
 
 
-def _judge_inputs(checked: Checked, view: View) -> list[Deviation]:
+def _is_signed(checked: Checked, profile: str) -> bool:
+    return (profile == STRICT and not checked.only_keys) or checked.verify()
+
+
+def _judge_inputs(checked: Checked, view: View, profile: str) -> list[Deviation]:
     spent: list[CheckedOutput] = []
     assets: set[str] = set()
     for entry in checked.inputs:
@@ -94,7 +100,7 @@ def _judge_inputs(checked: Checked, view: View) -> list[Deviation]:
             raise InvalidError(
                 f"input {tx_id} does not exist",
                 code="input_does_not_exist",
-                hint="is it on another ledger, or was the transaction before this one refused?",
+                hint="it may be on another ledger, or the transaction before this one was refused",
             )
         spender = view.spender(tx_id, index)
         if spender is not None:
@@ -110,12 +116,12 @@ def _judge_inputs(checked: Checked, view: View) -> list[Deviation]:
         spent.append(known.outputs[index])
         assets.add(known.asset_id)
     if len({entry.spends for entry in checked.inputs}) != len(checked.inputs):
-        raise InvalidError("one output stands twice among the inputs", code="double_spend")
+        raise InvalidError("the inputs name one output twice", code="double_spend")
     if len(assets) > 1:
         raise InvalidError(
             "the inputs belong to different assets",
             code="asset_id_mismatch",
-            hint="only outputs of one divisible asset can be combined, not assets of a kind",
+            hint="only outputs of one divisible asset can be combined, not several assets",
         )
     if checked.asset_id not in assets:
         raise InvalidError(
@@ -140,7 +146,7 @@ def _judge_inputs(checked: Checked, view: View) -> list[Deviation]:
                     f"inputs[{number}].owners_before are not the owners of the output it spends",
                 )
             )
-    if not checked.verify():
+    if not _is_signed(checked, profile):
         raise _bad_signature()
     return deviations
 

@@ -358,7 +358,7 @@ def test_numbers_that_keep_their_digits_warn_of_nothing(text: str) -> None:
 
 
 def test_an_object_that_names_a_key_twice_is_invalid() -> None:
-    with pytest.raises(InvalidError, match="'a' stands twice"):
+    with pytest.raises(InvalidError, match="'a' occurs twice"):
         append("--x", '{"a":1,"a":2}')
 
 

@@ -64,7 +64,7 @@ def read_json(text: str) -> Reading:
         if len(result) != len(members):
             names = [name for name, _ in members]
             twice = next(name for name in names if names.count(name) > 1)
-            faults.append((f"the name {twice!r} stands twice in one object", "invalid_json"))
+            faults.append((f"the name {twice!r} occurs twice in one object", "invalid_json"))
         return result
 
     def constant(word: str) -> Any:

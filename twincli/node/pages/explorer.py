@@ -1,48 +1,58 @@
-"""Pages for people: blocks, transactions, an asset's history and state, owners, search.
+"""Pages for people: things, blocks, transactions, an asset's history and state, owners, search.
 
 Made on the server, without scripts, pictures or anything from elsewhere, so they can be read with
 JavaScript off, by keyboard, and on a phone. All text of the ledger is a stranger's: ``html``
-escapes it, and the policy sent along forbids whatever might slip by.
+escapes it, and the policy sent along forbids what might slip through.
 """
 
 from __future__ import annotations
 
-import json
+import re
+from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, urlencode
 
-from twincli.crypto import base58, conditions
+from twincli.crypto import base58
 from twincli.errors import UsageError
-from twincli.model import owners, record, times
-from twincli.model.ids import is_id
-from twincli.model.transaction import asset_of
-from twincli.node.pages.charts import chart
+from twincli.model import record
+from twincli.node.pages import parts
+from twincli.node.pages.charts import Series, chart
+from twincli.node.pages.excerpt import LONGEST_NAME, cut, excerpt, found
 from twincli.node.pages.html import ROOT, Html, Tag, document, facts, join, section, table
-from twincli.rules.replay import corrected_by, is_burned
+from twincli.node.pages.source import (
+    AUTHORISED,
+    LARGE,
+    Owners,
+    Source,
+    name_of,
+    signers,
+)
+from twincli.rules.replay import corrected_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from twincli.ledger import Ledger
     from twincli.ledger.reading import Entry
+    from twincli.rules.replay import Replay
 
 POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none';"
-    " frame-ancestors 'none'"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'"
 )
 """The Content-Security-Policy of every page."""
 
+THINGS = 20
 BLOCKS = 20
 NAMED = 3
 HISTORY = 50
-LISTED = 200
+LISTED = parts.LISTED
 HITS = 50
-LONGEST_VALUE = 2000
-LONGEST_NAME = 80
-ONE_LINE = 60
 CHARTED = 2000
 """How much a page shows at most; the last is how many transactions a chart looks at."""
+
+_ID = re.compile(r"[0-9a-f]{64}")
+_PREFIX = re.compile(r"[0-9a-f]{8,63}")
 
 
 class Page(NamedTuple):
@@ -67,109 +77,24 @@ def page(ledger: Ledger, path: str, query: Mapping[str, str]) -> Page:
         path: Such as ``/explorer/tx/<id>``, decoded.
         query: The parameters, the first value of each.
     """
+    source = Source(ledger)
     words = [word for word in path.removeprefix(ROOT).split("/") if word]
     name, argument = [*words, "", ""][:2]
     if len(words) <= 2:
         if not words:
-            return Page(200, _home(ledger, query))
+            return Page(200, _home(source, query))
         if words == ["search"]:
-            return _search(ledger, query.get("q", "").strip())
+            return _search(source, query.get("q", "").strip())
         show = {"block": _block, "tx": _transaction, "asset": _asset, "owner": _owner}.get(name)
         if show is not None and argument:
-            html = show(ledger, argument, query)
+            html = show(source, argument, query)
             if html is not None:
                 return Page(200, html)
     return Page(404, document("not found", "not found", Tag("p")("Nothing is there.")))
 
 
-# --- Parts of pages ----------------------------------------------------------------------------
-
-
-def _link(kind: str, argument: str, text: str | None = None) -> Html:
-    """Return a link to a page; without a text its argument is shown, whole."""
-    shown = Tag("code")(argument) if text is None else text
-    return Tag("a", href=f"{ROOT}/{kind}/{quote(argument, safe='')}")(shown)
-
-
-def _short(kind: str, argument: str) -> Html:
-    """Return a link with the beginning of an id or a key; pointing at it shows the whole."""
-    return _link(kind, argument, _start(argument))
-
-
-def _start(argument: str) -> Html:
-    return Tag("code", title=argument)(f"{argument[:10]}\u2026")
-
-
-def _more(where: str, text: str, **query: str) -> Html:
-    return Tag("p")(Tag("a", href=f"{ROOT}{where}?{urlencode(query)}")(text))
-
-
-def _quiet(*parts: str) -> Html:
-    return Tag("p", class_="quiet")(*parts)
-
-
-def _json(value: Any) -> Html:
-    text = json.dumps(value, ensure_ascii=False)
-    if len(text) > ONE_LINE:
-        text = json.dumps(value, ensure_ascii=False, indent=1)
-    return Tag("pre")(_cut(text))
-
-
-def _cut(text: str, longest: int = LONGEST_VALUE) -> str:
-    if len(text) <= longest:
-        return text
-    return f"{text[:longest]}\u2026 ({len(text):,} characters)"
-
-
-def _time(time_ms: int | None) -> Html:
-    assert time_ms is not None  # an embedded ledger knows it
-    text = times.to_text(time_ms)
-    return Tag("time", datetime=text)(text)
-
-
-def _count(number: int | str) -> Html:
-    return Tag("span", class_="number")(f"{int(number):,}")
-
-
-def _keys(keys: Iterable[str]) -> Html:
-    return join(*(join(_link("owner", key), " ") for key in dict.fromkeys(keys)))
-
-
-def _owners(output: Mapping[str, Any]) -> str:
-    """Return who can spend an output: a rule over keys, each a link."""
-    if is_burned(dict(output)):
-        return "burned"
-    details = output["condition"]["details"]
-    if details["type"] == "ed25519-sha-256":
-        return _link("owner", details["public_key"])
-    rule = owners.to_text(details, str)
-    return join(Tag("code")(rule), " ", _keys(conditions.leaf_keys(details)))
-
-
-def _named(ledger: Ledger, asset_id: str) -> Html:
-    """Return a link to an asset, by the name that whoever created it gave."""
-    first = ledger.entry(asset_id)
-    name = None if first is None else _name(first.tx)
-    if name is None:
-        return _short("asset", asset_id)
-    return join(_link("asset", asset_id, name), " ", _start(asset_id))
-
-
-def _name(create: dict[str, Any]) -> str | None:
-    name = _plain(record.creating_envelope(create).get("name"))
-    return _cut(name, LONGEST_NAME) if name is not None and name.strip() else None
-
-
-def _plain(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _kind(tx: Mapping[str, Any]) -> str:
-    """Return what a transaction does: its envelope's word, else its operation."""
-    if tx["operation"] == "CREATE":
-        return "create"
-    envelope = record.envelope_of(tx["metadata"]) or {}
-    return _plain(envelope.get("kind")) or "transfer"
+def _asset_of(tx: Mapping[str, Any]) -> str:
+    return str(tx["id"] if tx["operation"] == "CREATE" else tx["asset"]["id"])
 
 
 def _number(text: str | None, otherwise: int) -> int:
@@ -178,51 +103,93 @@ def _number(text: str | None, otherwise: int) -> int:
     return int(text)
 
 
-# --- Blocks ------------------------------------------------------------------------------------
+def _is_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
 
 
-def _home(ledger: Ledger, query: Mapping[str, str]) -> str:
+# --- Things and blocks -------------------------------------------------------------------------
+
+
+def _home(source: Source, query: Mapping[str, str]) -> str:
+    ledger = source.ledger
     tip, counts = ledger.tip(), ledger.counts()
-    highest = min(_number(query.get("to"), tip.height), tip.height)
-    lowest = max(highest - BLOCKS, 0)
-    newest_first = range(highest, lowest, -1)
-    commits = [ledger.commits(height - 1, 1, NAMED)[0] for height in newest_first]
-    rows = []
-    for commit in commits:
-        lines = [Tag("p")(_told(ledger, tx_id, asset_id)) for tx_id, asset_id in commit.ids]
-        if commit.size > NAMED:
-            lines.append(_quiet(f"and {commit.size - NAMED:,} more"))
-        rows.append((_link("block", str(commit.height)), _time(commit.time_ms), join(*lines)))
     return document(
         "twin node",
         "twin node",
-        _quiet("ledger ", Tag("code")(ledger.id)),
+        parts.quiet("ledger ", Tag("code")(ledger.id)),
         facts(
             (
-                ("height", _count(tip.height)),
-                ("newest block", _time(tip.time_ms)),
-                ("transactions", _count(counts["transactions"])),
-                ("assets", _count(counts["assets"])),
+                ("height", parts.count(tip.height)),
+                ("newest block", parts.time(tip.time_ms)),
+                ("transactions", parts.count(counts["transactions"])),
+                ("assets", parts.count(counts["assets"])),
             )
         ),
+        "" if "to" in query else _things(source, query.get("before")),
+        "" if "before" in query else _blocks(source, _number(query.get("to"), tip.height)),
+    )
+
+
+def _things(source: Source, before: str | None) -> Html:
+    """Return what was created last, newest first."""
+    known = before if before is not None and _is_id(before) else None
+    ids = source.ledger.newest_assets(THINGS + 1, known)
+    rows = [_thing(source, asset_id) for asset_id in ids[:THINGS]]
+    older = parts.more("", "Older things", before=ids[THINGS - 1]) if len(ids) > THINGS else ""
+    headers = ("name", "kind", "owned by", "last happened")
+    return join(section("Things", table(headers, rows, "There is nothing yet.")), older)
+
+
+def _thing(source: Source, asset_id: str) -> Sequence[str]:
+    create, last = source.tx(asset_id), source.last(asset_id)
+    if create is None or last is None:
+        return parts.short("asset", asset_id), "", "", ""
+    outputs = last.tx["outputs"]
+    owner = parts.owner(source, outputs[0], whole=False) if len(outputs) == 1 else "several"
+    return (
+        parts.named(source, asset_id),
+        _kind_of(create) or "",
+        owner,
+        join(parts.both_times(last), " ", parts.kind(last.tx)),
+    )
+
+
+def _kind_of(create: dict[str, Any]) -> str | None:
+    kind = record.text(record.creating_envelope(create).get("kind"))
+    return None if kind is None else cut(kind, LONGEST_NAME)
+
+
+def _blocks(source: Source, to: int) -> Html:
+    ledger = source.ledger
+    highest = min(to, ledger.tip().height)
+    lowest = max(highest - BLOCKS, 0)
+    rows = []
+    for height in range(highest, lowest, -1):
+        (commit,) = ledger.commits(height - 1, 1, NAMED)
+        lines = [Tag("p")(_line(source, tx_id, asset_id)) for tx_id, asset_id in commit.ids]
+        if commit.size > NAMED:
+            lines.append(parts.quiet(f"and {commit.size - NAMED:,} more"))
+        rows.append((parts.link("block", str(height)), parts.time(commit.time_ms), join(*lines)))
+    return join(
         section(
             "Blocks",
             table(("height", "committed", "transactions"), rows, "There is no block yet."),
         ),
-        _more("", "Older blocks", to=str(lowest)) if lowest > 0 else "",
+        parts.more("", "Older blocks", to=str(lowest)) if lowest > 0 else "",
     )
 
 
-def _told(ledger: Ledger, tx_id: str, asset_id: str) -> Html:
+def _line(source: Source, tx_id: str, asset_id: str) -> Html:
     """Return a line about a transaction: what it does, to which asset, which one it is."""
-    entry = ledger.entry(tx_id)
-    assert entry is not None
     if tx_id == asset_id:
-        return join("create ", _named(ledger, asset_id))
-    return join(_kind(entry.tx), " ", _short("tx", tx_id), " of ", _named(ledger, asset_id))
+        return join("create ", parts.named(source, asset_id))
+    tx = source.tx(tx_id)
+    kind = "transfer" if tx is None else parts.kind(tx)
+    return join(kind, " ", parts.short("tx", tx_id), " of ", parts.named(source, asset_id))
 
 
-def _block(ledger: Ledger, argument: str, query: Mapping[str, str]) -> str | None:
+def _block(source: Source, argument: str, query: Mapping[str, str]) -> str | None:
+    ledger = source.ledger
     height = _number(argument, -1)
     commits = ledger.commits(height - 1, 1, 0) if height >= 0 else []
     if not commits:
@@ -232,26 +199,28 @@ def _block(ledger: Ledger, argument: str, query: Mapping[str, str]) -> str | Non
         return None
     rows = [
         (
-            _link("tx", tx_id),
+            parts.link("tx", tx_id),
             "CREATE" if tx_id == asset_id else "TRANSFER",
-            _named(ledger, asset_id),
+            parts.named(source, asset_id),
         )
         for tx_id, asset_id in ledger.block_ids(height, after, LISTED)
     ]
-    more = ""
+    later = ""
     if count > after + LISTED:
-        more = _more(f"/block/{height}", "Later transactions", after=str(after + LISTED))
+        where = str(after + LISTED)
+        later = parts.more(f"/block/{height}", "Later transactions", after=where)
     title = f"block {height}"
+    committed = parts.time(commits[0].time_ms)
     return document(
         title,
         title,
-        _quiet("committed ", _time(commits[0].time_ms), ", transactions: ", _count(count)),
-        table(("transaction", "operation", "asset"), rows, "It holds no transaction."),
-        more,
+        parts.quiet("committed ", committed, ", transactions: ", parts.count(count)),
+        table(("transaction", "operation", "asset"), rows, "It holds no transactions."),
+        later,
         Tag("nav", aria_label="blocks")(
-            _link("block", str(height - 1), "previous") if height > 0 else "",
+            parts.link("block", str(height - 1), "previous") if height > 0 else "",
             " ",
-            _link("block", str(height + 1), "next") if height < ledger.tip().height else "",
+            parts.link("block", str(height + 1), "next") if height < ledger.tip().height else "",
         ),
     )
 
@@ -259,232 +228,351 @@ def _block(ledger: Ledger, argument: str, query: Mapping[str, str]) -> str | Non
 # --- Transactions ------------------------------------------------------------------------------
 
 
-def _transaction(ledger: Ledger, argument: str, query: Mapping[str, str]) -> str | None:
+def _transaction(source: Source, argument: str, query: Mapping[str, str]) -> str | None:
     del query
-    entry = ledger.entry(argument) if is_id(argument) else None
+    entry = source.entry(argument) if _is_id(argument) else None
     if entry is None:
         return None
     tx = entry.tx
+    happened = parts.happened_ms(entry)
     return document(
         f"tx {argument}",
-        _kind(tx),
-        _quiet("transaction ", Tag("code")(argument)),
+        parts.kind(tx),
+        parts.quiet("transaction ", Tag("code")(argument)),
         facts(
             (
                 ("operation", tx["operation"]),
-                ("asset", _named(ledger, asset_of(tx))),
-                ("block", _link("block", str(entry.height))),
-                ("committed", _time(entry.time_ms)),
-                ("claimed", _claimed(tx)),
-                ("signed by", _keys(_signers(tx))),
+                ("asset", parts.named(source, _asset_of(tx))),
+                ("block", parts.link("block", str(entry.height))),
+                ("happened", parts.time(happened) if happened != entry.time_ms else None),
+                ("committed", parts.time(entry.time_ms)),
+                ("signed by", parts.keys(source, sorted(signers(tx)))),
             )
         ),
-        section("Inputs", _inputs(tx)),
-        section("Outputs", _outputs(entry)),
-        section("Facts", _json(tx["asset"]["data"])) if "data" in tx["asset"] else "",
-        section("Metadata", _json(tx["metadata"])),
+        section("Inputs", _inputs(source, tx)),
+        section("Outputs", _outputs(source, entry)),
+        section("Facts", parts.value(tx["asset"]["data"])) if "data" in tx["asset"] else "",
+        section("Metadata", parts.value(tx["metadata"])),
     )
 
 
-def _inputs(tx: Mapping[str, Any]) -> Html:
+def _inputs(source: Source, tx: Mapping[str, Any]) -> Html:
     rows = []
-    for entry in tx["inputs"]:
+    for entry in tx["inputs"][:LISTED]:
         fulfills = entry["fulfills"]
         spent: str = "nothing, it creates"
         if fulfills is not None:
-            spent = join(_link("tx", fulfills["transaction_id"]), f":{fulfills['output_index']}")
-        rows.append((spent, _keys(entry["owners_before"] or ())))
-    return table(("spends", "owned by"), rows, "")
+            where = parts.link("tx", fulfills["transaction_id"])
+            spent = join(where, f":{fulfills['output_index']}")
+        rows.append((spent, parts.keys(source, entry["owners_before"] or ())))
+    return join(table(("spends", "owned by"), rows, ""), _unlisted(tx["inputs"], "inputs"))
 
 
-def _outputs(entry: Entry) -> Html:
+def _outputs(source: Source, entry: Entry) -> Html:
     rows = []
-    for index, output in enumerate(entry.tx["outputs"]):
+    for index, output in enumerate(entry.tx["outputs"][:LISTED]):
         spender = entry.spent_by.get(index)
-        state: str = _link("tx", spender) if spender else "unspent"
-        rows.append((str(index), _count(output["amount"]), _owners(output), state))
-    return table(("output", "amount", "owners", "spent by"), rows, "It has none.")
+        state: str = parts.link("tx", spender) if spender else "unspent"
+        amount = parts.count(output["amount"])
+        rows.append((str(index), amount, parts.owner(source, output), state))
+    shown = table(("output", "amount", "owners", "spent by"), rows, "It has none.")
+    return join(shown, _unlisted(entry.tx["outputs"], "outputs"))
 
 
-def _signers(tx: Mapping[str, Any]) -> Iterator[str]:
-    for entry in tx["inputs"]:
-        if isinstance(entry["fulfillment"], str):
-            yield from conditions.parse(entry["fulfillment"], strict=False).keys()
-
-
-def _claimed(tx: Mapping[str, Any]) -> str | None:
-    envelope = record.envelope_of(tx["metadata"]) or {}
-    return _plain(envelope.get("at"))
+def _unlisted(items: Sequence[Any], what: str) -> Html:
+    others = len(items) - LISTED
+    return parts.quiet(f"{others:,} more {what} are not listed.") if others > 0 else Html()
 
 
 # --- Assets ------------------------------------------------------------------------------------
 
 
-def _asset(ledger: Ledger, argument: str, query: Mapping[str, str]) -> str | None:
-    if not is_id(argument):
+class _Past(NamedTuple):
+    """What one pass over the start of an asset's history finds.
+
+    Attributes:
+        shown: The entries that the page lists.
+        has_more: There are later ones.
+        charts: Of the numbers in it.
+        owners: Who held it when.
+        is_whole: All of the history was read.
+        is_large: It is too large to be replayed for a page.
+    """
+
+    shown: list[Entry]
+    has_more: bool
+    charts: Html
+    owners: Owners
+    is_whole: bool
+    is_large: bool
+
+
+def _past(source: Source, asset_id: str, corrected: frozenset[str]) -> _Past:
+    shown: list[Entry] = []
+    series, owners = Series(), Owners()
+    count, read = 0, source.left
+    for entry in source.entries(asset_id):
+        if count < HISTORY:
+            shown.append(entry)
+        owners.add(entry)
+        if entry.tx["id"] not in corrected:
+            members = record.without_envelope(entry.tx["metadata"])
+            series.add(parts.happened_ms(entry), members)
+        count += 1
+        if count == CHARTED:
+            break
+    read -= source.left
+    is_whole = count == source.ledger.count(asset_id)
+    drawn = [chart(name, points) for name, points in series.drawn()]
+    note = f"Of the first {count:,} transactions." if drawn and not is_whole else ""
+    charts = join(*drawn, parts.quiet(note) if note else "")
+    is_large = not is_whole and read > LARGE * count
+    return _Past(shown, count > HISTORY or not is_whole, charts, owners, is_whole, is_large)
+
+
+def _asset(source: Source, argument: str, query: Mapping[str, str]) -> str | None:
+    ledger = source.ledger
+    if not _is_id(argument):
         return None
-    first = ledger.entry(argument)
+    first = source.entry(argument)
     if first is None or first.tx["operation"] != "CREATE":
         return None
-    replay = ledger.replay(argument)
-    assert replay is not None
+    name = name_of(first.tx)
+    title, heading = f"{name or 'asset'} {argument}", name or "asset"
     after = query.get("after")
-    if after is not None and not (is_id(after) and _belongs(ledger, after, argument)):
-        return None
-    entries = list(islice(ledger.entries(argument, after), HISTORY + 1))
-    corrected = corrected_by(ledger.corrections(argument))
+    if after is not None:
+        if not (_is_id(after) and _belongs(source, after, argument)):
+            return None
+        entries = list(islice(source.entries(argument, after), HISTORY + 1))
+        more = len(entries) > HISTORY or bool(entries and entries[-1].spent_by)
+        shown = entries[:HISTORY]
+        where = parts.quiet("asset ", parts.link("asset", argument))
+        return document(title, heading, where, _history(source, argument, shown, has_more=more))
+    corrected = corrected_by(_corrections(source, argument))
+    past = _past(source, argument, corrected)
+    replay = None if past.is_large else ledger.replay(argument)
     envelope = record.creating_envelope(first.tx)
-    held = [_held(ledger, place) for place in islice(replay.outputs, LISTED)]
-    others = len(replay.outputs) - len(held)
-    more = ""
-    if len(entries) > HISTORY:
-        last = entries[HISTORY - 1].tx["id"]
-        more = _more(f"/asset/{argument}", "Later transactions", after=last)
-    name = _name(first.tx)
     return document(
-        f"{name or 'asset'} {argument}",
-        name or "asset",
-        _quiet("asset ", Tag("code")(argument)),
+        title,
+        heading,
+        parts.quiet("asset ", Tag("code")(argument)),
         facts(
             (
-                ("kind", _plain(envelope.get("kind"))),
-                ("created", _time(first.time_ms)),
-                ("transactions", _count(ledger.count(argument))),
-                ("part of", _parent(ledger, envelope.get("parent"))),
+                ("kind", _kind_of(first.tx)),
+                ("created", parts.both_times(first)),
+                ("transactions", parts.count(ledger.count(argument))),
+                ("part of", _parent(source, first, envelope.get("parent"))),
             )
         ),
-        section("State", _members(replay.common)) if replay.common else "",
-        _charts(ledger, argument, corrected),
+        _state(source, replay),
+        past.charts,
         _of_creation(record.without_envelope(first.tx["asset"]["data"])),
+        _parts(source, argument, past, replay),
+        _history(
+            source, argument, past.shown[:HISTORY], has_more=past.has_more, corrected=corrected
+        ),
+    )
+
+
+def _corrections(source: Source, asset_id: str) -> list[dict[str, Any]]:
+    """Return what corrects, unless there is more of it than a page reads."""
+    found = source.ledger.store.corrections_size(source.ledger.seq(asset_id) or 0)
+    source.left -= found
+    return source.ledger.corrections(asset_id) if source.left > 0 else []
+
+
+def _state(source: Source, replay: Replay | None) -> Html:
+    if replay is None:
+        return parts.quiet("The state is too large for a page: twin asset show")
+    held = [_held(source, place) for place in islice(replay.outputs, LISTED)]
+    others = len(replay.outputs) - len(held)
+    return join(
+        section("State", parts.members(replay.common)) if replay.common else "",
         section("Held by", table(("amount", "owners", "output"), held, "Nobody holds it.")),
         Tag("p")(f"{others:,} more outputs are not listed.") if others else "",
-        section(
-            "History",
-            table(
-                ("committed", "transaction", "kind", "recorded"),
-                [_happened(entry, corrected) for entry in entries[:HISTORY]],
-                "Nothing happened.",
-            ),
-        ),
-        more,
     )
 
 
 def _of_creation(data: Any) -> str:
-    return section("Facts", _members(data)) if data else ""
+    return section("Facts", parts.members(data)) if data else ""
 
 
-def _members(value: Any) -> Html:
-    """Return an object's members, one a line; what is no object as JSON."""
-    if not isinstance(value, dict):
-        return _json(value)
-    members = [
-        (_cut(name, LONGEST_NAME), _cut(item) if isinstance(item, str) and item else _json(item))
-        for name, item in islice(value.items(), LISTED)
-    ]
-    others = len(value) - len(members)
-    return join(facts(members), _quiet(f"{others:,} more members") if others else "")
+def _belongs(source: Source, tx_id: str, asset_id: str) -> bool:
+    entry = source.entry(tx_id)
+    return entry is not None and _asset_of(entry.tx) == asset_id
 
 
-def _belongs(ledger: Ledger, tx_id: str, asset_id: str) -> bool:
-    entry = ledger.entry(tx_id)
-    return entry is not None and asset_of(entry.tx) == asset_id
+def _held(source: Source, place: tuple[str, int]) -> tuple[str, str, str]:
+    tx = source.kept_tx(place[0])
+    where = join(parts.short("tx", place[0]), f":{place[1]}")
+    if tx is None:
+        return "", "", where
+    output = tx["outputs"][place[1]]
+    return parts.count(output["amount"]), parts.owner(source, output), where
 
 
-def _held(ledger: Ledger, place: tuple[str, int]) -> tuple[str, str, str]:
-    entry = ledger.entry(place[0])
-    assert entry is not None
-    output = entry.tx["outputs"][place[1]]
-    where = join(_short("tx", place[0]), f":{place[1]}")
-    return _count(output["amount"]), _owners(output), where
+def _parent(source: Source, part: Entry, value: Any) -> str | None:
+    """Return what a thing says it is a part of, and whether its word counts."""
+    if not isinstance(value, str) or not _is_id(value):
+        return None
+    owners, is_whole, count = Owners(), True, 0
+    for entry in source.entries(value):
+        if (entry.time_ms or 0) > (part.time_ms or 0):
+            break
+        owners.add(entry)
+        count += 1
+        if count == CHARTED:
+            is_whole = False
+            break
+    else:
+        is_whole = count == source.ledger.count(value)
+    replay = source.ledger.replay(value) if count and is_whole else None
+    standing = owners.standing(part, replay, is_whole=is_whole)
+    return join(parts.named(source, value), " ", _mark(standing))
 
 
-def _parent(ledger: Ledger, value: Any) -> str | None:
-    return _named(ledger, value) if isinstance(value, str) and is_id(value) else None
+def _mark(standing: str) -> Html:
+    return Html() if standing == AUTHORISED else parts.warning(standing)
+
+
+def _parts(source: Source, asset_id: str, past: _Past, replay: Replay | None) -> str:
+    """Return what says it is a part of a thing, and whose word that is."""
+    ledger = source.ledger
+    stated = ledger.index.stated("parent", asset_id)
+    rows = []
+    for seq in stated[:LISTED]:
+        part = source.entry(ledger.id_at(seq))
+        if part is None:
+            break
+        standing = past.owners.standing(part, replay, is_whole=past.is_whole)
+        name = parts.named(source, part.tx["id"])
+        rows.append((name, _kind_of(part.tx) or "", _mark(standing)))
+    others = len(stated) - len(rows)
+    if not stated:
+        return ""
+    return join(
+        section("Parts", table(("name", "kind", "standing"), rows, "")),
+        parts.quiet(f"{others:,} more parts are not listed.") if others else "",
+    )
+
+
+def _history(
+    source: Source,
+    asset_id: str,
+    entries: list[Entry],
+    *,
+    has_more: bool,
+    corrected: frozenset[str] | None = None,
+) -> Html:
+    if corrected is None:
+        corrected = corrected_by(_corrections(source, asset_id))
+    rows = [_happened(entry, corrected) for entry in entries]
+    headers = ("when", "transaction", "kind", "recorded")
+    shown = section("History", table(headers, rows, "Nothing happened."))
+    if not (has_more and entries):
+        return shown
+    last = entries[-1].tx["id"]
+    return join(shown, parts.more(f"/asset/{asset_id}", "Later transactions", after=last))
 
 
 def _happened(entry: Entry, corrected: frozenset[str]) -> tuple[str, str, str, str]:
     tx = entry.tx
     members = record.without_envelope(tx["metadata"])
-    written: str = _json(members) if members else ""
+    written: str = parts.value(members) if members else ""
     if tx["id"] in corrected:
         written = join(Tag("div", class_="struck")(written), "corrected later")
-    return _time(entry.time_ms), _short("tx", tx["id"]), _kind(tx), written
-
-
-def _charts(ledger: Ledger, asset_id: str, corrected: frozenset[str]) -> Html:
-    """Return a chart for each number of the state, over the time of commitment."""
-    series: dict[str, list[tuple[int, float]]] = {}
-    entries = ledger.entries(asset_id)
-    for entry in islice(entries, CHARTED):
-        if entry.tx["id"] not in corrected:
-            for name, value in _numbers(record.without_envelope(entry.tx["metadata"])):
-                assert entry.time_ms is not None
-                series.setdefault(name, []).append((entry.time_ms, value))
-    cut = next(entries, None) is not None
-    drawn = [chart(name, points) for name, points in islice(series.items(), 8) if len(points) > 1]
-    note = f"Of the first {CHARTED:,} transactions." if cut and drawn else ""
-    return join(*drawn, _quiet(note) if note else "")
-
-
-def _numbers(value: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _numbers(item, f"{prefix}.{key}" if prefix else key)
-    elif isinstance(value, (int, float)) and not isinstance(value, bool) and prefix:
-        try:
-            yield prefix, float(value)
-        except OverflowError:
-            return
+    return parts.both_times(entry), parts.short("tx", tx["id"]), parts.kind(tx), written
 
 
 # --- Owners and search -------------------------------------------------------------------------
 
 
-def _owner(ledger: Ledger, argument: str, query: Mapping[str, str]) -> str | None:
+def _owner(source: Source, argument: str, query: Mapping[str, str]) -> str | None:
     del query
     if not base58.is_key(argument):
         return None
-    found = list(islice(ledger.iter_outputs(argument, spent=False), LISTED + 1))
+    refs = list(islice(source.ledger.iter_outputs(argument, spent=False), LISTED + 1))
     rows = []
-    for ref in found[:LISTED]:
-        entry = ledger.entry(ref["transaction_id"])
-        assert entry is not None
-        output = entry.tx["outputs"][ref["output_index"]]
-        where = join(_short("tx", ref["transaction_id"]), f":{ref['output_index']}")
-        rows.append((_named(ledger, asset_of(entry.tx)), _count(output["amount"]), where))
-    more = f"Only the first {LISTED} are listed." if len(found) > LISTED else ""
+    for ref in refs[:LISTED]:
+        tx = source.kept_tx(ref["transaction_id"])
+        where = join(parts.short("tx", ref["transaction_id"]), f":{ref['output_index']}")
+        if tx is None:
+            rows.append(("", "", where))
+            continue
+        output = tx["outputs"][ref["output_index"]]
+        rows.append((parts.named(source, _asset_of(tx)), parts.count(output["amount"]), where))
+    more = f"Only the first {LISTED} are listed." if len(refs) > LISTED else ""
+    name = source.key_name(argument)
     return document(
         f"owner {argument}",
-        "owner",
-        _quiet("public key ", Tag("code")(argument)),
+        name or "owner",
+        parts.quiet("public key ", Tag("code")(argument)),
         section("Holds", table(("asset", "amount", "output"), rows, "It holds nothing.")),
-        _quiet(more) if more else "",
+        parts.quiet(more) if more else "",
     )
 
 
-def _search(ledger: Ledger, text: str) -> Page:
-    if is_id(text):
-        entry = ledger.entry(text)
-        if entry is not None:
-            kind = "asset" if entry.tx["operation"] == "CREATE" else "tx"
-            return Page(303, location=f"{ROOT}/{kind}/{text}")
-    if base58.is_key(text):
-        return Page(303, location=f"{ROOT}/owner/{text}")
+def _search(source: Source, text: str) -> Page:
+    location = _location(source, text)
+    if location is not None:
+        return Page(303, location=location)
+    words = [word for word in re.findall(r"-?\w+", text.casefold()) if word[0] != "-"]
+    hits: dict[str, tuple[str, str]] = {}
+    others: dict[str, int] = {}
+    for where, tx in _hits(source, text):
+        asset_id = _asset_of(tx)
+        if asset_id in hits:
+            others[asset_id] = others.get(asset_id, 0) + 1
+        else:
+            hits[asset_id] = (where, _matching(where, tx, words))
     rows = []
-    for where, tx in _hits(ledger, text):
-        shown = tx["asset"].get("data") if where == "asset" else tx["metadata"]
-        rows.append((_named(ledger, asset_of(tx)), where, _json(shown)))
-    title = f"search: {text}" if text else "search"
+    for asset_id, (where, shown) in hits.items():
+        more = f" and {others[asset_id]:,} more" if asset_id in others else ""
+        rows.append((parts.named(source, asset_id), join(where, more), shown))
+    title = f"search: {cut(text, LONGEST_NAME)}" if text else "search"
     return Page(200, document(title, title, table(_HIT, rows, "Nothing was found.")))
 
 
 _HIT: Sequence[str] = ("asset", "in", "text")
 
 
-def _hits(ledger: Ledger, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _location(source: Source, text: str) -> str | None:
+    """Return the page of an id, of the start of one, or of a key."""
+    folded = text.lower()
+    known = [folded] if _is_id(folded) else []
+    if _PREFIX.fullmatch(folded):
+        known = source.ledger.find_prefix(folded, 2)
+    if len(known) == 1 and (tx := source.tx(known[0])) is not None:
+        return f"{ROOT}/{'asset' if tx['operation'] == 'CREATE' else 'tx'}/{known[0]}"
+    return f"{ROOT}/owner/{text}" if base58.is_key(text) else None
+
+
+def _matching(where: str, tx: dict[str, Any], words: list[str]) -> str:
+    """Return the text that was found, else what is there beside the envelope."""
+    whole = tx["asset"].get("data") if where == "facts" else tx["metadata"]
+    users = record.without_envelope(whole if isinstance(whole, dict) else None)
+    hit = found(users, words)
+    if hit is None and not users and isinstance(whole, str):
+        hit = found(whole, words)
+    if hit is not None:
+        return cut(hit)
+    return Tag("pre")(excerpt(users, 200)) if users else ""
+
+
+def _hits(source: Source, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    index = source.ledger.index
     try:
-        yield from islice(ledger.search(text, HITS), HITS)
+        places = merge(
+            ((seq, "facts") for seq in islice(index.search("asset_text", text), HITS)),
+            ((seq, "state") for seq in islice(index.search("metadata_text", text), HITS)),
+        )
+        for seq, where in islice(places, HITS):
+            tx = source.tx(source.ledger.id_at(seq))
+            if tx is None:
+                return
+            # Ids are searched with the metadata; where there are none, only the asset is a hit.
+            if where == "facts" or tx["metadata"] is not None:
+                yield where, tx
     except UsageError as error:
         # Without a letter or digit there is nothing to look for, hence nothing to find.
         if error.code != "empty_search":

@@ -47,8 +47,9 @@ def join(*parts: str) -> Html:
 
 
 _STYLE = """
-:root{color-scheme:light dark;--line:#8883;--soft:#8881;--quiet:GrayText;--mark:#0a62c4}
-@media(prefers-color-scheme:dark){:root{--mark:#6cb2ff}}
+:root{color-scheme:light dark;--line:#8883;--soft:#8881;--quiet:GrayText;--mark:#0a62c4;
+--warn:#a33c00}
+@media(prefers-color-scheme:dark){:root{--mark:#6cb2ff;--warn:#ff9f5f}}
 *{box-sizing:border-box}
 body{font:1rem/1.5 system-ui,sans-serif;max-width:64rem;margin:0 auto;padding:0 1rem 3rem}
 a{color:var(--mark);text-underline-offset:.15em;text-decoration-thickness:1px}
@@ -70,12 +71,28 @@ th,time,.number{white-space:nowrap}.number{font-variant-numeric:tabular-nums}
 td{overflow-wrap:break-word}tbody tr:hover{background:var(--soft)}td p{margin:0}
 code,pre{font:.9em/1.45 ui-monospace,monospace;overflow-wrap:anywhere;white-space:pre-wrap;margin:0}
 .struck{text-decoration:line-through}
-figure{margin:0}svg{display:block;width:100%;height:auto;max-height:18rem}
-svg text{font:11px system-ui,sans-serif;fill:var(--quiet)}svg line{stroke:var(--line)}
-polyline{fill:none;stroke:var(--mark);stroke-width:2;stroke-linejoin:round}
+figure{margin:0}svg{display:block;width:100%;max-width:40rem;height:auto}
+svg text{font:11px system-ui,sans-serif;fill:var(--quiet)}
+@media(min-width:40rem){svg text{font-size:7px}}
+svg line{stroke:var(--line)}
+polyline{fill:none;stroke:var(--mark);stroke-width:1.5;stroke-linejoin:round}
 circle{fill:var(--mark)}figcaption{color:var(--quiet)}
+.warn{font-weight:600;color:var(--warn)}
+@media(max-width:36rem){thead{position:absolute;left:-99rem}tr,td,tbody th{display:block}
+tr{border-bottom:1px solid var(--line);padding:.4rem 0}
+td,tbody th{border:0;padding:.1rem 0;width:auto}
+td:empty{display:none}td[data-l]::before{content:attr(data-l) "  ";color:var(--quiet)}
+time{white-space:normal}}
 .skip{position:absolute;left:-99rem}.skip:focus{position:static}
 """
+
+
+ICON = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
+    b'<g fill="none" stroke="#0a62c4" stroke-width="4">'
+    b'<circle cx="12" cy="16" r="9"/><circle cx="20" cy="16" r="9"/></g></svg>'
+)
+"""Two of a kind."""
 
 
 def document(title: str, heading: str, *body: str) -> str:
@@ -108,7 +125,10 @@ def document(title: str, heading: str, *body: str) -> str:
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> Html:
     """Return a table, or a sentence where it has no rows."""
-    lines = [Tag("tr")(*(Tag("td")(cell) for cell in row)) for row in rows]
+    cells = [Tag("td", data_l=header) for header in headers]
+    lines = [
+        Tag("tr")(*(make(cell) for make, cell in zip(cells, row, strict=True))) for row in rows
+    ]
     if not lines:
         return Tag("p")(empty)
     first = Tag("tr")(*(Tag("th", scope="col")(header) for header in headers))

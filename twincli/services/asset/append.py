@@ -8,7 +8,7 @@ from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageErro
 from twincli.model import edits as _edits
 from twincli.model import record, times
 from twincli.model import transaction as _transaction
-from twincli.rules import structure
+from twincli.rules.data import check_data
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import resolve
 from twincli.services.asset import choose_outputs
@@ -138,7 +138,7 @@ def append_lines(
     if workspace.dry_run:
         count = 0
         for count, metadata in enumerate(metadatas(), 1):  # noqa: B007 - the last one counts
-            structure.check_data(None, metadata)
+            check_data(None, metadata)
         made: list[str] = []
     else:
         if len(infos) != 1 or len(workspace.client.unspent(asset_id)) != 1:

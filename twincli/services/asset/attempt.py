@@ -13,7 +13,7 @@ from twincli.errors import ConflictError, InvalidError, NotFoundError
 from twincli.model import edits as _edits
 from twincli.model import record, times
 from twincli.model import transaction as _transaction
-from twincli.rules import structure
+from twincli.rules.data import check_data
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import resolve
 from twincli.services.asset import document
@@ -94,7 +94,7 @@ def _spend(
             infos = keys_to_spend(workspace, conditions, ref)
         warnings = _edits.type_changes(attempt.replay.common, attempt.written)
         metadata = _metadata(workspace, writing, attempt, warnings)
-        structure.check_data(None, metadata)
+        check_data(None, metadata)
         tx = _transaction.transfer(
             [_as_spend(item) for item in attempt.spends], attempt.outputs, asset_id, metadata
         )

@@ -8,7 +8,7 @@ from twincli.crypto import base58
 from twincli.errors import ConflictError, InvalidError, LockedError, UsageError
 from twincli.model import names, owners, record, times
 from twincli.model import transaction as _transaction
-from twincli.rules import structure
+from twincli.rules.data import check_data
 from twincli.services import resolve
 from twincli.services.asset import document
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
@@ -195,7 +195,7 @@ def _created(
         )
     elif wanted.parent is not None or wanted.entity is not None or wanted.title is not None:
         raise UsageError("--bare writes no envelope, so --parent, --entity and --title have none")
-    structure.check_data(facts, state)
+    check_data(facts, state)
     tx = _transaction.create(
         signer_keys, [_transaction.Output(details, wanted.amount)], facts or None, state or None
     )

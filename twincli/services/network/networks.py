@@ -59,7 +59,7 @@ def client(
     mode: str = COMMIT,
     tls: Tls = DEFAULT_TLS,
 ) -> NetworkClient:
-    """Return a client of a network.
+    """Return a client of a network, for a single run of a command.
 
     Args:
         profile: From ``find``.
@@ -69,7 +69,7 @@ def client(
         tls: Certificates, where the profile has none.
     """
     nodes = _nodes(profile, timeout, tls)
-    return NetworkClient(nodes, directory, profile.network, mode)
+    return NetworkClient(nodes, directory, profile.network, mode, single_run=True)
 
 
 def _nodes(profile: Profile, timeout: float, tls: Tls) -> Nodes:

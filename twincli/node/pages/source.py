@@ -1,0 +1,165 @@
+"""What a page reads of the ledger, within a bound, and whose word it is.
+
+A page must cost what it shows, whatever strangers wrote: every transaction that is read for it is
+counted, and beyond the bound names are left out and listings are cut.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twincli.crypto import conditions
+from twincli.ledger.rows import decoded
+from twincli.model import record
+from twincli.node.pages.excerpt import LONGEST_NAME, cut
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from twincli.ledger import Ledger
+    from twincli.ledger.reading import Entry
+    from twincli.rules.replay import Replay
+
+PARSED = 8 << 20
+"""Bytes of transactions that one page parses."""
+KEPT_FOR_NAMES = PARSED // 4
+LARGE = 128 << 10
+"""Bytes of a transaction, on average, that make a history too large to be replayed for a page."""
+_TRIED = 5
+_LATER = 1 << 62
+
+AUTHORISED = "authorised"
+CLAIMED = "claimed by its own key"
+UNAUTHORISED = "unauthorised"
+UNCHECKED = "not checked"
+
+
+class Source:
+    """A ledger, read for one page.
+
+    Args:
+        ledger: What is read.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.left = PARSED
+        self._txs: dict[str, dict[str, Any] | None] = {}
+        self._names: dict[str, str | None] = {}
+        self._key_names: dict[str, str | None] = {}
+
+    def tx(self, tx_id: str) -> dict[str, Any] | None:
+        """Return a transaction; None: unknown, or no more is read."""
+        body = self.ledger.body(tx_id) if self.left > 0 else None
+        if body is None:
+            return None
+        self.left -= len(body)
+        return decoded(body, tx_id)
+
+    def kept_tx(self, tx_id: str) -> dict[str, Any] | None:
+        """Return a transaction that several rows may ask for."""
+        if tx_id not in self._txs:
+            self._txs[tx_id] = self.tx(tx_id)
+        return self._txs[tx_id]
+
+    def entry(self, tx_id: str) -> Entry | None:
+        """Return a transaction with its block; None: unknown, or no more is read."""
+        entry = self.ledger.entry(tx_id) if self.left > 0 else None
+        if entry is not None:
+            self.left -= entry.size
+        return entry
+
+    def last(self, asset_id: str) -> Entry | None:
+        """Return the last transaction of an asset; None: unknown, or no more is read."""
+        entry = self.ledger.last(asset_id) if self.left > 0 else None
+        if entry is not None:
+            self.left -= entry.size
+        return entry
+
+    def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
+        """Yield the transactions of an asset in order, at least one, while more may be read."""
+        for entry in self.ledger.entries(asset_id, after):
+            self.left -= entry.size
+            yield entry
+            if self.left < KEPT_FOR_NAMES:
+                return
+
+    def name(self, asset_id: str) -> str | None:
+        """Return the name of an asset, as whoever created it gave it."""
+        if asset_id not in self._names:
+            create = self.tx(asset_id)
+            self._names[asset_id] = None if create is None else name_of(create)
+        return self._names[asset_id]
+
+    def key_name(self, key: str) -> str | None:
+        """Return the name of a key: that of the identity or thing which the key itself signed."""
+        if key not in self._key_names:
+            self._key_names[key] = None
+            ledger = self.ledger
+            for seq in ledger.index.stated("entity", key)[:_TRIED]:
+                create = self.tx(ledger.id_at(seq))
+                if create is not None and (name := name_of(create)) and _agrees(create, key):
+                    self._key_names[key] = name
+                    break
+        return self._key_names[key]
+
+
+def name_of(create: dict[str, Any]) -> str | None:
+    """Return the name that a CREATE states."""
+    name = record.text(record.creating_envelope(create).get("name"))
+    return cut(name, LONGEST_NAME) if name is not None and name.strip() else None
+
+
+def _agrees(create: dict[str, Any], key: str) -> bool:
+    data = create["asset"]["data"]
+    return key in signers(create) or record.entity_standing(data) == "proved"
+
+
+def signers(tx: Mapping[str, Any]) -> set[str]:
+    """Return the keys that signed a transaction."""
+    texts = (entry["fulfillment"] for entry in tx["inputs"])
+    parsed = (conditions.parse(text, strict=False) for text in texts if isinstance(text, str))
+    return set().union(*(fulfillment.keys() for fulfillment in parsed))
+
+
+# --- Whose word --------------------------------------------------------------------------------
+
+
+class _Held(NamedTuple):
+    details: dict[str, Any]
+    from_ms: int
+    spender: str | None
+
+
+class Owners:
+    """Who held an asset when; fed with its transactions in order."""
+
+    def __init__(self) -> None:
+        self._held: list[_Held] = []
+        self._times: dict[str, int] = {}
+        self._walked_ms = 0
+
+    def add(self, entry: Entry) -> None:
+        """Take the next transaction."""
+        time_ms = entry.time_ms or 0
+        self._times[entry.tx["id"]] = self._walked_ms = time_ms
+        for index, output in enumerate(entry.tx["outputs"]):
+            details = output["condition"]["details"]
+            self._held.append(_Held(details, time_ms, entry.spent_by.get(index)))
+
+    def standing(self, part: Entry, replay: Replay | None, *, is_whole: bool) -> str:
+        """Say whose word it is that ``part`` is a part of this asset.
+
+        Args:
+            part: The CREATE that says so.
+            replay: Of this asset, to its tip; None: it was too large.
+            is_whole: Whether all transactions of this asset were added.
+        """
+        keys, when = signers(part.tx), part.time_ms or 0
+        for details, from_ms, spender in self._held:
+            until = _LATER if spender is None else self._times.get(spender, _LATER)
+            if from_ms <= when < until and conditions.can_fulfil(details, keys):
+                return AUTHORISED
+        if replay is not None and replay.entity in keys:
+            return CLAIMED
+        return UNAUTHORISED if is_whole or when <= self._walked_ms else UNCHECKED
