@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING
 
 from twincli import config
 from twincli.cli.commands.home.help import EXIT_CODES
+from twincli.cli.showing import help_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+ROOT_HELP = ROOT / "twincli" / "cli" / "root_help.txt"
+"""What ``twin --help`` prints in a pipe; tests/contract/test_help.py compares it."""
 COMMAND = "uv run python -m docs.tools.reference"
 NOTE = f"<!-- Written by `{COMMAND}`. Change the source, not this page. -->"
 
@@ -190,6 +193,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when stale")
     old = stale()
     if not parser.parse_args().check:
+        ROOT_HELP.write_text(help_page.draw(help_page.root()), encoding="utf-8")
         for name in old:
             (DOCS / name).write_text(page(name), encoding="utf-8")
         print(f"{len(old)} of {len(PAGES)} pages written")

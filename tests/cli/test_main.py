@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -190,7 +191,7 @@ _PATH = f"import sys; sys.path[:] = {sys.path!r}\n"
         (["config", "show", "--color", "x"], "--color: 'x' is none of auto", ""),
         (["--zzz"], "no such option: --zzz", "--help"),
         (["--jsno", "config"], "no such option: --jsno", "--json"),
-        (["-h"], "no such option: -h", ""),
+        (["-x"], "no such option: -x", ""),
         (["help", "exit-code"], "there is no help topic 'exit-code'", "did you mean 'exit-codes'?"),
         (["completion", "tcsh"], "no completion for the shell 'tcsh'", "one of bash"),
         (["config", "path", "--get", ""], "--get needs the path of a value", ""),
@@ -290,15 +291,117 @@ def test_a_closed_pipe_ends_quietly(
     assert invoke("config", "path") == (0, "", "")
 
 
-def test_a_bug_is_a_traceback(
-    invoke: Invoke, handled: Callable[[Handler], None], monkeypatch: pytest.MonkeyPatch
+def test_a_bug_is_one_line_and_a_report_without_values(
+    invoke: Invoke,
+    handled: Callable[[Handler], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    handled(failing(ZeroDivisionError()))
-    with pytest.raises(ZeroDivisionError):
-        invoke(*APPEND)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def handler(_context: Context, parsed: Parsed) -> Result:
+        try:
+            return {parsed.name: parsed}["top secret"]  # type: ignore[return-value]
+        except KeyError as error:
+            raise ZeroDivisionError("1234 by top secret") from error
+
+    handled(handler)
+    words = ("--home", str(tmp_path / "mine"), *APPEND, "--once", "tok", "--vin", "WDB")
+    run = invoke(*words)
+    assert (run.status, run.stdout, run.stderr.count("\n")) == (1, "", 2)
+    assert "ZeroDivisionError at cli/test_main.py" in run.stderr
+    assert "Traceback" not in run.stderr
+    [report] = tmp_path.glob("twin-report-*.txt")
+    assert str(report) in run.stderr
+    assert report.stat().st_mode & 0o777 == 0o600
+    text = report.read_text()
+    assert "command: --home asset append --once\n" in text
+    assert "builtins.KeyError\n" in text
+    assert "twincli/cli/main.py:" in text
+    for value in ("secret", "1234", "car", "tok", "WDB", str(tmp_path), sys.prefix):
+        assert value not in text
+    assert invoke(*words, "--json").error["code"] == "bug"
     monkeypatch.setattr(Context, "paths", property(lambda _self: 1 / 0))
-    with pytest.raises(ZeroDivisionError):
-        invoke("config", "path")
+    assert invoke("config", "path").status == 1
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    assert invoke("config", "path").stderr.count("\n") == 1
+
+
+def test_too_little_memory_is_not_a_bug(invoke: Invoke, handled: Callable[[Handler], None]) -> None:
+    handled(failing(MemoryError()))
+    assert invoke(*APPEND) == (1, "", "twin: error: not enough memory\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["keys", "list", "--home", "h"],
+        ["keys", "new", "a", "--no-passphrase", "--home", "h"],
+        ["backup", "create", "-o", "x"],
+        ["asset", "append", "car", "--km", "1", "--prepare", "x", "--home", "h"],
+        ["--home", "h", "asset", "create", "car"],
+        ["node", "add", "shop", "file:x"],
+        ["demo"],
+        ["doctor"],
+    ],
+)
+def test_a_working_directory_that_is_gone(words: list[str], tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = "import os, sys; os.rmdir(os.getcwd()); from twincli.cli.main import entry; entry()"
+    run = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        cwd=gone,
+        env={"TWIN_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in run.stderr
+    assert "bug" not in run.stderr
+    if "h" in words:
+        assert run.returncode == 9
+        assert "the working directory no longer exists" in run.stderr
+
+
+def test_an_error_is_one_line(invoke: Invoke, handled: Callable[[Handler], None]) -> None:
+    error = InvalidError("bad\ntwin: error: forged\u202e\u200b", hint="x\ny")
+    handled(failing(error))
+    assert invoke(*APPEND).stderr == (
+        "twin: error: bad\\ntwin: error: forged\\u202e\\u200b\ntwin: hint: x\\ny\n"
+    )
+
+
+# ------------------------------------------------------------ the end
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["config", "path"], ["x"]])
+def test_leaving_at_once_loses_nothing(words: list[str], home: Path) -> None:
+    def run(*before: str) -> subprocess.CompletedProcess[bytes]:
+        program = ";".join((*before, "from twincli.cli.main import entry", "entry()"))
+        environment = {"TWIN_HOME": str(home)}
+        command = [sys.executable, "-c", program, *words]
+        return subprocess.run(command, env=environment, capture_output=True, check=False)
+
+    quick = run()
+    assert quick.returncode == (2 if words == ["x"] else 0)
+    assert quick.stdout or quick.stderr
+    # Exit handlers, debuggers and coverage still see the end.
+    usual = run("import atexit", "atexit.register(print, 'the end')")
+    assert usual.stdout == quick.stdout + b"the end\n"
+    assert (usual.returncode, usual.stderr) == (quick.returncode, quick.stderr)
+
+
+@pytest.mark.parametrize("watched", ["sys.settrace", "sys.setprofile"])
+def test_what_watches_a_run_sees_its_end(watched: str, home: Path) -> None:
+    program = (
+        f"import sys; {watched}(lambda *_: None)\nfrom twincli.cli.main import entry\n"
+        "try:\n    entry()\nexcept SystemExit as end:\n    print('status', end.code)"
+    )
+    command = [sys.executable, "-c", program, "--version"]
+    environment = {"TWIN_HOME": str(home)}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert run.stdout.splitlines()[1:] == ["status 0"]
 
 
 def test_what_was_opened_is_closed_whatever_happens(

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
 import sys
+from pathlib import Path
 
 import pytest
 import typer.main
 
+import twincli.cli
 from tests.conftest import Invoke
 from twincli import config
-from twincli.cli import table
+from twincli.cli import context, table
 from twincli.cli.options import GLOBAL
 from twincli.cli.parsing import data_commands, typer_frame
+from twincli.cli.showing import examples, help_page
+from twincli.errors import TwinError
 
 TABLE = {**table.NOUNS, **table.BARE}
-# A text in square brackets that starts like this would be taken for markup by Rich.
-MARKUP = re.compile(r"\[[a-z#/@][^\[]*?\]")
 
 
 def there() -> list[str]:
@@ -68,20 +71,93 @@ def test_every_command_has_help(words: list[str], invoke: Invoke) -> None:
     assert run.stdout.startswith("Usage: twin")
     assert "\x1b" not in run.stdout
     assert run.stdout.isascii()
-    assert not MARKUP.search(re.sub(r"\[(required|default: [^]]*)\]", "", run.stdout))
-    if len(words) == 2 or words == ["help"]:
+    assert max(map(len, run.stdout.splitlines())) <= 80
+    if len(words) == 2 or words[:1] in [[name] for name in table.BARE]:
         for option in GLOBAL:
-            assert f"--{option.name}" in run.stdout
-    assert invoke(*words, "--help", tty=True).status == 0
+            assert f"--{option.name}" in run.stdout.partition("Shared options")[2]
+        assert re.search(r"^Examples:\n  twin ", run.stdout, re.MULTILINE)
+    drawn = invoke(*words, "--help", tty=True)
+    assert drawn.status == 0
+    assert re.sub("\x1b\\[[01]m", "", drawn.stdout) == run.stdout
 
 
-def test_help_is_drawn_only_on_a_terminal_with_colour(
+@pytest.mark.parametrize("words", [pytest.param(words, id=" ".join(words)) for words in lines()])
+def test_the_short_form_asks_for_help_where_there_are_short_options(
+    words: list[str], invoke: Invoke
+) -> None:
+    run = invoke(*words, "-h")
+    if tuple(words) in data_commands.COMMANDS:
+        assert run.status == 2
+    else:
+        assert run == invoke(*words, "--help")
+
+
+def test_headings_are_bold_only_where_colour_may_be(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "\u256d" in invoke("config", "--help", tty=True).stdout
-    assert "Shared options" in invoke("config", "show", "--help", tty=True).stdout
+    assert "\x1b[1mCommands\x1b[0m:" in invoke("config", "--help", tty=True).stdout
+    assert "\x1b[1mTwins\x1b[0m:" in invoke("--help", tty=True).stdout
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\u256d" not in invoke("config", "--help", tty=True).stdout
+    assert "\x1b" not in invoke("config", "--help", tty=True).stdout
+    assert "\x1b" not in invoke("--help", tty=True).stdout
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_a_page_fits_its_width(columns: int) -> None:
+    page = help_page.root()
+    text = help_page.draw(page, columns)
+    assert max(map(len, text.splitlines())) <= columns
+    for name in TABLE:
+        assert re.search(rf"^  {name}\b", text, re.MULTILINE)
+    words = " ".join(page.text.split() + [row.text for _, rows in page.sections for row in rows])
+    assert set(words.split()) <= set(text.split())
+
+
+def test_the_first_page_is_prepared_for_pipes(invoke: Invoke) -> None:
+    text = help_page.draw(help_page.root())
+    stored = Path(twincli.cli.__file__).with_name("root_help.txt").read_text()
+    assert stored == text, "run docs/tools/reference.py"
+    assert invoke("--help").stdout == invoke("-h").stdout == text
+    assert invoke("--quiet", "--help").stdout == text
+    assert invoke().stdout == text + table.NEXT
+
+
+def test_every_command_is_in_a_group() -> None:
+    assert sorted(name for _, names in table.GROUPS for name in names) == sorted(TABLE)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        pytest.param(words, line, id=line)
+        for words in lines()
+        for line in examples.of(" ".join(words))
+    ],
+)
+def test_examples_are_commands_with_their_own_options(
+    words: list[str], line: str, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reached(*_: object, **_values: object) -> None:
+        raise TwinError("the command line was understood", code="reached")
+
+    for module in (context, typer_frame):
+        monkeypatch.setattr(module, "Context", reached)
+    typed = shlex.split(re.split(" [<>] ", line)[0])
+    assert typed[: len(words) + 1] == ["twin", *words]
+    assert "the command line was understood" in invoke(*typed[1:]).stderr
+
+
+@pytest.mark.parametrize(("word", "meant"), [*table.MEANT.items()])
+def test_a_verb_without_a_noun_names_the_noun(
+    word: str, meant: tuple[str, ...], invoke: Invoke
+) -> None:
+    run = invoke(word, "car")
+    assert run.status == 2
+    assert run.stderr.count("\n") == 2
+    for path in meant:
+        words = path.split()
+        assert f"'twin {path}'" in run.stderr
+        assert invoke(*words, *(() if words[-1].startswith("--") else ("--help",))).status == 0
 
 
 def test_help_of_a_command_by_the_verb_help(invoke: Invoke) -> None:
@@ -92,7 +168,7 @@ def test_help_of_a_command_by_the_verb_help(invoke: Invoke) -> None:
 
 def test_aliases_are_hidden_and_point_to_nouns(invoke: Invoke) -> None:
     text = invoke("--help").stdout
-    listed = {line.split()[0] for line in text.partition("Commands:\n")[2].splitlines()}
+    listed = set(re.findall(r"^  ([a-z]+)  ", text, re.MULTILINE))
     assert listed == set(TABLE)
     for alias, noun in table.NOUN_ALIASES.items():
         assert alias not in TABLE

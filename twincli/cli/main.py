@@ -2,8 +2,7 @@
 
 Imports only what every run needs. Commands with free data never load Typer; all others go
 through `twincli.cli.parsing.typer_frame`. This is the one place that turns an error into a message
-and a status.
-What is no `TwinError` is a bug and ends in a traceback and status 1.
+and a status. What is not a `TwinError` is a bug: one line, a report to send, and status 1.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import sys
 TYPE_CHECKING = False  # importing typing for it would double the time of --version
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from twincli.cli.context import Context
     from twincli.cli.parsing.data_commands import DataCommand
@@ -28,7 +28,36 @@ def entry() -> None:
     # A run is short and makes few cycles; at the default the collector looks at everything again
     # and again while modules load or a long history is listed.
     gc.set_threshold(50_000, 20, 20)
-    sys.exit(main())
+    _leave(main())
+
+
+def _leave(status: int) -> None:
+    """End the process at once: taking it apart piece by piece would take longer than most runs.
+
+    All files are closed by now. The usual end is for what wants to see it (coverage, debuggers,
+    profilers, threads, exit handlers), and for output that cannot be flushed.
+    """
+    if _is_watched():
+        sys.exit(status)
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):
+        sys.exit(status)
+    os._exit(status)
+
+
+def _is_watched() -> bool:
+    modules = sys.modules
+    if {"atexit", "concurrent.futures", "coverage", "pdb"} & modules.keys():
+        return True
+    if sys.gettrace() or sys.getprofile() or sys.flags.inspect or sys.flags.interactive:
+        return True
+    monitoring: Any = getattr(sys, "monitoring", None)
+    if monitoring is not None and any(map(monitoring.get_tool, range(6))):
+        return True
+    return "threading" in modules and modules["threading"].active_count() > 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,11 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status, one of `twincli.errors.ExitCode`.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    if words == ["--version"]:
-        from twincli import __version__
-
+    prepared = _prepared(words)
+    if prepared is not None:
         try:
-            print(f"twin {__version__}", flush=True)
+            print(prepared, end="", flush=True)
         except OSError:
             pass  # The long way below meets the same fault and knows what to say.
         else:
@@ -63,6 +91,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _forget_stdout()
         return 0
+    except Exception as error:  # noqa: BLE001 - the last resort
+        from twincli.cli import crash
+
+        return report(words, crash.explained(words, error))
+
+
+def _prepared(words: list[str]) -> str | None:
+    """Return the answer to what is asked often and needs nothing to be loaded."""
+    if words in (["--version"], ["-V"]):
+        from twincli import __version__
+
+        return f"twin {__version__}\n"
+    if words in (["--help"], ["-h"]) and _is_pipe():
+        path = os.path.join(os.path.dirname(__file__), "root_help.txt")
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    return None
+
+
+def _is_pipe() -> bool:
+    try:
+        return sys.stdout is not None and not sys.stdout.isatty()
+    except ValueError:  # closed
+        return False
 
 
 def run(words: list[str]) -> int:
@@ -75,20 +127,16 @@ def run(words: list[str]) -> int:
         typer_frame.complete(words)
         return 0
     if not words:
-        status = _typer(["--help"], words)
         from twincli.cli import table
-        from twincli.cli.showing import output
 
-        output.write(table.NEXT)
-        output.flush()
-        return status
+        return _help(table.NEXT)
     shared, rest = _split_shared(words)
-    if rest[:1] == ["--version"]:
+    if rest[:1] in (["--version"], ["-V"]):
         from twincli.errors import UsageError
 
         after, extra = _split_shared(rest[1:])
         if extra:
-            raise UsageError(f"--version takes nothing more, not {extra[0]!r}")
+            raise UsageError(f"--version takes no arguments, not {extra[0]!r}")
         return _version(shared + after)
     return _dispatch(shared, rest, words)
 
@@ -97,8 +145,10 @@ def _dispatch(shared: list[str], rest: list[str], typed: list[str]) -> int:
     """Find the command that ``rest`` names and run it."""
     from twincli.cli import table
 
+    if rest in (["--help"], ["-h"]):
+        return _help()
     if not rest or rest[0].startswith("-"):
-        # Help, or an option that is not there; the shared ones say nothing more.
+        # An unknown option, or no command at all.
         return _typer(rest or shared, typed)
     noun = table.NOUN_ALIASES.get(rest[0], rest[0])
     if noun == "help" and len(rest) > 1:
@@ -124,21 +174,38 @@ def _dispatch(shared: list[str], rest: list[str], typed: list[str]) -> int:
 
 def _split_shared(words: list[str]) -> tuple[list[str], list[str]]:
     """Split off the shared options that stand at the beginning."""
-    from twincli.cli.options import GLOBAL
+    from twincli.cli.options import GLOBAL, SHORT
     from twincli.errors import UsageError
 
     takes_value = {option.name: option.metavar is not None for option in GLOBAL}
     index = 0
-    while index < len(words) and words[index].startswith("--"):
-        name, equals, _ = words[index][2:].partition("=")
-        if name not in takes_value:
+    long = {f"-{letter}": f"--{name}" for name, letter in SHORT.items()}
+    found: list[str] = []
+    while index < len(words):
+        word = long.get(words[index], words[index])
+        name, equals, _ = word[2:].partition("=")
+        if not word.startswith("--") or name not in takes_value:
             break
+        found.append(word)
         index += 1
         if takes_value[name] and not equals:
             if index == len(words):
                 raise UsageError(f"--{name} needs a value")
+            found.append(words[index])
             index += 1
-    return words[:index], words[index:]
+    return found, words[index:]
+
+
+def _help(more: str = "") -> int:
+    """Print the first page of help."""
+    from twincli import config
+    from twincli.cli.context import is_terminal
+    from twincli.cli.showing import help_page, output
+
+    bold = is_terminal(sys.stdout) and not config.plain_wanted()
+    output.write(help_page.draw(help_page.root(), help_page.width(), bold=bold) + more)
+    output.flush()
+    return 0
 
 
 def _version(shared: list[str]) -> int:

@@ -60,6 +60,9 @@ GLOBAL: tuple[Option, ...] = (
 """The options that every command has, before the noun or after the verb."""
 
 
+SHORT = {"quiet": "q"}
+"""Short forms, on commands without free data; ``-h`` and ``-V`` are not options of a run."""
+
 WRITE: tuple[Option, ...] = (
     Option("at", "When it happened: RFC 3339, a date, or 30d for 30 days ago.", "TIME"),
     Option("once", "A token that makes a retry return the first result.", "TOKEN"),

@@ -59,6 +59,17 @@ BARE: dict[str, tuple[str, str]] = {
 }
 """Verbs that stand alone: module and help."""
 
+ABOUT = "git for physical things: identities and digital twins as signed transactions."
+"""What ``twin`` is, above the list of its commands."""
+
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Twins", ("asset", "history", "search")),
+    ("Keys and identities", ("keys", "agent", "did", "name")),
+    ("Ledger and networks", ("tx", "ledger", "push", "pull", "node")),
+    ("This installation", ("status", "doctor", "backup", "config", "completion", "demo", "help")),
+)
+"""All nouns and bare verbs in the order of the first page of help."""
+
 NOUN_ALIASES = {
     "key": "keys",
     "names": "name",
@@ -95,6 +106,61 @@ SYNONYMS = {
     "log": "history",
 }
 """What a wrong verb may have meant, only for the hint of the error."""
+
+MEANT = {
+    "show": ("asset show", "history"),
+    "list": ("asset list", "keys list"),
+    "init": ("keys new", "asset create"),
+    "verify": ("tx validate", "keys verify", "doctor --full"),
+    "create": ("asset create",),
+    "new": ("keys new", "asset create", "did new"),
+    "add": ("asset append", "asset create"),
+    "append": ("asset append",),
+    "update": ("asset append",),
+    "commit": ("asset append",),
+    "transfer": ("asset transfer",),
+    "send": ("asset transfer",),
+    "burn": ("asset burn",),
+    "delete": ("asset burn", "keys remove"),
+    "remove": ("keys remove", "name remove", "asset burn"),
+    "rename": ("keys rename", "name set"),
+    "outputs": ("asset outputs",),
+    "balance": ("asset balance",),
+    "tree": ("asset tree",),
+    "sign": ("tx sign", "keys sign"),
+    "combine": ("tx combine",),
+    "submit": ("tx submit",),
+    "validate": ("tx validate",),
+    "import": ("keys import", "name import", "ledger import"),
+    "export": ("keys export", "name export"),
+    "recover": ("keys recover",),
+    "rotate": ("keys rotate",),
+    "passwd": ("keys passwd",),
+    "derive": ("keys derive",),
+    "resolve": ("did resolve",),
+    "identity": ("did",),
+    "start": ("node start", "agent start"),
+    "serve": ("node start",),
+    "stop": ("agent stop",),
+    "lock": ("agent lock",),
+    "unlock": ("agent start",),
+    "info": ("ledger info", "node info"),
+    "reindex": ("ledger reindex",),
+    "upgrade": ("ledger upgrade",),
+    "remote": ("node add",),
+    "clone": ("pull",),
+    "fetch": ("pull",),
+    "restore": ("backup restore",),
+    "log": ("history",),
+    "diff": ("history",),
+    "find": ("search", "asset list"),
+    "set": ("config set", "name set"),
+    "get": ("config get", "asset show"),
+    "version": ("--version",),
+    "settings": ("config",),
+    "check": ("doctor", "tx validate"),
+}
+"""What was most likely meant by a verb without its noun, or by another program's word."""
 
 NEXT = """
 Next:

@@ -65,10 +65,10 @@ from twincli import config
 from twincli.cli import table
 from twincli.cli.context import Context, is_terminal
 from twincli.cli.opened import NOTHING, Creates
-from twincli.cli.options import GLOBAL, WRITE, Option, Options, WriteOptions, option_key
-from twincli.cli.parsing import data_commands
+from twincli.cli.options import GLOBAL, SHORT, WRITE, Option, Options, WriteOptions, option_key
+from twincli.cli.parsing import data_commands, help_pages
 from twincli.cli.result import Result
-from twincli.cli.showing import output
+from twincli.cli.showing import help_page, output
 from twincli.errors import UsageError
 
 _SHARED = "shared_"
@@ -87,6 +87,7 @@ def group(name: str) -> typer.Typer:
     app = typer.Typer(
         name=name,
         cls=Group,
+        context_settings={"help_option_names": ["-h", "--help"]},
         help=table.NOUNS[name][1],
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -186,6 +187,8 @@ def set_typed(argv: tuple[str, ...]) -> None:
 def _option(option: Option, *, prefix: str = "", panel: str | None = None) -> TyperOption:
     """Return Typer's form of an option, for help, completion and Typer's own commands."""
     declared = [prefix + option_key(option.name), f"--{option.name}"]
+    if prefix and option.name in SHORT:
+        declared.append(f"-{SHORT[option.name]}")
     if option.metavar is None:
         return TyperOption(
             param_decls=declared,
@@ -233,16 +236,21 @@ def _write_options() -> tuple[TyperOption, ...]:
     return tuple(_option(option, prefix=_WRITE, panel=WRITE_PANEL) for option in WRITE)
 
 
-def _for_eyes() -> bool:
-    """Say whether help is drawn by Rich: on a terminal that may have colour."""
-    return is_terminal(sys.stdout) and not config.plain_wanted()
+def _draw(page: help_page.Page, formatter: Any) -> None:
+    """Write a page of help to Typer's formatter, with bold headings where colour may be."""
+    bold = is_terminal(sys.stdout) and not config.plain_wanted()
+    formatter.write(help_page.draw(page, help_page.width(), bold=bold))
 
 
 class Command(TyperCommand):
-    """A command with the shared options, and help that is plain except on a terminal."""
+    """A command with the shared options and our own page of help."""
 
     def __init__(self, name: str | None, **attributes: Any) -> None:
         own = attributes.pop("params", None) or []
+        attributes["context_settings"] = {
+            **(attributes.get("context_settings") or {}),
+            "help_option_names": ["-h", "--help"],
+        }
         super().__init__(name, params=[*own, *self.more(), *_shared_options()], **attributes)
 
     def more(self) -> tuple[TyperOption, ...]:
@@ -268,10 +276,13 @@ class Command(TyperCommand):
                     hint=f"if {following!r} is the value, write {word}={following}",
                 )
 
+    def usage_pieces(self) -> list[str]:
+        """Return what follows the arguments in the line of usage."""
+        return ["[OPTIONS]"]
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Draw the help."""
-        self.rich_markup_mode = "rich" if _for_eyes() else None
-        super().format_help(ctx, formatter)
+        _draw(help_pages.of_command(ctx.command_path, self), formatter)
 
 
 class WriteCommand(Command):
@@ -286,7 +297,9 @@ class DataHelp(TyperCommand):
     """A command with free data, as help and completion see it; `data_parser` reads its words."""
 
     def __init__(self, entry: data_commands.DataCommand) -> None:
-        own: list[Any] = [TyperArgument(param_decls=["name"], type=str, required=True)]
+        own: list[Any] = [
+            TyperArgument(param_decls=["name"], type=str, required=True, metavar="NAME")
+        ]
         own.append(
             TyperArgument(
                 param_decls=["words"],
@@ -304,30 +317,22 @@ class DataHelp(TyperCommand):
             entry.verb,
             params=own,
             help=entry.help,
-            epilog=_DATA_EPILOG,
-            options_metavar="[--NAME VALUE]... [OPTIONS]",
         )
 
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return the usage line's parts: the name comes first."""
-        lines = " [-]" if data_commands.COMMANDS[_noun_of(ctx), self.name or ""].lines else ""
-        return ["NAME", "[--KEY VALUE]...", f"[OPTIONS]{lines}"]
+    def usage_pieces(self) -> list[str]:
+        """Return what follows the name in the line of usage."""
+        return ["[--KEY VALUE]...", "[OPTIONS]"]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Draw the help."""
-        self.rich_markup_mode = "rich" if _for_eyes() else None
-        super().format_help(ctx, formatter)
+        page = help_pages.of_command(ctx.command_path, self, short=False, ending=_DATA_ENDING)
+        _draw(page, formatter)
 
 
-_DATA_EPILOG = (
-    "The name comes first. Any other --KEY VALUE is data: JSON where it is JSON, else text. "
-    "What looks like a mistyped option is refused; --set and --str reach any key. "
-    "More: twin help data"
+_DATA_ENDING = (
+    "The name comes first. Any other --KEY VALUE is data: JSON if it is valid JSON, else text. "
+    "A mistyped option is refused; --set and --str reach any key. More: twin help data"
 )
-
-
-def _noun_of(context: Any) -> str:
-    return str(context.parent.command.name) if context.parent is not None else ""
 
 
 # ---------------------------------------------------------------- groups
@@ -376,8 +381,8 @@ class Group(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Draw the help."""
-        self.rich_markup_mode = "rich" if _for_eyes() else None
-        super().format_help(ctx, formatter)
+        commands = [self.get_command(ctx, verb) for verb in self._visible(ctx)]
+        _draw(help_pages.of_group(ctx.command_path, self, commands), formatter)
 
 
 def _unknown(prefix: str, word: str, known: list[str]) -> UsageError:
@@ -386,6 +391,9 @@ def _unknown(prefix: str, word: str, known: list[str]) -> UsageError:
             f"there is no option {word} here",
             hint=f"see twin {prefix}--help".replace("  ", " "),
         )
+    if not prefix and word in table.MEANT:
+        meant = " or ".join(f"'twin {words}'" for words in table.MEANT[word])
+        return UsageError(f"there is no command 'twin {word}'", hint=f"did you mean {meant}?")
     near = table.near(word, known)
     return UsageError(
         f"there is no command 'twin {prefix}{word}'",
@@ -423,12 +431,19 @@ class Root(Group):
     def __init__(self) -> None:
         super().__init__(
             name="twin",
-            help="git for physical things: identities and digital twins as signed transactions.",
+            help=table.ABOUT,
             params=[
                 *_shared_options(),
-                TyperOption(param_decls=["--version"], is_flag=True, help="Print the version."),
+                TyperOption(
+                    param_decls=["-V", "--version"], is_flag=True, help="Print the version."
+                ),
             ],
+            context_settings={"help_option_names": ["-h", "--help"]},
         )
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Draw the first page."""
+        _draw(help_page.root(), formatter)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
         """Return the nouns and the bare verbs."""

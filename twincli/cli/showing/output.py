@@ -15,7 +15,7 @@ from typing import Any
 
 from twincli.cli.result import Column, Mode, Result
 from twincli.errors import NotFoundError, TwinError
-from twincli.model.text import in_json, separated, visible
+from twincli.model.text import in_json, one_line, separated, visible
 
 _encoder = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False
@@ -117,12 +117,12 @@ def unwritten(error: OSError) -> TwinError:
 
 
 def say(text: str) -> None:
-    """Write one line to stderr; a lost stderr loses the line and nothing else."""
+    """Write one line to stderr, whatever is in it; a lost stderr loses the line only."""
     stream = sys.stderr
     if stream is None:
         return
     try:
-        line = visible(text) + "\n"
+        line = one_line(text) + "\n"
         raw = getattr(stream, "buffer", None)
         if raw is None:
             stream.write(line)

@@ -78,9 +78,30 @@ def _environment() -> str:
     )
 
 
+def _options() -> str:
+    from twincli.cli.options import GLOBAL, SHORT
+    from twincli.cli.showing import help_page
+
+    rows = []
+    for option in GLOBAL:
+        short = f"-{SHORT[option.name]}, " if option.name in SHORT else ""
+        value = "|".join(option.choices) or option.metavar
+        left = f"{short}--{option.name}{f' {value}' if value else ''}"
+        rows.append(help_page.Row(left, option.help))
+    return help_page.draw(
+        help_page.Page(
+            usage="twin [OPTIONS] COMMAND ..., or twin COMMAND ... [OPTIONS]",
+            text="The options of every command. Commands with free data have no short ones.",
+            sections=((help_page.SHARED, tuple(rows)),),
+            shared=False,
+        )
+    )
+
+
 TOPICS: dict[str, Callable[[], str]] = {
     "exit-codes": _exit_codes,
     "environment": _environment,
+    "options": _options,
     "data": lambda: DATA,
 }
 """The topics, and what gives their text."""
@@ -105,7 +126,7 @@ def help_(
     """Explain a topic or a command."""
     if topic is None:
         text = (
-            "Topics: twin help exit-codes, twin help environment, twin help data\n"
+            "Topics: twin help exit-codes|environment|options|data\n"
             "Commands: twin help NOUN [VERB], or twin --help for all\n"
         )
         return Result({"schema": "twin.help/1", "topic": None, "text": text}, text=text)
