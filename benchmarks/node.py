@@ -12,6 +12,7 @@ shares the cores with the node all the same.
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import os
 import subprocess
@@ -24,8 +25,9 @@ from urllib.parse import urlsplit
 
 from benchmarks.floors import KEY, OWNER, fsync_ms, pure_verifying
 from benchmarks.report import Figure, arguments, report
+from twincli.crypto.ed25519 import KeyPair
 from twincli.ledger import Ledger
-from twincli.model import transaction
+from twincli.model import owners, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,20 +38,27 @@ CLIENTS = 32
 # --- Requests ------------------------------------------------------------------------------------
 
 
-def signed(number: int) -> bytes:
-    """Return a POST of a CREATE."""
+def signed(number: int, *, fresh: bool = False) -> bytes:
+    """Return a POST of a CREATE.
+
+    Args:
+        number: Makes it another one.
+        fresh: By a key that was never used before, as devices come to a ledger.
+    """
     data = {"serial": f"B-{number:09}", "kind": "bicycle", "maker": "Acme", "colour": "red"}
-    tx = transaction.create([KEY.public_key], [transaction.Output(OWNER)], data, {"n": number})
-    body = json.dumps(transaction.sign(tx, [KEY])).encode()
+    key = KeyPair.from_seed(b"bench" + number.to_bytes(27, "big")) if fresh else KEY
+    owner = owners.of_keys([key.public_key]) if fresh else OWNER
+    tx = transaction.create([key.public_key], [transaction.Output(owner)], data, {"n": number})
+    body = json.dumps(transaction.sign(tx, [key])).encode()
     head = (
-        "POST /api/v1/transactions?mode=commit HTTP/1.1\r\nhost: node\r\n"
+        "POST /api/v1/transactions?mode=commit HTTP/1.1\r\nhost: localhost\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
 
 def got(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nhost: node\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
 
 
 class Client(asyncio.Protocol):
@@ -94,7 +103,7 @@ class Client(asyncio.Protocol):
 
 
 async def load(url: str, requests: list[bytes], clients: int, status: int) -> list[float]:
-    """Send requests from so many connections; return the seconds that each took."""
+    """Send requests over N connections; return the seconds that each took."""
     place = urlsplit(url)
     taken: list[float] = []
     todo = iter(requests)
@@ -118,6 +127,23 @@ def run(url: str, requests: list[bytes], clients: int, status: int) -> tuple[flo
         taken = runner.run(load(url, requests, clients, status))
         seconds = time.perf_counter() - start
     return len(requests) / seconds, sorted(each * 1000 for each in taken)
+
+
+def run_ordinary(url: str, requests: list[bytes]) -> list[float]:
+    """Send bodies with Python's own client over one connection; return sorted milliseconds."""
+    place = urlsplit(url)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port)
+    taken = []
+    for request in requests:
+        body = request.partition(b"\r\n\r\n")[2]
+        start = time.perf_counter()
+        connection.request("POST", "/api/v1/transactions?mode=commit", body)
+        answer = connection.getresponse()
+        answer.read()
+        taken.append((time.perf_counter() - start) * 1000)
+        assert answer.status == 202
+    connection.close()
+    return sorted(taken)
 
 
 def at(taken: list[float], share: float) -> float:
@@ -158,9 +184,21 @@ def requests(home: Path, count: int) -> list[Figure]:
         found.append(Figure(f"{what}, p99", at(taken, 0.99), budget, "ms", slow))
         _, taken = run(url, posts[500:1_000], 1, 202)
         detail = f"fsync {disk:.2f} ms, p99 {at(taken, 0.99):.2f} ms"
+        what = "POST, one connection, p50 over fsync"
+        found.append(Figure(what, at(taken, 0.5) - disk, 0.5, "ms", detail))
+        ordinary = [signed(number) for number in range(10**6, 10**6 + 500)]
+        taken = run_ordinary(url, ordinary)
+        detail = f"http.client; p99 {at(taken, 0.99):.2f} ms"
+        what = "POST, an ordinary client, p50 over fsync"
+        found.append(Figure(what, at(taken, 0.5) - disk, 1, "ms", detail))
+        fresh = [signed(number, fresh=True) for number in range(count)]
+        rate, taken = run(url, fresh, CLIENTS, 202)
+        what = f"POST of new keys, {CLIENTS} connections"
         found.append(
-            Figure("POST, one connection, p50 over fsync", at(taken, 0.5) - disk, 1, "ms", detail)
+            Figure(what, rate / floor, 0.2, "x verifying", f"{rate:,.0f}/s", at_least=True)
         )
+        slow = f"p50 {at(taken, 0.5):.1f} ms, max {taken[-1]:.0f} ms"
+        found.append(Figure(f"{what}, p99", at(taken, 0.99), budget, "ms", slow))
         ids = [json.loads(post.partition(b"\r\n\r\n")[2])["id"] for post in posts[-500:]]
         gets = [got(f"/api/v1/transactions/{ids[number % 500]}") for number in range(4 * count)]
         rate, taken = run(url, gets, CLIENTS, 200)

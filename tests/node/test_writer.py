@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import json
 import os
@@ -601,3 +602,15 @@ def test_a_body_in_another_form_is_415(
         tx = json.dumps(create(number)).encode()
         headers = {"content-type": kind, "content-encoding": "identity"}
         assert node.ask("POST", "/api/v1/transactions", tx, headers).status == 202
+
+
+def test_what_is_left_after_a_collection_is_not_looked_at_again() -> None:
+    """A quarter of a second for every client otherwise, once the ledger remembers much."""
+    before = gc.get_freeze_count()
+    try:
+        kept = [[number] for number in range(10_000)]
+        committer.tidy()
+        assert gc.get_freeze_count() >= before + len(kept)
+        assert len(gc.get_objects()) < len(kept)
+    finally:
+        gc.unfreeze()

@@ -69,8 +69,8 @@ class Node:
     """A ledger that is served: its readers, its writer, its event streams.
 
     Args:
-        open_ledger: Opens it; called for every thread that reads, and for the one that writes.
-        options: See there.
+        open_ledger: Opens it; called once for each thread that reads.
+        options: How it behaves.
     """
 
     def __init__(self, open_ledger: Callable[[], Ledger], options: Options | None = None) -> None:
@@ -95,7 +95,7 @@ class Node:
         self._starter: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin what runs beside requests; in the event loop."""
+        """Start what runs beside requests; call it in the event loop."""
         self._indexer = asyncio.create_task(self._keep_index())
         if not self.options.read_only:
             self._starter = asyncio.create_task(self._start_writer())
@@ -107,14 +107,14 @@ class Node:
             report_fault(error)
 
     def stop(self) -> None:
-        """Begin no more, and end what would take long; what was taken is still finished."""
+        """Start nothing more and interrupt long reads; what was accepted is still finished."""
         self.stopping = True
         self.readers.interrupt()
         self._indexing.interrupt()
         self.pages.interrupt()
 
     async def close(self, *, at_once: bool = False) -> None:
-        """Finish what was taken, unless it shall be at once, and close the ledger."""
+        """Finish what was accepted, unless ``at_once``, and close the ledger."""
         self.stop()
         if self._indexer is not None:
             self._indexer.cancel()
@@ -131,14 +131,19 @@ class Node:
         return self.ledger.tip().height
 
     async def _keep_index(self) -> None:
-        """Keep the derived index near the ledger, so that no search has to wait for it."""
-        indexed, passed = -1, 0
+        """Keep the derived index near the ledger, so that no search has to wait for it.
+
+        Indexing takes the processor from those who write, so it waits for a pause.
+        """
+        indexed, before, passed = -1, -1, 0
         while not self.stopping:
             await asyncio.sleep(INDEX_SECONDS)
             passed += 1
             try:
                 height = self.height()
-                if height != indexed and (not self.writer.waiting or passed >= INDEX_LATEST):
+                is_quiet = height == before and not self.writer.waiting
+                before = height
+                if height != indexed and (is_quiet or passed >= INDEX_LATEST):
                     await self._indexing.run(lambda ledger: ledger.index.mark())
                     indexed, passed = height, 0
             except TwinError as error:
@@ -146,10 +151,10 @@ class Node:
                     report_fault(error)
 
     def gauges(self) -> dict[str, tuple[str, int]]:
-        """Return what is so at the moment, for the metrics."""
+        """Return the current gauges."""
         return {
             "twin_node_height": ("Height of the ledger.", self.height()),
-            "twin_node_waiting": ("Transactions that wait for a block.", self.writer.waiting),
+            "twin_node_waiting": ("Transactions waiting for a block.", self.writer.waiting),
             "twin_node_stream_readers": ("Open event streams.", self.events.readers),
         }
 

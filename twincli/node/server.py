@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -500,6 +501,8 @@ class Server:
         log.setLevel(logging.ERROR)
         log.addFilter(_is_fault)
         sys.setswitchinterval(SWITCH_SECONDS)
+        gc.collect()
+        gc.freeze()  # all that was imported; a full collection would look at it again
         _allow_files(MAX_CONNECTIONS + 200)
         with self._staying(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(self._serve(make, ready))
