@@ -9,18 +9,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Protocol
 
-try:  # 11 ms less than nacl.bindings at every start
-    from nacl._sodium import ffi as _ffi  # type: ignore[import-not-found]
-    from nacl._sodium import lib as _lib
-except ImportError:  # pragma: no cover - the private module moved
-    import nacl.bindings  # noqa: F401 - initialises the library
-    from nacl.bindings.crypto_sign import ffi as _ffi  # type: ignore[attr-defined]
-    from nacl.bindings.crypto_sign import lib as _lib  # type: ignore[attr-defined]
-
 from twincli.crypto import base58
+from twincli.crypto.sodium import ffi as _ffi
+from twincli.crypto.sodium import lib as _lib
 from twincli.errors import InvalidError
 
-_lib.sodium_init()
 _new = _ffi.new
 _buffer = _ffi.buffer
 _NULL = _ffi.NULL

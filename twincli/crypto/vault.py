@@ -11,13 +11,8 @@ from __future__ import annotations
 
 import mmap
 
-from twincli.crypto.ed25519 import (  # type: ignore[attr-defined]
-    PUBLIC_KEY_BYTES,
-    SEED_BYTES,
-    SIGNATURE_BYTES,
-    _ffi,
-    _lib,
-)
+from twincli.crypto.ed25519 import PUBLIC_KEY_BYTES, SEED_BYTES, SIGNATURE_BYTES
+from twincli.crypto.sodium import ffi, lib
 
 _SECRET_BYTES = 64
 _CELL_BYTES = _SECRET_BYTES + SEED_BYTES
@@ -32,9 +27,9 @@ class Vault:
 
     def __init__(self, count: int) -> None:
         self._memory = mmap.mmap(-1, count * _CELL_BYTES)
-        self._base = _ffi.from_buffer("unsigned char[]", self._memory)
+        self._base = ffi.from_buffer("unsigned char[]", self._memory)
         # On Linux libsodium also asks that the pages stay out of core files.
-        self.locked: bool = _lib.sodium_mlock(self._base, len(self._memory)) == 0
+        self.locked: bool = lib.sodium_mlock(self._base, len(self._memory)) == 0
         self._free = list(range(count))
 
     def take(self) -> Cell | None:
@@ -61,20 +56,20 @@ class Cell:
 
     def open(self) -> bytes:
         """Make the key of the seed and return its 32-byte public key."""
-        public = _ffi.new("unsigned char[]", PUBLIC_KEY_BYTES)
-        _lib.crypto_sign_seed_keypair(public, self._secret, self._secret + _SECRET_BYTES)
-        _lib.sodium_memzero(self._secret + _SECRET_BYTES, SEED_BYTES)
-        return bytes(_ffi.buffer(public, PUBLIC_KEY_BYTES))
+        public = ffi.new("unsigned char[]", PUBLIC_KEY_BYTES)
+        lib.crypto_sign_seed_keypair(public, self._secret, self._secret + _SECRET_BYTES)
+        lib.sodium_memzero(self._secret + _SECRET_BYTES, SEED_BYTES)
+        return bytes(ffi.buffer(public, PUBLIC_KEY_BYTES))
 
     def sign(self, message: bytes | bytearray) -> bytes:
         """Return the 64-byte signature of ``message`` by the key of the last ``open``."""
-        signed = _ffi.new("unsigned char[]", SIGNATURE_BYTES + len(message))
-        size = _ffi.new("unsigned long long *")
-        source = _ffi.from_buffer("unsigned char[]", message)
-        _lib.crypto_sign(signed, size, source, len(message), self._secret)
-        return bytes(_ffi.buffer(signed, SIGNATURE_BYTES))
+        signed = ffi.new("unsigned char[]", SIGNATURE_BYTES + len(message))
+        size = ffi.new("unsigned long long *")
+        source = ffi.from_buffer("unsigned char[]", message)
+        lib.crypto_sign(signed, size, source, len(message), self._secret)
+        return bytes(ffi.buffer(signed, SIGNATURE_BYTES))
 
     def wipe(self) -> None:
         """Overwrite the key and give the cell back; it must not be used again."""
-        _lib.sodium_memzero(self._secret, _CELL_BYTES)
+        lib.sodium_memzero(self._secret, _CELL_BYTES)
         self._vault._free.append(self._number)  # noqa: SLF001
