@@ -61,8 +61,25 @@ def test_valid_urls(text: str) -> None:
     again += "" if parts.fragment is None else "#" + parts.fragment
     assert again == text
     assert did.is_did(parts.did)
-    with pytest.raises(InvalidError, match="path, query or fragment"):
-        did.parse(text)
+    if parts.path or parts.query is not None:
+        with pytest.raises(InvalidError, match="no path and no query"):
+            did.parse(text)
+    else:
+        assert did.parse(text) == did.parse(parts.did)
+
+
+@given(st.binary(min_size=32, max_size=32), st.text("0123456789abcdef", min_size=64, max_size=64))
+def test_a_url_with_a_fragment_names_what_its_did_names(seed: bytes, asset: str) -> None:
+    text = did.key_did(KeyPair.from_seed(seed).public_key)
+    document = did.key_document(text)
+    assert did.parse(document["authentication"][0]) == did.parse(text)
+    for other in (document["keyAgreement"][0]["id"], f"{text}#", f"{text}#0"):
+        with pytest.raises(InvalidError, match="fragment is not the key"):
+            did.parse(other)
+    assert did.parse(f"did:bdb:{asset}#{text[8:]}") == did.parse(f"did:bdb:{asset}")
+    for odd in (f"did:{asset}#a", f"did:bdb:{asset}#a#b", f"did:bdb:{asset}# "):
+        with pytest.raises(InvalidError, match="syntax"):
+            did.parse(odd)
 
 
 @pytest.mark.parametrize("text", CORE["syntax"]["url_invalid"])
@@ -72,10 +89,21 @@ def test_invalid_urls(text: str) -> None:
     assert caught.value.code == "invalid_did"
 
 
-@given(st.text(alphabet="did:key#?/%aZ09._- \n", max_size=30).map(lambda text: "did:" + text))
-def test_any_text_is_parsed_or_refused(text: str) -> None:
+@given(
+    st.sampled_from(["did:", "did:key:", "did:bdb:", "did:id:a:b:", "did:web:a"]),
+    st.text(alphabet="did:key#?/%aZ09._- \n", max_size=30),
+)
+def test_any_text_is_parsed_or_refused(start: str, rest: str) -> None:
+    text = start + rest
+    found = None
     with contextlib.suppress(InvalidError):
-        assert did.parse(text).text == text
+        found = did.parse(text)
+    if found is None:
+        assert start in {"did:", "did:key:", "did:bdb:"} or not did.is_did(text)
+    else:
+        assert found.text == text.partition("#")[0]
+        assert did.is_did(found.text)
+        assert did.parse(found.text) == found
 
 
 @pytest.mark.parametrize("case", DID_KEY["invalid"], ids=lambda case: case["why"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -62,7 +64,8 @@ def test_parse(text: str, parsed: owners.Owners | None) -> None:
         ("a,b", "',b' is left over"),
         ("a)", "')' is left over"),
         ("(a", "a parenthesis is not closed"),
-        ("(a,b)", "a parenthesis is not closed"),
+        ("(a,b)", "a list in parentheses needs"),
+        ("any:(a,all:b,c)", "a list in parentheses needs"),
         ("()", "a name is missing"),
         ("all:", "a name is missing"),
         ("all:a,", "a name is missing"),
@@ -140,12 +143,70 @@ EXPRESSIONS = st.recursive(
 )
 
 
+def details_as_written(expression: owners.Owners) -> dict[str, Any]:
+    """Return details without a look at keys that are named twice."""
+    if isinstance(expression, Party):
+        return conditions.key_details(KEYS[expression.name])
+    parts = [details_as_written(member) for member in expression.members]
+    return conditions.threshold_details(expression.threshold, parts)
+
+
+def signatures(details: dict[str, Any]) -> int:
+    """Return how many leaves must be signed at least."""
+    if details["type"] == "ed25519-sha-256":
+        return 1
+    return sum(sorted(map(signatures, details["subconditions"]))[: details["threshold"]])
+
+
+@given(EXPRESSIONS)
+def test_nobody_counts_twice(expression: owners.Owners) -> None:
+    details = details_as_written(expression)
+    signers = min(
+        count
+        for count in range(1, len(KEYS) + 1)
+        if any(conditions.can_fulfil(details, some) for some in combinations(KEYS.values(), count))
+    )
+    made = None
+    with contextlib.suppress(UsageError):
+        made = owners.to_details(expression, KEYS.__getitem__)
+    if made is not None:
+        assert made == details
+        assert signers == signatures(details)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2of:a,a,b",
+        "all:a,a",
+        "all:a,(any:a,b)",
+        "2of:(any:b,c),(any:c,d),a",
+        "any:d,(2of:a,b,(2of:c,d,a))",
+    ],
+)
+def test_one_key_twice_where_several_must_sign(text: str) -> None:
+    with pytest.raises(UsageError, match="would count as two") as caught:
+        owners.to_details(owners.parse(text), KEYS.__getitem__)
+    assert caught.value.code == "bad_owners"
+    assert caught.value.hint
+
+
+def test_two_names_of_one_key_are_one_key() -> None:
+    with pytest.raises(UsageError, match="alice and ally are one key"):
+        owners.to_details(owners.parse("all:alice,ally"), lambda _: KEYS["a"])
+
+
+@pytest.mark.parametrize("text", ["any:a,a", "any:a,(all:b,c),(all:b,d)", "any:a,(all:a,b)"])
+def test_one_key_twice_where_one_suffices(text: str) -> None:
+    assert owners.to_details(owners.parse(text), KEYS.__getitem__)
+
+
 @given(EXPRESSIONS)
 def test_text_and_back(expression: owners.Owners) -> None:
-    details = owners.to_details(expression, KEYS.__getitem__)
+    details = details_as_written(expression)
     text = owners.to_text(details, NAMES.__getitem__)
     assert owners.parse(text) == expression
-    assert owners.to_details(owners.parse(text), KEYS.__getitem__) == details
+    assert details_as_written(owners.parse(text)) == details
     assert conditions.is_satisfiable(details)
 
 

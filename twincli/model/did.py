@@ -16,7 +16,8 @@ import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from twincli.crypto import base58, multikey
-from twincli.errors import InvalidError
+from twincli.errors import InvalidError, shown
+from twincli.model import times
 from twincli.model.owners import BURN_ADDRESS
 
 if TYPE_CHECKING:
@@ -90,13 +91,22 @@ def parse(text: str) -> Did:
     Raises:
         InvalidError: ``invalid_did``: not the syntax of a DID, or a did:key or did:bdb that
             names nothing.
+
+    A DID URL with a fragment, as DID documents write their keys, names what its DID names; that of
+    a did:key has to be the key itself, since other fragments are other keys.
     """
+    did, hash_, fragment = text.partition("#")
+    if hash_ and is_did(did) and re.fullmatch(_URL, text):
+        found = parse(did)
+        if found.kind == "key" and fragment != did.removeprefix("did:key:"):
+            raise _bad(text, "its fragment is not the key it names")
+        return found
     tutorial = re.fullmatch(_TUTORIAL, text)
     if tutorial:
         return Did(text, "tutorial", asset_id=tutorial[1])
     if not is_did(text):
         if len(text) <= _MAX_LENGTH and re.fullmatch(_URL, text):
-            raise _bad(text, "a DID has no path, query or fragment")
+            raise _bad(text, "a DID has no path and no query")
         raise _bad(text, "it does not follow the syntax of DIDs")
     _, method, specific = text.split(":", 2)
     if method == "key":
@@ -289,11 +299,8 @@ def _leaves(details: Mapping[str, Any]) -> Iterator[str]:
 
 def _seconds(time_ms: int) -> str:
     """Return Unix milliseconds as an XML date-time of whole seconds, as DID Core wants it."""
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return times.to_text(time_ms // 1000 * 1000).replace(".000Z", "Z")
 
 
 def _bad(text: str, why: str) -> InvalidError:
-    shown = text if len(text) <= 100 else text[:100] + "..."
-    return InvalidError(f"{shown!r} is no DID: {why}", code="invalid_did")
+    return InvalidError(f"{shown(text)} is not a DID: {why}", code="invalid_did")

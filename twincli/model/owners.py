@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import conditions
-from twincli.errors import UsageError
+from twincli.errors import UsageError, cut, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 BURN_ADDRESS = "BurnBurnBurnBurnBurnBurnBurnBurnBurnBurnBurn"
-"""Where a burned asset is paid to, the JavaScript ORM's constant: no curve point, never signs."""
+"""Where a burned asset is paid to, the JavaScript ORM's constant: not a point, never signs."""
 
 
 class Party(NamedTuple):
@@ -45,7 +45,7 @@ def parse(text: str) -> Owners:
         raise _bad(text, "it is empty")
     owners, rest = _parse(text, text.strip(), 0)
     if rest:
-        raise _bad(text, f"{rest!r} is left over")
+        raise _bad(text, f"{shown(rest)} is left over")
     return owners
 
 
@@ -54,6 +54,10 @@ def _parse(whole: str, text: str, depth: int) -> tuple[Owners, str]:
         raise _bad(whole, "it is nested too deeply")
     if text.startswith("("):
         owners, rest = _parse(whole, text[1:].lstrip(), depth + 1)
+        if rest.startswith(","):
+            raise _bad(
+                whole, "a list in parentheses needs all:, any: or 2of: in front, inside them"
+            )
         if not rest.startswith(")"):
             raise _bad(whole, "a parenthesis is not closed")
         return owners, rest[1:].lstrip()
@@ -89,7 +93,7 @@ def _parse(whole: str, text: str, depth: int) -> tuple[Owners, str]:
 
 def _bad(text: str, why: str) -> UsageError:
     return UsageError(
-        f"{text!r} is no owner expression: {why}",
+        f"{shown(text)} is not an owner expression: {why}",
         code="bad_owners",
         hint="write alice, all:jack,kelly, any:alice,car or 2of:a,b,c; parentheses nest",
     )
@@ -110,11 +114,43 @@ def to_details(owners: Owners, public_key_of: Callable[[str], str]) -> dict[str,
     Args:
         owners: The expression.
         public_key_of: Gives the base58 public key of a name; its errors pass through.
+
+    Raises:
+        UsageError: ``bad_owners``: where several members must sign, one key is in two of them and
+            would count for both, so fewer people than were named could spend.
     """
+    return _to_details(owners, public_key_of)[0]
+
+
+def _to_details(
+    owners: Owners, public_key_of: Callable[[str], str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the details of an expression, and what each key in it is called."""
     if isinstance(owners, Party):
-        return conditions.key_details(public_key_of(owners.name))
-    parts = [to_details(member, public_key_of) for member in owners.members]
-    return conditions.threshold_details(owners.threshold, parts)
+        key = public_key_of(owners.name)
+        return conditions.key_details(key), {key: owners.name}
+    parts = []
+    called: dict[str, str] = {}
+    for member in owners.members:
+        details, keys = _to_details(member, public_key_of)
+        if owners.threshold > 1:
+            for key in called.keys() & keys.keys():
+                raise _same_key(called[key], keys[key])
+        parts.append(details)
+        called |= keys
+    return conditions.threshold_details(owners.threshold, parts), called
+
+
+def _same_key(first: str, second: str) -> UsageError:
+    names = [cut(name) for name in dict.fromkeys((first, second))]
+    what = (
+        f"{names[0]} is named" if len(names) == 1 else f"{' and '.join(names)} are one key, named"
+    )
+    return UsageError(
+        f"{what} twice where several must sign: one signature would count as two",
+        code="bad_owners",
+        hint="name every key once, or write any:a,(all:b,c) where a alone is to suffice",
+    )
 
 
 def of_keys(public_keys: list[str]) -> dict[str, Any]:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from twincli.errors import UsageError
 
-_AGO = re.compile(r"(\d+)(s|m|h|d|w)")
-_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
-_RFC3339 = re.compile(
-    r"(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?"
-    r"([Zz]|[+-]\d{2}:\d{2})"
+if TYPE_CHECKING:
+    from datetime import datetime
+
+# Patterns are text: re compiles and keeps them when they are first used, not at start-up.
+_AGO = r"([0-9]+)(s|m|h|d|w)"
+_DATE = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
+_RFC3339 = (
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 LATEST_MS = 253_402_300_799_999
-"""The last millisecond of the year 9999, after which no time can be written."""
-
+"""The last millisecond of the year 9999, after which RFC 3339 has no times."""
+_CYCLE_MS = 146_097 * 86_400_000  # 400 years, after which the calendar repeats
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -32,12 +37,12 @@ def parse(text: str, now_ms: int) -> int:
     from datetime import UTC, datetime, timedelta, timezone
 
     try:
-        if found := _AGO.fullmatch(text):
+        if found := re.fullmatch(_AGO, text):
             time_ms = now_ms - int(found[1]) * _SECONDS[found[2]] * 1000
-        elif found := _DATE.fullmatch(text):
+        elif found := re.fullmatch(_DATE, text):
             year, month, day = map(int, found.groups())
             time_ms = int(datetime(year, month, day, tzinfo=UTC).timestamp()) * 1000
-        elif found := _RFC3339.fullmatch(text):
+        elif found := re.fullmatch(_RFC3339, text):
             year, month, day, hour, minute = map(int, found.groups()[:5])
             offset = timedelta(0)
             if found[8] not in "Zz":
@@ -49,7 +54,7 @@ def parse(text: str, now_ms: int) -> int:
             time_ms = int(moment.timestamp()) * 1000 + fraction
         else:
             raise ValueError
-        to_text(time_ms)  # an offset, or too long ago, can lead out of the years 1 to 9999
+        _moment(time_ms)  # an offset, or too long ago, can lead out of the years 1 to 9999
     except (ValueError, OverflowError):
         raise UsageError(
             f"{text[:40]!r} is not a time",
@@ -69,16 +74,16 @@ def span(text: str) -> int:
     seconds = int(found[1]) * _SECONDS[found[2] or "s"] if found else 0
     if seconds == 0:
         raise UsageError(
-            f"{text[:40]!r} is no length of time",
+            f"{text[:40]!r} is not a length of time",
             code="bad_time",
-            hint="write 8h, 30m, or 3600 for so many seconds",
+            hint="write 8h, 30m, or a number of seconds, such as 3600",
         )
     return seconds
 
 
 def parse_claim(text: object) -> int | None:
-    """Return somebody's ``at`` in milliseconds, or None when it is no RFC 3339 time."""
-    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
+    """Return somebody's ``at`` in milliseconds, or None when it is not an RFC 3339 time."""
+    if not isinstance(text, str) or not re.fullmatch(_RFC3339, text):
         return None
     try:
         return parse(text, 0)
@@ -87,12 +92,25 @@ def parse_claim(text: object) -> int | None:
 
 
 def to_text(time_ms: int) -> str:
-    """Return a time as RFC 3339 in UTC, always with milliseconds, so that texts sort as times."""
+    """Return a time as RFC 3339 in UTC, always with milliseconds, so that texts sort as times.
+
+    RFC 3339 ends with the year 9999. A time outside, of a clock that was wrong, is written as ISO
+    8601 has it, with a sign and at least six digits of the year.
+    """
+    try:
+        return _moment(time_ms).isoformat(timespec="milliseconds") + "Z"
+    except OverflowError:
+        cycles, rest = divmod(time_ms, _CYCLE_MS)
+        moment = _moment(rest)
+        year = moment.year + 400 * cycles
+        return f"{year:+07}{moment.isoformat(timespec='milliseconds')[4:]}Z"
+
+
+def _moment(time_ms: int) -> datetime:
     from datetime import datetime, timedelta
 
     # Without a zone, so that isoformat writes none; strftime would not pad years below 1000.
-    moment = datetime(1970, 1, 1) + timedelta(milliseconds=time_ms)  # noqa: DTZ001
-    return moment.isoformat(timespec="milliseconds") + "Z"
+    return datetime(1970, 1, 1) + timedelta(milliseconds=time_ms)  # noqa: DTZ001
 
 
 def span_text(span_ms: int) -> str:
