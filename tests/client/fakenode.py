@@ -15,9 +15,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from twincli.errors import InvalidError
 from twincli.ledger import Ledger
+from twincli.node import histories
 from twincli.rules.validity import SERVER
 
 API = "/api/v1"
+HISTORIES = "/twin/v1/histories"
 Answer = tuple[int, Any]
 
 
@@ -81,11 +83,15 @@ class FakeNode:
             return
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         path = parts.path.rstrip("/") or "/"
-        found: Answer | bytes = self.post(body) if body is not None else self.get(path, query)
+        found: Answer | bytes
+        if body is None:
+            found = self.get(path, query)
+        else:
+            found = self.histories(body) if path == HISTORIES else self.post(body)
         if body is not None and self.drop:
             self.drop -= 1
             return
-        key = "POST" if body is not None else path
+        key = "POST" if body is not None and path != HISTORIES else path
         for prefix, change in self.answers.items():
             if key == prefix or (prefix.endswith("*") and key.startswith(prefix[:-1])):
                 assert not isinstance(found, bytes)
@@ -115,6 +121,13 @@ class FakeNode:
                 message = f"Invalid transaction ({name}): {error.message}"
             return 400, {"message": message, "status": 400}
         return 202, tx
+
+    def histories(self, body: bytes) -> Answer:
+        """Answer as a node of twincli does; a plain BigchainDB has no such route."""
+        if self.states is None:
+            return 404, "<!DOCTYPE HTML><title>404 Not Found</title>"
+        texts = histories.texts(self.ledger, histories.parse(body))
+        return 200, [json.loads(text) for text in texts]
 
     def get(self, path: str, query: dict[str, str]) -> Answer:
         ledger = self.ledger

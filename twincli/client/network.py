@@ -604,7 +604,7 @@ class NetworkClient:
         """
         if not is_id(asset_id):
             return
-        if not again and self._is_fresh(asset_id):
+        if not again and (asset_id in self._absent or self._is_fresh(asset_id)):
             return
         for wait in (*PATIENCE, None):
             try:

@@ -34,11 +34,11 @@ MOST_TEXT = 4 << 20
 async def post(node: Node, request: Request) -> Streamed:
     """Answer with the transactions of assets, of each those after one that the client has."""
     body = await node.bodies.read(request.scope["headers"], request.receive)
-    wanted = _parse(body)
-    return Streamed(lambda ledger: _histories(ledger, wanted))
+    wanted = parse(body)
+    return Streamed(lambda ledger: texts(ledger, wanted))
 
 
-def _parse(body: bytes) -> list[tuple[str, str | None]]:
+def parse(body: bytes) -> list[tuple[str, str | None]]:
     """Return pairs of a transaction of an asset and the last one that the client has.
 
     Raises:
@@ -66,7 +66,8 @@ def _is_pair(item: Any) -> bool:
     )
 
 
-def _histories(ledger: Ledger, wanted: list[tuple[str, str | None]]) -> Iterator[str]:
+def texts(ledger: Ledger, wanted: list[tuple[str, str | None]]) -> Iterator[str]:
+    """Yield the history of each asset as JSON, ``null`` for an unknown one."""
     seen: set[str] = set()
     count, size = 0, 0
     for tx_id, after in wanted:
@@ -77,7 +78,7 @@ def _histories(ledger: Ledger, wanted: list[tuple[str, str | None]]) -> Iterator
         asset_id = asset_of(first.tx)
         last = ledger.entry(after) if after is not None else None
         is_known = after is None or (last is not None and asset_of(last.tx) == asset_id)
-        texts: list[str] = []
+        items: list[str] = []
         more = False
         if is_known and asset_id not in seen:
             for entry in ledger.entries(asset_id, after):
@@ -85,8 +86,8 @@ def _histories(ledger: Ledger, wanted: list[tuple[str, str | None]]) -> Iterator
                     more = True
                     break
                 text = answers.text_of({"height": entry.height, "transaction": entry.tx})
-                texts.append(text)
+                items.append(text)
                 count, size = count + 1, size + len(text)
         seen.add(asset_id)
         head = answers.text_of({"asset": asset_id, "known": is_known, "more": more})
-        yield f'{head[:-1]},"transactions":[{",".join(texts)}]}}'
+        yield f'{head[:-1]},"transactions":[{",".join(items)}]}}'

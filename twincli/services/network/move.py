@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from twincli.client import ON_LEDGER
@@ -15,6 +16,8 @@ from twincli.errors import (
 from twincli.services.network.compare import Fork, find_gap
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from twincli.client import LedgerClient
     from twincli.services.documents import Document
     from twincli.services.workspace import Workspace
@@ -84,6 +87,14 @@ class Mover:
         self._batch: list[tuple[Moved, dict[str, Any]]] = []
         self._last: list[tuple[Moved, str]] = []
 
+    def add_all(self, asset_ids: Iterable[str]) -> Iterator[Moved]:
+        """Yield ``add`` of each; both ledgers are asked for many assets together."""
+        waiting = iter(dict.fromkeys(asset_ids))
+        while chunk := list(islice(waiting, BATCH)):
+            self.here.prepare(chunk)
+            self.there.prepare(chunk)
+            yield from map(self.add, chunk)
+
     def add(self, asset_id: str) -> Moved:
         """Copy what is missing of an asset; some of it may wait for the next batch.
 
@@ -146,6 +157,7 @@ class Mover:
         """Send the rest, then check that the last transaction of each asset arrived."""
         if self._batch:
             self._send()
+        self.there.prepare(last for _, last in self._last)
         for moved, last in self._last:
             if moved.error is None and self.there.entry(last) is None:
                 moved.fail(

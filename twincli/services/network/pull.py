@@ -37,8 +37,8 @@ def pull(
         As ``push``; ``transactions`` is how many were added here.
     """
     mover = Mover(workspace.client, here, dry_run=workspace.dry_run, pulls=True)
-    for asset_id in asset_ids:
-        mover.add(asset_id)
+    for _ in mover.add_all(asset_ids):
+        pass
     return finish(workspace, mover, schema)
 
 
@@ -55,11 +55,9 @@ def assets_to_pull(workspace: Workspace, here: LedgerClient, refs: Sequence[str]
         return list(dict.fromkeys(resolve.asset_id_of(workspace, ref) for ref in refs))
     mine = [item["id"] for item in listings.list_assets(workspace)["assets"]]
     known = set(mine)
-    both = [
-        asset_id
-        for asset_id in here.asset_ids()
-        if asset_id not in known and workspace.client.entry(asset_id) is not None
-    ]
+    local = [asset_id for asset_id in here.asset_ids() if asset_id not in known]
+    workspace.client.prepare(local)
+    both = [asset_id for asset_id in local if workspace.client.entry(asset_id) is not None]
     return [*mine, *both]
 
 
@@ -85,6 +83,7 @@ def assets_to_import(
     if not ids and owner is None and text is None:
         raise UsageError("say what to import: --id TX, --owner KEY or --search TEXT")
     chosen: dict[str, None] = {}
+    workspace.client.prepare(ids)
     for tx_id in ids:
         entry = workspace.client.required(resolve.transaction_id_of(workspace, tx_id))
         chosen[transaction.asset_of(entry.tx)] = None

@@ -47,8 +47,7 @@ def push(
         [resolve.asset_id_of(workspace, ref) for ref in refs] if refs else here.asset_ids()
     )
     mover = Mover(here, there, dry_run=workspace.dry_run)
-    for asset_id in dict.fromkeys(wanted):
-        moved = mover.add(asset_id)
+    for moved in mover.add_all(wanted):
         if moved.needs_rebase or (moved.forked and rebase):
             from twincli.services.network import rebase as rebasing
 
@@ -65,13 +64,16 @@ def _missing_parents(workspace: Workspace, mover: Mover) -> list[str]:
     def label(asset_id: str) -> str:
         return resolve.asset_name(workspace, asset_id) or asset_id[:SHORT]
 
-    missing = []
+    parents: dict[str, str] = {}
     for moved in mover.moved:
         entry = workspace.client.entry(moved.asset_id)
         parent = record.creating_envelope(entry.tx).get("parent") if entry is not None else None
-        if isinstance(parent, str) and mover.there.entry(parent) is None:
-            missing.append(
-                f"{label(moved.asset_id)} is a part of {label(parent)}, which is not there;"
-                f" twin push {label(parent)} sends it"
-            )
-    return missing
+        if isinstance(parent, str):
+            parents[moved.asset_id] = parent
+    mover.there.prepare(parents.values())
+    return [
+        f"{label(part)} is a part of {label(parent)}, which is not there;"
+        f" twin push {label(parent)} sends it"
+        for part, parent in parents.items()
+        if mover.there.entry(parent) is None
+    ]
