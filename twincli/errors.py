@@ -12,7 +12,8 @@
     ├── UnreachableError      8   a node was not reached, timed out or failed
     ├── ConfigError           9   settings contradictory, a file unusable, an extra missing
     ├── PartialError         10   some items of a batch failed
-    └── UndeterminedError    11   evidence is missing: neither yes nor no
+    ├── UndeterminedError    11   evidence is missing: neither yes nor no
+    └── InterruptedWriteError 130  stopped half-way; the message says how far it came
 
 What is not a ``TwinError`` is a bug and ends in a traceback.
 """
@@ -187,6 +188,13 @@ class PartialError(TwinError):
 
     exit_code = ExitCode.PARTIAL
     default_code = "partial"
+
+
+class InterruptedWriteError(TwinError):
+    """Somebody stopped a write of many; a part of it is on the ledger."""
+
+    exit_code = ExitCode.INTERRUPTED
+    default_code = "interrupted"
 
 
 class UndeterminedError(TwinError):

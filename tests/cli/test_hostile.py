@@ -65,7 +65,7 @@ def test_words_without_a_phrase(invoke: Invoke, home: Path, words: tuple[str, ..
 
 
 def test_a_strangers_title_draws_no_lines_of_ours(twins: Invoke, tmp_path: Path) -> None:
-    title = "box\n  owners     alice\x1b[31m"
+    title = "box\n  owner      alice\x1b[31m"
     data = {"twin": {"v": 1, "kind": "asset\nx", "name": title, "nonce": "0"}}
     tx = transaction.create(
         [STRANGER.public_key], [Output(owners.of_keys([STRANGER.public_key]))], data, None
@@ -77,8 +77,8 @@ def test_a_strangers_title_draws_no_lines_of_ours(twins: Invoke, tmp_path: Path)
     run = twins("asset", "show", tx["id"], "--color", "never", tty=True)
     assert run.status == 0
     assert "\x1b[31m" not in run.stdout
-    assert not re.search(r"^\s*owners\s+alice", run.stdout, re.MULTILINE)
-    assert re.search(rf"^\s*owners\s+{STRANGER.public_key[:8]}", run.stdout, re.MULTILINE)
+    assert not re.search(r"^\s*owner\s+alice", run.stdout, re.MULTILINE)
+    assert re.search(rf"^\s*owner\s+{STRANGER.public_key[:8]}", run.stdout, re.MULTILINE)
 
 
 # --- Identities ---
@@ -153,7 +153,7 @@ def test_several_keys_that_do_not_suffice(twins: Invoke) -> None:
     assert twins("asset", "transfer", "car", "--to", "all:alice,bob,carol").status == 0
     run = twins("asset", "append", "car", "--x", "1", "--key", "alice", "--key", "bob", "--json")
     assert (run.status, run.error["code"]) == (6, "no_key")
-    assert run.error["message"].startswith("the keys alice, bob cannot sign for car")
+    assert run.error["message"].startswith("alice and bob alone cannot sign for car")
     assert "--owner" not in run.error["hint"]
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from tests.ledger.chains import at_once, create, spend
+from tests.services import writes
 from twincli.book.store import Book
 from twincli.client.embedded import EmbeddedClient
 from twincli.keystore.store import KeyStore
 from twincli.ledger import Ledger
-from twincli.services.asset import create as creating
 from twincli.services.asset.create import Definition
 from twincli.services.keys import keys
 from twincli.services.keys.keys import NewKey
@@ -46,7 +46,7 @@ def make_car(home: Path) -> str:
     client = EmbeddedClient.open(str(home / "ledger"), create=True)
     workspace = Workspace(client, KeyStore(str(home / "keys")), Book(str(home / "book.db")))
     keys.new(workspace, NewKey("alice", None))
-    document = creating.create(workspace, "car", Definition({"wheels": 4}))
+    document = writes.create(workspace, "car", Definition({"wheels": 4}))
     client.close()
     workspace.book.close()
     asset_id: str = document["id"]

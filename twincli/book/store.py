@@ -241,12 +241,11 @@ class Book:
 
     def names_of(self, ledger_id: str, asset_id: str) -> list[str]:
         """Return the names of an asset that is on the ledger, in alphabetical order."""
+        # Put in order here: asked for it, SQLite reads all names of the ledger in theirs.
         rows = self._read(
-            "SELECT name FROM asset WHERE ledger = ? AND asset = ? ORDER BY folded",
-            ledger_id,
-            asset_id,
+            "SELECT folded, name FROM asset WHERE ledger = ? AND asset = ?", ledger_id, asset_id
         )
-        return [row[0] for row in rows]
+        return [name for _, name in sorted(rows)]
 
     def ledgers(self) -> list[str]:
         """Return the ids of the ledgers whose assets have names, that with most names first."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-Column = tuple[str, "str | Callable[[dict[str, Any]], Any]"]
+Column = tuple[str, "str | Callable[[Any], Any]"]
 
 
 class Result(NamedTuple):
@@ -27,11 +27,11 @@ class Result(NamedTuple):
         said: It was printed by the command itself, which then went on.
     """
 
-    document: dict[str, Any]
+    document: Mapping[str, Any]
     listing: str | None = None
     columns: tuple[Column, ...] = ()
     item_schema: str | None = None
-    terminal: Callable[[dict[str, Any], Any], None] | None = None
+    terminal: Callable[[Any, Any], None] | None = None
     text: str | None = None
     exit_code: int = 0
     notes: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from twincli.crypto.ed25519 import Signer
     from twincli.errors import InvalidError
+    from twincli.ledger.holdings import Standing
     from twincli.ledger.reading import Entry, Spendable
     from twincli.rules.replay import Replay
     from twincli.rules.validity import View
@@ -142,6 +143,15 @@ class LedgerClient(Protocol):
 
     def unspent(self, asset_id: str) -> list[Spendable]:
         """Return the unspent outputs of an asset."""
+
+    def held_by(self, public_keys: Iterable[str]) -> list[str]:
+        """Return the assets of which keys hold an unspent output, in commit order."""
+
+    def in_order(self, asset_ids: Iterable[str]) -> list[str]:
+        """Return those of some assets that are on the ledger, each once, in commit order."""
+
+    def standings(self, asset_ids: Iterable[str]) -> Iterator[Standing]:
+        """Yield how assets stand, in the order given; for many, at little cost each."""
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         """Return the outputs that name a key."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from twincli.crypto.ed25519 import Signer
+    from twincli.ledger.holdings import Standing
     from twincli.ledger.ledger import Verdict
     from twincli.ledger.reading import Entry, Spendable
     from twincli.rules.replay import Replay
@@ -110,6 +111,15 @@ class EmbeddedClient:
 
     def unspent(self, asset_id: str) -> list[Spendable]:
         return self.ledger.unspent(asset_id)
+
+    def held_by(self, public_keys: Iterable[str]) -> list[str]:
+        return self.ledger.held_by(public_keys)
+
+    def in_order(self, asset_ids: Iterable[str]) -> list[str]:
+        return self.ledger.in_order(asset_ids)
+
+    def standings(self, asset_ids: Iterable[str]) -> Iterator[Standing]:
+        return self.ledger.standings(asset_ids)
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         return self.ledger.outputs(public_key, spent)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from twincli.client import Outcome
     from twincli.client.nodes import History, Nodes
     from twincli.crypto.ed25519 import Signer
+    from twincli.ledger.holdings import Standing
     from twincli.ledger.ledger import Ledger
     from twincli.ledger.reading import Spendable
     from twincli.rules.replay import Replay
@@ -453,6 +454,25 @@ class NetworkClient:
     def unspent(self, asset_id: str) -> list[Spendable]:
         self._sync(asset_id, again=not self._single_run)
         return self.copy.unspent(asset_id)
+
+    def held_by(self, public_keys: Iterable[str]) -> list[str]:
+        keys = list(public_keys)
+        for key in keys:
+            self.outputs(key, spent=False)  # brings what the network has into the copy
+        return self.in_order(self.copy.held_by(keys))
+
+    def in_order(self, asset_ids: Iterable[str]) -> list[str]:
+        """Return assets by their blocks; those of one block as the copy came by them."""
+        found = self.copy.in_order([asset_id for asset_id in asset_ids if self._bring(asset_id)])
+        heights = [(self._height(asset_id), asset_id) for asset_id in found]
+        # What has no height yet is just being committed.
+        heights.sort(key=lambda held: (held[0] is None, held[0] or 0))
+        return [asset_id for _, asset_id in heights]
+
+    def standings(self, asset_ids: Iterable[str]) -> Iterator[Standing]:
+        for asset_id in asset_ids:
+            self._sync(asset_id)
+            yield from self.copy.standings([asset_id])
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         stated = set(self.nodes.outputs(public_key, spent=spent))

@@ -15,8 +15,9 @@ from twincli.rules.structure import CheckedOutput
 from twincli.rules.validity import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from twincli.ledger.holdings import Standing
     from twincli.ledger.index import Index
     from twincli.ledger.rows import Block, Row
     from twincli.ledger.store import Store
@@ -233,6 +234,24 @@ class Reader:
             tx = rows[at]
             found.append(Spendable(tx["id"], index, tx["outputs"][index]))
         return found
+
+    def held_by(self, public_keys: Iterable[str]) -> list[str]:
+        """Return the assets of which keys hold an unspent output; see ``holdings``."""
+        from twincli.ledger import holdings
+
+        return holdings.held_by(self, public_keys)
+
+    def in_order(self, asset_ids: Iterable[str]) -> list[str]:
+        """Return assets that are on the ledger in commit order; see ``holdings``."""
+        from twincli.ledger import holdings
+
+        return holdings.in_order(self, asset_ids)
+
+    def standings(self, asset_ids: Iterable[str]) -> Iterator[Standing]:
+        """Yield how assets stand; see ``holdings``."""
+        from twincli.ledger import holdings
+
+        return holdings.standings(self, asset_ids)
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         """Return the outputs that name a key, in commit order.

@@ -7,6 +7,7 @@ transactions by ``seq``, their position on the ledger from 1; the id is the one 
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from contextlib import suppress
@@ -487,6 +488,48 @@ class Store:
             "SELECT seq, output_index FROM unspent WHERE asset = ? ORDER BY seq, output_index",
             asset,
         )
+
+    def unspent_of(self, assets: list[int]) -> list[tuple[int, int, int]]:
+        """Return the unspent outputs of some assets as (asset, seq, output index), oldest first."""
+        return self._all(
+            "SELECT asset, seq, output_index FROM unspent"
+            " WHERE asset IN (SELECT value FROM json_each(?)) ORDER BY asset, seq, output_index",
+            json.dumps(assets),
+        )
+
+    def assets_at(self, seqs: list[int]) -> set[int]:
+        """Return the assets of the transactions at some positions."""
+        rows = self._all(
+            "SELECT asset FROM tx WHERE seq IN (SELECT value FROM json_each(?))", json.dumps(seqs)
+        )
+        return {row[0] for row in rows}
+
+    def ids_at(self, seqs: list[int]) -> list[str]:
+        """Return the ids of the transactions at some positions, given in order."""
+        rows = self._all(
+            "SELECT lower(hex(id)) FROM tx WHERE seq IN (SELECT value FROM json_each(?))"
+            " ORDER BY seq",
+            json.dumps(seqs),
+        )
+        return [row[0] for row in rows]
+
+    def seqs_of(self, tx_ids: list[str]) -> dict[str, int]:
+        """Return the positions of transactions, leaving out those that are not there."""
+        found: dict[str, int] = {}
+        for start in range(0, len(tx_ids), 500):
+            ids = [bytes.fromhex(tx_id) for tx_id in tx_ids[start : start + 500]]
+            marks = ",".join("?" * len(ids))
+            rows = self._all(f"SELECT id, seq FROM tx WHERE id IN ({marks})", *ids)  # noqa: S608
+            found.update((tx_id.hex(), seq) for tx_id, seq in rows)
+        return found
+
+    def rows_at(self, seqs: list[int]) -> list[Row]:
+        """Return the transactions at some positions, in order."""
+        rows = self._all(
+            "SELECT * FROM tx WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq",
+            json.dumps(seqs),
+        )
+        return [row_of(row) for row in rows]
 
     def once(self, asset: int, token: str) -> list[tuple[str, int]]:
         """Return who signed appends with a once token, and their positions."""

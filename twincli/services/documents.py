@@ -1,7 +1,488 @@
-"""What use cases return: the documents that ``--json`` prints."""
+"""What use cases return: the documents that ``--json`` prints, one class a schema.
 
-from __future__ import annotations
+The contract tests read their members from here. Members may be added; one that goes, or changes
+its name, needs a new number in the schema. What is ``NotRequired`` says where it is left out.
+"""
 
-from typing import Any
+# Annotations are evaluated here: TypedDict finds NotRequired in no other way.
+from collections.abc import Iterable, Sequence
+from typing import Any, NotRequired, TypedDict
 
 Document = dict[str, Any]
+"""A document of a form that is not written down here."""
+
+Json = dict[str, Any]
+"""A part that somebody else has the form of: a condition, facts, a state, a transaction."""
+
+# --- Assets --------------------------------------------------------------------------------------
+
+
+class SplitOutput(TypedDict):
+    """One of several unspent outputs of an asset, and the state along its path."""
+
+    transaction_id: str
+    output_index: int
+    amount: str
+    owners: list[str]
+    owner: str
+    state: Json
+
+
+class AssetHead(TypedDict):
+    """Which asset; ids are null in a dry run of ``create``."""
+
+    schema: str
+    name: str | None
+    id: str | None
+    did: str | None
+    ledger: str
+
+
+class Holding(TypedDict):
+    """Who holds an asset: public keys, their local names, and the whole as an owner expression.
+
+    While it is split, ``owner`` has an expression for each owner, put together with ``; ``, and
+    ``condition`` is null. A key that a dry run would make is null.
+    """
+
+    owners: list[str | None]
+    owner_names: list[str | None]
+    owner: str
+    condition: Json | None
+    amount: str
+
+
+class TxPlace(TypedDict):
+    """A transaction: ``at`` is its signer's word, ``committed_at`` the block's time."""
+
+    transaction_id: str | None
+    height: int | None
+    at: str | None
+    committed_at: str | None
+
+
+class AssetFacts(TypedDict):
+    """What an asset is."""
+
+    data: Json
+    state: Json
+    burned: bool
+
+
+class AssetLinks(TypedDict):
+    """What the CREATE states, and the entity as the last owner stated it."""
+
+    kind: str | None
+    title: str | None
+    template: str | None
+    parent: str | None
+    entity: str | None
+    entity_standing: str | None
+    model: str | None
+
+
+class PlainAsset(AssetHead, Holding, TxPlace, AssetFacts, AssetLinks):
+    """``twin.asset/1`` without what it has only while it is split."""
+
+
+class Asset(PlainAsset):
+    """``twin.asset/1``."""
+
+    outputs: NotRequired[list[SplitOutput]]
+    """While it is split, the state of each output."""
+    parent_standing: NotRequired[str]
+    """Of ``show``, of a part: whether the parent's owners said so (``authorised``), its own key
+    (``claimed_by_entity``) or somebody else (``unauthorised``)."""
+
+
+class WrittenAsset(Asset):
+    """``twin.asset/1`` of a write: beside the asset, what the transaction recorded."""
+
+    written: Json
+    signed_by: list[str | None]
+    warnings: list[str]
+
+
+class CreatedAsset(WrittenAsset):
+    """``twin.asset/1`` of ``create``: ``created`` is false where the same was made before."""
+
+    created: bool
+
+
+class FoundAsset(Asset):
+    """``twin.asset/1`` of ``create --if-missing`` where the asset exists."""
+
+    created: bool
+    warnings: list[str]
+
+
+class Appends(TypedDict):
+    """``twin.appends/1``: many appends at once.
+
+    ``existing`` lines were on the ledger before, by their once tokens; ``first`` and
+    ``transaction_id`` are the ids of the first and last that were made.
+    """
+
+    schema: str
+    asset_id: str
+    ledger: str
+    count: int
+    existing: int
+    first: str | None
+    transaction_id: str | None
+    signed_by: list[str]
+    warnings: list[str]
+
+
+class AssetItem(TypedDict):
+    """``twin.asset-item/1``: an asset in a listing."""
+
+    name: str | None
+    id: str
+    did: str
+    kind: str | None
+    owners: list[str | None]
+    owner_names: list[str | None]
+    owner: str
+    amount: str
+    burned: bool
+    state: NotRequired[Json]
+    """Of ``list --state``."""
+
+
+class Assets(TypedDict):
+    """``twin.assets/1``, in commit order."""
+
+    schema: str
+    assets: Iterable[AssetItem]
+
+
+class Output(TypedDict):
+    """``twin.output/1``."""
+
+    transaction_id: str
+    output_index: int
+    amount: str
+    owners: list[str]
+    owner_names: list[str | None]
+    owner: str
+    condition: Json
+    asset_id: str
+    spent_by: str | None
+
+
+class Outputs(TypedDict):
+    """``twin.outputs/1``."""
+
+    schema: str
+    outputs: Iterable[Output]
+
+
+class Balance(TypedDict):
+    """``twin.balance/1``: ``owners`` is an expression in local names, ``outputs`` a count."""
+
+    asset_id: str
+    asset_name: str | None
+    owners: str
+    keys: list[str]
+    condition: Json
+    amount: str
+    outputs: int
+    burned: bool
+
+
+class Balances(TypedDict):
+    """``twin.balances/1``."""
+
+    schema: str
+    balances: list[Balance]
+
+
+class Tree(TypedDict):
+    """``twin.tree/1``; ``services.asset.tree`` says what a node has."""
+
+    schema: str
+    roots: list[Document]
+
+
+class HistoryOutput(TypedDict):
+    """An output in a history; ``owner`` is an expression in local names."""
+
+    owners: list[str] | None
+    owner: str
+    amount: str
+    spent_by: str | None
+
+
+class HistoryItem(TypedDict):
+    """``twin.history-item/1``; ``late``: recorded more than a minute after it happened.
+
+    ``changes`` has ``before`` and ``after`` of every member that was written, ``before`` left out
+    where there was none; ``corrected`` says that a later append takes these values out.
+    """
+
+    id: str
+    operation: str
+    height: int | None
+    at: str | None
+    committed_at: str | None
+    late: bool
+    signers: list[str]
+    outputs: list[HistoryOutput]
+    kind: str | None
+    metadata: Json | None
+    changes: dict[str, Json]
+    corrected: bool
+
+
+class History(TypedDict):
+    """``twin.history/1``."""
+
+    schema: str
+    asset_id: str
+    transactions: Iterable[HistoryItem]
+
+
+SearchHit = TypedDict(
+    "SearchHit",
+    {
+        "asset_id": str,
+        "name": str | None,
+        "transaction_id": str,
+        "in": str,
+        "data": NotRequired[Json | None],
+        "metadata": NotRequired[Json | None],
+    },
+)
+"""``twin.search-hit/1``: ``data`` where ``in`` is ``asset``, else ``metadata``."""
+
+
+class Search(TypedDict):
+    """``twin.search/1``."""
+
+    schema: str
+    hits: Iterable[SearchHit]
+
+
+# --- Names ---------------------------------------------------------------------------------------
+
+
+class NameItem(TypedDict):
+    """``twin.name/1`` in a listing; ``kind`` is ``asset`` or ``party``."""
+
+    name: str
+    kind: str
+    value: str
+    did: str
+    ledger: str | None
+
+
+class Name(NameItem):
+    """``twin.name/1``."""
+
+    schema: str
+    changed: NotRequired[bool]
+    """Of ``set``: false where the name stood for this before."""
+
+
+class Names(TypedDict):
+    """``twin.names/1``, in alphabetical order."""
+
+    schema: str
+    names: list[NameItem]
+
+
+class NameImport(TypedDict):
+    """``twin.name-import/1``; ``skipped``: ``number name value code message`` each."""
+
+    schema: str
+    ledger: str
+    names: list[NameItem]
+    unchanged: int
+    skipped: list[Document]
+
+
+class NameExport(TypedDict):
+    """``twin.name-export/1``."""
+
+    schema: str
+    file: str
+    names: int
+
+
+class Did(TypedDict):
+    """``twin.did/1``: of a key up to ``mine``, of an asset all but ``mine`` and ``public_key``."""
+
+    schema: str
+    did: str
+    kind: str
+    name: str | None
+    public_key: NotRequired[str]
+    mine: NotRequired[bool]
+    asset_id: NotRequired[str]
+    ledger: NotRequired[str]
+    title: NotRequired[str | None]
+    owners: NotRequired[list[str]]
+    owner_names: NotRequired[list[str | None]]
+    controllers: NotRequired[list[str]]
+    entity: NotRequired[str | None]
+    entity_standing: NotRequired[str | None]
+    created: NotRequired[str | None]
+    updated: NotRequired[str | None]
+    deactivated: NotRequired[bool]
+
+
+class DidItem(TypedDict):
+    """``twin.did/1`` in a listing."""
+
+    did: str
+    kind: str
+    name: str | None
+    public_key: str | None
+    asset_id: str | None
+    deactivated: bool
+
+
+class Dids(TypedDict):
+    """``twin.dids/1``."""
+
+    schema: str
+    dids: list[DidItem]
+
+
+class Resolution(TypedDict):
+    """``twin.resolution/1``, laid out as W3C DID Resolution has it."""
+
+    schema: str
+    didDocument: Json | None
+    didResolutionMetadata: Json
+    didDocumentMetadata: Json
+
+
+# --- Transactions --------------------------------------------------------------------------------
+
+
+class Transaction(TypedDict):
+    """``twin.transaction/1``; ``spent_by`` has for every output the id of its spender or null."""
+
+    schema: str
+    id: str
+    operation: str
+    asset_id: str
+    height: int | None
+    committed_at: str | None
+    signers: list[str]
+    spent_by: list[str | None]
+    transaction: Json
+
+
+class SigningInput(TypedDict):
+    """What a partly signed transaction spends; ``needed`` is the least number of signatures."""
+
+    transaction_id: str | None
+    output_index: int | None
+    amount: str | None
+    owners: str
+    signed_by: list[str]
+    missing: list[str]
+    needed: int
+
+
+class SigningOutput(TypedDict):
+    """What a partly signed transaction gives; ``owners`` is an expression in local names."""
+
+    amount: str
+    owners: str
+
+
+class Signing(TypedDict):
+    """``twin.signing/1``: what a transaction would do, and who has signed it.
+
+    ``stated`` is what else its envelope holds, such as ``entity``, ``parent`` or ``corrects``;
+    ``names`` are the local names of the keys in ``signed_by`` and ``missing``, which are the keys
+    whose signatures would still count. ``standing`` is ``open``, ``stale`` (an input was spent
+    otherwise), ``submitted`` or null, where this ledger cannot say.
+    """
+
+    schema: str
+    body_digest: str
+    operation: str
+    kind: str | None
+    asset_id: str | None
+    asset_name: str | None
+    title: str | None
+    ledger: str | None
+    data: Json
+    written: Json
+    stated: Json
+    inputs: list[SigningInput]
+    outputs: list[SigningOutput]
+    signed_by: list[str]
+    missing: list[str]
+    names: dict[str, str]
+    complete: bool
+    transaction_id: str | None
+    standing: str | None
+    warnings: list[str]
+    file: NotRequired[str]
+    """Where it was written to."""
+
+
+class Transactions(TypedDict):
+    """``twin.transactions/1``."""
+
+    schema: str
+    transactions: Sequence[Transaction | Signing]
+
+
+class Partial(TypedDict):
+    """``twin.partial/1``: the file of a partly signed transaction."""
+
+    schema: str
+    body_digest: str
+    ledger: str
+    transaction: Json
+    signatures: Json
+    transactions: Json
+
+
+class Validation(TypedDict):
+    """``twin.validation/1``.
+
+    ``rules``, with ``--explain``: ``rule ok message`` each, ``ok`` null for what was not judged.
+    """
+
+    schema: str
+    valid: bool
+    id: str | None
+    profile: str
+    error: Json | None
+    deviations: list[Json]
+    rules: NotRequired[list[Json]]
+
+
+class Submission(TypedDict):
+    """``twin.submission/1``; ``created`` is false where it was on the ledger already."""
+
+    schema: str
+    ledger: str
+    transaction_id: str
+    asset_id: str
+    height: int | None
+    committed_at: str | None
+    created: bool
+    signed_by: list[str]
+    warnings: list[str]
+
+
+class Submissions(TypedDict):
+    """``twin.submissions/1``; an error has ``number transaction_id code message hint``."""
+
+    schema: str
+    ledger: str
+    count: int
+    created: int
+    existing: int
+    failed: int
+    errors: list[Json]
+    warnings: list[str]

@@ -6,7 +6,7 @@ base58 key. ``key:car`` and ``asset:car`` tell the namespaces apart.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from twincli.crypto import base58, conditions
 from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from twincli.book.store import Book
+    from twincli.keystore.keyfile import KeyInfo
     from twincli.keystore.store import KeyStore
     from twincli.services.workspace import Workspace
 
@@ -149,8 +150,36 @@ def transaction_id_of(workspace: Workspace, ref: str) -> str:
     )
 
 
-def public_key_of(workspace: Parties, ref: str) -> str:
+class PlannedKey(NamedTuple):
+    """A key that is still to be made, as ``did new`` makes one once it is known that it can.
+
+    Attributes:
+        name: What it will be called.
+        public_key: Stands for its own, which nobody knows yet.
+    """
+
+    name: str
+    public_key: str
+
+    @property
+    def info(self) -> KeyInfo:
+        """What its file will say; it is newer than all others."""
+        from twincli.keystore.keyfile import KeyInfo
+
+        return KeyInfo(self.name, self.public_key, "9999", False, "random", None, False)  # noqa: FBT003
+
+    def is_called(self, name: str) -> bool:
+        """Say whether a name means this key."""
+        return _names.fold(name.removeprefix("key:")) == _names.fold(self.name)
+
+
+def public_key_of(workspace: Parties, ref: str, planned: PlannedKey | None = None) -> str:
     """Return the public key of a key, a named party, a did:key, or base58 as it stands.
+
+    Args:
+        workspace: Where people are known.
+        ref: What somebody wrote.
+        planned: A key that is known beside them.
 
     Raises:
         NotFoundError: ``not_found``, with near names.
@@ -158,6 +187,8 @@ def public_key_of(workspace: Parties, ref: str) -> str:
     """
     if ref.startswith("asset:"):
         raise UsageError(f"{ref!r} names an asset, a key is wanted")
+    if planned is not None and planned.is_called(ref):
+        return planned.public_key
     bare = ref.removeprefix("key:")
     try:
         return workspace.keystore.get(bare).public_key
@@ -191,31 +222,69 @@ def _near_party(workspace: Parties, name: str) -> str:
 
 def name_of(workspace: Parties, public_key: str) -> str | None:
     """Return the local name of a public key, or None."""
-    for info in workspace.keystore.scan()[0]:
-        if info.public_key == public_key:
-            return info.name
-    found = workspace.book.names_of_party(public_key)
-    return found[0] if found else None
+    return Names(workspace).of_key(public_key)
+
+
+class Names:
+    """Local names of keys and owners: the keys are listed once, however many are asked for.
+
+    Args:
+        workspace: Where people are known.
+        planned: A key that is known beside them.
+    """
+
+    def __init__(self, workspace: Parties, planned: PlannedKey | None = None) -> None:
+        self._book = workspace.book
+        self._keystore = workspace.keystore
+        self._mine: dict[str, str] | None = None
+        self._known: dict[str, str | None] = {}
+        if planned is not None:
+            self._known[planned.public_key] = planned.name
+
+    def of_key(self, public_key: str) -> str | None:
+        """Return the name of a public key, or None."""
+        if public_key in self._known:
+            return self._known[public_key]
+        if self._mine is None:
+            self._mine = {info.public_key: info.name for info in self._keystore.scan()[0]}
+        name = self._mine.get(public_key)
+        if name is None:
+            found = self._book.names_of_party(public_key)
+            name = found[0] if found else None
+        self._known[public_key] = name
+        return name
+
+    def of_owner(self, public_key: str) -> str | None:
+        """Return what to call a key in a list of owners: the burn address is ``burned``.
+
+        Nobody else is, whatever their name.
+        """
+        if public_key == owners.BURN_ADDRESS:
+            return _BURNED
+        name = self.of_key(public_key)
+        if name != _BURNED:
+            return name
+        others = [held for held in self._book.names_of_party(public_key) if held != _BURNED]
+        return others[0] if others else None
+
+    def of_keys(self, public_keys: Iterable[str]) -> list[str | None]:
+        """Return ``of_owner`` of each."""
+        return [self.of_owner(key) for key in public_keys]
+
+    def owner(self, details: dict[str, Any]) -> str:
+        """Return condition details as an owner expression in local names."""
+        if "public_key" in details:  # most of them, and quick
+            key = details["public_key"]
+            return self.of_owner(key) or str(key)
+        return owners.to_text(details, lambda key: self.of_owner(key) or key)
 
 
 _BURNED = "burned"
 
 
-def names_of(workspace: Workspace, public_keys: Iterable[str]) -> list[str | None]:
+def names_of(workspace: Parties, public_keys: Iterable[str]) -> list[str | None]:
     """Return the local names of public keys, None for those without."""
-    keys = {info.public_key: info.name for info in workspace.keystore.scan()[0]}
-    named = []
-    for key in public_keys:
-        name = keys.get(key)
-        if name is None and key == owners.BURN_ADDRESS:
-            name = _BURNED
-        if name is None:
-            found = [held for held in workspace.book.names_of_party(key) if held != _BURNED]
-            name = found[0] if found else None
-        if name == _BURNED and key != owners.BURN_ADDRESS:
-            name = None  # somebody is called so; in a list of owners it says something else
-        named.append(name)
-    return named
+    return Names(workspace).of_keys(public_keys)
 
 
 def asset_name(workspace: Workspace, asset_id: str) -> str | None:
@@ -224,8 +293,23 @@ def asset_name(workspace: Workspace, asset_id: str) -> str | None:
     return found[0] if found else None
 
 
-def owner_details(workspace: Workspace, expression: str) -> dict[str, Any]:
+def asset_names(workspace: Workspace) -> dict[str, str]:
+    """Return the local names of all assets on this ledger, by their ids; for many at once."""
+    names: dict[str, str] = {}
+    for entry in workspace.book.list_assets(workspace.client.ledger_id):
+        names.setdefault(entry.asset_id, entry.name)
+    return names
+
+
+def owner_details(
+    workspace: Workspace, expression: str, planned: PlannedKey | None = None
+) -> dict[str, Any]:
     """Return the condition details of an owner expression.
+
+    Args:
+        workspace: Keys, names, and the ledger that may know a recipient.
+        expression: What somebody wrote.
+        planned: A key that is known beside those here.
 
     Raises:
         UsageError: ``bad_owners``; ``unknown_recipient``: a key that neither the names nor the
@@ -234,12 +318,14 @@ def owner_details(workspace: Workspace, expression: str) -> dict[str, Any]:
         InvalidError: ``not_a_curve_point``: no private key has this public key.
     """
     parsed = owners.parse(expression)
-    details = owners.to_details(parsed, lambda ref: public_key_of(workspace, ref))
-    check_recipients(workspace, details)
+    details = owners.to_details(parsed, lambda ref: public_key_of(workspace, ref, planned))
+    check_recipients(workspace, details, planned)
     return details
 
 
-def check_recipients(workspace: Workspace, details: dict[str, Any]) -> None:
+def check_recipients(
+    workspace: Workspace, details: dict[str, Any], planned: PlannedKey | None = None
+) -> None:
     """See ``owner_details``."""
     from twincli.crypto import ed25519
 
@@ -255,6 +341,8 @@ def check_recipients(workspace: Workspace, details: dict[str, Any]) -> None:
                 code="not_a_curve_point",
                 hint="a character was lost or changed",
             )
+        if planned is not None and key == planned.public_key:
+            continue
         if workspace.accept_unknown or name_of(workspace, key) is not None:
             continue
         if not workspace.client.knows(key):
@@ -265,11 +353,9 @@ def check_recipients(workspace: Workspace, details: dict[str, Any]) -> None:
             )
 
 
-def owners_text(workspace: Workspace, details: dict[str, Any]) -> str:
+def owners_text(workspace: Parties, details: dict[str, Any]) -> str:
     """Return condition details as an owner expression in local names."""
-    keys = list(dict.fromkeys(conditions.leaf_keys(details)))
-    named = dict(zip(keys, names_of(workspace, keys), strict=True))
-    return owners.to_text(details, lambda key: named.get(key) or key)
+    return Names(workspace).owner(details)
 
 
 def asset_kind(tx: dict[str, Any]) -> str | None:

@@ -126,6 +126,18 @@ def _no_key(workspace: Workspace, details: dict[str, Any], what: str) -> LockedE
         return LockedError(
             f"{what} is burned; nobody can sign for it", code="burned", hint=f"twin history {what}"
         )
+    leaves = set(conditions.leaf_keys(details))
+    here = [workspace.keystore.get(name) for name in workspace.keys] or (
+        workspace.keystore.scan()[0]
+    )
+    some = list(dict.fromkeys(info.name for info in here if info.public_key in leaves))
+    if some:
+        return LockedError(
+            f"{' and '.join(some)} alone cannot sign for {what}: its owner is {owner}",
+            code="no_key",
+            hint=f"add --prepare {_file_name(what)}, then pass the file on to the others to sign"
+            f" with: twin tx sign {_file_name(what)}",
+        )
     if workspace.keys:
         named = ", ".join(workspace.keys)
         if len(workspace.keys) > 1:
@@ -159,26 +171,46 @@ def _no_key(workspace: Workspace, details: dict[str, Any], what: str) -> LockedE
     )
 
 
-def keys_to_create(workspace: Workspace, owner: dict[str, Any] | None) -> list[KeyInfo]:
+def _file_name(what: str) -> str:
+    """Return a name for the file of a prepared transaction about an asset."""
+    stem = what.rpartition(":")[2] if what.startswith(("asset:", "did:")) else what
+    return f"{stem[:32]}.json"
+
+
+def keys_to_create(
+    workspace: Workspace,
+    owner: dict[str, Any] | None,
+    planned: resolve.PlannedKey | None = None,
+) -> list[KeyInfo]:
     """Return the keys that sign a CREATE: ``--key``, else the owner's, else the default.
 
     Args:
         workspace: Keys.
         owner: Condition details of the owner, or None.
+        planned: A key that will be among them.
 
     Raises:
         UsageError: ``no_signer``: listing the keys.
     """
+
+    def get(name: str) -> KeyInfo:
+        if planned is not None and planned.is_called(name):
+            return planned.info
+        return workspace.keystore.get(name)
+
     if workspace.keys:
-        return [workspace.keystore.get(name) for name in dict.fromkeys(workspace.keys)]
+        # Two names may stand for one key, which must not count twice.
+        return list({info.public_key: info for info in map(get, workspace.keys)}.values())
     infos, faults = workspace.keystore.scan()
+    if planned is not None:
+        infos = [*infos, planned.info]
     if owner is not None:
         fitting = _by_key(infos)
         for key in conditions.leaf_keys(owner):
             if key in fitting:
                 return [fitting[key]]
     if workspace.default_key is not None:
-        return [workspace.keystore.get(workspace.default_key)]
+        return [get(workspace.default_key)]
     if infos:
         return [min(infos, key=lambda info: (info.created, info.name))]
     if faults:
@@ -199,12 +231,12 @@ def unlock(workspace: Workspace, infos: Sequence[KeyInfo]) -> list[Signer]:
     return [workspace.keystore.signer(info.name, workspace.secrets) for info in infos]
 
 
-def entity_key(workspace: Workspace, ref: str) -> tuple[str, KeyInfo | None]:
-    """Return the public key of an entity, and the local key if it is at hand."""
-    public_key = resolve.public_key_of(workspace, ref)
+def entity_key(workspace: Workspace, ref: str, planned: resolve.PlannedKey | None = None) -> str:
+    """Return the public key of an entity."""
+    public_key = resolve.public_key_of(workspace, ref, planned)
     if public_key == owners.BURN_ADDRESS:
         raise UsageError("the burn address is nobody's key")
-    return public_key, workspace.keystore.find(public_key)
+    return public_key
 
 
 def signers_of(tx: dict[str, Any]) -> list[str]:

@@ -12,20 +12,9 @@ from hypothesis import strategies as st
 from tests.cli.stories import garage, quietly
 from tests.conftest import Invoke
 from twincli.cli.commands.asset import history
+from twincli.services import documents
 
-ITEM = [
-    "id",
-    "operation",
-    "height",
-    "at",
-    "committed_at",
-    "signers",
-    "outputs",
-    "kind",
-    "metadata",
-    "changes",
-    "corrected",
-]
+ITEM = list(documents.HistoryItem.__annotations__)
 
 
 def test_the_document(invoke: Invoke) -> None:
@@ -42,7 +31,9 @@ def test_the_document(invoke: Invoke) -> None:
     assert all(item["signers"] == alice for item in items)
     for item, later in zip(items, [*items[1:], None], strict=True):
         spender = later["id"] if later else None
-        assert item["outputs"] == [{"owners": alice, "amount": "1", "spent_by": spender}]
+        assert item["outputs"] == [
+            {"owners": alice, "owner": "alice", "amount": "1", "spent_by": spender}
+        ]
     create, first, wrong, right = items
     assert create["changes"] == {}
     assert first["changes"] == {"mileage": {"after": 1200}, "place": {"after": "Berlin"}}
@@ -72,9 +63,9 @@ def test_since_takes_its_moment_in_and_until_leaves_it_out(invoke: Invoke) -> No
     garage(invoke)
     twin = quietly(invoke)
     items = twin("history", "car")["transactions"]
-    moment = items[2]["committed_at"]
-    late = [item for item in items if item["committed_at"] >= moment]
-    early = [item for item in items if item["committed_at"] < moment]
+    moment = items[2]["at"]
+    late = [item for item in items if (item["at"] or item["committed_at"]) >= moment]
+    early = [item for item in items if (item["at"] or item["committed_at"]) < moment]
     assert twin("history", "car", "--since", moment)["transactions"] == late
     assert twin("history", "car", "--until", moment)["transactions"] == early
     assert twin("history", "car", "--until", moment, "--reverse")["transactions"] == early[::-1]
@@ -89,7 +80,7 @@ def test_since_takes_its_moment_in_and_until_leaves_it_out(invoke: Invoke) -> No
 def test_the_rows_of_a_pipe(invoke: Invoke) -> None:
     made = garage(invoke)
     head, *rows = [line.split("\t") for line in invoke("history", "car").stdout.splitlines()]
-    assert head == ["time", "id", "kind", "signed by", "changed"]
+    assert head == ["time", "id", "kind", "signed by", "changed", "recorded"]
     assert [row[1] for row in rows] == [
         made[name]["transaction_id"] for name in ("car", "first", "wrong", "right")
     ]
@@ -204,7 +195,7 @@ def test_json_wins_over_the_format(invoke: Invoke) -> None:
 
 def dag(
     inputs: list[list[tuple[int, int]]], outputs: list[int], *, burned: bool = False
-) -> list[dict[str, Any]]:
+) -> list[Any]:
     """Return history items: for each the outputs it spends, as (number of the item, index)."""
     ids = [f"{number:064x}" for number in range(len(inputs))]
     spenders = {ref: ids[number] for number, refs in enumerate(inputs) for ref in refs}
@@ -212,10 +203,18 @@ def dag(
         {
             "id": ids[number],
             "operation": "CREATE" if number == 0 else "TRANSFER",
+            "at": None,
             "committed_at": "2024-01-20T09:00:00Z",
+            "late": False,
+            "metadata": None,
             "signers": ["alice"],
             "outputs": [
-                {"owners": ["alice"], "amount": "1", "spent_by": spenders.get((number, index))}
+                {
+                    "owners": ["alice"],
+                    "owner": "alice",
+                    "amount": "1",
+                    "spent_by": spenders.get((number, index)),
+                }
                 for index in range(outputs[number])
             ],
             "kind": "asset" if number == 0 else "append",
@@ -227,7 +226,7 @@ def dag(
 
 
 @st.composite
-def dags(draw: st.DrawFn) -> list[dict[str, Any]]:
+def dags(draw: st.DrawFn) -> list[Any]:
     """Draw the history of a divisible asset: every transaction spends what is there."""
     unspent: list[tuple[int, int]] = []
     inputs: list[list[tuple[int, int]]] = []
@@ -245,9 +244,7 @@ def dags(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 @given(dags(), st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_every_lane_begins_at_a_node_and_ends_at_one(
-    items: list[dict[str, Any]], reverse: bool
-) -> None:
+def test_every_lane_begins_at_a_node_and_ends_at_one(items: list[Any], reverse: bool) -> None:
     """Follow the drawing: bars stand only where a lane is, and each node takes up its inputs."""
     shown = items[::-1] if reverse else items
     rows = history.graph(shown, str, reverse=reverse).splitlines()
@@ -261,3 +258,34 @@ def test_every_lane_begins_at_a_node_and_ends_at_one(
         else:
             lanes = sum(entry["spent_by"] == tx_id for other in items for entry in other["outputs"])
         assert row.partition("  0")[0].count("'") == max(lanes - 1, 0)
+
+
+def test_what_happened_earlier_than_it_was_recorded(invoke: Invoke) -> None:
+    twin = quietly(invoke)
+    garage(invoke)
+    twin("asset", "append", "car", "--seen", "here", "--at", "2020-02-02T12:00:00Z")
+    items = twin("history", "car")["transactions"]
+    assert [item["late"] for item in items] == [False] * 4 + [True]
+
+    def seen(*words: str) -> list[str]:
+        found = twin("history", "car", *words)["transactions"]
+        return [item["id"] for item in found]
+
+    late = items[-1]["id"]
+    everything = [item["id"] for item in items]
+    assert seen("--until", "2021-01-01") == [late]
+    assert seen("--until", "2021-01-01", "--reverse") == [late]
+    assert seen("--since", "2021-01-01") == everything[:-1]
+    assert seen("--since", "2021-01-01", "--reverse") == everything[-2::-1]
+    assert seen("--since", "2021-01-01", "--by", "recorded") == everything
+    assert seen("--until", "2021-01-01", "--by", "recorded") == []
+    assert seen("--reverse") == everything[::-1]
+    assert invoke("history", "car", "--by", "size").status == 2
+    header, *rows = [line.split("\t") for line in invoke("history", "car").stdout.splitlines()]
+    assert (header[0], header[-1]) == ("time", "recorded")
+    assert rows[-1][0] == "2020-02-02T12:00:00.000Z"
+    assert rows[-1][-1] == f"{items[-1]['committed_at']} late"
+    assert [row[-1] for row in rows[:-1]] == [""] * 4
+    graph = invoke("history", "car", "--format", "graph").stdout
+    assert f"2020-02-02T12:00:00.000Z (recorded {items[-1]['committed_at']} late)" in graph
+    assert "late" in invoke("history", "car", tty=True).stdout

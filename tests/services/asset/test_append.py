@@ -8,15 +8,23 @@ from typing import Any
 
 import pytest
 
+from tests.services import writes
 from tests.services.rooms import NOW_MS, Rooms, opened
 from twincli import BUILD_TIME_MS
-from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError, UsageError
+from twincli.errors import (
+    ConfigError,
+    ConflictError,
+    InvalidError,
+    LockedError,
+    NotFoundError,
+    TwinError,
+    UsageError,
+)
 from twincli.model import owners, transaction
 from twincli.model.edits import Edit
 from twincli.rules.validity import SERVER
 from twincli.services import signers
-from twincli.services.asset import append, attempt, listings, transfer
-from twincli.services.asset import create as creating
+from twincli.services.asset import append, attempt, listings
 from twincli.services.asset import document as documents
 from twincli.services.asset.create import Definition
 from twincli.services.asset.write_options import Writing
@@ -35,7 +43,7 @@ def rooms(tmp_path: Path) -> Iterator[Rooms]:
 
 def make(rooms: Rooms, name: str = "box", **wanted: Any) -> str:
     wanted.setdefault("owner", "alice")
-    made = creating.create(rooms.workspace, name, Definition(wanted.pop("data", {}), **wanted))
+    made = writes.create(rooms.workspace, name, Definition(wanted.pop("data", {}), **wanted))
     asset_id: str = made["id"]
     return asset_id
 
@@ -60,7 +68,7 @@ def test_what_names_no_keys_belongs_to_those_of_its_condition(tmp_path: Path) ->
         unsigned["outputs"][0]["public_keys"] = None
         odd = transaction.sign(unsigned, [alice])
         rooms.ledger.submit(odd)
-        append.append(rooms.workspace, odd["id"], {"km": 1})
+        writes.append(rooms.workspace, odd["id"], {"km": 1})
         assert rooms.count(odd["id"]) == 2
 
 
@@ -69,7 +77,7 @@ def test_what_names_no_keys_belongs_to_those_of_its_condition(tmp_path: Path) ->
 
 def test_an_append_is_a_transfer_to_the_owner_itself(rooms: Rooms) -> None:
     asset_id = make(rooms)
-    made = append.append(rooms.workspace, "box", {"km": 1200})
+    made = writes.append(rooms.workspace, "box", {"km": 1200})
     tx = rooms.ledger.get(made["transaction_id"])
     create = rooms.ledger.get(asset_id)
     assert tx is not None
@@ -88,9 +96,9 @@ def test_an_append_is_a_transfer_to_the_owner_itself(rooms: Rooms) -> None:
 
 def test_bare_and_claimed_times(rooms: Rooms) -> None:
     make(rooms)
-    made = append.append(rooms.workspace, "box", {"km": 1}, writing=Writing(bare=True))
+    made = writes.append(rooms.workspace, "box", {"km": 1}, writing=Writing(bare=True))
     assert metadata(rooms, made) == {"km": 1}
-    made = append.append(rooms.workspace, "box", {"km": 2}, writing=Writing(at="2d"))
+    made = writes.append(rooms.workspace, "box", {"km": 2}, writing=Writing(at="2d"))
     assert metadata(rooms, made)["twin"]["at"] == "2030-03-15T17:46:40.000Z"
     assert made["at"] == "2030-03-15T17:46:40.000Z"
     assert made["committed_at"] == "2030-03-17T17:46:40.000Z"
@@ -99,15 +107,15 @@ def test_bare_and_claimed_times(rooms: Rooms) -> None:
 def test_appending_nothing(rooms: Rooms) -> None:
     make(rooms)
     with pytest.raises(UsageError, match="nothing to append"):
-        append.append(rooms.workspace, "box", {})
+        writes.append(rooms.workspace, "box", {})
     with pytest.raises(NotFoundError) as caught:
-        append.append(rooms.workspace, "boxx", {"km": 1})
+        writes.append(rooms.workspace, "boxx", {"km": 1})
     assert caught.value.hint == "did you mean box?"
 
 
 def test_dotted_paths_are_read_modify_write(rooms: Rooms) -> None:
     make(rooms, state={"power": {"hp": 220, "kw": {"peak": 1, "mean": 2}}, "km": 1})
-    made = append.append(
+    made = writes.append(
         rooms.workspace,
         "box",
         {},
@@ -123,13 +131,13 @@ def test_dotted_paths_are_read_modify_write(rooms: Rooms) -> None:
     assert written["power"] == {"kw": {"peak": 5, "mean": 2}}
     assert "km" not in written
     with pytest.raises(InvalidError) as caught:
-        append.append(rooms.workspace, "box", {}, [edit("km.x", 1)])
+        writes.append(rooms.workspace, "box", {}, [edit("km.x", 1)])
     assert caught.value.code == "not_an_object"
 
 
 def test_a_change_of_type_is_warned_of(rooms: Rooms) -> None:
     make(rooms, state={"km": 1, "deep": {"x": "text"}})
-    made = append.append(rooms.workspace, "box", {"km": "1"}, [edit("deep.x", 5)])
+    made = writes.append(rooms.workspace, "box", {"km": "1"}, [edit("deep.x", 5)])
     assert made["warnings"] == [
         "km was a number and is now text",
         "deep.x was text and is now a number",
@@ -174,12 +182,12 @@ def test_another_writer_at_any_moment_loses_nothing(
 
     def rival() -> None:
         n = next(number)
-        append.append(rooms.workspace, asset_id, {}, [edit(f"seen.rival{n}", n)])
+        writes.append(rooms.workspace, asset_id, {}, [edit(f"seen.rival{n}", n)])
 
     client = Rival(rooms, call, rival, 3)
     client.after = after
     workspace = rooms.workspace._replace(client=client)
-    append.append(workspace, "box", {}, [edit("seen.me", 1)])
+    writes.append(workspace, "box", {}, [edit("seen.me", 1)])
     assert client.left < 3
     while client.left:  # those for whom there was no call left
         client.left -= 1
@@ -196,32 +204,32 @@ def test_another_writer_at_any_moment_loses_nothing(
 def test_faster_writers_for_ever_end_in_busy(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
     make(rooms)
     monkeypatch.setattr(attempt, "ATTEMPTS", 4)
-    monkeypatch.setattr(attempt, "_wait", lambda *_: None)
+    monkeypatch.setattr(attempt, "_give_way", lambda *_: None)
 
     def rival() -> None:
-        append.append(rooms.workspace, "box", {"n": rooms.ledger.tip().height})
+        writes.append(rooms.workspace, "box", {"n": rooms.ledger.tip().height})
 
     client = Rival(rooms, "submit_many", rival, 4)
     with pytest.raises(ConflictError) as caught:
-        append.append(rooms.workspace._replace(client=client), "box", {"n": 0})
+        writes.append(rooms.workspace._replace(client=client), "box", {"n": 0})
     assert caught.value.code == "busy"
     assert caught.value.retryable
 
 
 def test_if_tip_refuses_instead_of_trying_again(rooms: Rooms) -> None:
     asset_id = make(rooms)
-    first = append.append(rooms.workspace, "box", {"n": 1}, writing=Writing(if_tip=asset_id))
+    first = writes.append(rooms.workspace, "box", {"n": 1}, writing=Writing(if_tip=asset_id))
     with pytest.raises(ConflictError, match=first["transaction_id"]) as caught:
-        append.append(rooms.workspace, "box", {"n": 2}, writing=Writing(if_tip=asset_id[:12]))
+        writes.append(rooms.workspace, "box", {"n": 2}, writing=Writing(if_tip=asset_id[:12]))
     assert caught.value.code == "tip_moved"
     tip = first["transaction_id"]
 
     def rival() -> None:
-        append.append(rooms.workspace, "box", {"n": 9})
+        writes.append(rooms.workspace, "box", {"n": 9})
 
     client = Rival(rooms, "submit_many", rival, 1)
     with pytest.raises(ConflictError) as caught:
-        append.append(
+        writes.append(
             rooms.workspace._replace(client=client),
             "box",
             {"n": 3},
@@ -230,7 +238,7 @@ def test_if_tip_refuses_instead_of_trying_again(rooms: Rooms) -> None:
     assert caught.value.code == "tip_moved"
     assert documents.show(rooms.workspace, "box")["state"] == {"n": 9}
     with pytest.raises(NotFoundError):
-        append.append(rooms.workspace, "box", {"n": 3}, writing=Writing(if_tip="0" * 64))
+        writes.append(rooms.workspace, "box", {"n": 3}, writing=Writing(if_tip="0" * 64))
 
 
 # --- Once --------------------------------------------------------------------------------------
@@ -241,11 +249,11 @@ def test_a_retry_with_the_token_returns_the_first_result(rooms: Rooms) -> None:
     writing = Writing(once="trip-1")
 
     def add() -> dict[str, Any]:
-        return append.append(rooms.workspace, "box", {"x": 1}, [edit("km.total", 6)], writing)
+        return writes.append(rooms.workspace, "box", {"x": 1}, [edit("km.total", 6)], writing)
 
     first = add()
     # Since then the state has moved on; the retry still means what it meant.
-    append.append(rooms.workspace, "box", {}, [edit("km.other", 1)])
+    writes.append(rooms.workspace, "box", {}, [edit("km.other", 1)])
     again = add()
     assert again["transaction_id"] == first["transaction_id"]
     assert rooms.count(asset_id) == 3
@@ -256,26 +264,26 @@ def test_a_token_used_for_something_else(rooms: Rooms) -> None:
     make(rooms)
     make(rooms, "other")
     writing = Writing(once="t")
-    first = append.append(rooms.workspace, "box", {"n": 1}, writing=writing)
+    first = writes.append(rooms.workspace, "box", {"n": 1}, writing=writing)
     for base, changes in (({"n": 2}, []), ({"n": 1, "m": 1}, []), ({"n": 1}, [edit("a.b", 1)])):
         with pytest.raises(ConflictError, match=first["transaction_id"]) as caught:
-            append.append(rooms.workspace, "box", base, changes, writing)
+            writes.append(rooms.workspace, "box", base, changes, writing)
         assert caught.value.code == "once_mismatch"
     actions: list[Callable[[], object]] = [
-        lambda: append.append(
+        lambda: writes.append(
             rooms.workspace, "box", {"n": 1}, writing=writing, corrects=first["transaction_id"]
         ),
-        lambda: transfer.transfer(rooms.workspace, "box", to="bob", writing=writing),
-        lambda: transfer.burn(rooms.workspace, "box", writing),
+        lambda: writes.transfer(rooms.workspace, "box", to="bob", writing=writing),
+        lambda: writes.burn(rooms.workspace, "box", writing),
     ]
     for action in actions:
         with pytest.raises(ConflictError) as caught:
             action()
         assert caught.value.code == "once_mismatch"
     # On another asset, and by another signer, it is another token.
-    append.append(rooms.workspace, "other", {"n": 7}, writing=writing)
-    transfer.transfer(rooms.workspace, "box", to="bob")
-    append.append(rooms.using("bob"), "box", {"n": 3}, writing=writing)
+    writes.append(rooms.workspace, "other", {"n": 7}, writing=writing)
+    writes.transfer(rooms.workspace, "box", to="bob")
+    writes.append(rooms.using("bob"), "box", {"n": 3}, writing=writing)
 
 
 def test_transfer_and_burn_with_a_token(rooms: Rooms) -> None:
@@ -283,9 +291,7 @@ def test_transfer_and_burn_with_a_token(rooms: Rooms) -> None:
     writing = Writing(once="give")
 
     def give(number: int = 4, owner: str = "bob") -> dict[str, Any]:
-        return transfer.transfer(
-            rooms.workspace, "box", outs=[f"{number}:{owner}"], writing=writing
-        )
+        return writes.transfer(rooms.workspace, "box", outs=[f"{number}:{owner}"], writing=writing)
 
     first = give()
     assert give()["transaction_id"] == first["transaction_id"]
@@ -294,8 +300,8 @@ def test_transfer_and_burn_with_a_token(rooms: Rooms) -> None:
         with pytest.raises(ConflictError):
             give(*other)
     whole = make(rooms, "whole")
-    burned = transfer.burn(rooms.workspace, "whole", Writing(once="end"))
-    again = transfer.burn(rooms.workspace, "whole", Writing(once="end"))
+    burned = writes.burn(rooms.workspace, "whole", Writing(once="end"))
+    again = writes.burn(rooms.workspace, "whole", Writing(once="end"))
     assert again["transaction_id"] == burned["transaction_id"]
     assert rooms.count(whole) == 2
 
@@ -305,8 +311,8 @@ def test_transfer_and_burn_with_a_token(rooms: Rooms) -> None:
 
 def test_a_correction_is_written_on_the_state_without_what_it_corrects(rooms: Rooms) -> None:
     make(rooms, state={"power": {"hp": 220}})
-    wrong = append.append(rooms.workspace, "box", {"oops": 1}, [edit("power.hp", 999)])
-    made = append.append(
+    wrong = writes.append(rooms.workspace, "box", {"oops": 1}, [edit("power.hp", 999)])
+    made = writes.append(
         rooms.workspace,
         "box",
         {},
@@ -322,9 +328,9 @@ def test_only_an_append_of_this_asset_can_be_corrected(rooms: Rooms) -> None:
     other = make(rooms, "other")
     for ref in (other, "f" * 64, "x"):
         with pytest.raises(NotFoundError):
-            append.append(rooms.workspace, "box", {"n": 1}, corrects=ref)
+            writes.append(rooms.workspace, "box", {"n": 1}, corrects=ref)
     with pytest.raises(UsageError):
-        append.append(rooms.workspace, "box", {"n": 1}, writing=Writing(bare=True), corrects=other)
+        writes.append(rooms.workspace, "box", {"n": 1}, writing=Writing(bare=True), corrects=other)
 
 
 # --- Who may sign ------------------------------------------------------------------------------
@@ -333,7 +339,7 @@ def test_only_an_append_of_this_asset_can_be_corrected(rooms: Rooms) -> None:
 def test_the_tutorials_wrong_key_is_told_who_could_and_both_legal_ways(rooms: Rooms) -> None:
     asset_id = make(rooms, "car", entity="car")
     with pytest.raises(LockedError) as caught:
-        append.append(rooms.using("car"), "car", {"mileage": 1200})
+        writes.append(rooms.using("car"), "car", {"mileage": 1200})
     error = caught.value
     assert error.code == "no_key"
     assert error.message == "the key car cannot sign for car: its owner is alice"
@@ -342,18 +348,18 @@ def test_the_tutorials_wrong_key_is_told_who_could_and_both_legal_ways(rooms: Ro
     # Both ways work as written.
     assert "twin asset create NAME --owner car --parent car" in hint
     make(rooms, "gps", owner="car", parent="car")
-    append.append(rooms.using("car"), "gps", {"mileage": 1200})
+    writes.append(rooms.using("car"), "gps", {"mileage": 1200})
     assert "twin asset transfer car --to any:alice,car" in hint
-    transfer.transfer(rooms.workspace, "car", to="any:alice,car")
-    append.append(rooms.using("car"), "car", {"mileage": 1200})
+    writes.transfer(rooms.workspace, "car", to="any:alice,car")
+    writes.append(rooms.using("car"), "car", {"mileage": 1200})
     assert rooms.count(asset_id) == 3
 
 
 def test_without_the_owners_key_it_says_who_it_is(rooms: Rooms) -> None:
     asset_id = make(rooms)
-    transfer.transfer(rooms.workspace._replace(accept_unknown=True), "box", to=STRANGER)
+    writes.transfer(rooms.workspace._replace(accept_unknown=True), "box", to=STRANGER)
     with pytest.raises(LockedError, match=STRANGER) as caught:
-        append.append(rooms.workspace, "box", {"n": 1})
+        writes.append(rooms.workspace, "box", {"n": 1})
     assert caught.value.code == "no_key"
     assert "alice, bob, car" in (caught.value.hint or "")
     assert rooms.count(asset_id) == 2
@@ -373,7 +379,7 @@ def test_a_threshold_gets_as_many_signatures_as_it_asks(
     rooms: Rooms, owner: str, keys: tuple[str, ...], signed: list[str]
 ) -> None:
     make(rooms, owner=owner)
-    made = append.append(rooms.using(*keys), "box", {"n": 1})
+    made = writes.append(rooms.using(*keys), "box", {"n": 1})
     names = [rooms.workspace.keystore.find(key).name for key in made["signed_by"]]  # type: ignore[union-attr]
     assert sorted(names) == sorted(signed)
 
@@ -382,7 +388,7 @@ def test_a_threshold_gets_as_many_signatures_as_it_asks(
 def test_too_few_keys_or_too_many(rooms: Rooms, keys: tuple[str, ...]) -> None:
     make(rooms, owner="2of:alice,bob,car")
     with pytest.raises(LockedError) as caught:
-        append.append(rooms.using(*keys), "box", {"n": 1})
+        writes.append(rooms.using(*keys), "box", {"n": 1})
     assert caught.value.code == "no_key"
     assert "2of:alice,bob,car" in caught.value.message + (caught.value.hint or "")
 
@@ -392,18 +398,18 @@ def test_too_few_keys_or_too_many(rooms: Rooms, keys: tuple[str, ...]) -> None:
 
 def test_the_old_owner_loses_the_right_at_once(rooms: Rooms) -> None:
     make(rooms, state={"km": 1})
-    made = transfer.transfer(rooms.workspace, "box", to="bob", base={"sold": True})
+    made = writes.transfer(rooms.workspace, "box", to="bob", base={"sold": True})
     assert made["owner_names"] == ["bob"]
     assert made["state"] == {"km": 1, "sold": True}
     assert metadata(rooms, made)["twin"]["kind"] == "transfer"
     with pytest.raises(LockedError):
-        append.append(rooms.using("alice"), "box", {"km": 2})
-    assert append.append(rooms.workspace, "box", {"km": 2})["state"]["km"] == 2
+        writes.append(rooms.using("alice"), "box", {"km": 2})
+    assert writes.append(rooms.workspace, "box", {"km": 2})["state"]["km"] == 2
 
 
 def test_amounts_with_change_back(rooms: Rooms) -> None:
     asset_id = make(rooms, "oaks", amount=700)
-    made = transfer.transfer(rooms.workspace, "oaks", outs=["20:bob", "30:all:bob,car"])
+    made = writes.transfer(rooms.workspace, "oaks", outs=["20:bob", "30:all:bob,car"])
     tx = rooms.ledger.get(made["transaction_id"])
     assert tx is not None
     assert [output["amount"] for output in tx["outputs"]] == ["20", "30", "650"]
@@ -425,9 +431,9 @@ def test_what_is_left_over_goes_back_to_who_gave_it(
     given: int, back: list[tuple[str, str]], rooms: Rooms
 ) -> None:
     make(rooms, amount=12)
-    split = transfer.transfer(rooms.workspace, "box", outs=["4:alice", "6:alice", "2:bob"])
+    split = writes.transfer(rooms.workspace, "box", outs=["4:alice", "6:alice", "2:bob"])
     ins = [f"{split['transaction_id']}:{number}" for number in range(3)]
-    transfer.transfer(rooms.workspace, "box", outs=[f"{given}:car"], ins=ins)
+    writes.transfer(rooms.workspace, "box", outs=[f"{given}:car"], ins=ins)
     unspent = listings.outputs(rooms.workspace, "box", unspent=True)["outputs"]
     held = [(item["amount"], *item["owner_names"]) for item in unspent]
     assert held == [(str(given), "car"), *back]
@@ -437,7 +443,7 @@ def test_many_outputs_of_one_owner_cost_one_look_at_the_keys(
     rooms: Rooms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(rooms, amount=50)
-    transfer.transfer(rooms.workspace, "box", outs=["1:alice"] * 50)
+    writes.transfer(rooms.workspace, "box", outs=["1:alice"] * 50)
     real, looks = signers.keys_to_spend, []
 
     def counted(*args: Any) -> Any:
@@ -446,17 +452,15 @@ def test_many_outputs_of_one_owner_cost_one_look_at_the_keys(
 
     for module in (signers, attempt):
         monkeypatch.setattr(module, "keys_to_spend", counted)
-    transfer.transfer(rooms.workspace, "box", outs=["50:bob"])
+    writes.transfer(rooms.workspace, "box", outs=["50:bob"])
     assert len(looks) == 2  # which are mine, and who signs
 
 
 def test_the_tutorials_paper_clips(rooms: Rooms) -> None:
     """20 + 10 + 45 + 25 = 100, of which 60 go to one and 40 to two together."""
     make(rooms, "clips", amount=100)
-    transfer.transfer(
-        rooms.workspace, "clips", outs=["20:alice", "10:alice", "45:alice", "25:alice"]
-    )
-    made = transfer.transfer(rooms.workspace, "clips", outs=["60:bob", "40:all:alice,car"])
+    writes.transfer(rooms.workspace, "clips", outs=["20:alice", "10:alice", "45:alice", "25:alice"])
+    made = writes.transfer(rooms.workspace, "clips", outs=["60:bob", "40:all:alice,car"])
     tx = rooms.ledger.get(made["transaction_id"])
     assert tx is not None
     assert len(tx["inputs"]) == 4
@@ -466,9 +470,9 @@ def test_the_tutorials_paper_clips(rooms: Rooms) -> None:
 
 def test_inputs_may_be_chosen(rooms: Rooms) -> None:
     make(rooms, amount=10)
-    split = transfer.transfer(rooms.workspace, "box", outs=["4:alice", "6:alice"])
+    split = writes.transfer(rooms.workspace, "box", outs=["4:alice", "6:alice"])
     tx_id = split["transaction_id"]
-    made = transfer.transfer(
+    made = writes.transfer(
         rooms.workspace, "box", outs=["1:bob"], ins=[f"{tx_id}:1", f"{tx_id[:12]}:1"]
     )
     tx = rooms.ledger.get(made["transaction_id"])
@@ -476,7 +480,7 @@ def test_inputs_may_be_chosen(rooms: Rooms) -> None:
     assert [item["fulfills"]["output_index"] for item in tx["inputs"]] == [1]
     assert [output["amount"] for output in tx["outputs"]] == ["1", "5"]
     with pytest.raises(ConflictError) as caught:
-        transfer.transfer(rooms.workspace, "box", outs=["1:bob"], ins=[f"{tx_id}:1"])
+        writes.transfer(rooms.workspace, "box", outs=["1:bob"], ins=[f"{tx_id}:1"])
     assert caught.value.code == "stale"
 
 
@@ -504,7 +508,7 @@ def test_transfers_that_cannot_be(
 ) -> None:
     asset_id = make(rooms, amount=10)
     with pytest.raises(error) as caught:
-        transfer.transfer(rooms.workspace, "box", **options)
+        writes.transfer(rooms.workspace, "box", **options)
     assert caught.value.code == code  # type: ignore[attr-defined]
     assert rooms.count(asset_id) == 1
 
@@ -514,10 +518,10 @@ def test_children_stay_or_move_along(rooms: Rooms) -> None:
     wheel = make(rooms, "wheel", parent="car", amount=4)
     tyre = make(rooms, "tyre", parent="wheel")
     gps = make(rooms, "gps", parent="car", owner="car")
-    transfer.transfer(rooms.workspace, "car", to="bob")
+    writes.transfer(rooms.workspace, "car", to="bob")
     assert documents.show(rooms.workspace, "wheel")["owner_names"] == ["alice"]
-    transfer.transfer(rooms.workspace, "car", to="alice")
-    made = transfer.transfer(rooms.workspace, "car", to="bob", children="move")
+    writes.transfer(rooms.workspace, "car", to="alice")
+    made = writes.transfer(rooms.workspace, "car", to="bob", children="move")
     assert documents.show(rooms.workspace, "wheel")["owner_names"] == ["bob"]
     assert documents.show(rooms.workspace, "wheel")["amount"] == "4"
     assert documents.show(rooms.workspace, "tyre")["owner_names"] == ["bob"]
@@ -534,7 +538,7 @@ def test_children_stay_or_move_along(rooms: Rooms) -> None:
 def test_a_new_entity_key(rooms: Rooms) -> None:
     make(rooms, entity="car")
     public_key = rooms.workspace.keystore.get("bob").public_key
-    made = transfer.transfer(rooms.workspace, "box", to="alice", entity="bob")
+    made = writes.transfer(rooms.workspace, "box", to="alice", entity="bob")
     assert metadata(rooms, made)["twin"]["body"] == {"entity": public_key}
 
 
@@ -543,14 +547,14 @@ def test_a_new_entity_key(rooms: Rooms) -> None:
 
 def test_appending_to_one_output_of_several(rooms: Rooms) -> None:
     make(rooms, amount=10, state={"s": {"a": 0}})
-    split = transfer.transfer(rooms.workspace, "box", outs=["4:bob", "6:alice"])
+    split = writes.transfer(rooms.workspace, "box", outs=["4:bob", "6:alice"])
     tx_id = split["transaction_id"]
     with pytest.raises(ConflictError, match=f"{tx_id}:0, {tx_id}:1") as caught:
-        append.append(rooms.workspace, "box", {"x": 1})
+        writes.append(rooms.workspace, "box", {"x": 1})
     assert caught.value.code == "ambiguous"
     # The only one that --key can sign for is meant.
-    append.append(rooms.using("bob"), "box", {}, [edit("s.b", 1)])
-    made = append.append(rooms.workspace, "box", {}, [edit("s.c", 2)], output=f"{tx_id[:10]}:1")
+    writes.append(rooms.using("bob"), "box", {}, [edit("s.b", 1)])
+    made = writes.append(rooms.workspace, "box", {}, [edit("s.c", 2)], output=f"{tx_id[:10]}:1")
     states = {item["owners"][0]: item["state"] for item in made["outputs"]}
     keys = rooms.workspace.keystore
     assert states == {
@@ -560,20 +564,20 @@ def test_appending_to_one_output_of_several(rooms: Rooms) -> None:
     assert made["state"] == {"s": {"a": 0}}, "frozen at the split"
     for wrong in (f"{tx_id}:0", f"{tx_id}:7"):
         with pytest.raises(ConflictError) as caught:
-            append.append(rooms.workspace, "box", {"x": 1}, output=wrong)
+            writes.append(rooms.workspace, "box", {"x": 1}, output=wrong)
         assert caught.value.code == "stale"
     with pytest.raises(UsageError):
-        append.append(rooms.workspace, "box", {"x": 1}, output="0")
+        writes.append(rooms.workspace, "box", {"x": 1}, output="0")
 
 
 def test_if_tip_after_a_split_is_the_output_that_is_spent(rooms: Rooms) -> None:
     make(rooms, amount=10)
-    split = transfer.transfer(rooms.workspace, "box", outs=["4:bob", "6:alice"])
+    split = writes.transfer(rooms.workspace, "box", outs=["4:bob", "6:alice"])
     tx_id = split["transaction_id"]
-    append.append(rooms.using("bob"), "box", {"x": 1}, writing=Writing(if_tip=tx_id))
-    append.append(rooms.using("alice"), "box", {"x": 2}, writing=Writing(if_tip=tx_id))
+    writes.append(rooms.using("bob"), "box", {"x": 1}, writing=Writing(if_tip=tx_id))
+    writes.append(rooms.using("alice"), "box", {"x": 2}, writing=Writing(if_tip=tx_id))
     with pytest.raises(ConflictError):
-        append.append(rooms.using("bob"), "box", {"x": 3}, writing=Writing(if_tip=tx_id))
+        writes.append(rooms.using("bob"), "box", {"x": 3}, writing=Writing(if_tip=tx_id))
 
 
 # --- Burn --------------------------------------------------------------------------------------
@@ -581,16 +585,16 @@ def test_if_tip_after_a_split_is_the_output_that_is_spent(rooms: Rooms) -> None:
 
 def test_what_is_burned_is_over(rooms: Rooms) -> None:
     make(rooms, state={"km": 1})
-    made = transfer.burn(rooms.workspace, "box")
+    made = writes.burn(rooms.workspace, "box")
     assert made["burned"] is True
     assert made["owners"] == [owners.BURN_ADDRESS]
     assert made["state"] == {"km": 1, "status": "BURNED"}
     assert metadata(rooms, made)["twin"]["kind"] == "burn"
     actions: list[Callable[[], object]] = [
-        lambda: append.append(rooms.workspace, "box", {"km": 2}),
-        lambda: transfer.transfer(rooms.workspace, "box", to="bob"),
-        lambda: transfer.transfer(rooms.workspace, "box", outs=["1:bob"]),
-        lambda: transfer.burn(rooms.workspace, "box"),
+        lambda: writes.append(rooms.workspace, "box", {"km": 2}),
+        lambda: writes.transfer(rooms.workspace, "box", to="bob"),
+        lambda: writes.transfer(rooms.workspace, "box", outs=["1:bob"]),
+        lambda: writes.burn(rooms.workspace, "box"),
         lambda: append.append_lines(rooms.workspace, "box", [{"km": 2}]),
     ]
     for action in actions:
@@ -601,8 +605,8 @@ def test_what_is_burned_is_over(rooms: Rooms) -> None:
 
 def test_burning_takes_what_can_be_signed_for(rooms: Rooms) -> None:
     make(rooms, amount=10)
-    transfer.transfer(rooms.workspace, "box", outs=["4:bob", "3:alice"])
-    made = transfer.burn(rooms.using("alice"), "box")
+    writes.transfer(rooms.workspace, "box", outs=["4:bob", "3:alice"])
+    made = writes.burn(rooms.using("alice"), "box")
     assert made["burned"] is False
     left = [
         (item["amount"], item["owner_names"])
@@ -616,17 +620,17 @@ def test_burning_takes_what_can_be_signed_for(rooms: Rooms) -> None:
 
 def test_a_clock_behind_what_was_recorded_is_said(rooms: Rooms) -> None:
     make(rooms)
-    append.append(rooms.workspace, "box", {"n": 1})
+    writes.append(rooms.workspace, "box", {"n": 1})
     rooms.now_ms = NOW_MS - 1
-    made = append.append(rooms.workspace, "box", {"n": 2})
+    made = writes.append(rooms.workspace, "box", {"n": 2})
     assert metadata(rooms, made)["twin"]["clock"] == "unsynced"
     assert "clock" in made["warnings"][0]
     rooms.now_ms = NOW_MS + 1
-    made = append.append(rooms.workspace, "box", {"n": 3})
+    made = writes.append(rooms.workspace, "box", {"n": 3})
     assert "clock" not in metadata(rooms, made)["twin"]
     rooms.now_ms = BUILD_TIME_MS - 1
     make(rooms, "other")
-    made = append.append(rooms.workspace, "other", {"n": 1})
+    made = writes.append(rooms.workspace, "other", {"n": 1})
     assert metadata(rooms, made)["twin"]["clock"] == "unsynced"
 
 
@@ -637,18 +641,18 @@ def test_a_dry_run_shows_and_changes_nothing(rooms: Rooms) -> None:
         raise AssertionError
 
     dry = rooms.workspace._replace(dry_run=True, secrets=never)
-    shown = append.append(dry, "box", {}, [edit("deep.b", 2)])
+    shown = writes.append(dry, "box", {}, [edit("deep.b", 2)])
     assert shown["state"] == {"deep": {"a": 1, "b": 2}}
     assert shown["transaction_id"] is None
-    assert transfer.transfer(dry, "box", to="bob")["owner_names"] == ["bob"]
-    assert transfer.burn(dry, "box")["burned"] is True
+    assert writes.transfer(dry, "box", to="bob")["owner_names"] == ["bob"]
+    assert writes.burn(dry, "box")["burned"] is True
     assert append.append_lines(dry, "box", [{"n": 1}, {"n": 2}])["count"] == 2
     with pytest.raises(InvalidError):
-        append.append(dry, "box", {"$x": 1})
+        writes.append(dry, "box", {"$x": 1})
     with pytest.raises(LockedError):
-        append.append(dry._replace(keys=("bob",)), "box", {"n": 1})
+        writes.append(dry._replace(keys=("bob",)), "box", {"n": 1})
     assert rooms.count(asset_id) == 1
-    made = append.append(rooms.workspace, "box", {}, [edit("deep.b", 2)])
+    made = writes.append(rooms.workspace, "box", {}, [edit("deep.b", 2)])
     assert list(shown) == list(made)
 
 
@@ -683,7 +687,7 @@ def test_lines_that_cannot_be(rooms: Rooms) -> None:
     assert invalid.value.code == "reserved_key"
     with pytest.raises(InvalidError, match="append 2: "):
         append.append_lines(rooms.workspace, "box", [{"n": 1}, {"$n": 1}])
-    for writing in (Writing(once="x"), Writing(if_tip="0" * 64)):
+    for writing in (Writing(prepare=True), Writing(if_tip="0" * 64)):
         with pytest.raises(UsageError):
             append.append_lines(rooms.workspace, "box", lines(1), writing)
     make(rooms, "shared", owner="all:alice,bob")
@@ -698,3 +702,69 @@ def test_a_workspace_says_nothing_of_secrets(rooms: Rooms) -> None:
     workspace: Workspace = rooms.using("alice")
     unlocked = workspace.keystore.unlock("alice", None)
     assert unlocked.keypair.private_key not in repr((workspace, unlocked, unlocked.keypair))
+
+
+def stopping(count: int, error: BaseException) -> Iterator[dict[str, Any]]:
+    yield from lines(count)
+    raise error
+
+
+@pytest.mark.parametrize("once", [None, "night"])
+def test_lines_that_are_interrupted_say_how_far_they_came(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch, once: str | None
+) -> None:
+    asset_id = make(rooms)
+    whole = rooms.ledger.append_many
+    client = rooms.workspace.client
+    monkeypatch.setattr(
+        client,
+        "append_many",
+        lambda signer, asset, data: whole(signer, asset, data, commit_every=2),
+    )
+    writing = Writing(once=once)
+    for error in (KeyboardInterrupt(), InvalidError("line 6 of stdin is not JSON")):
+        with pytest.raises(TwinError, match="on the ledger") as caught:
+            append.append_lines(rooms.workspace, "box", stopping(5, error), writing)
+        there = 4 if once else rooms.count(asset_id) - 1
+        assert rooms.count(asset_id) == 1 + there
+        assert caught.value.hint is not None
+        if isinstance(error, KeyboardInterrupt):
+            assert caught.value.message == "interrupted: 4 lines are on the ledger"
+            assert caught.value.exit_code == 130
+            assert ("after number 4" in caught.value.hint) == (once is None)
+        rooms.now_ms += 1000
+    if once:
+        made = append.append_lines(rooms.workspace, "box", lines(7), writing)
+        assert (made["count"], made["existing"]) == (3, 4)
+        again = append.append_lines(rooms.workspace, "box", lines(7), writing)
+        assert (again["count"], again["existing"], again["transaction_id"]) == (0, 7, None)
+        assert rooms.count(asset_id) == 8
+        assert documents.show(rooms.workspace, "box")["state"] == {"n": 6}
+        with pytest.raises(ConflictError) as conflict:
+            append.append_lines(rooms.workspace, "box", [{"n": 5}], writing)
+        assert conflict.value.code == "once_mismatch"
+
+
+def test_nothing_is_on_the_ledger_after_an_early_stop(rooms: Rooms) -> None:
+    asset_id = make(rooms)
+    with pytest.raises(TwinError, match="interrupted: nothing is on the ledger"):
+        append.append_lines(rooms.workspace, "box", stopping(2, KeyboardInterrupt()))
+    assert rooms.count(asset_id) == 1
+
+
+def test_what_is_recorded_and_cannot_be_shown_says_so(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset_id = make(rooms)
+
+    def broken(*_: Any) -> Any:
+        raise ConfigError("the book is damaged", code="damaged_book")
+
+    monkeypatch.setattr(documents, "written", broken)
+    with pytest.raises(ConfigError, match=r"^recorded as [0-9a-f]{64}, but") as caught:
+        writes.append(rooms.workspace, "box", {"n": 1})
+    assert rooms.count(asset_id) == 2
+    last = rooms.ledger.last(asset_id)
+    assert last is not None
+    assert last.tx["id"] in caught.value.message
+    assert "do not repeat" in str(caught.value.hint)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.services import writes
 from tests.services.rooms import NOW_MS, Rooms, opened
 from twincli.crypto.sealing import Cost
 from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError, UsageError
 from twincli.keystore.store import KeyStore
 from twincli.model import record
-from twincli.services.asset import append, create
 from twincli.services.asset import document as documents
 from twincli.services.asset.create import Definition
 from twincli.services.asset.write_options import Writing
@@ -34,7 +34,7 @@ def envelope(rooms: Rooms, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_facts_the_envelope_and_the_document(rooms: Rooms) -> None:
-    made = create.create(
+    made = writes.create(
         rooms.workspace,
         "car",
         Definition({"wheels": 4}, state={"km": 0}, owner="alice", entity="car", title="My car"),
@@ -58,14 +58,14 @@ def test_the_facts_the_envelope_and_the_document(rooms: Rooms) -> None:
 
 
 def test_two_equal_creates_are_two_assets(rooms: Rooms) -> None:
-    one, two = (create.create(rooms.workspace, n, Definition({"x": 1})) for n in ("a", "b"))
+    one, two = (writes.create(rooms.workspace, n, Definition({"x": 1})) for n in ("a", "b"))
     assert one["id"] != two["id"]
 
 
 def test_no_data_at_all_is_an_asset_too(rooms: Rooms) -> None:
-    made = create.create(rooms.workspace, "a", Definition({}))
+    made = writes.create(rooms.workspace, "a", Definition({}))
     assert (made["data"], made["state"]) == ({}, {})
-    bare = create.create(rooms.workspace, "b", Definition({}), Writing(bare=True))
+    bare = writes.create(rooms.workspace, "b", Definition({}), Writing(bare=True))
     tx = rooms.ledger.get(bare["id"])
     assert tx is not None
     assert (tx["asset"], tx["metadata"]) == ({"data": None}, None)
@@ -76,7 +76,7 @@ def test_no_data_at_all_is_an_asset_too(rooms: Rooms) -> None:
 
 def test_the_signer_is_the_key_named_else_the_owners_else_the_default(rooms: Rooms) -> None:
     def signer(workspace: Any, name: str, owner: str | None) -> list[str | None]:
-        made = create.create(workspace, name, Definition({}, owner=owner))
+        made = writes.create(workspace, name, Definition({}, owner=owner))
         return [rooms.workspace.keystore.find(key).name for key in made["signed_by"]]  # type: ignore[union-attr]
 
     assert signer(rooms.workspace, "a", None) == ["alice"], "the first key there is"
@@ -87,7 +87,7 @@ def test_the_signer_is_the_key_named_else_the_owners_else_the_default(rooms: Roo
 
 
 def test_owner_expressions_become_conditions(rooms: Rooms) -> None:
-    made = create.create(rooms.workspace, "a", Definition({}, owner="any:alice,car"))
+    made = writes.create(rooms.workspace, "a", Definition({}, owner="any:alice,car"))
     assert made["condition"]["threshold"] == 1
     assert made["owner_names"] == ["alice", "car"]
 
@@ -95,7 +95,7 @@ def test_owner_expressions_become_conditions(rooms: Rooms) -> None:
 def test_without_a_key_it_says_how_to_make_one(tmp_path: Path) -> None:
     with opened(tmp_path) as rooms:
         with pytest.raises(UsageError) as caught:
-            create.create(rooms.workspace, "a", Definition({}))
+            writes.create(rooms.workspace, "a", Definition({}))
         assert caught.value.code == "no_signer"
         assert "twin keys new" in (caught.value.hint or "")
 
@@ -103,12 +103,12 @@ def test_without_a_key_it_says_how_to_make_one(tmp_path: Path) -> None:
 def test_an_owner_nobody_knows_must_be_meant(rooms: Rooms) -> None:
     stranger = "4K9sWUMFwTgaDGPfdynrbxWqWS6sWmKbZoTjxLtVUibD"
     with pytest.raises(UsageError) as caught:
-        create.create(rooms.workspace, "a", Definition({}, owner=stranger))
+        writes.create(rooms.workspace, "a", Definition({}, owner=stranger))
     assert caught.value.code == "unknown_recipient"
     yes = rooms.workspace._replace(accept_unknown=True)
-    assert create.create(yes, "a", Definition({}, owner=stranger))["owners"] == [stranger]
+    assert writes.create(yes, "a", Definition({}, owner=stranger))["owners"] == [stranger]
     # From now on the ledger knows it.
-    create.create(rooms.workspace, "b", Definition({}, owner=stranger))
+    writes.create(rooms.workspace, "b", Definition({}, owner=stranger))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_an_owner_nobody_knows_must_be_meant(rooms: Rooms) -> None:
 )
 def test_owners_that_cannot_be(rooms: Rooms, owner: str, error: type[Exception], code: str) -> None:
     with pytest.raises(error) as caught:
-        create.create(rooms.workspace, "a", Definition({}, owner=owner))
+        writes.create(rooms.workspace, "a", Definition({}, owner=owner))
     assert caught.value.code == code  # type: ignore[attr-defined]
     assert rooms.ledger.tip().height == 0
 
@@ -132,7 +132,7 @@ def test_owners_that_cannot_be(rooms: Rooms, owner: str, error: type[Exception],
 
 def test_an_entity_whose_key_is_elsewhere_is_only_claimed(rooms: Rooms) -> None:
     stranger = "4K9sWUMFwTgaDGPfdynrbxWqWS6sWmKbZoTjxLtVUibD"
-    made = create.create(rooms.workspace, "a", Definition({}, entity=stranger))
+    made = writes.create(rooms.workspace, "a", Definition({}, entity=stranger))
     assert made["entity_standing"] == "claimed"
     assert made["entity"] == stranger
     (warning,) = made["warnings"]
@@ -148,20 +148,20 @@ def test_a_locked_entity_is_only_claimed_and_a_wrong_passphrase_stops(
     store = KeyStore(str(tmp_path / "keys"), cost=cheap)
     pair = KeyPair.from_seed(bytes(32))
     store.create("chip", pair, secret_source=lambda _: b"right", created="2024-01-20T09:00:00Z")
-    made = create.create(rooms.workspace, "a", Definition({}, entity="chip"))
+    made = writes.create(rooms.workspace, "a", Definition({}, entity="chip"))
     assert made["entity_standing"] == "claimed"
     assert "locked" in made["warnings"][0]
     wrong = rooms.workspace._replace(secrets=lambda _: b"wrong")
     with pytest.raises(LockedError) as caught:
-        create.create(wrong, "b", Definition({}, entity="chip"))
+        writes.create(wrong, "b", Definition({}, entity="chip"))
     assert caught.value.code == "bad_passphrase"
     right = rooms.workspace._replace(secrets=lambda _: b"right")
-    made = create.create(right, "b", Definition({}, entity="chip"))
+    made = writes.create(right, "b", Definition({}, entity="chip"))
     assert made["entity_standing"] == "proved"
 
 
 def test_a_proof_does_not_fit_another_asset(rooms: Rooms) -> None:
-    made = create.create(rooms.workspace, "a", Definition({"x": 1}, entity="car"))
+    made = writes.create(rooms.workspace, "a", Definition({"x": 1}, entity="car"))
     tx = rooms.ledger.get(made["id"])
     assert tx is not None
     data = tx["asset"]["data"]
@@ -172,15 +172,15 @@ def test_a_proof_does_not_fit_another_asset(rooms: Rooms) -> None:
 
 
 def test_a_parent_is_found_by_name_prefix_or_did(rooms: Rooms) -> None:
-    parent = create.create(rooms.workspace, "garage", Definition({}))
+    parent = writes.create(rooms.workspace, "garage", Definition({}))
     for number, ref in enumerate(
         ("garage", "asset:garage", parent["id"], parent["id"][:10], parent["did"])
     ):
-        made = create.create(rooms.workspace, f"part{number}", Definition({}, parent=ref))
+        made = writes.create(rooms.workspace, f"part{number}", Definition({}, parent=ref))
         assert made["parent"] == parent["id"]
     assert len(rooms.ledger.assets_with("parent", parent["id"])) == 5
     with pytest.raises(NotFoundError, match="garaje") as caught:
-        create.create(rooms.workspace, "x", Definition({}, parent="garaje"))
+        writes.create(rooms.workspace, "x", Definition({}, parent="garaje"))
     assert caught.value.hint == "did you mean garage?"
 
 
@@ -189,19 +189,19 @@ def test_a_parent_is_found_by_name_prefix_or_did(rooms: Rooms) -> None:
 
 @pytest.mark.parametrize("amount", [1, 700, 9_000_000_000_000_000_000])
 def test_amounts(rooms: Rooms, amount: int) -> None:
-    made = create.create(rooms.workspace, "oaks", Definition({}, amount=amount))
+    made = writes.create(rooms.workspace, "oaks", Definition({}, amount=amount))
     assert made["amount"] == str(amount)
 
 
 @pytest.mark.parametrize("amount", [0, -1, 9_000_000_000_000_000_001])
 def test_amounts_that_cannot_be(rooms: Rooms, amount: int) -> None:
     with pytest.raises(InvalidError) as caught:
-        create.create(rooms.workspace, "oaks", Definition({}, amount=amount))
+        writes.create(rooms.workspace, "oaks", Definition({}, amount=amount))
     assert caught.value.code == "amount_error"
 
 
 def test_a_model_is_written_in_the_orms_form(rooms: Rooms) -> None:
-    made = create.create(
+    made = writes.create(
         rooms.workspace, "a", Definition({"name": "Alice"}, model="myModel"), Writing(bare=True)
     )
     tx = rooms.ledger.get(made["id"])
@@ -232,7 +232,7 @@ def test_a_model_is_written_in_the_orms_form(rooms: Rooms) -> None:
 )
 def test_contradictions(rooms: Rooms, wanted: Definition, writing: Writing) -> None:
     with pytest.raises(UsageError):
-        create.create(rooms.workspace, "a", wanted, writing)
+        writes.create(rooms.workspace, "a", wanted, writing)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_data_that_the_ledger_refuses_are_refused_before_signing(
         raise AssertionError
 
     with pytest.raises(InvalidError) as caught:
-        create.create(rooms.workspace._replace(secrets=never), "a", wanted)
+        writes.create(rooms.workspace._replace(secrets=never), "a", wanted)
     assert caught.value.code == code
     assert rooms.workspace.book.list_assets(rooms.ledger.id) == []
 
@@ -262,7 +262,7 @@ def test_data_that_the_ledger_refuses_are_refused_before_signing(
 
 
 def test_a_claimed_time_is_written_in_utc(rooms: Rooms) -> None:
-    made = create.create(
+    made = writes.create(
         rooms.workspace, "a", Definition({}), Writing(at="2024-01-20T10:00:00+01:00")
     )
     assert envelope(rooms, made)["at"] == "2024-01-20T09:00:00.000Z"
@@ -273,10 +273,10 @@ def test_what_has_not_happened_cannot_be_recorded(rooms: Rooms) -> None:
     from twincli.model import times
 
     soon = times.to_text(NOW_MS + 5 * 60_000)
-    create.create(rooms.workspace, "a", Definition({}), Writing(at=soon))
+    writes.create(rooms.workspace, "a", Definition({}), Writing(at=soon))
     later = times.to_text(NOW_MS + 5 * 60_000 + 1)
     with pytest.raises(InvalidError) as caught:
-        create.create(rooms.workspace, "b", Definition({}), Writing(at=later))
+        writes.create(rooms.workspace, "b", Definition({}), Writing(at=later))
     assert caught.value.code == "time_ahead"
 
 
@@ -284,23 +284,23 @@ def test_what_has_not_happened_cannot_be_recorded(rooms: Rooms) -> None:
 
 
 def test_a_name_is_given_once(rooms: Rooms) -> None:
-    first = create.create(rooms.workspace, "Car", Definition({"x": 1}))
+    first = writes.create(rooms.workspace, "Car", Definition({"x": 1}))
     for name in ("Car", "car", "CAR"):
         with pytest.raises(ConflictError, match=first["id"]) as caught:
-            create.create(rooms.workspace, name, Definition({"x": 1}))
+            writes.create(rooms.workspace, name, Definition({"x": 1}))
         assert caught.value.code == "exists"
     assert rooms.ledger.counts()["assets"] == 1
 
 
 def test_if_missing_is_content_with_the_same_definition(rooms: Rooms) -> None:
     wanted = Definition({"x": 1}, state={"s": 1}, owner="alice", entity="car", amount=3)
-    made = create.create(rooms.workspace, "a", wanted, if_missing=True)
-    again = create.create(rooms.workspace, "a", wanted, if_missing=True)
+    made = writes.create(rooms.workspace, "a", wanted, if_missing=True)
+    again = writes.create(rooms.workspace, "a", wanted, if_missing=True)
     assert (made["created"], again["created"]) == (True, False)
     assert again["id"] == made["id"]
     assert rooms.ledger.counts()["transactions"] == 1
-    append.append(rooms.workspace, "a", {"s": 2})
-    later = create.create(rooms.workspace, "a", wanted, if_missing=True)
+    writes.append(rooms.workspace, "a", {"s": 2})
+    later = writes.create(rooms.workspace, "a", wanted, if_missing=True)
     assert later["state"] == {"s": 2}, "it may have lived since"
 
 
@@ -318,16 +318,16 @@ def test_if_missing_is_content_with_the_same_definition(rooms: Rooms) -> None:
 )
 def test_if_missing_refuses_another_definition(rooms: Rooms, change: dict[str, Any]) -> None:
     wanted = Definition({"x": 1}, state={"s": 1}, owner="alice", entity="car", amount=3)
-    create.create(rooms.workspace, "a", wanted)
+    writes.create(rooms.workspace, "a", wanted)
     with pytest.raises(ConflictError) as caught:
-        create.create(rooms.workspace, "a", wanted._replace(**change), if_missing=True)
+        writes.create(rooms.workspace, "a", wanted._replace(**change), if_missing=True)
     assert caught.value.code == "exists"
 
 
 def test_if_missing_knows_an_orm_twin_again(rooms: Rooms) -> None:
     wanted = Definition({"x": 1}, model="myModel")
-    create.create(rooms.workspace, "a", wanted)
-    assert not create.create(rooms.workspace, "a", wanted, if_missing=True)["created"]
+    writes.create(rooms.workspace, "a", wanted)
+    assert not writes.create(rooms.workspace, "a", wanted, if_missing=True)["created"]
 
 
 class Killed(BaseException):
@@ -345,14 +345,14 @@ def test_a_crash_before_the_submission_leaves_the_name_free_in_the_end(
     with monkeypatch.context() as patch:
         patch.setattr(rooms.workspace.client, "submit", killed)
         with pytest.raises(Killed):
-            create.create(rooms.workspace, "a", Definition({"x": 1}))
+            writes.create(rooms.workspace, "a", Definition({"x": 1}))
     with pytest.raises(ConflictError) as caught:
-        create.create(rooms.workspace, "a", Definition({"x": 1}))
+        writes.create(rooms.workspace, "a", Definition({"x": 1}))
     assert caught.value.retryable
     with pytest.raises(NotFoundError):
         documents.show(rooms.workspace, "a")
     monkeypatch.setattr(store, "time", lambda: 9e9)
-    assert create.create(rooms.workspace, "a", Definition({"x": 1}))["created"]
+    assert writes.create(rooms.workspace, "a", Definition({"x": 1}))["created"]
 
 
 def test_a_crash_after_the_submission_loses_nothing(
@@ -364,9 +364,9 @@ def test_a_crash_after_the_submission_loses_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(rooms.workspace.book, "confirm", killed)
         with pytest.raises(Killed):
-            create.create(rooms.workspace, "a", Definition({"x": 1}))
+            writes.create(rooms.workspace, "a", Definition({"x": 1}))
     assert documents.show(rooms.workspace, "a")["data"] == {"x": 1}
-    assert not create.create(rooms.workspace, "a", Definition({"x": 1}), if_missing=True)["created"]
+    assert not writes.create(rooms.workspace, "a", Definition({"x": 1}), if_missing=True)["created"]
 
 
 def test_a_refused_asset_gives_its_name_back(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -376,8 +376,8 @@ def test_a_refused_asset_gives_its_name_back(rooms: Rooms, monkeypatch: pytest.M
     with monkeypatch.context() as patch:
         patch.setattr(rooms.workspace.client, "submit", refused)
         with pytest.raises(InvalidError):
-            create.create(rooms.workspace, "a", Definition({}))
-    assert create.create(rooms.workspace, "a", Definition({}))["created"]
+            writes.create(rooms.workspace, "a", Definition({}))
+    assert writes.create(rooms.workspace, "a", Definition({}))["created"]
 
 
 # --- Once and dry-run --------------------------------------------------------------------------
@@ -385,23 +385,23 @@ def test_a_refused_asset_gives_its_name_back(rooms: Rooms, monkeypatch: pytest.M
 
 def test_a_token_gives_the_same_id_everywhere(rooms: Rooms, tmp_path: Path) -> None:
     writing = Writing(once="order-1")
-    made = create.create(rooms.workspace, "a", Definition({"x": 1}), writing)
-    again = create.create(rooms.workspace, "a", Definition({"x": 1}), writing)
+    made = writes.create(rooms.workspace, "a", Definition({"x": 1}), writing)
+    again = writes.create(rooms.workspace, "a", Definition({"x": 1}), writing)
     assert (made["created"], again["created"]) == (True, False)
     assert again["id"] == made["id"]
     with opened(tmp_path / "elsewhere") as other:
         other.key("alice")
-        there = create.create(other.workspace, "a", Definition({"x": 1}), writing)
+        there = writes.create(other.workspace, "a", Definition({"x": 1}), writing)
         assert there["id"] == made["id"]
-    two = create.create(rooms.workspace, "b", Definition({"x": 1}), Writing(once="order-2"))
+    two = writes.create(rooms.workspace, "b", Definition({"x": 1}), Writing(once="order-2"))
     assert two["id"] != made["id"]
 
 
 def test_a_token_for_another_definition_is_refused(rooms: Rooms) -> None:
     writing = Writing(once="order-1")
-    create.create(rooms.workspace, "a", Definition({"x": 1}), writing)
+    writes.create(rooms.workspace, "a", Definition({"x": 1}), writing)
     with pytest.raises(ConflictError) as caught:
-        create.create(rooms.workspace, "a", Definition({"x": 2}), writing)
+        writes.create(rooms.workspace, "a", Definition({"x": 2}), writing)
     assert caught.value.code == "once_mismatch"
 
 
@@ -411,8 +411,8 @@ def test_a_dry_run_checks_and_writes_nothing(rooms: Rooms) -> None:
 
     dry = rooms.workspace._replace(dry_run=True, secrets=never)
     wanted = Definition({"x": 1}, state={"s": 1}, owner="alice", entity="car")
-    shown = create.create(dry, "a", wanted)
-    made = create.create(rooms.workspace, "a", wanted)
+    shown = writes.create(dry, "a", wanted)
+    made = writes.create(rooms.workspace, "a", wanted)
     assert list(shown) == list(made)
     for name in ("id", "did", "transaction_id", "height", "committed_at"):
         assert shown[name] is None
@@ -420,7 +420,7 @@ def test_a_dry_run_checks_and_writes_nothing(rooms: Rooms) -> None:
                  "entity", "signed_by", "kind", "title", "created"):  # fmt: skip
         assert shown[name] == made[name], name
     with pytest.raises(ConflictError):
-        create.create(dry, "a", wanted)
+        writes.create(dry, "a", wanted)
     with pytest.raises(InvalidError):
-        create.create(dry, "b", Definition({"$x": 1}))
+        writes.create(dry, "b", Definition({"$x": 1}))
     assert rooms.ledger.counts()["transactions"] == 1

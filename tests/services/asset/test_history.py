@@ -9,14 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ledger.chains import ALICE
+from twincli.book.store import Book
 from twincli.client.embedded import EmbeddedClient
 from twincli.crypto.ed25519 import KeyPair
+from twincli.keystore.store import KeyStore
 from twincli.ledger import Ledger
 from twincli.model import owners, transaction
 from twincli.model.transaction import Output, Spend
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services.asset import history
 from twincli.services.signers import signers_of
+from twincli.services.workspace import Workspace
 
 KEYS = [KeyPair.from_seed(bytes([number]) * 32) for number in range(1, 4)]
 DETAILS = [
@@ -85,12 +88,13 @@ def test_forwards_and_backwards_tell_the_same(
         patch.setattr(history, "PAGE", page)
         for tx in txs:
             ledger.submit(tx)
-        client = EmbeddedClient(ledger)
+        nowhere = "/nowhere-at-all"
+        workspace = Workspace(EmbeddedClient(ledger), KeyStore(nowhere), Book(nowhere))
         asset_id = txs[0]["id"]
         born = ledger.created_ms
 
         def telling(since: int | None, until: int | None) -> history._Telling:
-            return history._Telling(client, asset_id, since, until)
+            return history._Telling(workspace, asset_id, since, until)
 
         items = list(telling(None, None).forwards())
         assert list(telling(None, None).backwards()) == items[::-1]
@@ -105,7 +109,7 @@ def test_forwards_and_backwards_tell_the_same(
         check_against_replay(items, txs)
 
 
-def check_against_replay(items: list[dict[str, Any]], txs: list[dict[str, Any]]) -> None:
+def check_against_replay(items: list[Any], txs: list[dict[str, Any]]) -> None:
     """Compare with the slow and plain way."""
     replay = Replay(corrected_by(txs))
     spenders = {

@@ -11,6 +11,7 @@ import pytest
 
 from tests.ledger.chains import ALICE
 from tests.ledger.chains import create as foreign
+from tests.services import writes
 from tests.services.rooms import Rooms, opened
 from twincli.client.embedded import EmbeddedClient
 from twincli.crypto.ed25519 import KeyPair
@@ -27,7 +28,6 @@ from twincli.errors import (
 from twincli.ledger import Ledger
 from twincli.model import transaction
 from twincli.rules.validity import SERVER
-from twincli.services.asset import append, create, transfer
 from twincli.services.asset import document as documents
 from twincli.services.asset.create import Definition
 from twincli.services.asset.write_options import Writing
@@ -58,9 +58,9 @@ def at(rooms: Rooms, client: EmbeddedClient) -> Workspace:
 
 
 def car(rooms: Rooms, *mileages: int, name: str = "car") -> str:
-    made = create.create(rooms.workspace, name, Definition({"wheels": 4}))
+    made = writes.create(rooms.workspace, name, Definition({"wheels": 4}))
     for mileage in mileages:
-        append.append(rooms.workspace, name, {"mileage": mileage})
+        writes.append(rooms.workspace, name, {"mileage": mileage})
     return str(made["id"])
 
 
@@ -108,16 +108,16 @@ def test_a_second_time_there_is_nothing_to_do(rooms: Rooms, there: EmbeddedClien
     asset = car(rooms, 1)
     push(rooms, there)
     assert status(push(rooms, there)) == [("up_to_date", 0)]
-    append.append(rooms.workspace, "car", {"mileage": 2})
+    writes.append(rooms.workspace, "car", {"mileage": 2})
     assert status(push(rooms, there)) == [("moved", 1)]
-    append.append(at(rooms, there), "car", {"mileage": 3})
+    writes.append(at(rooms, there), "car", {"mileage": 3})
     assert status(push(rooms, there)) == [("behind", 0)]
     assert len(ids(there, asset)) == 4
 
 
 def test_all_assets_in_the_order_of_their_commits(rooms: Rooms, there: EmbeddedClient) -> None:
     whole = car(rooms)
-    part = create.create(rooms.workspace, "gps", Definition({}, parent="car"))["id"]
+    part = writes.create(rooms.workspace, "gps", Definition({}, parent="car"))["id"]
     document = push(rooms, there)
     assert [item["asset_id"] for item in document["assets"]] == [whole, part]
     assert document["warnings"] == []
@@ -136,7 +136,7 @@ def test_a_dry_run_only_counts(rooms: Rooms, there: EmbeddedClient) -> None:
 
 def test_a_name_that_is_taken_there(rooms: Rooms, there: EmbeddedClient) -> None:
     asset = car(rooms)
-    other = create.create(at(rooms, there), "car", Definition({"other": 1}))["id"]
+    other = writes.create(at(rooms, there), "car", Definition({"other": 1}))["id"]
     document = push(rooms, there)
     assert len(document["warnings"]) == 1
     assert other in document["warnings"][0]
@@ -146,19 +146,19 @@ def test_a_name_that_is_taken_there(rooms: Rooms, there: EmbeddedClient) -> None
 
 def test_split_and_joined_assets(rooms: Rooms, there: EmbeddedClient) -> None:
     rooms.key("bob")
-    asset = create.create(rooms.workspace, "clips", Definition({}, amount=10))["id"]
-    transfer.transfer(rooms.workspace, "clips", outs=["3:bob"])
+    asset = writes.create(rooms.workspace, "clips", Definition({}, amount=10))["id"]
+    writes.transfer(rooms.workspace, "clips", outs=["3:bob"])
     push(rooms, there)
     # Both ends go on, and the ledgers commit them in another order.
-    append.append(rooms.using("bob"), "clips", {"who": "bob"})
-    append.append(rooms.using("alice"), "clips", {"who": "alice"})
+    writes.append(rooms.using("bob"), "clips", {"who": "bob"})
+    writes.append(rooms.using("alice"), "clips", {"who": "alice"})
     ours = ids(rooms.workspace.client, asset)
     there.submit(rooms.ledger.transactions(asset)[3])
     assert status(push(rooms, there)) == [("moved", 1)]
     assert sorted(ids(there, asset)) == sorted(ours)
     assert ids(there, asset) != ours
-    append.append(at(rooms, there)._replace(keys=("bob",)), "clips", {"n": 1})
-    append.append(rooms.using("alice"), "clips", {"n": 2})
+    writes.append(at(rooms, there)._replace(keys=("bob",)), "clips", {"n": 1})
+    writes.append(rooms.using("alice"), "clips", {"n": 2})
     assert status(push(rooms, there)) == [("moved", 1)]
 
 
@@ -247,8 +247,8 @@ def test_what_is_taken_and_not_kept_is_found_out(rooms: Rooms) -> None:
 def diverge(rooms: Rooms, there: EmbeddedClient) -> str:
     asset = car(rooms, 1)
     push(rooms, there)
-    append.append(rooms.workspace, "car", {"mileage": 2, "a": {"x": 1}})
-    append.append(at(rooms, there), "car", {"fuel": 5, "a": {"y": 2}})
+    writes.append(rooms.workspace, "car", {"mileage": 2, "a": {"x": 1}})
+    writes.append(at(rooms, there), "car", {"fuel": 5, "a": {"y": 2}})
     return asset
 
 
@@ -317,7 +317,7 @@ def test_a_rebase_records_again_what_is_not_there(rooms: Rooms, there: EmbeddedC
     # Again: nothing twice; and what comes later follows on.
     assert status(push(rooms, there, rebase=True)) == [("behind", 0)]
     assert status(push(rooms, there)) == [("behind", 0)]
-    append.append(rooms.workspace, "car", {"mileage": 3})
+    writes.append(rooms.workspace, "car", {"mileage": 3})
     assert status(push(rooms, there)) == [("rebased", 1)]
     assert documents.show(at(rooms, there), asset)["state"]["mileage"] == 3
 
@@ -330,8 +330,8 @@ def test_a_device_goes_on_after_a_rebase(rooms: Rooms, there: EmbeddedClient) ->
         mine = ids(rooms.workspace.client, asset)
         assert status(pull(rooms, there)) == status(pull(rooms, there, "car")) == [("rebased", 0)]
         assert ids(rooms.workspace.client, asset) == mine
-        append.append(rooms.workspace, "car", {"mileage": n})
-        append.append(rooms.workspace, "car", {"n": n})
+        writes.append(rooms.workspace, "car", {"mileage": n})
+        writes.append(rooms.workspace, "car", {"n": n})
         assert status(pull(rooms, there)) == [("behind", 0)]
         assert status(push(rooms, there, dry=True)) == [("rebased", 2)]
         assert status(push(rooms, there)) == [("rebased", 2)]
@@ -347,12 +347,12 @@ def test_a_second_conflict_is_told_again(rooms: Rooms, there: EmbeddedClient) ->
     asset = diverge(rooms, there)
     push(rooms, there, rebase=True)
     rebased = ids(there, asset)[-1]
-    append.append(at(rooms, there), "car", {"fuel": 6})
+    writes.append(at(rooms, there), "car", {"fuel": 6})
     theirs = ids(there, asset)[-1]
     # The other one has news, and this one nothing that is missing there.
     assert status(pull(rooms, there)) == [("rebased", 0)]
     assert status(push(rooms, there)) == [("behind", 0)]
-    append.append(rooms.workspace, "car", {"mileage": 9})
+    writes.append(rooms.workspace, "car", {"mileage": 9})
     with pytest.raises(ConflictError) as caught:
         push(rooms, there)
     assert caught.value.code == "diverged"
@@ -381,10 +381,10 @@ def test_what_was_rebased_is_rebased_back_and_forth_once(
     assert len(ids(there, asset)) == len(ids(here, asset)) == 4
     assert documents.show(back, asset)["state"] == documents.show(rooms.workspace, asset)["state"]
     # Each goes on, and the other takes it.
-    append.append(back, "car", {"last": 1})
+    writes.append(back, "car", {"last": 1})
     assert status(pull(rooms, there)) == [("rebased", 0)]
     assert status(pushing.push(back, here, (), rebase=False)) == [("rebased", 1)]
-    append.append(rooms.workspace, "car", {"last": 2})
+    writes.append(rooms.workspace, "car", {"last": 2})
     assert status(push(rooms, there)) == [("rebased", 1)]
     assert documents.show(back, asset)["state"]["last"] == 2
     assert len(ids(there, asset)) == len(ids(here, asset)) == 6
@@ -394,16 +394,16 @@ def test_what_is_there_under_its_token_needs_no_rebase(rooms: Rooms, there: Embe
     asset = car(rooms)
     push(rooms, there)
     once = Writing(once="token")
-    append.append(rooms.workspace, "car", {"n": 1}, writing=once)
-    append.append(at(rooms, there), "car", {"fuel": 1})
-    append.append(at(rooms, there), "car", {"n": 1}, writing=once)
+    writes.append(rooms.workspace, "car", {"n": 1}, writing=once)
+    writes.append(at(rooms, there), "car", {"fuel": 1})
+    writes.append(at(rooms, there), "car", {"n": 1}, writing=once)
     assert status(push(rooms, there)) == [("behind", 0)]
     assert status(pull(rooms, there)) == [("rebased", 0)]
     assert len(ids(there, asset)) == 3
-    append.append(rooms.workspace, "car", {"n": 2})
+    writes.append(rooms.workspace, "car", {"n": 2})
     assert status(push(rooms, there)) == [("rebased", 1)]
-    append.append(at(rooms, there), "car", {"fuel": 2})
-    append.append(rooms.workspace, "car", {"n": 3})
+    writes.append(at(rooms, there), "car", {"fuel": 2})
+    writes.append(rooms.workspace, "car", {"n": 3})
     with pytest.raises(ConflictError) as caught:
         push(rooms, there)
     assert caught.value.code == "diverged"
@@ -415,10 +415,10 @@ def test_news_after_what_is_there_under_its_token_is_a_conflict(
     car(rooms)
     push(rooms, there)
     once = Writing(once="token")
-    append.append(rooms.workspace, "car", {"n": 1}, writing=once)
-    append.append(at(rooms, there), "car", {"n": 1}, writing=once)
-    append.append(at(rooms, there), "car", {"fuel": 1})
-    append.append(rooms.workspace, "car", {"n": 2})
+    writes.append(rooms.workspace, "car", {"n": 1}, writing=once)
+    writes.append(at(rooms, there), "car", {"n": 1}, writing=once)
+    writes.append(at(rooms, there), "car", {"fuel": 1})
+    writes.append(rooms.workspace, "car", {"n": 2})
     with pytest.raises(ConflictError) as caught:
         push(rooms, there)
     assert caught.value.code == "diverged"
@@ -442,7 +442,7 @@ def test_a_lie_about_what_is_rebased_keeps_nothing_from_being_pulled(
 
 def test_a_rebase_that_was_interrupted_goes_on(rooms: Rooms, there: EmbeddedClient) -> None:
     asset = diverge(rooms, there)
-    append.append(rooms.workspace, "car", {"mileage": 3})
+    writes.append(rooms.workspace, "car", {"mileage": 3})
 
     class Once(EmbeddedClient):
         left = 1
@@ -465,11 +465,11 @@ def test_corrections_tokens_and_bare_appends_are_rebased(
 ) -> None:
     asset = diverge(rooms, there)
     wrong = ids(rooms.workspace.client, asset)[-1]
-    append.append(rooms.workspace, "car", {"mileage": 7}, corrects=wrong)
-    append.append(rooms.workspace, "car", {"bare": 1}, writing=Writing(bare=True))
+    writes.append(rooms.workspace, "car", {"mileage": 7}, corrects=wrong)
+    writes.append(rooms.workspace, "car", {"bare": 1}, writing=Writing(bare=True))
     once = Writing(once="token")
-    append.append(rooms.workspace, "car", {"once": 1}, writing=once)
-    append.append(at(rooms, there), "car", {"once": 1}, writing=once)
+    writes.append(rooms.workspace, "car", {"once": 1}, writing=once)
+    writes.append(at(rooms, there), "car", {"once": 1}, writing=once)
     push(rooms, there, rebase=True)
     told = list(there.transactions(asset))
     rebased = {rebases(tx): tx["id"] for tx in told}
@@ -487,8 +487,8 @@ def test_a_token_used_for_something_else_is_not_passed_over(
 ) -> None:
     asset = car(rooms)
     push(rooms, there)
-    append.append(at(rooms, there), "car", {"mileage": 1}, writing=Writing(once="token"))
-    append.append(rooms.workspace, "car", {"mileage": 2}, writing=Writing(once="token"))
+    writes.append(at(rooms, there), "car", {"mileage": 1}, writing=Writing(once="token"))
+    writes.append(rooms.workspace, "car", {"mileage": 2}, writing=Writing(once="token"))
     with pytest.raises(ConflictError) as caught:
         push(rooms, there, "car", rebase=True)
     assert caught.value.code == "once_mismatch"
@@ -498,7 +498,7 @@ def test_a_token_used_for_something_else_is_not_passed_over(
 def test_a_transfer_is_rebased(rooms: Rooms, there: EmbeddedClient) -> None:
     bob = rooms.key("bob")
     diverge(rooms, there)
-    transfer.transfer(rooms.workspace, "car", to="bob")
+    writes.transfer(rooms.workspace, "car", to="bob")
     push(rooms, there, rebase=True)
     assert documents.show(at(rooms, there), "car")["owners"] == [bob]
 
@@ -506,14 +506,14 @@ def test_a_transfer_is_rebased(rooms: Rooms, there: EmbeddedClient) -> None:
 def test_what_cannot_be_rebased(rooms: Rooms, there: EmbeddedClient) -> None:
     rooms.key("bob")
     diverge(rooms, there)
-    transfer.transfer(at(rooms, there), "car", to="bob")
+    writes.transfer(at(rooms, there), "car", to="bob")
     with pytest.raises(LockedError) as caught:
         pushing.push(rooms.using("alice"), there, (), rebase=True)
     assert caught.value.code == "no_key"
-    clips = create.create(rooms.workspace, "clips", Definition({}, amount=3))["id"]
+    clips = writes.create(rooms.workspace, "clips", Definition({}, amount=3))["id"]
     push(rooms, there, "clips")
-    transfer.transfer(rooms.using("alice"), "clips", outs=["1:bob"])
-    append.append(at(rooms, there)._replace(keys=("alice",)), "clips", {"n": 1})
+    writes.transfer(rooms.using("alice"), "clips", outs=["1:bob"])
+    writes.append(at(rooms, there)._replace(keys=("alice",)), "clips", {"n": 1})
     with pytest.raises(ConflictError) as conflict:
         push(rooms, there, clips, rebase=True)
     assert conflict.value.code == "split"
@@ -541,8 +541,8 @@ def test_merging(base: Any, mine: Any, theirs: Any, wanted: Any) -> None:
 def test_pull_brings_what_is_there(rooms: Rooms, there: EmbeddedClient) -> None:
     asset = car(rooms, 1)
     push(rooms, there)
-    append.append(at(rooms, there), "car", {"mileage": 2})
-    mine = create.create(at(rooms, there), "boat", Definition({"masts": 2}))["id"]
+    writes.append(at(rooms, there), "car", {"mileage": 2})
+    mine = writes.create(at(rooms, there), "boat", Definition({"masts": 2}))["id"]
     strange = foreign()
     there.submit(strange)
     wanted = pulling.assets_to_pull(at(rooms, there), rooms.workspace.client, ())

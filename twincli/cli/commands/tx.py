@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -35,7 +39,7 @@ def show(
     """Show transactions whole, and where they stand on the ledger."""
     from twincli.services.tx import transactions
 
-    documents = []
+    documents: list[Any] = []
     for ref in refs:
         if file_arguments.is_file(ref):
             tx = transactions.read(file_arguments.read(ref), file_arguments.what(ref))
@@ -81,6 +85,17 @@ def _workspace_or_none(context: Context) -> Any:
         return None
 
 
+@contextmanager
+def _naming(file: str) -> Iterator[None]:
+    """Let hints about a file carry its name."""
+    try:
+        yield
+    except TwinError as error:
+        if error.hint is not None and file != "-":
+            error.hint = re.sub(r"\bFILE\b", lambda _: shlex.quote(file), error.hint)
+        raise
+
+
 Out = Annotated[
     str | None,
     typer.Option("-o", "--output", metavar="FILE", help="Where to write it; - for stdout."),
@@ -108,9 +123,10 @@ def sign(
     if out is not None and out != file:
         partialfile.check_free(out)
     workspace = context.workspace()
-    partial = _unsigned(context, file)
-    cosign.check_open(workspace, partial)
-    infos = cosign.keys_for(workspace, partial)
+    with _naming(file):
+        partial = _unsigned(context, file)
+        cosign.check_open(workspace, partial)
+        infos = cosign.keys_for(workspace, partial)
     document = cosign.describe(partial, workspace)
     if context.dry_run:
         return partialfile.shown(document, notes=("nothing was signed",))
@@ -255,7 +271,8 @@ def submit(
     if context.node == "local":
         settings.require_home(context.paths)
     found = transactions.read_lines(file_arguments.lines(file), file_arguments.what(file))
-    document = transactions.submit(context.workspace(), found)
+    with _naming(file):
+        document = transactions.submit(context.workspace(), found)
     if document["schema"] == "twin.submission/1":
         said = "submitted" if document["created"] else "is on the ledger already:"
         if context.dry_run and document["created"]:

@@ -16,22 +16,15 @@ def asset(document: dict[str, Any], console: Any) -> None:
     from rich.text import Text
 
     _heading(document, console)
-    names = document["owner_names"]
-    owners = [name or key for name, key in zip(names, document["owners"], strict=True)]
-    condition = document["condition"]
-    if condition is not None and condition["type"] == "threshold-sha-256":
-        count = f"{condition['threshold']} of {len(condition['subconditions'])}: "
-    else:
-        count = ""
     at, entity = document["at"], document["entity"]
     standing = (document["entity_standing"] or "claimed").replace("_", " ")
     rows = {
         "id": document["id"],
         "did": document["did"],
-        "owners": count + ", ".join(owners),
+        "owner": document["owner"],
         "amount": document["amount"] if document["amount"] != "1" else None,
         "entity": f"{entity} ({standing})" if entity else None,
-        "parent": document["parent"],
+        "parent": document["parent"] and f"{document['parent']}{_part(document)}",
         "template": document["template"],
         "newest": document["transaction_id"],
         "committed": document["committed_at"],
@@ -47,14 +40,9 @@ def asset(document: dict[str, Any], console: Any) -> None:
         document["state"],
     )
     for entry in document.get("outputs", ()):
-        holders = ", ".join(
-            name or key
-            for key, name in zip(document["owners"], names, strict=True)
-            if key in entry["owners"]
-        )
         console.print(
             Text(
-                one_line(f"{entry['amount']} held by {holders}: ")
+                one_line(f"{entry['amount']} held by {entry['owner']}: ")
                 + f"{entry['transaction_id']}:{entry['output_index']}",
                 style="bold",
                 overflow="fold",
@@ -71,6 +59,7 @@ def written(document: dict[str, Any], console: Any) -> None:
         "id" if "created" in document else "tx": (
             document["transaction_id"] or "none, this is a dry run"
         ),
+        "owner": document["owner"],
         "committed": document["committed_at"],
         "height": document["height"] and str(document["height"]),
     }
@@ -96,6 +85,11 @@ def _heading(document: dict[str, Any], console: Any) -> None:
 
 def _line(text: str) -> str:
     return one_line(text)
+
+
+def _part(document: dict[str, Any]) -> str:
+    standing = document.get("parent_standing", "authorised")
+    return "" if standing == "authorised" else f" ({standing.replace('_', ' ')})"
 
 
 def _section(console: Any, title: str, members: dict[str, Any]) -> None:

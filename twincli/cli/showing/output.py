@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from twincli.cli.result import Column, Mode, Result
@@ -170,7 +170,7 @@ def to_json(value: Any, *, indented: bool = False) -> str:
 # ---------------------------------------------------------------- JSON
 
 
-def _with_warnings(result: Result) -> dict[str, Any]:
+def _with_warnings(result: Result) -> Mapping[str, Any]:
     document = result.document
     if result.warnings:
         known = list(document.get("warnings", ()))
@@ -179,7 +179,7 @@ def _with_warnings(result: Result) -> dict[str, Any]:
     return document
 
 
-def _json(document: dict[str, Any], listing: str | None, mode: Mode) -> Iterator[str]:
+def _json(document: Mapping[str, Any], listing: str | None, mode: Mode) -> Iterator[str]:
     items = document.get(listing) if listing else None
     if items is None or isinstance(items, (list, tuple)) or mode.terminal:
         if listing and items is not None:

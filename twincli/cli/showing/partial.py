@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from twincli.cli.context import Context
+    from twincli.services.documents import Signing, SigningInput, SigningOutput
+    from twincli.services.tx.prepared import Prepared
 
 STDOUT = "-"
 
@@ -42,12 +44,11 @@ def check_free(path: str) -> None:
         files.check_free(path)
 
 
-def prepared(context: Context, document: dict[str, Any], path: str) -> Result:
+def prepared(context: Context, made: Prepared, path: str) -> Result:
     """Write the file of ``--prepare`` and return the result of the command."""
-    whole = document.pop("partial")
     if context.dry_run:
-        return shown(document, notes=(f"would write {path}",))
-    return saved(document, whole, path)
+        return shown(made.document, notes=(f"would write {path}",))
+    return saved(made.document, made.file, path)
 
 
 def not_prepared(path: str | None) -> tuple[str, ...]:
@@ -55,9 +56,7 @@ def not_prepared(path: str | None) -> tuple[str, ...]:
     return () if path is None else (f"this was done before; {path} was not written",)
 
 
-def saved(
-    document: dict[str, Any], whole: dict[str, Any], path: str, *, in_place: bool = False
-) -> Result:
+def saved(document: Signing, whole: dict[str, Any], path: str, *, in_place: bool = False) -> Result:
     """Write a partly signed transaction and return what to print.
 
     Args:
@@ -87,15 +86,15 @@ def to_text(whole: dict[str, Any]) -> str:
     return json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def _next(document: dict[str, Any], path: str) -> str:
+def _next(document: Signing, path: str) -> str:
     if document["complete"]:
         return f"complete; submit it: twin tx submit {path}"
     count = sum(entry["needed"] for entry in document["inputs"])
     more = "one more signature" if count == 1 else f"{count} more signatures"
-    return f"{more} needed; pass {path} on, to be signed with: twin tx sign FILE"
+    return f"{more} needed; pass {path} on, to be signed with: twin tx sign {path}"
 
 
-def shown(document: dict[str, Any], notes: tuple[str, ...] = ()) -> Result:
+def shown(document: Signing, notes: tuple[str, ...] = ()) -> Result:
     """Return the result of looking at a partly signed transaction."""
     return Result(
         document,
@@ -109,7 +108,7 @@ def shown(document: dict[str, Any], notes: tuple[str, ...] = ()) -> Result:
     )
 
 
-def summary(document: dict[str, Any]) -> list[tuple[str, str | None]]:
+def summary(document: Signing) -> list[tuple[str, str | None]]:
     """Return what a signer has to know, as names and texts: asset, amounts, from, to, signatures.
 
     The names of local keys are used for keys; everything else is text from the file.
@@ -130,8 +129,8 @@ def summary(document: dict[str, Any]) -> list[tuple[str, str | None]]:
     ]
     rows += [("needs", _needs(entry)) for entry in document["inputs"]]
     rows += [
-        ("signed by", _keys(document, "signed_by")),
-        ("missing", _keys(document, "missing")),
+        ("signed by", _keys(document, document["signed_by"])),
+        ("missing", _keys(document, document["missing"])),
         ("standing", document["standing"]),
         ("body_digest", document["body_digest"]),
         ("transaction_id", document["transaction_id"]),
@@ -139,7 +138,7 @@ def summary(document: dict[str, Any]) -> list[tuple[str, str | None]]:
     return rows
 
 
-def question(document: dict[str, Any]) -> list[str]:
+def question(document: Signing) -> list[str]:
     """Return the summary as lines to read before a question is answered.
 
     What strangers wrote can neither begin a line, nor hide as something that nobody sees, nor push
@@ -175,12 +174,12 @@ def _folded(text: str) -> Iterator[str]:
     yield line
 
 
-def _keys(document: dict[str, Any], which: str) -> str | None:
+def _keys(document: Signing, keys: list[str]) -> str | None:
     names = document["names"]
-    return ", ".join(names.get(key, key) for key in document[which]) or None
+    return ", ".join(names.get(key, key) for key in keys) or None
 
 
-def _asset(document: dict[str, Any]) -> str:
+def _asset(document: Signing) -> str:
     name = document["asset_name"]
     # A title is what strangers wrote; only a local name stands by itself.
     title = f"{_stated(document['title'])} " if document["title"] else ""
@@ -188,7 +187,7 @@ def _asset(document: dict[str, Any]) -> str:
     return f"{name} {ident}" if name else f"{title}{ident}"
 
 
-def _operation(document: dict[str, Any]) -> str:
+def _operation(document: Signing) -> str:
     """Return what it does: its kind only where that is so, since anybody can state any kind."""
     operation, kind = str(document["operation"]).lower(), document["kind"]
     owners = [[entry["owners"] for entry in document[side]] for side in ("inputs", "outputs")]
@@ -211,11 +210,11 @@ def _stated(text: str) -> str:
     return output.to_json(cut)
 
 
-def _holding(entry: dict[str, Any]) -> str:
+def _holding(entry: SigningInput | SigningOutput) -> str:
     return f"{entry['amount']} of {entry['owners']}"
 
 
-def _needs(entry: dict[str, Any]) -> str:
+def _needs(entry: SigningInput) -> str:
     done = len(entry["signed_by"])
     more = "complete" if not entry["needed"] else f"{entry['needed']} more"
     return f"{entry['owners']} ({done} signed, {more})"

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError
+from twincli.errors import (
+    ConflictError,
+    InterruptedWriteError,
+    InvalidError,
+    NotFoundError,
+    TwinError,
+    UsageError,
+)
 from twincli.model import edits as _edits
 from twincli.model import record, times
 from twincli.model import transaction as _transaction
@@ -12,17 +19,59 @@ from twincli.rules.data import check_data
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import resolve
 from twincli.services.asset import choose_outputs
+from twincli.services.asset.attempt import (
+    Attempt,
+    Target,
+    first_of_once,
+    is_record,
+    perform,
+    state_met,
+    state_of,
+)
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.signers import keys_to_spend, unlock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from twincli.ledger.reading import Spendable
-    from twincli.services.documents import Document
+    from twincli.services.documents import Appends, WrittenAsset
+    from twincli.services.tx.prepared import Prepared
     from twincli.services.workspace import Workspace
 
-from twincli.services.asset.attempt import _Attempt, _is_record, _replay_before, _spend
+
+class Append(NamedTuple):
+    """The write of ``append``.
+
+    Attributes:
+        base: Members to write whole.
+        changes: Edits, dotted paths among them; applied to the state at each try.
+        corrected: Id of the append whose values are taken out of the state.
+        output: ``TX:N``, after a split.
+    """
+
+    base: dict[str, Any]
+    changes: tuple[_edits.Edit, ...] = ()
+    corrected: str | None = None
+    output: str | None = None
+
+    def plan(self, target: Target, replay: Replay, unspent: list[Spendable]) -> Attempt:
+        """See ``attempt.Write``."""
+        item = choose_outputs.one(target, unspent, self.output)
+        state = state_of(replay, item)
+        if self.corrected is not None:
+            state = _state_without(target, item, self.corrected)
+        same_owner = _transaction.Output(
+            item.output["condition"]["details"], int(item.output["amount"])
+        )
+        written = _edits.write_set(state, self.base, self.changes)
+        return Attempt([item], [same_owner], written, record.APPEND, corrects=self.corrected)
+
+    def is_same(self, target: Target, tx: dict[str, Any]) -> bool:
+        """See ``attempt.Write``."""
+        state = state_met(target, tx) if self.changes else {}
+        written = _edits.write_set(state, self.base, self.changes)
+        return is_record(tx, record.APPEND, written, corrects=self.corrected)
 
 
 def append(
@@ -34,7 +83,7 @@ def append(
     *,
     corrects: str | None = None,
     output: str | None = None,
-) -> Document:
+) -> WrittenAsset | Prepared:
     """Append to an asset: a TRANSFER to its owners themselves that records something.
 
     Args:
@@ -47,115 +96,153 @@ def append(
         output: ``TX:N``, after a split.
 
     Returns:
-        ``twin.asset/1`` after it.
+        The asset after it.
     """
     changes = tuple(changes)
     if not base and not changes:
         raise UsageError("there is nothing to append")
-    asset_id = resolve.asset_id_of(workspace, ref)
+    target = Target.find(workspace, ref, writing)
     corrected = None
     if corrects is not None:
         if writing.bare:
-            raise UsageError("--bare writes no envelope, so --corrects has no place in it")
-        corrected = _to_correct(workspace, asset_id, corrects)
-
-    def plan(replay: Replay, unspent: list[Spendable]) -> _Attempt:
-        item = choose_outputs.one(workspace, ref, unspent, output, prepare=writing.prepare)
-        state = replay.outputs.get((item.transaction_id, item.output_index), replay.common)
-        if corrected is not None:
-            state = _state_without(workspace, asset_id, item, corrected)
-        details = item.output["condition"]["details"]
-        return _Attempt(
-            replay,
-            [item],
-            [_transaction.Output(details, int(item.output["amount"]))],
-            _edits.write_set(state, base, changes),
-            record.APPEND,
-            corrects=corrected,
-        )
-
-    def is_same(tx: dict[str, Any]) -> bool:
-        before = _replay_before(workspace, asset_id, tx["id"])
-        met = tx["inputs"][0]["fulfills"]
-        state = before.outputs[met["transaction_id"], met["output_index"]]
-        written = _edits.write_set(state, base, changes)
-        return _is_record(tx, record.APPEND, written, corrects=corrected)
-
-    return _spend(workspace, ref, asset_id, writing, plan, is_same)
+            raise UsageError("--bare writes no envelope, so it cannot be used with --corrects")
+        corrected = _to_correct(target, corrects)
+    return perform(target, Append(base, changes, corrected, output))
 
 
-def _to_correct(workspace: Workspace, asset_id: str, ref: str) -> str:
-    tx_id = resolve.transaction_id_of(workspace, ref)
-    entry = workspace.client.required(tx_id)
-    if tx_id != asset_id and entry.tx["asset"].get("id") != asset_id:
+def _to_correct(target: Target, ref: str) -> str:
+    tx_id = resolve.transaction_id_of(target.workspace, ref)
+    if _transaction.asset_of(target.workspace.client.required(tx_id).tx) != target.asset_id:
         raise NotFoundError(
             f"the transaction {tx_id} is not in this asset's history",
-            hint=f"twin history {asset_id}",
+            hint=f"twin history {target.ref}",
         )
     return tx_id
 
 
-def _state_without(
-    workspace: Workspace, asset_id: str, item: Spendable, corrected: str
-) -> dict[str, Any]:
-    """Return the state as it will be once ``corrected`` does not count any more."""
-    txs = list(workspace.client.transactions(asset_id))
+def _state_without(target: Target, item: Spendable, corrected: str) -> dict[str, Any]:
+    """Return the state as it will be once ``corrected`` no longer counts."""
+    txs = list(target.workspace.client.transactions(target.asset_id))
     # A correction that is corrected itself does not count either.
     counted = corrected_by(tx for tx in txs if tx["id"] != corrected)
     replay = Replay(counted | {corrected})
     for tx in txs:
         replay.add(tx)
-    return replay.outputs.get((item.transaction_id, item.output_index), replay.common)
+    return state_of(replay, item)
 
 
 def append_lines(
     workspace: Workspace, ref: str, lines: Iterable[dict[str, Any]], writing: Writing = PLAIN
-) -> Document:
+) -> Appends:
     """Append many: one transaction for each of ``lines``, thousands to a durable commit.
 
-    Returns:
-        ``twin.appends/1``: ``asset_id``, ``count``, ``first`` and ``last`` transaction ids.
+    With ``once`` line N carries the token ``ONCE:N``: given again, the lines that are on the
+    ledger are passed over, so an interrupted run goes on where it stopped.
+
+    Raises:
+        InterruptedWriteError: Ctrl-C; like every error on the way it says how many lines are on
+            the ledger, and how to go on.
+        ConflictError: ``once_mismatch``: another line was recorded under a token;
+            ``several_outputs``.
     """
     writing.check()
-    if writing.once is not None or writing.if_tip is not None or writing.prepare:
-        raise UsageError("--once, --if-tip and --prepare are for a single append")
-    asset_id = resolve.asset_id_of(workspace, ref)
-    item = choose_outputs.one(workspace, ref, workspace.client.unspent(asset_id))
+    if writing.if_tip is not None or writing.prepare:
+        raise UsageError("--if-tip and --prepare are for a single append")
+    target = Target.find(workspace, ref, writing)
+    client, asset_id = workspace.client, target.asset_id
+    item = choose_outputs.one(target, client.unspent(asset_id))
     infos = keys_to_spend(workspace, [item.output["condition"]["details"]], ref)
     now = workspace.now()
     at = times.to_text(now if writing.at is None else checked_at(writing.at, now))
-    envelope = None if writing.bare else record.envelope(record.APPEND, at=at)
-
-    def metadatas() -> Iterable[dict[str, Any]]:
-        for line in lines:
-            if record.KEY in line:
-                raise InvalidError(
-                    f"the name {record.KEY!r} belongs to twincli at the top level",
-                    code="reserved_key",
-                )
-            yield line if envelope is None else {**line, record.KEY: envelope}
-
+    run = _Run(target, at)
     if workspace.dry_run:
         count = 0
-        for count, metadata in enumerate(metadatas(), 1):  # noqa: B007 - the last one counts
+        for count, metadata in enumerate(run.metadatas(lines), 1):  # noqa: B007 - the last counts
             check_data(None, metadata)
         made: list[str] = []
     else:
-        if len(infos) != 1 or len(workspace.client.unspent(asset_id)) != 1:
+        if len(infos) != 1 or len(client.unspent(asset_id)) != 1:
             raise ConflictError(
                 f"{ref} is shared or split; append to it line by line",
                 code="several_outputs",
             )
         signer = unlock(workspace, infos)[0]
-        made = workspace.client.append_many(signer, asset_id, metadatas())
+        try:
+            made = client.append_many(signer, asset_id, run.metadatas(lines))
+        except KeyboardInterrupt:
+            raise run.stopped(InterruptedWriteError("interrupted")) from None
+        except TwinError as error:
+            raise run.stopped(error)  # noqa: B904 - it is the same error
         count = len(made)
     return {
         "schema": "twin.appends/1",
         "asset_id": asset_id,
-        "ledger": workspace.client.ledger_id,
+        "ledger": client.ledger_id,
         "count": count,
+        "existing": run.existing,
         "first": made[0] if made else None,
         "transaction_id": made[-1] if made else None,
         "signed_by": [info.public_key for info in infos],
         "warnings": [],
     }
+
+
+class _Run:
+    """The lines of one run on their way to the ledger.
+
+    Attributes:
+        existing: How many lines were on the ledger before.
+    """
+
+    def __init__(self, target: Target, at: str) -> None:
+        self.existing = 0
+        self._target = target
+        self._at = at
+        last = target.workspace.client.last(target.asset_id)
+        self._tip = None if last is None else last.tx["id"]
+
+    def metadatas(self, lines: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Yield what each line records, leaving out those that are on the ledger."""
+        writing = self._target.writing
+        is_old = writing.once is not None  # lines are recorded in their order
+        for number, line in enumerate(lines, 1):
+            if record.KEY in line:
+                raise InvalidError(
+                    f"line {number}: the name {record.KEY!r} is reserved for twincli at the top"
+                    " level",
+                    code="reserved_key",
+                )
+            once = None if writing.once is None else f"{writing.once}:{number}"
+            if once is not None and is_old:
+                is_old = first_of_once(self._target, once, Append(line)) is not None
+                if is_old:
+                    self.existing += 1
+                    continue
+            if writing.bare:
+                yield line
+            else:
+                yield {**line, record.KEY: record.envelope(record.APPEND, at=self._at, once=once)}
+
+    def stopped(self, error: TwinError) -> TwinError:
+        """Return an error that also says how many lines are on the ledger, and how to go on."""
+        count = self.existing + self._count()
+        if count == 0:
+            there = "nothing is on the ledger"
+            way = "give all lines again"
+        else:
+            there = f"{count} line{'s are' if count > 1 else ' is'} on the ledger"
+            way = f"go on with the lines after number {count} (blank ones are not counted)"
+        if self._target.writing.once is not None:
+            way = "give the same lines again with the same --once: none is recorded twice"
+        hint = f"{error.hint}; {way}" if error.hint else f"to go on, {way}"
+        return error.reworded(f"{error.message}: {there}", hint=hint)
+
+    def _count(self) -> int:
+        """Return how many lines of this run are on the ledger."""
+        client, asset_id = self._target.workspace.client, self._target.asset_id
+        if self._target.writing.bare:
+            return sum(1 for _ in client.transactions(asset_id, self._tip))
+        return sum(
+            (record.envelope_of(tx["metadata"]) or {}).get("at") == self._at
+            for tx in client.transactions(asset_id, self._tip)
+        )

@@ -1,15 +1,15 @@
-"""Spending twins: append, transfer, burn. Each returns the asset's document.
+"""Writes to assets that exist: plan, sign, submit, and again when another writer was faster.
 
-Every write is built against the tip it found and submitted; when another writer won meanwhile it
-is built again (dotted paths included), unless ``if_tip`` forbids.
+A kind of write is a small class, see ``Write``. It is planned against the tip as it is found; when
+another writer won meanwhile it is planned again (dotted paths included), unless ``if_tip`` forbids.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from twincli import BUILD_TIME_MS
-from twincli.errors import ConflictError, InvalidError, NotFoundError
+from twincli.errors import ConflictError, InvalidError, NotFoundError, TwinError
 from twincli.model import edits as _edits
 from twincli.model import record, times
 from twincli.model import transaction as _transaction
@@ -21,30 +21,52 @@ from twincli.services.asset.write_options import Writing, checked_at
 from twincli.services.signers import keys_to_spend, unlock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from twincli.crypto.ed25519 import Signer
     from twincli.keystore.keyfile import KeyInfo
     from twincli.ledger.reading import Spendable
-    from twincli.services.documents import Document
+    from twincli.services.documents import WrittenAsset
+    from twincli.services.tx.prepared import Prepared
     from twincli.services.workspace import Workspace
 
 ATTEMPTS = 200
 
 
-class _Attempt(NamedTuple):
-    """One look at the tip.
+class Target(NamedTuple):
+    """What a write is about.
 
     Attributes:
-        replay: The asset as it is.
+        workspace: Rooms.
+        ref: What the user calls the asset.
+        asset_id: Its id.
+        writing: W.
+    """
+
+    workspace: Workspace
+    ref: str
+    asset_id: str
+    writing: Writing
+
+    @classmethod
+    def find(cls, workspace: Workspace, ref: str, writing: Writing) -> Target:
+        """Find the asset that ``ref`` names.
+
+        Raises:
+            NotFoundError, ConflictError, InvalidError: As ``resolve.asset_id_of``.
+        """
+        return cls(workspace, ref, resolve.asset_id_of(workspace, ref), writing)
+
+
+class Attempt(NamedTuple):
+    """What a write does to the tip it found.
+
+    Attributes:
         spends: Outputs to spend.
         outputs: New outputs.
         written: Members to write into the metadata.
-        kind, body: Of the envelope.
+        kind, body, corrects: Of the envelope.
         also: More transactions to commit along, unsigned.
     """
 
-    replay: Replay
     spends: list[Spendable]
     outputs: list[_transaction.Output]
     written: dict[str, Any]
@@ -54,24 +76,25 @@ class _Attempt(NamedTuple):
     also: tuple[dict[str, Any], ...] = ()
 
 
-def _spend(
-    workspace: Workspace,
-    ref: str,
-    asset_id: str,
-    writing: Writing,
-    plan: Callable[[Replay, list[Spendable]], _Attempt],
-    is_same: Callable[[dict[str, Any]], bool],
-) -> Document:
-    """Plan, sign and submit until it holds; see the module's docstring.
+class Write(Protocol):
+    """One kind of write."""
 
-    Args:
-        workspace: Rooms.
-        ref: What the user calls the asset.
-        asset_id: Its id.
-        writing: W.
-        plan: Given the asset as it is, what to do.
-        is_same: Says whether a transaction with the same once token did what is wanted now.
+    def plan(self, target: Target, replay: Replay, unspent: list[Spendable]) -> Attempt:
+        """Say what to do to an asset that stands so; called again after every lost race."""
+
+    def is_same(self, target: Target, tx: dict[str, Any]) -> bool:
+        """Say whether ``tx``, made with the same once token, did what is wanted now."""
+
+
+def perform(target: Target, write: Write) -> WrittenAsset | Prepared:
+    """Plan, sign and submit a write until it holds.
+
+    Raises:
+        ConflictError: ``tip_moved``, ``once_mismatch``, ``busy``; what ``plan`` raises.
+        LockedError: ``no_key``, ``locked``, ``bad_passphrase``.
+        InvalidError: A rule is broken, named before anything is signed.
     """
+    workspace, ref, asset_id, writing = target
     writing.check()
     warnings: list[str] = []
     unlocked: dict[str, Signer] = {}
@@ -83,29 +106,30 @@ def _spend(
         if replay is None:
             raise NotFoundError(f"there is no asset {asset_id} on this ledger")
         if writing.once is not None:
-            first = _first_of_once(workspace, asset_id, writing.once, is_same)
+            first = first_of_once(target, writing.once, write)
             if first is not None:
                 return document.written(workspace, asset_id, first, warnings)
-        attempt = plan(replay, unspent)
-        _check_tip(workspace, writing, attempt)
+        attempt = write.plan(target, replay, unspent)
+        _check_tip(target, replay, attempt)
         infos: list[KeyInfo] = []
         if not writing.prepare:
             conditions = [item.output["condition"]["details"] for item in attempt.spends]
             infos = keys_to_spend(workspace, conditions, ref)
-        warnings = _edits.type_changes(attempt.replay.common, attempt.written)
-        metadata = _metadata(workspace, writing, attempt, warnings)
+        warnings = _edits.type_changes(replay.common, attempt.written)
+        metadata = _metadata(target, replay, attempt, warnings)
         check_data(None, metadata)
-        tx = _transaction.transfer(
-            [_as_spend(item) for item in attempt.spends], attempt.outputs, asset_id, metadata
-        )
+        spends = [_transaction.Spend.of_output(*item) for item in attempt.spends]
+        tx = _transaction.transfer(spends, attempt.outputs, asset_id, metadata)
         if writing.prepare:
             from twincli.services.tx import cosign
 
             if attempt.also:
-                raise cosign.refuse_prepare("moving the parts along")
+                raise cosign.several_transactions("moving the parts along")
             return cosign.prepared(workspace, tx, warnings)
         if workspace.dry_run:
-            return document.unsigned(workspace, ref, tx, infos, warnings)
+            return document.unsigned(
+                workspace, ref, tx, [info.public_key for info in infos], warnings
+            )
         for info in infos:
             if info.name not in unlocked:
                 unlocked[info.name] = unlock(workspace, [info])[0]
@@ -117,38 +141,46 @@ def _spend(
             if error.code != "double_spend":
                 raise
             if writing.if_tip is not None:
-                raise _moved(writing.if_tip) from error
-            _wait(workspace, number)
+                raise _tip_moved(writing.if_tip) from error
+            _give_way(workspace, number)
             continue
-        if height is None:
-            return document.sent(workspace, ref, signed[0], warnings)
-        return document.written(workspace, asset_id, signed[0]["id"], warnings)
+        try:
+            if height is None:
+                return document.sent(workspace, ref, signed[0], warnings)
+            return document.written(workspace, asset_id, signed[0]["id"], warnings)
+        except TwinError as error:
+            raise recorded_all_the_same(signed[0]["id"], error)  # noqa: B904 - it is the same error
     raise ConflictError(
         f"{ref}: other writers were faster {ATTEMPTS} times", code="busy", retryable=True
     )
 
 
-def _wait(workspace: Workspace, number: int) -> None:
+def recorded_all_the_same(tx_id: str, error: TwinError) -> TwinError:
+    """Return an error that came after a commit, saying so: the write must not be repeated."""
+    return error.reworded(
+        f"recorded as {tx_id}, but the result cannot be shown: {error.message}",
+        hint=f"do not repeat it; to see it: twin tx show {tx_id}",
+    )
+
+
+def _give_way(workspace: Workspace, number: int) -> None:
     """Let other writers through, longer each time, not in step with them."""
     import time
 
     time.sleep(workspace.random(1)[0] / 255 * min(0.2, 0.002 * (number + 1)))
 
 
-def _as_spend(item: Spendable) -> _transaction.Spend:
-    return _transaction.Spend.of_output(item.transaction_id, item.output_index, item.output)
-
-
-def _check_tip(workspace: Workspace, writing: Writing, attempt: _Attempt) -> None:
-    if writing.if_tip is None:
+def _check_tip(target: Target, replay: Replay, attempt: Attempt) -> None:
+    if_tip = target.writing.if_tip
+    if if_tip is None:
         return
-    wanted = resolve.transaction_id_of(workspace, writing.if_tip)
-    assert attempt.replay.last is not None
+    wanted = resolve.transaction_id_of(target.workspace, if_tip)
+    assert replay.last is not None
     if wanted not in {item.transaction_id for item in attempt.spends}:
-        raise _moved(writing.if_tip, attempt.replay.last["id"])
+        raise _tip_moved(if_tip, replay.last["id"])
 
 
-def _moved(wanted: str, tip: str | None = None) -> ConflictError:
+def _tip_moved(wanted: str, tip: str | None = None) -> ConflictError:
     now = f", which is now {tip}" if tip else ""
     return ConflictError(
         f"{wanted} is not the tip of this asset{now}",
@@ -158,15 +190,16 @@ def _moved(wanted: str, tip: str | None = None) -> ConflictError:
 
 
 def _metadata(
-    workspace: Workspace, writing: Writing, attempt: _Attempt, warnings: list[str]
+    target: Target, replay: Replay, attempt: Attempt, warnings: list[str]
 ) -> dict[str, Any] | None:
+    writing = target.writing
     if writing.bare:
         return attempt.written or None
-    now = workspace.now()
+    now = target.workspace.now()
     at_ms, clock = now, None
     if writing.at is not None:
         at_ms = checked_at(writing.at, now)
-    elif now < BUILD_TIME_MS or now < (_last_claim(attempt.replay) or 0):
+    elif now < BUILD_TIME_MS or now < (_last_claim(replay) or 0):
         clock = "unsynced"
         warnings.append(
             "this machine's clock is behind what was recorded before; the entry says so"
@@ -190,36 +223,36 @@ def _last_claim(replay: Replay) -> int | None:
     return None if envelope.get("clock") else times.parse_claim(envelope.get("at"))
 
 
-def _first_of_once(
-    workspace: Workspace,
-    asset_id: str,
-    token: str,
-    is_same: Callable[[dict[str, Any]], bool],
-) -> str | None:
-    """Return the transaction that keys of ours already made with a once token, or None.
+def first_of_once(target: Target, token: str, write: Write) -> str | None:
+    """Return the transaction that keys of mine already made with a once token, or None.
 
     Raises:
         ConflictError: ``once_mismatch``: it did something else.
     """
+    workspace = target.workspace
     if workspace.keys:
         mine = {workspace.keystore.get(name).public_key for name in workspace.keys}
     else:
         mine = {info.public_key for info in workspace.keystore.scan()[0]}
-    for signers, found in workspace.client.once(asset_id, token):
+    for signers, found in workspace.client.once(target.asset_id, token):
         if not signers <= mine:
             continue
-        entry = workspace.client.required(found)
-        if is_same(entry.tx):
+        if write.is_same(target, workspace.client.required(found).tx):
             return found
-        raise ConflictError(
-            f"the token {token!r} was used for something else, by {found}",
-            code="once_mismatch",
-            hint=f"use another token, or look at it: twin tx show {found}",
-        )
+        raise once_mismatch(token, found)
     return None
 
 
-def _is_record(tx: dict[str, Any], kind: str, written: dict[str, Any], **fields: Any) -> bool:
+def once_mismatch(token: str, tx_id: str) -> ConflictError:
+    """Return the error of a once token that was used for something else."""
+    return ConflictError(
+        f"the token {token!r} was used for something else, by {tx_id}",
+        code="once_mismatch",
+        hint=f"use another token, or look at it: twin tx show {tx_id}",
+    )
+
+
+def is_record(tx: dict[str, Any], kind: str, written: dict[str, Any], **fields: Any) -> bool:
     """Say whether a transaction's envelope and data are those."""
     envelope = record.envelope_of(tx["metadata"]) or {}
     return (
@@ -229,14 +262,20 @@ def _is_record(tx: dict[str, Any], kind: str, written: dict[str, Any], **fields:
     )
 
 
-def _replay_before(workspace: Workspace, asset_id: str, tx_id: str) -> Replay:
-    """Return the asset as the transaction ``tx_id`` met it."""
-    txs = []
-    for tx in workspace.client.transactions(asset_id):
-        if tx["id"] == tx_id:
+def state_met(target: Target, tx: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of what a committed transaction spent, as it found it."""
+    before = []
+    for other in target.workspace.client.transactions(target.asset_id):
+        if other["id"] == tx["id"]:
             break
-        txs.append(tx)
-    made = Replay(corrected_by(txs))
-    for tx in txs:
-        made.add(tx)
-    return made
+        before.append(other)
+    replay = Replay(corrected_by(before))
+    for other in before:
+        replay.add(other)
+    met = tx["inputs"][0]["fulfills"]
+    return replay.outputs[met["transaction_id"], met["output_index"]]
+
+
+def state_of(replay: Replay, item: Spendable) -> dict[str, Any]:
+    """Return the state along the path of an unspent output."""
+    return replay.outputs.get((item.transaction_id, item.output_index), replay.common)

@@ -14,28 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from twincli.ledger.reading import Spendable
+    from twincli.services.asset.attempt import Target
     from twincli.services.workspace import Workspace
 
 _MOST_DIGITS = 40
 """More than any amount or number of an output has."""
 
 
-def one(
-    workspace: Workspace,
-    ref: str,
-    unspent: list[Spendable],
-    chosen: str | None = None,
-    *,
-    prepare: bool = False,
-) -> Spendable:
+def one(target: Target, unspent: list[Spendable], chosen: str | None = None) -> Spendable:
     """Return the one output to append to or to give away.
 
     Args:
-        workspace: Keys and names.
-        ref: What the user calls the asset.
+        target: The asset.
         unspent: Its unspent outputs.
         chosen: ``TX:N``, where the user says which.
-        prepare: Whether others are to sign, see ``mine``.
 
     Raises:
         ConflictError: ``ambiguous``: several could be meant; ``stale``.
@@ -43,11 +35,12 @@ def one(
         InvalidError: ``burned``.
     """
     if chosen is not None:
-        return _named(workspace, ref, unspent, chosen)
+        return _named(target, unspent, chosen)
+    ref = target.ref
     living = _living(ref, unspent)
-    if len(living) == 1 and not (prepare and workspace.keys):
+    if len(living) == 1 and not (target.writing.prepare and target.workspace.keys):
         return living[0]
-    fitting = mine(workspace, ref, living, prepare=prepare)
+    fitting = mine(target, living)
     if len(fitting) == 1:
         return fitting[0]
     listed = ", ".join(f"{i.transaction_id}:{i.output_index}" for i in fitting[:_MOST_TERMS])
@@ -59,7 +52,8 @@ def one(
     )
 
 
-def _named(workspace: Workspace, ref: str, unspent: list[Spendable], text: str) -> Spendable:
+def _named(target: Target, unspent: list[Spendable], text: str) -> Spendable:
+    workspace, ref = target.workspace, target.ref
     tx_ref, colon, number = text.rpartition(":")
     is_number = number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS
     if not colon or not is_number:
@@ -68,9 +62,8 @@ def _named(workspace: Workspace, ref: str, unspent: list[Spendable], text: str) 
     for item in unspent:
         if (item.transaction_id, item.output_index) == (tx_id, int(number)):
             return item
-    entry = workspace.client.required(tx_id)
-    found = tx_id if entry.tx["operation"] == _transaction.CREATE else entry.tx["asset"]["id"]
-    if found != resolve.asset_id_of(workspace, ref):
+    found = _transaction.asset_of(workspace.client.required(tx_id).tx)
+    if found != target.asset_id:
         other = resolve.asset_name(workspace, found) or found
         raise InvalidError(
             f"{text} is an output of another asset, {other}: outputs of different assets cannot be"
@@ -109,23 +102,18 @@ def parse_out(workspace: Workspace, text: str) -> _transaction.Output:
 
 
 def to_spend(
-    workspace: Workspace,
-    ref: str,
+    target: Target,
     unspent: list[Spendable],
     ins: Sequence[str],
     wanted: Sequence[_transaction.Output],
-    *,
-    prepare: bool = False,
 ) -> list[Spendable]:
     """Return the outputs to give from: those named, or enough of one owner's, oldest first.
 
     Args:
-        workspace: Keys and names.
-        ref: What the user calls the asset.
+        target: The asset.
         unspent: Its unspent outputs.
         ins: ``TX:N`` each, where the user says which.
         wanted: What is to be given; a single amount of 0 stands for all of one output.
-        prepare: Whether others are to sign, see ``mine``.
 
     Raises:
         ConflictError: ``ambiguous``: several owners could give it; ``stale``.
@@ -133,12 +121,13 @@ def to_spend(
         LockedError: ``no_key``.
     """
     if ins:
-        named = [_named(workspace, ref, unspent, text) for text in ins]
+        named = [_named(target, unspent, text) for text in ins]
         return list({(item.transaction_id, item.output_index): item for item in named}.values())
     if len(wanted) == 1 and wanted[0].amount == 0:
-        return [one(workspace, ref, unspent, prepare=prepare)]
+        return [one(target, unspent)]
+    ref = target.ref
     asked = sum(output.amount for output in wanted)
-    fitting = mine(workspace, ref, unspent, prepare=prepare)
+    fitting = mine(target, unspent)
     held: list[list[Spendable]] = []
     enough: list[list[Spendable]] = []
     for owner in dict.fromkeys(item.output["condition"]["uri"] for item in fitting):
@@ -220,24 +209,19 @@ def total(items: Iterable[Spendable]) -> int:
     return sum(int(item.output["amount"]) for item in items)
 
 
-def mine(
-    workspace: Workspace, ref: str, unspent: list[Spendable], *, prepare: bool = False
-) -> list[Spendable]:
+def mine(target: Target, unspent: list[Spendable]) -> list[Spendable]:
     """Return the living outputs that keys here can spend; at least one.
 
-    Args:
-        workspace: Keys and names.
-        ref: What the user calls the asset.
-        unspent: Its unspent outputs.
-        prepare: Others are to sign: a key of ours, or one named by ``--key``, need only be among
-            those asked, and where none is, every output is meant.
+    Where others are to sign (``--prepare``), a key of mine, or one named by ``--key``, need only
+    be among those asked, and where none is, every output is meant.
 
     Raises:
         LockedError: ``no_key``: there is none.
         InvalidError: ``burned``.
     """
+    workspace, ref = target.workspace, target.ref
     living = _living(ref, unspent)
-    if prepare:
+    if target.writing.prepare:
         return _concerned(workspace, ref, living)
     failures: dict[str, LockedError | None] = {}  # asked once an owner: it looks at every key
     for item in living:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import base58
-from twincli.errors import ConflictError, InvalidError, LockedError, UsageError
+from twincli.errors import ConflictError, InvalidError, LockedError, TwinError, UsageError
 from twincli.model import names, owners, record, times
 from twincli.model import transaction as _transaction
 from twincli.rules.data import check_data
 from twincli.services import resolve
 from twincli.services.asset import document
+from twincli.services.asset.attempt import recorded_all_the_same
+from twincli.services.asset.standing import UNAUTHORISED, control_now
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
-from twincli.services.signers import entity_key, keys_to_create, unlock
+from twincli.services.signers import entity_key, keys_to_create, keys_to_spend, unlock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from twincli.crypto.ed25519 import Signer
-    from twincli.services.documents import Document
+    from twincli.services.documents import CreatedAsset, FoundAsset
+    from twincli.services.resolve import PlannedKey
+    from twincli.services.tx.prepared import Prepared
     from twincli.services.workspace import Workspace
 
 
@@ -55,7 +59,9 @@ def create(
     writing: Writing = PLAIN,
     *,
     if_missing: bool = False,
-) -> Document:
+    planned: PlannedKey | None = None,
+    before: Callable[[str], None] | None = None,
+) -> CreatedAsset | FoundAsset | Prepared:
     """Create an asset and name it.
 
     The name is written down before the asset is submitted, so that a crash in between loses
@@ -67,9 +73,12 @@ def create(
         wanted: The definition.
         writing: W.
         if_missing: The same asset under that name is success, ``"created": false``.
+        planned: A key that is still to be made, and may own, sign or be the entity; only with
+            ``dry_run``, and what is returned has a stand-in for its public key.
+        before: Told what should be known before anything is written; it may raise.
 
     Returns:
-        ``twin.asset/1`` with ``created``.
+        The asset, with ``created``.
 
     Raises:
         ConflictError: ``exists``.
@@ -78,7 +87,7 @@ def create(
     """
     writing.check()
     if writing.if_tip is not None:
-        raise UsageError("--if-tip is for what is there already")
+        raise UsageError("--if-tip is for an asset that already exists")
     name = names.check(name, "asset")
     if not 1 <= wanted.amount <= _transaction.MAX_AMOUNT:
         raise InvalidError(
@@ -87,22 +96,30 @@ def create(
         )
     book, client = workspace.book, workspace.client
     present = book.lookup(client.ledger_id, name, resolve.exists(workspace))
-    owner = None if wanted.owner is None else resolve.owner_details(workspace, wanted.owner)
+    owner = None
+    if wanted.owner is not None:
+        owner = resolve.owner_details(workspace, wanted.owner, planned)
     if present is not None and not if_missing and writing.once is None:
         raise _taken(name, present)
     if writing.prepare and workspace.keys:
         # Some of them may be other people's, who sign later.
         issuers = []
-        keys = (resolve.public_key_of(workspace, ref) for ref in workspace.keys)
+        keys = (resolve.public_key_of(workspace, ref, planned) for ref in workspace.keys)
         signer_keys = list(dict.fromkeys(keys))
     else:
-        issuers = keys_to_create(workspace, owner)
+        issuers = keys_to_create(workspace, owner, planned)
         signer_keys = [info.public_key for info in issuers]
     details = owner or owners.of_keys(signer_keys)
-    tx, warnings = _created(workspace, name, wanted, writing, signer_keys, details)
+    warnings: list[str] = []
+    tx = _created(workspace, name, wanted, writing, signer_keys, details, planned)
     if present is not None and if_missing:
         _check_same(workspace, name, present, tx)
-        return {**document.show(workspace, present), "created": False, "warnings": []}
+        return _existing(workspace, present)
+    if wanted.parent is not None and present is None:
+        warnings += _about_parent(workspace, wanted, signer_keys)
+        if before is not None:
+            for warning in warnings:
+                before(warning)
     if writing.prepare:
         from twincli.services.tx import cosign
 
@@ -110,7 +127,10 @@ def create(
             _prove_entity(workspace, tx, (), warnings)
         return cosign.prepared(workspace, tx, warnings)
     if workspace.dry_run:
-        return {**document.unsigned(workspace, name, tx, issuers, warnings), "created": True}
+        return {
+            **document.unsigned(workspace, name, tx, signer_keys, warnings, planned),
+            "created": True,
+        }
     signers = unlock(workspace, issuers)
     _prove_entity(workspace, tx, signers, warnings)
     tx = _transaction.sign(tx, signers)
@@ -126,7 +146,7 @@ def create(
         if other is None:
             raise
         _check_same(workspace, name, other, tx)
-        return {**document.show(workspace, other), "created": False, "warnings": []}
+        return _existing(workspace, other)
     height: int | None = 0
     if not known:
         try:
@@ -137,11 +157,51 @@ def create(
                 book.release(client.ledger_id, name, tx["id"])
                 raise
             known = True
-    if not book.confirm(client.ledger_id, name, tx["id"]):
-        warnings.append(f"the name {name} was taken by another asset meanwhile; name this one anew")
-    if height is None:
-        return {**document.sent(workspace, name, tx, warnings), "created": True}
-    return {**document.written(workspace, tx["id"], tx["id"], warnings), "created": not known}
+    try:
+        if not book.confirm(client.ledger_id, name, tx["id"]):
+            warnings.append(
+                f"the name {name} was taken by another asset meanwhile; give this one another:"
+                f" twin name set NAME {tx['id']}"
+            )
+        if height is None:
+            return {**document.sent(workspace, name, tx, warnings), "created": True}
+        return {**document.written(workspace, tx["id"], tx["id"], warnings), "created": not known}
+    except TwinError as error:
+        raise recorded_all_the_same(tx["id"], error)  # noqa: B904 - it is the same error
+
+
+def _about_parent(
+    workspace: Workspace, wanted: Definition, signer_keys: list[str]
+) -> Iterator[str]:
+    """Yield a warning where those who sign may not say what is part of the parent."""
+    assert wanted.parent is not None
+    control = control_now(workspace.client, resolve.asset_id_of(workspace, wanted.parent))
+    if control.standing_of(set(signer_keys)) != UNAUTHORISED:
+        return
+    names = resolve.Names(workspace)
+    mine = [names.of_key(key) or key for key in signer_keys]
+    owners_texts = "; ".join(names.owner(details) for details in control.owners)
+    who = " and ".join(mine)
+    keys = "".join(f" --key {name}" for name in mine)
+    owner = ""
+    if wanted.owner is None:
+        owner = f" --owner {mine[0]}" if len(mine) == 1 else f" --owner all:{','.join(mine)}"
+    try:
+        found = keys_to_spend(workspace._replace(keys=()), control.owners[:1], wanted.parent)
+    except LockedError:
+        way = f"have it signed by {owners_texts}, too: add --prepare FILE"
+    else:
+        added = "".join(f" --key {info.name}" for info in found if info.name not in mine)
+        way = f"let its owner sign, too:{keys}{added}{owner}"
+    yield (
+        f"{who} may not say what is part of {wanted.parent}, whose owner is {owners_texts}: this"
+        f" part will be shown as unauthorised; {way}"
+    )
+
+
+def _existing(workspace: Workspace, asset_id: str) -> FoundAsset:
+    """Return the asset that ``--if-missing`` found."""
+    return {**document.show(workspace, asset_id), "created": False, "warnings": []}
 
 
 def _arriving(workspace: Workspace, name: str) -> str | None:
@@ -163,9 +223,9 @@ def _created(
     writing: Writing,
     signer_keys: list[str],
     details: dict[str, Any],
-) -> tuple[dict[str, Any], list[str]]:
-    """Return the unsigned CREATE and warnings."""
-    warnings: list[str] = []
+    planned: PlannedKey | None,
+) -> dict[str, Any]:
+    """Return the unsigned CREATE."""
     if record.KEY in wanted.data or record.KEY in (wanted.state or {}):
         raise InvalidError(
             f"the name {record.KEY!r} belongs to twincli at the top level", code="reserved_key"
@@ -181,7 +241,7 @@ def _created(
             parent = resolve.asset_id_of(workspace, wanted.parent)
         entity = None
         if wanted.entity is not None:
-            entity = entity_key(workspace, wanted.entity)[0]
+            entity = entity_key(workspace, wanted.entity, planned)
         at = None
         if writing.at is not None:
             at = times.to_text(checked_at(writing.at, workspace.now()))
@@ -194,12 +254,12 @@ def _created(
             nonce=_nonce(workspace, writing, signer_keys),
         )
     elif wanted.parent is not None or wanted.entity is not None or wanted.title is not None:
-        raise UsageError("--bare writes no envelope, so --parent, --entity and --title have none")
+        raise UsageError(
+            "--bare writes no envelope, so it cannot be used with --parent, --entity or --title"
+        )
     check_data(facts, state)
-    tx = _transaction.create(
-        signer_keys, [_transaction.Output(details, wanted.amount)], facts or None, state or None
-    )
-    return tx, warnings
+    outputs = [_transaction.Output(details, wanted.amount)]
+    return _transaction.create(signer_keys, outputs, facts or None, state or None)
 
 
 def _nonce(workspace: Workspace, writing: Writing, signers: list[str]) -> str:
@@ -243,8 +303,8 @@ def _taken(name: str, asset_id: str) -> ConflictError:
     return ConflictError(
         f"the name {name} is taken by the asset {asset_id}",
         code="exists",
-        hint=f"choose another name, or free it: twin name remove {name}; --if-missing makes it no"
-        " error when it is the same asset",
+        hint=f"choose another name, or free this one: twin name remove {name}; with --if-missing,"
+        " an identical asset is not an error",
     )
 
 
@@ -284,7 +344,7 @@ def _check_same(workspace: Workspace, name: str, asset_id: str, tx: dict[str, An
     ):
         if mine != other:
             raise ConflictError(
-                f"the asset {name} is there, but its {what} differ from what is asked for",
+                f"the asset {name} already exists with another {what}",
                 code="exists",
                 hint=f"twin asset show {name}",
             )

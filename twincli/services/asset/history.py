@@ -15,12 +15,16 @@ from twincli.services.signers import signers_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from twincli.client import LedgerClient
     from twincli.ledger.reading import Entry
     from twincli.rules.replay import Step
-    from twincli.services.documents import Document
+    from twincli.services.documents import History, HistoryItem
     from twincli.services.workspace import Workspace
 
+
+HAPPENED, RECORDED = BY = ("happened", "recorded")
+"""What a range of time can go by."""
+
+LATE_MS = 60_000
 
 PAGE = 2000
 """Transactions held in memory at a time while a history is read backwards."""
@@ -37,16 +41,19 @@ def history(
     until: str | None = None,
     limit: int | None = None,
     reverse: bool = False,
-) -> Document:
-    """Return what happened to an asset.
+    by: str = HAPPENED,
+) -> History:
+    """Return what happened to an asset, in the order of the chain.
 
     Args:
         workspace: Rooms.
         ref: The asset.
-        since: What was committed at this time or later, as people write times.
-        until: What was committed before this time.
-        limit: At most so many.
+        since: What happened at this time or later, as people write times.
+        until: What happened before this time.
+        limit: Return at most N.
         reverse: Newest first.
+        by: ``HAPPENED``: a range goes by the time that the signer states, where none is stated or
+            the signer's clock was known to be wrong by the block's; ``RECORDED``: by the block's.
 
     Returns:
         ``twin.history/1`` with ``asset_id`` and ``transactions``, an iterator of
@@ -62,7 +69,9 @@ def history(
     if limit is not None and limit < 1:
         raise UsageError(f"--limit takes a whole number from 1, not {limit}")
     asset_id = resolve.asset_id_of(workspace, ref)
-    if (since or until) and BLOCK_TIME not in workspace.client.capabilities:
+    if by not in BY:
+        raise UsageError(f"--by takes {' or '.join(BY)}, not {by!r}")
+    if (since or until) and by == RECORDED and BLOCK_TIME not in workspace.client.capabilities:
         raise lacking(BLOCK_TIME)
     now = workspace.now()
     since_ms = None if since is None else times.parse(since, now)
@@ -73,7 +82,7 @@ def history(
             code="empty_range",
             hint="until is exclusive: the first moment that no longer counts",
         )
-    told = _Telling(workspace.client, asset_id, since_ms, until_ms)
+    told = _Telling(workspace, asset_id, since_ms, until_ms, by)
     items = told.backwards() if reverse else told.forwards()
     return {
         "schema": "twin.history/1",
@@ -86,9 +95,16 @@ class _Telling:
     """One reading of a history. Built for 100,000 transactions: nothing is asked for twice."""
 
     def __init__(
-        self, client: LedgerClient, asset_id: str, since_ms: int | None, until_ms: int | None
+        self,
+        workspace: Workspace,
+        asset_id: str,
+        since_ms: int | None,
+        until_ms: int | None,
+        by: str = RECORDED,
     ) -> None:
-        self.client = client
+        self.by_block = by == RECORDED
+        self.client = workspace.client
+        self.names = resolve.Names(workspace)
         self.asset_id = asset_id
         self.since_ms = since_ms
         self.until_ms = until_ms
@@ -96,14 +112,14 @@ class _Telling:
         self.times: dict[int, str] = {}
         self.heads: dict[str, str] = {}
 
-    def forwards(self) -> Iterator[Document]:
-        replay, since_ms = Replay(self.corrected), self.since_ms
+    def forwards(self) -> Iterator[HistoryItem]:
+        replay = Replay(self.corrected)
         for entry in self._entries(None):
             step = replay.add(entry.tx)
-            if since_ms is None or _at(entry) >= since_ms:
+            if self._is_inside(entry):
                 yield self._item(entry, step)
 
-    def backwards(self) -> Iterator[Document]:
+    def backwards(self) -> Iterator[HistoryItem]:
         """Replay forwards once, remember where each page begins, then replay page by page."""
         starts: list[tuple[str | None, Replay]] = []
         replay = Replay(self.corrected)
@@ -122,18 +138,29 @@ class _Telling:
                     break
             end = after
             for entry, step in reversed(page):
-                if self.since_ms is not None and _at(entry) < self.since_ms:
+                if self.by_block and self.since_ms is not None and _at(entry) < self.since_ms:
                     return
-                yield self._item(entry, step)
+                if self._is_inside(entry):
+                    yield self._item(entry, step)
 
     def _entries(self, after: str | None) -> Iterator[Entry]:
         entries = self.client.entries(self.asset_id, after)
         until_ms = self.until_ms
-        if until_ms is None:
+        if until_ms is None or not self.by_block:
             return entries
         return takewhile(lambda entry: _at(entry) < until_ms, entries)
 
-    def _item(self, entry: Entry, step: Step) -> Document:
+    def _is_inside(self, entry: Entry) -> bool:
+        """Say whether an entry is in the range; what has no time at all is in none."""
+        since_ms, until_ms = self.since_ms, self.until_ms
+        if since_ms is None and until_ms is None:
+            return True
+        moment = entry.time_ms if self.by_block else happened_ms(entry)
+        if moment is None:
+            return False
+        return (since_ms is None or since_ms <= moment) and (until_ms is None or moment < until_ms)
+
+    def _item(self, entry: Entry, step: Step) -> HistoryItem:
         tx = entry.tx
         metadata = tx["metadata"]
         envelope = record.envelope_of(metadata) or {}
@@ -154,10 +181,12 @@ class _Telling:
             "height": entry.height,
             "at": at if isinstance(at, str) else None,
             "committed_at": committed_at,
+            "late": _is_late(entry),
             "signers": self._signers(tx),
             "outputs": [
                 {
                     "owners": output["public_keys"],
+                    "owner": self.names.owner(output["condition"]["details"]),
                     "amount": output["amount"],
                     "spent_by": spent_by.get(index),
                 }
@@ -192,6 +221,24 @@ class _Telling:
                 return signers
             key = self.heads[head] = signers[0]
         return [key]
+
+
+def happened_ms(entry: Entry) -> int | None:
+    """Return when something happened: as its signer states, else when it was committed.
+
+    A signer whose clock was known to be wrong states nothing.
+    """
+    envelope = record.envelope_of(entry.tx["metadata"]) or {}
+    if entry.tx["operation"] == "CREATE":
+        envelope = record.creating_envelope(entry.tx) or envelope
+    stated = None if envelope.get("clock") else times.parse_claim(envelope.get("at"))
+    return entry.time_ms if stated is None else stated
+
+
+def _is_late(entry: Entry) -> bool:
+    """Say whether something was recorded more than a minute after it happened."""
+    moment = happened_ms(entry)
+    return entry.time_ms is not None and moment is not None and entry.time_ms - moment > LATE_MS
 
 
 def _at(entry: Entry) -> int:

@@ -8,15 +8,23 @@ from twincli.crypto import conditions
 from twincli.model.transaction import asset_of
 from twincli.rules.replay import is_burned
 from twincli.services import resolve
+from twincli.services.asset import document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from twincli.ledger.holdings import Standing
     from twincli.ledger.reading import Entry
-    from twincli.services.documents import Document
+    from twincli.services.documents import (
+        AssetItem,
+        Assets,
+        Balance,
+        Balances,
+        Json,
+        Output,
+        Outputs,
+    )
     from twincli.services.workspace import Workspace
-
-from twincli.services.asset.document import head, owned
 
 
 def list_assets(
@@ -26,7 +34,8 @@ def list_assets(
     owner: str | None = None,
     kind: str | None = None,
     model: str | None = None,
-) -> Document:
+    state: bool = False,
+) -> Assets:
     """Return assets: those my keys own and those I have named, or all.
 
     Args:
@@ -35,68 +44,55 @@ def list_assets(
         owner: Only those this party owns.
         kind: Only of this kind.
         model: Only of this model.
+        state: With the present state of each.
 
     Returns:
-        ``twin.assets/1`` with ``assets``: ``name id did kind owners owner_names amount burned``,
-        an iterator, in commit order.
+        Assets in commit order, as they are read.
     """
+    client = workspace.client
     ids: Iterable[str]
     if owner is not None:
-        ids = owned_by(workspace, [resolve.public_key_of(workspace, owner)])
+        ids = client.held_by([resolve.public_key_of(workspace, owner)])
     elif everything:
-        ids = workspace.client.asset_ids()
+        ids = client.asset_ids()
     else:
         ids = _mine(workspace)
     for name, wanted in (("kind", kind), ("model", model)):
         if wanted is not None:
-            fitting = set(workspace.client.assets_with(name, wanted))
+            fitting = set(client.assets_with(name, wanted))
             ids = [asset_id for asset_id in ids if asset_id in fitting]
-    return {
-        "schema": "twin.assets/1",
-        "assets": (_brief(workspace, asset_id) for asset_id in ids),
-    }
-
-
-def _brief(workspace: Workspace, asset_id: str) -> Document:
-    entry = workspace.client.required(asset_id)
-    outputs = [item.output for item in workspace.client.unspent(asset_id)]
-    document = head(workspace, entry.tx)
-    del document["schema"], document["ledger"]
-    document["kind"] = resolve.asset_kind(entry.tx)
-    document.update(owned(workspace, outputs))
-    del document["condition"]
-    document["burned"] = all(is_burned(output) for output in outputs)
-    return document
-
-
-def owned_by(workspace: Workspace, keys: Iterable[str]) -> list[str]:
-    """Return the ids of assets of which any of ``keys`` holds an unspent output."""
-    found: dict[str, int] = {}
-    for key in keys:
-        for output in workspace.client.outputs(key, spent=False):
-            entry = workspace.client.required(output["transaction_id"])
-            found[asset_of(entry.tx)] = 0
-    return _in_order(workspace, found)
+    return {"schema": "twin.assets/1", "assets": _items(workspace, ids, state=state)}
 
 
 def _mine(workspace: Workspace) -> list[str]:
-    found = dict.fromkeys(
-        owned_by(workspace, [info.public_key for info in workspace.keystore.scan()[0]])
-    )
-    for named in workspace.book.list_assets(workspace.client.ledger_id):
-        if workspace.client.entry(named.asset_id) is not None:
-            found[named.asset_id] = None
-    return _in_order(workspace, found)
+    keys = [info.public_key for info in workspace.keystore.scan()[0]]
+    held = workspace.client.held_by(keys)
+    named = {entry.asset_id for entry in workspace.book.list_assets(workspace.client.ledger_id)}
+    return held if named <= set(held) else workspace.client.in_order([*held, *named])
 
 
-def _in_order(workspace: Workspace, ids: Iterable[str]) -> list[str]:
-    """Return asset ids in commit order."""
-    heights = []
-    for asset_id in ids:
-        entry = workspace.client.required(asset_id)
-        # What has no height yet is just being committed.
-        heights.append((entry.height is None, entry.height or 0, asset_id))
-    return [asset_id for *_, asset_id in sorted(heights)]
+def _items(workspace: Workspace, ids: Iterable[str], *, state: bool) -> Iterator[AssetItem]:
+    names, asset_names = resolve.Names(workspace), resolve.asset_names(workspace)
+    ledger_id = workspace.client.ledger_id
+    for standing in workspace.client.standings(ids):
+        asset_id: str = standing.create["id"]
+        outputs = [item.output for item in standing.unspent]
+        holding = document.holding(names, outputs)
+        item: AssetItem = {
+            "name": asset_names.get(asset_id),
+            "id": asset_id,
+            "did": document.did_of(asset_id, ledger_id),
+            "kind": resolve.asset_kind(standing.create),
+            "owners": holding["owners"],
+            "owner_names": holding["owner_names"],
+            "owner": holding["owner"],
+            "amount": holding["amount"],
+            "burned": all(is_burned(output) for output in outputs),
+        }
+        if state:
+            replay = workspace.client.replay(asset_id)
+            item["state"] = {} if replay is None else replay.common
+        yield item
 
 
 def outputs(
@@ -105,69 +101,92 @@ def outputs(
     *,
     owner: str | None = None,
     unspent: bool = False,
-) -> Document:
+) -> Outputs:
     """Return outputs: of an asset, of an owner, or of all my keys.
 
     Returns:
-        ``twin.outputs/1`` with ``outputs``: ``transaction_id output_index amount owners
-        owner_names condition asset_id spent``.
+        Outputs as they are read.
     """
-    found: Iterator[Document]
+    found: Iterator[Output]
     if ref is not None:
         asset_id = resolve.asset_id_of(workspace, ref)
         keys = None if owner is None else {resolve.public_key_of(workspace, owner)}
-        found = _outputs_of_asset(workspace, asset_id, keys, unspent=unspent)
+        if unspent:
+            standings = workspace.client.standings([asset_id])
+            found = _unspent(resolve.Names(workspace), standings, keys)
+        else:
+            found = _outputs_of_asset(workspace, asset_id, keys)
     else:
-        parties = (
-            [resolve.public_key_of(workspace, owner)]
-            if owner is not None
-            else [info.public_key for info in workspace.keystore.scan()[0]]
-        )
-        found = _outputs_of_keys(workspace, parties, unspent=unspent)
+        found = _outputs_of_keys(workspace, _parties(workspace, owner), unspent=unspent)
     return {"schema": "twin.outputs/1", "outputs": found}
 
 
+def _parties(workspace: Workspace, owner: str | None) -> list[str]:
+    """Return the key of an owner, or all my keys."""
+    if owner is not None:
+        return [resolve.public_key_of(workspace, owner)]
+    return [info.public_key for info in workspace.keystore.scan()[0]]
+
+
+def _unspent(
+    names: resolve.Names, standings: Iterable[Standing], keys: set[str] | None
+) -> Iterator[Output]:
+    """Yield the unspent outputs of assets, those that name any of some keys."""
+    for standing in standings:
+        for tx_id, index, output in standing.unspent:
+            if keys is None or not keys.isdisjoint(output["public_keys"] or ()):
+                yield _output(names, standing.create["id"], tx_id, index, output, None)
+
+
 def _outputs_of_asset(
-    workspace: Workspace, asset_id: str, keys: set[str] | None, *, unspent: bool
-) -> Iterator[Document]:
+    workspace: Workspace, asset_id: str, keys: set[str] | None
+) -> Iterator[Output]:
+    names = resolve.Names(workspace)
     for entry in workspace.client.entries(asset_id):
         for index, output in enumerate(entry.tx["outputs"]):
-            if unspent and index in entry.spent_by:
-                continue
-            if keys is None or keys & set(output["public_keys"] or ()):
-                yield _output(workspace, entry, index)
+            if keys is None or not keys.isdisjoint(output["public_keys"] or ()):
+                spender = entry.spent_by.get(index)
+                yield _output(names, asset_id, entry.tx["id"], index, output, spender)
 
 
 def _outputs_of_keys(
     workspace: Workspace, keys: Iterable[str], *, unspent: bool
-) -> Iterator[Document]:
+) -> Iterator[Output]:
+    names = resolve.Names(workspace)
     seen = set()
+    entry: Entry | None = None
     for key in keys:
         for ref in workspace.client.outputs(key, spent=False if unspent else None):
             place = (ref["transaction_id"], ref["output_index"])
             if place in seen:
                 continue
             seen.add(place)
-            entry = workspace.client.required(place[0])
-            yield _output(workspace, entry, place[1])
+            tx_id, index = place
+            # Outputs of one transaction follow one another; there may be hundreds.
+            if entry is None or entry.tx["id"] != tx_id:
+                entry = workspace.client.required(tx_id)
+            output, spender = entry.tx["outputs"][index], entry.spent_by.get(index)
+            yield _output(names, asset_of(entry.tx), tx_id, index, output, spender)
 
 
-def _output(workspace: Workspace, entry: Entry, index: int) -> Document:
-    output = entry.tx["outputs"][index]
+def _output(
+    names: resolve.Names, asset_id: str, tx_id: str, index: int, output: Json, spender: str | None
+) -> Output:
     keys = list(output["public_keys"] or ())
     return {
-        "transaction_id": entry.tx["id"],
+        "transaction_id": tx_id,
         "output_index": index,
         "amount": output["amount"],
         "owners": keys,
-        "owner_names": resolve.names_of(workspace, keys),
+        "owner_names": names.of_keys(keys),
+        "owner": names.owner(output["condition"]["details"]),
         "condition": output["condition"]["details"],
-        "asset_id": asset_of(entry.tx),
-        "spent_by": entry.spent_by.get(index),
+        "asset_id": asset_id,
+        "spent_by": spender,
     }
 
 
-def balance(workspace: Workspace, ref: str | None = None, *, owner: str | None = None) -> Document:
+def balance(workspace: Workspace, ref: str | None = None, *, owner: str | None = None) -> Balances:
     """Return how much of an asset each owner holds, or how much of everything my keys hold.
 
     Owners are who has to sign: what Jack and Kelly hold together is neither's own.
@@ -178,28 +197,37 @@ def balance(workspace: Workspace, ref: str | None = None, *, owner: str | None =
         owner: Only what this party, alone or with others, holds.
 
     Returns:
-        ``twin.balances/1`` with ``balances``: ``asset_id asset_name owners keys condition amount
-        outputs burned``; ``owners`` is an expression in local names, ``outputs`` a count.
+        One entry an asset and owner.
     """
-    sums: dict[tuple[str, str], Document] = {}
-    for item in outputs(workspace, ref, owner=owner, unspent=True)["outputs"]:
-        uri = conditions.from_details(item["condition"]).uri
-        held = sums.get((item["asset_id"], uri))
-        if held is None:
-            asset_id = item["asset_id"]
-            held = sums[asset_id, uri] = {
-                "asset_id": asset_id,
-                "asset_name": resolve.asset_name(workspace, asset_id),
-                "owners": resolve.owners_text(workspace, item["condition"]),
-                "keys": item["owners"],
-                "condition": item["condition"],
-                "amount": 0,
-                "outputs": 0,
-                "burned": is_burned({"public_keys": item["owners"]}),
-            }
-        held["amount"] += int(item["amount"])
-        held["outputs"] += 1
-    return {
-        "schema": "twin.balances/1",
-        "balances": [{**held, "amount": str(held["amount"])} for held in sums.values()],
-    }
+    names, asset_names = resolve.Names(workspace), resolve.asset_names(workspace)
+    keys = set(_parties(workspace, owner)) if owner is not None or ref is None else None
+    if ref is not None:
+        ids = [resolve.asset_id_of(workspace, ref)]
+    else:
+        ids = workspace.client.held_by(sorted(keys or ()))
+    sums: dict[tuple[str, str], Balance] = {}
+    totals: dict[tuple[str, str], int] = {}
+    for standing in workspace.client.standings(ids):
+        asset_id = standing.create["id"]
+        for _, _, output in standing.unspent:
+            condition = output["condition"]
+            if keys is not None and keys.isdisjoint(conditions.leaf_keys(condition["details"])):
+                continue
+            place = asset_id, condition["uri"]
+            held = sums.get(place)
+            if held is None:
+                held = sums[place] = {
+                    "asset_id": asset_id,
+                    "asset_name": asset_names.get(asset_id),
+                    "owners": names.owner(condition["details"]),
+                    "keys": list(output["public_keys"] or ()),
+                    "condition": condition["details"],
+                    "amount": "",
+                    "outputs": 0,
+                    "burned": is_burned(output),
+                }
+            totals[place] = totals.get(place, 0) + int(output["amount"])
+            held["outputs"] += 1
+    for place, held in sums.items():
+        held["amount"] = str(totals[place])
+    return {"schema": "twin.balances/1", "balances": list(sums.values())}

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.errors import UsageError
 from twincli.model.transaction import asset_of
+from twincli.services import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from twincli.services.documents import Search, SearchHit
     from twincli.services.workspace import Workspace
 
 
-def search(workspace: Workspace, text: str, limit: int | None = None) -> dict[str, Any]:
+def search(workspace: Workspace, text: str, limit: int | None = None) -> Search:
     """Return where words stand: in the facts of assets or in what was recorded about them.
 
     Args:
@@ -34,15 +36,11 @@ def search(workspace: Workspace, text: str, limit: int | None = None) -> dict[st
     return {"schema": "twin.search/1", "hits": _hits(workspace, found)}
 
 
-def _hits(
-    workspace: Workspace, found: Iterator[tuple[str, dict[str, Any]]]
-) -> Iterator[dict[str, Any]]:
-    names: dict[str, str] = {}
-    for entry in workspace.book.list_assets(workspace.client.ledger_id):
-        names.setdefault(entry.asset_id, entry.name)
+def _hits(workspace: Workspace, found: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[SearchHit]:
+    names = resolve.asset_names(workspace)
     for place, tx in found:
         asset_id = asset_of(tx)
-        hit = {
+        hit: SearchHit = {
             "asset_id": asset_id,
             "name": names.get(asset_id),
             "transaction_id": tx["id"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.errors import UsageError
 from twincli.model import edits as _edits
@@ -10,6 +10,14 @@ from twincli.model import owners, record, times
 from twincli.model import transaction as _transaction
 from twincli.services import resolve
 from twincli.services.asset import choose_outputs
+from twincli.services.asset.attempt import (
+    Attempt,
+    Target,
+    is_record,
+    perform,
+    state_met,
+    state_of,
+)
 from twincli.services.asset.write_options import PLAIN, Writing
 from twincli.services.signers import entity_key
 
@@ -18,10 +26,75 @@ if TYPE_CHECKING:
 
     from twincli.ledger.reading import Spendable
     from twincli.rules.replay import Replay
-    from twincli.services.documents import Document
+    from twincli.services.documents import WrittenAsset
+    from twincli.services.tx.prepared import Prepared
     from twincli.services.workspace import Workspace
 
-from twincli.services.asset.attempt import _as_spend, _Attempt, _is_record, _replay_before, _spend
+
+class Transfer(NamedTuple):
+    """The write of ``transfer``.
+
+    Attributes:
+        wanted: What is given to whom; a single amount of 0 stands for all of one output.
+        ins: ``TX:N`` each, outputs to spend; empty: enough of those that can be signed for.
+        body: Of the envelope.
+        moves_children: Whether the parts that belong to the same owner go along.
+        base, changes: What to record along with it.
+    """
+
+    wanted: tuple[_transaction.Output, ...]
+    ins: tuple[str, ...] = ()
+    body: dict[str, Any] | None = None
+    moves_children: bool = False
+    base: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    changes: tuple[_edits.Edit, ...] = ()
+
+    @property
+    def gives_all(self) -> bool:
+        """Whether one owner gets all there is in one output."""
+        return self.wanted[0].amount == 0
+
+    def plan(self, target: Target, replay: Replay, unspent: list[Spendable]) -> Attempt:
+        """See ``attempt.Write``."""
+        spends = choose_outputs.to_spend(target, unspent, self.ins, self.wanted)
+        total = choose_outputs.total(spends)
+        if self.gives_all:
+            outputs = [_transaction.Output(self.wanted[0].details, total)]
+        else:
+            asked = sum(output.amount for output in self.wanted)
+            if total < asked:
+                raise choose_outputs.not_enough(target.ref, spends, self.wanted)
+            outputs = [*self.wanted, *choose_outputs.given_back(spends, asked)]
+        first = spends[0]
+        written = _edits.write_set(state_of(replay, first), self.base, self.changes)
+        also = _children(target, first, self.wanted[0]) if self.moves_children else ()
+        return Attempt(spends, outputs, written, record.TRANSFER, self.body, also=also)
+
+    def is_same(self, target: Target, tx: dict[str, Any]) -> bool:
+        """See ``attempt.Write``."""
+        made = [(output["condition"]["details"], output["amount"]) for output in tx["outputs"]]
+        if self.gives_all:
+            if [details for details, _ in made] != [self.wanted[0].details]:
+                return False
+        elif made[: len(self.wanted)] != [(out.details, str(out.amount)) for out in self.wanted]:
+            return False
+        written = _edits.write_set(state_met(target, tx), self.base, self.changes)
+        return is_record(tx, record.TRANSFER, written, body=self.body)
+
+
+class Burn(NamedTuple):
+    """The write of ``burn``."""
+
+    def plan(self, target: Target, replay: Replay, unspent: list[Spendable]) -> Attempt:  # noqa: ARG002
+        """See ``attempt.Write``."""
+        spends = choose_outputs.mine(target, unspent)
+        nowhere = owners.of_keys([owners.BURN_ADDRESS])
+        output = _transaction.Output(nowhere, choose_outputs.total(spends))
+        return Attempt(spends, [output], dict(record.BURNED_STATUS), record.BURN)
+
+    def is_same(self, target: Target, tx: dict[str, Any]) -> bool:  # noqa: ARG002
+        """See ``attempt.Write``."""
+        return is_record(tx, record.BURN, dict(record.BURNED_STATUS))
 
 
 def transfer(
@@ -36,7 +109,7 @@ def transfer(
     base: dict[str, Any] | None = None,
     changes: Iterable[_edits.Edit] = (),
     writing: Writing = PLAIN,
-) -> Document:
+) -> WrittenAsset | Prepared:
     """Give an asset, or amounts of it, to new owners.
 
     Args:
@@ -51,73 +124,34 @@ def transfer(
         changes: Edits to record along with it.
         writing: W.
     """
-    changes = tuple(changes)
     if (to is None) == (not outs):
         raise UsageError("say who gets it: --to OWNER, or --out N:OWNER for amounts")
-    asset_id = resolve.asset_id_of(workspace, ref)
-    wanted = (
-        [_transaction.Output(resolve.owner_details(workspace, to), 0)]
-        if to is not None
-        else [choose_outputs.parse_out(workspace, text) for text in outs]
-    )
+    target = Target.find(workspace, ref, writing)
+    if to is not None:
+        wanted = [_transaction.Output(resolve.owner_details(workspace, to), 0)]
+    else:
+        wanted = [choose_outputs.parse_out(workspace, text) for text in outs]
     body = None
     if entity is not None:
         if writing.bare:
-            raise UsageError("--bare writes no envelope, so --entity has no place in it")
-        body = {"entity": entity_key(workspace, entity)[0]}
+            raise UsageError("--bare writes no envelope, so it cannot be used with --entity")
+        body = {"entity": entity_key(workspace, entity)}
+    moves = children == "move"
+    return perform(
+        target, Transfer(tuple(wanted), tuple(ins), body, moves, base or {}, tuple(changes))
+    )
 
-    def plan(replay: Replay, unspent: list[Spendable]) -> _Attempt:
-        spends = choose_outputs.to_spend(
-            workspace, ref, unspent, ins, wanted, prepare=writing.prepare
-        )
-        total = choose_outputs.total(spends)
-        if to is not None:
-            outputs = [_transaction.Output(wanted[0].details, total)]
-        else:
-            outputs = list(wanted)
-            asked = sum(output.amount for output in wanted)
-            if total < asked:
-                raise choose_outputs.not_enough(ref, spends, wanted)
-            outputs += choose_outputs.given_back(spends, asked)
-        first = spends[0]
-        state = replay.outputs.get((first.transaction_id, first.output_index), replay.common)
-        also = (
-            _children(workspace, asset_id, first, wanted[0], writing) if children == "move" else ()
-        )
-        return _Attempt(
-            replay,
-            spends,
-            outputs,
-            _edits.write_set(state, base or {}, changes),
-            record.TRANSFER,
-            body,
-            also=also,
-        )
 
-    def is_same(tx: dict[str, Any]) -> bool:
-        made = [(output["condition"]["details"], output["amount"]) for output in tx["outputs"]]
-        if to is not None:
-            if [details for details, _ in made] != [wanted[0].details]:
-                return False
-        elif made[: len(wanted)] != [(output.details, str(output.amount)) for output in wanted]:
-            return False
-        before = _replay_before(workspace, asset_id, tx["id"])
-        met = tx["inputs"][0]["fulfills"]
-        state = before.outputs[met["transaction_id"], met["output_index"]]
-        written = _edits.write_set(state, base or {}, changes)
-        return _is_record(tx, record.TRANSFER, written, body=body)
-
-    return _spend(workspace, ref, asset_id, writing, plan, is_same)
+def burn(workspace: Workspace, ref: str, writing: Writing = PLAIN) -> WrittenAsset | Prepared:
+    """Burn what of an asset can be signed for: pay it to the burn address, for good."""
+    return perform(Target.find(workspace, ref, writing), Burn())
 
 
 def _children(
-    workspace: Workspace,
-    asset_id: str,
-    item: Spendable,
-    output: _transaction.Output,
-    writing: Writing,
+    target: Target, item: Spendable, output: _transaction.Output
 ) -> tuple[dict[str, Any], ...]:
     """Return transfers of the asset's parts that belong to the same owner, and of their parts."""
+    workspace, _, asset_id, writing = target
     made = []
     owner = item.output["condition"]["details"]
     seen = {asset_id}
@@ -135,22 +169,7 @@ def _children(
                     metadata = {record.KEY: record.envelope(record.TRANSFER, at=at)}
                 amount = int(held.output["amount"])
                 new = _transaction.Output(output.details, amount)
-                made.append(_transaction.transfer([_as_spend(held)], [new], child, metadata))
+                spend = _transaction.Spend.of_output(*held)
+                made.append(_transaction.transfer([spend], [new], child, metadata))
         todo += workspace.client.assets_with("parent", child)
     return tuple(made)
-
-
-def burn(workspace: Workspace, ref: str, writing: Writing = PLAIN) -> Document:
-    """Burn what of an asset can be signed for: pay it to the burn address, for good."""
-    asset_id = resolve.asset_id_of(workspace, ref)
-
-    def plan(replay: Replay, unspent: list[Spendable]) -> _Attempt:
-        spends = choose_outputs.mine(workspace, ref, unspent, prepare=writing.prepare)
-        total = choose_outputs.total(spends)
-        output = _transaction.Output(owners.of_keys([owners.BURN_ADDRESS]), total)
-        return _Attempt(replay, spends, [output], dict(record.BURNED_STATUS), record.BURN)
-
-    def is_same(tx: dict[str, Any]) -> bool:
-        return _is_record(tx, record.BURN, dict(record.BURNED_STATUS))
-
-    return _spend(workspace, ref, asset_id, writing, plan, is_same)

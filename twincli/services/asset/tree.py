@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twincli.crypto import conditions
 from twincli.errors import InvalidError, NotFoundError
-from twincli.rules.replay import Replay, corrected_by
+from twincli.model import record
 from twincli.services import resolve
-from twincli.services.asset import document, listings
-from twincli.services.signers import signers_of
+from twincli.services.asset.standing import Parents
 
 if TYPE_CHECKING:
-    from twincli.ledger.reading import Entry
-    from twincli.services.documents import Document
+    from twincli.ledger.holdings import Standing
+    from twincli.services.documents import Document, Tree
     from twincli.services.workspace import Workspace
 
 
 DEEPEST = 100
-"""Levels of a tree that are told at once: anybody can state a parent, so a chain has no end."""
+"""Levels of a tree that are shown at once: anybody can state a parent, so a chain has no end."""
 
 
-def tree(workspace: Workspace, ref: str | None = None) -> Document:
+def tree(workspace: Workspace, ref: str | None = None) -> Tree:
     """Return who owns what, down to what things own by their own keys, and their parts.
 
     Args:
@@ -36,124 +34,108 @@ def tree(workspace: Workspace, ref: str | None = None) -> Document:
         ``seen`` true where a node stands elsewhere already, ``cut`` true where a node is too deep
         to go on, and ``children``.
     """
-    seen: set[str] = set()
-    if ref is not None:
-        roots = [_root(workspace, ref, seen)]
-    else:
-        infos = workspace.keystore.scan()[0]
+    return {"schema": "twin.tree/1", "roots": _Drawing(workspace).roots(ref)}
+
+
+class _Drawing:
+    """One drawing of the tree; what is asked of many nodes is looked up once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.client = workspace.client
+        self.names = resolve.Names(workspace)
+        self.asset_names = resolve.asset_names(workspace)
+        self.parents = Parents(workspace.client)
+        self.seen: set[str] = set()
+
+    def roots(self, ref: str | None) -> list[Document]:
+        if ref is not None:
+            return [self._root(ref)]
+        keys = [info.public_key for info in self.workspace.keystore.scan()[0]]
         entities = {
-            key
-            for info in infos
-            for asset_id in listings.owned_by(workspace, [info.public_key])
-            if (key := _entity(workspace, asset_id)) not in (None, info.public_key)
+            entity
+            for key in keys
+            for standing in self.client.standings(self.client.held_by([key]))
+            if (entity := self._entity(standing)) not in (None, key)
         }
-        starts = [info for info in infos if info.public_key not in entities] or infos
-        roots = [_key_node(workspace, info.public_key, None, seen) for info in starts]
-        rest = [info for info in infos if info.public_key not in seen]  # owned in a circle
-        roots += [_key_node(workspace, info.public_key, None, seen) for info in rest]
-    return {"schema": "twin.tree/1", "roots": roots}
+        starts = [key for key in keys if key not in entities] or keys
+        roots = [self._key(key, None) for key in starts]
+        # What is left is owned in a circle.
+        return roots + [self._key(key, None) for key in keys if key not in self.seen]
 
+    def _root(self, ref: str) -> Document:
+        if not ref.startswith("asset:"):
+            try:
+                return self._key(resolve.public_key_of(self.workspace, ref), None)
+            except (NotFoundError, InvalidError):
+                if ref.startswith("key:"):
+                    raise
+        asset_id = resolve.asset_id_of(self.workspace, ref)
+        return self._assets([asset_id], None)[0]
 
-def _root(workspace: Workspace, ref: str, seen: set[str]) -> Document:
-    if not ref.startswith("asset:"):
-        try:
-            return _key_node(workspace, resolve.public_key_of(workspace, ref), None, seen)
-        except (NotFoundError, InvalidError):
-            if ref.startswith("key:"):
-                raise
-    return _asset_node(workspace, resolve.asset_id_of(workspace, ref), None, seen)
+    def _entity(self, standing: Standing) -> str | None:
+        create = standing.create
+        if all(item.transaction_id == create["id"] for item in standing.unspent):
+            return record.text(record.creating_envelope(create).get("entity"))
+        # A transfer may have named another one since.
+        replay = self.client.replay(create["id"])
+        return None if replay is None else replay.entity
 
-
-def _entity(workspace: Workspace, asset_id: str) -> str | None:
-    replay = workspace.client.replay(asset_id)
-    assert replay is not None
-    return replay.entity
-
-
-def _key_node(
-    workspace: Workspace, public_key: str, relation: str | None, seen: set[str], depth: int = 0
-) -> Document:
-    node: Document = {
-        "type": "key",
-        "name": resolve.name_of(workspace, public_key),
-        "public_key": public_key,
-        "relation": relation,
-        "seen": public_key in seen,
-        "cut": depth >= DEEPEST,
-        "children": [],
-    }
-    if not node["seen"] and not node["cut"]:
-        seen.add(public_key)
-        node["children"] = [
-            _asset_node(workspace, asset_id, "owns", seen, depth + 1)
-            for asset_id in listings.owned_by(workspace, [public_key])
-        ]
-    return node
-
-
-def _asset_node(
-    workspace: Workspace,
-    asset_id: str,
-    relation: str | None,
-    seen: set[str],
-    depth: int = 0,
-    *,
-    part_of: str | None = None,
-) -> Document:
-    entry = workspace.client.required(asset_id)
-    node: Document = {
-        "type": "asset",
-        "name": resolve.asset_name(workspace, asset_id),
-        "id": asset_id,
-        "kind": resolve.asset_kind(entry.tx),
-        "relation": relation,
-        "standing": None if part_of is None else _standing(workspace, part_of, entry),
-        "seen": asset_id in seen,
-        "cut": depth >= DEEPEST,
-        "children": [],
-    }
-    if node["seen"] or node["cut"]:
+    def _key(self, public_key: str, relation: str | None, depth: int = 0) -> Document:
+        node: Document = {
+            "type": "key",
+            "name": self.names.of_key(public_key),
+            "public_key": public_key,
+            "relation": relation,
+            "seen": public_key in self.seen,
+            "cut": depth >= DEEPEST,
+            "children": [],
+        }
+        if not node["seen"] and not node["cut"]:
+            self.seen.add(public_key)
+            node["children"] = self._assets(self.client.held_by([public_key]), "owns", depth + 1)
         return node
-    seen.add(asset_id)
-    entity = _entity(workspace, asset_id)
-    if entity is not None and entity not in seen:
-        # What the thing owns by its own key hangs below the thing.
-        node["children"] = _key_node(workspace, entity, "owns", seen, depth)["children"]
-    for child in workspace.client.assets_with("parent", asset_id):
-        if not any(known.get("id") == child for known in node["children"]):
-            node["children"].append(
-                _asset_node(workspace, child, "part", seen, depth + 1, part_of=asset_id)
-            )
-    return node
 
+    def _assets(
+        self,
+        asset_ids: list[str],
+        relation: str | None,
+        depth: int = 0,
+        *,
+        part_of: str | None = None,
+    ) -> list[Document]:
+        return [
+            self._asset(standing, relation, depth, part_of)
+            for standing in self.client.standings(asset_ids)
+        ]
 
-def _standing(workspace: Workspace, parent: str, child: Entry) -> str:
-    """Say whose word it is that ``child`` is a part of ``parent``."""
-    signers = set(signers_of(child.tx))
-    replay = _replay_at(workspace, parent, child)
-    if replay is None:
-        return "unauthorised"
-    for tx_id, index in replay.outputs:
-        output = document.output_at(workspace.client.entry(tx_id), index)
-        if conditions.can_fulfil(output["condition"]["details"], signers):
-            return "authorised"
-    return "claimed_by_entity" if replay.entity in signers else "unauthorised"
-
-
-def _replay_at(workspace: Workspace, asset_id: str, other: Entry) -> Replay | None:
-    """Return an asset as it was when ``other`` was committed."""
-    client = workspace.client
-    if other.time_ms is not None:
-        return client.replay(asset_id, other.time_ms)
-    # Where nobody tells times, the height of the block says what was earlier.
-    before = [
-        entry.tx
-        for entry in client.entries(asset_id)
-        if entry.height is not None and other.height is not None and entry.height <= other.height
-    ]
-    if not before:
-        return None
-    made = Replay(corrected_by(before))
-    for tx in before:
-        made.add(tx)
-    return made
+    def _asset(
+        self, standing: Standing, relation: str | None, depth: int, part_of: str | None
+    ) -> Document:
+        asset_id = standing.create["id"]
+        node: Document = {
+            "type": "asset",
+            "name": self.asset_names.get(asset_id),
+            "id": asset_id,
+            "kind": resolve.asset_kind(standing.create),
+            "relation": relation,
+            "standing": None,
+            "seen": asset_id in self.seen,
+            "cut": depth >= DEEPEST,
+            "children": [],
+        }
+        if part_of is not None:
+            node["standing"] = self.parents.standing(part_of, self.client.required(asset_id))
+        if node["seen"] or node["cut"]:
+            return node
+        self.seen.add(asset_id)
+        entity = self._entity(standing)
+        if entity is not None and entity not in self.seen:
+            # What the thing owns by its own key hangs below the thing.
+            node["children"] = self._key(entity, "owns", depth)["children"]
+        known = {child["id"] for child in node["children"]}
+        parts = self.client.assets_with("parent", asset_id)
+        node["children"] += self._assets(
+            [part for part in parts if part not in known], "part", depth + 1, part_of=asset_id
+        )
+        return node

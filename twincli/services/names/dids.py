@@ -6,21 +6,17 @@ an asset; ``key:NAME`` means the key.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import conditions
-from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import NotFoundError
-from twincli.keystore.keyfile import KeyInfo
-from twincli.keystore.store import KeyStore
 from twincli.model import did, owners, record, times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from twincli.errors import TwinError
-    from twincli.services.documents import Document
+    from twincli.services.documents import Did, DidItem, Dids, Resolution
+    from twincli.services.resolve import PlannedKey
     from twincli.services.workspace import Workspace
 
 
@@ -85,6 +81,7 @@ def _meant(error: NotFoundError) -> str | None:
 
 def _of_did(open_workspace: Callable[[], Workspace], text: str) -> Subject:
     parsed = did.parse(text)
+    text = parsed.text
     if parsed.public_key is not None:
         return Subject(text, public_key=parsed.public_key)
     if parsed.kind == "other":
@@ -109,7 +106,7 @@ def _of_key(public_key: str) -> Subject:
 # --- Resolution --------------------------------------------------------------------------------
 
 
-def resolve_did(open_workspace: Callable[[], Workspace], ref: str) -> Document:
+def resolve_did(open_workspace: Callable[[], Workspace], ref: str) -> Resolution:
     """Resolve a DID, as W3C DID Resolution lays the result out.
 
     Args:
@@ -130,10 +127,15 @@ def resolve_did(open_workspace: Callable[[], Workspace], ref: str) -> Document:
         result = _asset_resolution(open_workspace(), found.did, found.asset_id)
     else:
         result = did.failed_resolution("methodNotSupported")
-    return {"schema": "twin.resolution/1", **result}
+    return {
+        "schema": "twin.resolution/1",
+        "didDocument": result["didDocument"],
+        "didResolutionMetadata": result["didResolutionMetadata"],
+        "didDocumentMetadata": result["didDocumentMetadata"],
+    }
 
 
-def _asset_resolution(workspace: Workspace, text: str, asset_id: str) -> Document:
+def _asset_resolution(workspace: Workspace, text: str, asset_id: str) -> dict[str, Any]:
     client = workspace.client
     first, last = client.required(asset_id), client.last(asset_id)
     assert last is not None
@@ -163,37 +165,41 @@ def _proved_entity(create: dict[str, Any]) -> str | None:
 # --- For people --------------------------------------------------------------------------------
 
 
-def show(open_workspace: Callable[[], Workspace], ref: str) -> Document:
-    """Tell who or what stands behind a DID.
+def show(open_workspace: Callable[[], Workspace], ref: str) -> Did:
+    """Return who or what stands behind a DID.
 
     Args:
         open_workspace: As ``subject``.
         ref: As ``subject``.
 
     Returns:
-        ``twin.did/1``: ``did kind name``, then of a ``key``: ``public_key mine``; of an
-        ``identity`` or other asset: ``asset_id ledger title owners owner_names controllers
-        entity entity_standing created updated deactivated``; of a ``foreign`` one nothing more.
+        Of a ``foreign`` one only what it is called.
 
     Raises:
         InvalidError, NotFoundError, ConflictError: As ``subject``.
     """
     found = subject(open_workspace, ref)
     workspace = open_workspace()
-    document: Document = {"schema": "twin.did/1", "did": found.did}
     if found.asset_id is not None:
-        return {**document, **_asset(workspace, found.asset_id)}
+        return _asset(workspace, found.did, found.asset_id)
     if found.public_key is not None:
-        return {**document, **_key(workspace, found.public_key)}
+        return _key(workspace, found.did, found.public_key)
     named = workspace.book.names_of_party(found.did)
-    return {**document, "kind": "foreign", "name": named[0] if named else None}
+    return {
+        "schema": "twin.did/1",
+        "did": found.did,
+        "kind": "foreign",
+        "name": named[0] if named else None,
+    }
 
 
-def _key(workspace: Workspace, public_key: str) -> Document:
+def _key(workspace: Workspace, text: str, public_key: str) -> Did:
     keys = workspace.keystore.scan()[0]
     mine = [info.name for info in keys if info.public_key == public_key]
     named = mine or workspace.book.names_of_party(public_key)
     return {
+        "schema": "twin.did/1",
+        "did": text,
         "kind": "key",
         "name": named[0] if named else None,
         "public_key": public_key,
@@ -201,7 +207,7 @@ def _key(workspace: Workspace, public_key: str) -> Document:
     }
 
 
-def _asset(workspace: Workspace, asset_id: str) -> Document:
+def _asset(workspace: Workspace, text: str, asset_id: str) -> Did:
     from twincli.services import resolve
 
     client = workspace.client
@@ -211,6 +217,8 @@ def _asset(workspace: Workspace, asset_id: str) -> Document:
     details = _details(workspace, asset_id)
     keys = _keys(details)
     return {
+        "schema": "twin.did/1",
+        "did": text,
         "kind": resolve.asset_kind(first.tx) or record.ASSET,
         "name": resolve.asset_name(workspace, asset_id),
         "asset_id": asset_id,
@@ -231,12 +239,11 @@ def _keys(details: Iterable[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(key for one in details for key in conditions.leaf_keys(one)))
 
 
-def list_dids(workspace: Workspace) -> Document:
+def list_dids(workspace: Workspace) -> Dids:
     """Return my identities and those I have named, and keys, mine first.
 
     Returns:
-        ``twin.dids/1`` with ``dids``: ``did kind name public_key asset_id deactivated``; of kind
-        ``identity`` (in commit order), ``key`` or ``foreign``.
+        Of kind ``identity`` (in commit order), ``key`` or ``foreign``.
     """
     found = _identities(workspace)
     for info in workspace.keystore.scan()[0]:
@@ -249,13 +256,13 @@ def list_dids(workspace: Workspace) -> Document:
     return {"schema": "twin.dids/1", "dids": found}
 
 
-def _identities(workspace: Workspace) -> list[Document]:
+def _identities(workspace: Workspace) -> list[DidItem]:
+    from twincli.services import resolve
+
     client = workspace.client
     keys = {info.public_key for info in workspace.keystore.scan()[0]}
-    named: dict[str, str] = {}
-    for entry in workspace.book.list_assets(client.ledger_id):
-        named.setdefault(entry.asset_id, entry.name)
-    found = []
+    named = resolve.asset_names(workspace)
+    found: list[DidItem] = []
     for asset_id in client.assets_with("kind", record.IDENTITY):
         details = _details(workspace, asset_id)
         if asset_id not in named and not keys.intersection(_keys(details)):
@@ -274,7 +281,7 @@ def _identities(workspace: Workspace) -> list[Document]:
     return found
 
 
-def _entry(text: str, kind: str, name: str | None, public_key: str | None = None) -> Document:
+def _entry(text: str, kind: str, name: str | None, public_key: str | None = None) -> DidItem:
     return {
         "did": text,
         "kind": kind,
@@ -288,47 +295,18 @@ def _entry(text: str, kind: str, name: str | None, public_key: str | None = None
 # --- An identity whose key is still to be made ---------------------------------------------------
 
 
-class _PlannedKeys(KeyStore):
-    """The key files, and one key more that is in none of them."""
+def planned_key(workspace: Workspace, name: str) -> PlannedKey:
+    """Return a key to try a CREATE with before there is one of that name."""
+    from twincli.crypto.ed25519 import KeyPair
+    from twincli.services.resolve import PlannedKey
 
-    def __init__(self, store: KeyStore, name: str) -> None:
-        super().__init__(store.directory)
-        self.planned = KeyInfo(
-            name,
-            KeyPair.from_seed(os.urandom(32)).public_key,
-            created="9999",  # the newest, so that it is nobody's default
-            passphrase=False,
-            rule="random",
-            path=None,
-            has_mnemonic=False,
-        )
-
-    def get(self, name: str) -> KeyInfo:
-        return (
-            self.planned if name.casefold() == self.planned.name.casefold() else super().get(name)
-        )
-
-    def scan(self) -> tuple[list[KeyInfo], list[TwinError]]:
-        infos, faults = super().scan()
-        return [*infos, self.planned], faults
+    return PlannedKey(name, KeyPair.from_seed(workspace.random(32)).public_key)
 
 
-def with_planned_key(workspace: Workspace, name: str) -> Workspace:
-    """Return the workspace as it will be with a new key of that name; nothing can be written."""
-    return workspace._replace(keystore=_PlannedKeys(workspace.keystore, name), dry_run=True)
-
-
-def without_planned_key(document: Document, workspace: Workspace) -> Document:
-    """Return what a dry run gave with null for the key that does not exist."""
-    assert isinstance(workspace.keystore, _PlannedKeys)
-    public_key = workspace.keystore.planned.public_key
-
-    def known(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: known(item) for name, item in value.items()}
-        if isinstance(value, list):
-            return [known(item) for item in value]
-        return None if value == public_key else value
-
-    found: Document = known(document)
-    return found
+def without_key(document: Any, planned: PlannedKey) -> Any:
+    """Return a document with null for a key that does not exist yet."""
+    if isinstance(document, dict):
+        return {name: without_key(item, planned) for name, item in document.items()}
+    if isinstance(document, list):
+        return [without_key(item, planned) for item in document]
+    return None if document == planned.public_key else document

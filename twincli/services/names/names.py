@@ -75,9 +75,10 @@ def _is_asset(value: str) -> bool:
 def party_of(value: str) -> str:
     """Return what the book keeps: a public key in base58, or a DID that is no key of ours."""
     if value.startswith("did:"):
-        public_key = did.parse(value).public_key
-        if public_key is None:
-            return value
+        named = did.parse(value)
+        if named.public_key is None:
+            return named.text
+        public_key = named.public_key
     elif base58.is_key(value):
         public_key = value
     else:

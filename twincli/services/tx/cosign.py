@@ -11,6 +11,7 @@ from twincli.model import transaction as _transaction
 from twincli.model.ids import is_hex
 from twincli.rules import partial as _partial
 from twincli.services import resolve, signers
+from twincli.services.tx.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from twincli.client import LedgerClient
     from twincli.keystore.keyfile import KeyInfo
     from twincli.rules.partial import Partial
-    from twincli.services.documents import Document
+    from twincli.services.documents import Json, Signing, SigningInput
     from twincli.services.workspace import Workspace
 
 
@@ -30,20 +31,14 @@ SUBMITTED = "submitted"
 # --- Preparing ---------------------------------------------------------------------------------
 
 
-def prepared(workspace: Workspace, tx: dict[str, Any], warnings: Sequence[str] = ()) -> Document:
-    """Return an unsigned transaction ready to be handed round, signed by the keys of ``--key``.
-
-    Returns:
-        ``twin.signing/1``, see ``describe``, with the file's content under ``partial``.
-    """
+def prepared(workspace: Workspace, tx: dict[str, Any], warnings: Sequence[str] = ()) -> Prepared:
+    """Return an unsigned transaction ready to be handed round, signed by the keys of ``--key``."""
     partial = from_unsigned(workspace.client, tx)
     infos = [_local(workspace, name) for name in dict.fromkeys(workspace.keys)]
     mine = [info for info in infos if info is not None]
     if not workspace.dry_run:
         partial = _partial.sign(partial, signers.unlock(workspace, mine))
-    document = describe(partial, workspace, warnings)
-    document["partial"] = _partial.document(partial)
-    return document
+    return Prepared(describe(partial, workspace, warnings), _partial.document(partial))
 
 
 def _local(workspace: Workspace, name: str) -> KeyInfo | None:
@@ -87,24 +82,13 @@ def from_unsigned(client: LedgerClient, tx: dict[str, Any]) -> Partial:
 
 def describe(
     partial: Partial, workspace: Workspace | None, warnings: Sequence[str] = ()
-) -> Document:
+) -> Signing:
     """Return what a transaction would do, and who has signed it.
 
     Args:
         partial: The transaction.
         workspace: Gives names and says what became of the outputs; None: neither.
         warnings: To be passed on.
-
-    Returns:
-        ``twin.signing/1``: ``body_digest operation kind asset_id asset_name title ledger data
-        written stated inputs outputs signed_by missing names complete transaction_id standing
-        warnings``; ``stated`` is what else its envelope holds, such as ``entity``, ``parent`` or
-        ``corrects``; ``names`` are the local names of the keys in ``signed_by`` and ``missing``. An
-        input has ``transaction_id output_index amount owners signed_by missing needed``, where
-        ``needed`` is the least number of further signatures; an output ``amount owners``; owners
-        are expressions in local names. ``missing`` are the keys whose signatures would still
-        count. ``standing`` is ``open``, ``stale`` (an input was spent otherwise), ``submitted`` or
-        null, where this ledger cannot say.
     """
     tx = partial.tx
     is_create = tx["operation"] == _transaction.CREATE
@@ -165,7 +149,7 @@ def _facts(partial: Partial) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def _stated(tx: dict[str, Any]) -> Document:
+def _stated(tx: dict[str, Any]) -> Json:
     """Return what the envelopes hold beside kind, title and nonce: all of it will be signed."""
     stated = dict(record.envelope_of(tx["metadata"]) or {})
     if tx["operation"] == _transaction.CREATE:
@@ -188,22 +172,19 @@ def _each(lists: Iterable[list[str]]) -> list[str]:
     return list(dict.fromkeys(key for keys in lists for key in keys))
 
 
-def _input(partial: Partial, workspace: Workspace | None, number: int) -> Document:
+def _input(partial: Partial, workspace: Workspace | None, number: int) -> SigningInput:
     entry = partial.tx["inputs"][number]
     details, fulfills = entry["fulfillment"], entry["fulfills"]
     signed = _partial.signed_by(partial, number)
     needed = _partial.needed(details, signed)
-    document: Document = {"transaction_id": None, "output_index": None, "amount": None}
+    tx_id = index = amount = None
     if fulfills is not None:
-        spent = partial.carried[fulfills["transaction_id"]]
-        amount = spent["outputs"][fulfills["output_index"]]["amount"]
-        document = {
-            "transaction_id": fulfills["transaction_id"],
-            "output_index": fulfills["output_index"],
-            "amount": amount,
-        }
+        tx_id, index = fulfills["transaction_id"], fulfills["output_index"]
+        amount = partial.carried[tx_id]["outputs"][index]["amount"]
     return {
-        **document,
+        "transaction_id": tx_id,
+        "output_index": index,
+        "amount": amount,
         "owners": _owners_text(workspace, details),
         "signed_by": signed,
         "missing": _useful(details, signed) if needed else [],
@@ -397,6 +378,6 @@ def read(value: Any, known: Partial | None = None) -> Partial:
     return _partial.read(value, known)
 
 
-def refuse_prepare(what: str) -> UsageError:
+def several_transactions(what: str) -> UsageError:
     """Return the error of a write that is more than one transaction."""
     return UsageError(f"{what} makes several transactions, --prepare writes one")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -13,6 +13,10 @@ from twincli.cli.result import Result
 from twincli.cli.showing import drawing, partial
 from twincli.errors import TwinError, UsageError
 from twincli.model.text import one_line, separated
+from twincli.services.tx.prepared import Prepared
+
+if TYPE_CHECKING:
+    from twincli.services.documents import Assets, Outputs, Tree
 
 app = typer_frame.group("asset")
 
@@ -20,15 +24,34 @@ app = typer_frame.group("asset")
 @typer_frame.command(app, "show")
 def show(
     context: Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The asset.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="The assets.")],
     as_of: Annotated[
-        str | None, typer.Option(metavar="TIME", help="As it was at this time.")
+        str | None, typer.Option(metavar="TIME", help="As they were at this time.")
     ] = None,
 ) -> Result:
-    """Show an asset: its facts, its state and its owners."""
+    """Show assets: their facts, state and owners."""
     from twincli.services.asset import document as documents
 
-    return Result(documents.show(context.workspace(), name, as_of), terminal=drawing.asset)
+    workspace = context.workspace()
+    if len(names) == 1:
+        return Result(documents.show(workspace, names[0], as_of), terminal=drawing.asset)
+    return Result(
+        {
+            "schema": "twin.assets/1",
+            "assets": [documents.show(workspace, name, as_of) for name in dict.fromkeys(names)],
+        },
+        listing="assets",
+        columns=(("name", "name"), ("id", "id"), ("owners", "owner"), ("state", "state")),
+        item_schema="twin.asset/1",
+        terminal=_draw_assets,
+    )
+
+
+def _draw_assets(document: Assets, console: Any) -> None:
+    for number, shown in enumerate(document["assets"]):
+        if number:
+            console.print()
+        drawing.asset(cast("dict[str, Any]", shown), console)
 
 
 @typer_frame.command(app, "list")
@@ -40,6 +63,7 @@ def list_assets(
     ] = None,
     kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only this kind.")] = None,
     model: Annotated[str | None, typer.Option(metavar="MODEL", help="Only this model.")] = None,
+    state: Annotated[bool, typer.Option("--state", help="With the present state of each.")] = False,
 ) -> Result:
     """List your assets: those your keys own and those you have named."""
     if everything and owner is not None:
@@ -47,7 +71,12 @@ def list_assets(
     from twincli.services.asset import listings
 
     document = listings.list_assets(
-        context.workspace(), everything=everything, owner=owner, kind=kind, model=model
+        context.workspace(),
+        everything=everything,
+        owner=owner,
+        kind=kind,
+        model=model,
+        state=state,
     )
     return Result(
         document,
@@ -56,17 +85,12 @@ def list_assets(
             ("name", "name"),
             ("id", "id"),
             ("kind", "kind"),
-            ("owners", _owners),
+            ("owners", "owner"),
             ("amount", "amount"),
             ("burned", lambda item: "burned" if item["burned"] else ""),
+            *((("state", "state"),) if state else ()),
         ),
         item_schema="twin.asset-item/1",
-    )
-
-
-def _owners(item: dict[str, Any]) -> str:
-    return ",".join(
-        name or key for name, key in zip(item["owner_names"], item["owners"], strict=True)
     )
 
 
@@ -89,8 +113,8 @@ def burn(
     elif not context.dry_run and not confirm.confirm_name(question, name, context):
         raise TwinError("nothing was burned: another name was typed", code="declined")
     document = service(workspace, name, context.writes.writing())
-    if prepare is not None and document["schema"] == "twin.signing/1":
-        return partial.prepared(context, document, prepare)
+    if isinstance(document, Prepared):
+        return partial.prepared(context, document, str(prepare))
     said = f"would burn {name}" if context.dry_run else f"burned {name}"
     notes = partial.not_prepared(prepare) or (said,)
     return Result(document, notes=notes, warnings=tuple(document["warnings"]))
@@ -118,7 +142,7 @@ def outputs(
             ("transaction_id", "transaction_id"),
             ("output_index", "output_index"),
             ("amount", "amount"),
-            ("owners", _owners),
+            ("owners", "owner"),
             ("asset_id", "asset_id"),
             ("spent_by", "spent_by"),
         ),
@@ -153,7 +177,7 @@ def balance(
     )
 
 
-def _draw_outputs(document: dict[str, Any], console: Any) -> None:
+def _draw_outputs(document: Outputs, console: Any) -> None:
     """Draw outputs with the form ``TX:N`` that other commands take, whole."""
     from rich.table import Table
     from rich.text import Text
@@ -167,7 +191,7 @@ def _draw_outputs(document: dict[str, Any], console: Any) -> None:
         table.add_row(
             Text(f"{item['transaction_id']}:{item['output_index']}"),
             Text(item["amount"]),
-            Text(one_line(_owners(item))),
+            Text(one_line(item["owner"])),
             Text(item["spent_by"] or ""),
         )
     if table.row_count:
@@ -193,7 +217,7 @@ def tree(
     )
 
 
-def _tree_rows(document: dict[str, Any]) -> str:
+def _tree_rows(document: Tree) -> str:
     """Return the tree for a pipe: one row a node, parents first, with its depth."""
     rows = ["depth\ttype\tname\tid\trelation\tstanding\tkind\n"]
     nodes = [(0, node) for node in reversed(document["roots"])]
@@ -213,7 +237,7 @@ def _tree_rows(document: dict[str, Any]) -> str:
     return "".join(rows)
 
 
-def _draw_tree(document: dict[str, Any], console: Any) -> None:
+def _draw_tree(document: Tree, console: Any) -> None:
     from rich.text import Text
     from rich.tree import Tree
 

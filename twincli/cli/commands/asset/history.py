@@ -11,14 +11,19 @@ from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import output
 from twincli.errors import UsageError
+from twincli.model import record, times
 from twincli.model.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twincli.services.documents import History, HistoryItem, HistoryOutput
+
 app = typer_frame.bare()
 
 FORMATS = ("table", "graph", "dot")
+BY = ("happened", "recorded")
+MINUTE_MS = 60_000
 
 # Below this width the table folds its times and ids, so that what changed has room.
 _WIDE = 150
@@ -32,7 +37,15 @@ def history(
         str | None, typer.Option(metavar="TIME", help="From this time on: RFC 3339, a date, 30d.")
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Before this time.")] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
+    by: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(BY),
+            help="What a range goes by: the time stated, or the block's.",
+            autocompletion=lambda: list(BY),
+        ),
+    ] = BY[0],
+    limit: Annotated[int | None, typer.Option(metavar="N", help="Show at most N.")] = None,
     reverse: Annotated[bool, typer.Option("--reverse", help="Newest first.")] = False,
     form: Annotated[
         str,
@@ -51,7 +64,7 @@ def history(
         raise UsageError(f"--format: {form!r} is none of {', '.join(FORMATS)}")
     workspace = context.workspace()
     document = service.history(
-        workspace, name, since=since, until=until, limit=limit, reverse=reverse
+        workspace, name, since=since, until=until, limit=limit, reverse=reverse, by=by
     )
     named = service.namer(workspace)
     text = None
@@ -68,7 +81,8 @@ def history(
             ("id", "id"),
             ("kind", kind_of),
             ("signed by", lambda item: signed_by(item, named)),
-            ("changed", lambda item: changed(item, named)),
+            ("changed", changed),
+            ("recorded", recorded),
         ),
         item_schema="twin.history-item/1",
         terminal=lambda shown, console: _draw_table(shown, console, named),
@@ -79,32 +93,48 @@ def history(
 # ---------------------------------------------------------------- words
 
 
-def kind_of(item: dict[str, Any]) -> str:
+def kind_of(item: HistoryItem) -> str:
     """Return what sort of transaction it is: its kind, or its operation where it has none."""
     if item["operation"] == "CREATE":
         return "create" if item["kind"] in {None, "asset"} else f"create {item['kind']}"
     return str(item["kind"] or "transfer")
 
 
-def time_of(item: dict[str, Any]) -> str:
-    """Return when it was committed; where a network does not tell, what its signer states."""
-    if item["committed_at"]:
-        return str(item["committed_at"])
-    return f"stated {item['at']}" if item["at"] else ""
+def time_of(item: HistoryItem) -> str:
+    """Return when it happened: as its signer states, else when it was committed."""
+    if item["committed_at"] and not recorded(item):
+        return item["committed_at"]
+    return item["at"] or ""
 
 
-def signed_by(item: dict[str, Any], named: Callable[[str], str]) -> str:
+def recorded(item: HistoryItem) -> str:
+    """Return when it was recorded, where that is another minute than that in which it happened."""
+    at, committed_at = times.parse_claim(item["at"]), times.parse_claim(item["committed_at"])
+    if (record.envelope_of(item["metadata"]) or {}).get("clock"):
+        return ""  # the clock that says so was known to be wrong
+    if at is None or committed_at is None or abs(committed_at - at) <= MINUTE_MS:
+        return ""
+    return f"{item['committed_at']}{' late' if item['late'] else ''}"
+
+
+def both_times(item: HistoryItem) -> str:
+    """Return when it happened and, where that differs, when it was recorded."""
+    later = recorded(item)
+    return f"{time_of(item)} (recorded {later})" if later else time_of(item)
+
+
+def signed_by(item: HistoryItem, named: Callable[[str], str]) -> str:
     """Return the names of those who signed."""
     return ", ".join(map(named, item["signers"]))
 
 
-def changed(item: dict[str, Any], named: Callable[[str], str]) -> str:
+def changed(item: HistoryItem) -> str:
     """Return in a line what a transaction changed: owners, then members of the state."""
     parts = []
     if item["operation"] == "CREATE":
-        parts.append(f"owned by {_owners(item['outputs'], named)}")
+        parts.append(f"owned by {_owners(item['outputs'])}")
     elif item["kind"] != "append":
-        parts.append(f"to {_owners(item['outputs'], named)}")
+        parts.append(f"to {_owners(item['outputs'])}")
     for name, change in item["changes"].items():
         after = output.to_json(change["after"])
         before = output.to_json(change["before"]) if "before" in change else None
@@ -116,12 +146,11 @@ def changed(item: dict[str, Any], named: Callable[[str], str]) -> str:
     return f"{text} (corrected later)" if item["corrected"] else text
 
 
-def _owners(outputs: list[dict[str, Any]], named: Callable[[str], str]) -> str:
-    single = len(outputs) == 1 and outputs[0]["amount"] == "1"
-    return ", ".join(
-        ("" if single else f"{entry['amount']} ") + "+".join(map(named, entry["owners"] or ()))
-        for entry in outputs
-    )
+def _owners(outputs: list[HistoryOutput]) -> str:
+    """Return who holds the outputs, with their amounts where these say something."""
+    if len(outputs) == 1 and outputs[0]["amount"] == "1":
+        return outputs[0]["owner"]
+    return ", ".join(f"{entry['amount']} {entry['owner']}" for entry in outputs)
 
 
 def _line(text: str) -> str:
@@ -132,7 +161,7 @@ def _line(text: str) -> str:
 # ---------------------------------------------------------------- table
 
 
-def _draw_table(document: dict[str, Any], console: Any, named: Callable[[str], str]) -> None:
+def _draw_table(document: History, console: Any, named: Callable[[str], str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -145,13 +174,14 @@ def _draw_table(document: dict[str, Any], console: Any, named: Callable[[str], s
     table.add_column("signed by", overflow="fold", max_width=16)
     table.add_column("changed", overflow="fold")
     for item in document["transactions"]:
-        time = time_of(item)
+        later = recorded(item)
+        time = time_of(item) + (f"\nrecorded {later}" if later else "")
         table.add_row(
-            Text(time if wide else time.replace("T", "\n", 1)),
+            Text(time if wide else time.replace("T", "\n").replace("recorded ", "recorded\n")),
             Text(item["id"]),
             Text(_line(kind_of(item))),
             Text(_line(signed_by(item, named))),
-            Text(_line(changed(item, named))),
+            Text(_line(changed(item))),
         )
     if table.row_count:
         console.print(table)
@@ -160,9 +190,7 @@ def _draw_table(document: dict[str, Any], console: Any, named: Callable[[str], s
 # ---------------------------------------------------------------- graph
 
 
-def graph(
-    items: list[dict[str, Any]], named: Callable[[str], str], *, reverse: bool = False
-) -> str:
+def graph(items: list[HistoryItem], named: Callable[[str], str], *, reverse: bool = False) -> str:
     """Return a drawing like ``git log --graph``: a lane for each output on its way to its spender.
 
     Args:
@@ -187,16 +215,16 @@ def graph(
                 born.append(column)
         while lanes and lanes[-1] is None:
             lanes.pop()
-        told = f"{time_of(item)}  {kind_of(item)} by {signed_by(item, named)}"
+        told = f"{both_times(item)}  {kind_of(item)} by {signed_by(item, named)}"
         bars = _joined(lanes, node, born, ".", middle="|") if born else _bars(lanes)
         rows.append(f"{bars}  {_line(told)}")
-        what = changed(item, named)
+        what = changed(item)
         if what:
             rows.append(f"{_bars(lanes)}  {_line(what)}")
     return "".join(row.rstrip() + "\n" for row in rows)
 
 
-def _spenders(items: list[dict[str, Any]]) -> dict[str, list[str]]:
+def _spenders(items: list[HistoryItem]) -> dict[str, list[str]]:
     """Return for each transaction where its outputs go; what is burned goes nowhere."""
     return {
         item["id"]: [
@@ -206,7 +234,7 @@ def _spenders(items: list[dict[str, Any]]) -> dict[str, list[str]]:
     }
 
 
-def _spent(items: list[dict[str, Any]]) -> dict[str, list[str]]:
+def _spent(items: list[HistoryItem]) -> dict[str, list[str]]:
     """Return for each transaction where its inputs come from, as far as that is shown."""
     found: dict[str, list[str]] = {item["id"]: [] for item in items}
     for item in items:
@@ -252,7 +280,7 @@ def _joined(
     return "".join(row)[:-1]
 
 
-def _is_gone(entry: dict[str, Any]) -> bool:
+def _is_gone(entry: HistoryOutput) -> bool:
     """Say whether an output was paid to the burn address, from where nothing comes back."""
     from twincli.model.owners import BURN_ADDRESS
 
@@ -263,7 +291,7 @@ def _is_gone(entry: dict[str, Any]) -> bool:
 
 
 def dot(
-    items: list[dict[str, Any]],
+    items: list[HistoryItem],
     named: Callable[[str], str],
     *,
     reverse: bool = False,  # noqa: ARG001 - Graphviz orders by itself
@@ -276,16 +304,15 @@ def dot(
         lines = [
             item["id"][:half],
             item["id"][half:],
-            f"{time_of(item)} {kind_of(item)} by {signed_by(item, named)}",
-            changed(item, named),
+            f"{both_times(item)} {kind_of(item)} by {signed_by(item, named)}",
+            changed(item),
         ]
         label = "\\n".join(_quoted(line) for line in lines if line)
         rows.append(f'  "{item["id"]}" [label="{label}"];')
     for item in items:
         for entry in item["outputs"]:
             if entry["spent_by"] in there:
-                holder = "+".join(map(named, entry["owners"] or ()))
-                label = _quoted(f"{entry['amount']} {holder}")
+                label = _quoted(f"{entry['amount']} {entry['owner']}")
                 rows.append(f'  "{item["id"]}" -> "{entry["spent_by"]}" [label="{label}"];')
     rows.append("}")
     return "\n".join(rows) + "\n"

@@ -12,12 +12,15 @@ from twincli.cli.showing import drawing, partial
 from twincli.cli.showing.output import to_json
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, UsageError
+from twincli.services.tx.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from twincli.cli.context import Context
     from twincli.cli.parsing.data_parser import Parsed
+    from twincli.services.documents import Appends, FoundAsset, WrittenAsset
+    from twincli.services.resolve import PlannedKey
     from twincli.services.workspace import Workspace
 
 
@@ -28,19 +31,22 @@ def _begin(context: Context) -> Workspace:
     return context.workspace()
 
 
-def _done(context: Context, document: dict[str, Any]) -> Result:
+def _done(context: Context, made: WrittenAsset | Prepared) -> Result:
     """Return the result of a write, or write the file of ``--prepare``."""
-    if document["schema"] == "twin.signing/1":
-        return partial.prepared(context, document, str(context.writes.prepare))
-    return _result(document, partial.not_prepared(context.writes.prepare))
+    if isinstance(made, Prepared):
+        return partial.prepared(context, made, str(context.writes.prepare))
+    return _result(made, partial.not_prepared(context.writes.prepare))
 
 
-def _result(document: dict[str, Any], notes: tuple[str, ...] = ()) -> Result:
+def _result(document: WrittenAsset | FoundAsset, notes: tuple[str, ...] = ()) -> Result:
     """Return the result of a write; what was written is echoed, so that a typo is seen."""
-    echo = tuple(f"{name} = {to_json(item)}" for name, item in document.get("written", {}).items())
-    draw = drawing.written if document["schema"] == "twin.asset/1" else None
+    written: Any = document.get("written") or {}
+    echo = tuple(f"{name} = {to_json(item)}" for name, item in written.items())
     return Result(
-        document, notes=(*notes, *echo), warnings=tuple(document["warnings"]), terminal=draw
+        document,
+        notes=(*notes, *echo),
+        warnings=tuple(document["warnings"]),
+        terminal=drawing.written,
     )
 
 
@@ -94,7 +100,7 @@ def did_new(context: Context, parsed: Parsed) -> Result:
         wanted = keys.NewKey(name, secret, bool(values.get("if_missing")))
         keys.new(room._replace(dry_run=True), wanted._replace(if_missing=False))
         # All that can be known to fail does so before there is a key.
-        planned = dids.with_planned_key(context.workspace(), name)
+        planned = dids.planned_key(context.workspace(), name)
         try:
             result = _create(context, parsed, "identity", owner, entity, planned)
         except ConflictError as conflict:
@@ -105,12 +111,22 @@ def did_new(context: Context, parsed: Parsed) -> Result:
             # Another process was faster, with the key and the identity.
         else:
             if context.dry_run:
-                return result._replace(document=dids.without_planned_key(result.document, planned))
+                return result._replace(document=dids.without_key(result.document, planned))
         made = keys.new(room, wanted)
         if made["created"] is not False:
             notes = (f"made the key {name}: {made['public_key']}",)
     result = _create(context, parsed, "identity", owner, entity)
     return result._replace(notes=(*notes, *result.notes))
+
+
+def _warn_before(context: Context, warning: str) -> None:
+    """Ask on a terminal whether to go on; elsewhere the warning is printed with the result."""
+    import sys
+
+    from twincli.cli.context import is_terminal
+
+    if is_terminal(sys.stdin) and is_terminal(sys.stderr) and not context.dry_run:
+        context.confirm("create it all the same?", details=[f"twin: warning: {warning}"])
 
 
 def _create(
@@ -119,7 +135,7 @@ def _create(
     kind: str,
     owner: str | None,
     entity: str | None,
-    workspace: Workspace | None = None,
+    planned: PlannedKey | None = None,
 ) -> Result:
     from twincli.model.edits import build
     from twincli.services.asset.create import Definition, create
@@ -137,24 +153,29 @@ def _create(
         model=values.get("model"),
         kind=kind,
     )
-    begun = _begin(context)
+    workspace = _begin(context)
     document = create(
-        workspace or begun,
+        workspace if planned is None else workspace._replace(dry_run=True),
         parsed.name,
         wanted,
         context.writes.writing(),
         if_missing=bool(values.get("if_missing")),
+        planned=planned,
+        before=lambda warning: _warn_before(context, warning),
     )
-    if document["schema"] == "twin.signing/1":
-        if workspace is not None:  # it is only tried whether it can be done
-            del document["partial"]
-            return Result(document)
-        return _done(context, document)
+    if isinstance(document, Prepared):
+        return Result(document.document) if planned else _done(context, document)
     made = document["created"]
-    said = f"created {parsed.name}" if made else f"{parsed.name} is there already"
+    said = f"created {parsed.name}" if made else f"{parsed.name} already exists"
     if context.dry_run:
         said = f"would create {parsed.name}"
     return _result(document, (said,))
+
+
+def _appended(appends: Appends) -> str:
+    count, existing = appends["count"], appends["existing"]
+    said = f"appended {count} line{'' if count == 1 else 's'}"
+    return f"{said}; {existing} already on the ledger" if existing else said
 
 
 def asset_append(context: Context, parsed: Parsed) -> Result:
@@ -167,8 +188,12 @@ def asset_append(context: Context, parsed: Parsed) -> Result:
         if parsed.values.get("corrects") or parsed.values.get("output"):
             raise UsageError("--corrects and --output are for a single append")
         workspace = _begin(context)
-        document = service.append_lines(workspace, parsed.name, _lines(), writing)
-        return _result(document, (f"appended {document['count']} times",))
+        appends = service.append_lines(workspace, parsed.name, _lines(), writing)
+        return Result(
+            appends,
+            notes=(_appended(appends),),
+            warnings=tuple(appends["warnings"]),
+        )
     document = service.append(
         _begin(context),
         parsed.name,
