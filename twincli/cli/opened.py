@@ -160,7 +160,7 @@ class Opened:
 
     def warn(self, warnings: Iterable[str]) -> None:
         """Add warnings to those of the result."""
-        self._warnings.extend(warnings)
+        self._warnings.extend(item for item in warnings if item not in self._warnings)
 
     @cached_property
     def keystore(self) -> KeyStore:

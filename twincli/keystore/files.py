@@ -37,6 +37,13 @@ def read_private(path: str) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ConfigError(f"{path} is not a regular file", code="damaged_key")
+        if os.name == "posix" and os.geteuid() == 0 and status.st_uid != 0:
+            raise ConfigError(
+                f"{path} belongs to another user (uid {status.st_uid}), and root uses only its own"
+                " keys: its owner could exchange it",
+                code="foreign_owner",
+                hint=f"run as its owner, or, if you trust it: chown root {path}",
+            )
         if os.name == "posix" and status.st_mode & 0o077:
             raise ConfigError(
                 f"{path} can be read by others (mode {status.st_mode & 0o7777:04o})",

@@ -166,6 +166,24 @@ def parse(data: bytes) -> Any:
         return None
 
 
+def forms(passphrase: bytes) -> list[bytes]:
+    """Return the bytes that a passphrase may have been sealed with, those of new keys first.
+
+    Keyboards and systems give one text in composed or decomposed form; new keys are sealed with
+    the composed one (NFC), and older files with what was typed.
+    """
+    if passphrase.isascii():
+        return [passphrase]
+    import unicodedata
+
+    try:
+        text = passphrase.decode()
+    except UnicodeDecodeError:
+        return [passphrase]
+    composed, decomposed = (unicodedata.normalize(form, text).encode() for form in ("NFC", "NFD"))
+    return list(dict.fromkeys((composed, passphrase, decomposed)))
+
+
 def seed_of(text: str) -> bytes | None:
     """Return the 32 bytes of a base58 seed, or None: errors quote it, a cache would keep it."""
     try:

@@ -157,7 +157,7 @@ class KeyStore:
 
             document["sealed"] = sealing.seal(
                 canonical.encode(secret),
-                passphrase,
+                keyfile.forms(passphrase)[0],
                 header=keyfile.header(key.info),
                 cost=self._cost or sealing.DEFAULT_COST,
             )
@@ -391,20 +391,18 @@ class KeyStore:
     def _unseal(
         self, document: dict[str, Any], info: KeyInfo, secret_source: SecretSource | None
     ) -> dict[str, Any]:
-        from twincli.crypto import sealing
-
         if secret_source is None:
             raise LockedError(f"the key {info.name} needs its passphrase")
-        try:
-            data = sealing.open_sealed(
-                document["sealed"], secret_source(info.name), header=keyfile.header(info)
-            )
-        except LockedError as error:
-            if error.code != "bad_passphrase":
-                raise
-            raise LockedError(
-                f"the passphrase of the key {info.name} is wrong", code="bad_passphrase"
-            ) from error
+        # A source that asks people has ``wrong``, which says whether it asks again.
+        wrong = getattr(secret_source, "wrong", None)
+        while True:
+            data = _opened(document["sealed"], secret_source(info.name), keyfile.header(info))
+            if data is not None:
+                break
+            if wrong is None or not wrong(info.name):
+                raise LockedError(
+                    f"the passphrase of the key {info.name} is wrong", code="bad_passphrase"
+                )
         secret = keyfile.parse(data)
         if not isinstance(secret, dict) or not isinstance(secret.get("seed"), str):
             raise keyfile.damaged(info.name, "the sealed secret has no seed")
@@ -530,3 +528,16 @@ class KeyStore:
         else:
             hint = "there are no keys yet: make one with twin keys new NAME"
         return NotFoundError(f"there is no key named {name!r}", hint=hint)
+
+
+def _opened(sealed: dict[str, Any], passphrase: bytes, header: dict[str, Any]) -> bytes | None:
+    """Return a sealed secret, None if the passphrase is wrong in every form of its text."""
+    from twincli.crypto import sealing
+
+    for form in keyfile.forms(passphrase):
+        try:
+            return sealing.open_sealed(sealed, form, header=header)
+        except LockedError as error:
+            if error.code != "bad_passphrase":
+                raise
+    return None

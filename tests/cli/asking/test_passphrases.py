@@ -69,9 +69,8 @@ def test_the_first_source_wins(home: Path, file: File, monkeypatch: pytest.Monke
     [
         (b"a b\n", b"a b"),
         (b"a\r\n", b"a"),
-        (b"a\n\n", b"a\n"),
         (b" a ", b" a "),
-        (b"\xff", b"\xff"),
+        (b"\xef\xbb\xbfa\n", b"a"),
     ],
 )
 def test_one_line_end_of_a_file_is_dropped(content: bytes, secret: bytes, file: File) -> None:

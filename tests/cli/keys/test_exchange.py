@@ -54,6 +54,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("phrase", ABOUT),
     ):
         (path / name).write_text(text)
+        (path / name).chmod(0o600)
     return path
 
 

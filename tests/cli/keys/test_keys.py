@@ -42,6 +42,7 @@ def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 def passphrase(tmp_path: Path) -> str:
     path = tmp_path / "passphrase"
     path.write_text("correct horse\n")
+    path.chmod(0o600)
     return str(path)
 
 

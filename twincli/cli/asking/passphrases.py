@@ -8,10 +8,12 @@ on stdin. Without a terminal nothing waits: the error holds the command to type 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twincli import config
+from twincli.cli.asking import secret_text
 from twincli.cli.asking.confirm import retry
 from twincli.cli.asking.terminal import LONGEST, ask
 from twincli.errors import ConfigError, LockedError, TwinError, UsageError
@@ -24,26 +26,48 @@ if TYPE_CHECKING:
 def source(run: Run) -> SecretSource:
     """Return what gives the passphrase of an existing key.
 
-    The returned callable takes the key's name, asks at most once a key, and raises LockedError
-    (``locked``) where there is nothing to ask.
+    The returned callable takes the key's name and raises LockedError (``locked``) where there is
+    no passphrase and no terminal.
     """
-    given = _Given(run)
-    asked: dict[str, bytes] = {}
+    return _Existing(run)
 
-    def passphrase_of(name: str) -> bytes:
-        found = given.passphrase_of(name)
+
+_READ = LONGEST + 6
+"""Bytes read of a passphrase: with a byte order mark and a line end, and one too many."""
+
+TRIES = 3
+"""Number of times that a passphrase is asked for on a terminal."""
+
+
+class _Existing:
+    """Gives the passphrases of existing keys; a typed one is asked for again if it is wrong."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._given = _Given(run)
+        self._typed: dict[str, bytes] = {}
+        self._wrong: dict[str, int] = {}
+
+    def __call__(self, name: str) -> bytes:
+        found = self._given.passphrase_of(name)
         if found is not None:
             return found
-        if name not in asked:
-            typed = ask(f"Passphrase of key {name}: ", echo=False)
+        if name not in self._typed:
+            again = "Wrong, try again. " if self._wrong.get(name) else ""
+            typed = ask(f"{again}Passphrase of key {name}: ", echo=False)
             if typed is None:
-                raise _locked(f"the key {name!r} has a passphrase", run)
+                raise _locked(f"the key {name!r} has a passphrase", self._run)
             if not typed:
                 raise LockedError(f"no passphrase was typed for the key {name!r}")
-            asked[name] = typed
-        return asked[name]
+            self._typed[name] = secret_text.one_line(typed, "the passphrase")
+        return self._typed[name]
 
-    return passphrase_of
+    def wrong(self, name: str) -> bool:
+        """Forget a wrong passphrase that was typed; say whether it is asked for again."""
+        if self._typed.pop(name, None) is None:
+            return False
+        self._wrong[name] = self._wrong.get(name, 0) + 1
+        return self._wrong[name] < TRIES
 
 
 def new_source(
@@ -182,7 +206,7 @@ class _Given:
             return self._file(str(setting.value), setting.source)
         found = config.passphrase()
         if found is not None:
-            return found
+            return _passphrase(found, "TWIN_PASSPHRASE")
         if setting.value is not None:
             return self._file(str(setting.value), setting.source)
         return None
@@ -190,6 +214,7 @@ class _Given:
     def _file(self, path: str, where: str) -> bytes:
         if path not in self._read:
             self._read[path] = _from_file(path, where)
+            self._run.warn(_open_to_others(path, where))
         return self._read[path]
 
 
@@ -207,16 +232,28 @@ def _from_file(path: str, where: str) -> bytes:
     # Here "-" is a file of that name: stdin stays free for data.
     name = os.path.expanduser(path if path != "-" else "./-")
     try:
-        data = file_arguments.beginning(name, LONGEST + 2)
+        data = file_arguments.beginning(name, _READ)
     except TwinError as error:
         raise error.within(where)  # noqa: B904 - it is the same error
     return _passphrase(data, f"the file {path} of {where}")
 
 
+def _open_to_others(path: str, where: str) -> list[str]:
+    """Return a warning where others can read the file of a passphrase."""
+    try:
+        mode = os.stat(os.path.expanduser(path)).st_mode
+    except OSError:
+        return []
+    if os.name != "posix" or not stat.S_ISREG(mode) or not mode & 0o044:
+        return []
+    shown = f"{path} of {where} can be read by others (mode {stat.S_IMODE(mode):04o})"
+    return [f"the passphrase file {shown}: chmod 600 {path}"]
+
+
 def _from_descriptor(descriptor: int) -> bytes:
     data = b""
     try:
-        while len(data) <= LONGEST + 1:
+        while len(data) < _READ:
             piece = os.read(descriptor, LONGEST)
             if not piece:
                 break
@@ -230,12 +267,14 @@ def _from_descriptor(descriptor: int) -> bytes:
 
 
 def _passphrase(data: bytes, where: str) -> bytes:
-    """Drop one line end; refuse what is empty or too long to be a passphrase."""
-    data = data.removesuffix(b"\n").removesuffix(b"\r")
+    """Return the only line; refuse what is empty or too long to be a passphrase."""
+    if len(data) >= _READ:
+        raise ConfigError(f"{where} is longer than {LONGEST} bytes, so it is not a passphrase")
+    data = secret_text.one_line(data, where)
     if not data:
         raise ConfigError(f"{where} is empty", code="empty_passphrase")
     if len(data) > LONGEST:
-        raise ConfigError(f"{where} is longer than {LONGEST} bytes, so it is no passphrase")
+        raise ConfigError(f"{where} is longer than {LONGEST} bytes, so it is not a passphrase")
     return data
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from twincli import config
     from twincli.cli.options import Options
@@ -27,6 +27,10 @@ class Run(Protocol):
     @property
     def settings(self) -> config.Settings:
         """All settings."""
+        ...
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Add warnings to those of the result."""
         ...
 
     def at_end(self, callback: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from twincli.cli import file_arguments
-from twincli.cli.asking import confirm, terminal
+from twincli.cli.asking import confirm, secret_text, terminal
 from twincli.cli.context import Context
 from twincli.cli.options import Options
 from twincli.errors import ConfigError, InvalidError, LockedError, TwinError
@@ -94,11 +94,7 @@ def _decoded(data: bytes, what: str, where: str) -> str:
     """
     if len(data) > _LONGEST:
         raise InvalidError(f"{what} {where} is longer than {_LONGEST} bytes", code="too_long")
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        # Not chained: the error would carry the secret.
-        raise InvalidError(f"{what} {where} is not UTF-8 text", code="not_text") from None
+    return secret_text.checked(data, f"{what} {where}").decode()
 
 
 def bip39_passphrase(path: str | None) -> str:
@@ -109,7 +105,8 @@ def bip39_passphrase(path: str | None) -> str:
     """
     if path is None:
         return ""
-    text = _text(path, "the BIP39 passphrase").removesuffix("\n").removesuffix("\r")
+    what = f"the BIP39 passphrase in {path}"
+    text = secret_text.one_line(_text(path, "the BIP39 passphrase").encode(), what).decode()
     if not text:
         raise ConfigError(f"the BIP39 passphrase in {path} is empty", code="empty_passphrase")
     return text
