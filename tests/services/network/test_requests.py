@@ -10,6 +10,7 @@ import pytest
 
 from tests.client.fakenode import API, HISTORIES, FakeNode, serving
 from tests.ledger.chains import create as foreign
+from tests.services import writes
 from tests.services.rooms import Rooms, opened
 from twincli.client.network import NetworkClient
 from twincli.client.nodes import Nodes
@@ -17,7 +18,7 @@ from twincli.client.profiles import of_urls
 from twincli.errors import NotVerifiedError
 from twincli.ledger import Ledger
 from twincli.node import histories
-from twincli.services.asset import append, create, listings
+from twincli.services.asset import listings
 from twincli.services.asset.create import Definition
 from twincli.services.network import pull, push
 
@@ -53,11 +54,11 @@ def run(tmp_path: Path) -> Iterator[Callable[[FakeNode], NetworkClient]]:
 def fill(rooms: Rooms) -> list[str]:
     """Make many assets, every second one appended to."""
     made = [
-        create.create(rooms.workspace, f"car{number}", Definition({"number": number}))["id"]
+        writes.create(rooms.workspace, f"car{number}", Definition({"number": number}))["id"]
         for number in range(MANY)
     ]
     for number in range(0, MANY, 2):
-        append.append(rooms.workspace, f"car{number}", {"mileage": number})
+        writes.append(rooms.workspace, f"car{number}", {"mileage": number})
     return made
 
 
@@ -110,7 +111,7 @@ def test_an_answer_in_parts(rooms: Rooms, run: Run, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(histories, "MOST_TRANSACTIONS", 3)
     made = fill(rooms)
     for number in range(8):
-        append.append(rooms.workspace, "car0", {"mileage": number})
+        writes.append(rooms.workspace, "car0", {"mileage": number})
     with serving(rooms.ledger, states=OURS) as node:
         client = run(node)
         client.prepare(made)
@@ -191,11 +192,11 @@ def test_a_write_is_seen_at_once(rooms: Rooms, run: Run) -> None:
         client = run(node)
         workspace = rooms.workspace._replace(client=client)
         client.prepare(made)
-        append.append(workspace, made[0], {"mileage": 5})
+        writes.append(workspace, made[0], {"mileage": 5})
         assert len(list(client.transactions(made[0]))) == 3
         # Somebody else writes: the append is refused, the tip is asked for again.
-        append.append(rooms.workspace, made[1], {"mileage": 6})
-        append.append(workspace, made[1], {"mileage": 7})
+        writes.append(rooms.workspace, made[1], {"mileage": 6})
+        writes.append(workspace, made[1], {"mileage": 7})
         assert len(list(client.transactions(made[1]))) == 3
 
 
