@@ -455,7 +455,7 @@ def test_read_only(tmp_path: Path) -> None:
         ledger.submit(tx)
     with running(tmp_path / "l", Options(read_only=True)) as node:
         answer = node.post(create(1))
-        message = {"message": "this node is read only", "status": 403}
+        message = {"message": "this node is read-only", "status": 403}
         assert (answer.status, answer.json) == (403, message)
         assert node.get(f"/api/v1/transactions/{tx['id']}").json == tx
 

@@ -70,7 +70,7 @@ def permits(tokens: tuple[bytes, ...], headers: list[Header]) -> bool:
         else:
             continue
         given = given.strip()
-        for token in tokens:  # all of them, so that the time says nothing
+        for token in tokens:  # all of them, so that timing reveals nothing
             found |= compare_digest(given, token)
     return found
 
@@ -82,7 +82,7 @@ HOST = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[a-zA-Z0-9._-]{1,253})(:[0-9]{1,5})
 
 
 def allows_origin(allowed: Sequence[str], origin: str) -> bool:
-    """Say whether a web page of this origin may use the node: it is named, or of this machine."""
+    """Say whether web pages of an origin may use the node: it is named, or local."""
     if ANY in allowed or origin.lower() in allowed:
         return True
     scheme, _, place = origin.partition("://")
@@ -135,7 +135,7 @@ class Hosts(NamedTuple):
 
 @lru_cache(maxsize=MAX_CLIENTS)
 def network_of(address: str) -> str:
-    """Return what one client has of addresses: an IPv4 address, or an IPv6 network of 64 bits."""
+    """Return the network of one client: an IPv4 address, or the first 64 bits of an IPv6 one."""
     found = _address(address.partition("%")[0])
     if not isinstance(found, IPv6Address):
         return address

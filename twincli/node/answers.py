@@ -1,4 +1,4 @@
-"""What a request is answered with, in the shapes of BigchainDB 2.2.2.
+"""Answers, in the shapes of BigchainDB 2.2.2.
 
 There are two shapes of errors. The server's own has ``message`` and ``status``; that of a wrong
 parameter has ``message`` alone. Unknown routes get a page of HTML.
@@ -24,7 +24,7 @@ PLAIN = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class Answer(NamedTuple):
-    """An answer that is there as a whole."""
+    """A complete answer."""
 
     status: int
     body: bytes
@@ -37,8 +37,8 @@ class Streamed(NamedTuple):
 
     Attributes:
         texts: Given a ledger, the JSON texts of the items.
-        before: Stands before the items.
-        after: Stands behind them.
+        before: Comes before the items.
+        after: Comes after them.
     """
 
     texts: Texts
@@ -65,10 +65,10 @@ if TYPE_CHECKING:
 
 
 class RefusedError(Exception):
-    """A request that ends here; never leaves the room.
+    """Ends a request with an answer; never leaves the room.
 
     Args:
-        answer: What is answered.
+        answer: The answer.
     """
 
     def __init__(self, answer: Answer) -> None:

@@ -45,7 +45,7 @@ _FAULTS = {
     "read_only": "the ledger cannot be written",
     "writer_ended": "the writer ended before it answered; send the transaction again",
 }
-"""What strangers are told of a fault; its own message names files of this machine."""
+"""What clients read about a fault; its own message names files of this machine."""
 
 
 class App:
@@ -100,7 +100,7 @@ class App:
         self._log(scope, answer.status, seconds, fault)
 
     def _admitted(self, scope: Message, route: routes.Route | None) -> Answer:
-        """Return the answer to what does not reach a handler, else ``_PASSES``."""
+        """Return the answer to a request that does not reach a handler, else ``_PASSES``."""
         method = scope["method"]
         refusal = self._refusal(scope)
         if refusal is not None:
@@ -144,7 +144,7 @@ class App:
         return (b"access-control-allow-origin", origin.encode("latin-1")), _BY_ORIGIN
 
     async def _begun(self, answer: Streamed) -> tuple[Answer, Any]:
-        """Read the first piece of a listing, often all of it; return it and the others."""
+        """Read the first piece of a listing, often all of it; return it and the rest."""
         pieces = self._node.readers.pieces(answer.texts)
         first = await anext(pieces, b"")
         if len(first) < PIECE:
@@ -158,7 +158,7 @@ class App:
         return Answer(200, answer.before + first), rest()
 
     async def _rest(self, pieces: Any, receive: Receive, send: Send) -> None:
-        """Send the other pieces of a listing, until the reader goes away."""
+        """Send the rest of a listing until the client disconnects."""
         gone = asyncio.ensure_future(_disconnected(receive))
         try:
             async for piece in pieces:
@@ -170,7 +170,7 @@ class App:
             gone.cancel()
 
     def _log(self, scope: Message, status: int, seconds: float, fault: TwinError | None) -> None:
-        """Tell of a request where that is asked for, and of a fault in any case."""
+        """Log a request if a log is wanted, and a fault in any case."""
         if self._options.log is None:
             if fault is not None:
                 report_fault(fault)
@@ -224,11 +224,11 @@ class App:
     async def _stream(
         self, path: str, start: int | None, scope: Message, receive: Receive, send: Send
     ) -> TwinError | None:
-        """Serve a stream until it ends; return what it ended with, if that is a fault."""
+        """Serve a stream until it ends; return the fault that ended it, if any."""
         try:
             await self._node.events.serve(path, start, receive, send)
         except TimeoutError:
-            # An ordinary close would wait behind what the reader does not take.
+            # An ordinary close would wait behind what the client does not read.
             scope["state"]["drop"](TOO_SLOW, "too slow; resume with ?from_height=")
         except TwinError as error:
             await send({"type": "websocket.close", "code": 1011, "reason": "ledger unreadable"})
@@ -249,7 +249,7 @@ def _forbidden(why: str) -> Answer:
 
 
 def _unauthorised() -> Answer:
-    text = "a token is needed: Authorization: Bearer TOKEN, or the header app_key"
+    text = "a token is required: Authorization: Bearer TOKEN, or the header app_key"
     return answers.failure(401, text, (b"www-authenticate", b"Bearer"), CLOSE)
 
 

@@ -110,7 +110,7 @@ async def put(node: Node, request: Request) -> Answer:
     if blobs is None or node.kept is None:
         return _NONE
     if node.options.read_only:
-        return answers.failure(403, "this node is read only", CLOSE)
+        return answers.failure(403, "this node is read-only", CLOSE)
     upload = Upload(request)
     try:
         _cid.parse(cid)

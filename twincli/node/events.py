@@ -1,9 +1,9 @@
-"""The event streams: what was committed, by whomever, told in order.
+"""The event streams: everything that is committed, in order.
 
-There is one source, the ledger's file: blocks are read from it above the last height that was
-told, so what other processes commit comes as well, a poll later. Each reader has a place of its
-own instead of a queue, so one that is slow holds up nobody and misses nothing; if it takes nothing
-for too long it is dropped, and resumes with ``?from_height=``.
+There is one source, the ledger's file: blocks above the last height sent are read from it, so what
+other processes commit is included, one poll later. Each reader has a position instead of a queue,
+so a slow one delays nobody and misses nothing; if it reads nothing for too long it is dropped, and
+resumes with ``?from_height=``.
 
 Source: bigchaindb 2.2.2 ``valid_transactions`` as captured; ``valid_blocks`` in the form that the
 server's successors gave it.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.05
 STALL_SECONDS = 20.0
 KEPT = 20_000
-"""Transactions of the latest blocks that are kept for readers; who is behind them asks again."""
+"""Transactions of the latest blocks kept in memory; a reader behind them reads the ledger."""
 TOO_SLOW = 1013
 
 TRANSACTIONS = "/api/v1/streams/valid_transactions"
@@ -40,7 +40,7 @@ BLOCKS = "/api/v1/streams/valid_blocks"
 
 
 class Events:
-    """Tells what is committed.
+    """Sends what is committed to all readers.
 
     Args:
         readers: Where blocks are read.
@@ -59,20 +59,20 @@ class Events:
         self.readers = 0
 
     def committed(self) -> None:
-        """Look at once instead of at the next poll."""
+        """Look now instead of at the next poll."""
         self._commit.set()
 
     async def serve(self, stream: str, start: int | None, receive: Receive, send: Send) -> None:
-        """Accept a connection and tell its reader until it goes away.
+        """Accept a connection and send events until it closes.
 
         Args:
             stream: ``TRANSACTIONS`` or ``BLOCKS``.
-            start: The first height that it wants; None for what comes from now on.
+            start: The first height to send; None: from now on.
             receive: From the connection.
             send: To the connection.
 
         Raises:
-            TimeoutError: It takes nothing more.
+            TimeoutError: The reader reads nothing any more.
             ConfigError, TwinError: The ledger cannot be read.
         """
         if self._follower is None or self._follower.done():
@@ -101,7 +101,7 @@ class Events:
             await asyncio.gather(gone, telling, return_exceptions=True)
 
     async def _follow(self) -> None:
-        """Read new blocks for all readers at once, as long as there are any."""
+        """Read new blocks once for all readers, while there are any."""
         while self.readers:
             height = self._tip()
             while self._told < height:
@@ -118,7 +118,7 @@ class Events:
                 continue
 
     def _keep(self, commit: Commit) -> None:
-        """Keep a block for those that are told it, and let go of the oldest."""
+        """Keep a block for the readers, and forget the oldest."""
         self._kept[commit.height] = commit
         self._held += 1 + len(commit.ids)
         while self._held > KEPT:
@@ -136,7 +136,7 @@ class Events:
             kept = self._kept.get(place + 1)
             for commit in [kept] if kept is not None else await self._read(place):
                 if commit.height > self._told:
-                    break  # the others are not told yet
+                    break  # the others are not due yet
                 async for text in self._texts(stream, commit):
                     async with asyncio.timeout(STALL_SECONDS):
                         await send({"type": "websocket.send", "text": text})
@@ -165,7 +165,7 @@ class Events:
             )
 
     async def _ids(self, commit: Commit) -> AsyncIterator[list[tuple[str, str]]]:
-        """Yield the ids of a block; those of a very large one are read part by part."""
+        """Yield the ids of a block; those of a very large one in parts."""
         ids, told = commit.ids, 0
         while ids:
             yield ids
@@ -182,7 +182,7 @@ class Events:
 
 
 async def _gone(receive: Receive) -> None:
-    """Return when the other side has gone; what it says meanwhile is of no interest."""
+    """Return when the client has gone; ignore what it sends until then."""
     while (await receive())["type"] != "websocket.disconnect":
         pass
 

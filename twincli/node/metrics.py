@@ -16,10 +16,10 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class Histogram:
-    """Counts values up to each of some bounds.
+    """Counts values in buckets.
 
     Args:
-        bounds: Rising.
+        bounds: Upper bounds, ascending.
     """
 
     __slots__ = ("bounds", "counts", "total")
@@ -47,7 +47,7 @@ class Histogram:
 
 
 class Metrics:
-    """What has happened since the node started."""
+    """Counts what happened since the node started."""
 
     def __init__(self) -> None:
         self._requests: dict[tuple[str, str, int], int] = {}
@@ -60,8 +60,8 @@ class Metrics:
         """Count a request.
 
         Args:
-            route: As the table of routes has it, so that strangers cannot make up labels.
-            method: Likewise.
+            route: As in the table of routes, so clients cannot invent labels.
+            method: HTTP method, as allowed there.
             status: Of the answer.
             seconds: From the head of the request to the end of the answer.
         """
@@ -83,7 +83,7 @@ class Metrics:
         """Return everything.
 
         Args:
-            gauges: By name what it is, and its present value.
+            gauges: By name a description and the current value.
         """
         return "\n".join(self._lines(gauges)) + "\n"
 

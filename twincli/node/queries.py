@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MAX_FIELDS = 100
 MAX_NUMBER = 2**63 - 1
 DIGITS = 1000
-"""Longer ones are no numbers; Python refuses some, too, but with advice to programmers."""
+"""Longer ones are refused here; Python's own refusal advises programmers."""
 
 _HASH = re.compile(r"[a-fA-F0-9]{64}")
 _KEY = re.compile(r"[1-9a-zA-Z^OIl]{43,44}")
@@ -29,8 +29,8 @@ class Parameter(NamedTuple):
 
     Attributes:
         name: In the query string.
-        convert: Makes the value of the text; a ``ValueError`` says what is wrong with it.
-        required: Whether it must be there.
+        convert: Converts the text; raises ``ValueError`` with the reason.
+        required: Whether it must be given.
     """
 
     name: str
@@ -39,10 +39,10 @@ class Parameter(NamedTuple):
 
 
 def parse(query: bytes, parameters: Sequence[Parameter], *, strict: bool = False) -> dict[str, Any]:
-    """Return the values of the parameters, None for those that are not there.
+    """Return the values of the parameters, None for missing ones.
 
     Args:
-        query: As it stands behind the ``?``.
+        query: What follows the ``?``.
         parameters: Those of the route.
         strict: Refuse others.
 
@@ -86,14 +86,14 @@ def transaction_id(text: str) -> str:
 
 
 def public_key(text: str) -> str:
-    """Return what may be a public key."""
+    """Return a text that has the form of a public key."""
     if not _KEY.fullmatch(text):
         raise ValueError("Invalid base58 ed25519 key")
     return text
 
 
 def boolean(text: str) -> bool:
-    """Return ``true`` or ``false``, in any case though the message says otherwise."""
+    """Return a boolean, written in any case, though the message says otherwise."""
     if text.lower() not in {"true", "false"}:
         raise ValueError('Boolean value must be "true" or "false" (lowercase)')
     return text.lower() == "true"
@@ -107,7 +107,7 @@ def operation(text: str) -> str:
 
 
 def mode(text: str) -> str:
-    """Return how long a POST is to wait."""
+    """Return the mode of a POST: what it waits for."""
     if text not in {"async", "sync", "commit"}:
         raise ValueError('Mode must be "async", "sync" or "commit"')
     return text

@@ -1,8 +1,8 @@
-"""Reading for those that may be slow.
+"""Reading in threads, for answers that may be long.
 
-What one row answers is read in the event loop. Whatever may be long is read in threads, piece by
-piece: each thread has a ledger of its own and does one step of one request at a time, so that a
-client that does not read on holds nothing but its own place in a listing.
+Answers of one row are read in the event loop, long ones in threads, piece by piece: each thread has
+its own ledger and does one step of one request at a time, so a client that stops reading holds only
+its own place in a listing.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Readers:
         self.waiting = 0
 
     async def run(self, action: Callable[[Ledger], T]) -> T:
-        """Do one short thing with a ledger."""
+        """Run one short action with a ledger."""
         ledger, thread = next(self._turns)
         self.waiting += 1
         try:
@@ -59,7 +59,7 @@ class Readers:
     async def pieces(self, texts: Callable[[Ledger], Iterator[str]]) -> AsyncIterator[bytes]:
         """Yield JSON texts with commas between them, in pieces of some size.
 
-        All steps of one listing are done with one ledger, whose thread takes turns between them.
+        All steps of one listing use one ledger, whose thread alternates between listings.
         """
         ledger, thread = next(self._turns)
         loop = asyncio.get_running_loop()
@@ -68,12 +68,12 @@ class Readers:
             yield piece
 
     def interrupt(self) -> None:
-        """End the steps that take long; see ``Ledger.interrupt``."""
+        """Interrupt long steps; see ``Ledger.interrupt``."""
         for ledger, _ in self._readers:
             ledger.interrupt()
 
     async def close(self) -> None:
-        """Finish the steps that are being done, and close the ledgers."""
+        """Finish the current steps and close the ledgers."""
         for ledger, thread in self._readers:
             thread.shutdown()
             ledger.close()

@@ -1,4 +1,4 @@
-"""What a handler of a route is given, and what it is."""
+"""What the handler of a route receives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Request(NamedTuple):
-    """What a handler is given.
+    """A request, as a handler receives it.
 
     Attributes:
         scope: ASGI's.

@@ -1,6 +1,6 @@
-"""The routes of BigchainDB 2.2.2, and those for the ones that run the node.
+"""The routes of BigchainDB 2.2.2, of the pages, and for operators.
 
-Both forms of a path, with and without a slash at the end, are one route; nothing is redirected.
+A path with and without a slash at the end is one route; nothing is redirected.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _DOCS = "https://docs.bigchaindb.com/projects/server/en/v2.2.2/"
 
 
 class Route(NamedTuple):
-    """A path and what can be done there.
+    """A path and its handlers.
 
     Attributes:
         path: With ``{name}`` as the last part where it is variable.
-        methods: Handlers by method; HEAD and OPTIONS come by themselves.
+        methods: Handlers by method; HEAD and OPTIONS are implied.
         is_stream: It is a WebSocket.
         is_open: Answered without a token.
     """
@@ -52,7 +52,7 @@ class Route(NamedTuple):
 
 
 async def root(node: Node, request: Request) -> Answer:
-    """Answer what this is and where its API is; a browser gets a page."""
+    """Answer with a description and the API's links; a browser gets a page."""
     accepted = (value for name, value in request.scope["headers"] if name == b"accept")
     if b"text/html" in b"".join(accepted):
         return await pages(node, request)
@@ -61,14 +61,14 @@ async def root(node: Node, request: Request) -> Answer:
         "docs": _DOCS,
         "software": "BigchainDB",
         "version": "2.2.2",
-        # What BigchainDB has no word for: clients bind names and their copies to it.
+        # An addition to BigchainDB's: clients bind names and their copies to it.
         "twin": {"ledger": node.ledger.id, "height": node.height()},
     }
     return answers.of(found)._replace(headers=(_BY_ACCEPT,))
 
 
 async def api(node: Node, request: Request) -> Answer:
-    """Answer where the routes are."""
+    """Answer with the links of the API."""
     return answers.of(_links(node, request, ""))
 
 
@@ -114,9 +114,9 @@ async def transactions(node: Node, request: Request) -> Streamed:  # noqa: ARG00
 
 
 async def post(node: Node, request: Request) -> Answer:
-    """Commit a transaction; answered when it is durable, whatever the mode."""
+    """Commit a transaction; answer when it is durable, whatever the mode."""
     if node.options.read_only:
-        return answers.failure(403, "this node is read only", CLOSE)
+        return answers.failure(403, "this node is read-only", CLOSE)
     request.query(Parameter("mode", queries.mode))
     body = await node.bodies.read(request.scope["headers"], request.receive)
     return await node.writer.submit(body, request.scope["state"]["is_gone"])
@@ -166,7 +166,7 @@ def _search(request: Request, method: str) -> Answer | Streamed:
         try:
             yield from map(answers.text_of, getattr(ledger, method)(text, limit))
         except UsageError as error:
-            # Without a letter or digit there is nothing to look for, hence nothing to find.
+            # Without a letter or digit there is nothing to search for.
             if error.code != "empty_search":
                 raise
 
@@ -218,7 +218,7 @@ async def pages(node: Node, request: Request) -> Answer:
     query = {name: text for name, text in request.query(*parameters).items() if text is not None}
     wanted = html.ROOT if path == "/" else path
     if node.pages.waiting >= MAX_PAGES:
-        return busy("too many pages are asked for at once")
+        return busy("too many pages are requested at once")
     is_gone = request.scope["state"]["is_gone"]
 
     def made(ledger: Ledger) -> explorer.Page:

@@ -26,7 +26,7 @@ try:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 except ImportError as missing:
     raise ConfigError(
-        f"a node needs {missing.name}, which is not here",
+        f"a node needs {missing.name}, which is not installed",
         code="missing_extra",
         hint='pip install "twincli[node]"',
     ) from missing
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from twincli.node.node import Node
 
 SLOW_SECONDS = 15.0
-"""So long may a request take to arrive, or any ``SLOW_BYTES`` of it."""
+"""How long a request, or any ``SLOW_BYTES`` of it, may take to arrive."""
 SLOW_BYTES = 65_536
 HEAD_BYTES = 65_536
 STALL_SECONDS = 60.0
@@ -51,7 +51,7 @@ PER_ADDRESS = 1_000
 HANDSHAKE_SECONDS = 10.0
 """How long a TLS handshake may take."""
 SWITCH_SECONDS = 0.001
-"""After so long a thread that computes lets the event loop run."""
+"""How long a computing thread may keep the event loop waiting."""
 
 
 class Listening(NamedTuple):
@@ -77,10 +77,10 @@ class Listening(NamedTuple):
 
 
 class _Corked:
-    """A transport that can send the head of an answer and its body as one.
+    """A transport that can send the head and the body of an answer together.
 
-    uvicorn writes them one after the other, which would be two packets and wake the client twice.
-    What is not here is the transport's own.
+    uvicorn writes them one after the other, which makes two packets and wakes the client twice.
+    Everything else is the transport's own.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -94,7 +94,7 @@ class _Corked:
         return found
 
     def cork(self) -> None:
-        """Hold what is written until it is followed by more, or ``uncork``."""
+        """Hold the next write until another one, or ``uncork``, follows."""
         self._is_corked = True
 
     def uncork(self) -> None:
@@ -117,7 +117,7 @@ class _Corked:
             self._transport.write(held + data)
 
     def close(self) -> None:
-        """Close behind what is held."""
+        """Send what is held, then close."""
         self.uncork()
         self._transport.close()
 
@@ -149,7 +149,7 @@ class Protocol(HttpToolsProtocol):
         self._connections = connections
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for a request, but not for ever."""
+        """Wait for a request, with a time limit."""
         corked = _Corked(transport)
         super().connection_made(cast("asyncio.Transport", corked))
         self._cycles: deque[RequestResponseCycle] = deque()
@@ -168,7 +168,7 @@ class Protocol(HttpToolsProtocol):
             self._refuse(b"503 Service Unavailable\r\nretry-after: 1")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timers; tell every request of the connection, and not the last one only."""
+        """Stop the timers; notify every request of the connection, not only the last."""
         self._is_lost = True
         self._leave()
         self._unwatch()
@@ -179,7 +179,7 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Answer what is whole: who asks nothing more may still read."""
+        """Answer complete requests: a client that sends nothing more may still read."""
         if self.scheme != "http" or not self._end_behind():  # TLS has no such half
             return False
         self._has_eof = True
@@ -187,7 +187,7 @@ class Protocol(HttpToolsProtocol):
         return True
 
     def is_gone(self) -> bool:
-        """Say whether nobody is there any more to take an answer."""
+        """Say whether the client can no longer take an answer."""
         if self._has_eof and not self._is_reset:
             sock = self.transport.get_extra_info("socket")
             try:
@@ -211,11 +211,11 @@ class Protocol(HttpToolsProtocol):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def data_received(self, data: bytes) -> None:
-        """Read on; watch what is only there in part."""
+        """Read on; watch requests that are incomplete."""
         if self._is_ending:
             return
         if self.timeout_keep_alive_task is not None:
-            # Of the next request, though empty lines before it are not told as its beginning.
+            # It belongs to the next request, though empty lines before that do not begin it.
             self._is_whole = self._has_head = False
             self._beside_body = 0
         self._has_body = False
@@ -226,7 +226,7 @@ class Protocol(HttpToolsProtocol):
             self._expect_next()
             return
         self._received += len(data)
-        # What stands beside a body, as between its chunks, is bounded as the head is.
+        # Bytes beside a body, such as chunk extensions, are bounded like the head.
         self._beside_body = 0 if self._has_body else self._beside_body + len(data)
         if self._beside_body > HEAD_BYTES:
             self._refuse(b"431 Request Header Fields Too Large")
@@ -260,15 +260,15 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        """Become a WebSocket, if that is what the request may do."""
+        """Become a WebSocket, if the request may."""
         self._unwatch()
         self._forget_stall()
         bodies = {b"content-length", b"transfer-encoding"}
         if self.scope["method"] != "GET" or any(name in bodies for name, _ in self.headers):
-            # What takes over would wait for ever.
+            # The WebSocket would wait for ever.
             self.send_400_response("A WebSocket begins with a GET without a body.")
         elif self._unanswered():
-            self.send_400_response("A WebSocket begins when all is answered.")
+            self.send_400_response("A WebSocket begins after all other answers.")
         else:
             super().handle_websocket_upgrade()
             self._leave()  # from here on it counts as a stream
@@ -279,39 +279,39 @@ class Protocol(HttpToolsProtocol):
             self._connections.leave(self._peer)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP; see ``_end_behind``."""
+        """Refuse what is not HTTP; see ``_end_behind``."""
         if self._end_behind():
             return
         if any(cycle.response_started != cycle.response_complete for cycle in self._cycles):
-            self.transport.close()  # in the middle of an answer there is no place for another
+            self.transport.close()  # another answer cannot start within one
         else:
             super().send_400_response(msg)
 
     def pause_writing(self) -> None:
-        """Give the client some time to take what waits for it."""
+        """Give the client some time to read what is waiting."""
         super().pause_writing()
         self._expect_taking()
 
     def resume_writing(self) -> None:
-        """It has taken most of it."""
+        """Note that the client read most of it."""
         super().resume_writing()
         self._expect_taking()
 
     def on_response_complete(self) -> None:
-        """Give the client some time to take the end of the last answer."""
+        """Give the client some time to read the end of the last answer."""
         super().on_response_complete()
         if self.transport.is_closing():
             self._expect_taking()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close; give the client some time to take what it asked for."""
+        """Close; give the client some time to read what it requested."""
         super().timeout_keep_alive_handler()
         self._expect_taking()
 
     def drop(self, code: int, reason: str) -> None:
-        """Close a WebSocket whose reader takes nothing.
+        """Close a WebSocket whose client reads nothing.
 
-        The frame goes behind what it has yet to take; after a while the connection goes, too.
+        The close frame follows what is still unread; later the connection is cut.
         """
         payload = code.to_bytes(2, "big") + reason.encode()
         self.transport.write(bytes((0x88, len(payload))) + payload)
@@ -325,7 +325,7 @@ class Protocol(HttpToolsProtocol):
             self._stall_timer = self.loop.call_later(STALL_SECONDS, self._look_taken)
 
     def _look_taken(self) -> None:
-        """Go on waiting for a client only if it took something meanwhile."""
+        """Keep waiting for a client only if it read something meanwhile."""
         if self.transport.get_write_buffer_size() < self._untaken:
             self._expect_taking()
         else:
@@ -346,20 +346,20 @@ class Protocol(HttpToolsProtocol):
             self._slow_timer = None
 
     def _look(self) -> None:
-        """Go on waiting for a request only if a good part of it came meanwhile."""
+        """Keep waiting for a request only if a good part of it arrived meanwhile."""
         if self._received >= SLOW_BYTES:
             self._watch()
         else:
             self._refuse(b"408 Request Timeout")
 
     def _unanswered(self) -> list[RequestResponseCycle]:
-        """Return the requests that are whole and wait for their answers."""
+        """Return the complete requests that wait for their answers."""
         return [cycle for cycle in self._cycles if not (cycle.response_complete or cycle.more_body)]
 
     def _end_behind(self) -> bool:
-        """Let the connection end behind the answers to what was whole; False: there is none.
+        """End the connection after the answers to complete requests; False: there are none.
 
-        The answer to what came after it would be taken for theirs.
+        The client would take an answer to what came later for theirs.
         """
         unanswered = self._unanswered()
         if unanswered:
@@ -368,7 +368,7 @@ class Protocol(HttpToolsProtocol):
         return bool(unanswered)
 
     def _expect_next(self) -> None:
-        """Wait for another request, but not for ever, if a body came after its answer."""
+        """Wait for another request, with a time limit, if a body came after its answer."""
         if (
             self.timeout_keep_alive_task is None
             and self._cycles
@@ -391,7 +391,7 @@ class Protocol(HttpToolsProtocol):
 
 
 class _Uvicorn(uvicorn.Server):
-    """Says when it listens, and leaves the exit status to the command."""
+    """Reports when it listens; leaves the exit status to the command."""
 
     def __init__(self, config: uvicorn.Config, node: Node, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -409,7 +409,7 @@ class _Uvicorn(uvicorn.Server):
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let clients take their answers for a while, then cut them off."""
+        """Give clients time to read their answers, then disconnect them."""
         self._node.stop()
         late = asyncio.get_running_loop().call_later(STOP_SECONDS, self._cut_off)
         try:
@@ -417,7 +417,7 @@ class _Uvicorn(uvicorn.Server):
         finally:
             late.cancel()
             self._cut_off()
-            await asyncio.sleep(0)  # the requests are told
+            await asyncio.sleep(0)  # the requests notice it
 
     def _cut_off(self) -> None:
         for connection in list(self.server_state.connections):
@@ -488,14 +488,14 @@ class Server:
         return f"{scheme}{'s' if self._listening.tls_cert else ''}://{host}:{port}"
 
     def serve(self, make: Callable[[], Node], ready: Callable[[], None]) -> bool:
-        """Serve until a signal, or ``stop``; what was accepted is finished.
+        """Serve until a signal or ``stop``, then finish what was accepted.
 
         Args:
             make: Returns the node; called in the event loop.
             ready: Called once it listens.
 
         Returns:
-            Whether it stopped in peace; False if a second Ctrl-C made it leave at once.
+            Whether it stopped in order; False if a second Ctrl-C ended it at once.
         """
         log = logging.getLogger("uvicorn.error")
         log.setLevel(logging.ERROR)
@@ -509,9 +509,9 @@ class Server:
 
     @contextmanager
     def _staying(self) -> Iterator[None]:
-        """Keep a SIGTERM from ending the process while uvicorn does not listen to it.
+        """Keep SIGTERM from ending the process while uvicorn does not handle it.
 
-        That is before it serves, and after: a second one must not cut off what is being finished.
+        That is before and after it serves: a second one must not interrupt the shutdown.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -586,11 +586,11 @@ class Server:
                 context.load_verify_locations(ca)
         except (OSError, ValueError) as error:
             raise ConfigError(
-                f"the files for TLS cannot be used: {(error.strerror or str(error)).lower()}"
+                f"the TLS files cannot be used: {(error.strerror or str(error)).lower()}"
                 if isinstance(error, OSError)
-                else f"the files for TLS cannot be used: {error}",
+                else f"the TLS files cannot be used: {error}",
                 code="bad_tls",
-                hint="PEM files; the key without a passphrase",
+                hint="use PEM files, and a key without a passphrase",
             ) from error
 
 
@@ -610,7 +610,7 @@ def _no_password() -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether only this machine reaches a host.
+    """Say whether only this machine can reach a host.
 
     Raises:
         UsageError: There is no such host.
@@ -648,12 +648,12 @@ def _bound(host: str, port: int) -> socket.socket:
         where = f"{host} port {port}"
         if "in use" in str(error):
             raise ConflictError(
-                f"something else listens at {where}",
+                f"another program listens on {where}",
                 code="address_in_use",
-                hint="--port 0 takes a free one",
+                hint="--port 0 picks a free port",
             ) from error
         why = (error.strerror or str(error)).lower()
-        raise ConfigError(f"cannot listen at {where}: {why}", code="cannot_listen") from error
+        raise ConfigError(f"cannot listen on {where}: {why}", code="cannot_listen") from error
     sock.setblocking(False)  # noqa: FBT003 - socket's signature
     return sock
 
@@ -661,13 +661,13 @@ def _bound(host: str, port: int) -> socket.socket:
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     try:
         import uvloop
-    except ImportError:  # there is none for Windows
+    except ImportError:  # it does not exist for Windows
         return asyncio.new_event_loop
     return uvloop.new_event_loop
 
 
 def _allow_files(count: int) -> None:
-    """Let this process have so many open files, a connection being one, as far as it may."""
+    """Raise the limit of open files to ``count`` if allowed; a connection is one."""
     try:
         import resource
     except ImportError:  # Windows has no such limit

@@ -78,10 +78,10 @@ svg line{stroke:var(--line)}
 polyline{fill:none;stroke:var(--mark);stroke-width:1.5;stroke-linejoin:round}
 circle{fill:var(--mark)}figcaption{color:var(--quiet)}
 .warn{font-weight:600;color:var(--warn)}
-@media(max-width:36rem){thead{position:absolute;left:-99rem}tr,td,tbody th{display:block}
-tr{border-bottom:1px solid var(--line);padding:.4rem 0}
-td,tbody th{border:0;padding:.1rem 0;width:auto}
-td:empty{display:none}td[data-l]::before{content:attr(data-l) "  ";color:var(--quiet)}
+@media(max-width:36rem){.list thead{position:absolute;left:-99rem}.list :is(tr,td){display:block}
+.list tr{border-bottom:1px solid var(--line);padding:.4rem 0}
+.list td{border:0;padding:.1rem 0}
+.list td:empty{display:none}td[data-l]::before{content:attr(data-l) "  ";color:var(--quiet)}
 time{white-space:normal}}
 .skip{position:absolute;left:-99rem}.skip:focus{position:static}
 """
@@ -124,7 +124,7 @@ def document(title: str, heading: str, *body: str) -> str:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> Html:
-    """Return a table, or a sentence where it has no rows."""
+    """Return a table, or a sentence if it has no rows."""
     cells = [Tag("td", data_l=header) for header in headers]
     lines = [
         Tag("tr")(*(make(cell) for make, cell in zip(cells, row, strict=True))) for row in rows
@@ -134,12 +134,12 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> 
     first = Tag("tr")(*(Tag("th", scope="col")(header) for header in headers))
     # A region that scrolls must be reached by keyboard, too.
     return Tag("div", class_="scroll", tabindex="0", role="region", aria_label=", ".join(headers))(
-        Tag("table")(Tag("thead")(first), Tag("tbody")(*lines))
+        Tag("table", class_="list")(Tag("thead")(first), Tag("tbody")(*lines))
     )
 
 
 def facts(pairs: Iterable[tuple[str, str | None]]) -> Html:
-    """Return a table of names and values; without those that are None."""
+    """Return a table of names and values, without those that are None."""
     rows = [
         Tag("tr")(Tag("th", scope="row")(name), Tag("td")(value))
         for name, value in pairs

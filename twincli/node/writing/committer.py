@@ -1,10 +1,10 @@
-"""The process that commits: it judges transactions and writes them, in an interpreter of its own.
+"""The process that commits: it validates transactions and writes them, in its own interpreter.
 
-Judging takes most of what a POST costs, HTTP most of the rest. In one interpreter they would take
-turns; in two they share the work, and no read waits for a signature. The node sends numbered
+Validating is most of the cost of a POST, HTTP most of the rest. In one interpreter they would take
+turns; in two they run in parallel, and no read waits for a signature. The node sends numbered
 bodies down one pipe and gets numbered answers back through the other. While one block is being
-committed, all that arrives makes the next one, so that many clients share one fsync (group commit)
-and a single one waits for nobody.
+committed, what arrives makes the next one, so many clients share one fsync (group commit) and a
+single one waits for nobody.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ ACCEPTED = 202
 
 
 class Done(NamedTuple):
-    """What became of one batch, as it travels back.
+    """The outcome of one batch, as it travels back.
 
     Attributes:
         answers: For each of the numbers status, body, kind and headers of its answer.
-        fault: Code and message of why the ledger could not be written; then nothing was committed,
+        fault: Code and message, if the ledger could not be written; then nothing was committed
             and the answers are empty.
     """
 
@@ -63,13 +63,13 @@ def numbered(number: int, body: bytes) -> bytes:
 
 
 class Frames:
-    """Takes payloads out of what arrives in pieces."""
+    """Extracts payloads from data that arrives in pieces."""
 
     def __init__(self) -> None:
         self._held = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the payloads that are whole by now."""
+        """Return the payloads that are complete."""
         held = self._held
         held += data
         found = []
@@ -106,7 +106,7 @@ def checked(body: bytes) -> Checked:
 
 
 def commit(ledger: Ledger, bodies: Iterable[bytes]) -> list[Answer]:
-    """Judge a batch and commit what is valid, durably and in one block.
+    """Validate a batch and commit what is valid, durably and in one block.
 
     Returns:
         For each body 202 and the transaction, or the refusal.
@@ -142,7 +142,7 @@ def refusal(error: InvalidError, tx: Any) -> Answer:
 
 
 def _wording(error: InvalidError, tx: Any) -> str:
-    """Return the server's own sentence where it says as much as ours."""
+    """Return the server's own sentence where it is as precise as ours."""
     if error.code == "invalid_hash":
         if not tx.get("id"):
             return "No transaction id found!"
@@ -171,7 +171,7 @@ _OF_ONE_INPUT = {"double_spend": "was already spent", "input_does_not_exist": "d
 
 
 def identity(path: str) -> str:
-    """Return what tells a file from another one at its path; empty if there is none."""
+    """Return what identifies a file, even if another takes its path; empty if it is missing."""
     try:
         found = os.stat(path)
     except OSError:
@@ -210,7 +210,7 @@ def serve(path: str, file: str, source: int, target: int) -> None:
             try:
                 if identity(path) != file:
                     raise ConfigError(
-                        f"{path} was moved or replaced; start the node again", code="moved_ledger"
+                        f"{path} was moved or replaced; restart the node", code="moved_ledger"
                     )
                 if ledger is None:
                     ledger = Ledger.open(path, create=False)
@@ -222,7 +222,7 @@ def serve(path: str, file: str, source: int, target: int) -> None:
                 while view:
                     view = view[os.write(target, view) :]
             except BrokenPipeError:
-                break  # the node was killed; what it sent last is done all the same
+                break  # the node was killed; what it sent last is still committed
             transactions += len(batch)
             if transactions >= COLLECT_EVERY:
                 transactions = 0
@@ -232,11 +232,11 @@ def serve(path: str, file: str, source: int, target: int) -> None:
 
 
 def main() -> None:
-    """Serve the node that has started this process; the arguments are those of ``serve``."""
+    """Serve the node that started this process; the arguments are those of ``serve``."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        # They go to the whole group; the node says when to stop, by closing the pipe.
+        # They go to the whole group; the node stops this process by closing the pipe.
         signal.signal(number, signal.SIG_IGN)
     gc.disable()  # see ``tidy``
     out = os.dup(1)
-    os.dup2(2, 1)  # nothing that prints by mistake gets between the frames
+    os.dup2(2, 1)  # accidental output must not get between the frames
     serve(sys.argv[1], sys.argv[2], 0, out)

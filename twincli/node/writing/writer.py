@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from twincli.node.metrics import Metrics
 
 IN_FLIGHT = 1 << 20
-"""Bytes that the process has and has not answered; the others wait here, where they can be dropped.
+"""Bytes sent to the process and not yet answered; the rest waits here, where it can be dropped.
 
 It is more than makes the largest batch of usual transactions, so the process never idles.
 """
@@ -173,7 +173,7 @@ class Lane:
             self._queue.pop(number, None)
 
     def _send_next(self, process: Process) -> None:
-        """Send what waits, in order, while the process has little to do."""
+        """Send waiting transactions, in order, while the process has little to do."""
         while self._queue:
             number, (body, is_gone) = next(iter(self._queue.items()))
             if self._in_flight and self._in_flight + len(body) > IN_FLIGHT:
@@ -187,7 +187,7 @@ class Lane:
                 process.send(committer.numbered(number, body))
 
     def _drop_gone(self) -> None:
-        """Make room: drop what clients left behind."""
+        """Make room: drop the transactions of clients that went away."""
         gone = [number for number, queued in self._queue.items() if queued.is_gone()]
         for number in gone:
             del self._queue[number]
