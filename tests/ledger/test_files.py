@@ -552,7 +552,7 @@ def test_an_index_of_another_history_is_made_anew(place: Path, tmp_path: Path) -
     with Ledger.open(place) as ledger:
         ledger.submit(create(data={"name": "blue car"}))
         assert len(ledger.search_assets("blue")) == 1
-    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.mark"):
         (place / name).unlink(missing_ok=True)
     shutil.copy(tmp_path / "backup.db", place / "ledger.db")
     with Ledger.open(place) as ledger:  # now the index is ahead
@@ -561,6 +561,7 @@ def test_an_index_of_another_history_is_made_anew(place: Path, tmp_path: Path) -
         ledger.submit(create(data={"name": "blue car"}))
         assert len(ledger.search_assets("blue")) == 1
     (place / "ledger.db-wal").unlink()
+    (place / "ledger.mark").unlink()
     shutil.copy(tmp_path / "backup.db", place / "ledger.db")
     with Ledger.open(place) as ledger:  # as long as the index, but otherwise
         ledger.submit(create(data={"name": "green car"}))

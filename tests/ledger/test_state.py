@@ -227,7 +227,7 @@ def test_a_state_kept_before_a_backup_was_restored_does_not_count(tmp_path: Path
         backup(str(place / "ledger.db"), str(tmp_path / "early.db"))
         grow(ledger, first, 2 * SHORT)
         assert state_of(ledger, first["id"])["n"] == 2 * SHORT
-    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.mark"):
         (place / name).unlink(missing_ok=True)
     (tmp_path / "early.db").rename(place / "ledger.db")
     with Ledger.open(place) as ledger:

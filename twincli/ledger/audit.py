@@ -116,8 +116,11 @@ def verify(ledger: Reader, asset_id: str | None, workers: int) -> Report:
 def verify_last(ledger: Reader, count: int) -> Report:
     """See ``Ledger.verify_last``."""
     last = ledger.store.tip().last_seq
-    problems: list[Finding] = []
+    problems: list[Finding] = [
+        ("ledger.db", "damaged_ledger", text) for text in ledger.store.strange_parts()
+    ]
     deviations: list[Finding] = []
+    ledger.tree()  # raises where it does not end with the last block
     done = _verify_slice(ledger, None, max(0, last - count), last, problems, deviations)
     return Report(done.transactions, 0, problems, deviations)
 
@@ -276,6 +279,8 @@ def _verify_tables(store: Store, totals: Totals, until: int, problems: list[Find
         problems.append(("spent", "spent_mismatch", "outputs are marked as spent that are not"))
     if held.unspent != totals.outputs - totals.inputs or held.wrong_unspent:
         problems.append(("unspent", "unspent_mismatch", "the list of unspent outputs is wrong"))
+    if store.wrong_primary_ids():
+        problems.append(("primary_id", "identity_mismatch", "an identifier has no CREATE"))
     if held.tokens != totals.tokens:
         problems.append(("once", "once_mismatch", "once tokens are recorded that nothing has"))
 

@@ -120,6 +120,8 @@ class Applying:
         """Keep in memory what spenders of this block need; only once it is committed."""
         for tx_id, located in self.txs.items():
             self.ledger.remember(tx_id, located)
+        if self.batch.txs:
+            self.ledger.note(self.height, self.seq, self.batch.txs[-1][1].hex())
 
 
 class uncollected:  # noqa: N801 - a context that reads as a word

@@ -1,4 +1,8 @@
-"""The files of a ledger: ``ledger.db``, beside it ``ledger.key`` and the derived ``index.db``."""
+"""The files of a ledger.
+
+``ledger.db`` and its log ``ledger.db-wal`` are the ledger; beside them are its private key, the
+derived ``index.db``, and ``ledger.mark``, which says how far it came.
+"""
 
 from __future__ import annotations
 
@@ -16,23 +20,29 @@ if TYPE_CHECKING:
 
 
 class Files(NamedTuple):
-    """The files of a ledger; ``key`` is empty in memory."""
+    """The files of a ledger; ``key`` and ``mark`` are empty in memory."""
 
     ledger_db: str
     index_db: str
     key: str
+    mark: str
 
 
 def locate(path: str) -> Files:
     """Return the files of the ledger at ``path``: a directory, a file, or ``:memory:``."""
     if path == ":memory:":
-        return Files(path, path, "")
+        return Files(path, path, "", "")
     if os.path.isdir(path) or not os.path.splitext(path)[1]:
         path = os.path.join(path, "ledger.db")
     directory, name = os.path.split(path)
     stem = os.path.splitext(name)[0]
     index = "index.db" if name == "ledger.db" else f"{stem}.index.db"
-    return Files(path, os.path.join(directory, index), os.path.join(directory, f"{stem}.key"))
+    return Files(
+        path,
+        os.path.join(directory, index),
+        os.path.join(directory, f"{stem}.key"),
+        os.path.join(directory, f"{stem}.mark"),
+    )
 
 
 def make_directory(path: str) -> None:

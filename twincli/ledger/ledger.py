@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import ed25519, merkle
 from twincli.errors import ConfigError, ConflictError, InvalidError
-from twincli.ledger import lost
+from twincli.ledger import lost, mark
 from twincli.ledger.block import Applying, uncollected
 from twincli.ledger.checking import check_all, raise_first
 from twincli.ledger.files import locate, make_directory, write_key
+from twincli.ledger.meta import Meta
 from twincli.ledger.reading import Reader, now_ms
 from twincli.ledger.rows import Block
 from twincli.ledger.store import Store
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.audit import Report
+    from twincli.ledger.rows import PrimaryId
     from twincli.rules.replay import Replay
     from twincli.rules.structure import Checked
 
@@ -84,16 +86,13 @@ class Ledger(Reader):
             key = ed25519.KeyPair.from_seed(os.urandom(32))
             if files.key:
                 write_key(files.key, key, named=False)
+            mark.remove(files.mark)
             now = clock()
             tree = merkle.CompactRange()
-            meta = {
-                "ledger_id": os.urandom(32),
-                "created_ms": now,
-                "profile": profile,
-                "public_key": key.public_key,
-            }
-            return meta, Block(0, now, 0, b"", tree.root()), tree.to_bytes()
+            meta = Meta(os.urandom(32).hex(), now, profile, key.public_key, (), now)
+            return meta.rows(key), Block(0, now, 0, b"", tree.root()), tree.to_bytes()
 
+        noted = mark.read(files.mark)  # first: what is committed from now on may be behind it
         store = Store(
             files.ledger_db,
             create=begin if create and not read_only else None,
@@ -101,10 +100,13 @@ class Ledger(Reader):
             durable=durable,
         )
         try:
-            return cls(store, files.index_db, clock)
+            ledger = cls(store, files.index_db, clock)
+            if noted is not None:
+                ledger.expect(noted)
         except BaseException:
             store.close()
             raise
+        return ledger
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into ``ledger.db``, which alone is then the whole ledger."""
@@ -141,21 +143,33 @@ class Ledger(Reader):
 
     # --- Writing --------------------------------------------------------------------------------
 
-    def submit(self, tx: dict[str, Any]) -> int:
+    def submit(self, tx: dict[str, Any], identity: PrimaryId | None = None) -> int:
         """Commit one transaction in a block of its own; return the height.
+
+        Args:
+            tx: As on the wire.
+            identity: What the twin that a CREATE makes has to itself on this ledger.
 
         Raises:
             InvalidError: It breaks a rule.
+            ConflictError: ``duplicate_twin``: another twin has that identity.
             ConfigError: The file cannot be written; nothing was committed.
         """
-        return self.submit_many([tx])
+        return self.submit_many([tx], [] if identity is None else [(0, identity)])
 
-    def submit_many(self, txs: Iterable[dict[str, Any]]) -> int:
+    def submit_many(
+        self, txs: Iterable[dict[str, Any]], identities: Sequence[tuple[int, PrimaryId]] = ()
+    ) -> int:
         """Commit transactions in one block, all or none; return the height.
 
         Later ones may spend outputs of earlier ones. Without any there is no new block.
 
+        Args:
+            txs: As on the wire.
+            identities: For CREATEs, by their place in ``txs``; see ``submit``.
+
         Raises:
+            ConflictError: ``duplicate_twin``.
             InvalidError: The first that breaks a rule; its message says which one it is.
         """
         with uncollected():
@@ -166,6 +180,7 @@ class Ledger(Reader):
             with self.store.writing():
                 state, verdicts = self._judged(*self.next_block(), checked)
                 raise_first(verdicts)
+                self._identify(state, identities)
                 state.write()
             state.remember()
         return state.height
@@ -253,6 +268,22 @@ class Ledger(Reader):
 
         return bulk.append_many(self, signer, asset_id, metadatas, commit_every)
 
+    def _identify(self, state: Applying, identities: Sequence[tuple[int, PrimaryId]]) -> None:
+        """Record what twins have to themselves, while no other process writes."""
+        held: dict[PrimaryId, str] = {}
+        for place, identity in identities:
+            seq, raw = state.batch.txs[place][:2]
+            found = self.store.primary_id(identity)
+            other = held.get(identity) if found is None else self.id_at(found)
+            if other is not None:
+                raise ConflictError(
+                    f"{identity.family} has a twin {identity.identifier!r} already: {other}",
+                    code="duplicate_twin",
+                    hint=f"twin asset show {other}",
+                )
+            held[identity] = raw.hex()
+            state.batch.primary.append((*identity, seq))
+
     def _judged(
         self, tip: Block, time_ms: int, items: Sequence[Checked | InvalidError]
     ) -> tuple[Applying, list[Verdict]]:
@@ -284,11 +315,16 @@ class Ledger(Reader):
         """
         key = ed25519.KeyPair.from_seed(os.urandom(32))
         files = locate(self.path)
-        if files.key:
-            write_key(files.key, key)
         former = [*self.former_keys, self.public_key]
+        first = self.store.block(0)
+        assert first is not None
+        meta = Meta(
+            self.id, self.created_ms, self.profile, key.public_key, tuple(former), first.time_ms
+        )
         with self.store.writing():
-            self.store.set_meta({"public_key": key.public_key, "former_keys": ",".join(former)})
+            if files.key:
+                write_key(files.key, key)
+            self.store.set_meta(meta.rows(key))
         self.public_key, self.former_keys = key.public_key, former
 
     def verify(self, asset_id: str | None = None, *, workers: int = 0) -> Report:

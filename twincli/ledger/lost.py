@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from twincli import files
 from twincli.errors import ConfigError
+from twincli.ledger import mark as noting
 from twincli.ledger.files import read_key
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def check(where: Files, known: str | None = None) -> None:
     is_beginning = left == [where.key] and known is None and _is_being_made(where.ledger_db)
     if is_beginning or (not left and known is None) or _has_content(where.ledger_db):
         return
-    ledger = known or indexed(where.index_db)
+    noted = noting.read(where.mark)
+    ledger = known or (noted.ledger_id if noted else None) or indexed(where.index_db)
     which = f"the ledger {ledger}" if ledger else _by_key(where.key)
     shown = f" ({', '.join(map(os.path.basename, left))} still there)" if left else ""
     raise ConfigError(
@@ -66,7 +68,7 @@ def remains(where: Files) -> list[str]:
     found = [path for path in links if os.path.islink(path) and not os.path.exists(path)]
     return found + [
         path
-        for path in (where.key, where.index_db, f"{where.ledger_db}-wal")
+        for path in (where.key, where.mark, where.index_db, f"{where.ledger_db}-wal")
         if path and os.path.lexists(path) and (path == where.key or _has_content(path))
     ]
 

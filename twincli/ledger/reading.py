@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import conditions, merkle
 from twincli.errors import InvalidError, NotFoundError
+from twincli.ledger import mark, meta
 from twincli.ledger.faults import damaged
+from twincli.ledger.files import locate
 from twincli.ledger.rows import decoded
 from twincli.model.transaction import CREATE, TRANSFER
 from twincli.rules.structure import CheckedOutput
@@ -117,17 +120,16 @@ class Reader:
         self._is_interrupted = False
         self._located: OrderedDict[str, Located] = OrderedDict()
         self._times: dict[int, int] = {}
-        meta = store.meta()
         self.path = store.path
-        try:
-            self.id: str = meta["ledger_id"].hex()
-            self.profile: str = meta["profile"]
-            self.public_key: str = meta["public_key"]
-            self.created_ms: int = meta["created_ms"]
-            former: str = meta.get("former_keys", "")
-            self.former_keys = former.split(",") if former else []
-        except (KeyError, AttributeError) as error:
-            raise damaged("what block 0 recorded is missing") from error
+        first = store.block(0)
+        if first is None:
+            raise damaged("block 0 is missing")
+        recorded = meta.read(store.meta(), first.time_ms, is_signed=store.version > 1)
+        self.id = recorded.ledger_id
+        self.profile = recorded.profile
+        self.public_key = recorded.public_key
+        self.created_ms = recorded.created_ms
+        self.former_keys = list(recorded.former_keys)
 
     def get(self, tx_id: str) -> dict[str, Any] | None:
         """Return a transaction as on the wire, or None."""
@@ -497,6 +499,41 @@ class Reader:
         """Return the tip, and the time of a block that follows it now."""
         tip = self.store.tip()
         return tip, max(self._clock(), tip.time_ms)
+
+    def note(self, height: int, seq: int, tx_id: str) -> None:
+        """Note outside of the ledger how far it came."""
+        if self.store.durable and self.path != ":memory:":
+            path = locate(self.path).mark
+            mark.write(path, mark.Mark(self.id, height, seq, tx_id))
+
+    def expect(self, noted: mark.Mark) -> None:
+        """Check that the ledger is at least as far as was noted before it was opened.
+
+        Raises:
+            ConfigError: ``damaged_ledger``.
+        """
+        if noted.ledger_id != self.id:
+            return  # another one was put in its place
+        row = self.store.row_at(noted.seq)
+        if row is not None and row.id.hex() == noted.tx_id:
+            return
+        missing = noted.seq - self.store.tip().last_seq
+        if missing > 0:
+            lost = "transaction is" if missing == 1 else "transactions are"
+            what = f"it was further: {missing} {lost} missing"
+        else:
+            what = f"transaction {noted.seq} is not the one that was committed"
+        error = damaged(what)
+        error.hint = (
+            f"put {os.path.basename(self.path)}-wal back, or restore a backup; to go on with what"
+            f" is left: rm {locate(self.path).mark}"
+        )
+        raise error
+
+    @property
+    def schema_version(self) -> int:
+        """Version of the file's schema."""
+        return self.store.version
 
     def seq(self, tx_id: str) -> int | None:
         """Return the position of a transaction, or None."""

@@ -130,14 +130,29 @@ class Tallies(NamedTuple):
     tokens: int
 
 
+class PrimaryId(NamedTuple):
+    """What one twin of a template has to itself.
+
+    Attributes:
+        family: The template's id without its version.
+        identifier: The primary identifier, as it is compared.
+        controller: Condition URI of the CREATE's output.
+    """
+
+    family: str
+    identifier: str
+    controller: str
+
+
 class Batch:
     """Rows of one commit."""
 
-    __slots__ = ("once", "spent", "tree", "txs", "unspent")
+    __slots__ = ("once", "primary", "spent", "tree", "txs", "unspent")
 
     def __init__(self) -> None:
         self.txs: list[tuple[int, bytes, int, int, str]] = []
         self.unspent: dict[tuple[int, int], int] = {}
         self.spent: list[tuple[int, int, int]] = []
         self.once: list[tuple[int, str, str, int]] = []
+        self.primary: list[tuple[str, str, str, int]] = []
         self.tree = b""

@@ -17,19 +17,21 @@ from twincli import database, files
 from twincli.errors import ConfigError, NotFoundError
 from twincli.ledger.faults import damaged, foreign, translate
 from twincli.ledger.rows import Row, Tallies, block_of, row_of
-from twincli.ledger.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
+from twincli.ledger.schema import APPLICATION_ID, SCHEMA_VERSION, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
-    from twincli.ledger.rows import Batch, Block
+    from twincli.ledger.rows import Batch, Block, PrimaryId
 
 BUSY_SECONDS = 60.0
 CHECKPOINT_PAGES = 4000
 MAX_SEQ = 2**63 - 1
 
 _PAGE_BYTES = 8 << 20
+_BLOCKS = "SELECT height, time_ms, last_seq, app_hash, root FROM block"
+_TXS = "SELECT seq, id, asset, height, body FROM tx"
 
 Beginning = tuple["dict[str, Any]", "Block", bytes]
 """What a ledger begins with: its meta rows, block 0 and the state of its tree."""
@@ -47,7 +49,10 @@ class Store:
 
     Attributes:
         writable: Whether something may be written, to the file and beside it.
+        version: Of the schema. An older one is read, and written once it is upgraded.
     """
+
+    version = SCHEMA_VERSION
 
     writable = True
     _has_written = False
@@ -127,13 +132,7 @@ class Store:
         version = run("PRAGMA user_version").fetchone()[0]
         if version == 0 or run("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise foreign(self.path)
-        if version < SCHEMA_VERSION:
-            raise ConfigError(
-                f"{self.path} was written by an older twincli (schema {version}, this one writes"
-                f" {SCHEMA_VERSION})",
-                code="older_schema",
-                hint="twin ledger upgrade; it makes a backup first",
-            )
+        self.version = version
         if version > SCHEMA_VERSION:
             raise ConfigError(
                 f"{self.path} was written by a newer twincli (schema {version}, this one knows"
@@ -207,21 +206,26 @@ class Store:
 
     def tip(self) -> Block:
         """Return the last block."""
-        row = self._one("SELECT * FROM block ORDER BY height DESC LIMIT 1")
+        row = self._one(f"{_BLOCKS} ORDER BY height DESC LIMIT 1")
         if row is None:
             raise damaged("it has no blocks")
         return block_of(row)
 
     def tree(self) -> bytes:
         """Return the state of the tree at the tip."""
-        row = self._one("SELECT state FROM tree")
+        if self.version == 1:
+            row = self._one("SELECT state, NULL, NULL FROM tree")
+        else:
+            row = self._one("SELECT state, height, (SELECT max(height) FROM block) FROM tree")
         if row is None or not isinstance(row[0], bytes):
             raise damaged("the state of its tree is missing")
+        if row[1] != row[2]:
+            raise damaged(f"its last block is {row[2]}, but its tree ends with block {row[1]}")
         return row[0]
 
     def block(self, height: int) -> Block | None:
         """Return a block, or None."""
-        row = self._one("SELECT * FROM block WHERE height = ?", height)
+        row = self._one(f"{_BLOCKS} WHERE height = ?", height)
         return row and block_of(row)
 
     def last_seq_at(self, time_ms: int) -> int:
@@ -234,7 +238,8 @@ class Store:
     def blocks(self, after: int = -1) -> Iterator[Block]:
         """Yield blocks in order."""
         while rows := self._all(
-            "SELECT * FROM block WHERE height > ? ORDER BY height LIMIT 1000", after
+            f"{_BLOCKS} WHERE height > ? ORDER BY height LIMIT 1000",
+            after,
         ):
             for row in rows:
                 yield block_of(row)
@@ -257,7 +262,9 @@ class Store:
         blocks: list[tuple[Block, int]] = []
         first = last = 0
         for row in self._all(
-            "SELECT * FROM block WHERE height >= ? ORDER BY height LIMIT ?", after, count + 1
+            f"{_BLOCKS} WHERE height >= ? ORDER BY height LIMIT ?",
+            after,
+            count + 1,
         ):
             block = block_of(row)
             if block.height <= after:
@@ -286,12 +293,12 @@ class Store:
 
     def row(self, tx_id: bytes) -> Row | None:
         """Return a transaction by its id, or None."""
-        row = self._one("SELECT * FROM tx WHERE id = ?", tx_id)
+        row = self._one(f"{_TXS} WHERE id = ?", tx_id)
         return row and row_of(row)
 
     def row_at(self, seq: int) -> Row | None:
         """Return a transaction by its position, or None."""
-        row = self._one("SELECT * FROM tx WHERE seq = ?", seq)
+        row = self._one(f"{_TXS} WHERE seq = ?", seq)
         return row and row_of(row)
 
     def seq(self, tx_id: bytes) -> int | None:
@@ -315,10 +322,10 @@ class Store:
         page: int = 1000,
     ) -> Iterator[Row]:
         """Yield transactions in commit order, read in pages so that writers are not held up."""
-        sql = "SELECT * FROM tx WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+        sql = f"{_TXS} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
         fixed: tuple[int, ...] = ()
         if asset is not None:
-            sql = "SELECT * FROM tx WHERE asset = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+            sql = f"{_TXS} WHERE asset = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
             fixed = (asset,)
         last = MAX_SEQ if until is None else until
         while rows := self._all(sql, *fixed, after, last, page):
@@ -411,7 +418,10 @@ class Store:
 
     def last_row(self, asset: int) -> Row | None:
         """Return the last transaction of an asset."""
-        row = self._one("SELECT * FROM tx WHERE asset = ? ORDER BY seq DESC LIMIT 1", asset)
+        row = self._one(
+            f"{_TXS} WHERE asset = ? ORDER BY seq DESC LIMIT 1",
+            asset,
+        )
         return row and row_of(row)
 
     def count(self, asset: int) -> int:
@@ -474,7 +484,9 @@ class Store:
 
     def spenders_between(self, first: int, last: int) -> dict[tuple[int, int], int]:
         """Return the spenders of outputs of the transactions from ``first`` to ``last``."""
-        rows = self._all("SELECT * FROM spent WHERE seq BETWEEN ? AND ?", first, last)
+        rows = self._all(
+            "SELECT seq, output_index, by_seq FROM spent WHERE seq BETWEEN ? AND ?", first, last
+        )
         return {(seq, index): by_seq for seq, index, by_seq in rows}
 
     def nth(self, asset: int, number: int) -> int:
@@ -575,11 +587,47 @@ class Store:
         At most ten of the first. A trigger acts whenever somebody writes, and no ledger has one.
         """
         found = [row[0] for row in self._all("PRAGMA integrity_check(10)")]
-        foreign = "SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index')"
+        return [*(fault for fault in found if fault != "ok"), *self.strange_parts()]
+
+    def strange_parts(self) -> list[str]:
+        """Return which tables, indexes and triggers are missing, altered or too many."""
+        wanted = {}
+        for sql in statements(self.version):
+            kind, name = sql.removeprefix("CREATE ").removeprefix("UNIQUE ").split()[:2]
+            wanted[kind.lower(), name] = sql
+        held = {
+            (kind, name): sql
+            for kind, name, sql in self._all("SELECT type, name, sql FROM sqlite_master")
+            if sql is not None  # not the indexes that SQLite makes by itself
+        }
         return [
-            *(fault for fault in found if fault != "ok"),
-            *(f"it has a {kind}, {name}" for kind, name in self._all(foreign)),
+            *(f"its {kind} {name} is missing" for kind, name in wanted.keys() - held.keys()),
+            *(f"it has a {kind}, {name}" for kind, name in held.keys() - wanted.keys()),
+            *(
+                f"its {kind} {name} was altered"
+                for kind, name in held.keys() & wanted.keys()
+                if held[kind, name] != wanted[kind, name]
+            ),
         ]
+
+    def wrong_primary_ids(self) -> int:
+        """Return how many identifiers are recorded for what is not a CREATE."""
+        if self.version == 1:
+            return 0
+        return int(
+            self._one(
+                "SELECT count(*) FROM primary_id LEFT JOIN tx USING (seq)"
+                " WHERE tx.asset IS NOT primary_id.seq"
+            )[0]
+        )
+
+    def primary_id(self, identity: PrimaryId) -> int | None:
+        """Return the position of the CREATE that has an identifier, or None."""
+        row = self._one(
+            "SELECT seq FROM primary_id WHERE family = ? AND identifier = ? AND controller = ?",
+            *identity,
+        )
+        return None if row is None else int(row[0])
 
     def begin_reading(self) -> None:
         """Let all reads see one moment, until ``end_reading``."""
@@ -641,7 +689,8 @@ class Store:
         if batch.once:
             many("INSERT OR IGNORE INTO once VALUES (?, ?, ?, ?)", batch.once)
         self.connection.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?)", block)
-        self.connection.execute("UPDATE tree SET state = ?", (batch.tree,))
+        self.connection.execute("UPDATE tree SET state = ?, height = ?", (batch.tree, block.height))
+        many("INSERT INTO primary_id VALUES (?, ?, ?, ?)", batch.primary)
 
 
 class Writing:
@@ -659,6 +708,13 @@ class Writing:
                 f"{store.path} cannot be written",
                 code="read_only",
                 hint="check the permissions of the file and its directory",
+            )
+        if store.version < SCHEMA_VERSION:
+            raise ConfigError(
+                f"{store.path} was written by an older twincli (schema {store.version}, this one"
+                f" writes {SCHEMA_VERSION})",
+                code="older_schema",
+                hint="twin ledger upgrade; it makes a backup first",
             )
         try:
             store.begin()
@@ -697,12 +753,11 @@ def _lay_out(connection: sqlite3.Connection, beginning: Beginning) -> None:
     run = connection.execute
     meta, block, tree = beginning
     run("BEGIN")
-    for statement in TABLES.split(";"):
-        if statement.strip():
-            run(statement)
+    for statement in statements():
+        run(statement)
     connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
     run("INSERT INTO block VALUES (?, ?, ?, ?, ?)", block)
-    run("INSERT INTO tree VALUES (1, ?)", (tree,))
+    run("INSERT INTO tree VALUES (1, ?, ?)", (tree, block.height))
     run(f"PRAGMA application_id = {APPLICATION_ID}")
     run(f"PRAGMA user_version = {SCHEMA_VERSION}")
     run("COMMIT")

@@ -4,19 +4,51 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from twincli import database, files
+from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, NotFoundError
-from twincli.ledger import schema, store
-from twincli.ledger.faults import translate
-from twincli.ledger.files import locate
+from twincli.ledger import meta, schema, store
+from twincli.ledger.faults import damaged, translate
+from twincli.ledger.files import locate, read_key, write_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {}
-"""By schema version, what leads from it to the next one. Runs inside one transaction."""
+    Step = Callable[[sqlite3.Connection, str], None]
+
+
+def _sign(connection: sqlite3.Connection, file: str) -> None:
+    """Lead from schema 1 to 2: what block 0 recorded is signed, the last block is bound."""
+    run = connection.execute
+    rows = dict(run("SELECT name, value FROM meta").fetchall())
+    began = run("SELECT time_ms FROM block WHERE height = 0").fetchone()
+    if began is None:
+        raise damaged("block 0 is missing")
+    known = meta.read(rows, began[0], is_signed=False)
+    place = locate(file).key
+    key = None
+    with suppress(ConfigError):
+        key = read_key(place)
+    if key is None or key.public_key != known.public_key:
+        # Lost: the ledger goes on with another one, as after a restore.
+        key = KeyPair.from_seed(os.urandom(32))
+        write_key(place, key)
+        former = (*known.former_keys, known.public_key)
+        known = known._replace(public_key=key.public_key, former_keys=former)
+    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", known.rows(key).items())
+    state = run("SELECT state FROM tree").fetchone()
+    height = run("SELECT max(height) FROM block").fetchone()[0]
+    run("DROP TABLE tree")
+    for statement in schema.split(schema.SINCE_2):
+        run(statement)
+    run("INSERT INTO tree VALUES (1, ?, ?)", (state and state[0], height))
+
+
+MIGRATIONS: Mapping[int, Step] = {1: _sign}
+"""By schema version, the step that leads to the next one. Runs inside one transaction."""
 
 
 class Upgrade(NamedTuple):
@@ -39,7 +71,7 @@ def upgrade(
     stamp: str,
     *,
     dry_run: bool = False,
-    migrations: Mapping[int, Callable[[sqlite3.Connection], None]] = MIGRATIONS,
+    migrations: Mapping[int, Step] = MIGRATIONS,
     target: int = schema.SCHEMA_VERSION,
 ) -> Upgrade:
     """Bring a ledger file up to the present schema.
@@ -79,7 +111,7 @@ def upgrade(
         copy = f"{file}.{before}-{stamp}.bak"
         files.check_free(copy)
         store.backup(file, copy)
-        _migrate(connection, migrations, before, target, copy)
+        _migrate(connection, file, migrations, before, target, copy)
     except sqlite3.Error as error:
         raise translate(error, file) from error
     finally:
@@ -102,7 +134,8 @@ def _version(connection: sqlite3.Connection, file: str, target: int) -> int:
 
 def _migrate(
     connection: sqlite3.Connection,
-    migrations: Mapping[int, Callable[[sqlite3.Connection], None]],
+    file: str,
+    migrations: Mapping[int, Step],
     before: int,
     target: int,
     copy: str,
@@ -115,7 +148,7 @@ def _migrate(
         # Another process may have been first.
         if int(run("PRAGMA user_version").fetchone()[0]) == before:
             while version < target:
-                migrations[version](connection)
+                migrations[version](connection, file)
                 version += 1
             run(f"PRAGMA user_version = {target}")
         run("COMMIT")

@@ -270,7 +270,6 @@ def _ledger(place: Place, now_ms: int, *, full: bool, root: str | None) -> Itera
     from twincli.ledger import lost
     from twincli.ledger.files import locate
     from twincli.ledger.ledger import Ledger
-    from twincli.ledger.schema import SCHEMA_VERSION
 
     where = locate(place.ledger)
     is_missing = not os.path.exists(where.ledger_db) or not os.path.getsize(where.ledger_db)
@@ -293,7 +292,7 @@ def _ledger(place: Place, now_ms: int, *, full: bool, root: str | None) -> Itera
         try:
             count = ledger.counts()["transactions"]
             yield _good("ledger", f"{ledger.path}: {count} transactions")
-            yield _good("schema", f"version {SCHEMA_VERSION}, current")
+            yield _schema(ledger.schema_version)
             if place.home is not None or os.path.lexists(where.key):
                 yield _ledger_key(where.key, ledger.public_key)
             yield from _remembered(place, ledger, mark)
@@ -379,6 +378,15 @@ def _root(ledger: Ledger, root: str) -> Check:
             "it is another ledger, or its history was changed",
         )
     return _good("root", f"the ledger had the root {root} at height {height} of {tip.height}")
+
+
+def _schema(version: int) -> Check:
+    from twincli.ledger.schema import SCHEMA_VERSION
+
+    if version < SCHEMA_VERSION:
+        said = f"version {version}, which is only read; current is {SCHEMA_VERSION}"
+        return _bad("schema", said, "twin ledger upgrade; it makes a backup first")
+    return _good("schema", f"version {version}, current")
 
 
 def _ledger_key(path: str, public_key: str) -> Check:

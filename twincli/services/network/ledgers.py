@@ -21,8 +21,6 @@ def info(ledger: Ledger) -> dict[str, Any]:
         empty before the first transaction, ``former_keys`` those of the ledgers that it was
         restored from.
     """
-    from twincli.ledger.schema import SCHEMA_VERSION
-
     tip = ledger.tip()
     counts = ledger.counts()
     return {
@@ -40,7 +38,7 @@ def info(ledger: Ledger) -> dict[str, Any]:
         "tree_size": ledger.tree_size(),
         "public_key": ledger.public_key,
         "former_keys": ledger.former_keys,
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": ledger.schema_version,
         "size_bytes": _size(ledger.path),
     }
 
