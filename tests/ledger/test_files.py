@@ -478,7 +478,9 @@ def _dangling(path: Path) -> None:
 
 
 @pytest.mark.parametrize("lose", [Path.unlink, _empty, _dangling])
-@pytest.mark.parametrize("also", [(), ("ledger.key",), ("index.db",)])
+@pytest.mark.parametrize(
+    "also", [(), ("ledger.key",), ("index.db",), ("ledger.mark",), ("index.db", "ledger.mark")]
+)
 @pytest.mark.parametrize("create", [True, False])
 def test_a_lost_ledger_is_not_one_that_never_was(
     place: Path, lose: Callable[[Path], None], also: tuple[str, ...], *, create: bool
@@ -493,7 +495,8 @@ def test_a_lost_ledger_is_not_one_that_never_was(
     with pytest.raises(ConfigError) as caught:
         Ledger.open(place, create=create, read_only=not create)
     assert caught.value.code == "lost_ledger"
-    assert (public_key if "index.db" in also else ledger_id) in caught.value.message
+    is_unknown = {"index.db", "ledger.mark"} <= set(also)
+    assert (public_key if is_unknown else ledger_id) in caught.value.message
     assert "twin ledger begin" in str(caught.value.hint)
     assert sorted(path.name for path in place.iterdir()) == before
 

@@ -82,10 +82,13 @@ class Ledger(Reader):
         if create and files.ledger_db != ":memory:":
             make_directory(os.path.dirname(os.path.abspath(files.ledger_db)))
 
+        begun: list[str] = []
+
         def begin() -> tuple[dict[str, Any], Block, bytes]:
             key = ed25519.KeyPair.from_seed(os.urandom(32))
             if files.key:
                 write_key(files.key, key, named=False)
+                begun.append(files.key)
             mark.remove(files.mark)
             now = clock()
             tree = merkle.CompactRange()
@@ -93,12 +96,17 @@ class Ledger(Reader):
             return meta.rows(key), Block(0, now, 0, b"", tree.root()), tree.to_bytes()
 
         noted = mark.read(files.mark)  # first: what is committed from now on may be behind it
-        store = Store(
-            files.ledger_db,
-            create=begin if create and not read_only else None,
-            read_only=read_only,
-            durable=durable,
-        )
+        try:
+            store = Store(
+                files.ledger_db,
+                create=begin if create and not read_only else None,
+                read_only=read_only,
+                durable=durable,
+            )
+        except BaseException:
+            if begun and not os.path.exists(files.ledger_db):
+                os.unlink(begun[0])  # alone it would stand for a ledger that was lost
+            raise
         try:
             ledger = cls(store, files.index_db, clock)
             if noted is not None:
