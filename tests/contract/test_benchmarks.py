@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report
+from benchmarks import growth, report
 from benchmarks.report import BEGIN, END, Figure
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "benchmarks.md").read_text()
@@ -54,3 +54,11 @@ def test_what_is_kept(
     before, after = PAGE.partition(BEGIN)[0], PAGE.partition(END)[2]
     shown = f"{BEGIN}\n{report.heading()}:\n\n{report.table([FAST])}\n{END}"
     assert page.read_text() == before + shown + after
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("kind", growth.CASES)
+def test_no_command_grows_faster_than_what_it_is_asked(kind: str) -> None:
+    figures = list(growth.measure(kind, 100))
+    assert len(figures) == len(growth.CASES[kind])
+    assert [figure.what for figure in figures if not figure.kept] == []

@@ -50,3 +50,11 @@ def test_user_text_is_never_syntax(invoke: Invoke) -> None:
     run = invoke("search", "", "--json")
     assert (run.status, run.error["code"]) == (2, "empty_search")
     assert invoke("search", "red", "--limit", "0").status == 2
+
+
+def test_a_word_when_nothing_is_found(invoke: Invoke) -> None:
+    garage(invoke)
+    run = invoke("search", "unicorn")
+    assert (run.status, run.stderr) == (0, "nothing found for 'unicorn'\n")
+    assert invoke("search", "unicorn", "--quiet").stderr == ""
+    assert invoke("search", "red").stderr == ""

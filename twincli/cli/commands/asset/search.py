@@ -26,10 +26,17 @@ def search(
     limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
 ) -> Result:
     """Search the ledger for words."""
+    from itertools import chain
+
     from twincli.services.asset import search as service
 
+    found = service.search(context.workspace(), text, limit)
+    hits = iter(found["hits"])
+    first = next(hits, None)
+    found["hits"] = () if first is None else chain((first,), hits)
     return Result(
-        service.search(context.workspace(), text, limit),
+        found,
+        notes=() if first is not None else (f"nothing found for {text!r}",),
         listing="hits",
         columns=(
             ("name", "name"),
