@@ -418,7 +418,7 @@ def test_what_was_opened_is_closed_whatever_happens(
     handled(handler)
     assert invoke("asset", "append", "bad", "--a", "1").status == 1
     assert closed == ["bad"]
-    assert invoke("asset", "append", "car", "--a", "1", "--get", "seen").stdout == "1\n"
+    assert invoke("asset", "append", "car", "--a", "1").stdout == "seen\t1\n"
     assert closed == ["bad", "car"]
 
     real = Context.close

@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.stories import garage
 from tests.conftest import Invoke
+from twincli.cli.showing.members import WRITES
 from twincli.services import documents
 
 
@@ -371,3 +372,16 @@ def test_reading_makes_no_home(words: str, invoke: Invoke) -> None:
     run = invoke(*words.split(), "--json")
     assert (run.status, run.stdout, run.error["code"]) == (4, "", "no_home")
     assert "TWIN_HOME" in f"{run.error['message']} {run.error['hint']}"
+
+
+def test_get_is_checked_against_the_members_of_the_documents() -> None:
+    compared = set()
+    for words, _, keys, _ in DOCUMENTS:
+        fitting = [command for command in WRITES if f"{words} ".startswith(f"{command} ")]
+        for command in fitting:
+            [kind, *_] = WRITES[command]
+            if isinstance(kind, str):
+                assert kind.split() == ["schema", *keys.split()], command
+                compared.add(command)
+    others = {command for command, kinds in WRITES.items() if not isinstance(kinds[0], str)}
+    assert set(WRITES) - compared - others <= {"agent start", "config set", "config unset"}

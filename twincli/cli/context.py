@@ -33,10 +33,12 @@ class Context(Opened):
         writes: The options of a write to the ledger.
         argv: The command line as typed, for the retry that an error names.
         creates: What the command may make where it is missing.
+        command: Its words, such as ``asset append``.
     """
 
     writes: WriteOptions
     argv: tuple[str, ...]
+    command: str
     _at_end: list[Callable[[], None]]
 
     def __init__(
@@ -46,6 +48,7 @@ class Context(Opened):
         writes: WriteOptions | None = None,
         argv: tuple[str, ...] = (),
         creates: Creates = NOTHING,
+        command: str = "",
     ) -> None:
         writes = writes or WriteOptions()
         self.__dict__.update(
@@ -53,6 +56,7 @@ class Context(Opened):
             writes=writes,
             argv=argv,
             creates=creates,
+            command=command,
             wait=writes.wait or "commit",
             _warnings=[],
             _at_end=[],

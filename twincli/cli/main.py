@@ -233,7 +233,13 @@ def _data(command: DataCommand, shared: list[str], rest: list[str], typed: list[
         writes=WriteOptions.of(parsed.values),
         argv=tuple(typed),
         creates=command.creates,
+        command=f"{command.noun} {command.verb}",
     )
+    if context.options.get is not None:
+        from twincli.cli.showing import members
+
+        prepared = context.writes.prepare is not None
+        members.check(context.command, context.options.get, prepared=prepared, lines=parsed.lines)
     with context:
         return _render(_handled(command, context, parsed), context)
 
@@ -266,10 +272,27 @@ def _typer(argv: list[str], typed: list[str]) -> int:
 
 def _render(result: Result, context: Context) -> int:
     from twincli.cli.showing import output
+    from twincli.errors import TwinError
 
     if context.warnings:
         result = result._replace(warnings=(*result.warnings, *context.warnings))
-    return output.render(result, context.mode)
+    try:
+        return output.render(result, context.mode)
+    except TwinError as error:
+        if error.code not in {"output_failed", "no_such_path"}:
+            raise
+        raise _after(result, context, error) from error
+
+
+def _after(result: Result, context: Context, error: TwinError) -> TwinError:
+    """Return the error of printing, saying what had been done by then."""
+    from twincli.cli.showing import members
+
+    if context.dry_run or context.command not in members.WRITES:
+        return error
+    tx_id = result.document.get("transaction_id")
+    done = f"recorded as {tx_id}" if tx_id and context.writes.prepare is None else "it was done"
+    return error.reworded(f"{done}, but {error.message}")
 
 
 def report(words: Sequence[str], error: TwinError) -> int:

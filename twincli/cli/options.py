@@ -155,6 +155,20 @@ def option_key(name: str) -> str:
     return name.replace("-", "_")
 
 
+LARGEST = 2**53
+"""Of a number that an option takes: beyond it JSON, SQL and doubles differ."""
+
+
+def check_number(name: str, value: float) -> None:
+    """Refuse a number that no option has a use for.
+
+    Raises:
+        UsageError: It is beyond 2^53, or not a number at all.
+    """
+    if not -LARGEST <= value <= LARGEST:
+        raise UsageError(f"--{name}: {value} is not between -2^53 and 2^53")
+
+
 def not_a_choice(
     name: str, value: str, choices: Sequence[str], *, hint: str | None = None
 ) -> UsageError:

@@ -72,7 +72,7 @@ SHARED_NAMES = {
         (("did", "new"), "owner entity if-missing no-passphrase"),
         (
             ("asset", "create"),
-            "owner entity parent template amount title state model if-missing",
+            "owner entity parent template amount title state orm-model if-missing",
         ),
         (("asset", "append"), "corrects output"),
         (("asset", "transfer"), "to out in children entity"),
@@ -562,3 +562,67 @@ def test_deep_documents_are_read_or_refused(opening: str) -> None:
 @pytest.mark.parametrize("text", [r'"\ud800"', r'{"\udfff": 1}', r'[{"a": ["\udc00"]}]'])
 def test_half_a_pair_is_found_anywhere(text: str) -> None:
     assert read_json(text).code == "unencodable"
+
+
+# ------------------------------------------------------------ options of other commands
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "hint"),
+    [
+        (TRANSFER, ["--to", "bob", "--amount", "5"], "--out 5:bob;"),
+        (TRANSFER, ["--amount", "5", "--to=bob"], "--out 5:bob;"),
+        (TRANSFER, ["--amount=5"], "--out 5:OWNER;"),
+        (TRANSFER, ["--Amount", "5"], "--out 5:OWNER;"),
+        (TRANSFER, ["--owner", "bob"], "--to bob;"),
+        (TRANSFER, ["--title", "x"], "when an asset is created;"),
+        (TRANSFER, ["--orm_model", "x"], "when an asset is created;"),
+        (TRANSFER, ["--corrects", "x"], "it belongs to twin asset append;"),
+        (APPEND, ["--to", "bob"], "twin asset transfer car --to bob;"),
+        (APPEND, ["--out", "5:bob"], "twin asset transfer car --out 5:bob;"),
+        (APPEND, ["--state", "{}"], "--data JSON;"),
+        (APPEND, ["--parent", "truck"], "when an asset is created;"),
+        (APPEND, ["--entity", "k"], "when an asset is created;"),
+        (APPEND, ["--if-missing"], "when an asset is created;"),
+        (CREATE, ["--to", "bob"], "--owner bob;"),
+        (CREATE, ["--out", "5:bob"], "twin asset transfer car --out 5:bob;"),
+        (CREATE, ["--children", "keep"], "it belongs to twin asset transfer;"),
+        (NEW, ["--parent", "truck"], "it belongs to twin asset create;"),
+    ],
+)
+def test_an_option_of_another_command_is_never_data(
+    command: Any, words: list[str], hint: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(command, ["car", *words])
+    assert hint in str(caught.value.hint)
+    assert "--set" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=map(" ".join, COMMANDS))
+def test_each_option_of_each_other_command_is_refused(command: Any) -> None:
+    own = {option.name for option in options_of(command)}
+    for other in COMMANDS.values():
+        for option in other.options:
+            if option.name not in own:
+                with pytest.raises(UsageError):
+                    parse(command, ["car", f"--{option.name}", "x"])
+                parsed = parse(command, ["car", "--str", f"{option.name}=x"])
+                assert parsed.edits == (Edit((option.name,), "x"),)
+                assert parse(command, ["car", "--", f"--{option.name}", "x"]).edits
+
+
+@pytest.mark.parametrize("name", ["kind", "limit", "format", "view", "columns", "model"])
+def test_options_of_commands_that_read_stay_data(name: str) -> None:
+    for command in COMMANDS.values():
+        assert parse(command, ["car", f"--{name}", "x"]).edits == (Edit((name,), "x"),)
+
+
+# ------------------------------------------------------------ numbers, locales
+
+
+def test_utf8_stays_utf8_where_python_took_it_for_bytes() -> None:
+    typed = "gr\u00fcn".encode().decode("ascii", "surrogateescape")
+    assert value_of("--paint", typed) == "gr\u00fcn"
+    assert parse(APPEND, [typed, f"--{typed}", "1"]).edits[0].path == ("gr\u00fcn",)
+    refused("--paint", b"\xff".decode("ascii", "surrogateescape"))

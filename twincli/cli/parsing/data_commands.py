@@ -82,7 +82,7 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
                 Option("amount", "How many there are.", "N"),
                 Option("title", "A title for people.", "TEXT"),
                 Option("state", "The initial state: JSON, @FILE, or - for stdin.", "JSON"),
-                Option("model", "The model it follows.", "MODEL"),
+                Option("orm-model", "Model of BigchainDB's ORM: writes its envelope.", "MODEL"),
                 _IF_MISSING,
             ),
             "twincli.cli.commands.asset.write:asset_create",
@@ -126,3 +126,14 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
 def options_of(command: DataCommand) -> tuple[Option, ...]:
     """Return all real options of a command, in the order of its help."""
     return (*command.options, *DATA, *WRITE, *GLOBAL, HELP)
+
+
+def options_elsewhere(command: DataCommand) -> dict[str, str]:
+    """Return the options of other commands with data: name, and the command that has it first."""
+    own = {option.name for option in options_of(command)}
+    return {
+        option.name: f"{other.noun} {other.verb}"
+        for other in reversed(COMMANDS.values())
+        for option in other.options
+        if option.name not in own
+    }

@@ -13,11 +13,12 @@ never become data. These commands are parsed here and not by Typer, from the clo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from twincli.cli.options import GLOBAL, Option, not_a_choice, option_key
-from twincli.cli.parsing.data_commands import NOT_YET, DataCommand, options_of
+from twincli.cli.options import GLOBAL, Option, check_number, not_a_choice, option_key
+from twincli.cli.parsing.data_commands import NOT_YET, DataCommand, options_elsewhere, options_of
 from twincli.cli.parsing.json_values import Reading, is_unicode, read_json
 from twincli.errors import InvalidError, UsageError
 from twincli.model.edits import Edit, check_edits, split_path, type_name
@@ -83,8 +84,11 @@ class _Parser:
         self.edits: list[Edit] = []
         self.lines = False
         self.warnings: list[str] = []
+        self.argv: tuple[str, ...] = ()
 
     def run(self, shared: tuple[str, ...], argv: tuple[str, ...]) -> Parsed:
+        shared, argv = tuple(map(_as_utf8, shared)), tuple(map(_as_utf8, argv))
+        self.argv = argv
         for word in (*shared, *argv):
             check_word(word)
         self._words(shared)
@@ -144,6 +148,7 @@ class _Parser:
         if option is None:
             self._check_name_first(word)
             self._check_typo(name)
+            self._check_elsewhere(name, value if equals else "".join(following))
             if equals:
                 self._free(name, value)
                 return 1
@@ -243,12 +248,15 @@ class _Parser:
             hint = f"to write data of that name: --str {option.name}={text}"
             raise not_a_choice(option.name, text, option.choices, hint=hint)
         if option.kind == "text":
-            return text
+            is_path = option.metavar is not None and option.metavar.endswith(("FILE", "DIR"))
+            return _as_path(text) if is_path or text.startswith("file:") else text
         try:
-            return int(text) if option.kind == "int" else float(text)
+            value = int(text) if option.kind == "int" else float(text)
         except ValueError as error:
             kind = "a whole number" if option.kind == "int" else "a number"
             raise self._usage(f"--{option.name}: {text!r} is not {kind}") from error
+        check_number(option.name, value)
+        return value
 
     def _edit(self, how: str, text: str) -> None:
         if how == "unset":
@@ -309,7 +317,7 @@ class _Parser:
             what = f"{what} {source}"
             from twincli.cli import file_arguments
 
-            text = _decoded(file_arguments.read(source[1:]), what)
+            text = _decoded(file_arguments.read(_as_path(source[1:])), what)
         else:
             reading = read_json(source)
             if reading.error is not None:
@@ -333,12 +341,63 @@ class _Parser:
                 hint=f"did you mean --{near}? To write data of that name: --set {name}=VALUE",
             )
 
+    def _check_elsewhere(self, name: str, value: str) -> None:
+        """Refuse the option of another writing command: as data it would be a silent mistake."""
+        plain = _plain_name(name)
+        found = options_elsewhere(self.command)
+        real = next((option for option in found if _plain_name(option) == plain), None)
+        if real is None:
+            return
+        meant = _MEANT.get((self.command.verb, real))
+        if meant is None:
+            meant = f"it belongs to twin {found[real]}"
+        shown = value if value and not value.startswith("--") else "VALUE"
+        meant = meant.replace("VALUE", shown).replace("NAME", self.name or "NAME")
+        meant = meant.replace("OWNER", self._given("to") or "OWNER")
+        raise self._usage(
+            f"--{name} is not an option of twin {self.path}",
+            hint=f"{meant}; to write data of that name: --set {name}=JSON or --str {name}=TEXT",
+        )
+
+    def _given(self, name: str) -> str | None:
+        """Return the value of an option, also where it is still to come."""
+        for word, following in zip(self.argv, (*self.argv[1:], ""), strict=True):
+            option, equals, value = word.removeprefix("--").partition("=")
+            if word.startswith("--") and option == name:
+                return (value if equals else following) or None
+        return None
+
     def _usage(self, message: str, *, hint: str | None = None) -> UsageError:
         return UsageError(message, hint=hint or f"see twin {self.path} --help")
 
 
 _STR = "--str PATH=TEXT"
 _AS_TEXT = f"to keep every digit, write it as text: {_STR}"
+
+
+_AT_CREATION = "it is said when an asset is created"
+_TO_GIVE = "to give the asset away: twin asset transfer NAME --to VALUE"
+_MEANT = {
+    ("transfer", "amount"): "to give a part: --out VALUE:OWNER",
+    ("transfer", "owner"): "to name the new owner: --to VALUE",
+    **{
+        ("transfer", name): _AT_CREATION
+        for name in ("title", "parent", "template", "state", "orm-model", "if-missing")
+    },
+    ("append", "amount"): "amounts are given away by twin asset transfer NAME --out VALUE:OWNER",
+    ("append", "owner"): _TO_GIVE,
+    ("append", "to"): _TO_GIVE,
+    ("append", "out"): "to give a part: twin asset transfer NAME --out VALUE",
+    ("append", "state"): "the data of an append change the state: --data JSON",
+    **{
+        ("append", name): _AT_CREATION
+        for name in ("title", "parent", "template", "orm-model", "entity", "if-missing")
+    },
+    ("create", "to"): "to name the owner: --owner VALUE",
+    ("create", "out"): "create it with --amount N, then twin asset transfer NAME --out VALUE",
+    ("new", "to"): "to name the owner: --owner VALUE",
+}
+"""What the option of another command most likely meant, by this command's verb."""
 
 
 def mistyped(name: str, options: Sequence[str] | dict[str, Option]) -> str | None:
@@ -393,9 +452,25 @@ def _object(value: Any, what: str) -> dict[str, Any]:
 
 
 def check_word(word: str) -> None:
-    """Refuse an argument that is no text."""
+    """Refuse an argument that is not text."""
     if not is_unicode(word) or "\0" in word:
         raise UsageError(f"the argument {word!r} is not UTF-8 text")
+
+
+def _as_utf8(word: str) -> str:
+    """Return an argument as the UTF-8 that was typed.
+
+    Under a C locale without UTF-8 mode, Python keeps bytes it cannot read as half surrogates.
+    """
+    try:
+        return word if word.isascii() else word.encode("utf-8", "surrogateescape").decode()
+    except UnicodeError:
+        return word
+
+
+def _as_path(text: str) -> str:
+    """Return the name of a file as the system takes it, the reverse of `_as_utf8`."""
+    return text if text.isascii() else os.fsdecode(text.encode())
 
 
 def _decoded(data: bytes, what: str) -> str:

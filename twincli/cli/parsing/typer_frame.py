@@ -65,7 +65,16 @@ from twincli import config
 from twincli.cli import table
 from twincli.cli.context import Context, is_terminal
 from twincli.cli.opened import NOTHING, Creates
-from twincli.cli.options import GLOBAL, SHORT, WRITE, Option, Options, WriteOptions, option_key
+from twincli.cli.options import (
+    GLOBAL,
+    SHORT,
+    WRITE,
+    Option,
+    Options,
+    WriteOptions,
+    check_number,
+    option_key,
+)
 from twincli.cli.parsing import data_commands, help_pages
 from twincli.cli.result import Result
 from twincli.cli.showing import help_page, output
@@ -129,9 +138,14 @@ def command(
     def register(function: Callable[..., Result]) -> Callable[..., Result]:
         hints = typing.get_type_hints(function, include_extras=True)
         own = list(inspect.signature(function).parameters.values())[1:]
+        noun = app.info.name
+        path = f"{noun} {name}" if isinstance(noun, str) else name
 
         @functools.wraps(function)
         def run(**values: Any) -> Outcome:
+            for key, value in values.items():
+                if isinstance(value, int | float):
+                    check_number(key.removeprefix(_SHARED).replace("_", "-"), value)
             shared = _take(values, _SHARED)
             writing = _take(values, _WRITE)
             context = Context(
@@ -139,7 +153,13 @@ def command(
                 writes=WriteOptions.of(writing),
                 argv=_typed,
                 creates=creates,
+                command=path,
             )
+            if context.options.get is not None:
+                from twincli.cli.showing import members
+
+                prepared = context.writes.prepare is not None
+                members.check(path, context.options.get, prepared=prepared)
             try:
                 context.refuse(*refuses)
                 result = function(context, **values)

@@ -150,7 +150,7 @@ def _create(
         parent=values.get("parent"),
         amount=_amount(values.get("amount")),
         title=values.get("title"),
-        model=values.get("model"),
+        model=values.get("orm_model"),
         kind=kind,
     )
     workspace = _begin(context)
