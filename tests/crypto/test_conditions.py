@@ -10,7 +10,7 @@ from typing import Any
 
 import cryptoconditions
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from twincli.crypto import base58, conditions
@@ -201,10 +201,80 @@ def test_any_flipped_byte_is_refused(tree: Any, data: st.DataObject) -> None:
     assert not conditions.verify(made.uri, condition, bytes(message))
 
 
-@given(st.binary(max_size=120))
+# Most random bytes are refused at the first; these are mostly well formed.
+DER = st.recursive(
+    st.binary(max_size=4)
+    | st.sampled_from([bytes(32), bytes(64), b"\x00", b"\x01", b"\x02\x00\x00", b"\x07\x80"]),
+    lambda inner: st.lists(
+        st.tuples(
+            st.sampled_from([0x80, 0x81, 0x82, 0xA0, 0xA1, 0xA2, 0xA3, 0xA4, 0x04, 0x30]), inner
+        ).map(lambda item: conditions._tlv(*item)),
+        max_size=3,
+    ).map(b"".join),
+    max_leaves=8,
+)
+PREIMAGE = conditions.PreimageFulfillment(b"secret").encode()
+
+
+@given(DER | st.binary(max_size=120) | DER.map(lambda data: conditions._tlv(0xA0, data)))
+@example(PREIMAGE)
+@example(PREIMAGE + b"\0")
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    lenient = None
     with contextlib.suppress(InvalidError):
+        lenient = conditions.parse(uri_of(data), strict=False)
+    if lenient is not None and lenient.encode() == data:
         assert conditions.parse(uri_of(data)).encode() == data
+    else:
+        with pytest.raises(InvalidError):
+            conditions.parse(uri_of(data))
+
+
+@given(TREES, st.data())
+def test_an_altered_fulfillment_is_another_or_refused(tree: Any, data: st.DataObject) -> None:
+    """Most bytes may be any, so it is read; strictly, it is never taken for its original."""
+    made = conditions.fulfill(details_of(tree), signer(*KEYS))
+    assert made is not None
+    changed = bytearray(made.encode())
+    changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
+    found = None
+    with contextlib.suppress(InvalidError):
+        found = conditions.parse(uri_of(changed))
+    assert found is None or found.encode() == changed
+
+
+# One of each type, and where its tags are.
+LEAF = conditions.KeyFulfillment(bytes(32), bytes(64))
+TAGGED: dict[str, tuple[conditions.Fulfillment, list[int]]] = {
+    "key": (LEAF, [0, 2, 36]),
+    "preimage": (conditions.PreimageFulfillment(b"secret"), [0, 2]),
+    "prefix": (conditions.PrefixFulfillment(b"pre", 7, LEAF), [0, 2, 7, 10, 12, 14, 48]),
+    "rsa": (conditions.RsaFulfillment(bytes(66), bytes(66)), [0, 3, 71]),
+    "threshold": (
+        conditions.ThresholdFulfillment(
+            [LEAF], [conditions.Condition(2, bytes(32), 9, frozenset([4]))]
+        ),
+        [0, 3, 5, 7, 41, 107, 109, 111, 145, 148],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TAGGED)
+def test_each_tag_counts_for_the_server_too(name: str) -> None:
+    made, places = TAGGED[name]
+    good = made.encode()
+    assert conditions.parse(uri_of(good), strict=False).encode() == good
+    for at in places:
+        assert good[at] in {0x80, 0x81, 0x82, 0xA0, 0xA1, 0xA2, 0xA3, 0xA4}
+        for other in set(range(256)) - {good[at]}:
+            changed = bytearray(good)
+            changed[at] = other
+            found = None
+            with contextlib.suppress(InvalidError):
+                found = conditions.parse(uri_of(changed), strict=False)
+            if (name, at, other) == ("prefix", 10, 0x82):
+                continue  # as the server has it
+            assert found is None or found.encode() != good, (at, hex(other))
 
 
 @given(st.text(max_size=40))

@@ -437,3 +437,16 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         assert caught.value.code == "missing_extra"
         assert 'pip install "twincli[keyfiles]"' in str(caught.value.hint)
     assert containers.read(ALICE.seed.hex(), "seed").seed == ALICE.seed
+
+
+def test_what_a_guess_of_an_exported_passphrase_costs() -> None:
+    """24 rounds of bcrypt, as docs/guide/keys.md states it."""
+    text = containers.secret_text(ALICE, "openssh", b"pass")
+    raw = base64.b64decode("".join(text.splitlines()[1:-1]))
+    assert raw.startswith(b"openssh-key-v1\0")
+    options = raw.partition(b"\0\0\0\x06bcrypt")[2]
+    length = int.from_bytes(options[4:8])
+    assert length >= 16
+    assert int.from_bytes(options[8 + length : 12 + length]) == 24
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "keys.md").read_text()
+    assert "24 rounds of bcrypt" in guide

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,39 @@ POINTS = {case["key"] for case in VECTORS["edge_points"]} | {
 def test_points_are_judged_by_libsodium(key: str) -> None:
     point = bytes.fromhex(key)
     assert ed25519.is_point(point) is nacl.bindings.crypto_core_ed25519_is_valid_point(point)
+
+
+# A point of order 8: the curve has 8 times as many points as the group that seeds lead to, whose
+# order is L.
+ORDER_8 = bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
+L = 2**252 + 27742317777372353535851937790883648493
+
+
+def times_base(number: int) -> bytes:
+    return nacl.bindings.crypto_scalarmult_ed25519_base_noclamp(number.to_bytes(32, "little"))
+
+
+def test_a_signature_does_not_prove_all_of_a_key() -> None:
+    """It proves that the key is canonical, on the curve and not of small order.
+
+    It does not prove that the key is in the group that seeds lead to: somebody who adds a point of
+    order 8 to a key can still sign every eighth message or so. So the points of new owners are
+    looked at although they have signed.
+    """
+    secret = 0x1234567890ABCDEF << 128 | 1
+    mixed = nacl.bindings.crypto_core_ed25519_add(times_base(secret), ORDER_8)
+    assert ed25519.is_point(times_base(secret))
+    assert not ed25519.is_point(mixed)
+    first = times_base(1)
+    verified = 0
+    for number in range(64):
+        message = bytes([number])
+        digest = hashlib.sha512(first + mixed + message).digest()
+        hashed = int.from_bytes(digest, "little") % L
+        signature = first + ((1 + hashed * secret) % L).to_bytes(32, "little")
+        assert ed25519.verify(mixed, message, signature) is (hashed % 8 == 0)
+        verified += hashed % 8 == 0
+    assert verified > 0
 
 
 def test_the_burn_address_is_no_point() -> None:

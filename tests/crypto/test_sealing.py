@@ -149,13 +149,31 @@ def test_refused_before_deriving(
 def test_a_missing_field_is_refused(field: str) -> None:
     document = sealing.seal(b"secret", b"pass", cost=CHEAP)
     del document[field]
-    with pytest.raises(InvalidError):
+    with pytest.raises(InvalidError) as caught:
         sealing.open_sealed(document, b"pass")
+    wanted = "unknown_algorithm" if field in {"kdf", "cipher"} else "damaged_key"
+    assert caught.value.code == wanted
+
+
+def test_what_a_guess_of_a_passphrase_costs() -> None:
+    """As docs/concepts/trust.md states it: 3 passes over 64 MiB, unless another cost is named."""
+    document = sealing.seal(b"secret", b"pass")
+    assert (document["kdf"], document["operations"], document["memory"]) == (
+        "argon2id",
+        3,
+        64 * 1024 * 1024,
+    )
+    assert sealing.open_sealed(document, b"pass") == b"secret"
+    trust = (Path(__file__).parents[2] / "docs" / "concepts" / "trust.md").read_text()
+    assert "Argon2id, 64 MiB and 3 passes a guess" in trust
 
 
 def test_seal_keeps_to_the_bound() -> None:
-    with pytest.raises(InvalidError):
-        sealing.seal(b"secret", b"pass", cost=sealing.Cost(11, 8192))
+    for operations, memory in ((11, 8192), (0, 8192), (1, 8191), (1, (1 << 30) + 1)):
+        with pytest.raises(InvalidError) as caught:
+            sealing.seal(b"secret", b"pass", cost=sealing.Cost(operations, memory))
+        assert caught.value.code == "cost_out_of_bounds"
+    sealing.seal(b"secret", b"pass", cost=sealing.Cost(10, 8192))
 
 
 def test_too_little_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,7 @@ MAX_BLOCKS = 1 << 23
 """Of scrypt, N times r times p in an encrypted PEM key: OpenSSL makes 2^17. 1 GiB, some seconds."""
 
 _ROUNDS = 24
+"""Of bcrypt, in an exported OpenSSH key: what ssh-keygen makes."""
 _LABEL = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
 _SEALED_PEM = "ENCRYPTED PRIVATE KEY"
 _BCRYPT = b"\x00\x00\x00\x06bcrypt"
