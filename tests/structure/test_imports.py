@@ -41,6 +41,31 @@ RANKS = {
 # The package itself imports nothing; every room may read its constants.
 ROOTLESS = {"__init__"}
 
+# Inside these rooms, too: a folder or file imports only what stands right of it.
+FLOORS = {
+    "cli": (
+        {"main"},
+        {"commands", "crash"},
+        {"parsing"},
+        {"showing"},
+        {"context"},
+        {"opened"},
+        {"asking"},
+        {"options", "result", "escapes", "file_arguments", "table"},
+    ),
+    "services": (
+        {"home"},
+        {"network"},
+        {"keys", "asset"},
+        {"names", "tx"},
+        {"signers"},
+        {"resolve"},
+        {"workspace", "documents"},
+    ),
+}
+# The demo types whole commands, as a user does.
+UPWARD = {("twincli.cli.commands.home.demo", "main")}
+
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 SQL_ROOMS = {"ledger", "book", "database"}
 TALKING_ROOMS = {"cli", "__main__"}
@@ -68,7 +93,7 @@ def violations(source: str, module: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         where = f"{module}:{getattr(node, 'lineno', 0)}"
         for target in imported(node, parts):
-            for fault in import_faults(target, room):
+            for fault in (*import_faults(target, room), *floor_faults(target, parts)):
                 yield f"{where}: {fault}"
         for fault in node_faults(node, room):
             if (module, fault) != (LAST_RESORT, EVERYTHING):
@@ -107,6 +132,79 @@ def import_faults(target: str, room: str) -> Iterator[str]:
         yield f"{room} imports typer; everything a command does works without it"
     elif parts[0] == "os" and parts[-1] in ENVIRONMENT and room != "config":
         yield "reads the environment; only config does"
+
+
+def floor_faults(target: str, parts: list[str]) -> Iterator[str]:
+    """Yield what is wrong with importing ``target``, seen from inside its room and file."""
+    other = target.split(".")
+    if other[0] != "twincli":
+        return
+    name = other[-1]
+    if name.startswith("_") and not name.startswith("__") and other[:-1] != parts:
+        yield f"imports {name}, which is private to another file"
+    room = parts[1]
+    floors = FLOORS.get(room, ())
+    if len(parts) < 3 or len(other) < 3 or other[1] != room or other[2] == parts[2]:
+        return
+    for place in (parts[2], other[2]):
+        if floors and not any(place in floor for floor in floors):
+            yield f"{place} stands on no floor of {room}"
+            return
+    order = {place: number for number, floor in enumerate(floors) for place in floor}
+    if (".".join(parts), other[2]) in UPWARD:
+        return
+    if floors and order[other[2]] <= order[parts[2]]:
+        yield f"{parts[2]} imports {other[2]}, which does not stand right of it in {room}"
+
+
+def circles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """Return the groups of modules that import each other, each sorted.
+
+    Args:
+        imports: What each module imports.
+    """
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        todo = [start]
+        while todo:
+            new = imports.get(todo.pop(), set()) - seen
+            seen |= new
+            todo += new
+        return seen
+
+    reach = {module: reached(module) for module in imports}
+    groups = {
+        tuple(
+            sorted(
+                {module} | {other for other in reach[module] if module in reach.get(other, set())}
+            )
+        )
+        for module in imports
+        if module in reach[module]
+    }
+    return [list(group) for group in sorted(groups)]
+
+
+def graph() -> dict[str, set[str]]:
+    """Return what each module of the package imports of it, for types included.
+
+    A package's own ``__init__`` only gathers names and is left out.
+    """
+    known = {module.removesuffix(".__init__"): module for module, _ in modules()}
+    found: dict[str, set[str]] = {}
+    for module, path in modules():
+        if module.endswith(".__init__"):
+            continue
+        found[module] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            for name in imported(node, module.split(".")):
+                target = name
+                while target and target not in known:
+                    target = target.rpartition(".")[0]
+                if target and target != module:
+                    found[module].add(known[target])
+    return found
 
 
 def node_faults(node: ast.AST, room: str) -> Iterator[str]:
@@ -150,6 +248,16 @@ def test_the_house_is_in_order() -> None:
     assert not found, "\n".join(found)
 
 
+def test_no_modules_import_each_other() -> None:
+    assert circles(graph()) == []
+
+
+def test_a_circle_is_found() -> None:
+    imports = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set(), "e": {"a"}, "f": {"f"}}
+    assert circles(imports) == [["a", "b", "c"], ["f"]]
+    assert graph()["twincli.rules.validity"] >= {"twincli.errors", "twincli.rules.structure"}
+
+
 def test_all_of_it_was_read() -> None:
     read = {module for module, _ in modules()}
     assert {"twincli.errors", "twincli.crypto.canonical", "twincli.book.store"} <= read
@@ -170,7 +278,12 @@ def test_all_of_it_was_read() -> None:
         ("twincli.__init__", "from twincli.errors import TwinError", "lower rank"),
         ("twincli.rules.x", "import twincli", "no rank"),
         ("twincli.model.utils", "", "says nothing"),
-        ("twincli.services.x", "import sqlite3", "SQL"),
+        ("twincli.services.asset.x", "import sqlite3", "SQL"),
+        ("twincli.rules.x", "from twincli.rules.y import _z", "private to another file"),
+        ("twincli.cli.context", "from twincli.cli.commands import tx", "stand right of it"),
+        ("twincli.cli.context", "from twincli.cli import main", "stand right of it"),
+        ("twincli.services.names.x", "from twincli.services.tx import y", "stand right of it"),
+        ("twincli.services.resolve", "from twincli.services.new import y", "no floor"),
         ("twincli.services.x", "from sqlite3 import connect", "SQL"),
         ("twincli.cli.x", "import click", "public names"),
         ("twincli.cli.x", "from typer._click import Group", "public names"),
@@ -203,6 +316,9 @@ def test_a_violation_is_found(module: str, source: str, part: str) -> None:
         ("twincli.book.x", "import sqlite3\nimport os\nos.path.join('a')"),
         ("twincli.config", "import os\nos.environ.get('A')\nfrom twincli.errors import X"),
         ("twincli.cli.x", "import typer\nfrom typer.core import TyperGroup\nprint(1)"),
+        ("twincli.cli.commands.x", "from twincli.cli.context import Context"),
+        ("twincli.services.asset.x", "from twincli.services.asset.y import z"),
+        ("twincli.crypto.x", "from twincli.crypto import y"),
         ("twincli.ledger.x", "try: f()\nexcept BaseException:\n    g()\n    raise"),
         ("twincli.ledger.x", "try: f()\nexcept (OSError, ValueError): pass"),
         ("twincli.__main__", "from twincli.cli.main import entry"),

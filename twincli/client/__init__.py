@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from twincli.crypto.ed25519 import Signer
     from twincli.errors import InvalidError
-    from twincli.ledger.holdings import Standing
-    from twincli.ledger.reading import Entry, Spendable
+    from twincli.ledger.reading import Entry
+    from twincli.ledger.rows import Spendable, Standing
     from twincli.rules.replay import Replay
     from twincli.rules.validity import View
 

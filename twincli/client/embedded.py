@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from twincli.crypto.ed25519 import Signer
-    from twincli.ledger.holdings import Standing
     from twincli.ledger.ledger import Verdict
-    from twincli.ledger.reading import Entry, Spendable
+    from twincli.ledger.reading import Entry
+    from twincli.ledger.rows import Spendable, Standing
     from twincli.rules.replay import Replay
     from twincli.rules.validity import View
 

@@ -46,9 +46,8 @@ if TYPE_CHECKING:
     from twincli.client import Outcome
     from twincli.client.nodes import History, Nodes
     from twincli.crypto.ed25519 import Signer
-    from twincli.ledger.holdings import Standing
     from twincli.ledger.ledger import Ledger
-    from twincli.ledger.reading import Spendable
+    from twincli.ledger.rows import Spendable, Standing
     from twincli.rules.replay import Replay
     from twincli.rules.validity import Known, View
 

@@ -3,49 +3,39 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from twincli.ledger.faults import damaged
+from twincli.ledger.rows import Spendable, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from twincli.ledger.reading import Reader, Spendable
+    from twincli.ledger.index import Index
+    from twincli.ledger.store import Store
 
 FIRST_PAGE = 50
 PAGE = 500
 """Assets read at once; few at first, so that a listing begins without delay."""
 
 
-class Standing(NamedTuple):
-    """How an asset stands.
-
-    Attributes:
-        create: Its CREATE.
-        unspent: Its unspent outputs, oldest first.
-    """
-
-    create: dict[str, Any]
-    unspent: list[Spendable]
-
-
-def held_by(ledger: Reader, public_keys: Iterable[str]) -> list[str]:
+def held_by(store: Store, index: Index, public_keys: Iterable[str]) -> list[str]:
     """Return the assets of which any of some keys holds an unspent output, in commit order."""
     assets: set[int] = set()
     for key in public_keys:
-        for page in ledger.index.outputs(key):
-            gone = ledger.store.spent_among(page)
-            assets.update(ledger.store.assets_at([ref[0] for ref in page if ref not in gone]))
-    return ledger.store.ids_at(sorted(assets))
+        for page in index.outputs(key):
+            gone = store.spent_among(page)
+            assets.update(store.assets_at([ref[0] for ref in page if ref not in gone]))
+    return store.ids_at(sorted(assets))
 
 
-def in_order(ledger: Reader, asset_ids: Iterable[str]) -> list[str]:
+def in_order(store: Store, asset_ids: Iterable[str]) -> list[str]:
     """Return those of some assets that are on the ledger, each once, in commit order."""
-    found = ledger.store.seqs_of(list(dict.fromkeys(asset_ids)))
+    found = store.seqs_of(list(dict.fromkeys(asset_ids)))
     return [asset_id for _, asset_id in sorted((seq, asset_id) for asset_id, seq in found.items())]
 
 
-def standings(ledger: Reader, asset_ids: Iterable[str]) -> Iterator[Standing]:
+def standings(store: Store, asset_ids: Iterable[str]) -> Iterator[Standing]:
     """Yield how assets stand, in the order given.
 
     Every transaction is read once and its id computed again.
@@ -55,19 +45,18 @@ def standings(ledger: Reader, asset_ids: Iterable[str]) -> Iterator[Standing]:
     """
     source, size = iter(asset_ids), FIRST_PAGE
     while page := list(islice(source, size)):
-        yield from _page(ledger, page)
+        yield from _page(store, page)
         size = PAGE
 
 
-def _page(ledger: Reader, asset_ids: list[str]) -> Iterator[Standing]:
-    from twincli.ledger.reading import Spendable
+def _page(store: Store, asset_ids: list[str]) -> Iterator[Standing]:
 
-    seqs = ledger.store.seqs_of(asset_ids)
+    seqs = store.seqs_of(asset_ids)
     unspent: dict[int, list[tuple[int, int]]] = {}
-    for asset, seq, index in ledger.store.unspent_of(list(seqs.values())):
+    for asset, seq, index in store.unspent_of(list(seqs.values())):
         unspent.setdefault(asset, []).append((seq, index))
     wanted = {seq for refs in unspent.values() for seq, _ in refs}.union(seqs.values())
-    txs = {row.seq: row.proven_tx for row in ledger.store.rows_at(sorted(wanted))}
+    txs = {row.seq: row.proven_tx for row in store.rows_at(sorted(wanted))}
     for asset_id in asset_ids:
         try:
             asset = seqs[asset_id]

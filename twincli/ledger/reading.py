@@ -12,7 +12,7 @@ from twincli.errors import InvalidError, NotFoundError
 from twincli.ledger import mark, meta
 from twincli.ledger.faults import damaged
 from twincli.ledger.files import locate
-from twincli.ledger.rows import decoded
+from twincli.ledger.rows import Spendable, decoded
 from twincli.model.transaction import CREATE, TRANSFER
 from twincli.rules.structure import CheckedOutput
 from twincli.rules.validity import Known
@@ -20,27 +20,12 @@ from twincli.rules.validity import Known
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from twincli.ledger.holdings import Standing
     from twincli.ledger.index import Index
-    from twincli.ledger.rows import Block, Row
+    from twincli.ledger.rows import Block, Row, Standing
     from twincli.ledger.store import Store
 
 CACHED = 20_000
 PAGE = 64  # of whole texts, which may be large
-
-
-class Spendable(NamedTuple):
-    """An unspent output.
-
-    Attributes:
-        transaction_id: 64 hex digits.
-        output_index: From 0.
-        output: As on the wire: ``amount``, ``condition``, ``public_keys``.
-    """
-
-    transaction_id: str
-    output_index: int
-    output: dict[str, Any]
 
 
 class Entry(NamedTuple):
@@ -241,19 +226,19 @@ class Reader:
         """Return the assets of which keys hold an unspent output; see ``holdings``."""
         from twincli.ledger import holdings
 
-        return holdings.held_by(self, public_keys)
+        return holdings.held_by(self.store, self.index, public_keys)
 
     def in_order(self, asset_ids: Iterable[str]) -> list[str]:
         """Return assets that are on the ledger in commit order; see ``holdings``."""
         from twincli.ledger import holdings
 
-        return holdings.in_order(self, asset_ids)
+        return holdings.in_order(self.store, asset_ids)
 
     def standings(self, asset_ids: Iterable[str]) -> Iterator[Standing]:
         """Yield how assets stand; see ``holdings``."""
         from twincli.ledger import holdings
 
-        return holdings.standings(self, asset_ids)
+        return holdings.standings(self.store, asset_ids)
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         """Return the outputs that name a key, in commit order.

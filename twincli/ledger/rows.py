@@ -156,3 +156,29 @@ class Batch:
         self.once: list[tuple[int, str, str, int]] = []
         self.primary: list[tuple[str, str, str, int]] = []
         self.tree = b""
+
+
+class Spendable(NamedTuple):
+    """An unspent output.
+
+    Attributes:
+        transaction_id: 64 hex digits.
+        output_index: From 0.
+        output: As on the wire: ``amount``, ``condition``, ``public_keys``.
+    """
+
+    transaction_id: str
+    output_index: int
+    output: dict[str, Any]
+
+
+class Standing(NamedTuple):
+    """How an asset stands.
+
+    Attributes:
+        create: Its CREATE.
+        unspent: Its unspent outputs, oldest first.
+    """
+
+    create: dict[str, Any]
+    unspent: list[Spendable]

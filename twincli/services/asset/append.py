@@ -34,7 +34,7 @@ from twincli.services.signers import keys_to_spend, unlock
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from twincli.ledger.reading import Spendable
+    from twincli.ledger.rows import Spendable
     from twincli.services.documents import Appends, WrittenAsset
     from twincli.services.tx.prepared import Prepared
     from twincli.services.workspace import Workspace

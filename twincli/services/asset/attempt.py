@@ -23,7 +23,7 @@ from twincli.services.signers import keys_to_spend, unlock
 if TYPE_CHECKING:
     from twincli.crypto.ed25519 import Signer
     from twincli.keystore.keyfile import KeyInfo
-    from twincli.ledger.reading import Spendable
+    from twincli.ledger.rows import Spendable
     from twincli.services.documents import WrittenAsset
     from twincli.services.tx.prepared import Prepared
     from twincli.services.workspace import Workspace

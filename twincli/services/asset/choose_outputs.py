@@ -13,7 +13,7 @@ from twincli.services import resolve, signers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from twincli.ledger.reading import Spendable
+    from twincli.ledger.rows import Spendable
     from twincli.services.asset.attempt import Target
     from twincli.services.workspace import Workspace
 

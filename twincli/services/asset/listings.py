@@ -13,8 +13,8 @@ from twincli.services.asset import document
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from twincli.ledger.holdings import Standing
     from twincli.ledger.reading import Entry
+    from twincli.ledger.rows import Standing
     from twincli.services.documents import (
         AssetItem,
         Assets,

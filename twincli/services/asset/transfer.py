@@ -24,7 +24,7 @@ from twincli.services.signers import entity_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from twincli.ledger.reading import Spendable
+    from twincli.ledger.rows import Spendable
     from twincli.rules.replay import Replay
     from twincli.services.documents import WrittenAsset
     from twincli.services.tx.prepared import Prepared

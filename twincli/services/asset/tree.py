@@ -10,7 +10,7 @@ from twincli.services import resolve
 from twincli.services.asset.standing import Parents
 
 if TYPE_CHECKING:
-    from twincli.ledger.holdings import Standing
+    from twincli.ledger.rows import Standing
     from twincli.services.documents import Document, Tree
     from twincli.services.workspace import Workspace
 

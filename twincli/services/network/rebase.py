@@ -24,7 +24,7 @@ from twincli.services.signers import keys_to_spend, unlock
 
 if TYPE_CHECKING:
     from twincli.client import LedgerClient
-    from twincli.ledger.reading import Spendable
+    from twincli.ledger.rows import Spendable
     from twincli.services.network.move import Moved
     from twincli.services.workspace import Workspace
 
