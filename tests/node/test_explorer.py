@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twincli.crypto.ed25519 import KeyPair
+from twincli.errors import ConfigError
 from twincli.ledger import Ledger
 from twincli.ledger.store import Store
 from twincli.model import owners, record, transaction
@@ -515,3 +518,25 @@ def test_of_many_owners_and_inputs_some_are_shown(ledger: Ledger) -> None:
     page = explorer.page(ledger, f"/explorer/asset/{tx['id']}", {})
     assert "and 80 more" in Reader(page.html).words
     assert len(page.html) < 30_000
+
+
+@pytest.mark.parametrize("which", [0, 3, 11])
+def test_an_altered_past_is_not_shown(which: int, tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        tip = car = made(ledger, {"speed": 100000}, {"speed": 100000})
+        txs = [car]
+        for number in range(11):
+            tip = appended(ledger, tip, {"speed": 100001 + number})
+            txs.append(tip)
+    with sqlite3.connect(tmp_path / "ledger.db", isolation_level=None) as file:
+        sql = "UPDATE tx SET body = replace(body, ?, '999999') WHERE id = ?"
+        values = (str(100000 + which), bytes.fromhex(txs[which]["id"]))
+        assert file.execute(sql, values).rowcount == 1
+    file.close()
+    with Ledger.open(tmp_path) as ledger:
+        for path in (f"asset/{car['id']}", f"tx/{txs[which]['id']}"):
+            with pytest.raises(ConfigError) as caught:
+                explorer.page(ledger, f"/explorer/{path}", {})
+            assert caught.value.code == "damaged_ledger"
+        with pytest.raises(ConfigError):
+            list(ledger.entries(car["id"]))

@@ -12,7 +12,7 @@ from twincli.errors import InvalidError, NotFoundError
 from twincli.ledger import mark, meta
 from twincli.ledger.faults import damaged
 from twincli.ledger.files import locate
-from twincli.ledger.rows import Spendable, decoded
+from twincli.ledger.rows import Spendable, decoded, prove
 from twincli.model.transaction import CREATE, TRANSFER
 from twincli.rules.structure import CheckedOutput
 from twincli.rules.validity import Known
@@ -151,13 +151,19 @@ class Reader:
             yield row.tx
 
     def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
-        """Yield the transactions of an asset with their blocks and spenders, in commit order."""
+        """Yield the transactions of an asset with their blocks and spenders, in commit order.
+
+        Raises:
+            ConfigError: ``damaged_ledger``: one of them was altered.
+        """
         asset = self.seq(asset_id)
         if asset is None:
             return
         told = self.store.told(asset, self._start(after))
-        for body, height, time_ms, spent_by in told:
-            yield Entry(decoded(body), height, time_ms, spent_by or {}, len(body))
+        for tx_id, body, height, time_ms, spent_by in told:
+            tx = decoded(body, tx_id)
+            prove(body, tx_id)
+            yield Entry(tx, height, time_ms, spent_by or {}, len(body))
 
     def corrections(self, asset_id: str) -> list[dict[str, Any]]:
         """Return the transactions of an asset that may correct others, in commit order.

@@ -33,6 +33,17 @@ def decoded(body: str, tx_id: str | None = None) -> dict[str, Any]:
     return tx
 
 
+def prove(body: str, tx_id: str) -> None:
+    """Compute the id of a stored text again.
+
+    Raises:
+        ConfigError: ``damaged_ledger``: it is another one.
+    """
+    text = body.replace(f'"id":"{tx_id}"', '"id":null', 1)
+    if canonical.sha3_hex(text.encode()) != tx_id:
+        raise damaged(f"what is stored as {tx_id} was altered")
+
+
 class Row(NamedTuple):
     """A stored transaction."""
 
@@ -73,10 +84,7 @@ class Row(NamedTuple):
         return self.body
 
     def _prove(self) -> None:
-        tx_id = self.id.hex()
-        text = self.body.replace(f'"id":"{tx_id}"', '"id":null', 1)
-        if canonical.sha3_hex(text.encode()) != tx_id:
-            raise damaged(f"what is stored as {tx_id} was altered")
+        prove(self.body, self.id.hex())
 
 
 class Block(NamedTuple):

@@ -334,30 +334,30 @@ class Store:
 
     def told(
         self, asset: int, after: int = 0
-    ) -> Iterator[tuple[str, int, int, dict[int, str] | None]]:
+    ) -> Iterator[tuple[str, str, int, int, dict[int, str] | None]]:
         """Yield an asset's transactions after a position, each with all that is told about it.
 
         Returns:
-            Body, height, the block's time in milliseconds, and by output index the ids of
+            Id, body, height, the block's time in milliseconds, and by output index the ids of
             spenders, None for none.
         """
         count = 64
         while page := self._all(
-            "SELECT seq, body, height, time_ms FROM tx JOIN block USING (height)"
+            "SELECT seq, id, body, height, time_ms FROM tx JOIN block USING (height)"
             " WHERE asset = ? AND seq > ? ORDER BY seq LIMIT ?",
             asset,
             after,
             count,
         ):
             # Pages of some megabytes: transactions may be large.
-            held = sum(len(row[1]) for row in page)
+            held = sum(len(row[2]) for row in page)
             count = max(8, min(1000, len(page) * _PAGE_BYTES // max(held, 1)))
             first, last = page[0][0], page[-1][0]
             spenders: dict[int, dict[int, str]] = {}
-            for seq, index, tx_id in self._spender_ids(asset, first, last, len(page)):
-                spenders.setdefault(seq, {})[index] = tx_id.hex()
-            for seq, body, height, time_ms in page:
-                yield body, height, time_ms, spenders.get(seq)
+            for seq, index, by_id in self._spender_ids(asset, first, last, len(page)):
+                spenders.setdefault(seq, {})[index] = by_id.hex()
+            for seq, tx_id, body, height, time_ms in page:
+                yield tx_id.hex(), body, height, time_ms, spenders.get(seq)
             after = last
 
     def _spender_ids(
