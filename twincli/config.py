@@ -18,19 +18,19 @@ from twincli.errors import ConfigError, NotFoundError, TwinError, UsageError
 ENVIRONMENT: tuple[tuple[str, str], ...] = (
     ("TWIN_HOME", "where keys, names, the ledger and the settings file live"),
     ("TWIN_NODE", "the ledger to use: local, file:PATH, a URL or a profile"),
-    ("TWIN_KEY", "the default key, used where neither --key nor an owner says which"),
+    ("TWIN_KEY", "the default key, used if neither --key nor an owner names one"),
     ("TWIN_TIMEOUT", "seconds to wait for a node"),
     ("TWIN_COLOR", "auto, always or never"),
-    ("TWIN_TLS_CA", "file or directory of the authorities whose nodes are trusted, in PEM"),
-    ("TWIN_TLS_CERT", "file of the certificate to show to nodes, in PEM"),
-    ("TWIN_TLS_KEY", "file of its key, where that is not in the same file"),
+    ("TWIN_TLS_CA", "file or directory of the certificate authorities to trust, in PEM"),
+    ("TWIN_TLS_CERT", "file with the certificate to show to nodes, in PEM"),
+    ("TWIN_TLS_KEY", "file with its key, if not in the same file"),
     ("TWIN_PASSPHRASE", "the passphrase of the keys; set but empty is an error"),
     ("TWIN_PASSPHRASE_FILE", "a file that holds the passphrase of the keys"),
     ("TWIN_NO_PASSPHRASE", "1 makes new keys without a passphrase"),
     ("NO_COLOR", "not empty: no colour"),
-    ("FORCE_COLOR", "not empty: colour even where the output is no terminal"),
+    ("FORCE_COLOR", "not empty: colour even if the output is not a terminal"),
     ("TERM", "dumb: no colour"),
-    ("REQUESTS_CA_BUNDLE", "what TWIN_TLS_CA is, for many programs"),
+    ("REQUESTS_CA_BUNDLE", "the same as TWIN_TLS_CA, which wins; many programs read it"),
     ("CURL_CA_BUNDLE", "the same"),
     ("SSL_CERT_FILE", "the same"),
     ("SSL_CERT_DIR", "the same"),
@@ -236,7 +236,7 @@ def require_home(where: Paths) -> None:
     raise NotFoundError(
         f"there is no twin home at {where.home}{decided}",
         code="no_home",
-        hint="make one with `twin keys new NAME`, or let TWIN_HOME or --home name another",
+        hint="make one with `twin keys new NAME`, or name another with TWIN_HOME or --home",
     )
 
 
@@ -316,7 +316,7 @@ def checked(name: str, value: Any, where: str) -> Any:
     if not text:
         raise UsageError(f"{where} is empty")
     if name == "color" and text not in COLORS:
-        raise UsageError(f"{where}: {text!r} is none of {', '.join(COLORS)}")
+        raise UsageError(f"{where}: {text!r} is not one of {', '.join(COLORS)}")
     return text
 
 
@@ -465,7 +465,7 @@ def no_passphrase() -> bool:
         return False
     if text == "1":
         return True
-    raise ConfigError(f"TWIN_NO_PASSPHRASE is {text!r}, neither 1 nor 0")
+    raise ConfigError(f"TWIN_NO_PASSPHRASE is {text!r}, not 1 or 0")
 
 
 def for_programs() -> dict[str, str]:

@@ -142,9 +142,7 @@ def copied(path: str) -> str:
                     copyfile(path + end, copy + end)
                 if _stamp(path) == before:
                     return copy
-            raise TwinError(
-                f"{path} does not stop changing", code="busy", hint="try again", retryable=True
-            )
+            raise TwinError(f"{path} keeps changing", code="busy", hint="try again", retryable=True)
         except BaseException:
             rmtree(place, ignore_errors=True)
             raise

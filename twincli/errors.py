@@ -9,7 +9,7 @@
     ├── ConflictError         5   exists, ambiguous, the tip moved, the same token for other content
     ├── LockedError           6   a passphrase is missing or wrong; no key to sign with
     ├── InvalidError          7   a document or a transaction breaks the rules
-    ├── UnreachableError      8   a node was not reached, timed out or failed
+    ├── UnreachableError      8   a node was unreachable, timed out or failed
     ├── ConfigError           9   settings contradictory, a file unusable, an extra missing
     ├── PartialError         10   some items of a batch failed
     ├── UndeterminedError    11   evidence is missing: neither yes nor no

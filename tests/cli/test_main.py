@@ -188,7 +188,7 @@ _PATH = f"import sys; sys.path[:] = {sys.path!r}\n"
             "--home=",
         ),
         (["config", "path", "--timeout", "x"], "is not a valid float", "--help"),
-        (["config", "show", "--color", "x"], "--color: 'x' is none of auto", ""),
+        (["config", "show", "--color", "x"], "--color: 'x' is not one of auto", ""),
         (["--zzz"], "no such option: --zzz", "--help"),
         (["--jsno", "config"], "no such option: --jsno", "--json"),
         (["-x"], "no such option: -x", ""),

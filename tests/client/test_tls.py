@@ -170,7 +170,7 @@ def test_files_that_are_of_no_use(guarded: Guarded, tmp_path: Path) -> None:
         (Tls(cert=str(text)), "text"),
         (Tls(cert=guarded.device.cert, key=guarded.stranger.key), "stranger.key"),
         (Tls(cert=guarded.device.cert, key=str(sealed)), "passphrase"),
-        (Tls(key=guarded.device.key), "without its certificate"),
+        (Tls(key=guarded.device.key), "needs its certificate"),
     ):
         for use in (
             lambda tls=tls: Nodes([guarded.url], {}, 5, tls),
@@ -305,9 +305,13 @@ def of_openssl(reason: str) -> ssl.SSLError:
     ("reason", "message", "hint"),
     [
         ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "asks for a certificate", "--tls-cert"),
-        ("TLSV1_ALERT_UNKNOWN_CA", "does not take the certificate", "--tls-cert"),
-        ("SSLV3_ALERT_CERTIFICATE_EXPIRED", "shown: certificate expired", "--tls-cert"),
-        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "breaks off the handshake", "--tls-cert"),
+        ("TLSV1_ALERT_UNKNOWN_CA", "refused the certificate", "--tls-cert"),
+        (
+            "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+            "refused the certificate: certificate expired",
+            "--tls-cert",
+        ),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "ended the handshake", "--tls-cert"),
         ("WRONG_VERSION_NUMBER", "does not speak TLS", "http://"),
         ("NO_SHARED_CIPHER", "TLS fails: no shared cipher", "log"),
     ],

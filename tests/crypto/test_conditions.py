@@ -320,7 +320,7 @@ for _ in range(102):
         (tlv(0xA4, tlv(0x80, b"x" * 32) + tlv(0x81, b"y" * 63)), "wrong length"),
         (threshold(KEY, b"\x24\x00"), "no condition type"),
         (threshold(KEY, b"\xa6\x00"), "no condition type"),
-        (threshold(KEY, tlv(0xA4, tlv(0x80, b"x") + tlv(0x81, b"\0"))), "has not 32 bytes"),
+        (threshold(KEY, tlv(0xA4, tlv(0x80, b"x") + tlv(0x81, b"\0"))), "does not have 32 bytes"),
         (DEEP, "nested more than 100"),
     ],
 )

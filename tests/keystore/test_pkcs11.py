@@ -559,7 +559,7 @@ class Says:
         (faults.PKCS11Error("0x80000001"), ConfigError, "token_failed", "0x80000001"),
         (faults.PinLocked(), LockedError, "pin_locked", "locked itself"),
         (faults.PinIncorrect(), LockedError, "bad_passphrase", "is wrong"),
-        (faults.DeviceRemoved(), NotFoundError, "no_token", "not there any more"),
+        (faults.DeviceRemoved(), NotFoundError, "no_token", "is gone"),
     ],
 )
 def test_what_a_token_says(

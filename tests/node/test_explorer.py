@@ -85,7 +85,7 @@ def shown(ledger: Ledger, path: str, **query: str) -> Reader:
 
 
 def test_an_empty_ledger(ledger: Ledger) -> None:
-    assert "There is no block yet" in shown(ledger, "/explorer").words
+    assert "There are no blocks yet" in shown(ledger, "/explorer").words
 
 
 def test_from_the_first_page_every_link_leads_somewhere(ledger: Ledger) -> None:
@@ -286,7 +286,7 @@ def test_several_owners_and_what_is_burned(ledger: Ledger) -> None:
 def test_what_is_not_there(ledger: Ledger, path: str) -> None:
     page = explorer.page(ledger, f"/explorer/{path}", {})
     assert page.status == 404
-    assert "Nothing is there" in Reader(page.html).words
+    assert "There is nothing here" in Reader(page.html).words
 
 
 def test_odd_parameters(ledger: Ledger) -> None:

@@ -31,7 +31,7 @@ NOUNS: dict[str, tuple[str, str]] = {
 BARE: dict[str, tuple[str, str]] = {
     "history": (
         "twincli.cli.commands.asset.history",
-        "Show everything that ever happened to a twin.",
+        "Show everything that happened to a twin.",
     ),
     "search": ("twincli.cli.commands.asset.search", "Search the ledger for words."),
     "push": (

@@ -53,7 +53,7 @@ def name(network_id: str, ledger_id: str) -> str:
 
 def remedy(place: str) -> str:
     """Return the hint for a copy that is of no use."""
-    return f"all of it is fetched again once it is removed: rm -r {place}"
+    return f"remove it, and all of it is fetched again: rm -r {place}"
 
 
 def of_network(directory: str, network_id: str) -> list[str]:
@@ -104,5 +104,5 @@ def _told(place: str) -> Iterator[None]:
         yield
     except ConfigError as error:
         if error.code in _OF_NO_USE:
-            error.within("the copy of this network is unusable", hint=remedy(place))
+            error.within("the copy of this network cannot be used", hint=remedy(place))
         raise

@@ -414,7 +414,7 @@ def _node(url: str, headers: Mapping[str, str], timeout: float, tls: Tls) -> Nod
             from bigchaindb_driver import BigchainDB
     except ImportError as error:
         raise ConfigError(
-            f"networks need the official driver, and {error.name} is not installed",
+            f"networks need the official driver, but {error.name} is not installed",
             code="missing_extra",
             hint='pip install "twincli[bigchaindb]" && pip install --no-deps'
             " bigchaindb-driver==0.6.2 cryptoconditions==0.8.1",
@@ -458,14 +458,14 @@ def _refusal(said: str) -> InvalidError:
     match = _REFUSED.match(said)
     if match:
         code = re.sub(r"(?<!^)(?=[A-Z])", "_", match[1]).lower()
-        return InvalidError(f"the node refuses it: {match[2] or match[1]}", code=code)
+        return InvalidError(f"the node refused it: {match[2] or match[1]}", code=code)
     if said.startswith(_SCHEMA):
         return InvalidError(
-            f"the node refuses it: {said.removeprefix(_SCHEMA)}", code="schema_validation_error"
+            f"the node refused it: {said.removeprefix(_SCHEMA)}", code="schema_validation_error"
         )
     if _HELD in said:
         return InvalidError("the node already has this transaction", code=_ALREADY_THERE)
-    return InvalidError(f"the node refuses it: {said}", code="refused")
+    return InvalidError(f"the node refused it: {said}", code="refused")
 
 
 def _unreachable(problems: Mapping[str, UnansweredError]) -> UnreachableError:

@@ -34,9 +34,7 @@ class Tls(NamedTuple):
             ConfigError: ``bad_tls``: a file is of no use.
         """
         if self.key and not self.cert:
-            raise ConfigError(
-                f"the key {self.key} is of no use without its certificate", code="bad_tls"
-            )
+            raise ConfigError(f"the key {self.key} needs its certificate", code="bad_tls")
         name = self.ca
         try:
             if self.ca is not None and os.path.isdir(self.ca):
@@ -65,7 +63,7 @@ def _no_passphrase() -> str:
     raise ValueError("the key has a passphrase")
 
 
-_OWN_CA = "if it is the right node, trust who certifies it: twin node add NAME URL --tls-ca FILE"
+_OWN_CA = "if it is the right node, trust its authority: twin node add NAME URL --tls-ca FILE"
 _SHOW = (
     "show one that it trusts: twin node add NAME URL --tls-cert FILE --tls-key FILE, or"
     " TWIN_TLS_CERT and TWIN_TLS_KEY"
@@ -73,7 +71,7 @@ _SHOW = (
 
 _UNTRUSTED = {
     9: "is this machine's clock right?",
-    10: "whoever runs the node has to renew it; or is this machine's clock wrong?",
+    10: "its operator must renew it, or this machine's clock is wrong",
     62: "ask for the node by the name that its certificate is for",
     64: "ask for the node by the name that its certificate is for",
 }
@@ -109,7 +107,7 @@ def fault(error: BaseException) -> Fault | None:
     if not isinstance(found, ssl.SSLError):
         # What a node does, too, that is shown no certificate or a wrong one, and does not say so.
         return Fault(
-            "the connection broke off", f"if it asks for a certificate, {_SHOW}", final=False
+            "the connection was lost", f"if it asks for a certificate, {_SHOW}", final=False
         )
     reason = found.reason or str(found)
     if reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
@@ -118,9 +116,9 @@ def fault(error: BaseException) -> Fault | None:
         return Fault("it asks for a certificate", _SHOW)
     if "ALERT" in reason and ("CERTIFICATE" in reason or reason.endswith("_CA")):
         said = reason.partition("ALERT_")[2].replace("_", " ").lower()
-        return Fault(f"it does not take the certificate that was shown: {said}", _SHOW)
+        return Fault(f"it refused the certificate: {said}", _SHOW)
     if reason == "SSLV3_ALERT_HANDSHAKE_FAILURE":
-        return Fault("it breaks off the handshake", f"if it asks for a certificate, {_SHOW}")
+        return Fault("it ended the handshake", f"if it asks for a certificate, {_SHOW}")
     return Fault(f"TLS fails: {reason.replace('_', ' ').lower()}", "what does the node's log say?")
 
 

@@ -87,9 +87,7 @@ _FORKED = frozenset({"double_spend"})
 def unverified(tx: dict[str, Any], verdict: InvalidError) -> NotVerifiedError:
     """Return the error for a transaction that the copy refuses."""
     if verdict.code in _FORKED:
-        return lie(
-            "forked_history", f"a node tells the history otherwise than before: {verdict.message}"
-        )
+        return lie("forked_history", f"a node shows another history than before: {verdict.message}")
     if verdict.code == "input_does_not_exist":
         return lie("history_omitted", f"a node leaves out what {tx['id']} spends")
     return lie(

@@ -70,7 +70,7 @@ class Arrival:
         """
         if self.size + len(data) > self._limit:
             raise InvalidError(
-                f"the file is larger than {self._limit} bytes, which is the most here",
+                f"the file is larger than the limit of {self._limit} bytes",
                 code="too_large",
             )
         self._hasher.update(data)
@@ -247,5 +247,5 @@ def _missing(cid: str) -> NotFoundError:
     return NotFoundError(
         f"the content {cid} is not here",
         code="missing_content",
-        hint="it may be on a node or in a bundle; what is on the ledger proves it when it comes",
+        hint="it may be on a node or in a bundle; the ledger proves it when it arrives",
     )

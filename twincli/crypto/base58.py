@@ -54,7 +54,7 @@ def decode(text: str) -> bytes:
             f"character {position + 1} of the base58 text, {shown(text[position])}, is not in its"
             " alphabet",
             code="invalid_base58",
-            hint="base58 has no 0, O, I, l and no blanks",
+            hint="base58 has no 0, O, I or l and no spaces",
         )
     # Each digit is in a byte of its own. Neighbours are added up to one digit of base 58^2 in
     # two bytes, those to one of base 58^4 in four, and so on: few operations on long numbers.
@@ -85,7 +85,7 @@ def decode_key(text: str) -> bytes:
     """
     if len(text) > _LONGEST_KEY:  # decoding takes more than its length
         raise InvalidError(
-            f"not a key: {len(text)} characters are too many",
+            f"not a key: {len(text)} characters is too long",
             code="invalid_public_key",
         )
     try:

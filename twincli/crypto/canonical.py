@@ -122,7 +122,7 @@ def _first_fault(value: Any, path: list[str | int]) -> str | None:
             if not isinstance(key, str):
                 return f"the key {shown(key)} is not text"
             if not _is_unicode(key):
-                return "a key holds half of a surrogate pair"
+                return "a key contains half of a surrogate pair"
             found = _first_fault(item, path)
             if found:
                 path.append(key)
@@ -138,7 +138,7 @@ def _first_fault(value: Any, path: list[str | int]) -> str | None:
     if isinstance(value, float) and not isfinite(value):
         return f"{value!r} is not a JSON number"
     if isinstance(value, str) and not _is_unicode(value):
-        return "the text holds half of a surrogate pair"
+        return "the text contains half of a surrogate pair"
     if not isinstance(value, (str, int, float, bool, type(None))):
         return f"a {type(value).__name__} is not a JSON value"
     return None

@@ -67,7 +67,7 @@ def parse(text: str) -> Cid:
             if cid.text == text:
                 return cid
     raise InvalidError(
-        f"{text[:70]!r} is no CID of a file here",
+        f"{text[:70]!r} is not a supported CID",
         code="invalid_cid",
         hint="it looks like bafkrei... or bafybei...: version 1, base32, SHA-256",
     )

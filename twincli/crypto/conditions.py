@@ -104,7 +104,7 @@ class _Reader:
     def finish(self) -> None:
         """Refuse members that no one has asked for."""
         if self.more():
-            raise _malformed("there is more in it than belongs there")
+            raise _malformed("it contains more than it should")
 
     def pieces(self, tag: int, universal: int) -> Iterator[bytes]:
         """Yield the content of a string, or of the pieces it is constructed of.
@@ -135,11 +135,11 @@ class _Reader:
         found = ""
         for piece in pieces:
             if not piece or piece[0] > 7 or (piece[0] and len(piece) == 1):
-                raise _malformed("the subtypes of a condition are no bit string")
+                raise _malformed("the subtypes of a condition are not a bit string")
             if len(piece) > 1 and len(found) < len(_TYPES):
                 found += f"{piece[1]:08b}"[: 8 * (len(piece) - 1) - piece[0]]
         if not pieces:
-            raise _malformed("the subtypes of a condition are no bit string")
+            raise _malformed("the subtypes of a condition are not a bit string")
         return frozenset(number for number in range(len(_TYPES)) if found[number:][:1] == "1")
 
     def number(self, tag: int) -> int:
@@ -627,7 +627,7 @@ def _parse_condition(reader: _Reader) -> Condition:
         raise _malformed(f"there is no condition type with tag {tag:#04x}")
     fingerprint = content.octets(0x80)
     if len(fingerprint) != 32:
-        raise _malformed("a fingerprint has not 32 bytes")
+        raise _malformed("a fingerprint does not have 32 bytes")
     cost = content.number(0x81)
     subtypes: frozenset[int] = frozenset()
     if type_ in _COMPOUND:

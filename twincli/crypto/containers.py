@@ -286,7 +286,7 @@ def _foreign(data: bytes, form: str, passphrase: Callable[[], bytes] | None) -> 
             asked = True
             key = load(data, given)
     except UnsupportedAlgorithm:
-        raise _wrong_algorithm("of an algorithm that is not supported") from None
+        raise _wrong_algorithm("of an unsupported algorithm") from None
     except ValueError:
         if asked:
             raise LockedError(
@@ -400,14 +400,14 @@ def _missing(what: str) -> ConfigError:
 
 
 def _unreadable(form: str) -> InvalidError:
-    return InvalidError(f"this is no private key of the format {form}", code="invalid_key_file")
+    return InvalidError(f"this is not a private key in the format {form}", code="invalid_key_file")
 
 
 def _mismatch() -> InvalidError:
     return InvalidError(
-        "the public key beside the private key is another's",
+        "the public key with it belongs to another private key",
         code="key_mismatch",
-        hint="the file was altered, or put together of two keys",
+        hint="the file was altered, or made from two keys",
     )
 
 

@@ -26,7 +26,7 @@ def tutorial(seed64: bytes) -> KeyPair:
     """
     if len(seed64) != 64:
         raise InvalidError(
-            f"a BIP39 seed has 64 bytes, this one {len(seed64)}", code="invalid_seed"
+            f"a BIP39 seed must have 64 bytes, not {len(seed64)}", code="invalid_seed"
         )
     return KeyPair.from_seed(seed64[:32])
 
@@ -58,7 +58,7 @@ def node(seed: bytes, path: tuple[int, ...]) -> tuple[bytes, bytes]:
     """
     if not 16 <= len(seed) <= 64:
         raise InvalidError(
-            f"a SLIP-0010 seed has 16 to 64 bytes, this one {len(seed)}", code="invalid_seed"
+            f"a SLIP-0010 seed must have 16 to 64 bytes, not {len(seed)}", code="invalid_seed"
         )
     digest = hmac.digest(b"ed25519 seed", seed, "sha512")
     for step in path:
@@ -99,7 +99,7 @@ def _parse_step(text: str, step: str) -> int:
 
 def _bad(text: str, why: str) -> InvalidError:
     return InvalidError(
-        f"{text!r} is no derivation path: {why}",
+        f"{text!r} is not a derivation path: {why}",
         code="invalid_path",
         hint="write it like m/44'/822'/0'/0'/0' or m/44h/822h/0h/0h/0h",
     )

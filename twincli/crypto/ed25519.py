@@ -50,7 +50,7 @@ class KeyPair:
 
     def __init__(self, seed: bytes) -> None:
         if len(seed) != SEED_BYTES:
-            raise InvalidError(f"a seed has 32 bytes, this one {len(seed)}", code="invalid_key")
+            raise InvalidError(f"a seed must have 32 bytes, not {len(seed)}", code="invalid_key")
         public = _new(_BYTES, PUBLIC_KEY_BYTES)
         secret = _new(_BYTES, 64)
         _lib.crypto_sign_seed_keypair(public, secret, seed)

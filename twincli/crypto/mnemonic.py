@@ -94,7 +94,7 @@ def _fault(phrase: str) -> str | None:
     if not english.check(phrase):
         return (
             "every word is in the list but the checksum of the phrase fails:"
-            " a word is wrong or words are exchanged"
+            " a word is wrong, or two are swapped"
         )
     return None
 

@@ -31,7 +31,7 @@ _MAX_TEXT = 4096
 def encode_varint(number: int) -> bytes:
     """Return a number below 2^63 as an unsigned varint."""
     if not 0 <= number < 1 << 63:
-        raise _bad(f"{number} is no unsigned varint")
+        raise _bad(f"{number} is not an unsigned varint")
     data = bytearray()
     while number > 0x7F:
         data.append(number & 0x7F | 0x80)
@@ -111,7 +111,7 @@ def decode(text: str) -> tuple[int, bytes]:
 def _check_length(codec: int, key: bytes) -> None:
     expected = _LENGTHS.get(codec)
     if expected is None:
-        raise _bad(f"{codec:#x} is no known kind of public key")
+        raise _bad(f"{codec:#x} is not a known kind of public key")
     if len(key) != expected:
         raise _bad(f"the key has {len(key)} bytes, not {expected}")
 

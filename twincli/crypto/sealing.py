@@ -129,7 +129,7 @@ def open_sealed(
         raise _damaged("a field has a wrong length")
     bound = _bound(document, header)
     if not compare_digest(_digest(bound, ciphertext).encode(), document["digest"].encode()):
-        raise _damaged("its digest does not fit")
+        raise _damaged("its digest does not match")
     try:
         return decrypt(ciphertext, bound, nonce, derive(passphrase, salt, cost))
     except CryptoError as error:
@@ -151,7 +151,7 @@ def derive(passphrase: bytes, salt: bytes, cost: Cost) -> bytes:
         )
     except SodiumError as error:
         raise ConfigError(
-            f"there is no memory for the passphrase check, which takes {cost.memory >> 20} MiB",
+            f"not enough memory for the passphrase check, which needs {cost.memory >> 20} MiB",
             code="not_enough_memory",
         ) from error
 

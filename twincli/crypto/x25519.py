@@ -23,5 +23,5 @@ def public_from_ed25519(public_key: bytes) -> bytes:
         return crypto_sign_ed25519_pk_to_curve25519(public_key)
     except CryptoError as error:
         raise InvalidError(
-            "the Ed25519 public key is no usable curve point", code="invalid_public_key"
+            "the Ed25519 public key is not a usable curve point", code="invalid_public_key"
         ) from error

@@ -149,7 +149,7 @@ def status(directory: str) -> dict[str, Any] | None:
         or type(found.get("pid")) is not int
         or type(found.get("started_ms")) is not int
     ):
-        raise _failed(directory, "it does not answer as an agent does")
+        raise _failed(directory, "it does not answer like an agent")
     return found
 
 
@@ -187,11 +187,11 @@ def ask(directory: str, op: str, payload: bytes = b"", **members: object) -> Ans
                 connection.sendall(payload)
         lengths = measure(_receive(connection, HEAD_BYTES))
         if not (lengths[0] <= MAX_ANSWER and lengths[1] <= ed25519.SIGNATURE_BYTES):
-            raise _failed(directory, "it does not answer as an agent does")
+            raise _failed(directory, "it does not answer like an agent")
         document = canonical.decode(_receive(connection, lengths[0]))
         answer = _receive(connection, lengths[1])
     except InvalidError as error:
-        raise _failed(directory, "it does not answer as an agent does") from error
+        raise _failed(directory, "it does not answer like an agent") from error
     except TimeoutError as error:
         raise _failed(directory, "it does not answer") from error
     except OSError as error:
@@ -199,7 +199,7 @@ def ask(directory: str, op: str, payload: bytes = b"", **members: object) -> Ans
     finally:
         connection.close()
     if not isinstance(document, dict) or document.get("v") != VERSION:
-        raise _failed(directory, "it is of another version")
+        raise _failed(directory, "it has another version")
     refused = document.get("error")
     if refused is not None:
         code, why = (
@@ -242,9 +242,9 @@ def peer(connection: _socket.socket) -> int:
         told = connection.getsockopt(0, 1, 76)
     else:  # pragma: no cover
         raise ConfigError(
-            "this system does not tell who is at the other side of a socket, so there is no agent",
+            "this system does not say who is at the other end of a socket: no agent",
             code="not_supported",
-            hint="--passphrase-file serves commands that run unattended",
+            hint="for unattended commands use --passphrase-file",
         )
     return int.from_bytes(told[4:8], sys.byteorder)
 
@@ -289,7 +289,7 @@ def _connect(directory: str) -> _socket.socket | None:
             raise ConfigError(
                 f"what listens at {path(directory)} belongs to another user (uid {uid})",
                 code="foreign_agent",
-                hint=f"if that is not meant, remove it: rm {path(directory)}",
+                hint=f"if that is unexpected, remove it: rm {path(directory)}",
             )
     except (FileNotFoundError, ConnectionRefusedError, PermissionError):
         connection.close()
@@ -332,5 +332,5 @@ def _failed(directory: str, why: str) -> UnreachableError:
     return UnreachableError(
         f"the agent at {path(directory)} failed: {why}",
         code="agent_failed",
-        hint="twin agent status; a process that hangs has to be ended by hand",
+        hint="twin agent status; end a hanging process by hand",
     )

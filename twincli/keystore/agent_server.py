@@ -252,7 +252,7 @@ class Server:
     def _add(self, request: dict[str, Any]) -> Generator[memoryview, None, dict[str, Any]]:
         ttl = request.get("ttl")
         if type(ttl) is not int or not 0 < ttl <= agent.MAX_TTL:
-            raise _RefusedError("bad_request", "ttl is no number of seconds within bounds")
+            raise _RefusedError("bad_request", "ttl is not a number of seconds within bounds")
         cell = self._vault.take()
         if cell is None:
             raise _full()
@@ -312,12 +312,12 @@ def _parsed(text: bytearray) -> dict[str, Any]:
     if type(version) is not int or version < 1:
         raise _RefusedError("bad_request", "the request has no version")
     if version > agent.VERSION:
-        raise _RefusedError("newer_version", "the agent is older than what asks it: start it anew")
+        raise _RefusedError("newer_version", "the agent is older than this twincli: start it again")
     return request
 
 
 def _full() -> _RefusedError:
-    return _RefusedError("full", f"it holds {MAX_KEYS} keys, and no more")
+    return _RefusedError("full", f"it holds {MAX_KEYS} keys, its limit")
 
 
 def _public_key(request: dict[str, Any]) -> str:
@@ -342,7 +342,7 @@ def launch(directory: str) -> None:
         raise ConfigError(
             "an agent needs Unix sockets and their owner's uid, which this system does not have",
             code="not_supported",
-            hint="--passphrase-file serves commands that run unattended",
+            hint="for unattended commands use --passphrase-file",
         )
     import fcntl
 

@@ -87,4 +87,4 @@ def open_to_others(path: str) -> str | None:
     mode = os.stat(path).st_mode
     if os.name != "posix" or not mode & 0o022:
         return None
-    return f"others may write in {path} (mode {mode & 0o7777:04o})"
+    return f"others can write in {path} (mode {mode & 0o7777:04o})"

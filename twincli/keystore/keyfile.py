@@ -145,7 +145,7 @@ def _secret_fault(document: dict[str, Any]) -> str | None:
         return "a key in a file has no settings"
     if document["passphrase"]:
         if not isinstance(document.get("sealed"), dict) or "seed" in document:
-            return "the sealed secret is missing or in plain"
+            return "the sealed secret is missing or not sealed"
         return None
     if not isinstance(document.get("seed"), str) or "sealed" in document:
         return "the seed is missing"
@@ -208,7 +208,7 @@ def no_secret_here(info: KeyInfo) -> LockedError:
     return LockedError(
         f"the secret of the key {info.name} is not here: it is {where}",
         code="no_secret_here",
-        hint=f"the key signs there, and only signs; twin keys show {info.name} says where",
+        hint=f"the key can only sign there; see: twin keys show {info.name}",
     )
 
 

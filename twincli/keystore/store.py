@@ -382,7 +382,7 @@ class KeyStore:
             secret = {"seed": document["seed"], "mnemonic": document.get("mnemonic")}
         seed = keyfile.seed_of(secret["seed"])
         if seed is None:
-            raise keyfile.damaged(info.name, "its seed is no seed")
+            raise keyfile.damaged(info.name, "its seed is malformed")
         keypair = KeyPair.from_seed(seed)
         if keypair.public_key != info.public_key:
             raise keyfile.damaged(info.name, "its seed does not give its public key")

@@ -274,15 +274,15 @@ def _verify_tables(store: Store, totals: Totals, until: int, problems: list[Find
     finally:
         store.end_reading()
     if held.last_seq != tip.last_seq:
-        problems.append(("tx", "block_order", "there are transactions that are in no block"))
+        problems.append(("tx", "block_order", "some transactions are in no block"))
     if held.spent != totals.inputs:
-        problems.append(("spent", "spent_mismatch", "outputs are marked as spent that are not"))
+        problems.append(("spent", "spent_mismatch", "some outputs are wrongly marked as spent"))
     if held.unspent != totals.outputs - totals.inputs or held.wrong_unspent:
         problems.append(("unspent", "unspent_mismatch", "the list of unspent outputs is wrong"))
     if store.wrong_primary_ids():
         problems.append(("primary_id", "identity_mismatch", "an identifier has no CREATE"))
     if held.tokens != totals.tokens:
-        problems.append(("once", "once_mismatch", "once tokens are recorded that nothing has"))
+        problems.append(("once", "once_mismatch", "some once tokens belong to no transaction"))
 
 
 class _Past:

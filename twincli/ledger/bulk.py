@@ -124,7 +124,7 @@ def _append_chunk(
             ) from error
         except UnicodeEncodeError as error:
             raise InvalidError(
-                f"append {number}: the metadata hold half of a surrogate pair",
+                f"append {number}: the metadata contain half of a surrogate pair",
                 code="unencodable",
             ) from error
         digest = sha3_256(message)

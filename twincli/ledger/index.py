@@ -164,7 +164,7 @@ class Index:
                 raise ConfigError(
                     f"the index {name} is damaged and cannot be removed: {error.strerror}",
                     code="read_only",
-                    hint="move it away; it is made anew from the ledger",
+                    hint="move it away; it is rebuilt from the ledger",
                 ) from error
 
     def _tried(self, action: Callable[[], Any]) -> Any:
@@ -229,7 +229,7 @@ class Index:
                 return mark
             if self._is_interrupted():
                 raise TwinError(
-                    "the index was not finished, as it was interrupted",
+                    "the index was interrupted and is not complete",
                     code="interrupted",
                     retryable=True,
                 )

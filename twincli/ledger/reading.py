@@ -352,7 +352,7 @@ class Reader:
         Args:
             height: Of the block.
             skip: Leave out so many at the beginning.
-            limit: At most so many.
+            limit: Show at most N.
         """
         block, before = self.store.block(height), self.store.block(height - 1)
         if block is None:

@@ -27,7 +27,7 @@ def decoded(body: str, tx_id: str | None = None) -> dict[str, Any]:
     except (ValueError, TypeError, RecursionError) as error:
         raise damaged(f"what is stored as {tx_id or 'a transaction'} is not JSON") from error
     if type(tx) is not dict or end != len(body) or not tx.keys() >= _MEMBERS:
-        raise damaged(f"what is stored as {tx_id or 'a transaction'} is no transaction")
+        raise damaged(f"what is stored as {tx_id or 'a transaction'} is not a transaction")
     if tx_id is not None and tx["id"] != tx_id:
         raise damaged(f"what is stored as {tx_id} is another transaction")
     return tx
@@ -116,7 +116,7 @@ def block_of(values: tuple[Any, ...]) -> Block:
     """Return what was read as a block; in a damaged file it may be anything."""
     kinds = (int, int, int, bytes, bytes)
     if not all(map(isinstance, values, kinds)):
-        raise damaged(f"block {values[0]} is none")
+        raise damaged(f"block {values[0]} is malformed")
     return Block._make(values)
 
 

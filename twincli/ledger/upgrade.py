@@ -102,7 +102,7 @@ def upgrade(
         missing = [version for version in range(before, target) if version not in migrations]
         if missing:
             raise ConfigError(
-                f"{file} has schema {before}, from which this twincli knows no way to {target}",
+                f"{file} has schema {before}, which this twincli cannot upgrade to {target}",
                 code="no_migration",
                 hint="upgrade it with the version of twincli between the two",
             )
@@ -157,7 +157,7 @@ def _migrate(
             run("ROLLBACK")
         if isinstance(error, sqlite3.Error):
             raise ConfigError(
-                f"the step from schema {version} to {version + 1} failed: {error};"
+                f"the upgrade from schema {version} to {version + 1} failed: {error};"
                 " nothing was changed",
                 code="upgrade_failed",
                 hint=f"a copy of the ledger is at {copy}",

@@ -185,7 +185,7 @@ def _copy_of(value: Any, path: tuple[str, ...], depth: int) -> dict[str, Any]:
         return dict(value)
     outer = ".".join(path[:depth])
     raise InvalidError(
-        f"{'.'.join(path)!r}: {outer!r} is {type_name(value)}, so nothing nests in it",
+        f"{'.'.join(path)!r}: {outer!r} is {type_name(value)}, so nothing can nest in it",
         code="not_an_object",
         hint=f"write {outer!r} whole with --set",
     )

@@ -55,7 +55,7 @@ def check(name: str, kind: str = "key") -> str:
         raise _bad(name, "it does not start with a letter or a digit")
     folded = fold(name)
     if is_key and (folded.split(".")[0] in _WINDOWS or name.endswith(".")):
-        raise _bad(name, "Windows cannot have a file of that name")
+        raise _bad(name, "Windows does not allow a file of that name")
     if folded.endswith(_FILE_ENDINGS):
         raise _bad(name, f"it reads as a file because it ends in .{folded.rsplit('.')[-1]}")
     if _is_key(name):

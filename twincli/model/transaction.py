@@ -216,7 +216,7 @@ def signed(signer: Signer, digest: bytes) -> bytes:
     made = signer.sign(digest)
     if len(made) != 64:
         raise InvalidError(
-            f"the signer of {signer.public_key} gave {len(made)} bytes, a signature has 64",
+            f"the signer of {signer.public_key} gave {len(made)} bytes, but a signature has 64",
             code="invalid_signature",
         )
     return made

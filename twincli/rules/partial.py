@@ -280,7 +280,7 @@ def _check(tx: Mapping[str, Any], carried: Mapping[str, dict[str, Any]]) -> byte
     for number, entry in enumerate(checked.tx["inputs"]):
         details = entry["fulfillment"]
         if not isinstance(details, dict):
-            raise _bad(f"its input {number} is fulfilled already")
+            raise _bad(f"its input {number} is already fulfilled")
         conditions.from_details(details)
         if entry["fulfills"] is None:
             keys = set(conditions.leaf_keys(details))
@@ -297,11 +297,11 @@ def _check(tx: Mapping[str, Any], carried: Mapping[str, dict[str, Any]]) -> byte
         total += int(output["amount"])
     places = {entry.spends for entry in checked.inputs}
     if len(places) != len(checked.inputs):
-        raise InvalidError("one output stands twice among the inputs", code="double_spend")
+        raise InvalidError("one output is spent twice by the inputs", code="double_spend")
     given = sum(output.amount for output in checked.outputs)
     if checked.operation != _transaction.CREATE and total != given:
         raise InvalidError(
-            f"the inputs hold {total}, the outputs {given}; both must be equal",
+            f"the inputs hold {total}, the outputs {given}; they must be equal",
             code="amount_error",
         )
     return checked.message
@@ -322,7 +322,7 @@ def _spent(
         raise InvalidError(
             f"asset.id is {asset_id}, an input belongs to {found}",
             code="asset_id_mismatch",
-            hint="only outputs of one divisible asset can be combined, not assets of a kind",
+            hint="only outputs of one divisible asset can be combined, not similar assets",
         )
     output: dict[str, Any] = spent["outputs"][index]
     return output
@@ -330,11 +330,11 @@ def _spent(
 
 def _uninvited(key: str) -> InvalidError:
     return InvalidError(
-        f"nobody asked {key} to sign this",
+        f"{key} was not asked to sign this",
         code="uninvited_signature",
-        hint="its signature counts for nothing; twin tx show FILE says who is asked",
+        hint="its signature does not count; to see who is asked: twin tx show FILE",
     )
 
 
 def _bad(why: str) -> InvalidError:
-    return InvalidError(f"this is no partly signed transaction: {why}", code="invalid_partial")
+    return InvalidError(f"this is not a partly signed transaction: {why}", code="invalid_partial")

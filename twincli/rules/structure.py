@@ -542,7 +542,7 @@ def _check_issuer(entry: CheckedInput, deviations: list[Deviation]) -> None:
         deviations.append(
             Deviation(
                 "owners_before_mismatch",
-                "inputs[0].owners_before names other keys than those that signed",
+                "inputs[0].owners_before names keys other than those that signed",
             )
         )
 
@@ -596,7 +596,7 @@ def _parse_output(
         )
     if any(key != key.rstrip() for key in leaves):
         deviations.append(
-            Deviation("noncanonical_key", f"outputs[{index}].condition has blanks after a key")
+            Deviation("noncanonical_key", f"outputs[{index}].condition has spaces after a key")
         )
     owners.append((len(deviations), index, tuple(map(str.rstrip, leaves))))
     amount = int(text)

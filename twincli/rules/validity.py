@@ -132,7 +132,7 @@ def _judge_inputs(checked: Checked, view: View, profile: str) -> list[Deviation]
     total_out = sum(output.amount for output in checked.outputs)
     if total_in != total_out:
         raise InvalidError(
-            f"the inputs hold {total_in}, the outputs {total_out}; both must be equal",
+            f"the inputs hold {total_in}, the outputs {total_out}; they must be equal",
             code="amount_error",
         )
     deviations = []
@@ -160,7 +160,7 @@ def _fulfils(fulfillment: conditions.Fulfillment, condition: conditions.Conditio
 def _bad_signature(number: int | None = None) -> InvalidError:
     where = "" if number is None else f"inputs[{number}]: "
     return InvalidError(
-        f"{where}the signatures do not fulfil the condition of what is spent"
+        f"{where}the signatures do not fulfil the condition of the spent output"
         if number is not None
         else "a signature does not belong to this transaction",
         code="invalid_signature",

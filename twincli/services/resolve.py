@@ -49,7 +49,7 @@ def asset_id_of(workspace: Workspace, ref: str) -> str:
         InvalidError: A DID of another kind, or of another ledger.
     """
     if ref.startswith("key:"):
-        raise UsageError(f"{ref!r} names a key, an asset is wanted")
+        raise UsageError(f"{ref!r} names a key, but an asset is needed")
     bare = ref.removeprefix("asset:")
     found = workspace.book.lookup(workspace.client.ledger_id, bare, exists(workspace))
     if found is not None:
@@ -61,7 +61,7 @@ def asset_id_of(workspace: Workspace, ref: str) -> str:
         ids = workspace.client.find_prefix(folded)
         if len(ids) > 1:
             raise ConflictError(
-                f"{bare} begins several ids: {', '.join(ids)}",
+                f"{bare} is the beginning of several ids: {', '.join(ids)}",
                 code="ambiguous",
                 hint="write more digits",
             )
@@ -100,7 +100,7 @@ def _by_did(workspace: Workspace, text: str) -> str:
             return str(hits[0])
         raise NotFoundError(f"there is no asset with the id {parsed.orm_id} on this ledger")
     raise InvalidError(
-        f"{text} is the DID of a {parsed.kind}, an asset is wanted", code="wrong_did"
+        f"{text} is the DID of a {parsed.kind}, but an asset is needed", code="wrong_did"
     )
 
 
@@ -119,7 +119,7 @@ def _near_asset(workspace: Workspace, name: str) -> str:
     return near(name, known) or (
         "twin asset list shows those you own"
         if known
-        else "an asset made elsewhere is asked for by its id; twin asset create makes one"
+        else "use the id for an asset made elsewhere; twin asset create makes one"
     )
 
 
@@ -140,7 +140,9 @@ def transaction_id_of(workspace: Workspace, ref: str) -> str:
         ids = workspace.client.find_prefix(folded)
         if len(ids) > 1:
             raise ConflictError(
-                f"{ref} begins several ids: {', '.join(ids)}", code="ambiguous", hint="more digits"
+                f"{ref} is the beginning of several ids: {', '.join(ids)}",
+                code="ambiguous",
+                hint="write more digits",
             )
         if ids:
             return ids[0]
@@ -186,7 +188,7 @@ def public_key_of(workspace: Parties, ref: str, planned: PlannedKey | None = Non
         InvalidError: A DID that has no key.
     """
     if ref.startswith("asset:"):
-        raise UsageError(f"{ref!r} names an asset, a key is wanted")
+        raise UsageError(f"{ref!r} names an asset, but a key is needed")
     if planned is not None and planned.is_called(ref):
         return planned.public_key
     bare = ref.removeprefix("key:")
@@ -332,14 +334,14 @@ def check_recipients(
     for key in dict.fromkeys(conditions.leaf_keys(details)):
         if key == owners.BURN_ADDRESS:
             raise UsageError(
-                "this is the burn address: what is sent there is gone",
+                "this is the burn address: assets sent there are gone",
                 hint="twin asset burn does that, if you want it",
             )
         if not ed25519.is_point(base58.decode_key(key)):
             raise InvalidError(
                 f"no private key has the public key {key}",
                 code="not_a_curve_point",
-                hint="a character was lost or changed",
+                hint="was a character lost or changed?",
             )
         if planned is not None and key == planned.public_key:
             continue

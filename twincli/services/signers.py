@@ -59,7 +59,7 @@ def keys_to_spend(
                 f"not needed to sign for {what}: {', '.join(unused)}",
                 code="no_key",
                 hint=f"its owners are {_owners_text(workspace, details_list)};"
-                " leave out --key to have the fitting ones chosen",
+                " leave out --key to have the right ones chosen",
             )
     return list(chosen.values())
 
@@ -144,7 +144,7 @@ def _no_key(workspace: Workspace, details: dict[str, Any], what: str) -> LockedE
             return LockedError(
                 f"the keys {named} cannot sign for {what}: its owner is {owner}",
                 code="no_key",
-                hint=f"sign as {owner}, or leave out --key to have the fitting ones chosen",
+                hint=f"sign as {owner}, or leave out --key to have the right ones chosen",
             )
         # The tutorial's own contradiction: its car is Alice's, yet the car's key is to append.
         return LockedError(

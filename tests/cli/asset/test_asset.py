@@ -90,8 +90,8 @@ def test_burning_needs_the_name_or_a_yes(
     shown = type_keys("boat\n")
     run = invoke("asset", "burn", "car")
     assert (run.status, run.stdout) == (1, "")
-    assert "another name was typed" in run.stderr
-    assert "Type car to go on:" in shown()
+    assert "the name typed does not match" in run.stderr
+    assert "Type car to continue:" in shown()
     type_keys("car\n")
     run = invoke("asset", "burn", "car")
     assert run.status == 0

@@ -133,7 +133,7 @@ def test_a_missing_home_is_named(home: Path) -> None:
         ('{"timeout": 0}', "above 0"),
         ('{"node": 5}', "node is not text"),
         ('{"node": ""}', "node is empty"),
-        ('{"color": "red"}', "none of auto, always, never"),
+        ('{"color": "red"}', "not one of auto, always, never"),
         ("\udcff", "not UTF-8"),
         ("[" * 100_000, "nested too deeply"),
     ],

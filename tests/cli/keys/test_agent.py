@@ -368,4 +368,4 @@ def test_what_does_not_hold_is_a_warning(
         patch.setattr(agent, "status", lambda _: answer)
         run = invoke("agent", "status")
     assert run.status == 0
-    assert "less protected than it could be: not memory_locked" in run.stderr
+    assert "less protected than it could be: memory_locked is off" in run.stderr

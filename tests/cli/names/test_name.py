@@ -288,7 +288,7 @@ def test_what_an_import_refuses_is_listed_and_nothing_is_overwritten(
     assert listed(invoke) == {**before, "new": OTHER, "auto": car}
     shown = invoke("name", "import", "-", stdin=document(*entries))
     assert "skipped a b: " in shown.stderr
-    assert "2 were named already" in shown.stderr
+    assert "2 already had names" in shown.stderr
 
 
 def test_a_bad_line_does_not_stop_the_others(invoke: Invoke) -> None:
@@ -390,7 +390,7 @@ def test_names_that_the_ledger_states(invoke: Invoke) -> None:
     assert (found["car"], found["gift"], found["kept"]) == (ids["car"], ids["gift"], ids["kept"])
     shown = invoke(*words)
     assert "\u001b" not in shown.stderr
-    assert "named 0, 4 were named already" in shown.stderr
+    assert "named 0, 4 already had names" in shown.stderr
     again = invoke(*words[:-1], invoke("keys", "show", "alice", "--get", "did").stdout.strip())
     assert again.status == 0
     public = invoke("keys", "show", "bob", "--get", "public_key").stdout.strip()

@@ -614,7 +614,7 @@ def test_a_damaged_copy_is_removed_and_fetched_again(
     ):
         run = invoke(*words, "--node", node.url, "--json")
         assert run.status == 9
-        assert "the copy of this network is unusable" in run.error["message"]
+        assert "the copy of this network cannot be used" in run.error["message"]
         assert run.error["hint"].endswith(f"rm -r {place}")
         assert "backup" not in run.error["hint"]
     shutil.rmtree(place)

@@ -348,7 +348,7 @@ def test_padding_cannot_disguise_the_question(
     assert max(columns) < 80
     assert [line for line in said if line.startswith("to")] == ["to: 1 of kelly"]
     assert len(said) < 60
-    assert (f"these were {len(said) - 2} lines, from asset on" in said) == (len(said) > 25)
+    assert (f"that was {len(said) - 2} lines, from asset on" in said) == (len(said) > 25)
     text = "".join(line.removeprefix("    ") for line in said)
     assert padding in {" ", ".", "\u6771"} or padding not in text
     assert "    " not in text
@@ -364,7 +364,7 @@ def test_many_outputs_do_not_leave_the_screen_unnoticed(
     assert invoke("tx", "sign", file, "--key", "jack").status == 1
     said = shown().replace("\r", "").splitlines()
     assert said.count("to: 3 of kelly") == 30
-    assert said[-2] == f"these were {len(said) - 2} lines, from asset on"
+    assert said[-2] == f"that was {len(said) - 2} lines, from asset on"
 
 
 def test_what_gives_something_away_is_not_shown_as_an_append(

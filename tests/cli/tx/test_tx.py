@@ -264,7 +264,7 @@ def test_submit_one(invoke: Invoke, there: Any, tmp_path: Path) -> None:
     assert again == {**document, "created": False}
     assert there("tx", "show", tx["id"])["height"] == 1
     run = invoke("tx", "submit", path)
-    assert "on the ledger already" in run.stderr
+    assert "already on the ledger" in run.stderr
 
 
 def test_submit_of_a_bad_one_fails_with_its_rule(

@@ -44,7 +44,7 @@ def confirm_name(question: str, name: str, run: Run) -> bool:
     """
     if run.options.yes:
         return True
-    answer = ask(f"{question} Type {name} to go on: ", echo=True)
+    answer = ask(f"{question} Type {name} to continue: ", echo=True)
     if answer is None:
         raise _unconfirmed(question, run)
     return answer.strip() == name.encode()
@@ -52,7 +52,7 @@ def confirm_name(question: str, name: str, run: Run) -> bool:
 
 def _unconfirmed(question: str, run: Run) -> UsageError:
     return UsageError(
-        f"this needs a yes, and there is no terminal to ask on: {question}",
+        f"confirmation is required, but there is no terminal to ask on: {question}",
         code="confirmation_needed",
         hint=retry(run, "--yes"),
     )

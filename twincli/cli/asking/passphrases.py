@@ -86,7 +86,7 @@ def new_source(
     """
     options = run.options
     if no_passphrase and for_all is None and (options.passphrase_file or options.passphrase_fd):
-        raise UsageError("--no-passphrase contradicts the passphrase given beside it")
+        raise UsageError("--no-passphrase contradicts the passphrase given with it")
     if no_passphrase or config.no_passphrase():
         return None
     given = _Given(run)
@@ -288,7 +288,7 @@ def _locked(
     hint = retry(run, option, "FILE")
     if other is not None:
         hint += f", or {retry(run, other)}"
-    return LockedError(f"{message}, and there is no terminal to ask for it", hint=hint)
+    return LockedError(f"{message}, but there is no terminal to ask for it", hint=hint)
 
 
 # ---------------------------------------------------------------- the terminal

@@ -49,7 +49,7 @@ def phrase_sink(run: Run, out: str | None) -> Callable[[str], None] | None:
         try:
             os.write(
                 opened,
-                b"Write these words down, in this order. Who has them has the key:\n\n"
+                b"Write these words down, in this order. Anyone who has them has the key:\n\n"
                 + phrase.encode()
                 + b"\n\n",
             )

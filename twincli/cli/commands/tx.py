@@ -36,7 +36,7 @@ def show(
         typer.Argument(metavar="FILE|ID...", help="Ids, beginnings of ids, files, or - for stdin."),
     ],
 ) -> Result:
-    """Show transactions whole, and where they stand on the ledger."""
+    """Show whole transactions and their place on the ledger."""
     from twincli.services.tx import transactions
 
     documents: list[Any] = []
@@ -194,13 +194,13 @@ def validate(
         typer.Argument(metavar="FILE|ID", help="An id, its beginning, a file, or - for stdin."),
     ],
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say what became of every rule.")
+        bool, typer.Option("--explain", help="Show the result of every rule.")
     ] = False,
     profile: Annotated[
         str | None,
         typer.Option(
             metavar="|".join(PROFILES),
-            help="Which rules hold; those of the ledger by default.",
+            help="Which rules to apply; default: the ledger's.",
             autocompletion=lambda: list(PROFILES),
         ),
     ] = None,
@@ -210,7 +210,7 @@ def validate(
     from twincli.services.tx import validate as service
 
     if profile is not None and profile not in PROFILES:
-        raise UsageError(f"--profile: {profile!r} is none of {', '.join(PROFILES)}")
+        raise UsageError(f"--profile: {profile!r} is not one of {', '.join(PROFILES)}")
     tx: Any
     if file_arguments.is_file(ref):
         data = file_arguments.read(ref)
@@ -265,7 +265,7 @@ def submit(
         typer.Argument(metavar="FILE|-", help="One transaction, or JSON Lines; - for stdin."),
     ],
 ) -> Result:
-    """Submit signed transactions; one that is there already is a success."""
+    """Submit signed transactions; one already on the ledger is a success."""
     from twincli.services.tx import transactions
 
     if context.node == "local":
@@ -274,7 +274,7 @@ def submit(
     with _naming(file):
         document = transactions.submit(context.workspace(), found)
     if document["schema"] == "twin.submission/1":
-        said = "submitted" if document["created"] else "is on the ledger already:"
+        said = "submitted" if document["created"] else "already on the ledger:"
         if context.dry_run and document["created"]:
             said = "would submit"
         return Result(document, notes=(f"{said} {document['transaction_id']}",))

@@ -13,7 +13,7 @@ from twincli.cli.options import GLOBAL, WRITE, Option
 DATA: tuple[Option, ...] = (
     Option("set", "Set a path, given as JSON.", "PATH=JSON", repeat=True),
     Option("str", "Set a path, given as text.", "PATH=TEXT", repeat=True),
-    Option("unset", "Take a path away.", "PATH", repeat=True),
+    Option("unset", "Remove a path.", "PATH", repeat=True),
     Option("data", "Many values at once: JSON, @FILE, or - for stdin.", "JSON"),
 )
 """The options D of every command that takes data."""
@@ -24,7 +24,7 @@ _OWNER = Option("owner", "Who owns it: a key, all:a,b any:a,b 2of:a,b,c.", "OWNE
 
 _ENTITY = Option("entity", "The thing's own key.", "KEY")
 
-_IF_MISSING = Option("if-missing", "Succeed when it is there already, and the same.")
+_IF_MISSING = Option("if-missing", "Succeed if the same asset already exists.")
 
 NOT_YET = frozenset({"template"})
 """Options whose names are taken but which this version does not carry out."""
@@ -60,7 +60,7 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
         DataCommand(
             "did",
             "new",
-            "Make an identity: a self-owned asset, with a key if there is none of that name.",
+            "Make an identity: a self-owned asset, and a key of that name if it is missing.",
             (
                 _OWNER,
                 _ENTITY,
@@ -93,7 +93,7 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
             "append",
             "Append to an asset's history; the data change its state.",
             (
-                Option("corrects", "The append whose values were wrong.", "TX"),
+                Option("corrects", "The append whose values are wrong.", "TX"),
                 Option("output", "Which output to append to, after a split.", "TX:N"),
             ),
             "twincli.cli.commands.asset.write:asset_append",

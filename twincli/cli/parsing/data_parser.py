@@ -120,7 +120,7 @@ class _Parser:
 
     def _check_amount_of_data(self, *, given: bool) -> None:
         if self.lines and given:
-            raise self._usage("data come either from stdin, one line each, or as options")
+            raise self._usage("data come either from stdin, one object a line, or from options")
         if self.command.needs_data and not given and not self.lines:
             raise self._usage(
                 "there is nothing to append",
@@ -176,7 +176,7 @@ class _Parser:
     def _plain(self, word: str) -> None:
         if word.startswith("-") and word != "-":
             raise self._usage(
-                f"{word!r} is no option of this command: it has no short options",
+                f"{word!r} is not an option: this command has no short options",
                 hint=f"a value that starts with '-' follows its name; see twin {self.path} --help",
             )
         if self.name is None:
@@ -184,7 +184,7 @@ class _Parser:
                 raise self._usage("the name is missing", hint=f"twin {self.path} NAME ...")
             self.name = word
         else:
-            hint = "quote a value that holds blanks; data are written as --name value"
+            hint = "quote a value that contains spaces; write data as --name value"
             if word == "-" and self.command.lines:
                 hint = "--jsonl - reads one append a line from stdin"
             raise self._usage(f"{word!r} stands alone: it belongs to no option", hint=hint)
@@ -445,7 +445,7 @@ def _one_edit(left: str, right: str) -> bool:
 def _object(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidError(
-            f"{what}: data are an object, and this is {type_name(value)}",
+            f"{what}: data must be an object, not {type_name(value)}",
             code="not_an_object",
         )
     return value

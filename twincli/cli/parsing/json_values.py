@@ -88,7 +88,7 @@ def read_json(text: str) -> Reading:
     except RecursionError:
         return Reading(refused="nested too deeply", code="invalid_json")
     if not faults and "\\u" in text and not is_unicode(value):
-        faults.append(("it holds half of a surrogate pair", "unencodable"))
+        faults.append(("it contains half of a surrogate pair", "unencodable"))
     if faults:
         return Reading(value, refused=faults[0][0], code=faults[0][1])
     return Reading(value, warnings=tuple(warnings))

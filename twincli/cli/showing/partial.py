@@ -147,7 +147,7 @@ def question(document: Signing) -> list[str]:
     found = [f"{name}: {text}" for name, text in summary(document) if text is not None]
     lines = [line for text in found for line in _folded(_plain(text))]
     if len(lines) > _SCREEN:
-        lines.append(f"these were {len(lines)} lines, from {found[0].partition(':')[0]} on")
+        lines.append(f"that was {len(lines)} lines, from {found[0].partition(':')[0]} on")
     return lines
 
 
@@ -156,7 +156,7 @@ def _plain(text: str) -> str:
     text = re.sub(r"\s{4,}", lambda blanks: f" ({len(blanks[0])} blanks) ", one_line(text))
     if len(text) > _LONGEST:
         text = (
-            f"{text[:_LONGEST]} ... and {len(text) - _LONGEST} characters more: twin tx show FILE"
+            f"{text[:_LONGEST]} ... and {len(text) - _LONGEST} more characters: twin tx show FILE"
         )
     return text
 

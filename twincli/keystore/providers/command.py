@@ -121,7 +121,7 @@ class Program(NamedTuple):
             raise ConfigError(
                 f"{self._who()} ended with {ended}",
                 code="program_failed",
-                hint="what it wrote to stderr stands above; the protocol is docs/sign-command.md",
+                hint="see its stderr above; the protocol: docs/sign-command.md",
             )
         if answer is None:
             raise self._bad("it is not one JSON object on one line")
@@ -142,7 +142,7 @@ class Program(NamedTuple):
                 env=dict(self.environment()),
             )
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "its name is no path"
+            reason = getattr(error, "strerror", None) or "its name is not a path"
             raise ConfigError(
                 f"the program {self.words[0]} of the key {self.name} cannot be run:"
                 f" {reason.lower()}",
@@ -187,14 +187,14 @@ class Program(NamedTuple):
         return ConfigError(
             f"the answer of {self._who()} cannot be used: {why}",
             code="bad_answer",
-            hint="the protocol is docs/sign-command.md",
+            hint="the protocol: docs/sign-command.md",
         )
 
     def _late(self) -> UnreachableError:
         return UnreachableError(
             f"{self._who()} gave no answer in {self.timeout:g} s",
             code="timeout",
-            hint="it may wait for a touch or a PIN; twin keys new ... --timeout S gives it longer",
+            hint="is it waiting for a touch or a PIN? twin keys new ... --timeout S waits longer",
             retryable=True,
         )
 
@@ -238,7 +238,7 @@ def look(name: str, settings: Mapping[str, Any]) -> str:
     program = Program.of(name, settings, dict).words[0]
     if not os.access(program, os.X_OK) or os.path.isdir(program):
         raise ConfigError(
-            f"the program {program} of the key {name} is not there, or is none",
+            f"the program {program} of the key {name} is missing or cannot be run",
             code="no_program",
             hint="give its path",
         )

@@ -46,7 +46,7 @@ class ExternalSigner:
         signature = self._source.sign(message)
         if not ed25519.verify(self._public, message, signature):
             raise InvalidError(
-                f"what signed for the key {self.info.name} gave no signature of its public key"
+                f"the signature made for the key {self.info.name} does not fit its public key"
                 f" {self.info.public_key}; nothing was done with it",
                 code="wrong_signature",
                 hint="is this the chip or program the key was made with?"
@@ -114,7 +114,7 @@ def pkcs11() -> Any:
         if (error.name or "").partition(".")[0] not in {"pkcs11", "asn1crypto"}:
             raise
         raise ConfigError(
-            "keys in a chip need the package python-pkcs11, which is not here",
+            "keys in a chip need the package python-pkcs11, which is not installed",
             code="missing_extra",
             hint='pip install "twincli[pkcs11]"',
         ) from error

@@ -344,7 +344,7 @@ def _only_key(login: Login, place: Place) -> Any:
         f"the token {login.title} holds {len(keys)} Ed25519 keys"
         f"{f' with {wanted}' if wanted else ''}: {', '.join(map(_describe, keys))}",
         code="ambiguous",
-        hint="say which with --label and --id",
+        hint="choose one with --label and --id",
     )
 
 
@@ -453,7 +453,7 @@ def _token(place: Place) -> Any:
     raise ConflictError(
         f"several tokens fit: {', '.join(f'{t.label} (serial {_text(t.serial)})' for t in tokens)}",
         code="ambiguous",
-        hint="say which with --token, by label or serial number",
+        hint="choose one with --token, by label or serial number",
     )
 
 
@@ -493,7 +493,7 @@ def _translated(title: str) -> Iterator[None]:
         raise _bad_pin(title, TokenFlag(0)) from error
     except _GONE as error:
         raise NotFoundError(
-            f"the token {title} is not there any more", code="no_token", hint="put it in again"
+            f"the token {title} is gone", code="no_token", hint="put it in again"
         ) from error
     except faults.PKCS11Error as error:
         raise ConfigError(

@@ -90,7 +90,7 @@ def page(ledger: Ledger, path: str, query: Mapping[str, str]) -> Page:
             html = show(source, argument, query)
             if html is not None:
                 return Page(200, html)
-    return Page(404, document("not found", "not found", Tag("p")("Nothing is there.")))
+    return Page(404, document("not found", "not found", Tag("p")("There is nothing here.")))
 
 
 def _asset_of(tx: Mapping[str, Any]) -> str:
@@ -173,7 +173,7 @@ def _blocks(source: Source, to: int) -> Html:
     return join(
         section(
             "Blocks",
-            table(("height", "committed", "transactions"), rows, "There is no block yet."),
+            table(("height", "committed", "transactions"), rows, "There are no blocks yet."),
         ),
         parts.more("", "Older blocks", to=str(lowest)) if lowest > 0 else "",
     )
@@ -468,7 +468,7 @@ def _history(
         corrected = corrected_by(_corrections(source, asset_id))
     rows = [_happened(entry, corrected) for entry in entries]
     headers = ("when", "transaction", "kind", "recorded")
-    shown = section("History", table(headers, rows, "Nothing happened."))
+    shown = section("History", table(headers, rows, "Nothing has happened yet."))
     if not (has_more and entries):
         return shown
     last = entries[-1].tx["id"]

@@ -48,7 +48,7 @@ def one(target: Target, unspent: list[Spendable], chosen: str | None = None) -> 
     raise ConflictError(
         f"{ref} is split over {len(living)} outputs: {listed}{more}",
         code="ambiguous",
-        hint=f"say which one with --output TX:N; twin asset outputs {ref} --unspent",
+        hint=f"choose one with --output TX:N; twin asset outputs {ref} --unspent",
     )
 
 
@@ -57,7 +57,9 @@ def _named(target: Target, unspent: list[Spendable], text: str) -> Spendable:
     tx_ref, colon, number = text.rpartition(":")
     is_number = number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS
     if not colon or not is_number:
-        raise UsageError(f"{text!r} is no output", hint="write TX:N, as twin asset outputs shows")
+        raise UsageError(
+            f"{text!r} is not an output", hint="write TX:N, as twin asset outputs shows"
+        )
     tx_id = resolve.transaction_id_of(workspace, tx_ref)
     for item in unspent:
         if (item.transaction_id, item.output_index) == (tx_id, int(number)):
@@ -89,9 +91,7 @@ def parse_out(workspace: Workspace, text: str) -> _transaction.Output:
     number, colon, owner = text.partition(":")
     # As in a transaction: 0 is no amount, and no amount starts with 0.
     if not colon or not (number.isascii() and number.isdigit()) or number.startswith("0"):
-        raise UsageError(
-            f"{text!r} is no amount and owner", hint="write N:OWNER, such as 60:gertrude"
-        )
+        raise UsageError(f"{text!r} is not AMOUNT:OWNER", hint="write N:OWNER, such as 60:gertrude")
     # Measured first: Python makes no number of more than 4300 digits.
     if len(number) > _MOST_DIGITS or int(number) > _transaction.MAX_AMOUNT:
         shown = number if len(number) <= _MOST_DIGITS else f"of {len(number)} digits"
@@ -146,7 +146,7 @@ def to_spend(
         raise ConflictError(
             f"{ref}: {len(enough)} owners whose keys are here could each give {asked}",
             code="ambiguous",
-            hint="say whose with --key NAME, or from which outputs with --in TX:N;"
+            hint="choose an owner with --key NAME, or outputs with --in TX:N;"
             f" twin asset outputs {ref} --unspent",
         )
     raise not_enough(
@@ -164,7 +164,7 @@ def not_enough(
     asked = _sum_text([output.amount for output in wanted])
     there = _sum_text([int(item.output["amount"]) for item in spends])
     return InvalidError(
-        f"{ref}: {asked} are asked for, {there} are there to give",
+        f"{ref}: cannot give {asked}: only {there} are available",
         code="amount_error",
         hint=f"{advice}twin asset outputs {ref} --unspent",
     )
@@ -248,7 +248,7 @@ def _concerned(workspace: Workspace, ref: str, living: list[Spendable]) -> list[
         found = [item for item in living if keys <= set(_leaves(item))]
         if not found:
             raise LockedError(
-                f"no output of {ref} asks all of {', '.join(workspace.keys)} to sign",
+                f"no output of {ref} needs all of {', '.join(workspace.keys)} to sign",
                 code="no_key",
                 hint=f"leave out --key to have others sign; twin asset outputs {ref} --unspent",
             )
@@ -265,7 +265,7 @@ def _living(ref: str, unspent: list[Spendable]) -> list[Spendable]:
     living = [item for item in unspent if not is_burned(item.output)]
     if not living:
         raise InvalidError(
-            f"{ref} is burned; nothing can be done with it any more",
+            f"{ref} is burned; nothing can be done with it",
             code="burned",
             hint=f"its history stays: twin history {ref}",
         )

@@ -21,7 +21,7 @@ def search(workspace: Workspace, text: str, limit: int | None = None) -> Search:
     Args:
         workspace: Rooms.
         text: Words are alternatives, ``"quoted phrases"`` must all occur, ``-word`` excludes.
-        limit: At most so many.
+        limit: Show at most N.
 
     Returns:
         ``twin.search/1`` with ``hits``, an iterator in commit order of ``asset_id name

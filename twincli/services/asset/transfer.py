@@ -125,7 +125,7 @@ def transfer(
         writing: W.
     """
     if (to is None) == (not outs):
-        raise UsageError("say who gets it: --to OWNER, or --out N:OWNER for amounts")
+        raise UsageError("name the new owner: --to OWNER, or --out N:OWNER for amounts")
     target = Target.find(workspace, ref, writing)
     if to is not None:
         wanted = [_transaction.Output(resolve.owner_details(workspace, to), 0)]

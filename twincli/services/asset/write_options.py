@@ -34,7 +34,7 @@ class Writing(NamedTuple):
             UsageError: ``bare`` leaves no room for ``at`` and ``once``.
         """
         if self.bare and (self.at is not None or self.once is not None):
-            raise UsageError("--bare writes no envelope, so --at and --once have no place in it")
+            raise UsageError("--bare writes no envelope, so --at and --once cannot be used")
         if self.once == "":
             raise UsageError("--once needs a token")
 
@@ -55,6 +55,6 @@ def checked_at(text: str, now_ms: int) -> int:
         raise InvalidError(
             f"{text} is more than 5 minutes ahead of this machine's clock",
             code="time_ahead",
-            hint="what has not happened cannot be recorded; is the clock right?",
+            hint="only past events can be recorded; is the clock right?",
         )
     return at_ms

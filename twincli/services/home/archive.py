@@ -152,9 +152,9 @@ class Archive:
         try:
             info = tarfile.TarInfo.frombuf(self._read(_BLOCK), "ascii", "strict")
         except (tarfile.HeaderError, UnicodeDecodeError) as error:
-            raise self.damaged("what should be the head of a file is none") from error
+            raise self.damaged("the header of a file is malformed") from error
         if info.type != tarfile.REGTYPE:
-            raise self.damaged("it holds something else than files")
+            raise self.damaged("it contains something other than files")
         return info.name, info.size
 
     def content(self, size: int) -> Iterator[bytes]:
@@ -188,7 +188,7 @@ class Archive:
         if not isinstance(manifest, dict) or not str(manifest.get("schema")).startswith(
             SCHEMA[:-1]
         ):
-            raise self.damaged("its manifest is none")
+            raise self.damaged("its manifest is malformed")
         if manifest["schema"] != SCHEMA:
             raise ConfigError(
                 f"the backup {self.what} was written by a newer twincli",
@@ -199,7 +199,7 @@ class Archive:
         if manifest.get("sha256") != digest_of(manifest):
             raise self.damaged("its manifest was altered")
         if not _is_sound(manifest):
-            raise self.damaged("its manifest lists what no home holds")
+            raise self.damaged("its manifest lists files that do not belong to a home")
         return manifest
 
     def end(self) -> str:

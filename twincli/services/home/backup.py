@@ -218,7 +218,7 @@ def _keys(home: str) -> list[Part]:
         quiet = 0 if unread else quiet + 1
         if quiet == 2:
             return [parts[name] for name in found]
-    raise TwinError("the keys do not stop changing", code="busy", hint="try again", retryable=True)
+    raise TwinError("the keys keep changing", code="busy", hint="try again", retryable=True)
 
 
 def _key_names(home: str) -> list[str]:

@@ -110,7 +110,7 @@ def _check_free(home: str) -> None:
         raise _taken(home)
     if os.path.ismount(home):
         raise ConfigError(
-            f"{home} is where another disk begins, so nothing can become it in one step",
+            f"{home} is a mount point, so it cannot be replaced in one step",
             code="mount_point",
             hint=f"restore into a directory on it: --home {os.path.join(home, 'twin')}",
         )
@@ -118,9 +118,9 @@ def _check_free(home: str) -> None:
 
 def _taken(home: str) -> ConflictError:
     return ConflictError(
-        f"{home} is not empty, and a backup is restored into an empty home only",
+        f"{home} is not empty, and a backup can only be restored into an empty home",
         code="exists",
-        hint="restore it elsewhere with --home DIR, or move what is there away",
+        hint="restore it elsewhere with --home DIR, or move the contents away",
     )
 
 
@@ -196,13 +196,13 @@ def _verify(archive: Archive, manifest: Document, place: str) -> None:
         profiles.load(place_of(place, NODES))
         with Book(place_of(place, BOOK)) as book:
             if book.check() != manifest["names"]:
-                raise archive.damaged("the number of names is another")
+                raise archive.damaged("the number of names differs")
         if manifest["ledger"] is not None:
             path = place_of(place, LEDGER)
             with Ledger.open(path, create=False) as ledger:
                 refuse_problems(ledger.verify(), LEDGER)
                 if ledger_document(ledger) != manifest["ledger"]:
-                    raise archive.damaged("its ledger is another one")
+                    raise archive.damaged("it is another ledger")
     except (ConfigError, InvalidError) as error:
         error.reworded(error.message.replace(place + os.sep, ""))
         if error.code not in DAMAGE:
@@ -273,7 +273,7 @@ def _write_settings(path: str, data: bytes) -> None:
             if stream.read(MAX_SMALL + 1) == data:
                 return
         raise ConflictError(
-            f"the settings file {path} is another one than the backup's",
+            f"the settings file {path} differs from the backup's",
             code="exists",
             hint="move it away, or restore into --home DIR, which has its own",
         ) from error

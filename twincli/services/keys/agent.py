@@ -136,7 +136,7 @@ def status(workspace: Workspace) -> Document:
         ]
         document["hardening"] = found["hardening"]
         document["warnings"] = [
-            f"the agent's memory is less protected than it could be: not {name}"
+            f"the agent's memory is less protected than it could be: {name} is off"
             for name, holds in found["hardening"].items()
             if not holds
         ]

@@ -39,7 +39,7 @@ class Move(NamedTuple):
         output: ``TX:N`` that is spent.
         amount: How much it holds, as text.
         tx: The unsigned transfer.
-        infos: Keys here that suffice to sign it; empty: others have to sign, too.
+        infos: Keys here that suffice to sign it; empty: others must sign, too.
         shared: Whether the new key is an owner already.
     """
 
@@ -81,7 +81,7 @@ def rotate(
         LockedError: ``locked``, ``bad_passphrase``.
     """
     if old.public_key == new_key:
-        raise UsageError(f"{old.name} is that key itself", hint="name the key to go to with --to")
+        raise UsageError(f"{old.name} is the same key", hint="name another key with --to")
     moved: list[Document] = []
     left: list[Document] = []
     files: list[Document] = []
@@ -104,7 +104,7 @@ def rotate(
             elif prepare:
                 files.append(_prepared(workspace, move, old, unlocked))
             else:
-                left.append(_item(workspace, move, code=OTHERS, message="others have to sign, too"))
+                left.append(_item(workspace, move, code=OTHERS, message="others must sign, too"))
         verdicts = _submitted(workspace, ready, unlocked)
         for move, verdict in zip(ready, verdicts, strict=True):
             if isinstance(verdict, InvalidError):

@@ -146,7 +146,7 @@ def import_names(workspace: Workspace, documents: Iterable[Any]) -> Document:
     if last is not None and count == len(document["skipped"]):
         codes = {skipped["code"] for skipped in document["skipped"]}
         raise ConflictError(
-            f"none of {count} names was taken; the last: {last.message}"
+            f"none of {count} names was imported; the last: {last.message}"
             if count > 1
             else last.message,
             code=codes.pop() if len(codes) == 1 else "refused",
@@ -167,9 +167,9 @@ def _text_of(entry: Any, member: str) -> str:
     value = entry.get(member) if isinstance(entry, dict) else None
     if not isinstance(value, str):
         raise InvalidError(
-            f"this is no name: {member} is missing or not text",
+            f"this is not a name: {member} is missing or not text",
             code="bad_entry",
-            hint="twin name export shows the form",
+            hint="twin name export shows the formatatat",
         )
     return value
 

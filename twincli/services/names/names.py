@@ -91,7 +91,7 @@ def party_of(value: str) -> str:
         raise InvalidError(
             f"no private key has the public key {public_key}",
             code="not_a_curve_point",
-            hint="a character was lost or changed",
+            hint="was a character lost or changed?",
         )
     return public_key
 
@@ -155,9 +155,9 @@ def refuse_disguise(name: str, value: str) -> None:
     why = disguise(name)
     if why is not None:
         raise InvalidError(
-            f"{name} may be taken for another name: {why}",
+            f"{name} could be mistaken for another name: {why}",
             code="look_alike",
-            hint=f"if it is meant so: twin name set {name} {value}",
+            hint=f"if that is intended: twin name set {name} {value}",
         )
 
 

@@ -71,7 +71,7 @@ def from_unsigned(client: LedgerClient, tx: dict[str, Any]) -> Partial:
         if entry is None:
             raise NotFoundError(
                 f"the transaction {tx_id}, which this one spends, is not on this ledger",
-                hint="prepare it on the ledger that it is meant for",
+                hint="prepare it on the right ledger",
             )
         carried.append(entry.tx)
     return _partial.prepare(tx, carried, client.ledger_id)
@@ -259,7 +259,7 @@ def keys_for(workspace: Workspace, partial: Partial) -> list[KeyInfo]:
             chosen[info.public_key] = info
     if not chosen:
         raise ConflictError(
-            "there is nothing left that keys here could sign",
+            "no key here has anything left to sign",
             code="signed",
             hint="twin tx show FILE says who is missing; twin tx submit FILE once nobody is",
         )
@@ -293,7 +293,7 @@ def check_open(workspace: Workspace, partial: Partial) -> None:
         raise stale()
     if found == SUBMITTED:
         raise ConflictError(
-            "this transaction is on the ledger already; no signature is needed any more",
+            "this transaction is already on the ledger; no more signatures are needed",
             code="submitted",
         )
 
@@ -301,9 +301,9 @@ def check_open(workspace: Workspace, partial: Partial) -> None:
 def stale() -> ConflictError:
     """Return the error of a transaction whose inputs were spent otherwise."""
     return ConflictError(
-        "what this transaction spends was spent by another one meanwhile",
+        "another transaction has spent what this one spends",
         code="stale",
-        hint="look at the twin's history, and prepare it again; the signatures count only for this",
+        hint="look at the twin's history, then prepare it again and collect new signatures",
     )
 
 
@@ -324,7 +324,7 @@ def submittable(partial: Partial, workspace: Workspace) -> dict[str, Any]:
         raise ConflictError(
             f"this was prepared for the ledger {partial.ledger}, this one is {client.ledger_id}",
             code="other_ledger",
-            hint="submit it there, or add --yes to have the asset on this one",
+            hint="submit it there, or add --yes to put the asset on this one",
         )
     if found == STALE:
         raise stale()
@@ -371,7 +371,7 @@ def read(value: Any, known: Partial | None = None) -> Partial:
     """
     if not _partial.is_partial(value):
         raise InvalidError(
-            "this is no partly signed transaction",
+            "this is not a partly signed transaction",
             code="invalid_partial",
             hint="--prepare FILE on a command that writes makes one",
         )
@@ -380,4 +380,4 @@ def read(value: Any, known: Partial | None = None) -> Partial:
 
 def several_transactions(what: str) -> UsageError:
     """Return the error of a write that is more than one transaction."""
-    return UsageError(f"{what} makes several transactions, --prepare writes one")
+    return UsageError(f"{what} needs several transactions, but --prepare writes one")

@@ -34,21 +34,21 @@ _ALONE = (
     _Rule("json", "it is an object in JSON, read strictly"),
     _Rule("id", "the id is the SHA3-256 of the transaction"),
     _Rule("form", "fields, types and version are those of a BigchainDB 2.0 transaction"),
-    _Rule("data", "keys and numbers are such that BigchainDB stores them"),
+    _Rule("data", "BigchainDB can store the keys and numbers"),
     _Rule("fulfillments", "every fulfillment is well formed"),
     _Rule("outputs", "conditions and amounts of the outputs are well formed"),
 )
 
 _ON_LEDGER = (
-    _Rule("duplicate", "the transaction is not on the ledger already", only="CREATE"),
+    _Rule("duplicate", "the transaction is not yet on the ledger", only="CREATE"),
     _Rule("inputs", "what is spent is on the ledger", only="TRANSFER"),
     _Rule("unspent", "what is spent was not spent before", only="TRANSFER"),
     _Rule("asset", "all inputs belong to the asset named", only="TRANSFER"),
     _Rule("sums", "inputs and outputs hold the same amount", only="TRANSFER"),
-    _Rule("signatures", "the signatures are good and fulfil what they must"),
+    _Rule("signatures", "the signatures are valid and fulfil the conditions"),
 )
 
-_STRICT = _Rule("strict", "nothing is left that only BigchainDB 2.2.2 would accept")
+_STRICT = _Rule("strict", "nothing in it is accepted by BigchainDB 2.2.2 alone")
 
 RULES = (*_ALONE, *_ON_LEDGER, _STRICT)
 """The groups of rules that ``validate`` explains, in order."""
@@ -151,14 +151,14 @@ def _explained(
         ok: bool | None = True
         says = rule.says
         if not reached:
-            ok, says = None, "not judged any more"
+            ok, says = None, "not checked after that"
         elif rule.name == broken:
             assert error is not None
             ok, says, reached = False, error.message, False
         elif rule.only is not None and rule.only != operation:
-            ok, says = None, f"only a {rule.only} is asked that"
+            ok, says = None, f"applies only to a {rule.only}"
         elif rule is _STRICT and profile != validity.STRICT:
-            ok, says = None, f"not asked by the profile {profile}"
+            ok, says = None, f"not part of the profile {profile}"
         yield {"rule": rule.name, "ok": ok, "message": says}
 
 

@@ -111,7 +111,7 @@ def burn(
         # Who signs is asked, and nothing burns before.
         partial.check_free(prepare)
     elif not context.dry_run and not confirm.confirm_name(question, name, context):
-        raise TwinError("nothing was burned: another name was typed", code="declined")
+        raise TwinError("nothing was burned: the name typed does not match", code="declined")
     document = service(workspace, name, context.writes.writing())
     if isinstance(document, Prepared):
         return partial.prepared(context, document, str(prepare))
@@ -250,7 +250,7 @@ def _draw_tree(document: Tree, console: Any) -> None:
         if node["seen"]:
             what += " (see above)"
         elif node["cut"]:
-            what += " (it goes on: twin asset tree ID)"
+            what += " (continued: twin asset tree ID)"
         ident = node.get("id") or node["public_key"]
         text.append(f"  {one_line(what)}  {ident}", style="not bold")
         return text

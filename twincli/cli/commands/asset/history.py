@@ -57,11 +57,11 @@ def history(
         ),
     ] = "table",
 ) -> Result:
-    """Show everything that ever happened to a twin."""
+    """Show everything that happened to a twin."""
     from twincli.services.asset import history as service
 
     if form not in FORMATS:
-        raise UsageError(f"--format: {form!r} is none of {', '.join(FORMATS)}")
+        raise UsageError(f"--format: {form!r} is not one of {', '.join(FORMATS)}")
     workspace = context.workspace()
     document = service.history(
         workspace, name, since=since, until=until, limit=limit, reverse=reverse, by=by

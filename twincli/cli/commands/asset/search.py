@@ -23,7 +23,7 @@ def search(
             help="Any of these words; a phrase in double quotes must occur, -WORD must not.",
         ),
     ],
-    limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="Show at most N.")] = None,
 ) -> Result:
     """Search the ledger for words."""
     from itertools import chain

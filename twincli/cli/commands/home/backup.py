@@ -65,7 +65,7 @@ def _to_stdout(data: bytes) -> None:
         sys.stdout.buffer.flush()
     except BrokenPipeError as error:
         raise TwinError(
-            "the reader of the backup went away before the end", code="output_failed"
+            "the reader of the backup closed it before the end", code="output_failed"
         ) from error
     except OSError as error:
         raise output.unwritten(error) from error
@@ -76,7 +76,7 @@ def restore(
     context: Context,
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="The backup; - for stdin.")],
 ) -> Result:
-    """Verify a backup and make it the home, which must be empty or not there.
+    """Verify a backup and make it the home, which must be empty or missing.
 
     With --dry-run it is only verified, every transaction of it, whatever the home holds.
     """
@@ -90,11 +90,11 @@ def restore(
             context.paths.settings,
             dry_run=context.dry_run,
         )
-    notes = ["the backup is whole and in order"]
+    notes = ["the backup is complete and valid"]
     if document["restored"]:
         notes = [f"restored to {document['home']}"]
         if document["ledger"] is not None:
             notes.append(
-                "the ledger goes on here with a new key of its own; do not go on with the old copy"
+                "the ledger continues here with a new key of its own; stop using the old copy"
             )
     return Result(document, notes=tuple(notes), warnings=tuple(document["warnings"]))

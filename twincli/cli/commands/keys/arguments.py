@@ -64,7 +64,7 @@ def secret_of(context: Context, name: str, file: str | None, what: str) -> str:
     typed = terminal.ask(f"{what.capitalize()} of key {name} (not shown): ", echo=False)
     if typed is None:
         raise LockedError(
-            f"the {what} is needed, and there is no terminal to ask for it",
+            f"the {what} is needed, but there is no terminal to ask for it",
             hint=confirm.retry(context, "FILE"),
         )
     return _decoded(typed, f"the {what}", "as typed")

@@ -208,7 +208,7 @@ def _forget(path: str) -> None:
 
 
 def _where(out: str | None) -> tuple[str, ...]:
-    return (f"the phrase is in {out}; keep it where nobody else reads",) if out else ()
+    return (f"wrote the phrase to {out}; keep it where nobody else can read it",) if out else ()
 
 
 @typer_frame.command(app, "recover", creates=HOME)

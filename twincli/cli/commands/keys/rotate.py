@@ -33,7 +33,7 @@ def rotate(
     prepare: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR", help="Write what others have to sign, too, to files in this directory."
+            metavar="DIR", help="Write what others must sign, too, to files in this directory."
         ),
     ] = None,
 ) -> Result:
@@ -92,15 +92,15 @@ def _notes(context: Context, document: dict[str, Any], name: str) -> list[str]:
     notes = [f"{said} {len(document['moved'])} outputs"]
     codes = {item["code"] for item in document["left"]}
     if service.OTHERS in codes:
-        notes.append("--prepare DIR writes what others have to sign, too")
+        notes.append("--prepare DIR writes what others must sign, too")
     if service.OWNER_ALREADY in codes:
         notes.append(
-            "what the new key owns already is for you to decide:"
+            "outputs that the new key already owns are yours to decide:"
             " twin asset transfer TWIN --to OWNER --in TX:N"
         )
     if document["entities"]:
         notes.append(
-            f"some twins name {name} as their own key still; who owns them can change that:"
+            f"some twins still name {name} as their own key; their owners can change that:"
             " twin asset transfer TWIN --to OWNER --entity NEW"
         )
     return notes
@@ -128,7 +128,7 @@ def _written(
             "output": f"{spent['transaction_id']}:{spent['output_index']}",
             "amount": spent["amount"],
             "code": "exists",
-            "message": f"{path} is there already and does something else; move it away",
+            "message": f"{path} already exists and does something else; move it away",
         }
     if not existing and not context.dry_run:
         files.make_directory(directory)

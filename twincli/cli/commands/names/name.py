@@ -46,7 +46,7 @@ def set_name(
         workspace, context.book, context.keystore, name, value, dry_run=context.dry_run
     )
     why = disguise(document["name"])
-    warnings = () if why is None else (f"this may be taken for another name: {why}",)
+    warnings = () if why is None else (f"this could be mistaken for another name: {why}",)
     return Result(document, warnings=warnings)
 
 
@@ -157,7 +157,7 @@ def import_names(
         document = exchange.import_owned(context.workspace(), owner)
     skipped = document["skipped"]
     done = "would name" if context.dry_run else "named"
-    notes = [f"{done} {len(document['names'])}, {document['unchanged']} were named already"]
+    notes = [f"{done} {len(document['names'])}, {document['unchanged']} already had names"]
     notes += [f"skipped {_shown(entry)}: {entry['message']}" for entry in skipped]
     return _listed(
         document,
