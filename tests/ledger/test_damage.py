@@ -6,15 +6,18 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.ledger.chains import ALICE, create
-from twincli.crypto import ed25519
+from twincli.crypto import canonical, ed25519
 from twincli.errors import ConfigError, ConflictError
 from twincli.ledger import Ledger, mark, meta
-from twincli.ledger.rows import PrimaryId
+from twincli.ledger.rows import PrimaryId, prove
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.fixture
@@ -245,3 +248,38 @@ def test_blocks_of_others_take_no_identity(tmp_path: Path, first: dict[str, Any]
         tip = ledger.tip()
         assert ledger.apply_block(1, tip.time_ms, [first]) == [1]
         ledger.submit(create(data={"n": 2}), CAR)
+
+
+# --- What is printed hashes to its id -------------------------------------------------------------
+
+PAST: dict[str, Callable[[Ledger, str], object]] = {
+    "entries": lambda ledger, asset: list(ledger.entries(asset)),
+    "transactions": lambda ledger, asset: ledger.transactions(asset),
+    "bodies": lambda ledger, asset: list(ledger.bodies(asset)),
+    "last body": lambda ledger, asset: list(ledger.bodies(asset, last=True)),
+    "last": lambda ledger, asset: ledger.last(asset),
+    "replay": lambda ledger, asset: ledger.replay(asset),
+    "as of": lambda ledger, asset: ledger.replay(asset, 2**50),
+    "block": lambda ledger, _: ledger.block(2),
+    "block bodies": lambda ledger, _: list(ledger.block_bodies(2) or ()),
+    "unspent": lambda ledger, asset: ledger.unspent(asset),
+}
+
+
+@pytest.mark.parametrize("name", PAST)
+def test_an_altered_value_is_never_printed(name: str, place: Path, first: dict[str, Any]) -> None:
+    run(place, "UPDATE tx SET body = replace(body, '\"n\":2', '\"n\":7')")
+    with Ledger.open(place) as ledger, pytest.raises(ConfigError) as caught:
+        PAST[name](ledger, first["id"])
+    assert caught.value.code == "damaged_ledger"
+
+
+def test_an_id_that_moved_into_the_data_is_altered() -> None:
+    tx = create(data={"id": None})
+    text = canonical.text_of(tx)
+    moved = text.replace(f'"id":"{tx["id"]}"', '"id":null').replace(
+        '"data":{"id":null}', f'"data":{{"id":"{tx["id"]}"}}'
+    )
+    prove(text, tx["id"])
+    with pytest.raises(ConfigError):
+        prove(moved, tx["id"])

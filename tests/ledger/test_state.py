@@ -242,3 +242,19 @@ def test_a_long_history_is_kept_in_json(ledger: Ledger, tmp_path: Path) -> None:
     state_of(ledger, first["id"])
     document = json.loads(kept(tmp_path)[0][1])
     assert document["common"]["s"] == "Zoë"
+
+
+def test_a_kept_state_that_was_altered_does_not_count(tmp_path: Path) -> None:
+    first = create()
+    with Ledger.open(tmp_path) as ledger:
+        ledger.submit(first)
+        grow(ledger, first, 2 * SHORT)
+        assert state_of(ledger, first["id"])["n"] == 2 * SHORT
+    with closing(sqlite3.connect(tmp_path / "index.db")) as connection:
+        changed = connection.execute(
+            "UPDATE state SET document = replace(document, ?, '\"n\": 7')", (f'"n": {2 * SHORT}',)
+        ).rowcount
+        connection.commit()
+    assert changed == 1
+    with Ledger.open(tmp_path) as ledger:
+        assert state_of(ledger, first["id"])["n"] == 2 * SHORT

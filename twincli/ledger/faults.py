@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sqlite3
 
 from twincli.errors import ConfigError, TwinError
 
-if TYPE_CHECKING:
-    import sqlite3
+# Where a name in a damaged file is quoted, the text of the error may not be UTF-8.
+SQL_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+DATABASE_ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError)
 
 
 def damaged(what: str) -> ConfigError:
@@ -19,7 +20,7 @@ def damaged(what: str) -> ConfigError:
     )
 
 
-def translate(error: sqlite3.Error, path: str) -> TwinError:
+def translate(error: Exception, path: str) -> TwinError:
     """Return what an SQLite error means to a user."""
     text = str(error)
     if "locked" in text or "busy" in text:

@@ -56,7 +56,7 @@ def _page(store: Store, asset_ids: list[str]) -> Iterator[Standing]:
     for asset, seq, index in store.unspent_of(list(seqs.values())):
         unspent.setdefault(asset, []).append((seq, index))
     wanted = {seq for refs in unspent.values() for seq, _ in refs}.union(seqs.values())
-    txs = {row.seq: row.proven_tx for row in store.rows_at(sorted(wanted))}
+    txs = {row.seq: row.tx for row in store.rows_at(sorted(wanted))}
     for asset_id in asset_ids:
         try:
             asset = seqs[asset_id]

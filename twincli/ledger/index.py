@@ -12,9 +12,9 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from twincli.crypto import conditions
+from twincli.crypto import canonical, conditions
 from twincli.errors import ConfigError, TwinError, UsageError
-from twincli.ledger.faults import translate
+from twincli.ledger.faults import DATABASE_ERRORS, SQL_ERRORS, translate
 from twincli.model import record
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
 
-INDEX_VERSION = 3
+INDEX_VERSION = 4
 PAGE = 2000
 
 _SCHEMA = """
@@ -41,7 +41,12 @@ CREATE TABLE stated (
     seq INTEGER NOT NULL,
     PRIMARY KEY (name, value, seq)
 ) WITHOUT ROWID;
-CREATE TABLE state (asset INTEGER PRIMARY KEY, seq INTEGER NOT NULL, document TEXT NOT NULL);
+CREATE TABLE state (
+    asset INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    digest TEXT NOT NULL
+);
 CREATE TABLE place (seq INTEGER PRIMARY KEY, height INTEGER NOT NULL);
 CREATE VIRTUAL TABLE asset_text USING fts5 (
     body, content = '', tokenize = "unicode61 remove_diacritics 2"
@@ -87,7 +92,7 @@ class Index:
         for _ in range(500):
             try:
                 return self._connect()
-            except sqlite3.DatabaseError as error:
+            except DATABASE_ERRORS as error:
                 fault = error
             if "locked" in str(fault):
                 time.sleep(0.01)  # another process makes it: SQLite does not wait by itself
@@ -120,6 +125,8 @@ class Index:
             return False
         row = connection.execute("SELECT ledger, seq, id FROM mark").fetchone()
         if row is None or row[0] != self.ledger_id:
+            return False
+        if type(row[1]) is not int:
             return False
         if row[1] == 0:
             return True
@@ -175,13 +182,13 @@ class Index:
         """
         try:
             return action()
-        except sqlite3.DatabaseError as error:
+        except DATABASE_ERRORS as error:
             if "locked" in str(error):
                 raise translate(error, self.path) from error
         try:
             self.rebuild()
             return action()
-        except sqlite3.Error as error:
+        except SQL_ERRORS as error:
             raise translate(error, self.path) from error
 
     def rebuild(self) -> int:
@@ -241,7 +248,7 @@ class Index:
         stated: list[tuple[str, str, int]] = []
         owned: list[tuple[str, int, int]] = []
         for row in rows:
-            tx = row.tx
+            tx = row.unproven_tx
             tx_id = row.id.hex()
             if tx["operation"] == "CREATE":
                 assets.append((row.seq, _BREAK.join([tx_id, *_texts(tx["asset"]["data"])])))
@@ -338,21 +345,28 @@ class Index:
             after = rows[-1][0]
 
     def state(self, asset: int) -> tuple[int, str] | None:
-        """Return a kept state: up to which seq, and the document; or None."""
-        row: tuple[int, str] | None = self._tried(
+        """Return a kept state: up to which seq, and the document; None if it does not check."""
+        row: tuple[int, str, str] | None = self._tried(
             lambda: self.connection.execute(
-                "SELECT seq, document FROM state WHERE asset = ?", (asset,)
+                "SELECT seq, document, digest FROM state WHERE asset = ?", (asset,)
             ).fetchone()
         )
-        return row
+        if row is None or row[2] != self._digest(asset, row[0], row[1]):
+            return None
+        return row[:2]
 
     def keep_state(self, asset: int, seq: int, document: str) -> None:
         """Keep the state of an asset up to ``seq``."""
+        values = (asset, seq, document, self._digest(asset, seq, document))
         self._tried(
             lambda: self.connection.execute(
-                "INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (asset, seq, document)
+                "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)", values
             )
         )
+
+    def _digest(self, asset: int, seq: int, document: str) -> str:
+        text = f"{self.ledger_id} {asset} {seq} {document}"
+        return canonical.sha3_hex(text.encode("utf-8", "backslashreplace"))
 
 
 def _fetched(index: Index, sql: str, values: tuple[Any, ...]) -> list[Any]:

@@ -119,7 +119,7 @@ class Reader:
     def get(self, tx_id: str) -> dict[str, Any] | None:
         """Return a transaction as on the wire, or None."""
         row = self._row(tx_id)
-        return None if row is None else row.proven_tx
+        return None if row is None else row.tx
 
     def entry(self, tx_id: str) -> Entry | None:
         """Return a transaction with its block and spenders, or None."""
@@ -173,12 +173,12 @@ class Reader:
         asset = self.seq(asset_id)
         if asset is None:
             return []
-        return [decoded(body) for body in self.store.corrections(asset)]
+        return [row.tx for row in self.store.corrections(asset)]
 
     def body(self, tx_id: str) -> str | None:
         """Return the canonical text of a transaction, its id computed again, or None."""
         row = self._row(tx_id)
-        return None if row is None else row.proven_body
+        return None if row is None else row.text
 
     def bodies(
         self, asset_id: str, operation: str | None = None, *, last: bool = False
@@ -197,11 +197,11 @@ class Reader:
         if last and operation != CREATE:
             row = self.store.last_row(asset)
             if row is not None and row.seq > after:
-                yield row.body
+                yield row.text
             return
         until = asset if operation == CREATE else None
         for row in self.store.rows(asset=asset, after=after, until=until, page=PAGE):
-            yield row.body
+            yield row.text
 
     def last(self, asset_id: str) -> Entry | None:
         """Return the last transaction of an asset, or None."""
@@ -339,7 +339,7 @@ class Reader:
     def block_bodies(self, height: int) -> Iterator[str] | None:
         """Return the canonical texts of a block's transactions, or None beyond the tip."""
         block = self.store.block(height)
-        return None if block is None else (row.body for row in self._rows_of(block))
+        return None if block is None else (row.text for row in self._rows_of(block))
 
     def _rows_of(self, block: Block) -> Iterator[Row]:
         before = self.store.block(block.height - 1)
@@ -559,7 +559,7 @@ class Reader:
         row = self._row(tx_id)
         if row is None:
             return None
-        tx = row.tx
+        tx = row.unproven_tx
         located = Located(row.seq, row.asset, Known(_asset_id(tx), outputs_of(tx)))
         self.remember(tx_id, located)
         return located
@@ -583,7 +583,7 @@ class Reader:
         return row
 
     def _at(self, seq: int) -> dict[str, Any]:
-        return self._row_at(seq).proven_tx
+        return self._row_at(seq).tx
 
     def _rows(self, asset_id: str, after: str | None) -> Iterator[Row]:
         asset = self.seq(asset_id)
@@ -609,7 +609,7 @@ class Reader:
                 self._times.clear()
             time_ms = self._times[row.height] = block.time_ms
         spenders = {index: self.id_at(seq) for index, seq in self.store.spenders(row.seq).items()}
-        return Entry(row.proven_tx, row.height, time_ms, spenders, len(row.body))
+        return Entry(row.tx, row.height, time_ms, spenders, len(row.body))
 
 
 def outputs_of(tx: dict[str, Any]) -> list[CheckedOutput]:

@@ -32,7 +32,7 @@ def replay(ledger: Reader, asset_id: str, as_of_ms: int | None = None) -> Replay
     rows = ledger.store.rows(asset=asset)
     first = []
     for row in rows:
-        first.append(row.proven_tx)
+        first.append(row.tx)
         if len(first) > SHORT:
             return _long(ledger, asset)
     return _replayed(first)

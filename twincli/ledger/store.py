@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli import database, files
 from twincli.errors import ConfigError, NotFoundError
-from twincli.ledger.faults import damaged, foreign, translate
+from twincli.ledger.faults import SQL_ERRORS, damaged, foreign, translate
 from twincli.ledger.rows import Row, Tallies, block_of, row_of
 from twincli.ledger.schema import APPLICATION_ID, SCHEMA_VERSION, statements
 
@@ -79,11 +79,11 @@ class Store:
                 self._is_new = self._make(create)
             else:
                 self.connection = self._connect()
-        except sqlite3.Error as error:
+        except SQL_ERRORS as error:
             raise translate(error, path) from error
         try:
             self._prepare()
-        except sqlite3.Error as error:
+        except SQL_ERRORS as error:
             self.close()
             raise translate(error, path) from error
         except BaseException:
@@ -171,7 +171,7 @@ class Store:
             return
         try:
             database.checkpoint(self.connection)
-        except sqlite3.Error as error:
+        except SQL_ERRORS as error:
             raise translate(error, self.path) from error
 
     def close(self) -> None:
@@ -191,13 +191,13 @@ class Store:
     def _all(self, sql: str, *arguments: Any) -> list[Any]:
         try:
             return self.connection.execute(sql, arguments).fetchall()
-        except sqlite3.Error as error:
+        except SQL_ERRORS as error:
             raise translate(error, self.path) from error
 
     def _one(self, sql: str, *arguments: Any) -> Any:
         try:
             return self.connection.execute(sql, arguments).fetchone()
-        except sqlite3.Error as error:
+        except SQL_ERRORS as error:
             raise translate(error, self.path) from error
 
     def meta(self) -> dict[str, Any]:
@@ -388,14 +388,13 @@ class Store:
             last,
         )
 
-    def corrections(self, asset: int) -> list[str]:
-        """Return the bodies of those transactions of an asset that may correct others, in order."""
+    def corrections(self, asset: int) -> list[Row]:
+        """Return those transactions of an asset that may correct others, in order."""
         # The condition is that of the index tx_corrects, to the letter.
         rows = self._all(
-            "SELECT body FROM tx WHERE asset = ? AND instr(body, '\"corrects\":') ORDER BY seq",
-            asset,
+            f"{_TXS} WHERE asset = ? AND instr(body, '\"corrects\":') ORDER BY seq", asset
         )
-        return [row[0] for row in rows]
+        return list(map(row_of, rows))
 
     def corrections_size(self, asset: int) -> int:
         """Return the length of what ``corrections`` returns."""
@@ -718,7 +717,7 @@ class Writing:
             )
         try:
             store.begin()
-        except sqlite3.Error as error:
+        except SQL_ERRORS as error:
             raise translate(error, store.path) from error
 
     def __exit__(
@@ -730,12 +729,12 @@ class Writing:
         if error is None:
             try:
                 self.store.commit()
-            except sqlite3.Error as failure:
+            except SQL_ERRORS as failure:
                 self._rollback()
                 raise translate(failure, self.store.path) from failure
             return
         self._rollback()
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, SQL_ERRORS):
             raise translate(error, self.store.path) from error
 
     def _rollback(self) -> None:
@@ -743,7 +742,7 @@ class Writing:
         if connection.in_transaction:
             try:
                 connection.execute("ROLLBACK")
-            except sqlite3.Error as failure:  # SQLite may have rolled back by itself
+            except SQL_ERRORS as failure:  # SQLite may have rolled back by itself
                 if connection.in_transaction:
                     raise translate(failure, self.store.path) from failure
 
@@ -776,7 +775,7 @@ def engine() -> tuple[str, str | None]:
             connection.execute("CREATE VIRTUAL TABLE probe USING fts5 (body)")
         finally:
             connection.close()
-    except sqlite3.Error as error:
+    except SQL_ERRORS as error:
         return sqlite3.sqlite_version, str(error)
     return sqlite3.sqlite_version, None
 
@@ -801,5 +800,5 @@ def backup(source: str, target: str) -> None:
                 database.checkpoint(reading)
         finally:
             reading.close()
-    except sqlite3.Error as error:
+    except SQL_ERRORS as error:
         raise translate(error, target) from error

@@ -11,7 +11,7 @@ from twincli import database, files
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, NotFoundError
 from twincli.ledger import meta, schema, store
-from twincli.ledger.faults import damaged, translate
+from twincli.ledger.faults import SQL_ERRORS, damaged, translate
 from twincli.ledger.files import locate, read_key, write_key
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def upgrade(
         raise NotFoundError(f"there is no ledger at {file}", code="no_ledger")
     try:
         connection = sqlite3.connect(file, timeout=store.BUSY_SECONDS, isolation_level=None)
-    except sqlite3.Error as error:
+    except SQL_ERRORS as error:
         raise translate(error, file) from error
     try:
         before = _version(connection, file, target)
@@ -112,7 +112,7 @@ def upgrade(
         files.check_free(copy)
         store.backup(file, copy)
         _migrate(connection, file, migrations, before, target, copy)
-    except sqlite3.Error as error:
+    except SQL_ERRORS as error:
         raise translate(error, file) from error
     finally:
         database.close(connection, file)
@@ -155,7 +155,7 @@ def _migrate(
     except BaseException as error:
         if connection.in_transaction:
             run("ROLLBACK")
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, SQL_ERRORS):
             raise ConfigError(
                 f"the upgrade from schema {version} to {version + 1} failed: {error};"
                 " nothing was changed",
