@@ -416,3 +416,20 @@ def test_an_agent_of_another_user_is_not_used_and_serves_not_even_root(directory
 def test_the_uid_is_the_systems_word(directory: Path) -> None:
     with listening(directory), connected(directory) as connection:
         assert agent.peer(connection) == os.geteuid()
+
+
+def test_a_pipe_to_the_starter_ends_with_the_starter(tmp_path: Path) -> None:
+    """``$(twin agent start)`` waits until nobody holds its pipe: the agent must not."""
+    directory = tmp_path / "keys"
+    code = f"from twincli.keystore import agent_server as a; a.launch({str(directory)!r}); print(1)"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            timeout=30,
+            check=True,
+        )
+        assert done.stdout == b"1\n"
+        assert agent.status(str(directory)) is not None
+    finally:
+        agent.ask(str(directory), "stop")

@@ -788,3 +788,45 @@ def test_every_error_is_ours(store: KeyStore) -> None:
                 continue
             assert key.keypair.public_key == store.get(name).public_key
         file_of(store, name).write_bytes(whole)
+
+
+def test_a_settled_store_reads_its_directory_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = str(tmp_path / "keys")
+    other = KeyStore(directory)
+    for name in ("a", "b"):
+        pair = KeyPair.from_seed(name.encode() * 32)
+        other.create(name, pair, secret_source=None, created="2024-01-20T09:00:00Z")
+    looked: list[str] = []
+    listdir = os.listdir
+
+    def look(path: str) -> list[str]:
+        looked.append(path)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", look)
+    store = KeyStore(directory, settled=True)
+    for _ in range(5):
+        assert [info.name for info in store.list()] == ["a", "b"]
+    assert looked == [directory]
+    store.list().clear()
+    pair = KeyPair.from_seed(b"c" * 32)
+    store.create("c", pair, secret_source=None, created="2024-01-20T09:00:00Z")
+    assert [info.name for info in store.list()] == ["a", "b", "c"]
+    store.rename("c", "d")
+    assert [info.name for info in store.list()] == ["a", "b", "d"]
+    store.remove("d")
+    assert [info.name for info in store.list()] == ["a", "b"]
+
+
+def test_a_temporary_file_is_no_key(tmp_path: Path) -> None:
+    store = KeyStore(str(tmp_path / "keys"))
+    pair = KeyPair.from_seed(b"a" * 32)
+    store.create("a", pair, secret_source=None, created="2024-01-20T09:00:00Z")
+    data = (tmp_path / "keys" / "a.json").read_bytes()
+    for name in (".new-0123456789abcdef", ".new-0123456789abcdef.json", ".reserved-b.json"):
+        (tmp_path / "keys" / name).write_bytes(data)
+        (tmp_path / "keys" / name).chmod(0o600)
+    keys, faults = store.scan()
+    assert ([info.name for info in keys], faults) == (["a"], [])

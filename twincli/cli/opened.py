@@ -168,7 +168,7 @@ class Opened:
         self.need_home()
         from twincli.keystore.store import KeyStore
 
-        return KeyStore(self.paths.keys, environment=config.for_programs)
+        return KeyStore(self.paths.keys, environment=config.for_programs, settled=True)
 
     @cached_property
     def book(self) -> Book:

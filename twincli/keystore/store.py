@@ -83,6 +83,8 @@ class KeyStore:
         directory: Path of the directory; ``create`` makes it.
         cost: Cost of one passphrase check for new keys; ``sealing.DEFAULT_COST`` when not given.
         environment: Gives the variables of programs that sign; they get only a PATH when not given.
+        settled: Whether the files, once read, are those of the whole run, changes through this
+            object aside; a listing then asks for a thousand keys again and again.
 
     Attributes:
         warnings: What the owner of a key that was used should know.
@@ -94,6 +96,7 @@ class KeyStore:
         *,
         cost: Cost | None = None,
         environment: Callable[[], Mapping[str, str]] = lambda: {"PATH": os.defpath},
+        settled: bool = False,
     ) -> None:
         self.directory = directory
         self.environment = environment
@@ -101,6 +104,8 @@ class KeyStore:
         self._cost = cost
         self._external: dict[str, ExternalSigner] = {}
         self._agent_fails = False
+        self._settled = settled
+        self._kept: _Scan | None = None
         self._scanned: dict[str, tuple[tuple[int, int, int], KeyInfo]] = {}
 
     def create(
@@ -185,6 +190,7 @@ class KeyStore:
             raise ConflictError(
                 f"the key {info.name} was changed by another process", code="changed"
             )
+        self._kept = None
         files.replace(self._path(info.name), keyfile.to_bytes(document))
         return info
 
@@ -206,6 +212,7 @@ class KeyStore:
 
     def _write_new(self, document: dict[str, Any]) -> None:
         name = document["name"]
+        self._kept = None
         make_directory(self.directory)
         try:
             files.write_new(self._path(name), keyfile.to_bytes(document))
@@ -238,6 +245,15 @@ class KeyStore:
 
     def scan(self) -> _Scan:
         """Return all keys by name, and why other files could not be used."""
+        if self._kept is not None:
+            keys, faults = self._kept
+            return [*keys], [*faults]
+        found = self._scan()
+        if self._settled:
+            self._kept = found
+        return found
+
+    def _scan(self) -> _Scan:
         try:
             entries = os.listdir(self.directory)
         except FileNotFoundError:
@@ -420,6 +436,7 @@ class KeyStore:
             ConfigError: As ``get`` and ``create``.
         """
         names.check(new)
+        self._kept = None
         try:
             identity = files.identify(self._path(old)) if keyfile.is_name(old) else (0, 0)
         except FileNotFoundError as error:
@@ -460,6 +477,7 @@ class KeyStore:
             ConfigError: ``cannot_write``.
         """
         path = self._path(name)
+        self._kept = None
         if not keyfile.is_name(name) or not os.path.lexists(path):
             raise self._not_found(name)
         if shred:

@@ -66,6 +66,15 @@ def check(name: str, kind: str = "key") -> str:
     return name
 
 
+def is_valid(name: str, kind: str = "key") -> bool:
+    """Return whether a name may be given; see ``check``."""
+    try:
+        check(name, kind)
+    except InvalidError:
+        return False
+    return True
+
+
 def fold(name: str) -> str:
     """Return the form in which two names are the same name: case does not tell them apart."""
     return name.lower() if name.isascii() else _composed(_composed(name).casefold())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -116,7 +117,7 @@ def test_stdout_takes_the_backup_or_the_document(invoke: Invoke, more: list[str]
 
 def test_usage_and_what_is_not_there(invoke: Invoke, home: Path, tmp_path: Path) -> None:
     out = str(tmp_path / "x.tar")
-    assert invoke("backup", "create").status == 2
+    assert invoke("backup", "create").status == 4
     missing = invoke("backup", "create", "-o", out, "--json")
     assert (missing.status, missing.error["code"]) == (4, "no_home")
     assert not os.path.exists(out)
@@ -131,6 +132,17 @@ def test_usage_and_what_is_not_there(invoke: Invoke, home: Path, tmp_path: Path)
     assert planned.status == 0
     assert "would write" in planned.stderr
     assert not os.path.exists(out)
+
+
+def test_a_backup_has_a_default_name(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    garage(invoke)
+    monkeypatch.chdir(tmp_path)
+    made = invoke("backup", "create", "--json")
+    assert made.status == 0
+    assert re.fullmatch(r"twin-backup-\d{8}T\d{6}Z\.tar", made.json["file"])
+    assert (tmp_path / made.json["file"]).is_file()
 
 
 def test_the_default_home_with_its_settings_elsewhere(

@@ -63,7 +63,7 @@ def test_a_timeout_that_is_none_is_refused_before_anything_is_done(
     for words in (["keys", "new", "k", "--no-passphrase"], ["asset", "create", "car"]):
         run = invoke(*words, "--timeout", text, "--json")
         assert (run.status, run.error["code"]) == (2, "usage")
-        assert "above 0 and up to 86400" in run.error["message"]
+        assert "--timeout" in run.error["message"]
         assert not home.exists()
     assert invoke("keys", "new", "k", "--no-passphrase", "--json", "--color", "x").status == 2
     assert not home.exists()

@@ -27,7 +27,8 @@ from tests.ledger.chains import ALICE, BOB, create
 from tests.plugins.tools import require_tool
 from twincli import config
 from twincli.book.store import Book
-from twincli.crypto import canonical
+from twincli.client import profiles
+from twincli.crypto import canonical, sealing
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError
 from twincli.keystore.store import KeyStore
@@ -832,3 +833,87 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     grown = int(done.stdout) * (1 if sys.platform == "darwin" else 1024)
     assert grown < size // 2
+
+
+# --- A backup of a stranger ----------------------------------------------------------------------
+
+
+def test_what_a_backup_may_not_decide_is_announced(source: Path, tmp_path: Path) -> None:
+    stored = {
+        "key": "alice",
+        "timeout": 5.0,
+        "node": "https://evil.example",
+        "passphrase_file": "/home/me/pass",
+        "tls_cert": "/home/me/cert.pem",
+    }
+    (source / "config.json").write_text(json.dumps(stored))
+    network = profiles.of_urls(["https://evil.example"])
+    profiles.save(
+        str(source / "nodes.json"),
+        {"evil": network._replace(header_file="/home/me/.netrc"), "plain": network},
+    )
+    make(source, tmp_path / "b.tar")
+    made = bring_back(tmp_path / "b.tar", tmp_path / "careful")
+    kept = json.loads((tmp_path / "careful" / "config.json").read_bytes())
+    assert kept == {"key": "alice", "timeout": 5.0}
+    nodes = profiles.load(str(tmp_path / "careful" / "nodes.json"))
+    assert nodes["evil"] == nodes["plain"] == network
+    said = "\n".join(made["warnings"])
+    for command in (
+        "twin config set node https://evil.example",
+        "twin config set passphrase_file /home/me/pass",
+        "twin config set tls_cert /home/me/cert.pem",
+        "--header-file /home/me/.netrc",
+    ):
+        assert command in said
+    bring_back(tmp_path / "b.tar", tmp_path / "trusting", trusted=True)
+    assert json.loads((tmp_path / "trusting" / "config.json").read_bytes()) == stored
+    nodes = profiles.load(str(tmp_path / "trusting" / "nodes.json"))
+    assert nodes["evil"].header_file == "/home/me/.netrc"
+
+
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        ("party", ("x", "\u202eecila", "did:key:z6Mk")),
+        ("party", ("x", "a" * 65, "did:key:z6Mk")),
+        ("party", ("x", "mallory", "not a key")),
+        ("asset", ("ff" * 32, "x", "car\nboat", "ff" * 32, None)),
+        ("asset", ("ff" * 32, "x", "car", "not an id", None)),
+        ("asset", ("not an id", "x", "car", "ff" * 32, None)),
+    ],
+)
+def test_names_that_could_not_have_been_given(
+    source: Path, tmp_path: Path, table: str, values: tuple[str | None, ...]
+) -> None:
+    connection = sqlite3.connect(source / "book.db")
+    marks = ", ".join("?" * len(values))
+    connection.execute(f"INSERT INTO {table} VALUES ({marks})", values)
+    connection.commit()
+    connection.close()
+    make(source, tmp_path / "b.tar")
+    with pytest.raises(InvalidError) as caught:
+        bring_back(tmp_path / "b.tar", tmp_path / "there")
+    assert caught.value.code == "damaged_backup"
+    assert not (tmp_path / "there").exists()
+
+
+@pytest.mark.parametrize(("cost", "refused"), [((10, 1 << 30), True), ((1, 8192), False)])
+def test_what_a_key_of_a_backup_costs(
+    source: Path, tmp_path: Path, cost: tuple[int, int], *, refused: bool
+) -> None:
+    weak = KeyStore(str(source / "keys"), cost=sealing.Cost(1, 8192))
+    weak.create("weak", BOB, secret_source=lambda _: b"pass", created=CREATED)
+    path = source / "keys" / "weak.json"
+    document = json.loads(path.read_bytes())
+    document["sealed"]["operations"], document["sealed"]["memory"] = cost
+    path.write_text(json.dumps(document))
+    make(source, tmp_path / "b.tar")
+    if refused:
+        with pytest.raises(InvalidError) as caught:
+            bring_back(tmp_path / "b.tar", tmp_path / "there")
+        assert caught.value.code == "cost_out_of_bounds"
+        assert not (tmp_path / "there").exists()
+    else:
+        warnings = bring_back(tmp_path / "b.tar", tmp_path / "there")["warnings"]
+        assert any("twin keys passwd weak" in warning for warning in warnings)

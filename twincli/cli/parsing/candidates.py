@@ -5,13 +5,14 @@ from __future__ import annotations
 from twincli.cli.context import Context
 from twincli.cli.options import Options
 from twincli.errors import TwinError
+from twincli.model import names
 
 
 def assets() -> list[str]:
     """Return the names of assets, on whichever ledger: nobody is asked for it."""
     try:
         with Context(Options()) as context:
-            return context.book.asset_names()
+            return [name for name in context.book.asset_names() if names.is_valid(name, "asset")]
     except TwinError:
         return []
 

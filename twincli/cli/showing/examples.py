@@ -52,6 +52,7 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     "tx validate": ("twin tx validate gift.json --explain",),
     "tx submit": ("twin tx submit gift.tx", "twin tx submit - < transactions.jsonl"),
     "ledger info": ("twin ledger info",),
+    "ledger begin": ("twin ledger begin --dry-run",),
     "ledger reindex": ("twin ledger reindex",),
     "ledger import": ("twin ledger import --owner bob --node https://node.example",),
     "ledger upgrade": ("twin ledger upgrade --dry-run",),

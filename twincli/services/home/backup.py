@@ -49,7 +49,17 @@ RECENT = 1000
 """Transactions of the copy that are verified before it is kept; a restore verifies all."""
 
 _DISK = frozenset({"disk_full", "disk_error", "read_only"})
-DAMAGE = frozenset({"damaged_key", "damaged_ledger", "damaged_book", "foreign_file", "config"})
+DAMAGE = frozenset(
+    {
+        "invalid_name",
+        "invalid_value",
+        "damaged_key",
+        "damaged_ledger",
+        "damaged_book",
+        "foreign_file",
+        "config",
+    }
+)
 
 
 # --- Making one ----------------------------------------------------------------------------------

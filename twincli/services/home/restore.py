@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -12,10 +14,13 @@ from typing import TYPE_CHECKING
 from twincli import files
 from twincli.book.store import Book
 from twincli.client import profiles
+from twincli.crypto import base58, sealing
 from twincli.errors import ConfigError, ConflictError, InvalidError
 from twincli.keystore import keyfile
+from twincli.keystore.files import read_private
 from twincli.keystore.store import KeyStore
 from twincli.ledger.ledger import Ledger
+from twincli.model import ids, names
 from twincli.services.home.archive import (
     BOOK,
     KEYS,
@@ -46,7 +51,13 @@ from twincli.services.home.backup import (
 
 
 def restore(
-    stream: IO[bytes], what: str, home: str, settings: str, *, dry_run: bool = False
+    stream: IO[bytes],
+    what: str,
+    home: str,
+    settings: str,
+    *,
+    dry_run: bool = False,
+    trusted: bool = False,
 ) -> Document:
     """Verify a backup, all of it, and make it the home.
 
@@ -59,6 +70,9 @@ def restore(
         home: A directory that is empty or not there.
         settings: Where the settings file goes.
         dry_run: Only verify, whatever the home holds.
+        trusted: Keep what the backup says about nodes, their headers and certificates, and files of
+            passphrases. Without it these settings are left out, each with a warning that says how
+            to set it: a stranger's backup could send secrets to a stranger's node.
 
     Returns:
         ``twin.restore/1``: ``home restored created ledger height transactions ledger_key keys
@@ -79,7 +93,9 @@ def restore(
         manifest = _unpack(archive, place)
         digest = archive.end()
         _verify(archive, manifest, place)
-        programs = _programs(place)
+        warnings = [*_programs(place), *_costs(place)]
+        if not trusted:
+            warnings += _set_aside(place)
         key = None
         if not dry_run:
             key = _renew_ledger_key(place)
@@ -95,7 +111,7 @@ def restore(
         "names": manifest["names"],
         "size": archive.size,
         "sha256": digest,
-        "warnings": [*programs, *_left_behind(home)],
+        "warnings": [*warnings, *_left_behind(home)],
     }
 
 
@@ -197,6 +213,7 @@ def _verify(archive: Archive, manifest: Document, place: str) -> None:
         with Book(place_of(place, BOOK)) as book:
             if book.check() != manifest["names"]:
                 raise archive.damaged("the number of names differs")
+            _verify_names(book)
         if manifest["ledger"] is not None:
             path = place_of(place, LEDGER)
             with Ledger.open(path, create=False) as ledger:
@@ -218,6 +235,102 @@ def _verify_keys(place: str) -> None:
     for info in infos:
         if info.provider == keyfile.FILE and not info.passphrase:
             keystore.unlock(info.name, None)
+
+
+def _verify_names(book: Book) -> None:
+    """Refuse names that could not have been given here: an id, a key, characters unseen.
+
+    Raises:
+        InvalidError: ``invalid_name``, ``invalid_value``.
+    """
+    for ledger in book.ledgers():
+        for asset in book.list_assets(ledger):
+            names.check(asset.name, "asset")
+            if not (ids.is_id(ledger) and ids.is_id(asset.asset_id)):
+                raise InvalidError(f"{asset.name} stands for no asset", code="invalid_value")
+    for party in book.list_parties():
+        names.check(party.name, "party")
+        if not (party.value.startswith("did:") or base58.is_key(party.value)):
+            raise InvalidError(f"{party.name} stands for no key or DID", code="invalid_value")
+
+
+_ASIDE = ("node", "passphrase_file", "tls_ca", "tls_cert", "tls_key")
+"""Settings that let a backup decide what is read, and where it is sent."""
+
+
+def _set_aside(place: str) -> list[str]:
+    """Take out of the settings what a stranger's backup must not decide; say how to set it."""
+    warnings = []
+    path = place_of(place, SETTINGS)
+    data = settings_of(path)
+    stored = {} if data is None else json.loads(data)
+    if isinstance(stored, dict):
+        for name in _ASIDE:
+            if name in stored and not (name == "node" and stored[name] == "local"):
+                value = shlex.quote(str(stored.pop(name)))
+                warnings.append(
+                    f"the backup's setting {name} is not used; if you trust it:"
+                    f" twin config set {name} {value}"
+                )
+        if warnings:
+            files.replace(path, json.dumps(stored, indent=2).encode() + b"\n")
+    nodes = profiles.load(place_of(place, NODES))
+    changed = False
+    for name, profile in nodes.items():
+        given = [
+            f"--{option.replace('_', '-')} {shlex.quote(value)}"
+            for option in ("header_file", "tls_ca", "tls_cert", "tls_key")
+            if (value := getattr(profile, option)) is not None
+        ]
+        if given:
+            changed = True
+            nodes[name] = profile._replace(
+                header_file=None, tls_ca=None, tls_cert=None, tls_key=None
+            )
+            warnings.append(
+                f"the backup's files for the network {name} are not used; if you trust it:"
+                f" twin node add {name} {','.join(profile.urls)} {' '.join(given)}"
+            )
+    if changed:
+        profiles.save(place_of(place, NODES), nodes)
+    return warnings
+
+
+_MOST_WORK = 8
+"""A key of somebody else's backup may cost this many times what one's own costs to open."""
+
+
+def _costs(place: str) -> list[str]:
+    """Return a warning for each key that is weakly protected.
+
+    Raises:
+        InvalidError: ``cost_out_of_bounds``: opening a key would exhaust this machine.
+    """
+    warnings = []
+    own = sealing.DEFAULT_COST
+    for info in KeyStore(place_of(place, KEYS)).scan()[0]:
+        document = keyfile.parse(
+            read_private(place_of(place, f"{KEYS}/{names.fold(info.name)}.json"))
+        )
+        sealed = document.get("sealed")
+        if not isinstance(sealed, dict):
+            continue
+        passes, memory = sealed.get("operations"), sealed.get("memory")
+        if type(passes) is not int or type(memory) is not int:
+            continue  # refused when it is opened
+        if passes * memory > _MOST_WORK * own.operations * own.memory:
+            raise InvalidError(
+                f"the key {info.name} of the backup takes {passes} passes over {memory >> 20} MiB"
+                " to open",
+                code="cost_out_of_bounds",
+                hint="the file may have been made to exhaust this machine",
+            )
+        if passes < own.operations or memory < own.memory:
+            warnings.append(
+                f"the passphrase of the key {info.name} is easier to guess than that of a new key:"
+                f" twin keys passwd {info.name}"
+            )
+    return warnings
 
 
 def _programs(place: str) -> list[str]:

@@ -14,6 +14,7 @@ from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import output
 from twincli.errors import TwinError, UsageError
+from twincli.model import times
 
 app = typer_frame.group("backup")
 
@@ -22,9 +23,14 @@ app = typer_frame.group("backup")
 def create(
     context: Context,
     out: Annotated[
-        str,
-        typer.Option("-o", "--output", metavar="FILE|-", help="The new file; - for stdout."),
-    ],
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE|-",
+            help="The new file; - for stdout; default: twin-backup-TIME.tar.",
+        ),
+    ] = None,
 ) -> Result:
     """Write keys, names, settings and ledger to one file, while they may be in use.
 
@@ -34,6 +40,9 @@ def create(
     from twincli.services.workspace import now_ms
 
     options = context.options
+    if out is None:
+        moment = times.to_text(now_ms())[:19].replace("-", "").replace(":", "")
+        out = f"twin-backup-{moment}Z.tar"
     to_stdout = out == "-"
     if to_stdout and (options.json or options.jsonl or options.get is not None):
         raise UsageError("-o - writes the backup to stdout, so there is no room for a document")
@@ -78,7 +87,8 @@ def restore(
 ) -> Result:
     """Verify a backup and make it the home, which must be empty or missing.
 
-    With --dry-run it is only verified, every transaction of it, whatever the home holds.
+    With --dry-run it is only verified, every transaction of it, whatever the home holds. The
+    default node, certificates, headers and files of passphrases are restored only with --yes.
     """
     from twincli.services.home import restore as service
 
@@ -89,6 +99,7 @@ def restore(
             context.paths.home,
             context.paths.settings,
             dry_run=context.dry_run,
+            trusted=context.yes,
         )
     notes = ["the backup is complete and valid"]
     if document["restored"]:
