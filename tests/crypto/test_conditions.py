@@ -315,7 +315,7 @@ for _ in range(102):
         (b"\xa4\x82\x01", "a length is wrong"),
         (b"\x04\x00", "no fulfillment type"),
         (b"\xa5\x00", "no fulfillment type"),
-        (tlv(0xA4, tlv(0x81, b"x")), "0x81 stands where 0x80"),
+        (tlv(0xA4, tlv(0x81, b"x")), "found tag 0x81, expected 0x80"),
         (tlv(0xA4, tlv(0x80, b"x" * 31) + tlv(0x81, b"y" * 64)), "wrong length"),
         (tlv(0xA4, tlv(0x80, b"x" * 32) + tlv(0x81, b"y" * 63)), "wrong length"),
         (threshold(KEY, b"\x24\x00"), "no condition type"),

@@ -71,7 +71,7 @@ def test_parse(text: str, parsed: owners.Owners | None) -> None:
         ("all:a,", "a name is missing"),
         ("all:,a", "a name is missing"),
         ("any:a,(", "a name is missing"),
-        ("3of:a,b", "asks for 3 of 2, which nobody could satisfy"),
+        ("3of:a,b", "asks for 3 of 2, which no signatures could satisfy"),
         ("0of:a,b", "asks for 0 of 2"),
         ("2of:a", "asks for 2 of 1"),
         ("all:" + ",".join("a" * 101), "a threshold is at most 100"),

@@ -1,7 +1,7 @@
 """Base58 with the Bitcoin alphabet, as BigchainDB writes keys.
 
 Own code, because a node meets a new key in every transaction of a stranger: the kept library
-works digit by digit and takes ten times as long. A test holds the two against each other.
+works digit by digit and takes ten times as long. A test compares the two.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """Return the bytes that base58 ``text`` stands for.
+    """Return the bytes that base58 ``text`` encodes.
 
     Raises:
         InvalidError: ``invalid_base58``: a character is outside the alphabet.
@@ -94,7 +94,7 @@ def decode_key(text: str) -> bytes:
         raise InvalidError(f"not a key: {error.message}", code="invalid_public_key") from error
     if len(data) != 32:
         raise InvalidError(
-            f"not a key: the base58 text holds {len(data)} bytes, a key has 32",
+            f"not a key: the base58 text decodes to {len(data)} bytes, a key has 32",
             code="invalid_public_key",
         )
     return data

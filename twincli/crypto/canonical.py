@@ -68,8 +68,8 @@ def text_of(value: Any) -> str:
 
 
 def _with_upper_case(text: str) -> str:
-    # An escaped backslash before "u00" is no escape. NUL, which JSON never has raw, holds the
-    # place of such pairs; a pattern would call Python for each of them.
+    # An escaped backslash before "u00" is not an escape. NUL, which JSON never has raw, replaces
+    # such pairs for a moment; a pattern would call Python for each of them.
     text = text.replace("\\\\", "\0")
     for escape in _LOWER_ESCAPES:
         text = text.replace(escape, "\\u" + escape[2:].upper())
@@ -107,7 +107,7 @@ def _unencodable(value: Any) -> InvalidError:
     except RecursionError:
         return _too_deep()
     where = place(path[::-1]) or "the document"
-    # A value without a fault of its own holds a number of more digits than Python writes.
+    # A value without a fault of its own has a number of more digits than Python writes.
     return InvalidError(f"{where}: {what or 'cannot be written as JSON'}", code="unencodable")
 
 
@@ -198,7 +198,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         seen: set[str] = set()
-        for key, _ in pairs:  # pragma: no branch - one of them stands twice
+        for key, _ in pairs:  # pragma: no branch - one of them occurs twice
             if key in seen:
                 raise _RefusedError(f"the key {shown(key)} occurs twice in one object")
             seen.add(key)

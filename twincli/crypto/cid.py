@@ -54,7 +54,7 @@ def parse(text: str) -> Cid:
     """Return the CID of a text.
 
     Raises:
-        InvalidError: ``invalid_cid``: it is no CIDv1 of a raw block or a dag-pb node with a
+        InvalidError: ``invalid_cid``: it is not a CIDv1 of a raw block or a dag-pb node with a
             SHA-256, written in lower-case base32 in its one canonical form.
     """
     if len(text) == _LONGEST and text.startswith("b"):
@@ -88,7 +88,7 @@ class _Node(NamedTuple):
 
 
 class Hasher:
-    """Makes the CID of a file that comes in pieces; it holds one chunk at a time.
+    """Makes the CID of a file that comes in pieces; it keeps one chunk at a time.
 
     Attributes:
         size: Bytes taken so far.

@@ -71,7 +71,7 @@ class _Reader:
     """Reads tag-length-value items as BigchainDB's decoder does, which is not strictly DER.
 
     Lengths and tags may have leading zeros, strings may come in pieces. What is read re-encodes to
-    DER, so the caller tells whether it was.
+    DER, so the caller can see whether it was.
     """
 
     __slots__ = ("data", "end", "position")
@@ -95,14 +95,14 @@ class _Reader:
     def field(self, tag: int) -> _Reader:
         found, content = self.item()
         if found != tag:
-            raise _malformed(f"tag {found:#04x} stands where {tag:#04x} belongs")
+            raise _malformed(f"found tag {found:#04x}, expected {tag:#04x}")
         return content
 
     def rest(self) -> bytes:
         return self.data[self.position : self.end]
 
     def finish(self) -> None:
-        """Refuse members that no one has asked for."""
+        """Refuse members that were not read."""
         if self.more():
             raise _malformed("it contains more than it should")
 
@@ -118,11 +118,11 @@ class _Reader:
             yield content.rest()
             return
         if found != tag | der.CONSTRUCTED:
-            raise _malformed(f"tag {found:#04x} stands where {tag:#04x} belongs")
+            raise _malformed(f"found tag {found:#04x}, expected {tag:#04x}")
         while content.more():
             found, piece = content.item()
             if found & ~der.CONSTRUCTED != universal:
-                raise _malformed(f"tag {found:#04x} stands where {universal:#04x} belongs")
+                raise _malformed(f"found tag {found:#04x}, expected {universal:#04x}")
             yield piece.rest()
 
     def octets(self, tag: int) -> bytes:
@@ -130,7 +130,7 @@ class _Reader:
         return b"".join(self.pieces(tag, 0x04))
 
     def types(self, tag: int) -> frozenset[int]:
-        """Return the types that a bit string names; later bits than those of types say nothing."""
+        """Return the types that a bit string names; bits after those of types are ignored."""
         pieces = list(self.pieces(tag, 0x03))
         found = ""
         for piece in pieces:
@@ -544,8 +544,8 @@ def parse(uri: str, *, strict: bool = True) -> Fulfillment:
 
     Args:
         uri: base64url without padding.
-        strict: Refuse whatever does not re-encode to itself: bytes after the fulfillment, lengths
-            that are not minimal, parts out of order, other characters than base64url has.
+        strict: Refuse any form that does not re-encode to itself: bytes after the fulfillment,
+            lengths that are not minimal, parts out of order, characters outside base64url.
             BigchainDB 2.2.2 takes such forms.
 
     Raises:
@@ -608,7 +608,7 @@ def _parse_item(reader: _Reader, depth: int) -> Fulfillment:
         max_length = content.number(0x81)
         tag, below = content.item()
         if tag | der.CONSTRUCTED != 0xA2:
-            raise _malformed(f"tag {tag:#04x} stands where 0xa2 belongs")
+            raise _malformed(f"found tag {tag:#04x}, expected 0xa2")
         content.finish()
         part = _parse_item(below, depth + 1)
         below.finish()
@@ -617,14 +617,14 @@ def _parse_item(reader: _Reader, depth: int) -> Fulfillment:
         modulus, signature = content.octets(0x80), content.octets(0x81)
         content.finish()
         return RsaFulfillment(modulus, signature)
-    raise _malformed(f"there is no fulfillment type with tag {tag:#04x}")
+    raise _malformed(f"no fulfillment type has tag {tag:#04x}")
 
 
 def _parse_condition(reader: _Reader) -> Condition:
     tag, content = reader.item()
     type_ = tag & 0x1F
     if tag & 0xE0 != 0xA0 or type_ >= len(_TYPES):
-        raise _malformed(f"there is no condition type with tag {tag:#04x}")
+        raise _malformed(f"no condition type has tag {tag:#04x}")
     fingerprint = content.octets(0x80)
     if len(fingerprint) != 32:
         raise _malformed("a fingerprint does not have 32 bytes")
@@ -667,7 +667,7 @@ def fulfill(details: dict[str, Any], sign: Callable[[str], bytes | None]) -> Ful
 def verify(fulfillment_uri: str, condition_uri: str, message: bytes) -> bool:
     """Say whether a fulfillment fulfils a condition over ``message``.
 
-    An unreadable or non-canonical fulfillment is simply no.
+    False for an unreadable or non-canonical fulfillment.
     """
     try:
         fulfillment = parse(fulfillment_uri)

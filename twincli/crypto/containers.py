@@ -135,7 +135,7 @@ def format_of(text: str) -> str:
     """Tell the format of a secret key from what it looks like.
 
     A base58 text or 64 hex digits may be a private or a public key, and only to take the one for
-    the other would be worse than to refuse: who made a key of a public one has a secret that
+    the other would be worse than to refuse: a private key made of a public one is a secret that
     everybody knows. A public key is always a point of the curve, a seed is one in sixteen.
 
     Raises:
@@ -156,7 +156,7 @@ def format_of(text: str) -> str:
         raise InvalidError(
             "the format of the key is not known",
             code="unknown_key_format",
-            hint=f"if it is one of these, say which: --format {'|'.join(FORMATS)}",
+            hint=f"if it is one of these, name it: --format {'|'.join(FORMATS)}",
         )
     form = "seed" if _is_hex(bare) else "base58"
     if len(data) == ed25519.SEED_BYTES and ed25519.is_point(data):
@@ -238,7 +238,7 @@ def _pair(text: str) -> KeyPair:
 
 
 def _label(text: str) -> str | None:
-    """Return what the one private key in PEM armour says it is, or None without armour."""
+    """Return the label of the one private key in PEM armour, or None without armour."""
     labels = _LABEL.findall(text)
     private = [label for label in labels if label.endswith("PRIVATE KEY")]
     if len(private) > 1:
@@ -353,7 +353,7 @@ def _check_cost(data: bytes) -> bytes:
 
 
 def _leaves(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
-    """Yield tag and value of what DER holds, in order, constructed values taken apart.
+    """Yield tag and value of each item in DER, in order, constructed values taken apart.
 
     Raises:
         ValueError: It is cut short, or no DER.

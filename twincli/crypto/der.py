@@ -1,13 +1,13 @@
 """Reading DER: where an item begins and ends.
 
 Source: X.690. Leading zeros of tags and lengths, which DER forbids, are read as well: BigchainDB's
-decoder takes them, so whoever must not re-encodes what was read.
+decoder takes them, so a caller that must not re-encodes the result.
 """
 
 from __future__ import annotations
 
 CONSTRUCTED = 0x20
-"""The bit of a tag that says that the value is made of items."""
+"""The bit of a tag whose value is made of items."""
 
 
 def item(data: bytes, at: int, end: int) -> tuple[int, int, int]:

@@ -73,7 +73,7 @@ def parse_path(text: str) -> tuple[int, ...]:
     """Return the steps of a derivation path, without the hardening bit.
 
     Raises:
-        InvalidError: ``invalid_path``: it does not start with ``m``, a step is no number below
+        InvalidError: ``invalid_path``: it does not start with ``m``, a step is not a number below
             2^31, or is not hardened.
     """
     head, *steps = text.split("/")

@@ -94,7 +94,7 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
     Args:
         public_key: 32 bytes.
         message: Any bytes.
-        signature: 64 bytes; another length is simply no.
+        signature: 64 bytes; with another length the answer is no.
     """
     if len(public_key) != PUBLIC_KEY_BYTES or len(signature) != SIGNATURE_BYTES:
         return False
@@ -107,7 +107,9 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
 def is_point(public_key: bytes) -> bool:
     """Say whether 32 bytes are a usable public key.
 
-    Usable means canonical, on the curve and in its prime-order group: what a seed can give.
+    Usable means canonical, on the curve and in its prime-order group: what a seed can give. A
+    signature that verifies proves of its key that it is canonical, on the curve and not of small
+    order, but not the group: a test signs with such a key. So this is asked of signers as well.
     """
     return len(public_key) == PUBLIC_KEY_BYTES and bool(
         _lib.crypto_core_ed25519_is_valid_point(public_key) == 1

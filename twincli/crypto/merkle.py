@@ -113,7 +113,7 @@ def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
         index: Which leaf, from 0.
 
     Raises:
-        InvalidError: ``out_of_range``: there is no such leaf.
+        InvalidError: ``out_of_range``: the tree has no such leaf.
     """
     if not 0 <= index < len(leaves):
         raise _out_of_range(f"leaf {index}", len(leaves))
@@ -243,4 +243,4 @@ def _split(size: int) -> int:
 
 
 def _out_of_range(what: str, size: int) -> InvalidError:
-    return InvalidError(f"there is no {what} in a tree of {size} leaves", code="out_of_range")
+    return InvalidError(f"a tree of {size} leaves has no {what}", code="out_of_range")

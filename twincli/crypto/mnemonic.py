@@ -27,7 +27,7 @@ def generate(words: int = 24, *, random: Callable[[int], bytes] = os.urandom) ->
     """Return a new English phrase.
 
     Args:
-        words: 12, 15, 18, 21 or 24; the phrase holds 32 bits of entropy for every three words.
+        words: 12, 15, 18, 21 or 24; the phrase has 32 bits of entropy for every three words.
         random: Gives that many unpredictable bytes.
 
     Raises:
@@ -66,7 +66,7 @@ def check(phrase: str) -> bool:
 
 
 def validate(phrase: str) -> None:
-    """Check a phrase exactly as it stands.
+    """Check a phrase exactly as given.
 
     Raises:
         InvalidError: ``invalid_mnemonic``, with the number of words, the position of the first

@@ -2,8 +2,8 @@
 
 A sealed document names its algorithms and its cost, so that both can be raised later. The header of
 the file it lies in and all of its own parameters are associated data: none can be changed without
-the passphrase. A short digest tells a damaged file from a wrong passphrase without deriving
-anything.
+the passphrase. A short digest distinguishes a damaged file from a wrong passphrase without
+deriving anything.
 
 Source: RFC 9106 (one lane, as libsodium has it), draft-irtf-cfrg-xchacha-03. Vectors for the first
 step in ``tests/vectors/keystore_kdf.json``.
@@ -102,8 +102,8 @@ def open_sealed(
     Raises:
         InvalidError: ``unknown_algorithm``, ``cost_out_of_bounds``; ``damaged_key`` when the
             document is not whole.
-        LockedError: ``bad_passphrase``. Someone who altered the document on purpose, digest
-            included, is told the same.
+        LockedError: ``bad_passphrase``. The same when the document was altered on purpose,
+            digest included.
     """
     from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt as decrypt
     from nacl.exceptions import CryptoError

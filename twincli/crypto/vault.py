@@ -1,10 +1,10 @@
 """Secret keys in memory that is locked where the limits allow, left out of core files, and wiped.
 
 Python copies bytes as it likes and never wipes them, so a seed that comes here is received straight
-into the memory of a cell, becomes a key there and signs from there; no Python object ever holds it.
+into the memory of a cell, becomes a key there and signs from there; it is never in a Python object.
 What this cannot do: the kernel's socket buffer held the seed for a moment; libsodium wipes what it
 has on the stack, not what the processor had in registers; without ``locked`` the memory may be
-written to swap; and whoever may read this process's memory (root) reads it.
+written to swap; and root, who may read this process's memory, can read it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _CELL_BYTES = _SECRET_BYTES + SEED_BYTES
 
 
 class Vault:
-    """Room for so many keys.
+    """Room for a number of keys.
 
     Attributes:
         locked: Whether the memory is never written to swap.

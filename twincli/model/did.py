@@ -3,7 +3,7 @@
 Two methods are ours to answer, neither needs a registry: ``did:key:z6Mk...`` is an Ed25519 public
 key, ``did:bdb:[<ledger>:]<64 hex>`` the asset whose CREATE transaction has that id, ``<ledger>``
 being the first 16 hex digits of the ledger's id. Two older forms are understood: the tutorial's
-``did:<64 hex>``, which has no method name and so is no DID by the standard, and the ORM's
+``did:<64 hex>``, which has no method name and so is not a DID by the standard, and the ORM's
 ``did:id:<app>:<model>:<uuid>``.
 
 Source: W3C DID Core 1.0; did:key 0.9 with Multikey; vectors in ``tests/vectors/did_core.json`` and
@@ -86,7 +86,7 @@ def parse_url(text: str) -> DidUrl:
 
 
 def parse(text: str) -> Did:
-    """Say what a DID names.
+    """Return what a DID names.
 
     Raises:
         InvalidError: ``invalid_did``: not the syntax of a DID, or a did:key or did:bdb that
@@ -157,7 +157,7 @@ def asset_did(asset_id: str, ledger: str | None = None) -> str:
 def key_document(did: str) -> dict[str, Any]:
     """Return the DID document of an Ed25519 did:key.
 
-    It holds the signing key and, for key agreement, the X25519 key derived from it.
+    It has the signing key and, for key agreement, the X25519 key derived from it.
 
     Raises:
         InvalidError: ``invalid_did``: another DID; ``invalid_public_key``: no curve point.
@@ -195,7 +195,7 @@ def asset_document(
     Args:
         did: did:bdb, as it was asked for.
         owners: Condition details of the asset's unspent outputs.
-        entity: base58 public key of the thing itself, if it has proved that it holds the key.
+        entity: base58 public key of the thing itself, if it has proved that it has the key.
 
     Raises:
         InvalidError: ``invalid_did``: not a did:bdb.

@@ -34,7 +34,7 @@ def split_path(text: str) -> tuple[str, ...]:
     """Return the names of a dotted path.
 
     Raises:
-        InvalidError: ``empty_segment``, ``invalid_name`` (a name that starts with ``$`` or holds
+        InvalidError: ``empty_segment``, ``invalid_name`` (a name that starts with ``$`` or contains
             NUL: BigchainDB refuses both), ``reserved_key`` (``twin`` at the top).
     """
     names = tuple(text.split("."))
@@ -43,7 +43,7 @@ def split_path(text: str) -> tuple[str, ...]:
             raise InvalidError(
                 f"{text!r}: a part of the path is empty",
                 code="empty_segment",
-                hint="dots nest, as in power.hp; a name itself cannot hold a dot",
+                hint="dots nest, as in power.hp; a name itself cannot contain a dot",
             )
         _check_name(name, text)
     if names[0] == RESERVED:
@@ -54,16 +54,16 @@ def split_path(text: str) -> tuple[str, ...]:
 def _check_name(name: str, path: str) -> None:
     if name.startswith("$"):
         raise InvalidError(
-            f"{path!r}: BigchainDB allows no name that starts with '$'",
+            f"{path!r}: BigchainDB refuses names that start with '$'",
             code="invalid_name",
         )
     if "\0" in name:
-        raise InvalidError(f"{path!r}: BigchainDB allows no NUL in a name", code="invalid_name")
+        raise InvalidError(f"{path!r}: BigchainDB refuses NUL in a name", code="invalid_name")
 
 
 def _reserved(path: str) -> InvalidError:
     return InvalidError(
-        f"{path!r}: the name {RESERVED!r} belongs to twincli at the top level",
+        f"{path!r}: the name {RESERVED!r} is reserved for twincli at the top level",
         code="reserved_key",
     )
 
@@ -95,11 +95,11 @@ def check_edits(edits: Iterable[Edit]) -> None:
 def build(base: Mapping[str, Any], edits: Iterable[Edit]) -> dict[str, Any]:
     """Return new data: ``base`` with the edits on top. ``base`` is left as it is.
 
-    An ``unset`` takes the path away; one that is not there is no error.
+    An ``unset`` takes the path away; a missing one is not an error.
 
     Raises:
         InvalidError: ``not_an_object``, naming the path, where a path leads into a value that is
-            no object; ``reserved_key``, ``invalid_name`` for names of ``base``.
+            not an object; ``reserved_key``, ``invalid_name`` for names of ``base``.
         UsageError: See `check_edits`.
     """
     edits = tuple(edits)
@@ -178,7 +178,7 @@ def _apply(written: dict[str, Any], present: Mapping[str, Any], edit: Edit) -> N
 
 
 def _copy_of(value: Any, path: tuple[str, ...], depth: int) -> dict[str, Any]:
-    """Return a copy of the object at ``path[:depth]``, a new one where there is none."""
+    """Return a copy of the object at ``path[:depth]``, a new one where it is missing."""
     if value is None:
         return {}
     if isinstance(value, Mapping):

@@ -30,10 +30,10 @@ def check(name: str, kind: str = "key") -> str:
 
     Letters and digits, ``.``, ``_`` and ``-``, at most 64 of them, the first a letter or a digit;
     nothing that reads as a public key, an id, the beginning of an id, or a file. So a name always
-    stands for itself in an owner expression.
+    means itself in an owner expression.
 
     Args:
-        name: What somebody wants to call it.
+        name: The name to check.
         kind: ``key``: the name is a file's as well, so letters and digits are those of ASCII and
             what Windows reserves is refused. Otherwise (``asset``, ``party``) any alphabet.
 
@@ -76,7 +76,7 @@ def is_valid(name: str, kind: str = "key") -> bool:
 
 
 def fold(name: str) -> str:
-    """Return the form in which two names are the same name: case does not tell them apart."""
+    """Return the form in which equal names are equal: case does not distinguish them."""
     return name.lower() if name.isascii() else _composed(_composed(name).casefold())
 
 
@@ -90,10 +90,10 @@ def near(name: str, known: Iterable[str]) -> str | None:
 
 
 def disguise(name: str) -> str | None:
-    """Say why a name may be taken for another one by its looks; None where nothing speaks for it.
+    """Return why a name may be mistaken for another by its looks, or None.
 
-    Told are letters of several scripts that share shapes, and variants of characters, such as wide
-    ones. A name all in one other script is not: whether it looks like another depends on the font.
+    It looks for letters of several scripts that share shapes, and for variants of characters, such
+    as wide ones. A name in one other script passes: its looks depend on the font.
     """
     if name.isascii():
         return None
@@ -114,7 +114,7 @@ def disguise(name: str) -> str | None:
 def _composed(name: str) -> str:
     if name.isascii():
         return name
-    from unicodedata import normalize  # only who needs it pays for loading it
+    from unicodedata import normalize  # loaded only when needed
 
     return normalize("NFC", name)
 

@@ -82,7 +82,7 @@ def _parse(whole: str, text: str, depth: int) -> tuple[Owners, str]:
     if not 1 <= threshold <= len(members):
         raise _bad(
             whole,
-            f"{head}: asks for {threshold} of {len(members)}, which nobody could satisfy",
+            f"{head}: asks for {threshold} of {len(members)}, which no signatures could satisfy",
         )
     if threshold > conditions.MAX_THRESHOLD:
         raise _bad(whole, f"a threshold is at most {conditions.MAX_THRESHOLD}")

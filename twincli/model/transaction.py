@@ -194,8 +194,8 @@ def sign(tx: Mapping[str, Any], signers: Iterable[Signer]) -> dict[str, Any]:
     exactly as many signatures as it asks, the first that ``signers`` can give.
 
     Raises:
-        LockedError: ``missing_signature``: the signers do not suffice; it names who could sign.
-        InvalidError: ``invalid_signature``: a signer gave something that is not 64 bytes.
+        LockedError: ``missing_signature``: the signers do not suffice; it names keys that could.
+        InvalidError: ``invalid_signature``: a signer returned something other than 64 bytes.
     """
     by_key = {signer.public_key: signer for signer in signers}
 
@@ -208,10 +208,10 @@ def sign(tx: Mapping[str, Any], signers: Iterable[Signer]) -> dict[str, Any]:
 
 
 def signed(signer: Signer, digest: bytes) -> bytes:
-    """Return the signature that a signer gives.
+    """Return a signer's signature, checked for its length.
 
     Raises:
-        InvalidError: ``invalid_signature``: what it gave is not 64 bytes.
+        InvalidError: ``invalid_signature``: it is not 64 bytes long.
     """
     made = signer.sign(digest)
     if len(made) != 64:
@@ -233,7 +233,7 @@ def fulfil(
             that input sign, returns the signature of that key, or None.
 
     Raises:
-        LockedError: ``missing_signature``: naming who could sign.
+        LockedError: ``missing_signature``, naming the keys that could sign.
     """
     text = message(tx)
     inputs = []

@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_NESTING = 500
-"""So far below Python's own limit of about 1000 frames that the verdict does not depend on how deep
-in a program it is asked for, as long as that is less than 400 frames. MongoDB, where a network
-keeps its transactions, takes 100."""
+"""Far enough below Python's own limit of about 1000 frames that the verdict does not depend on the
+caller's depth, up to 400 frames. MongoDB, where a network keeps its transactions, takes 100."""
 MAX_INTEGER = 2**63 - 1
 MIN_INTEGER = -(2**63)
 
@@ -33,7 +32,7 @@ def check_data(data: Any, metadata: Any) -> None:
     """Check the names and numbers in ``asset.data`` and ``metadata``.
 
     Raises:
-        InvalidError: ``validation_error``: a key that starts with ``$`` or holds ``.`` or NUL, a
+        InvalidError: ``validation_error``: a key that starts with ``$`` or contains ``.`` or NUL, a
             value under ``language`` that BigchainDB does not know; ``overflow_error``: an integer
             beyond 64 bits; ``unencodable``: a key that is not text, nesting too deep.
     """

@@ -1,8 +1,8 @@
 """A transaction on its way from signer to signer: ``twin.partial/1``.
 
-The file holds the unsigned transaction, the signatures there are, and the transactions it spends
-together with the CREATE of its asset, so that whoever is asked to sign can read offline what is
-given by whom to whom. Nothing in it is believed: ids are computed again, what an input asks for is
+The file has the unsigned transaction, the signatures so far, and the transactions it spends
+together with the CREATE of its asset, so that a signer can read offline what is given by whom to
+whom. Nothing in it is believed: ids are computed again, what an input asks for is
 compared with the output it spends, and every signature is verified when the file is read. ::
 
     {"schema": "twin.partial/1", "body_digest", "ledger", "transaction",
@@ -43,7 +43,7 @@ class Partial(NamedTuple):
         body_digest: 64 hex digits.
         digests: For every input the 32 bytes that its keys sign.
         invited: For every input the keys that may sign it.
-        signatures: Those there are, all verified.
+        signatures: Those made so far, all verified.
     """
 
     tx: dict[str, Any]
@@ -58,7 +58,7 @@ class Partial(NamedTuple):
 def prepare(
     tx: Mapping[str, Any], carried: Iterable[dict[str, Any]], ledger: str | None
 ) -> Partial:
-    """Return an unsigned transaction as something that can be handed round.
+    """Return an unsigned transaction in the form that is handed round.
 
     Args:
         tx: Unsigned, from ``model.transaction`` or from an official driver.
@@ -87,7 +87,7 @@ def prepare(
 
 
 def is_partial(value: Any) -> bool:
-    """Say whether a JSON value means to be a partly signed transaction, of whatever version."""
+    """Say whether a JSON value claims to be a partly signed transaction, of any version."""
     schema = value.get("schema") if isinstance(value, dict) else None
     return isinstance(schema, str) and schema.startswith("twin.partial/")
 
@@ -126,14 +126,14 @@ def read(value: Any, known: Partial | None = None) -> Partial:
         raise InvalidError(
             "the transaction in this file is not the one that was prepared",
             code="invalid_hash",
-            hint="somebody altered it, or a tool that read and wrote the file changed its"
+            hint="it was altered, or a tool that read and wrote the file changed its"
             " numbers (jq makes 1.0 into 1): pass the file on as it is",
         )
     return partial._replace(signatures=_signatures(partial, value.get("signatures")))
 
 
 def document(partial: Partial) -> dict[str, Any]:
-    """Return the JSON value to write; equal for equal content, whoever signed first."""
+    """Return the JSON value to write; equal for equal content, in any order of signing."""
     return {
         "schema": SCHEMA,
         "body_digest": partial.body_digest,
@@ -231,7 +231,7 @@ def finish(partial: Partial) -> dict[str, Any]:
     """Return the signed transaction.
 
     A threshold gets exactly as many signatures as it asks, the first there are in the order of
-    the condition, so the id does not depend on who signed first.
+    the condition, so the id does not depend on the order of signing.
 
     Raises:
         LockedError: ``missing_signature``.
@@ -293,7 +293,7 @@ def _check(tx: Mapping[str, Any], carried: Mapping[str, dict[str, Any]]) -> byte
         if details != output["condition"]["details"] or set(entry["owners_before"]) != set(
             output["public_keys"] or ()
         ):
-            raise _bad(f"its input {number} is not what the output it spends asks for")
+            raise _bad(f"its input {number} does not match the output it spends")
         total += int(output["amount"])
     places = {entry.spends for entry in checked.inputs}
     if len(places) != len(checked.inputs):

@@ -34,9 +34,9 @@ _INPUT_FIELDS = frozenset({"owners_before", "fulfillment", "fulfills"})
 _FULFILLS_FIELDS = frozenset({"transaction_id", "output_index"})
 _OUTPUT_FIELDS = frozenset({"amount", "condition", "public_keys"})
 
-# The server's patterns for ids and keys are not anchored, so other characters may stand around. A
-# search begins where a run of the right characters does: anywhere else it would find the same, and
-# take 64 times as long for a text of strangers that has no match.
+# The server's patterns for ids and keys are not anchored: other characters may surround them. A
+# search begins where a run of the right characters does: elsewhere it would find the same, and
+# take 64 times as long for a stranger's text without a match.
 _HEX64 = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}")
 _KEY = re.compile(r"(?<![1-9a-zA-Z^])[1-9a-zA-Z^]{43}")
 _ONLY_KEY = re.compile(r"[1-9a-zA-Z^]{43,44}")

@@ -1,4 +1,4 @@
-"""Whether a transaction may be committed: the rules that look at what it spends.
+"""Whether a transaction may be committed: the rules about what it spends.
 
 ``structure.check`` has judged it alone; here it meets the ledger, through the small ``View``.
 Two profiles: ``strict`` refuses what BigchainDB 2.2.2 should not have accepted, ``server-2.2.2``
@@ -31,7 +31,7 @@ __all__ = ["PROFILES", "SERVER", "STRICT", "Deviation", "Known", "View", "check_
 
 
 class Known(NamedTuple):
-    """What a committed transaction gives to those that spend it."""
+    """The part of a committed transaction that its spenders need."""
 
     asset_id: str
     outputs: Sequence[CheckedOutput]
