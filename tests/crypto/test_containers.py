@@ -450,3 +450,61 @@ def test_what_a_guess_of_an_exported_passphrase_costs() -> None:
     assert int.from_bytes(options[8 + length : 12 + length]) == 24
     guide = (Path(__file__).parents[2] / "docs" / "guide" / "keys.md").read_text()
     assert "24 rounds of bcrypt" in guide
+
+
+SEED = bytes(range(32))
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0x" + SEED.hex(),
+        "0X" + SEED.hex().upper(),
+        json.dumps({"kty": "OKP", "crv": "Ed25519", "d": _b64(SEED)}),
+        json.dumps(
+            {
+                "kty": "OKP",
+                "crv": "Ed25519",
+                "d": _b64(SEED),
+                "x": _b64(KeyPair.from_seed(SEED).public_bytes),
+                "kid": "1",
+            }
+        ),
+        json.dumps(
+            {
+                "server": {"bind": "localhost:9984"},
+                "keypair": {
+                    "public": KeyPair.from_seed(SEED).public_key,
+                    "private": base58.encode(SEED),
+                },
+            }
+        ),
+    ],
+)
+def test_more_forms_that_other_programs_write(text: str) -> None:
+    try:
+        form = containers.format_of(text)
+    except ConflictError:  # 32 bytes of hex may be a point, too
+        form = "seed"
+    assert containers.read(text, form).seed == SEED
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        ({"kty": "EC", "crv": "P-256", "d": "x"}, "wrong_algorithm"),
+        ({"kty": "RSA"}, "wrong_algorithm"),
+        ({"kty": "OKP", "crv": "Ed25519", "x": _b64(SEED)}, "public_key_given"),
+        ({"kty": "OKP", "crv": "Ed25519", "d": "short"}, "invalid_key_file"),
+        ({"kty": "OKP", "crv": "Ed25519", "d": _b64(SEED), "x": _b64(SEED)}, "key_mismatch"),
+        ({"keypair": {"public": "x", "private": None}}, "invalid_key_file"),
+    ],
+)
+def test_keys_in_json_that_are_refused(document: dict[str, Any], code: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        containers.read(json.dumps(document), "base58")
+    assert caught.value.code == code

@@ -158,7 +158,7 @@ def format_of(text: str) -> str:
             code="unknown_key_format",
             hint=f"if it is one of these, name it: --format {'|'.join(FORMATS)}",
         )
-    form = "seed" if _is_hex(bare) else "base58"
+    form = "seed" if _is_hex(_unprefixed(bare)) else "base58"
     if len(data) == ed25519.SEED_BYTES and ed25519.is_point(data):
         raise ConflictError(
             "this may be a private or a public key",
@@ -189,7 +189,7 @@ def read(text: str, form: str, passphrase: Callable[[], bytes] | None = None) ->
         if _label(text) is None:
             raise _unreadable(form)
         return KeyPair.from_seed(_foreign(text.strip().encode() + b"\n", form, passphrase))
-    bare = text.strip()
+    bare = _unprefixed(text.strip())
     if form == "base58" and bare.startswith("{"):
         return _pair(bare)
     data = _bare(bare) if _is_hex(bare) == (form == "seed") else None
@@ -204,6 +204,7 @@ def read(text: str, form: str, passphrase: Callable[[], bytes] | None = None) ->
 
 def _bare(text: str) -> bytes | None:
     """Return the 32 or 64 bytes of hex or base58, else None."""
+    text = _unprefixed(text)
     if _is_hex(text):
         data = bytes.fromhex(text)
     elif len(text) > _LONGEST_BARE or not text or not set(text) <= base58.ALPHABET:
@@ -214,18 +215,32 @@ def _bare(text: str) -> bytes | None:
     return data if len(data) in {ed25519.SEED_BYTES, whole} else None
 
 
+def _unprefixed(text: str) -> str:
+    """Return hex without the ``0x`` that wallets write before it."""
+    digits = text.removeprefix("0x").removeprefix("0X")
+    return digits if _is_hex(digits) else text
+
+
 def _is_hex(text: str) -> bool:
     return len(text) in {64, 128} and bool(re.fullmatch("[0-9a-fA-F]+", text))
 
 
 def _pair(text: str) -> KeyPair:
-    """Return the key pair of the drivers' JSON; JavaScript's spells its names otherwise."""
+    """Return the key pair of JSON: the drivers', BigchainDB's old ``.bigchaindb``, or a JWK.
+
+    JavaScript's drivers spell the names in their own way.
+    """
     try:
         document = canonical.decode(text.encode())
     except InvalidError:
         document = None
     if not isinstance(document, dict):
         raise _unreadable("base58")
+    if "kty" in document:
+        return _jwk(document)
+    if isinstance(document.get("keypair"), dict):
+        old = document["keypair"]
+        document = {"private_key": old.get("private"), "public_key": old.get("public")}
     private = document.get("private_key", document.get("privateKey"))
     public = document.get("public_key", document.get("publicKey"))
     data = _bare(private) if isinstance(private, str) and not _is_hex(private) else None
@@ -235,6 +250,37 @@ def _pair(text: str) -> KeyPair:
     if public is not None and public != pair.public_key:
         raise _mismatch()
     return pair
+
+
+def _jwk(document: dict[str, Any]) -> KeyPair:
+    """Return the key pair of a JSON Web Key (RFC 8037)."""
+    if document.get("kty") != "OKP" or document.get("crv") != "Ed25519":
+        kind = document.get("crv") or document.get("kty")
+        raise InvalidError(
+            f"the JWK is a key of {str(kind)[:20]}, not of Ed25519", code="wrong_algorithm"
+        )
+    if "d" not in document:
+        raise InvalidError(
+            "this JWK is a public key, and only a private key can be imported",
+            code="public_key_given",
+            hint="name somebody else's key with twin name set NAME KEY",
+        )
+    seed, public = (_base64url(document.get(member)) for member in ("d", "x"))
+    if seed is None:
+        raise _unreadable("base58")
+    pair = KeyPair.from_seed(seed)
+    if "x" in document and public != pair.public_bytes:
+        raise _mismatch()
+    return pair
+
+
+def _base64url(text: object) -> bytes | None:
+    """Return the 32 bytes of unpadded base64url, or None."""
+    from base64 import urlsafe_b64decode
+
+    if not isinstance(text, str) or not re.fullmatch(r"[A-Za-z0-9_-]{43}", text):
+        return None
+    return urlsafe_b64decode(text + "=")
 
 
 def _label(text: str) -> str | None:

@@ -157,3 +157,12 @@ def test_a_mistyped_phrase_is_not_taken_without_its_checksum(
     text = private(tmp_path / "text", b"seedPhrase\n")
     run = invoke("keys", "recover", "alice", text, "--no-passphrase", "--json")
     assert "--no-checksum" in run.error["hint"]
+
+
+def test_a_key_in_der_is_named(invoke: Invoke, tmp_path: Path) -> None:
+    der = bytes.fromhex("302e020100300506032b657004220420") + b"\xff" * 32
+    key = private(tmp_path / "key.der", der)
+    run = invoke("keys", "import", "alice", key, "--no-passphrase", "--json")
+    assert run.status == 7
+    assert "DER" in run.error["message"]
+    assert "openssl pkey -inform DER" in run.error["hint"]
