@@ -61,22 +61,21 @@ def test_a_silent_node_is_left_for_the_next(
     second.ledger.submit(tx)
     node.silent = True
     client = connect(node, second, timeout=0.4)
-    begun = time.monotonic()
     entry = client.entry(tx["id"])
     assert entry is not None
     assert entry.tx == tx
     # It is waited for once, and asked last from then on.
-    assert time.monotonic() - begun < 2
     assert len(node.asked) == 1
     assert len(second.asked) > 2
 
 
-def test_a_node_that_refuses_connections_costs_nothing(node: FakeNode, connect: Connect) -> None:
+def test_a_node_that_refuses_connections_is_not_waited_for(
+    node: FakeNode, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     node.ledger.submit(create())
     client = connect("http://127.0.0.1:1", node, timeout=20)
-    begun = time.monotonic()
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it was waited for"))
     assert client.entry(create()["id"]) is not None
-    assert time.monotonic() - begun < 2
 
 
 @pytest.mark.parametrize(

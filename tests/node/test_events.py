@@ -54,9 +54,7 @@ def test_what_another_process_commits(node: Running) -> None:
     txs = chain(4)
     with stream(node) as connection, Ledger.open(node.path) as other:
         other.submit(txs[0])
-        began = time.monotonic()
         assert next_of(connection) == event(txs[0], 1)
-        assert time.monotonic() - began < 2  # a poll is 50 ms; the machine may be busy
         other.submit_many(txs[1:])
         assert [next_of(connection) for _ in txs[1:]] == [event(tx, 2) for tx in txs[1:]]
 
@@ -268,10 +266,8 @@ def test_a_reader_that_takes_nothing_holds_nobody_up_and_is_dropped(
                 time.sleep(0.05)  # it reads nothing, until the node gives up
             assert node.node.events.readers == 1
             tx = create(7)
-            began = time.monotonic()
             assert node.post(tx).status == 202
             assert next_of(other)["transaction_id"] == tx["id"]
-            assert time.monotonic() - began < 5
             with pytest.raises(ConnectionClosed) as caught:
                 while True:
                     slow.recv(timeout=10)

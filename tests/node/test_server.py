@@ -119,9 +119,7 @@ def test_clients_that_do_not_finish(
 ) -> None:
     monkeypatch.setattr(server, "SLOW_SECONDS", 0.3)
     with running(tmp_path / "l") as node:
-        began = time.monotonic()
         answer = raw(node, data)
-        assert time.monotonic() - began < 10
         if status is None:
             assert answer == b""  # the request is cut off
         elif status != 431 or answer:

@@ -1,4 +1,4 @@
-"""Copies of networks on this machine: ledgers that hold nothing that is not fetched again."""
+"""Copies of networks on this machine: ledgers that can be fetched again at any time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twincli.rules.validity import SERVER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_OF_NO_USE = frozenset({"damaged_ledger", "foreign_file", "older_schema"})
+_UNUSABLE = frozenset({"damaged_ledger", "foreign_file", "older_schema"})
 
 
 def opened(place: str | None, *, create: bool = True) -> Ledger:
@@ -25,12 +25,11 @@ def opened(place: str | None, *, create: bool = True) -> Ledger:
         create: Make it where it is missing.
 
     Returns:
-        The ledger; where it turns out to be damaged, now or later, its ConfigError says that it is
-        a copy, and how to be rid of it.
+        The ledger. If it is damaged, the ConfigError says that it is a copy and how to remove it.
     """
     if place is None:
         return Ledger.open(":memory:", profile=SERVER, durable=False)
-    with _told(place):
+    with _as_copy(place):
         ledger = Ledger.open(
             place,
             create=create,
@@ -45,19 +44,19 @@ def name(network_id: str, ledger_id: str) -> str:
     """Return the name of a copy's directory, see ``NetworkClient``.
 
     Args:
-        network_id: 64 hex digits of what was asked.
-        ledger_id: 64 hex digits of what it says that it is.
+        network_id: 64 hex digits of the network that was asked.
+        ledger_id: 64 hex digits that the network states.
     """
     return f"{network_id[:16]}-{ledger_id[:16]}"
 
 
 def remedy(place: str) -> str:
-    """Return the hint for a copy that is of no use."""
+    """Return the hint for an unusable copy."""
     return f"remove it, and all of it is fetched again: rm -r {place}"
 
 
 def of_network(directory: str, network_id: str) -> list[str]:
-    """Return the directories of the copies that there are of a network."""
+    """Return the directories of the copies of a network."""
     if not os.path.isdir(directory):
         return []
     return [
@@ -75,7 +74,7 @@ def known(directory: str) -> frozenset[str]:
 
 
 class _Copy:
-    """A ledger that tells its damage as that of a copy."""
+    """A ledger whose errors say that it is a copy."""
 
     def __init__(self, ledger: Ledger, place: str) -> None:
         self._ledger = ledger
@@ -83,26 +82,26 @@ class _Copy:
 
     def __getattr__(self, attribute: str) -> Any:
         found = getattr(self._ledger, attribute)
-        return self._telling(found) if callable(found) else found
+        return self._wrapped(found) if callable(found) else found
 
-    def _telling(self, method: Callable[..., Any]) -> Callable[..., Any]:
+    def _wrapped(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*given: Any, **options: Any) -> Any:
-            with _told(self._place):
+            with _as_copy(self._place):
                 result = method(*given, **options)
             return self._each(result) if isinstance(result, Iterator) else result
 
         return call
 
     def _each(self, items: Iterator[Any]) -> Iterator[Any]:
-        with _told(self._place):
+        with _as_copy(self._place):
             yield from items
 
 
 @contextmanager
-def _told(place: str) -> Iterator[None]:
+def _as_copy(place: str) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        if error.code in _OF_NO_USE:
+        if error.code in _UNUSABLE:
             error.within("the copy of this network cannot be used", hint=remedy(place))
         raise

@@ -461,17 +461,23 @@ class NetworkClient:
         return self.in_order(self.copy.held_by(keys))
 
     def in_order(self, asset_ids: Iterable[str]) -> list[str]:
-        """Return assets by their blocks; those of one block as the copy came by them."""
-        found = self.copy.in_order([asset_id for asset_id in asset_ids if self._bring(asset_id)])
+        """Return assets by their blocks; those of one block in the copy's order."""
+        wanted = list(asset_ids)
+        self.prepare(wanted)
+        found = self.copy.in_order([asset_id for asset_id in wanted if self._bring(asset_id)])
+        self._fetch_heights(found)
         heights = [(self._height(asset_id), asset_id) for asset_id in found]
         # What has no height yet is just being committed.
         heights.sort(key=lambda held: (held[0] is None, held[0] or 0))
         return [asset_id for _, asset_id in heights]
 
     def standings(self, asset_ids: Iterable[str]) -> Iterator[Standing]:
-        for asset_id in asset_ids:
-            self._sync(asset_id)
-            yield from self.copy.standings([asset_id])
+        waiting = iter(asset_ids)
+        while chunk := list(islice(waiting, BATCH)):
+            self.prepare(chunk)
+            for asset_id in chunk:
+                self._sync(asset_id)
+            yield from self.copy.standings(chunk)
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         stated = set(self.nodes.outputs(public_key, spent=spent))
@@ -608,7 +614,7 @@ class NetworkClient:
         else:
             self._sync(asset_of(tx), again=True)
             if not self._has(tx_id):
-                raise lie("history_omitted", f"a node leaves {tx_id} out of its asset's history")
+                raise lie("history_omitted", f"a node omits {tx_id} from its asset's history")
         return tx
 
     def _sync(self, asset_id: str, *, again: bool = False) -> None:
@@ -668,7 +674,7 @@ class NetworkClient:
             place = self.place
             raise lie(
                 "history_omitted",
-                f"a node leaves {min(gone)} out of the history of {asset_id}",
+                f"a node omits {min(gone)} from the history of {asset_id}",
                 None
                 if place is None
                 else "ask another node; if the network was reset, remove the copy of the old one:"
@@ -721,7 +727,7 @@ class NetworkClient:
 
 
 class _View:
-    """The network as a transaction meets it; fetches what is asked for."""
+    """The network as a transaction meets it; fetches on demand."""
 
     def __init__(self, bring: Callable[[str], bool], copy: View) -> None:
         self.bring = bring

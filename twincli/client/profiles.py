@@ -1,7 +1,7 @@
 """Networks by name: ``nodes.json`` in the home.
 
-A profile holds the URLs of a network's nodes and, where they ask for it, the paths of a file of
-headers and of certificates. What is secret stays in those files.
+A profile has the URLs of a network's nodes and, if needed, the paths of a header file and of
+certificates. Secrets stay in those files.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from contextlib import suppress
 from hashlib import sha3_256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,9 +33,9 @@ class Profile(NamedTuple):
     """A network.
 
     Attributes:
-        urls: Of its nodes, normalized, in the order in which they are asked.
-        network: 64 hex digits that names are bound to where the nodes state no ledger's id. Of the
-            first URLs, and kept when others are given later.
+        urls: Of its nodes, normalized, in the order to ask them.
+        network: 64 hex digits that names are bound to where the nodes state no ledger id. Derived
+            from the first URLs, and kept when the URLs change.
         header_file: Absolute path, or None.
         tls_ca: The same, likewise ``tls_cert`` and ``tls_key``; see ``client.tls``.
     """
@@ -53,19 +54,18 @@ class Profile(NamedTuple):
 
 
 def of_urls(urls: Iterable[str]) -> Profile:
-    """Return the network whose nodes have some URLs.
+    """Return the network of some nodes.
 
     Raises:
         UsageError: ``bad_url``.
     """
     wanted = tuple(dict.fromkeys(normalized(url.strip()) for url in urls))
-    # BigchainDB knows no id of a network. Its lowest URL stands for it, so that the order in which
-    # nodes are asked does not matter.
+    # A BigchainDB network has no id. Its lowest URL stands for it, so the order does not matter.
     return Profile(wanted, sha3_256(b"bigchaindb network\n" + min(wanted).encode()).hexdigest())
 
 
 def load(path: str) -> dict[str, Profile]:
-    """Return the profiles in a file; none where there is no file.
+    """Return the profiles in a file; none if there is no file.
 
     Raises:
         ConfigError: It cannot be read, or is damaged.
@@ -74,7 +74,7 @@ def load(path: str) -> dict[str, Profile]:
         document = json.loads(files.read_regular(path, _LONGEST_FILE, path))
         if document["version"] != VERSION:
             raise ConfigError(
-                f"{path} has version {document['version']}, this twincli knows {VERSION}",
+                f"{path} has version {document['version']}, this twincli supports {VERSION}",
                 code="newer_schema",
                 hint="upgrade twincli",
             )
@@ -85,6 +85,15 @@ def load(path: str) -> dict[str, Profile]:
         raise ConfigError(
             f"{path} cannot be read or is damaged", hint="move it away and add the nodes again"
         ) from error
+
+
+def names(path: str) -> list[str]:
+    """Return the names in a file that ``--node`` takes; a copied file may have others."""
+    found = []
+    for name in load(path):
+        with suppress(UsageError):
+            found.append(check_name(name))
+    return found
 
 
 def _profile(entry: Mapping[str, Any]) -> Profile:
@@ -101,25 +110,25 @@ def _profile(entry: Mapping[str, Any]) -> Profile:
 
 
 def save(path: str, profiles: Mapping[str, Profile]) -> None:
-    """Write the profiles to a file, in one step."""
+    """Replace the profiles in a file."""
     document = {
         "version": VERSION,
         "nodes": {name: profile._asdict() for name, profile in sorted(profiles.items())},
     }
     files.make_directory(os.path.dirname(path))
-    # In ASCII, which also holds the name of a file that is no UTF-8.
+    # In ASCII, which can also hold file names that are not UTF-8.
     files.replace(path, json.dumps(document, indent=2).encode() + b"\n")
 
 
 def headers(path: str) -> dict[str, str]:
-    """Return the headers in a file: a line ``Name: value`` each, ``#`` begins a comment.
+    """Return the headers in a file, one ``Name: value`` a line; ``#`` starts a comment.
 
     Raises:
         ConfigError: ``insecure_permissions``: others can read it; ``bad_headers``, naming the
             line and never its content.
     """
     try:
-        # A named pipe in its place must not hang the program.
+        # A named pipe in its place must not block the program.
         with open(path, "rb", opener=files.open_at_once) as file:
             mode = os.fstat(file.fileno()).st_mode
             text = file.read(_LONGEST + 1).decode("ascii") if stat.S_ISREG(mode) else ""
@@ -150,7 +159,7 @@ def headers(path: str) -> dict[str, str]:
             )
         if name.lower() in _OF_HTTP:
             raise ConfigError(
-                f"line {number} of the header file {path}: {name} is set by HTTP itself",
+                f"line {number} of the header file {path}: {name} is set by the HTTP client",
                 code="bad_headers",
             )
         found[name] = value.strip()
@@ -160,7 +169,7 @@ def headers(path: str) -> dict[str, str]:
 
 
 def check_name(name: str) -> str:
-    """Return the name of a profile, which must not look like anything else that ``--node`` takes.
+    """Return the name of a profile, which must not look like another value of ``--node``.
 
     Raises:
         UsageError: ``bad_name``.
@@ -170,6 +179,6 @@ def check_name(name: str) -> str:
         raise UsageError(
             f"{name!r} cannot be the name of a network",
             code="bad_name",
-            hint="letters, digits, - _ and . make a name; local is taken",
+            hint="use letters, digits, - _ and .; local is reserved",
         )
     return name

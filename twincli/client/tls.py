@@ -1,4 +1,4 @@
-"""Certificates: whose are trusted, which one this side shows, and what is wrong with one."""
+"""Certificates: which are trusted, which one this side shows, and what is wrong with one."""
 
 from __future__ import annotations
 
@@ -28,35 +28,51 @@ class Tls(NamedTuple):
         return Tls(self.ca or other.ca, shown.cert, shown.key)
 
     def context(self) -> ssl.SSLContext:
-        """Return what a connection is made with.
+        """Return the context of a connection.
 
         Raises:
-            ConfigError: ``bad_tls``: a file is of no use.
+            ConfigError: ``bad_tls``: a file cannot be used; the message names it.
         """
         if self.key and not self.cert:
             raise ConfigError(f"the key {self.key} needs its certificate", code="bad_tls")
-        name = self.ca
         try:
             if self.ca is not None and os.path.isdir(self.ca):
                 made = ssl.create_default_context(capath=self.ca)
             else:
                 made = ssl.create_default_context(cafile=self.ca)
-            if self.cert:
-                name = self.cert
-                made.load_cert_chain(self.cert, self.key, password=_no_passphrase)
         except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else str(error)
-            files = f"{name} and {self.key}" if name == self.cert and self.key else str(name)
-            raise ConfigError(
-                f"{files} cannot be used for TLS: {(why or str(error)).lower()}",
-                code="bad_tls",
-                hint="PEM files, a key without a passphrase",
-            ) from error
+            raise _unusable(str(self.ca), error) from error
+        if self.cert:
+            try:
+                made.load_cert_chain(self.cert, self.key, password=_no_passphrase)
+            except (OSError, ValueError) as error:
+                raise self._unusable_pair(self.cert, error) from error
         return made
+
+    def _unusable_pair(self, cert: str, error: OSError | ValueError) -> ConfigError:
+        """Return the error for a certificate and its key; OpenSSL does not say which is bad."""
+        if self.key is None:
+            return _unusable(cert, error)
+        if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
+            return _unusable(self.key, f"it is not the key of {cert}")
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=cert)
+        except (OSError, ValueError) as of_cert:
+            return _unusable(cert, of_cert)
+        return _unusable(self.key, error)
+
+
+def _unusable(path: str, why: Exception | str) -> ConfigError:
+    said = (why.strerror if isinstance(why, OSError) else None) or str(why)
+    return ConfigError(
+        f"{path} cannot be used for TLS: {said[:1].lower()}{said[1:]}",
+        code="bad_tls",
+        hint="PEM files are needed, and a key without a passphrase",
+    )
 
 
 DEFAULT_TLS = Tls()
-"""Where nothing is said: the usual authorities are trusted, and nothing is shown."""
+"""The default: trust the usual authorities, show no certificate."""
 
 
 def _no_passphrase() -> str:
@@ -72,8 +88,8 @@ _SHOW = (
 _UNTRUSTED = {
     9: "is this machine's clock right?",
     10: "its operator must renew it, or this machine's clock is wrong",
-    62: "ask for the node by the name that its certificate is for",
-    64: "ask for the node by the name that its certificate is for",
+    62: "use the name that is in the node's certificate",
+    64: "use the name that is in the node's certificate",
 }
 """What to do, by OpenSSL's codes: not yet valid, expired, another name, another address."""
 
@@ -84,7 +100,7 @@ class Fault(NamedTuple):
     Attributes:
         message: In a few words.
         hint: What to do about it.
-        final: Whether asking again is of no use.
+        final: Whether asking again is useless.
     """
 
     message: str
@@ -93,10 +109,10 @@ class Fault(NamedTuple):
 
 
 def fault(error: BaseException) -> Fault | None:
-    """Return what is wrong with TLS; None where the error is of another kind.
+    """Return what is wrong with TLS; None for another kind of error.
 
     Args:
-        error: Of a connection by TLS; the one of the TLS library is somewhere inside.
+        error: Of a TLS connection; the error of the TLS library is somewhere inside it.
     """
     found = _inner(error)
     if found is None:
@@ -105,7 +121,7 @@ def fault(error: BaseException) -> Fault | None:
         hint = _UNTRUSTED.get(found.verify_code, f"{_OWN_CA}, or TWIN_TLS_CA=FILE")
         return Fault(f"its certificate is not trusted: {found.verify_message}", hint)
     if not isinstance(found, ssl.SSLError):
-        # What a node does, too, that is shown no certificate or a wrong one, and does not say so.
+        # Some nodes do this, without an alert, when they get no certificate or a wrong one.
         return Fault(
             "the connection was lost", f"if it asks for a certificate, {_SHOW}", final=False
         )
@@ -123,7 +139,7 @@ def fault(error: BaseException) -> Fault | None:
 
 
 def _inner(error: BaseException) -> OSError | None:
-    """Return the error of the TLS library inside another one, or that of the connection."""
+    """Return the error of the TLS library inside another one, or a lost connection."""
     todo, seen, broken = [error], set(), None
     while todo:
         found = todo.pop()

@@ -1,4 +1,4 @@
-"""What nodes tell, in whatever form, and the words for what does not verify."""
+"""Answers of nodes, in whatever form, and the errors for those that do not verify."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def stated_id(info: dict[str, Any]) -> str | None:
 
 
 def asset_of(tx: dict[str, Any]) -> str:
-    """Return the asset that a transaction of unknown form belongs to; empty where it has none."""
+    """Return the asset of a transaction of unknown form; empty if it has none."""
     asset = tx.get("asset")
     found = (
         tx.get("id")
@@ -52,10 +52,10 @@ def named_by(tx: Any) -> Iterator[str]:
 
 
 def in_order(txs: list[dict[str, Any]], known: set[str]) -> Iterator[dict[str, Any]]:
-    """Yield transactions in the order they are told, but none before one that it spends.
+    """Yield transactions in the given order, but none before one that it spends.
 
     Raises:
-        NotVerifiedError: ``history_omitted``: one is spent that is neither here nor known.
+        NotVerifiedError: ``history_omitted``: a spent one is neither here nor known.
     """
     by_id = {tx["id"]: tx for tx in txs}
     begun: set[str] = set()
@@ -74,7 +74,7 @@ def in_order(txs: list[dict[str, Any]], known: set[str]) -> Iterator[dict[str, A
             elif tx["id"] in begun or not all(source in by_id for source in before):
                 raise lie(
                     "history_omitted",
-                    f"a node leaves {before[0]}, which {tx['id']} spends, out of the history",
+                    f"a node omits {before[0]}, which {tx['id']} spends, from the history",
                 )
             else:
                 begun.add(tx["id"])
@@ -89,15 +89,15 @@ def unverified(tx: dict[str, Any], verdict: InvalidError) -> NotVerifiedError:
     if verdict.code in _FORKED:
         return lie("forked_history", f"a node shows another history than before: {verdict.message}")
     if verdict.code == "input_does_not_exist":
-        return lie("history_omitted", f"a node leaves out what {tx['id']} spends")
+        return lie("history_omitted", f"a node omits the transaction that {tx['id']} spends")
     return lie(
         "altered_transaction",
-        f"what a node shows as {tx['id']} is not that transaction: {verdict.message}",
+        f"a node shows an altered transaction {tx['id']}: {verdict.message}",
     )
 
 
 def lie(code: str, message: str, hint: str | None = None) -> NotVerifiedError:
-    """Return the error for a node that does not tell the truth, or not all of it."""
+    """Return the error for a node whose answer is false or incomplete."""
     return NotVerifiedError(
-        message, code=code, hint=hint or "nothing of it was kept; ask another node of the network"
+        message, code=code, hint=hint or "nothing of it was stored; ask another node of the network"
     )

@@ -6,11 +6,11 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -369,7 +369,7 @@ def test_the_story_of_a_car(
         shown = invoke("history", "car", "--node", url, "--format", form, tty=form == "table")
         assert shown.status == 0
         assert "None" not in shown.stdout
-        assert "stated 20" in shown.stdout.replace("\n", " ")
+        assert re.search(r"20\d\d-\d\d-\d\d", shown.stdout)
     assert "None" not in invoke("asset", "show", "car", "--node", url, tty=True).stdout
     # Names hold on the ledger that they were given on.
     assert invoke("asset", "show", "car").status == 4
@@ -381,8 +381,8 @@ def test_the_story_of_a_car(
     "words",
     [
         "asset list --all",
-        "history car --since 2024-01-01",
-        "history car --until 2024-01-01",
+        "history car --since 2024-01-01 --by recorded",
+        "history car --until 2024-01-01 --by recorded",
         "asset show car --as-of 2024-01-01",
         "ledger info",
         "ledger reindex",
@@ -432,10 +432,10 @@ def test_a_dry_run_sends_nothing(twin: Twin, node: FakeNode) -> None:
 def test_nobody_waits_longer_than_asked(twin: Twin, invoke: Invoke, node: FakeNode) -> None:
     twin("config", "show")
     node.silent = True
-    begun = time.monotonic()
+    # The node holds a request for ten seconds; who still waited then would get another answer.
     run = invoke("asset", "list", "--node", node.url, "--timeout", "0.2", "--json")
     assert (run.status, run.error["code"], run.error["retryable"]) == (8, "timeout", True)
-    assert time.monotonic() - begun < 3
+    assert not node.released.is_set()
 
 
 def test_the_demo_on_a_network(invoke: Invoke, real_node: str, tmp_path: Path) -> None:

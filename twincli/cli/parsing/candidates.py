@@ -23,7 +23,7 @@ def networks() -> list[str]:
 
     try:
         with Context(Options()) as context:
-            return list(profiles.load(context.paths.nodes))
+            return profiles.names(context.paths.nodes)
     except TwinError:
         return []
 
