@@ -39,6 +39,7 @@ COMMANDS = (
 
 CHANGING = (
     (r"z6Mk[1-9A-HJ-NP-Za-km-z]{44}", "<did>"),
+    (r"\b[1-9A-HJ-NP-Za-km-z]{43,44}\b", "<key>"),
     (r"\b[0-9a-f]{10,64}\b", "<id>"),
     (r"\d{4}-\d\d-\d\d", "<date>"),
     (r"\d\d:\d\d:\d\d(\.\d+)?Z?", "<time>"),

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import argparse
 import ast
-import os
-import subprocess
+import io
+import re
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,15 +93,41 @@ def documents() -> str:
     """Return the page of the JSON documents."""
     from tests.contract.test_documents import DOCUMENTS
 
+    rows = []
+    for words, schema, keys, listing in DOCUMENTS:
+        members = " ".join(f"`{key}`" for key in keys.split())
+        if listing is not None:
+            name, item, of_item = listing
+            each = " ".join(f"`{key}`" for key in of_item.split())
+            members += f"; each of `{name}` (`{item}`): {each}"
+        rows.append((f"`{schema}`", f"`twin {words}`", members))
+    intro = (
+        "`--json` prints one of these, `--jsonl` one object a line, `--get PATH` one value of it.\n"
+        'The first member is always `"schema"`. Members may be added; one that goes, or changes\n'
+        "its name, gets a new number in the schema. A test runs each command and compares."
+    )
+    examples = table(("document", "for example", "members"), rows)
+    parts = [f"# JSON documents\n\n{intro}\n\n## What prints what\n\n{examples}", "## Types\n"]
+    source = (ROOT / "twincli" / "services" / "documents.py").read_text(encoding="utf-8")
+    parts += [_typed(node) for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    return "\n".join(parts)
+
+
+def _typed(node: ast.ClassDef) -> str:
+    """Return the section of one type of document."""
+    text = (ast.get_docstring(node) or "").replace("``", "`")
+    bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
+    bases = [f"[{base}](#{base.lower()})" for base in bases if base != "TypedDict"]
+    also = f"Has the members of {', '.join(bases)}.\n\n" if bases else ""
     rows = [
-        (
-            f"`{schema}`",
-            f"`twin {words}`",
-            keys + (f"; each of `{listing[0]}`: {listing[2]}" if listing else ""),
-        )
-        for words, schema, keys, listing in DOCUMENTS
+        (f"`{item.target.id}`", f"`{ast.unparse(item.annotation)}`")
+        for item in node.body
+        if isinstance(item, ast.AnnAssign)
+        and isinstance(item.target, ast.Name)
+        and item.target.id != "schema"
     ]
-    return "# JSON documents\n\n" + table(("document", "of", "keys after `schema`"), rows)
+    members = table(("member", "type"), rows) if rows else ""
+    return f"### {node.name}\n\n{text}\n\n{also}{members}".rstrip("\n") + "\n"
 
 
 def commands() -> str:
@@ -111,20 +138,13 @@ def commands() -> str:
     import typer
 
     from twincli.cli import table as tree
-    from twincli.cli.options import GLOBAL
     from twincli.cli.parsing import data_commands
 
-    shared = [
-        (f"`--{option.name}{f' {option.metavar}' if option.metavar else ''}`", option.help)
-        for option in GLOBAL
-    ]
-    parts = [
-        "# Commands\n\n`twin --help` lists them, `twin help NOUN VERB` prints what is here.\n\n"
-        "## Options of every command\n\nThey stand before the noun or after the verb.\n\n"
-        + table(("option", "what it does"), shared)
-    ]
+    intro = "`twin --help` lists them; `twin help NOUN VERB` prints what is here."
+    shared = f"## Options of every command\n\n{_help('help', 'options')}"
+    parts = [f"# Commands\n\n{intro}\n\n{shared}"]
     for name in (*tree.NOUNS, *tree.BARE):
-        parts.append(f"## twin {name}\n\n{_help(name)}")
+        parts.append(f"## twin {name}\n\n{_help(name, '--help')}")
         if name in tree.NOUNS:
             module = importlib.import_module(tree.NOUNS[name][0])
             group: Any = typer.main.get_command(module.app)
@@ -132,21 +152,22 @@ def commands() -> str:
             verbs += [
                 verb for noun, verb in data_commands.COMMANDS if noun == name and verb not in verbs
             ]
-            parts += [f"### twin {name} {verb}\n\n{_help(name, verb)}" for verb in verbs]
+            texts = ((verb, _help(name, verb, "--help")) for verb in verbs)
+            parts += [f"### twin {name} {verb}\n\n{text}" for verb, text in texts]
     return "\n".join(parts)
 
 
 def _help(*words: str) -> str:
-    """Return what ``--help`` prints, without the options that every command has."""
-    run = subprocess.run(
-        [sys.executable, "-m", "twincli", *words, "--help"],
-        env={"PATH": os.defpath, "COLUMNS": "80", "LC_ALL": "C.UTF-8"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return f"```text\n{run.stdout.rstrip()}\n```\n"
+    """Return a text of help, without the options that every command has."""
+    from twincli.cli.main import main as twin
+
+    memory = io.BytesIO()
+    stream = io.TextIOWrapper(memory, encoding="utf-8")
+    with redirect_stdout(stream):
+        twin(words)
+    text = memory.getvalue().decode()
+    text = re.sub(r"^Shared options \(.*\n(?:  .*\n)+\n?", "", text, flags=re.MULTILINE)
+    return f"```text\n{text.rstrip()}\n```\n"
 
 
 def decisions() -> str:
