@@ -80,7 +80,7 @@ def history(
         raise UsageError(
             f"--until {until} is not after --since {since}",
             code="empty_range",
-            hint="------until is exclusive: the first moment that no longer counts",
+            hint="--until is exclusive: the first moment that no longer counts",
         )
     told = _Telling(workspace, asset_id, since_ms, until_ms, by)
     items = told.backwards() if reverse else told.forwards()

@@ -169,7 +169,7 @@ def _text_of(entry: Any, member: str) -> str:
         raise InvalidError(
             f"this is not a name: {member} is missing or not text",
             code="bad_entry",
-            hint="twin name export shows the formatatat",
+            hint="twin name export shows the format",
         )
     return value
 
