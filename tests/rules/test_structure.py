@@ -492,3 +492,13 @@ def test_a_transaction_of_any_data_is_its_own_text(data: dict[str, Any]) -> None
     checked = structure.check(tx)
     assert checked.body.encode() == canonical.encode(tx)
     assert checked.verify()
+
+
+@pytest.mark.parametrize("field", ["owners_before", "fulfillment", "fulfills"])
+def test_an_input_without_a_field_is_told_which(field: str) -> None:
+    for tx in (CREATE, TRANSFER):
+        with pytest.raises(InvalidError, match=rf"^inputs\[0\]\.{field} is missing$") as caught:
+            structure.check(changed(tx, drop("inputs", 0, field)))
+        assert caught.value.code == SCHEMA
+    with pytest.raises(InvalidError, match=r"^inputs\[0\] has a field besides"):
+        structure.check(changed(CREATE, put("inputs", 0, "more", 1)))

@@ -77,7 +77,6 @@ APPEND_MAY_LOAD = {
     "_sre",
     "_struct",
     "_typing",
-    "base58",
     "base64",
     "binascii",
     "collections",

@@ -38,11 +38,11 @@ _OUTPUT_FIELDS = frozenset({"amount", "condition", "public_keys"})
 # search begins where a run of the right characters does: elsewhere it would find the same, and
 # take 64 times as long for a stranger's text without a match.
 _HEX64 = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}")
-_KEY = re.compile(r"(?<![1-9a-zA-Z^])[1-9a-zA-Z^]{43}")
+_KEY = r"(?<![1-9a-zA-Z^])[1-9a-zA-Z^]{43}"  # text: compiled when first needed, which is rare
 _ONLY_KEY = re.compile(r"[1-9a-zA-Z^]{43,44}")
 _AMOUNT = re.compile(r"[0-9]{1,20}")
 _FULFILLMENT = re.compile(r"[a-zA-Z0-9_-]*")
-_URI = re.compile(
+_URI = (
     r"ni:///sha-256;([a-zA-Z0-9_-]{0,86})[?]"
     r"(fpt=(ed25519|threshold)-sha-256(&)?|cost=[0-9]+(&)?|subtypes=ed25519-sha-256(&)?){2,3}"
 )
@@ -385,7 +385,7 @@ def _keys_text(keys: Any, path: str) -> str:
     for index, key in enumerate(keys):
         if type(key) is str and _ONLY_KEY.fullmatch(key):
             continue
-        if not isinstance(key, str) or not _KEY.search(_seen(key)):
+        if not isinstance(key, str) or not re.search(_KEY, _seen(key)):
             raise _schema(f"{path}[{index}]", "is not a base58 public key of 43 or 44 characters")
         clean = False
     return '["' + '","'.join(keys) + '"]' if clean and keys else _text(keys)
@@ -423,7 +423,7 @@ def _check_output_shapes(outputs: Any) -> list[str | None]:
             simple.append(keys[0])
             continue
         _keys_text(keys, f"{path}.public_keys")
-        if not isinstance(uri, str) or not _URI.fullmatch(_seen(uri)):
+        if not isinstance(uri, str) or not re.fullmatch(_URI, _seen(uri)):
             raise _schema(f"{path}.condition.uri", "is not the ni URI of a condition")
         _check_details(details, f"{path}.condition.details")
         simple.append(None)
@@ -453,7 +453,7 @@ def _details_fault(details: Any, depth: int) -> list[str] | None:
     kind = details.get("type") if isinstance(details, dict) else None
     if kind == "ed25519-sha-256" and details.keys() == {"type", "public_key"}:
         key = details["public_key"]
-        if not isinstance(key, str) or not _KEY.search(_seen(key)):
+        if not isinstance(key, str) or not re.search(_KEY, _seen(key)):
             return [".public_key", "is not base58 of 43 or 44 characters"]
     elif kind == "threshold-sha-256" and details.keys() == {
         "type",
