@@ -242,7 +242,25 @@ class Opened:
         if stand_in and not create and not os.path.exists(locate(path).ledger_db):
             path, create = ":memory:", True
         read_only = is_foreign and not create and locate(path) != locate(self.paths.ledger)
-        return EmbeddedClient.open(path, create=create, read_only=read_only)
+        if create and path != ":memory:" and not os.path.exists(locate(path).ledger_db):
+            self._check_clock(None)
+        client = EmbeddedClient.open(path, create=create, read_only=read_only)
+        client.before_write = lambda ledger: self._check_clock(ledger.tip().time_ms)
+        return client
+
+    def _check_clock(self, tip_ms: int | None) -> None:
+        """Refuse to write with a clock that is far ahead; warn where the ledger is.
+
+        Raises:
+            UsageError: ``clock_ahead``.
+        """
+        from twincli.services.home import clock
+        from twincli.services.workspace import now_ms
+
+        where = self.paths
+        # Not the files that this very command has just written.
+        known = (where.keys, where.settings, where.nodes, os.path.join(where.ledger, "ledger.key"))
+        self.warn(clock.check(now_ms(), tip_ms, known, accepted=self.options.yes))
 
     @property
     def network(self) -> Chosen | None:

@@ -8,7 +8,7 @@ from twincli.client import BLOCK_TIME, LISTING, PROOFS, present
 from twincli.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.ledger import Verdict
@@ -23,12 +23,16 @@ class EmbeddedClient:
 
     Args:
         ledger: Closed with this object.
+
+    Attributes:
+        before_write: Called with the ledger before the first write, which it may refuse.
     """
 
     capabilities = frozenset({LISTING, BLOCK_TIME, PROOFS})
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
+        self.before_write: Callable[[Ledger], None] | None = None
         self._is_untouched = False
 
     @classmethod
@@ -46,6 +50,9 @@ class EmbeddedClient:
 
     def for_writing(self) -> Ledger:
         """Return the ledger, opened again if it was opened to write nothing."""
+        if self.before_write is not None:
+            self.before_write(self.ledger)
+            self.before_write = None
         if self._is_untouched:
             path = self.ledger.path
             self.ledger.close()
