@@ -29,7 +29,8 @@ ENVIRONMENT: tuple[tuple[str, str], ...] = (
     ("TWIN_NO_PASSPHRASE", "1 makes new keys without a passphrase"),
     ("NO_COLOR", "not empty: no colour"),
     ("FORCE_COLOR", "not empty: colour even if the output is not a terminal"),
-    ("TERM", "dumb: no colour"),
+    ("TERM", "dumb: no colour and no pager"),
+    ("PAGER", "shows listings longer than the screen; default: less; cat: no pager"),
     ("REQUESTS_CA_BUNDLE", "the same as TWIN_TLS_CA, which wins; many programs read it"),
     ("CURL_CA_BUNDLE", "the same"),
     ("SSL_CERT_FILE", "the same"),
@@ -494,6 +495,18 @@ def color_wanted(setting: Setting, *, terminal: bool) -> bool:
 def plain_wanted() -> bool:
     """Say whether NO_COLOR or TERM=dumb ask for plain output."""
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def pager() -> list[str]:
+    """Return the command that shows long listings: PAGER, else less; empty for none."""
+    import shlex
+
+    text = os.environ.get("PAGER", "less")
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return []
+    return [] if words == ["cat"] or os.environ.get("TERM") == "dumb" else words
 
 
 def completing() -> bool:

@@ -177,7 +177,7 @@ _PATH = f"import sys; sys.path[:] = {sys.path!r}\n"
         (["config", "sho"], "there is no command 'twin config sho'", "'twin config show'?"),
         (["config", "view"], "there is no command 'twin config view'", "'twin config show'?"),
         (["config", "zzz"], "there is no command 'twin config zzz'", "one of show, get"),
-        (["config", "show", "--quite"], "no such option: --quite", "did you mean --quiet?"),
+        (["config", "show", "--quite"], "no such option: --quite", "did you mean --quiet"),
         (["config", "show", "--zzz"], "no such option: --zzz", "see twin config show --help"),
         (["config", "show", "x"], "got unexpected extra argument (x)", "twin config show --help"),
         (["config", "get"], "missing argument 'KEY'", "see twin config get --help"),

@@ -130,7 +130,7 @@ class Context(Opened):
                 # A command that prints the place of a broken settings file has to work.
                 setting = self.load_settings(read_file=False).color
             color = terminal and config.color_wanted(setting, terminal=terminal)
-        return Mode(form, options.get, options.quiet, terminal, color)
+        return Mode(form, options.get, options.quiet, terminal, color, options.wide)
 
     def workspace(self) -> Workspace:
         """Return what a service works with: the rooms of this run and its choices."""

@@ -276,8 +276,14 @@ def _render(result: Result, context: Context) -> int:
 
     if context.warnings:
         result = result._replace(warnings=(*result.warnings, *context.warnings))
+    mode = context.mode
+    if mode.quiet and mode.form == "auto" and result.text is None and not result.exit_code:
+        from twincli.cli import table
+
+        if context.command in table.CHANGING and not context.dry_run:
+            result = result._replace(text="")
     try:
-        return output.render(result, context.mode)
+        return output.render(result, mode)
     except TwinError as error:
         if error.code not in {"output_failed", "no_such_path"}:
             raise

@@ -37,7 +37,7 @@ GLOBAL: tuple[Option, ...] = (
     Option("jsonl", "Print JSON Lines, one object a line."),
     Option("get", "Print only the value at this path, such as state.mileage.", "PATH"),
     Option("quiet", "Print nothing but the result and errors."),
-    Option("node", "Ledger to use: local, file:PATH, a URL or a profile.", "NODE"),
+    Option("node", "Ledger to use: local, file:PATH, a URL or a network's name.", "NODE"),
     Option("home", "Directory of keys, names and ledger.", "DIR"),
     Option("key", "Key to sign with; may be repeated.", "NAME", repeat=True),
     Option("yes", "Answer yes to every question."),
@@ -60,6 +60,9 @@ GLOBAL: tuple[Option, ...] = (
 """The options that every command has, before the noun or after the verb."""
 
 
+WIDE = Option("wide", "Show ids whole in tables.")
+"""Of the commands without free data, beside the shared options."""
+
 SHORT = {"quiet": "q"}
 """Short forms, on commands without free data; ``-h`` and ``-V`` are not options of a run."""
 
@@ -67,8 +70,10 @@ WRITE: tuple[Option, ...] = (
     Option("at", "When it happened: RFC 3339, a date, or 30d for 30 days ago.", "TIME"),
     Option("once", "A token that makes a retry return the first result.", "TOKEN"),
     Option("if-tip", "Refuse unless this is the newest transaction.", "TX"),
-    Option("prepare", "Write it to a file for others to sign; --key signs at once.", "FILE"),
-    Option("wait", "What to wait for.", "WHEN", choices=("commit", "sync", "async")),
+    Option("prepare", "Write it to a file for others to sign; signs with --key only.", "FILE"),
+    Option(
+        "wait", "What a write on a network waits for.", "WHEN", choices=("commit", "sync", "async")
+    ),
     Option("bare", "Write no envelope, only the data."),
 )
 """The options of every command that writes to the ledger."""
@@ -123,6 +128,7 @@ class Options(NamedTuple):
     timeout: float | None = None
     passphrase_file: tuple[str, ...] = ()
     passphrase_fd: int | None = None
+    wide: bool = False
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Options:
@@ -159,11 +165,11 @@ LARGEST = 2**53
 """Of a number that an option takes: beyond it JSON, SQL and doubles differ."""
 
 
-def check_number(name: str, value: float) -> None:
-    """Refuse a number that no option has a use for.
+def check_number(name: str, value: int) -> None:
+    """Refuse a whole number that no option has a use for.
 
     Raises:
-        UsageError: It is beyond 2^53, or not a number at all.
+        UsageError: It is beyond 2^53.
     """
     if not -LARGEST <= value <= LARGEST:
         raise UsageError(f"--{name}: {value} is not between -2^53 and 2^53")

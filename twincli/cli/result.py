@@ -49,6 +49,7 @@ class Mode(NamedTuple):
         quiet: Leave the notes out.
         terminal: Whether stdout is a terminal.
         color: Whether stdout gets colour.
+        wide: Whether tables show ids whole.
     """
 
     form: str = "auto"
@@ -56,3 +57,4 @@ class Mode(NamedTuple):
     quiet: bool = False
     terminal: bool = False
     color: bool = False
+    wide: bool = False

@@ -162,6 +162,44 @@ MEANT = {
 }
 """What was most likely meant by a verb without its noun, or by another program's word."""
 
+CHANGING = frozenset(
+    (
+        "asset create",
+        "asset append",
+        "asset transfer",
+        "asset burn",
+        "did new",
+        "tx submit",
+        "push",
+        "pull",
+        "ledger import",
+        "ledger reindex",
+        "ledger upgrade",
+        "backup create",
+        "backup restore",
+        "node add",
+        "node use",
+        "node remove",
+        "config set",
+        "config unset",
+        "name set",
+        "name remove",
+        "name import",
+        "agent start",
+        "agent lock",
+        "agent stop",
+        "keys new",
+        "keys recover",
+        "keys import",
+        "keys rename",
+        "keys remove",
+        "keys passwd",
+        "keys derive",
+        "keys rotate",
+    )
+)
+"""Commands that change something: with --quiet they print nothing when they succeed."""
+
 NEXT = """
 Next:
   twin demo                               a car, its owner and its GPS box, in half a minute

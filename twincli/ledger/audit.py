@@ -64,7 +64,7 @@ class Totals(NamedTuple):
     """What some transactions have in all; the tables beside them must hold as much.
 
     Attributes:
-        transactions: How many there are.
+        transactions: The amount, for things that are counted.
         inputs: Inputs that spend.
         outputs: Outputs.
         tokens: Transactions that are the first with their once token.

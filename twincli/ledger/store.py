@@ -369,7 +369,7 @@ class Store:
             asset: Its position.
             first: Position of the first of its transactions to look at.
             last: Position of the last one.
-            count: How many there are.
+            count: The amount, for things that are counted.
         """
         if last - first < 3 * count:
             # Few others in between: to read theirs as well is faster than to look up whose it is.

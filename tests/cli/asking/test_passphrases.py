@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -282,7 +283,16 @@ def test_a_phrase_goes_to_the_terminal_or_json_but_not_to_a_pipe(terminal: Termi
     sink = sinks.phrase_sink(context(), None)
     assert sink is not None
     sink(PHRASE)
-    assert PHRASE in shown()
+    assert re.findall("[0-9]+ ([a-z]+)", shown()) == PHRASE.split()
+
+
+@pytest.mark.parametrize("count", [1, 3, 12, 24])
+def test_words_are_numbered_in_columns_and_never_broken(count: int) -> None:
+    words = ["zoo", "abstract", "hospital"] * 8
+    lines = sinks.numbered(" ".join(words[:count])).splitlines()
+    assert max(map(len, lines)) < 60
+    found = re.findall("([0-9]+) ([a-z]+)", " ".join(lines))
+    assert found == [(str(number), word) for number, word in enumerate(words[:count], 1)]
 
 
 def test_a_phrase_without_a_terminal_names_the_file_option() -> None:

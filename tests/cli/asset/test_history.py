@@ -94,19 +94,19 @@ def test_the_rows_of_a_pipe(invoke: Invoke) -> None:
     assert rows[3][4].startswith("mileage 1200 -> 1250")
 
 
-def test_the_table_keeps_ids_whole_at_80_columns(
-    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_the_table_fits_and_drops_nothing(
+    columns: int, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = garage(invoke)
-    for columns in ("80", "200"):
-        monkeypatch.setenv("COLUMNS", columns)
-        text = invoke("history", "car", "--color", "never", tty=True).stdout
-        lines = text.splitlines()
-        assert max(map(len, lines)) <= int(columns)
-        start = lines[0].index("id")
-        ids = "".join(line[start : start + 64].split(" ")[0] for line in lines[1:])
-        assert made["first"]["transaction_id"] in ids
-        assert "mileage 1200" in text
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for more in ((), ("--wide",)):
+        text = invoke("history", "car", "--color", "never", *more, tty=True).stdout
+        assert max(map(len, text.splitlines())) <= columns
+        tx_id = made["first"]["transaction_id"]
+        assert (tx_id if more and columns != 80 else tx_id[:10]) in "".join(text.split())
+        assert more or tx_id[:11] not in "".join(text.split())
+        assert "mileage 1200" in " ".join(text.split())
         assert "alice" in text
 
 

@@ -227,17 +227,23 @@ def test_rich_markup_of_others_is_plain_text(shown: Shown, monkeypatch: pytest.M
         assert text in shown(Result({"schema": "s/1", "id": text}), mode)[0]
 
 
-def test_ids_are_never_shortened_on_a_terminal(
+def test_ids_are_short_in_tables_and_whole_elsewhere(
     shown: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     identity = "".join(f"{number:02x}" for number in range(32))
     one = Result({"schema": "s/1", "id": identity})
     several = Result({"schema": "s/1", "l": [{"id": identity}]}, listing="l")
-    for result in (one, several):
-        out, _ = shown(result, TERMINAL)
-        assert max(map(len, out.splitlines())) <= 40
-        assert "".join(out.split()) == f"id{identity}"
+    wide = Mode(terminal=True, wide=True)
+    for result, mode, text in (
+        (one, TERMINAL, identity),
+        (several, TERMINAL, identity[:10]),
+        (several, wide, identity),
+        (several, Mode(), identity),
+    ):
+        out, _ = shown(result, mode)
+        assert "".join(out.split()) == f"id{text}"
+        assert not mode.terminal or max(map(len, out.splitlines())) <= 40
 
 
 def test_a_terminal_gets_colour_only_when_wanted(shown: Shown) -> None:

@@ -50,13 +50,26 @@ def phrase_sink(run: Run, out: str | None) -> Callable[[str], None] | None:
             os.write(
                 opened,
                 b"Write these words down, in this order. Anyone who has them has the key:\n\n"
-                + phrase.encode()
+                + numbered(phrase).encode()
                 + b"\n\n",
             )
         finally:
             os.close(opened)
 
     return show
+
+
+def numbered(phrase: str, columns: int = 4) -> str:
+    """Return the words of a phrase with their numbers, in columns to be read from left to right."""
+    words = phrase.split()
+    width = max(map(len, words))
+    rows = [words[at : at + columns] for at in range(0, len(words), columns)]
+    return "\n".join(
+        "  ".join(
+            f"{number * columns + place:>2} {word:<{width}}" for place, word in enumerate(row, 1)
+        ).rstrip()
+        for number, row in enumerate(rows)
+    )
 
 
 def file_sink(run: Run, path: str, *, mode: int = 0o600) -> Callable[[str], None]:

@@ -205,7 +205,7 @@ def validate(
         ),
     ] = None,
 ) -> Result:
-    """Say whether a transaction is valid; exit 3 when it is not."""
+    """Check whether a transaction is valid; exit 3 if not."""
     from twincli.services.tx import transactions
     from twincli.services.tx import validate as service
 

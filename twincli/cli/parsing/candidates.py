@@ -31,3 +31,43 @@ def networks() -> list[str]:
 def nodes() -> list[str]:
     """Return what ``--node`` takes, as far as it has a name."""
     return ["local", *networks()]
+
+
+def keys() -> list[str]:
+    """Return the names of keys."""
+    try:
+        with Context(Options()) as context:
+            return [info.name for info in context.keystore.scan()[0]]
+    except TwinError:
+        return []
+
+
+def parties() -> list[str]:
+    """Return the names of keys and of other people, for an owner expression of one name."""
+    try:
+        with Context(Options()) as context:
+            others = [party.name for party in context.book.list_parties()]
+    except TwinError:
+        others = []
+    return list(dict.fromkeys([*keys(), *others]))
+
+
+def parties_and_assets() -> list[str]:
+    """Return all names."""
+    return list(dict.fromkeys([*parties(), *assets()]))
+
+
+def nothing() -> list[str]:
+    """Return no names: what is to be typed is new, and a file's name would be wrong."""
+    return []
+
+
+OF_OPTION = {
+    "node": nodes,
+    "key": keys,
+    "owner": parties,
+    "to": parties,
+    "entity": keys,
+    "parent": assets,
+}
+"""What an option of a command with free data, or a shared one, is completed with."""

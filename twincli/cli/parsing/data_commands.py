@@ -79,7 +79,7 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
                 _ENTITY,
                 Option("parent", "The asset it is part of.", "ASSET"),
                 Option("template", "The template it follows.", "TEMPLATE"),
-                Option("amount", "How many there are.", "N"),
+                Option("amount", "The amount, for things that are counted.", "N"),
                 Option("title", "A title for people.", "TEXT"),
                 Option("state", "The initial state: JSON, @FILE, or - for stdin.", "JSON"),
                 Option("orm-model", "Model of BigchainDB's ORM: writes its envelope.", "MODEL"),

@@ -100,7 +100,7 @@ class _Parser:
             raise self._usage("the name is missing", hint=f"twin {self.path} NAME ...")
         for name in NOT_YET:
             if name in self.values:
-                raise UsageError(f"--{name} is not there yet in this version", code="not_supported")
+                raise UsageError(f"--{name} is not supported yet", code="not_supported")
         if self.values.get("data") == self.values.get("state") == "-":
             raise self._usage("--data and --state cannot both read stdin")
         base = self._document("data") or {}
@@ -187,7 +187,7 @@ class _Parser:
             hint = "quote a value that contains spaces; write data as --name value"
             if word == "-" and self.command.lines:
                 hint = "--jsonl - reads one append a line from stdin"
-            raise self._usage(f"{word!r} stands alone: it belongs to no option", hint=hint)
+            raise self._usage(f"{word!r} is an unexpected argument", hint=hint)
 
     def _check_name_first(self, word: str) -> None:
         if self.name is None:
@@ -255,7 +255,8 @@ class _Parser:
         except ValueError as error:
             kind = "a whole number" if option.kind == "int" else "a number"
             raise self._usage(f"--{option.name}: {text!r} is not {kind}") from error
-        check_number(option.name, value)
+        if isinstance(value, int):
+            check_number(option.name, value)
         return value
 
     def _edit(self, how: str, text: str) -> None:
@@ -265,7 +266,7 @@ class _Parser:
         path, equals, value = text.partition("=")
         if not equals:
             kind = "JSON" if how == "set" else "TEXT"
-            raise self._usage(f"--{how} {text!r}: there is no '='", hint=f"--{how} PATH={kind}")
+            raise self._usage(f"--{how} {text!r}: the '=' is missing", hint=f"--{how} PATH={kind}")
         names = split_path(path)
         if how == "str":
             self.edits.append(Edit(names, value))

@@ -68,6 +68,7 @@ from twincli.cli.opened import NOTHING, Creates
 from twincli.cli.options import (
     GLOBAL,
     SHORT,
+    WIDE,
     WRITE,
     Option,
     Options,
@@ -75,7 +76,7 @@ from twincli.cli.options import (
     check_number,
     option_key,
 )
-from twincli.cli.parsing import data_commands, help_pages
+from twincli.cli.parsing import candidates, data_commands, help_pages
 from twincli.cli.result import Result
 from twincli.cli.showing import help_page, output
 from twincli.errors import UsageError
@@ -144,7 +145,7 @@ def command(
         @functools.wraps(function)
         def run(**values: Any) -> Outcome:
             for key, value in values.items():
-                if isinstance(value, int | float):
+                if isinstance(value, int):
                     check_number(key.removeprefix(_SHARED).replace("_", "-"), value)
             shared = _take(values, _SHARED)
             writing = _take(values, _WRITE)
@@ -218,26 +219,19 @@ def _option(option: Option, *, prefix: str = "", panel: str | None = None) -> Ty
             rich_help_panel=panel,
         )
     choices = list(option.choices)
-    is_node = option.name == "node"
 
     def offered(_context: Any, _words: list[str], _start: str) -> list[str]:
-        return _nodes() if is_node else choices
+        return choices or candidates.OF_OPTION[option.name]()
 
     return TyperOption(
         param_decls=declared,
         type={"text": str, "int": int, "float": float}[option.kind],
         multiple=option.repeat,
         metavar="|".join(choices) or option.metavar,
-        autocompletion=offered if choices or is_node else None,
+        autocompletion=offered if choices or option.name in candidates.OF_OPTION else None,
         help=option.help,
         rich_help_panel=panel,
     )
-
-
-def _nodes() -> list[str]:
-    from twincli.cli.parsing import candidates
-
-    return candidates.nodes()
 
 
 SHARED_PANEL = "Shared options"
@@ -247,7 +241,8 @@ WRITE_PANEL = "Writing"
 @functools.cache
 def _shared_options() -> tuple[TyperOption, ...]:
     """Return the shared options; made once, because all commands can use the same objects."""
-    return tuple(_option(option, prefix=_SHARED, panel=SHARED_PANEL) for option in GLOBAL)
+    options = (*GLOBAL, WIDE)
+    return tuple(_option(option, prefix=_SHARED, panel=SHARED_PANEL) for option in options)
 
 
 @functools.cache
@@ -318,7 +313,13 @@ class DataHelp(TyperCommand):
 
     def __init__(self, entry: data_commands.DataCommand) -> None:
         own: list[Any] = [
-            TyperArgument(param_decls=["name"], type=str, required=True, metavar="NAME")
+            TyperArgument(
+                param_decls=["name"],
+                type=str,
+                required=True,
+                metavar="NAME",
+                autocompletion=_names_for(entry),
+            )
         ]
         own.append(
             TyperArgument(
@@ -347,6 +348,16 @@ class DataHelp(TyperCommand):
         """Draw the help."""
         page = help_pages.of_command(ctx.command_path, self, short=False, ending=_DATA_ENDING)
         _draw(page, formatter)
+
+
+def _names_for(entry: data_commands.DataCommand) -> Callable[..., list[str]]:
+    """Return what completes the name of a command with data: assets, or nothing for a new one."""
+    known = candidates.nothing if entry.creates.ledger else candidates.assets
+
+    def offered(_context: Any, _words: list[str], _start: str) -> list[str]:
+        return known()
+
+    return offered
 
 
 _DATA_ENDING = (

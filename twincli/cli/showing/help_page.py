@@ -65,13 +65,20 @@ def root() -> Page:
     )
 
 
+def terminal_columns() -> int:
+    """Return the columns to draw a listing for: COLUMNS, else those of the terminal, else 80."""
+    import shutil
+
+    return shutil.get_terminal_size((WIDEST, 24)).columns
+
+
 def width() -> int:
-    """Return the columns to draw for: those of the terminal, 80 at most and in a pipe."""
+    """Return the columns to draw help for."""
     try:
-        columns = os.get_terminal_size(sys.stdout.fileno()).columns
+        found = os.get_terminal_size(sys.stdout.fileno()).columns
     except (AttributeError, OSError, ValueError):
         return WIDEST
-    return min(max(columns or WIDEST, _NARROWEST), WIDEST)
+    return min(max(found or WIDEST, _NARROWEST), WIDEST)
 
 
 def draw(page: Page, columns: int = WIDEST, *, bold: bool = False) -> str:
@@ -100,7 +107,7 @@ def shared_words(*, short: bool) -> list[str]:
     for option in GLOBAL:
         word = f"--{option.name}" if option.metavar is None else f"--{option.name} {option.metavar}"
         words.append(f"-{SHORT[option.name]}|{word}" if short and option.name in SHORT else word)
-    return [*words, "-h|--help" if short else "--help"]
+    return [*words, *(["--wide", "-h|--help"] if short else ["--help"])]
 
 
 def _paragraphs(text: str) -> Iterator[str]:

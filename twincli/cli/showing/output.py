@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from twincli.cli.result import Column, Mode, Result
@@ -50,11 +51,13 @@ def render(result: Result, mode: Mode) -> int:
         _chatter(result, mode)
         if result.text is not None:
             pieces: Iterator[str] = iter((result.text,))
+        elif mode.terminal and result.listing is not None and result.terminal is None:
+            pieces = _grid(result, mode)
         elif mode.terminal:
             pieces = iter((_table(result, mode),))
         else:
             pieces = _separated(result)
-        _write_all(pieces, live=result.live)
+        _write_all(pieces, live=result.live or mode.terminal)
     return int(result.exit_code)
 
 
@@ -336,6 +339,26 @@ def _members(result: Result) -> Iterator[tuple[str, Any]]:
 # ---------------------------------------------------------------- terminal
 
 
+def _grid(result: Result, mode: Mode) -> Iterator[str]:
+    """Return a listing for a terminal, line by line."""
+    from twincli.cli.showing import grid, help_page, pager
+
+    items = iter(result.document[str(result.listing)])
+    first = next(items, None)
+    columns = _columns(result, first)
+    every: Iterator[Any] = iter(()) if first is None else chain((first,), items)
+
+    def text(value: Any) -> str:
+        shown = one_line(_text(value))
+        return shown if mode.wide else grid.shortened(shown)
+
+    rows = ([text(_cell(item, where)) for _, where in columns] for item in every)
+    headers = [one_line(header) for header, _ in columns]
+    lines = grid.lines(headers, rows, help_page.terminal_columns(), color=mode.color)
+    drawn = (line.rstrip(" ") + "\n" for line in lines)
+    return drawn if result.live else pager.paged(drawn)
+
+
 def _table(result: Result, mode: Mode) -> str:
     """Return what a terminal shows. Rich is imported here, and only here.
 
@@ -364,21 +387,12 @@ def _table(result: Result, mode: Mode) -> str:
             document = {**document, result.listing: list(document[result.listing])}
         result.terminal(document, console)
         return memory.getvalue()
-    if result.listing is None:
-        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-        table.add_column(style="bold" if mode.color else "", no_wrap=True)
-        table.add_column(overflow="fold")
-        for name, value in _members(result):
-            shown = to_json(value, indented=True) if isinstance(value, dict) else _text(value)
-            table.add_row(Text(visible(name)), Text(visible(shown)))
-    else:
-        items = list(result.document[result.listing])
-        columns = _columns(result, items[0] if items else None)
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold" if mode.color else "")
-        for header, _ in columns:
-            table.add_column(Text(visible(header)), overflow="fold")
-        for item in items:
-            table.add_row(*(Text(visible(_text(_cell(item, where)))) for _, where in columns))
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold" if mode.color else "", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _members(result):
+        shown = to_json(value, indented=True) if isinstance(value, dict) else _text(value)
+        table.add_row(Text(visible(name)), Text(visible(shown)))
     if table.columns:
         console.print(table)
     return "".join(line.rstrip(" ") + "\n" for line in memory.getvalue().splitlines())

@@ -35,7 +35,7 @@ class Definition(NamedTuple):
         owner: Owner expression; None: the signer.
         entity: The thing's own key.
         parent: The asset it is part of.
-        amount: How many there are.
+        amount: The amount, for things that are counted.
         title: A title for people.
         model: Written in the JavaScript ORM's form, for this model.
         kind: ``asset`` or ``identity``.

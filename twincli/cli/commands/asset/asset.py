@@ -8,15 +8,15 @@ import typer
 
 from twincli.cli.asking import confirm
 from twincli.cli.context import Context
-from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
-from twincli.cli.showing import drawing, partial
+from twincli.cli.showing import drawing, grid, partial
 from twincli.errors import TwinError, UsageError
 from twincli.model.text import one_line, separated
 from twincli.services.tx.prepared import Prepared
 
 if TYPE_CHECKING:
-    from twincli.services.documents import Assets, Outputs, Tree
+    from twincli.services.documents import Assets, Tree
 
 app = typer_frame.group("asset")
 
@@ -24,7 +24,10 @@ app = typer_frame.group("asset")
 @typer_frame.command(app, "show")
 def show(
     context: Context,
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="The assets.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME...", help="The assets.", autocompletion=candidates.assets),
+    ],
     as_of: Annotated[
         str | None, typer.Option(metavar="TIME", help="As they were at this time.")
     ] = None,
@@ -59,7 +62,10 @@ def list_assets(
     context: Context,
     everything: Annotated[bool, typer.Option("--all", help="All assets of the ledger.")] = False,
     owner: Annotated[
-        str | None, typer.Option(metavar="OWNER", help="Only those of this owner.")
+        str | None,
+        typer.Option(
+            metavar="OWNER", help="Only those of this owner.", autocompletion=candidates.parties
+        ),
     ] = None,
     kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only this kind.")] = None,
     model: Annotated[str | None, typer.Option(metavar="MODEL", help="Only this model.")] = None,
@@ -97,7 +103,9 @@ def list_assets(
 @typer_frame.command(app, "burn", writes=True)
 def burn(
     context: Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The asset.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The asset.", autocompletion=candidates.assets)
+    ],
 ) -> Result:
     """Burn an asset for good: nobody can ever append to it or transfer it again."""
     from twincli.services import resolve
@@ -106,7 +114,7 @@ def burn(
     prepare = context.writes.prepare
     workspace = context.workspace()
     resolve.asset_id_of(workspace, name)  # a wrong name is said before anything is asked
-    question = f"{name} will be burned; nobody can ever undo that."
+    question = f"{name} will be burned; this cannot be undone."
     if prepare is not None:
         # Who signs is asked, and nothing burns before.
         partial.check_free(prepare)
@@ -124,10 +132,18 @@ def burn(
 def outputs(
     context: Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="The asset; your own outputs by default.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="The asset; your own outputs by default.",
+            autocompletion=candidates.assets,
+        ),
     ] = None,
     owner: Annotated[
-        str | None, typer.Option(metavar="OWNER", help="Only those of this owner.")
+        str | None,
+        typer.Option(
+            metavar="OWNER", help="Only those of this owner.", autocompletion=candidates.parties
+        ),
     ] = None,
     unspent: Annotated[bool, typer.Option("--unspent", help="Only what is not spent.")] = False,
 ) -> Result:
@@ -147,7 +163,6 @@ def outputs(
             ("spent_by", "spent_by"),
         ),
         item_schema="twin.output/1",
-        terminal=_draw_outputs,
     )
 
 
@@ -155,13 +170,21 @@ def outputs(
 def balance(
     context: Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="The asset; all you hold by default.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="The asset; all you hold by default.",
+            autocompletion=candidates.assets,
+        ),
     ] = None,
     owner: Annotated[
-        str | None, typer.Option(metavar="OWNER", help="Only what this party holds.")
+        str | None,
+        typer.Option(
+            metavar="OWNER", help="Only what this party holds.", autocompletion=candidates.parties
+        ),
     ] = None,
 ) -> Result:
-    """Say how much of an asset each owner holds."""
+    """Show how much of an asset each owner holds."""
     from twincli.services.asset import listings
 
     return Result(
@@ -177,33 +200,16 @@ def balance(
     )
 
 
-def _draw_outputs(document: Outputs, console: Any) -> None:
-    """Draw outputs with the form ``TX:N`` that other commands take, whole."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("output", overflow="fold", min_width=22)
-    table.add_column("amount", justify="right")
-    table.add_column("owners", overflow="fold")
-    table.add_column("spent by", overflow="fold", min_width=8)
-    for item in document["outputs"]:
-        table.add_row(
-            Text(f"{item['transaction_id']}:{item['output_index']}"),
-            Text(item["amount"]),
-            Text(one_line(item["owner"])),
-            Text(item["spent_by"] or ""),
-        )
-    if table.row_count:
-        console.print(table)
-
-
 @typer_frame.command(app, "tree")
 def tree(
     context: Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="A key or an asset; all your keys by default."),
+        typer.Argument(
+            metavar="[NAME]",
+            help="A key or an asset; all your keys by default.",
+            autocompletion=candidates.parties_and_assets,
+        ),
     ] = None,
 ) -> Result:
     """Show who owns what, down to what things own themselves."""
@@ -213,7 +219,7 @@ def tree(
     return Result(
         document,
         text=None if context.mode.terminal else _tree_rows(document),
-        terminal=_draw_tree,
+        terminal=lambda shown, console: _draw_tree(shown, console, wide=context.mode.wide),
     )
 
 
@@ -237,7 +243,7 @@ def _tree_rows(document: Tree) -> str:
     return "".join(rows)
 
 
-def _draw_tree(document: Tree, console: Any) -> None:
+def _draw_tree(document: Tree, console: Any, *, wide: bool) -> None:
     from rich.text import Text
     from rich.tree import Tree
 
@@ -252,7 +258,8 @@ def _draw_tree(document: Tree, console: Any) -> None:
         elif node["cut"]:
             what += " (continued: twin asset tree ID)"
         ident = node.get("id") or node["public_key"]
-        text.append(f"  {one_line(what)}  {ident}", style="not bold")
+        text.append(f"  {one_line(what)}", style="not bold")
+        text.append(f"  {ident if wide else grid.shortened(ident)}", style="not bold dim")
         return text
 
     for root in document["roots"]:

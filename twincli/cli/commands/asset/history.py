@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from twincli.cli.context import Context
-from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import output
 from twincli.errors import UsageError
@@ -17,7 +17,7 @@ from twincli.model.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twincli.services.documents import History, HistoryItem, HistoryOutput
+    from twincli.services.documents import HistoryItem, HistoryOutput
 
 app = typer_frame.bare()
 
@@ -25,14 +25,13 @@ FORMATS = ("table", "graph", "dot")
 BY = ("happened", "recorded")
 MINUTE_MS = 60_000
 
-# Below this width the table folds its times and ids, so that what changed has room.
-_WIDE = 150
-
 
 @typer_frame.command(app, "history")
 def history(
     context: Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The twin.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The twin.", autocompletion=candidates.assets)
+    ],
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="From this time on: RFC 3339, a date, 30d.")
     ] = None,
@@ -85,7 +84,6 @@ def history(
             ("recorded", recorded),
         ),
         item_schema="twin.history-item/1",
-        terminal=lambda shown, console: _draw_table(shown, console, named),
         text=text,
     )
 
@@ -156,35 +154,6 @@ def _owners(outputs: list[HistoryOutput]) -> str:
 def _line(text: str) -> str:
     """Return text that stays on one line and leaves the terminal alone."""
     return one_line(text)
-
-
-# ---------------------------------------------------------------- table
-
-
-def _draw_table(document: History, console: Any, named: Callable[[str], str]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    wide = console.width >= _WIDE
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("time", no_wrap=True)
-    # 22 letters make three lines of an id: it stays whole, and what changed gets the room.
-    table.add_column("id", overflow="fold", width=64 if wide else 22)
-    table.add_column("kind", overflow="fold", max_width=10)
-    table.add_column("signed by", overflow="fold", max_width=16)
-    table.add_column("changed", overflow="fold")
-    for item in document["transactions"]:
-        later = recorded(item)
-        time = time_of(item) + (f"\nrecorded {later}" if later else "")
-        table.add_row(
-            Text(time if wide else time.replace("T", "\n").replace("recorded ", "recorded\n")),
-            Text(item["id"]),
-            Text(_line(kind_of(item))),
-            Text(_line(signed_by(item, named))),
-            Text(_line(changed(item))),
-        )
-    if table.row_count:
-        console.print(table)
 
 
 # ---------------------------------------------------------------- graph

@@ -34,7 +34,7 @@ def create(
 ) -> Result:
     """Write keys, names, settings and ledger to one file, while they may be in use.
 
-    The search index and the ledger's own private key are left out: a restore makes both anew.
+    The search index and the ledger's own private key are left out: a restore makes both again.
     """
     from twincli.services.home import backup
     from twincli.services.workspace import now_ms

@@ -59,7 +59,7 @@ def set_setting(
 
 @typer_frame.command(app, "unset", refuses=("node",))
 def unset(context: Context, key: Name) -> Result:
-    """Take one setting out of the settings file."""
+    """Remove one setting from the settings file."""
     settings.check_name(key)
     settings.require_home(context.paths)
     changed = settings.unset_value(context.paths, key, dry_run=context.dry_run)

@@ -79,11 +79,11 @@ def _environment() -> str:
 
 
 def _options() -> str:
-    from twincli.cli.options import GLOBAL, SHORT
+    from twincli.cli.options import GLOBAL, SHORT, WIDE
     from twincli.cli.showing import help_page
 
     rows = []
-    for option in GLOBAL:
+    for option in (*GLOBAL, WIDE):
         short = f"-{SHORT[option.name]}, " if option.name in SHORT else ""
         value = "|".join(option.choices) or option.metavar
         left = f"{short}--{option.name}{f' {value}' if value else ''}"

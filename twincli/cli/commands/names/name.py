@@ -134,7 +134,7 @@ def import_names(
         typer.Option(metavar="OWNER", help="With --from-ledger: whose assets to name."),
     ] = None,
 ) -> Result:
-    """Give names that were exported elsewhere, or that the ledger states.
+    """Import names that were exported elsewhere, or that the ledger states.
 
     No name is taken from what has it. What is skipped is listed with the reason; exit 10 when that
     is a part of FILE, 5 when it is all.
