@@ -175,7 +175,10 @@ class LedgerClient(Protocol):
         """Return assets that contain the words of ``text``."""
 
     def search(self, text: str, limit: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield ``asset`` or ``metadata`` and a transaction that contains the words of ``text``."""
+        """Yield ``asset`` or ``metadata`` and a transaction that contains the words of ``text``.
+
+        What is found in assets comes before what is found in metadata.
+        """
 
     def search_metadata(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         """Return metadata that contain the words of ``text``."""

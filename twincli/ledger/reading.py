@@ -299,25 +299,23 @@ class Reader:
             yield {"metadata": tx["metadata"], "id": tx["id"]}
 
     def search(self, text: str, limit: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield where the words of ``text`` stand, in commit order; see ``search_assets``.
+        """Yield where the words of ``text`` stand; see ``search_assets``.
+
+        Assets come first, then metadata, each in commit order, one in memory at a time.
 
         Returns:
             ``asset`` or ``metadata``, and the transaction.
         """
-        from heapq import merge
-        from itertools import islice
+        from itertools import chain, islice
 
-        found = merge(
-            ((seq, "asset") for seq in self.index.search("asset_text", text)),
-            ((seq, "metadata") for seq in self.index.search("metadata_text", text)),
-        )
+        assets = (("asset", self._at(seq)) for seq in self.index.search("asset_text", text))
         # Ids are searched with the metadata; where there are none, only the asset is a hit.
-        hits = (
-            (place, tx)
-            for place, tx in ((place, self._at(seq)) for seq, place in found)
-            if place == "asset" or tx["metadata"] is not None
+        recorded = (
+            ("metadata", tx)
+            for tx in map(self._at, self.index.search("metadata_text", text))
+            if tx["metadata"] is not None
         )
-        return islice(hits, limit or None)
+        return islice(chain(assets, recorded), limit or None)
 
     def block(self, height: int) -> dict[str, Any] | None:
         """Return a block, or None beyond the tip.

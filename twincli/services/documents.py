@@ -250,11 +250,14 @@ SearchHit = TypedDict(
         "name": str | None,
         "transaction_id": str,
         "in": str,
+        "member": str | None,
+        "match": str | None,
         "data": NotRequired[Json | None],
         "metadata": NotRequired[Json | None],
     },
 )
-"""``twin.search-hit/1``: ``data`` where ``in`` is ``asset``, else ``metadata``."""
+"""``twin.search-hit/1``: ``in`` is ``name``, ``id``, ``asset`` or ``metadata``; ``metadata`` where
+that was found or the id of a transfer, else ``data``."""
 
 
 class Search(TypedDict):

@@ -8,8 +8,6 @@ from typing import Any
 LONGEST_VALUE = 2000
 LONGEST_NAME = 80
 ONE_LINE = 60
-_VISITED = 2000
-_AROUND = 60
 
 
 def cut(text: str, longest: int = LONGEST_VALUE) -> str:
@@ -37,39 +35,3 @@ def _encoded(value: Any, longest: int, indent: int | None) -> str:
         if size > longest:
             break
     return "".join(parts)
-
-
-def found(value: Any, words: list[str], name: str = "") -> str | None:
-    """Return the first text within a value that holds one of the words, with what is around it.
-
-    Args:
-        value: JSON.
-        words: With their case folded.
-        name: Of the value, with dots.
-    """
-    todo: list[tuple[str, Any]] = [(name, value)]
-    for _ in range(_VISITED):
-        if not todo:
-            return None
-        where, item = todo.pop()
-        if isinstance(item, dict):
-            members = [(f"{where}.{key}" if where else key, item[key]) for key in _few(item)]
-            todo += [(inner[:LONGEST_NAME], child) for inner, child in reversed(members)]
-        elif isinstance(item, list):
-            todo += [(where, child) for child in reversed(_few(item))]
-        elif isinstance(item, str):
-            folded = item.casefold()
-            places = [at for word in words if (at := folded.find(word)) >= 0]
-            if places:
-                return f"{where}: {_around(item, min(places))}" if where else item
-    return None
-
-
-def _few(items: Any) -> list[Any]:
-    return [item for item, _ in zip(items, range(_VISITED), strict=False)]
-
-
-def _around(text: str, place: int) -> str:
-    start, end = max(place - _AROUND, 0), place + 2 * _AROUND
-    before, after = "\u2026" if start else "", "\u2026" if end < len(text) else ""
-    return f"{before}{text[start:end]}{after}"

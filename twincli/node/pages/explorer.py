@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import base58
 from twincli.errors import UsageError
+from twincli.ledger.index import split_search
+from twincli.model import excerpt as excerpts
 from twincli.model import record
 from twincli.node.pages import parts
 from twincli.node.pages.charts import Series, chart
-from twincli.node.pages.excerpt import LONGEST_NAME, cut, excerpt, found
+from twincli.node.pages.excerpt import LONGEST_NAME, cut, excerpt
 from twincli.node.pages.html import ROOT, Html, Tag, document, facts, join, section, table
 from twincli.node.pages.source import (
     AUTHORISED,
@@ -48,6 +50,7 @@ NAMED = 3
 HISTORY = 50
 LISTED = parts.LISTED
 HITS = 50
+_AROUND = 180
 CHARTED = 2000
 """How much a page shows at most; the last is how many transactions a chart looks at."""
 
@@ -516,7 +519,8 @@ def _search(source: Source, text: str) -> Page:
     location = _location(source, text)
     if location is not None:
         return Page(303, location=location)
-    words = [word for word in re.findall(r"-?\w+", text.casefold()) if word[0] != "-"]
+    phrases, words, _ = split_search(text)
+    wanted = excerpts.pattern(phrases or words)
     hits: dict[str, tuple[str, str]] = {}
     others: dict[str, int] = {}
     for where, tx in _hits(source, text):
@@ -524,7 +528,7 @@ def _search(source: Source, text: str) -> Page:
         if asset_id in hits:
             others[asset_id] = others.get(asset_id, 0) + 1
         else:
-            hits[asset_id] = (where, _matching(where, tx, words))
+            hits[asset_id] = (where, _matching(where, tx, wanted))
     rows = []
     for asset_id, (where, shown) in hits.items():
         more = f" and {others[asset_id]:,} more" if asset_id in others else ""
@@ -547,15 +551,15 @@ def _location(source: Source, text: str) -> str | None:
     return f"{ROOT}/owner/{text}" if base58.is_key(text) else None
 
 
-def _matching(where: str, tx: dict[str, Any], words: list[str]) -> str:
+def _matching(where: str, tx: dict[str, Any], wanted: re.Pattern[str] | None) -> str:
     """Return the text that was found, else what is there beside the envelope."""
     whole = tx["asset"].get("data") if where == "facts" else tx["metadata"]
     users = record.without_envelope(whole if isinstance(whole, dict) else None)
-    hit = found(users, words)
+    hit = excerpts.found(users, wanted, _AROUND)
     if hit is None and not users and isinstance(whole, str):
-        hit = found(whole, words)
+        hit = excerpts.found(whole, wanted, _AROUND)
     if hit is not None:
-        return cut(hit)
+        return f"{hit.member}: {hit.text}" if hit.member else hit.text
     return Tag("pre")(excerpt(users, 200)) if users else ""
 
 

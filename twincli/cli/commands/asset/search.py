@@ -46,24 +46,12 @@ def search(
             ("found", _found),
         ),
         item_schema="twin.search-hit/1",
-        terminal=_draw,
     )
 
 
-def _found(hit: dict[str, Any]) -> Any:
-    return hit["data"] if hit["in"] == "asset" else hit["metadata"]
-
-
-def _draw(document: dict[str, Any], console: Any) -> None:
-    """Draw hits one below the other: ids stay whole and data get the width."""
-    from rich.text import Text
-
-    from twincli.cli.showing.output import to_json
-    from twincli.model.text import one_line, visible
-
-    for hit in document["hits"]:
-        heading = Text(one_line(hit["name"] or hit["asset_id"]), style="bold")
-        where = "facts" if hit["in"] == "asset" else f"recorded by {hit['transaction_id']}"
-        heading.append(f"  {where}", style="not bold")
-        console.print(heading, overflow="fold")
-        console.print(Text("  " + visible(to_json(_found(hit)))), overflow="fold")
+def _found(hit: dict[str, Any]) -> str:
+    """Return the text that matched, after the path of its value."""
+    match, member = hit["match"], hit["member"]
+    if match is None:
+        return ""
+    return f"{member}: {match}" if member else str(match)
