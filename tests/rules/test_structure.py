@@ -502,3 +502,11 @@ def test_an_input_without_a_field_is_told_which(field: str) -> None:
         assert caught.value.code == SCHEMA
     with pytest.raises(InvalidError, match=r"^inputs\[0\] has a field besides"):
         structure.check(changed(CREATE, put("inputs", 0, "more", 1)))
+
+
+@pytest.mark.parametrize("missing", [None, ""])
+def test_a_transaction_without_an_id_is_told_so(missing: str | None) -> None:
+    for tx in ({**CREATE, "id": missing}, {**CREATE, "id": missing, "version": "1.0"}):
+        with pytest.raises(InvalidError, match=r"has no id$") as caught:
+            structure.check(tx)
+        assert caught.value.code == "invalid_hash"
