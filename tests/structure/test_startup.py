@@ -64,14 +64,15 @@ HEAVY = {
 # Python itself does. Adding to this list is a decision: measure first (benchmarks/).
 APPEND_MAY_LOAD = {
     "__future__",
-    "_blake2",
     "_cffi_backend",
     "_collections",
     "_datetime",
     "_functools",
-    "_hashlib",
     "_json",
     "_operator",
+    "_sha2",  # of Python 3.12 and later
+    "_sha256",  # of 3.11
+    "_sha3",
     "_sodium",
     "_sqlite3",
     "_sre",
@@ -87,7 +88,6 @@ APPEND_MAY_LOAD = {
     "errno",
     "functools",
     "gc",
-    "hashlib",
     "itertools",
     "json",
     "keyword",

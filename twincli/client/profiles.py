@@ -10,12 +10,12 @@ import json
 import os
 import stat
 from contextlib import suppress
-from hashlib import sha3_256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli import files
 from twincli.client.nodes import normalized
 from twincli.client.tls import Tls
+from twincli.crypto.digests import sha3_256
 from twincli.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ Source: bigchaindb 2.2.2 ``common/utils.py`` and ``common/crypto.py``, measured.
 from __future__ import annotations
 
 import json
-from hashlib import sha3_256
 from math import isfinite
 from typing import Any, NoReturn
 
+from twincli.crypto.digests import sha3_256
 from twincli.errors import InvalidError, cut, place, shown
 
 _encode_text = json.JSONEncoder(

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from base64 import b32decode, b32encode
 from binascii import Error as DecodeError
-from hashlib import sha256
 from typing import NamedTuple
 
+from twincli.crypto.digests import sha256
 from twincli.errors import InvalidError
 
 PROFILE = "kubo-cidv1-raw-256k"

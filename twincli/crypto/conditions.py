@@ -15,10 +15,10 @@ from base64 import urlsafe_b64encode
 from binascii import a2b_base64
 from collections import Counter
 from functools import lru_cache
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58, der, ed25519
+from twincli.crypto.digests import sha256
 from twincli.errors import InvalidError
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ Source: RFC 6962 section 2.1; the verifying algorithms are those of RFC 9162 sec
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from twincli.crypto.digests import sha256
 from twincli.errors import InvalidError
 
 if TYPE_CHECKING:

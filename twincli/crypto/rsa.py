@@ -6,7 +6,7 @@ Source: RFC 8017, sections 8.1.2 and 9.1.2; draft-thomas-crypto-conditions-02; v
 
 from __future__ import annotations
 
-from hashlib import sha256
+from twincli.crypto.digests import sha256
 
 _MAX_MODULUS_BYTES = 2048  # OpenSSL's bound; the time to verify grows with the square and more
 

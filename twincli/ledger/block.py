@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-from hashlib import sha3_256
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import canonical, merkle
+from twincli.crypto.digests import sha3_256
 from twincli.ledger.reading import Located
 from twincli.ledger.rows import Batch, Block
 from twincli.model.transaction import CREATE

@@ -97,7 +97,7 @@ def once_nonce(token: str, signers: list[str]) -> str:
 
     SHA-256 of the token and the signers' public keys, in hex.
     """
-    from hashlib import sha256
+    from twincli.crypto.digests import sha256
 
     return sha256(canonical.encode({"once": token, "signers": sorted(signers)})).hexdigest()
 

@@ -83,12 +83,29 @@ def span(text: str) -> int:
 
 def parse_claim(text: object) -> int | None:
     """Return somebody's ``at`` in milliseconds, or None when it is not an RFC 3339 time."""
-    if not isinstance(text, str) or not re.fullmatch(_RFC3339, text):
+    if not isinstance(text, str):
+        return None
+    usual = _written_here(text)
+    if usual is not None:
+        return usual
+    if not re.fullmatch(_RFC3339, text):
         return None
     try:
         return parse(text, 0)
     except UsageError:
         return None
+
+
+def _written_here(text: str) -> int | None:
+    """Return the time of a text that ``to_text`` makes, without a pattern; None for any other."""
+    from datetime import UTC, datetime, timedelta
+
+    try:
+        since = datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError):  # TypeError: without an offset
+        return None
+    time_ms = since // timedelta(milliseconds=1)
+    return time_ms if to_text(time_ms) == text else None
 
 
 def to_text(time_ms: int) -> str:

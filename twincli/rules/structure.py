@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from hashlib import sha3_256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import base58, canonical, conditions, ed25519
+from twincli.crypto.digests import sha3_256
 from twincli.errors import InvalidError, cut, shown
 from twincli.model.owners import BURN_ADDRESS
 from twincli.model.transaction import CREATE, MAX_AMOUNT, TRANSFER, VERSION
@@ -36,12 +36,14 @@ _OUTPUT_FIELDS = frozenset({"amount", "condition", "public_keys"})
 
 # The server's patterns for ids and keys are not anchored: other characters may surround them. A
 # search begins where a run of the right characters does: elsewhere it would find the same, and
-# take 64 times as long for a stranger's text without a match.
-_HEX64 = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}")
-_KEY = r"(?<![1-9a-zA-Z^])[1-9a-zA-Z^]{43}"  # text: compiled when first needed, which is rare
-_ONLY_KEY = re.compile(r"[1-9a-zA-Z^]{43,44}")
-_AMOUNT = re.compile(r"[0-9]{1,20}")
-_FULFILLMENT = re.compile(r"[a-zA-Z0-9_-]*")
+# take 64 times as long for a stranger's text without a match. They are compiled when first needed,
+# which is rare: the usual id, key and fulfillment consist of the right characters alone.
+_HEX64 = r"(?<![0-9a-f])[0-9a-f]{64}"
+_KEY = r"(?<![1-9a-zA-Z^])[1-9a-zA-Z^]{43}"
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_HEX_CHARACTERS = b"0123456789abcdef"
+_KEY_CHARACTERS = f"123456789{_LETTERS}^".encode()
+_BASE64URL_CHARACTERS = f"0123456789{_LETTERS}_-".encode()
 _URI = (
     r"ni:///sha-256;([a-zA-Z0-9_-]{0,86})[?]"
     r"(fpt=(ed25519|threshold)-sha-256(&)?|cost=[0-9]+(&)?|subtypes=ed25519-sha-256(&)?){2,3}"
@@ -290,6 +292,15 @@ def _seen(text: str) -> str:
     return text.partition("\0")[0]
 
 
+def _only(text: str, characters: bytes) -> bool:
+    """Say whether a text consists of ASCII ``characters`` alone."""
+    return text.isascii() and not text.encode().translate(None, characters)
+
+
+def _is_amount(text: str) -> bool:
+    return 1 <= len(text) <= 20 and text.isascii() and text.isdigit()
+
+
 def _text(value: Any) -> str:
     """Return the canonical text of something that need not be clean."""
     return canonical.encode(value).decode()
@@ -314,9 +325,11 @@ def _check_asset(asset: Any, *, is_create: bool) -> str | None:
 
 
 def _hash_text(value: Any, path: str) -> str:
-    if not isinstance(value, str) or not _HEX64.search(_seen(value)):
+    if type(value) is str and len(value) == 64 and _only(value, _HEX_CHARACTERS):
+        return f'"{value}"'
+    if not isinstance(value, str) or not re.search(_HEX64, _seen(value)):
         raise _schema(path, "is not the id of a transaction, 64 hex digits in lower case")
-    return f'"{value}"' if len(value) == 64 else _text(value)
+    return _text(value)
 
 
 def _check_input_shapes(inputs: Any, *, is_create: bool) -> list[tuple[str, str, str]]:
@@ -359,8 +372,8 @@ def _check_input_shapes(inputs: Any, *, is_create: bool) -> list[tuple[str, str,
         fulfillment = entry["fulfillment"]
         if isinstance(fulfillment, str):
             fulfillment_text = f'"{fulfillment}"'
-            if not _FULFILLMENT.fullmatch(fulfillment):
-                if not _FULFILLMENT.fullmatch(_seen(fulfillment)):
+            if not _only(fulfillment, _BASE64URL_CHARACTERS):
+                if not _only(_seen(fulfillment), _BASE64URL_CHARACTERS):
                     raise _schema(f"{path}.fulfillment", "has characters outside base64url")
                 fulfillment_text = _text(fulfillment)
         else:
@@ -383,7 +396,7 @@ def _keys_text(keys: Any, path: str) -> str:
         raise _schema(path, "is not a list of public keys")
     clean = True
     for index, key in enumerate(keys):
-        if type(key) is str and _ONLY_KEY.fullmatch(key):
+        if type(key) is str and 43 <= len(key) <= 44 and _only(key, _KEY_CHARACTERS):
             continue
         if not isinstance(key, str) or not re.search(_KEY, _seen(key)):
             raise _schema(f"{path}[{index}]", "is not a base58 public key of 43 or 44 characters")
@@ -405,7 +418,7 @@ def _check_output_shapes(outputs: Any) -> list[str | None]:
             entry["condition"],
             entry["public_keys"],
         )
-        if not isinstance(amount, str) or not _AMOUNT.fullmatch(_seen(amount)):
+        if not isinstance(amount, str) or not _is_amount(_seen(amount)):
             raise _schema(f"{path}.amount", f"is {shown(amount)}, not text of 1 to 20 digits")
         if not isinstance(condition, dict) or condition.keys() != {"details", "uri"}:
             raise _schema(f"{path}.condition", "is not an object of details and uri")
