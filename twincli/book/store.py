@@ -290,7 +290,7 @@ class Book:
                 raise ConflictError(
                     f"the name {found.name!r} stands for {found.value}",
                     code="exists",
-                    hint=f"forget it first with `twin name remove {found.name}`",
+                    hint=f"to free it: twin name remove {found.name}",
                 )
             run("INSERT OR REPLACE INTO party VALUES (?, ?, ?)", (names.fold(name), name, value))
         return found is None or found.value != value
@@ -534,7 +534,7 @@ def _taken(name: str, asset_id: str, ledger_id: str) -> ConflictError:
     return ConflictError(
         f"the name {name!r} belongs to asset {asset_id} on ledger {ledger_id[:16]}",
         code="exists",
-        hint=f"choose another name, or forget it first with `twin name remove {name}`",
+        hint=f"choose another name, or free it: twin name remove {name}",
     )
 
 

@@ -1,7 +1,7 @@
-"""From what people write to what the ledger knows: names, DIDs, ids, prefixes, keys.
+"""Resolving what people write (names, DIDs, ids, prefixes, keys) to what the ledger knows.
 
-An asset: local name, DID or id, unique prefix of its id. A party: local key, local name, did:key,
-base58 key. ``key:car`` and ``asset:car`` tell the namespaces apart.
+An asset is given by local name, DID, id, or unique prefix of its id; a party by local key, local
+name, did:key or base58 key. ``key:car`` and ``asset:car`` select the namespace.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 
 class Parties(Protocol):
-    """Where people are known by name: a ``Workspace``, or less where no ledger is needed."""
+    """Where keys and parties have names: a ``Workspace``, or less where no ledger is needed."""
 
     @property
     def keystore(self) -> KeyStore:
-        """Keys."""
+        """The keys of this home."""
 
     @property
     def book(self) -> Book:
-        """Names."""
+        """The local names."""
 
 
 def exists(workspace: Workspace) -> Callable[[str], bool]:
-    """Return what says whether an asset is on the ledger."""
+    """Return a function that checks whether an asset is on the ledger."""
     return lambda asset_id: workspace.client.entry(asset_id) is not None
 
 
@@ -46,7 +46,7 @@ def asset_id_of(workspace: Workspace, ref: str) -> str:
     Raises:
         NotFoundError: ``not_found``, with near names.
         ConflictError: ``ambiguous``: a prefix of several.
-        InvalidError: A DID of another kind, or of another ledger.
+        InvalidError: A DID of another kind.
     """
     if ref.startswith("key:"):
         raise UsageError(f"{ref!r} names a key, but an asset is needed")
@@ -61,9 +61,9 @@ def asset_id_of(workspace: Workspace, ref: str) -> str:
         ids = workspace.client.find_prefix(folded)
         if len(ids) > 1:
             raise ConflictError(
-                f"{bare} is the beginning of several ids: {', '.join(ids)}",
+                f"several ids start with {bare}: {', '.join(ids)}",
                 code="ambiguous",
-                hint="write more digits",
+                hint="give more digits",
             )
         if ids:
             return _asset_of(workspace, ids[0])
@@ -80,8 +80,7 @@ def _by_did(workspace: Workspace, text: str) -> str:
         ledger = parsed.ledger
         if ledger is not None and not workspace.client.ledger_id.startswith(ledger):
             raise NotFoundError(
-                f"{text} lives on the ledger {ledger},"
-                f" this one is {workspace.client.ledger_id[:16]}"
+                f"{text} is on the ledger {ledger}, this one is {workspace.client.ledger_id[:16]}"
             )
         if workspace.client.entry(parsed.asset_id) is None:
             raise NotFoundError(f"there is no asset {parsed.asset_id} on this ledger")
@@ -93,9 +92,7 @@ def _by_did(workspace: Workspace, text: str) -> str:
             if (hit["data"] or {}).get("id") == parsed.orm_id
         ]
         if len(hits) > 1:
-            raise ConflictError(
-                f"{text} is stated by several assets: {', '.join(hits)}", code="ambiguous"
-            )
+            raise ConflictError(f"several assets state {text}: {', '.join(hits)}", code="ambiguous")
         if hits:
             return str(hits[0])
         raise NotFoundError(f"there is no asset with the id {parsed.orm_id} on this ledger")
@@ -117,14 +114,14 @@ def _asset_of(workspace: Workspace, tx_id: str) -> str:
 def _near_asset(workspace: Workspace, name: str) -> str:
     known = [entry.name for entry in workspace.book.list_assets(workspace.client.ledger_id)]
     return near(name, known) or (
-        "twin asset list shows those you own"
+        "to see those you own: twin asset list"
         if known
-        else "use the id for an asset made elsewhere; twin asset create makes one"
+        else "give the id of an asset made elsewhere, or make one: twin asset create NAME"
     )
 
 
 def near(name: str, known: Iterable[str]) -> str | None:
-    """Return a hint that names what was most likely meant, or None."""
+    """Return a hint with the most similar known name, or None."""
     found = _names.near(name, known)
     return f"did you mean {found}?" if found else None
 
@@ -140,24 +137,24 @@ def transaction_id_of(workspace: Workspace, ref: str) -> str:
         ids = workspace.client.find_prefix(folded)
         if len(ids) > 1:
             raise ConflictError(
-                f"{ref} is the beginning of several ids: {', '.join(ids)}",
+                f"several ids start with {ref}: {', '.join(ids)}",
                 code="ambiguous",
-                hint="write more digits",
+                hint="give more digits",
             )
         if ids:
             return ids[0]
     raise NotFoundError(
         f"there is no transaction {ref} on this ledger",
-        hint=f"write its id, or {MIN_PREFIX} or more of its first digits",
+        hint=f"give its id, or at least its first {MIN_PREFIX} digits",
     )
 
 
 class PlannedKey(NamedTuple):
-    """A key that is still to be made, as ``did new`` makes one once it is known that it can.
+    """A key that is not made yet: ``did new`` makes it once the CREATE is known to be valid.
 
     Attributes:
-        name: What it will be called.
-        public_key: Stands for its own, which nobody knows yet.
+        name: Its future name.
+        public_key: A placeholder; the real one is not known yet.
     """
 
     name: str
@@ -165,7 +162,7 @@ class PlannedKey(NamedTuple):
 
     @property
     def info(self) -> KeyInfo:
-        """What its file will say; it is newer than all others."""
+        """The future description of its file, newer than all others."""
         from twincli.keystore.keyfile import KeyInfo
 
         return KeyInfo(self.name, self.public_key, "9999", False, "random", None, False)  # noqa: FBT003
@@ -176,16 +173,16 @@ class PlannedKey(NamedTuple):
 
 
 def public_key_of(workspace: Parties, ref: str, planned: PlannedKey | None = None) -> str:
-    """Return the public key of a key, a named party, a did:key, or base58 as it stands.
+    """Return the public key of a key, a named party, a did:key, or base58 itself.
 
     Args:
-        workspace: Where people are known.
-        ref: What somebody wrote.
-        planned: A key that is known beside them.
+        workspace: Keys and names.
+        ref: The reference, as written.
+        planned: A key that is also known.
 
     Raises:
         NotFoundError: ``not_found``, with near names.
-        InvalidError: A DID that has no key.
+        InvalidError: A DID without a key.
     """
     if ref.startswith("asset:"):
         raise UsageError(f"{ref!r} names an asset, but a key is needed")
@@ -205,12 +202,12 @@ def public_key_of(workspace: Parties, ref: str, planned: PlannedKey | None = Non
         parsed = did.parse(value)
         if parsed.public_key is None:
             raise InvalidError(
-                f"{value} has no key of its own; only did:key can own and sign", code="wrong_did"
+                f"{value} has no key; only a did:key can own and sign", code="wrong_did"
             )
         return parsed.public_key
     if not base58.is_key(value):
         raise NotFoundError(
-            f"there is no key and no named party {bare!r}", hint=_near_party(workspace, bare)
+            f"there is no key or named party {bare!r}", hint=_near_party(workspace, bare)
         )
     return value
 
@@ -219,7 +216,10 @@ def _near_party(workspace: Parties, name: str) -> str:
     keys, _ = workspace.keystore.scan()
     known = [info.name for info in keys]
     known += [party.name for party in workspace.book.list_parties()]
-    return near(name, known) or f"twin keys new {name} makes a key, twin name set names one"
+    return (
+        near(name, known)
+        or f"make a key: twin keys new {name}; or name one: twin name set {name} KEY"
+    )
 
 
 def name_of(workspace: Parties, public_key: str) -> str | None:
@@ -228,11 +228,11 @@ def name_of(workspace: Parties, public_key: str) -> str | None:
 
 
 class Names:
-    """Local names of keys and owners: the keys are listed once, however many are asked for.
+    """Local names of keys and owners; the keys are listed once, however many names are asked for.
 
     Args:
-        workspace: Where people are known.
-        planned: A key that is known beside them.
+        workspace: Keys and names.
+        planned: A key that is also known.
     """
 
     def __init__(self, workspace: Parties, planned: PlannedKey | None = None) -> None:
@@ -257,9 +257,9 @@ class Names:
         return name
 
     def of_owner(self, public_key: str) -> str | None:
-        """Return what to call a key in a list of owners: the burn address is ``burned``.
+        """Return the name of a key in a list of owners: the burn address is ``burned``.
 
-        Nobody else is, whatever their name.
+        No other key is shown as ``burned``, even if that is its name.
         """
         if public_key == owners.BURN_ADDRESS:
             return _BURNED
@@ -275,7 +275,7 @@ class Names:
 
     def owner(self, details: dict[str, Any]) -> str:
         """Return condition details as an owner expression in local names."""
-        if "public_key" in details:  # most of them, and quick
+        if "public_key" in details:  # the common case, kept fast
             key = details["public_key"]
             return self.of_owner(key) or str(key)
         return owners.to_text(details, lambda key: self.of_owner(key) or key)
@@ -296,7 +296,7 @@ def asset_name(workspace: Workspace, asset_id: str) -> str | None:
 
 
 def asset_names(workspace: Workspace) -> dict[str, str]:
-    """Return the local names of all assets on this ledger, by their ids; for many at once."""
+    """Return the local names of all assets on this ledger, by id; for many lookups."""
     names: dict[str, str] = {}
     for entry in workspace.book.list_assets(workspace.client.ledger_id):
         names.setdefault(entry.asset_id, entry.name)
@@ -310,13 +310,13 @@ def owner_details(
 
     Args:
         workspace: Keys, names, and the ledger that may know a recipient.
-        expression: What somebody wrote.
-        planned: A key that is known beside those here.
+        expression: The owner expression, as written.
+        planned: A key that is also known.
 
     Raises:
         UsageError: ``bad_owners``; ``unknown_recipient``: a key that neither the names nor the
             ledger know, without ``accept_unknown`` (base58 has no checksum).
-        NotFoundError: A name is not known.
+        NotFoundError: A name is unknown.
         InvalidError: ``not_a_curve_point``: no private key has this public key.
     """
     parsed = owners.parse(expression)
@@ -328,14 +328,14 @@ def owner_details(
 def check_recipients(
     workspace: Workspace, details: dict[str, Any], planned: PlannedKey | None = None
 ) -> None:
-    """See ``owner_details``."""
+    """Check the keys of condition details; raises as ``owner_details``."""
     from twincli.crypto import ed25519
 
     for key in dict.fromkeys(conditions.leaf_keys(details)):
         if key == owners.BURN_ADDRESS:
             raise UsageError(
-                "this is the burn address: assets sent there are gone",
-                hint="twin asset burn does that, if you want it",
+                "this is the burn address: assets sent there are lost",
+                hint="to burn an asset: twin asset burn NAME",
             )
         if not ed25519.is_point(base58.decode_key(key)):
             raise InvalidError(

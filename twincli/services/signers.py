@@ -1,4 +1,4 @@
-"""Which keys sign: for what is spent, and for what is made."""
+"""Choosing the keys that sign: to spend outputs, and to create assets."""
 
 from __future__ import annotations
 
@@ -17,27 +17,26 @@ if TYPE_CHECKING:
     from twincli.services.workspace import Workspace
 
 _SIGNED, _FROM_AGENT, _PLAIN, _ASKS = 0, 1, 2, 10**4
-"""What a signature costs: one passphrase weighs more than any number of other keys."""
+"""Costs of a signature: one passphrase costs more than any number of other keys."""
 _NEVER = 10**9
 
 
 def keys_to_spend(
     workspace: Workspace, details_list: Sequence[dict[str, Any]], what: str
 ) -> list[KeyInfo]:
-    """Return the keys that together fulfil every one of some conditions.
+    """Return the keys that together fulfil all of some conditions.
 
-    ``--key`` names them; else, of those that fit, one that the agent holds goes before one without
-    passphrase and that before others, then the order of the condition decides. A threshold gets as
-    many as it asks.
+    ``--key`` names them. Otherwise keys held by the agent are preferred, then keys without a
+    passphrase, then the order of the condition. A threshold gets exactly as many as it needs.
 
     Args:
         workspace: Keys and names.
         details_list: The condition details of the outputs to spend.
-        what: What is to be spent, for the error.
+        what: The asset, for the error.
 
     Raises:
-        LockedError: ``no_key``: naming who could sign.
-        NotFoundError: A key named by ``--key`` is not here.
+        LockedError: ``no_key``, naming who could sign.
+        NotFoundError: A key of ``--key`` does not exist.
     """
     if workspace.keys:
         infos = [workspace.keystore.get(name) for name in dict.fromkeys(workspace.keys)]
@@ -56,10 +55,10 @@ def keys_to_spend(
         unused = [info.name for info in infos if info.public_key not in chosen]
         if unused:
             raise LockedError(
-                f"not needed to sign for {what}: {', '.join(unused)}",
+                f"these keys are not needed to sign for {what}: {', '.join(unused)}",
                 code="no_key",
                 hint=f"its owners are {_owners_text(workspace, details_list)};"
-                " leave out --key to have the right ones chosen",
+                " without --key the right ones are chosen",
             )
     return list(chosen.values())
 
@@ -67,10 +66,10 @@ def keys_to_spend(
 def keys_to_help(
     workspace: Workspace, details: dict[str, Any], signed: Collection[str]
 ) -> list[KeyInfo]:
-    """Return my keys that bring a condition nearer to being fulfilled.
+    """Return my keys that help to fulfil a condition.
 
-    As many as are still needed, chosen as by ``keys_to_spend``; where they do not suffice, all
-    that are asked.
+    As many as are still needed, chosen as by ``keys_to_spend``; if mine do not suffice, all of
+    mine that the condition names.
 
     Args:
         workspace: Keys.
@@ -86,13 +85,13 @@ def keys_to_help(
 
 
 def _by_key(infos: Iterable[KeyInfo]) -> dict[str, KeyInfo]:
-    """Return keys by public key; where two files hold one, that without passphrase."""
+    """Return keys by public key; of two files with the same key, the one without passphrase."""
     return {info.public_key: info for info in sorted(infos, key=lambda i: not i.passphrase)}
 
 
 def _costs(workspace: Workspace, by_key: dict[str, KeyInfo]) -> dict[str, int]:
-    """Return what it costs to have each key sign."""
-    # Where it makes no difference the agent is not asked: it is a round trip, long if it hangs.
+    """Return the cost of a signature by each key."""
+    # The agent is asked only if it matters: a round trip, and a long one if the agent hangs.
     matters = len(by_key) > 1 and any(info.passphrase for info in by_key.values())
     held = workspace.keystore.held() if matters else frozenset[str]()
     return {
@@ -102,7 +101,7 @@ def _costs(workspace: Workspace, by_key: dict[str, KeyInfo]) -> dict[str, int]:
 
 
 def _cheapest(details: dict[str, Any], costs: dict[str, int]) -> tuple[int, list[str]]:
-    """Return what the cheapest choice of signers costs, and their keys."""
+    """Return the cost of the cheapest choice of signers, and their keys."""
     if details["type"] == "ed25519-sha-256":
         key = details["public_key"]
         return (costs[key], [key]) if key in costs else (_NEVER, [])
@@ -135,7 +134,7 @@ def _no_key(workspace: Workspace, details: dict[str, Any], what: str) -> LockedE
         return LockedError(
             f"{' and '.join(some)} alone cannot sign for {what}: its owner is {owner}",
             code="no_key",
-            hint=f"add --prepare {_file_name(what)}, then pass the file on to the others to sign"
+            hint=f"add --prepare {_file_name(what)}, then send the file to the others to sign"
             f" with: twin tx sign {_file_name(what)}",
         )
     if workspace.keys:
@@ -144,9 +143,9 @@ def _no_key(workspace: Workspace, details: dict[str, Any], what: str) -> LockedE
             return LockedError(
                 f"the keys {named} cannot sign for {what}: its owner is {owner}",
                 code="no_key",
-                hint=f"sign as {owner}, or leave out --key to have the right ones chosen",
+                hint=f"sign as {owner}; without --key the right keys are chosen",
             )
-        # The tutorial's own contradiction: its car is Alice's, yet the car's key is to append.
+        # The tutorial contradicts itself here: Alice owns the car, yet the car's key appends.
         return LockedError(
             f"the key {named} cannot sign for {what}: its owner is {owner}",
             code="no_key",
@@ -160,7 +159,7 @@ def _no_key(workspace: Workspace, details: dict[str, Any], what: str) -> LockedE
         )
     infos, faults = workspace.keystore.scan()
     mine = ", ".join(info.name for info in infos) or "none"
-    # The key may well be here, in a file that is not used for what is wrong with it.
+    # The key may be here, in a file that is not used because something is wrong with it.
     unused = "".join(
         f"; {fault.message}" + (f": {fault.hint}" if fault.hint else "") for fault in faults
     )
@@ -182,15 +181,15 @@ def keys_to_create(
     owner: dict[str, Any] | None,
     planned: resolve.PlannedKey | None = None,
 ) -> list[KeyInfo]:
-    """Return the keys that sign a CREATE: ``--key``, else the owner's, else the default.
+    """Return the keys that sign a CREATE: those of ``--key``, else the owner's, else the default.
 
     Args:
         workspace: Keys.
         owner: Condition details of the owner, or None.
-        planned: A key that will be among them.
+        planned: A key that is not made yet.
 
     Raises:
-        UsageError: ``no_signer``: listing the keys.
+        UsageError: ``no_signer``: there is no key.
     """
 
     def get(name: str) -> KeyInfo:
@@ -199,7 +198,7 @@ def keys_to_create(
         return workspace.keystore.get(name)
 
     if workspace.keys:
-        # Two names may stand for one key, which must not count twice.
+        # Two names may be one key, which must not count twice.
         return list({info.public_key: info for info in map(get, workspace.keys)}.values())
     infos, faults = workspace.keystore.scan()
     if planned is not None:
@@ -218,12 +217,12 @@ def keys_to_create(
     raise UsageError(
         "there is no key to sign with",
         code="no_signer",
-        hint="twin keys new NAME makes one; --key NAME names one",
+        hint="make one: twin keys new NAME",
     )
 
 
 def unlock(workspace: Workspace, infos: Sequence[KeyInfo]) -> list[Signer]:
-    """Return the keys, ready to sign.
+    """Unlock keys for signing.
 
     Raises:
         LockedError: ``locked``, ``bad_passphrase``.
@@ -235,7 +234,7 @@ def entity_key(workspace: Workspace, ref: str, planned: resolve.PlannedKey | Non
     """Return the public key of an entity."""
     public_key = resolve.public_key_of(workspace, ref, planned)
     if public_key == owners.BURN_ADDRESS:
-        raise UsageError("the burn address is nobody's key")
+        raise UsageError("the burn address has no private key")
     return public_key
 
 

@@ -124,7 +124,7 @@ def perform(target: Target, write: Write) -> WrittenAsset | Prepared:
             from twincli.services.tx import cosign
 
             if attempt.also:
-                raise cosign.several_transactions("moving the parts along")
+                raise cosign.several_transactions_error("moving the parts along")
             return cosign.prepared(workspace, tx, warnings)
         if workspace.dry_run:
             return document.unsigned(

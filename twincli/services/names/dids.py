@@ -1,6 +1,6 @@
-"""DIDs: who or what stands behind one, and the W3C document it resolves to.
+"""DIDs: their subjects, and the W3C documents they resolve to.
 
-A name means the asset of that name if there is one, since ``did new`` makes an identity that is
+A name means the asset of that name if there is one, because ``did new`` makes an identity that is
 an asset; ``key:NAME`` means the key.
 """
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class Subject(NamedTuple):
-    """What a reference means.
+    """The subject of a reference.
 
     Attributes:
-        did: The DID as it was given, or the one of what the name stands for.
-        asset_id: Of an asset on this ledger.
-        public_key: base58, of a key.
+        did: The DID as given, or the DID of the named subject.
+        asset_id: The id, for an asset on this ledger.
+        public_key: base58, for a key.
     """
 
     did: str
@@ -35,14 +35,14 @@ class Subject(NamedTuple):
 
 
 def subject(open_workspace: Callable[[], Workspace], ref: str) -> Subject:
-    """Find what a DID, a name or an id means.
+    """Find the subject of a DID, a name or an id.
 
     Args:
-        open_workspace: Opens ledger, keys and names; not called for a DID that says it all.
-        ref: A DID; a name of mine, ``key:`` or ``asset:`` before it; an id or a prefix of one.
+        open_workspace: Opens ledger, keys and names; not called for a self-contained DID.
+        ref: A DID; a local name, with or without ``key:`` or ``asset:``; an id or a prefix of one.
 
     Returns:
-        A foreign DID has neither asset nor key.
+        The subject; a foreign DID has neither asset nor key.
 
     Raises:
         InvalidError: ``invalid_did``.
@@ -70,8 +70,8 @@ def subject(open_workspace: Callable[[], Workspace], ref: str) -> Subject:
         return _of_key(resolve.public_key_of(workspace, ref))
     except NotFoundError as error:
         raise NotFoundError(
-            f"there is neither an asset nor a key nor a named party {ref!r}",
-            hint=_meant(missing) or _meant(error) or "twin did list shows those of mine",
+            f"there is no asset, key or named party {ref!r}",
+            hint=_meant(missing) or _meant(error) or "to see those known here: twin did list",
         ) from error
 
 
@@ -107,7 +107,7 @@ def _of_key(public_key: str) -> Subject:
 
 
 def resolve_did(open_workspace: Callable[[], Workspace], ref: str) -> Resolution:
-    """Resolve a DID, as W3C DID Resolution lays the result out.
+    """Resolve a DID, with the result as W3C DID Resolution defines it.
 
     Args:
         open_workspace: As ``subject``; a did:key needs no home and no ledger.
@@ -115,7 +115,7 @@ def resolve_did(open_workspace: Callable[[], Workspace], ref: str) -> Resolution
 
     Returns:
         ``twin.resolution/1``: ``didDocument didResolutionMetadata didDocumentMetadata``. A DID of
-        a method that is not ours gives the error ``methodNotSupported`` there.
+        a foreign method has the error ``methodNotSupported`` there.
 
     Raises:
         InvalidError, NotFoundError, ConflictError: As ``subject``.
@@ -151,7 +151,7 @@ def _asset_resolution(workspace: Workspace, text: str, asset_id: str) -> dict[st
 
 
 def _details(workspace: Workspace, asset_id: str) -> list[dict[str, Any]]:
-    """Return the condition details of the present owners, one an unspent output."""
+    """Return the condition details of the current owners, one for each unspent output."""
     return [item.output["condition"]["details"] for item in workspace.client.unspent(asset_id)]
 
 
@@ -166,14 +166,14 @@ def _proved_entity(create: dict[str, Any]) -> str | None:
 
 
 def show(open_workspace: Callable[[], Workspace], ref: str) -> Did:
-    """Return who or what stands behind a DID.
+    """Return what is known of the subject of a DID.
 
     Args:
         open_workspace: As ``subject``.
         ref: As ``subject``.
 
     Returns:
-        Of a ``foreign`` one only what it is called.
+        ``twin.did/1``; for a ``foreign`` DID only its name.
 
     Raises:
         InvalidError, NotFoundError, ConflictError: As ``subject``.
@@ -240,10 +240,10 @@ def _keys(details: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def list_dids(workspace: Workspace) -> Dids:
-    """Return my identities and those I have named, and keys, mine first.
+    """Return identities, keys and foreign DIDs, mine and those I have named; mine first.
 
     Returns:
-        Of kind ``identity`` (in commit order), ``key`` or ``foreign``.
+        ``twin.dids/1``; each is an ``identity`` (in commit order), a ``key`` or ``foreign``.
     """
     found = _identities(workspace)
     for info in workspace.keystore.scan()[0]:
@@ -292,11 +292,11 @@ def _entry(text: str, kind: str, name: str | None, public_key: str | None = None
     }
 
 
-# --- An identity whose key is still to be made ---------------------------------------------------
+# --- An identity whose key is not made yet -------------------------------------------------------
 
 
 def planned_key(workspace: Workspace, name: str) -> PlannedKey:
-    """Return a key to try a CREATE with before there is one of that name."""
+    """Return a placeholder key to try a CREATE with before the real key is made."""
     from twincli.crypto.ed25519 import KeyPair
     from twincli.services.resolve import PlannedKey
 
@@ -304,7 +304,7 @@ def planned_key(workspace: Workspace, name: str) -> PlannedKey:
 
 
 def without_key(document: Any, planned: PlannedKey) -> Any:
-    """Return a document with null for a key that does not exist yet."""
+    """Return a document with null in place of a planned key."""
     if isinstance(document, dict):
         return {name: without_key(item, planned) for name, item in document.items()}
     if isinstance(document, list):

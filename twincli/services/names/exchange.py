@@ -1,4 +1,4 @@
-"""Names from and for other homes."""
+"""Importing names: exported by other homes, or stated on the ledger."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from twincli.services.names.names import (
 
 
 class _Import:
-    """Names to be given in one change, judged one by one against the book and each other."""
+    """Names to be added in one change, each checked against the book and the others."""
 
     def __init__(self, workspace: Workspace) -> None:
         book, ledger = workspace.book, workspace.client.ledger_id
@@ -40,7 +40,7 @@ class _Import:
         self.unchanged = 0
 
     def asset(self, name: str, asset_id: str) -> None:
-        """Give a name to an asset that is on the ledger.
+        """Name an asset that is on the ledger.
 
         Raises:
             ConflictError: ``exists``.
@@ -51,7 +51,7 @@ class _Import:
         self._give(self._assets, asset_document(ledger, name, asset_id))
 
     def party(self, name: str, value: str) -> None:
-        """Give a name to somebody else's key or DID.
+        """Name somebody else's key or DID.
 
         Raises:
             ConflictError, InvalidError, UsageError: As ``set_name``; ``look_alike``.
@@ -75,11 +75,11 @@ class _Import:
             raise taken_error(name, before)
 
     def means_somebody(self, name: str) -> bool:
-        """Say whether a name is that of a key or a party."""
+        """Say whether a key or a party has this name."""
         return fold(name) in self._keys or fold(name) in self._parties
 
     def skip(self, number: int | None, name: Any, value: Any, why: TwinError) -> None:
-        """Note what is not taken, and why."""
+        """Record an entry that is not imported, and why."""
         self._skipped.append(
             {
                 "number": number,
@@ -91,7 +91,7 @@ class _Import:
         )
 
     def done(self) -> Document:
-        """Write what is new into the book, in one change; return ``twin.name-import/1``."""
+        """Write the new names to the book, in one change; return ``twin.name-import/1``."""
         workspace = self._workspace
         ledger = workspace.client.ledger_id
         pairs: dict[str, list[tuple[str, str]]] = {ASSET: [], PARTY: []}
@@ -109,23 +109,23 @@ class _Import:
 
 
 def import_names(workspace: Workspace, documents: Iterable[Any]) -> Document:
-    """Give the names that ``list_names`` listed elsewhere; none is taken from what has it.
+    """Import names that ``list_names`` listed elsewhere; names in use here are kept.
 
-    They are other people's, so a name that may be made to look like another one is left to
-    ``set_name``, whose user types it.
+    They come from other people, so a name that could pass for another one is refused;
+    ``set_name`` accepts it, because there the user types it.
 
     Args:
         workspace: Ledger, keys and names.
-        documents: ``twin.names/1``, or ``twin.name/1`` one by one; an error stands for a line that
-            is neither.
+        documents: ``twin.names/1``, or ``twin.name/1`` one by one; an error in place of a line
+            that is neither.
 
     Returns:
-        ``twin.name-import/1``: ``ledger``, ``names`` that were given (as in ``twin.names/1``),
-        ``unchanged`` (how many there were already), ``skipped``: ``{"number", "name", "value",
+        ``twin.name-import/1``: ``ledger``, ``names`` that were added (as in ``twin.names/1``),
+        ``unchanged`` (the number that already existed), ``skipped``: ``{"number", "name", "value",
         "code", "message"}``.
 
     Raises:
-        ConflictError: ``exists`` or ``refused``: none could be taken.
+        ConflictError: ``exists`` or ``refused``: none was imported.
     """
     taken = _Import(workspace)
     count, last = 0, None
@@ -169,22 +169,24 @@ def _text_of(entry: Any, member: str) -> str:
         raise InvalidError(
             f"this is not a name: {member} is missing or not text",
             code="bad_entry",
-            hint="twin name export shows the format",
+            hint="to see the format: twin name export",
         )
     return value
 
 
 def _asset_id(workspace: Workspace, entry: Document) -> str:
-    """Return the id of an asset on this ledger: its name is good there and nowhere else."""
+    """Return the id of an asset, whose name is valid on this ledger only."""
     if entry["kind"] != ASSET:
-        raise InvalidError(f"{entry['kind']!r} is neither asset nor party", code="bad_entry")
+        raise InvalidError(
+            f"unknown kind {entry['kind']!r}: it must be asset or party", code="bad_entry"
+        )
     ledger, here = entry.get("ledger"), workspace.client.ledger_id
     if ledger != here:
         raise ConflictError(
             f"{entry['name']!r} names an asset on the ledger {str(ledger)[:16]},"
             f" this one is {here[:16]}",
             code="other_ledger",
-            hint="open that ledger for it: --node file:PATH",
+            hint="to import it there: --node file:PATH",
         )
     found = workspace.client.entry(entry["value"])
     if found is None or found.tx["operation"] != "CREATE":
@@ -193,11 +195,11 @@ def _asset_id(workspace: Workspace, entry: Document) -> str:
 
 
 def import_owned(workspace: Workspace, owner: str) -> Document:
-    """Give the assets that somebody owns the names that their CREATEs state.
+    """Name the assets that somebody owns as their CREATEs state.
 
-    Whoever made an asset wrote what it states, so a name is taken only if it may be one, is free,
-    and no other of these assets states it. What a stranger made is not given a name that means a
-    key or a party here. Assets that have a name keep it.
+    The name is the word of the asset's maker, so it is taken only if it is valid, free, and stated
+    by no other of these assets. A stranger's asset does not get the name of a key or a party here.
+    Assets that have a name keep it.
 
     Args:
         workspace: Ledger, keys and names.
@@ -207,7 +209,7 @@ def import_owned(workspace: Workspace, owner: str) -> Document:
         As ``import_names``.
 
     Raises:
-        NotFoundError: ``owner`` is not known.
+        NotFoundError: ``owner`` is unknown.
     """
     from twincli.services import resolve
 
@@ -227,7 +229,7 @@ def import_owned(workspace: Workspace, owner: str) -> Document:
             continue
         try:
             if stated is None:
-                raise NotFoundError("it states no name", code="no_name")
+                raise NotFoundError("the asset states no name", code="no_name")
             if stating[fold(stated)] > 1:
                 raise ConflictError(
                     f"{stating[fold(stated)]} of these assets state the name {stated!r}",
@@ -235,7 +237,7 @@ def import_owned(workspace: Workspace, owner: str) -> Document:
                 )
             if taken.means_somebody(stated) and not _made_by(tx, key):
                 raise ConflictError(
-                    f"{stated!r} is the name of a key or a party here, and somebody else made this",
+                    f"{stated!r} is the name of a key or a party here; a stranger made this asset",
                     code="exists",
                 )
             taken.asset(stated, tx["id"])
@@ -245,7 +247,7 @@ def import_owned(workspace: Workspace, owner: str) -> Document:
 
 
 def _owned_creates(workspace: Workspace, key: str) -> list[Document]:
-    """Return the CREATEs of the assets that a key holds an output of."""
+    """Return the CREATEs of the assets of which a key holds an output."""
     from twincli.model.transaction import asset_of
 
     found: dict[str, Document] = {}

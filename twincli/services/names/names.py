@@ -1,8 +1,8 @@
-"""Local names: what stands for an asset on a ledger, and for somebody else's key or DID.
+"""Local names, kept in the book: of assets on a ledger, and of other people's keys and DIDs.
 
-A name of an asset holds on one ledger, a name of a party everywhere; keys have names of their own
-in the key store. The book keeps them. A CREATE may state a name too, but that is its author's word:
-it stands for nothing until somebody takes it into the book.
+The name of an asset is valid on one ledger, the name of a party everywhere; the names of my own
+keys are in the key store. A CREATE may state a name too, but that is its author's word: it means
+nothing here until it is added to the book.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def set_name(
     *,
     dry_run: bool = False,
 ) -> Document:
-    """Give a name to an asset, or to somebody else's key or DID.
+    """Name an asset, or somebody else's key or DID.
 
     Args:
         open_workspace: Opens the ledger; called only for an asset.
         book: The names.
-        keystore: My keys, whose names stand for themselves.
-        name: What to call it.
+        keystore: My keys; their names are taken.
+        name: The new name.
         value: An id (or the beginning of one) or DID of an asset on the ledger; a base58 public
             key; any other DID.
         dry_run: Check, change nothing.
@@ -53,10 +53,10 @@ def set_name(
         ``twin.name/1``: ``name kind value did ledger changed``.
 
     Raises:
-        ConflictError: ``exists``: the name stands for something else, or is that of another key.
+        ConflictError: ``exists``: the name is taken.
         NotFoundError: The asset is not on the ledger.
         InvalidError: ``invalid_name``, ``invalid_did``, ``not_a_curve_point``.
-        UsageError: ``bad_value``: nothing of the kind.
+        UsageError: ``bad_value``: none of these.
     """
     if _is_asset(value):
         return _set_asset(open_workspace(), name, value, dry_run=dry_run)
@@ -73,7 +73,7 @@ def _is_asset(value: str) -> bool:
 
 
 def party_of(value: str) -> str:
-    """Return what the book keeps: a public key in base58, or a DID that is no key of ours."""
+    """Return a party as the book keeps it: a public key in base58, or a DID without a key."""
     if value.startswith("did:"):
         named = did.parse(value)
         if named.public_key is None:
@@ -83,9 +83,9 @@ def party_of(value: str) -> str:
         public_key = value
     else:
         raise UsageError(
-            f"{value!r} is neither an id nor a DID nor a public key",
+            f"{value!r} is not an id, a DID or a public key",
             code="bad_value",
-            hint="twin name set NAME VALUE, the name first",
+            hint="the name comes first: twin name set NAME VALUE",
         )
     if not ed25519.is_point(base58.decode_key(public_key)):
         raise InvalidError(
@@ -97,19 +97,19 @@ def party_of(value: str) -> str:
 
 
 def _refuse_own_key(keystore: KeyStore, name: str, party: str) -> None:
-    """Refuse the name of another key: owner expressions would go on to mean the key."""
+    """Refuse the name of another key of mine: owner expressions would still mean that key."""
     try:
         info = keystore.get(name)
-    except (NotFoundError, InvalidError):  # no such key, or no name a key could have
+    except (NotFoundError, InvalidError):  # no such key, or not a valid name of a key
         return
     if info.public_key != party:
         raise own_key_error(info)
 
 
 def own_key_error(info: KeyInfo) -> ConflictError:
-    """Return the error for a party that is a key of this home."""
+    """Return the error for a name that a key of this home has."""
     return ConflictError(
-        f"{info.name} is the name of a key of yours, {info.public_key}",
+        f"{info.name} is the name of your key {info.public_key}",
         code="exists",
         hint=f"choose another name, or rename the key: twin keys rename {info.name} NEW",
     )
@@ -146,18 +146,18 @@ def taken_error(name: str, held: str) -> ConflictError:
     return ConflictError(
         f"the name {name} stands for {held}",
         code="exists",
-        hint=f"forget it first with `twin name remove {name}`",
+        hint=f"to free it: twin name remove {name}",
     )
 
 
 def refuse_disguise(name: str, value: str) -> None:
-    """Refuse a name that reads like another one."""
+    """Refuse a name that looks like another one."""
     why = disguise(name)
     if why is not None:
         raise InvalidError(
             f"{name} could be mistaken for another name: {why}",
             code="look_alike",
-            hint=f"if that is intended: twin name set {name} {value}",
+            hint=f"to use it anyway: twin name set {name} {value}",
         )
 
 
@@ -177,20 +177,20 @@ def list_names(workspace: Workspace) -> Document:
 def _assets(workspace: Workspace) -> Iterator[Document]:
     ledger = workspace.client.ledger_id
     for entry in workspace.book.list_assets(ledger):
-        # A reservation whose asset never came to be is no name.
+        # A reservation without its asset on the ledger is not a name.
         if not entry.reserved or workspace.client.entry(entry.asset_id) is not None:
             yield asset_document(ledger, entry.name, entry.asset_id)
 
 
 def remove(workspace: Workspace, name: str) -> Document:
-    """Forget a name; the asset or the key itself is not touched.
+    """Forget a name; the asset or the key itself stays.
 
     Args:
         workspace: Ledger and names.
-        name: The name; ``asset:`` or ``key:`` before it tells the two kinds apart.
+        name: The name; ``asset:`` or ``key:`` before it selects the kind.
 
     Returns:
-        ``twin.name/1`` of what it stood for.
+        ``twin.name/1`` of the removed name.
 
     Raises:
         NotFoundError: ``not_found``, with a near name.
@@ -207,9 +207,9 @@ def remove(workspace: Workspace, name: str) -> Document:
         party = book.party(bare)
     if asset_id is not None and party is not None:
         raise ConflictError(
-            f"{bare} is the name of an asset and of somebody else's key",
+            f"both an asset and a party are named {bare}",
             code="ambiguous",
-            hint=f"twin name remove asset:{bare}, or key:{bare}",
+            hint=f"twin name remove asset:{bare}, or: twin name remove key:{bare}",
         )
     if asset_id is not None:
         if not workspace.dry_run:
@@ -223,11 +223,11 @@ def remove(workspace: Workspace, name: str) -> Document:
     raise NotFoundError(
         f"there is no name {bare!r}",
         hint=resolve.near(bare, known)
-        or "twin name list shows them; names of keys are changed by twin keys rename and remove",
+        or "to see all: twin name list; to rename a key: twin keys rename",
     )
 
 
-# --- Many at once --------------------------------------------------------------------------------
+# --- Documents -----------------------------------------------------------------------------------
 
 
 def asset_document(ledger: str, name: str, asset_id: str) -> Document:

@@ -32,7 +32,7 @@ SUBMITTED = "submitted"
 
 
 def prepared(workspace: Workspace, tx: dict[str, Any], warnings: Sequence[str] = ()) -> Prepared:
-    """Return an unsigned transaction ready to be handed round, signed by the keys of ``--key``."""
+    """Prepare a transaction for others to sign, with the signatures of ``--key``."""
     partial = from_unsigned(workspace.client, tx)
     infos = [_local(workspace, name) for name in dict.fromkeys(workspace.keys)]
     mine = [info for info in infos if info is not None]
@@ -42,7 +42,7 @@ def prepared(workspace: Workspace, tx: dict[str, Any], warnings: Sequence[str] =
 
 
 def _local(workspace: Workspace, name: str) -> KeyInfo | None:
-    """Return a key named by ``--key``; None where it is somebody else's, who signs later."""
+    """Return a key named by ``--key``; None if it is somebody else's, who signs later."""
     try:
         return workspace.keystore.get(name)
     except NotFoundError:
@@ -50,11 +50,11 @@ def _local(workspace: Workspace, name: str) -> KeyInfo | None:
 
 
 def from_unsigned(client: LedgerClient, tx: dict[str, Any]) -> Partial:
-    """Return an unsigned transaction, also an official driver's, with what it spends.
+    """Return an unsigned transaction, a driver's too, together with the transactions it spends.
 
     Raises:
-        NotFoundError: ``not_found``: what it spends is not on this ledger.
-        InvalidError: It is not well formed.
+        NotFoundError: ``not_found``: a transaction it spends is not on this ledger.
+        InvalidError: It is malformed.
     """
     inputs = tx.get("inputs")
     asset = tx.get("asset")
@@ -70,7 +70,7 @@ def from_unsigned(client: LedgerClient, tx: dict[str, Any]) -> Partial:
         entry = client.entry(tx_id)
         if entry is None:
             raise NotFoundError(
-                f"the transaction {tx_id}, which this one spends, is not on this ledger",
+                f"the transaction {tx_id}, spent by this one, is not on this ledger",
                 hint="prepare it on the right ledger",
             )
         carried.append(entry.tx)
@@ -83,12 +83,12 @@ def from_unsigned(client: LedgerClient, tx: dict[str, Any]) -> Partial:
 def describe(
     partial: Partial, workspace: Workspace | None, warnings: Sequence[str] = ()
 ) -> Signing:
-    """Return what a transaction would do, and who has signed it.
+    """Describe what a transaction would do, and who has signed it.
 
     Args:
         partial: The transaction.
-        workspace: Gives names and says what became of the outputs; None: neither.
-        warnings: To be passed on.
+        workspace: For names and for the state of the outputs; None: without both.
+        warnings: Of the document.
     """
     tx = partial.tx
     is_create = tx["operation"] == _transaction.CREATE
@@ -132,7 +132,7 @@ def describe(
 
 
 def _names(workspace: Workspace | None, keys: list[str]) -> dict[str, str]:
-    """Return the local names of keys, leaving out those without."""
+    """Return the local names of those keys that have one."""
     if workspace is None:
         return {}
     named = zip(keys, resolve.names_of(workspace, keys), strict=True)
@@ -140,7 +140,7 @@ def _names(workspace: Workspace | None, keys: list[str]) -> dict[str, str]:
 
 
 def _facts(partial: Partial) -> dict[str, Any] | None:
-    """Return ``asset.data`` of the CREATE, None where the file does not have it."""
+    """Return ``asset.data`` of the CREATE, None if the file does not contain it."""
     tx = partial.tx
     create = (
         tx if tx["operation"] == _transaction.CREATE else partial.carried.get(tx["asset"]["id"])
@@ -150,10 +150,10 @@ def _facts(partial: Partial) -> dict[str, Any] | None:
 
 
 def _stated(tx: dict[str, Any]) -> Json:
-    """Return what the envelopes hold beside kind, title and nonce: all of it will be signed."""
+    """Return the envelopes without kind, title and nonce, because all of it will be signed."""
     stated = dict(record.envelope_of(tx["metadata"]) or {})
     if tx["operation"] == _transaction.CREATE:
-        # Ours is in the facts; what a stranger puts into the state of a CREATE is shown, too.
+        # Our envelope is in the facts; a stranger's in the metadata of a CREATE is shown too.
         beside = {"metadata": stated} if stated else {}
         stated = {**(record.envelope_of(tx["asset"].get("data")) or {}), **beside}
         nonce = stated.get("nonce")
@@ -193,7 +193,7 @@ def _input(partial: Partial, workspace: Workspace | None, number: int) -> Signin
 
 
 def _useful(details: dict[str, Any], signed: Iterable[str]) -> list[str]:
-    """Return the keys that could still sign and help, in the order of the condition."""
+    """Return the keys whose signatures would still help, in the order of the condition."""
     have = set(signed)
     if details["type"] == "ed25519-sha-256":
         key = details["public_key"]
@@ -210,7 +210,7 @@ def _owners_text(workspace: Workspace | None, details: dict[str, Any]) -> str:
 
 
 def standing(partial: Partial, client: LedgerClient) -> str | None:
-    """Say what a ledger knows of it: ``open``, ``stale``, ``submitted``; None: it cannot say."""
+    """Return its state on a ledger: ``open``, ``stale``, ``submitted``; None: unknown there."""
     if _partial.is_complete(partial) and client.entry(_partial.finish(partial)["id"]) is not None:
         return SUBMITTED
     if partial.tx["operation"] == _transaction.CREATE:
@@ -226,7 +226,7 @@ def standing(partial: Partial, client: LedgerClient) -> str | None:
 
 
 def _is_this(partial: Partial, client: LedgerClient, tx_id: str) -> bool:
-    """Say whether a committed transaction is this one, signed by whomever."""
+    """Say whether a committed transaction is this one, with whatever signatures."""
     entry = client.required(tx_id)
     return _partial.digest_of(entry.tx) == partial.body_digest
 
@@ -238,8 +238,8 @@ def keys_for(workspace: Workspace, partial: Partial) -> list[KeyInfo]:
     """Return my keys that sign now: those of ``--key``, else as many as are still needed.
 
     Raises:
-        LockedError: ``no_key``: no key here is asked to sign, or a named one is not.
-        ConflictError: ``signed``: all that my keys can sign is signed.
+        LockedError: ``no_key``: no key here is needed, or one of ``--key`` is not.
+        ConflictError: ``signed``: my keys have signed all they can.
     """
     asked = [entry["fulfillment"] for entry in partial.tx["inputs"]]
     invited = dict.fromkeys(key for details in asked for key in conditions.leaf_keys(details))
@@ -247,11 +247,13 @@ def keys_for(workspace: Workspace, partial: Partial) -> list[KeyInfo]:
         infos = [workspace.keystore.get(name) for name in dict.fromkeys(workspace.keys)]
         for info in infos:
             if info.public_key not in invited:
-                raise _not_asked(workspace, f"{info.name} is not asked to sign this", asked)
+                raise _not_asked(
+                    workspace, f"the key {info.name} is not among the signers of this", asked
+                )
         return infos
     mine = {info.public_key for info in workspace.keystore.scan()[0]} & invited.keys()
     if not mine:
-        raise _not_asked(workspace, "no key here is asked to sign this", asked)
+        raise _not_asked(workspace, "no key here is among the signers of this", asked)
     chosen: dict[str, KeyInfo] = {}
     for number, details in enumerate(asked):
         signed = _partial.signed_by(partial, number)
@@ -261,36 +263,36 @@ def keys_for(workspace: Workspace, partial: Partial) -> list[KeyInfo]:
         raise ConflictError(
             "no key here has anything left to sign",
             code="signed",
-            hint="twin tx show FILE says who is missing; twin tx submit FILE once nobody is",
+            hint="to see who is missing: twin tx show FILE; once nobody is: twin tx submit FILE",
         )
     return list(chosen.values())
 
 
 def _not_asked(workspace: Workspace, message: str, asked: Sequence[dict[str, Any]]) -> LockedError:
     texts = dict.fromkeys(resolve.owners_text(workspace, details) for details in asked)
-    return LockedError(message, code="no_key", hint=f"it needs {'; '.join(texts)}")
+    return LockedError(message, code="no_key", hint=f"its signers are {'; '.join(texts)}")
 
 
 def sign(workspace: Workspace, partial: Partial, infos: Sequence[KeyInfo]) -> Partial:
-    """Return it signed with these keys.
+    """Sign it with these keys.
 
     Raises:
         LockedError: ``locked``, ``bad_passphrase``.
-        ConflictError: ``stale``: what it spends was spent otherwise.
+        ConflictError: ``stale``: another transaction has spent its inputs.
     """
     check_open(workspace, partial)
     return _partial.sign(partial, signers.unlock(workspace, infos))
 
 
 def check_open(workspace: Workspace, partial: Partial) -> None:
-    """Refuse what nobody can submit any more.
+    """Refuse a transaction that can no longer be submitted.
 
     Raises:
         ConflictError: ``stale``; ``submitted``: it is on the ledger, with enough signatures.
     """
     found = standing(partial, workspace.client)
     if found == STALE:
-        raise stale()
+        raise stale_error()
     if found == SUBMITTED:
         raise ConflictError(
             "this transaction is already on the ledger; no more signatures are needed",
@@ -298,36 +300,36 @@ def check_open(workspace: Workspace, partial: Partial) -> None:
         )
 
 
-def stale() -> ConflictError:
-    """Return the error of a transaction whose inputs were spent otherwise."""
+def stale_error() -> ConflictError:
+    """Return the error for a transaction whose inputs another one has spent."""
     return ConflictError(
-        "another transaction has spent what this one spends",
+        "another transaction has already spent the inputs of this one",
         code="stale",
-        hint="look at the twin's history, then prepare it again and collect new signatures",
+        hint="see: twin history NAME; then prepare it again and collect new signatures",
     )
 
 
 def submittable(partial: Partial, workspace: Workspace) -> dict[str, Any]:
-    """Return the signed transaction; where it stands on the ledger already, the one that does.
+    """Return the signed transaction; if it is already on the ledger, the committed one.
 
     Raises:
-        LockedError: ``missing_signature``: saying how many are missing, and whose.
-        ConflictError: ``stale``; ``other_ledger``: a CREATE that was prepared for another ledger,
-            without ``accept_unknown``.
+        LockedError: ``missing_signature``, with the number missing, and whose.
+        ConflictError: ``stale``; ``other_ledger``: a CREATE prepared for another ledger, without
+            ``accept_unknown``.
     """
     client = workspace.client
     found = standing(partial, client)
     is_create = partial.tx["operation"] == _transaction.CREATE
     elsewhere = partial.ledger not in {None, client.ledger_id}
     if is_create and elsewhere and not workspace.accept_unknown:
-        # What spends something fits one ledger only; a CREATE is good everywhere.
+        # A TRANSFER is valid on one ledger only; a CREATE is valid everywhere.
         raise ConflictError(
-            f"this was prepared for the ledger {partial.ledger}, this one is {client.ledger_id}",
+            f"this was prepared for the ledger {partial.ledger}; this one is {client.ledger_id}",
             code="other_ledger",
-            hint="submit it there, or add --yes to put the asset on this one",
+            hint="submit it there, or add --yes to create the asset here",
         )
     if found == STALE:
-        raise stale()
+        raise stale_error()
     if found == SUBMITTED and not is_create:
         fulfills = partial.tx["inputs"][0]["fulfills"]
         spent = client.required(fulfills["transaction_id"])
@@ -340,7 +342,7 @@ def submittable(partial: Partial, workspace: Workspace) -> dict[str, Any]:
 
 
 def missing(partial: Partial, workspace: Workspace | None = None) -> LockedError | None:
-    """Return the error that says whose signatures are missing, None where none are."""
+    """Return the error for missing signatures, saying whose; None if it is complete."""
     for number, entry in enumerate(partial.tx["inputs"]):
         signed = _partial.signed_by(partial, number)
         needed = _partial.needed(entry["fulfillment"], signed)
@@ -349,15 +351,15 @@ def missing(partial: Partial, workspace: Workspace | None = None) -> LockedError
             names = _names(workspace, useful)
             keys = ", ".join(names.get(key, key) for key in useful)
             return LockedError(
-                f"{needed} more signature{'s' if needed > 1 else ''} needed, of {keys}",
+                f"{needed} more signature{'s' if needed > 1 else ''} needed, from {keys}",
                 code="missing_signature",
-                hint="twin tx sign FILE, by one of them; twin tx show FILE says more",
+                hint="one of them signs with: twin tx sign FILE; for details: twin tx show FILE",
             )
     return None
 
 
 def as_far_as_signed(partial: Partial) -> dict[str, Any]:
-    """Return the transaction to be judged: signed if it is complete, else unsigned with an id."""
+    """Return the transaction to judge: signed if it is complete, else unsigned, with an id."""
     if _partial.is_complete(partial):
         return _partial.finish(partial)
     return {**partial.tx, "id": _transaction.transaction_id(partial.tx)}
@@ -373,11 +375,11 @@ def read(value: Any, known: Partial | None = None) -> Partial:
         raise InvalidError(
             "this is not a partly signed transaction",
             code="invalid_partial",
-            hint="--prepare FILE on a command that writes makes one",
+            hint="to make one: --prepare FILE on a command that writes",
         )
     return _partial.read(value, known)
 
 
-def several_transactions(what: str) -> UsageError:
-    """Return the error of a write that is more than one transaction."""
+def several_transactions_error(what: str) -> UsageError:
+    """Return the error for a write of more than one transaction."""
     return UsageError(f"{what} needs several transactions, but --prepare writes one")

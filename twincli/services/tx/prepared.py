@@ -1,4 +1,4 @@
-"""A write that others are to sign; light, since every write may end so."""
+"""A write that others are to sign; cheap to import, because any write may end this way."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 class Prepared(NamedTuple):
-    """A transaction ready to be handed round, with the signatures of ``--key``.
+    """A transaction for others to sign, with the signatures of ``--key``.
 
     Attributes:
-        document: What it would do, and who has signed it.
-        file: The content of the file to hand round, ``twin.partial/1``.
+        document: Its effect and its signers so far.
+        file: The content of the file to pass on, ``twin.partial/1``.
     """
 
     document: Signing

@@ -1,4 +1,4 @@
-"""Transactions as such: showing, judging and submitting those that others made."""
+"""Showing and submitting transactions made elsewhere."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 
 CHUNK = 1000
-"""Transactions to a commit when many are submitted."""
+"""Transactions per commit when many are submitted."""
 
 
 # --- Reading -----------------------------------------------------------------------------------
 
 
 def read(data: bytes, what: str) -> Any:
-    """Return the transaction in a file: itself, or within a ``twin.transaction/1``.
+    """Return the transaction in a file, bare or within a ``twin.transaction/1``.
 
-    A partly signed one comes as a ``rules.partial.Partial``.
+    A partly signed one is returned as a ``rules.partial.Partial``.
 
     Raises:
         InvalidError: ``invalid_json``, with the position; those of ``rules.partial``.
@@ -44,10 +44,10 @@ def read(data: bytes, what: str) -> Any:
 
 
 def read_lines(lines: Iterable[bytes], what: str) -> Iterator[Any]:
-    """Yield the transactions of a document, or of JSON Lines, one at a time.
+    """Yield the transactions of one document, or of JSON Lines, one at a time.
 
-    A line that is no JSON comes as an ``InvalidError``. What is one document over several lines is
-    told from JSON Lines by its first line, which is no JSON by itself.
+    A line that is not JSON is yielded as an ``InvalidError``. If the first line alone is not JSON,
+    all lines are one document.
     """
     rest = (line for line in lines if line.strip())
     first = next(rest, None)
@@ -90,21 +90,21 @@ def show(workspace: Workspace, ref: str) -> Document:
 
     Returns:
         ``twin.transaction/1``: ``id operation asset_id transaction height committed_at signers
-        spent_by``; ``spent_by`` has for every output the id of its spender or null.
+        spent_by``; ``spent_by`` has the id of its spender, or null, for each output.
     """
     entry = workspace.client.required(resolve.transaction_id_of(workspace, ref))
     return _shown(entry.tx, entry)
 
 
 def show_file(client: LedgerClient | None, tx: Any) -> Document:
-    """Return a transaction from a file, and where it stands if it is on the ledger.
+    """Return a transaction from a file, with its place on the ledger if it is there.
 
     Args:
-        client: The ledger; None: there is none to look at.
+        client: The ledger, or None.
         tx: From ``read``.
 
     Raises:
-        InvalidError: ``invalid_hash`` and others: it is not well formed.
+        InvalidError: ``invalid_hash`` and others: it is malformed.
     """
     checked = validity.check_structure(tx)
     entry = None if client is None else client.entry(checked.id)
@@ -126,29 +126,26 @@ def _shown(tx: dict[str, Any], entry: Entry | None) -> Document:
     }
 
 
-# --- Judging -----------------------------------------------------------------------------------
-
-
 # --- Submitting --------------------------------------------------------------------------------
 
 
 def submit(workspace: Workspace, txs: Iterable[Any]) -> Document:
-    """Submit signed transactions; several go in commits of a thousand, the valid ones of each.
+    """Submit signed transactions; many are committed a thousand at a time, invalid ones left out.
 
     Args:
         workspace: Rooms.
         txs: From ``read_lines``.
 
     Returns:
-        For one ``twin.submission/1``: ``ledger transaction_id asset_id height committed_at created
-        signed_by warnings``; ``created`` is false where it was on the ledger already.
-        For several ``twin.submissions/1``: ``ledger count created existing failed errors
-        warnings``, with ``{"number", "transaction_id", "code", "message", "hint"}`` an error.
+        For one, ``twin.submission/1``: ``ledger transaction_id asset_id height committed_at created
+        signed_by warnings``; ``created`` is false if it was already on the ledger.
+        For several, ``twin.submissions/1``: ``ledger count created existing failed errors
+        warnings``, each error ``{"number", "transaction_id", "code", "message", "hint"}``.
 
     Raises:
         InvalidError: The one transaction breaks a rule.
         LockedError: ``missing_signature``: it is partly signed.
-        ConflictError: ``stale``: it was signed by several, and what it spends is spent otherwise.
+        ConflictError: ``stale``: it is partly signed, and another one has spent its inputs.
     """
     rest = iter(txs)
     first = list(islice(rest, 2))
@@ -168,7 +165,7 @@ def _submit_one(workspace: Workspace, tx: Any) -> Document:
     if isinstance(verdict, InvalidError):
         entry = _there(client, tx, verdict)
         if entry is None and partial is not None and verdict.code == "double_spend":
-            # Spent just now: by this transaction, signed by others, or by another one.
+            # Spent just now, by this transaction with other signatures or by another one.
             entry = client.entry(cosign.submittable(partial, workspace)["id"])
         if entry is None:
             raise verdict
@@ -193,7 +190,7 @@ def _submit_several(workspace: Workspace, txs: Iterator[Any]) -> Document:
     client = workspace.client
     created = existing = number = 0
     errors: list[Document] = []
-    # A dry run judges all at once, so that later ones may spend outputs of earlier ones.
+    # A dry run judges all together, so that later ones can spend outputs of earlier ones.
     while chunk := list(txs if workspace.dry_run else islice(txs, CHUNK)):
         chunk = [_ready(workspace, tx) for tx in chunk]
         good = [tx for tx in chunk if not isinstance(tx, TwinError)]
@@ -229,7 +226,7 @@ def _submit_several(workspace: Workspace, txs: Iterator[Any]) -> Document:
 
 
 def _ready(workspace: Workspace, tx: Any) -> Any:
-    """Return a transaction that can be submitted, or the error that says why it cannot."""
+    """Return a transaction ready to submit, or the error that prevents it."""
     try:
         return cosign.submittable(tx, workspace) if isinstance(tx, Partial) else tx
     except TwinError as error:
@@ -243,8 +240,8 @@ def _verdicts(workspace: Workspace, txs: list[Any]) -> Sequence[Outcome]:
 
 
 def _there(client: LedgerClient, tx: Any, verdict: TwinError) -> Entry | None:
-    """Return where a refused transaction already stands on the ledger, or None.
+    """Return the entry of a refused transaction that is already on the ledger, or None.
 
-    Only a refusal that comes after the check of the id counts: the id then covers every byte.
+    Only refusals after the check of the id count: the id then covers every byte.
     """
     return client.entry(tx["id"]) if verdict.code in ON_LEDGER else None

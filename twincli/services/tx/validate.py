@@ -1,4 +1,4 @@
-"""Whether a transaction is valid, rule by rule."""
+"""Validating a transaction, rule by rule."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Rule(NamedTuple):
     Attributes:
         name: For programs.
         says: For people.
-        only: The operation that has something to judge here; None for both.
+        only: The operation it applies to; None for both.
     """
 
     name: str
@@ -31,24 +31,24 @@ class _Rule(NamedTuple):
 
 
 _ALONE = (
-    _Rule("json", "it is an object in JSON, read strictly"),
+    _Rule("json", "it is a strict JSON object"),
     _Rule("id", "the id is the SHA3-256 of the transaction"),
-    _Rule("form", "fields, types and version are those of a BigchainDB 2.0 transaction"),
-    _Rule("data", "BigchainDB can store the keys and numbers"),
+    _Rule("form", "its fields, types and version are those of a BigchainDB 2.0 transaction"),
+    _Rule("data", "BigchainDB can store its keys and numbers"),
     _Rule("fulfillments", "every fulfillment is well formed"),
-    _Rule("outputs", "conditions and amounts of the outputs are well formed"),
+    _Rule("outputs", "the conditions and amounts of its outputs are well formed"),
 )
 
 _ON_LEDGER = (
     _Rule("duplicate", "the transaction is not yet on the ledger", only="CREATE"),
-    _Rule("inputs", "what is spent is on the ledger", only="TRANSFER"),
-    _Rule("unspent", "what is spent was not spent before", only="TRANSFER"),
-    _Rule("asset", "all inputs belong to the asset named", only="TRANSFER"),
-    _Rule("sums", "inputs and outputs hold the same amount", only="TRANSFER"),
+    _Rule("inputs", "the outputs it spends are on the ledger", only="TRANSFER"),
+    _Rule("unspent", "the outputs it spends are unspent", only="TRANSFER"),
+    _Rule("asset", "all inputs belong to the asset it names", only="TRANSFER"),
+    _Rule("sums", "the amounts of inputs and outputs are equal", only="TRANSFER"),
     _Rule("signatures", "the signatures are valid and fulfil the conditions"),
 )
 
-_STRICT = _Rule("strict", "nothing in it is accepted by BigchainDB 2.2.2 alone")
+_STRICT = _Rule("strict", "it uses nothing that only BigchainDB 2.2.2 accepts")
 
 RULES = (*_ALONE, *_ON_LEDGER, _STRICT)
 """The groups of rules that ``validate`` explains, in order."""
@@ -79,17 +79,17 @@ _BROKEN_ON_LEDGER = {
 def validate(
     client: LedgerClient, tx: Any, profile: str = validity.STRICT, *, explain: bool = False
 ) -> Document:
-    """Judge a transaction as the ledger would; one that is committed, as the ledger did.
+    """Judge a transaction as the ledger would, or did if it is committed.
 
     Args:
         client: The ledger it is meant for.
-        tx: From ``read``, or the ``InvalidError`` that says why that failed.
+        tx: From ``read``, or the ``InvalidError`` that ``read`` raised.
         profile: ``strict`` or ``server-2.2.2``.
-        explain: Say what became of every group of rules.
+        explain: With the verdict of every group of rules.
 
     Returns:
-        ``twin.validation/1``: ``valid id profile error deviations``, and ``rules`` on
-        ``explain``: ``{"rule", "ok", "message"}`` with ``ok`` null for what was not judged.
+        ``twin.validation/1``: ``valid id profile error deviations``, and ``rules`` with
+        ``explain``: ``{"rule", "ok", "message"}``, ``ok`` null for rules that were not judged.
     """
     error: InvalidError | None = None
     broken: str | None = None
@@ -139,7 +139,7 @@ def validate(
 
 
 def _fulfillments_or_outputs(error: InvalidError) -> str:
-    """Return which of two groups an encoding error belongs to: its message names the place."""
+    """Return the group of rules of an encoding error, whose message names the place."""
     return "outputs" if error.message.startswith("outputs") else "fulfillments"
 
 
@@ -151,7 +151,7 @@ def _explained(
         ok: bool | None = True
         says = rule.says
         if not reached:
-            ok, says = None, "not checked after that"
+            ok, says = None, "not checked, because an earlier rule failed"
         elif rule.name == broken:
             assert error is not None
             ok, says, reached = False, error.message, False
@@ -163,7 +163,7 @@ def _explained(
 
 
 def no_ledger_for_spending(tx: Any, error: NotFoundError) -> None:
-    """Let a transaction through that can be judged without a ledger; else raise ``error``.
+    """Raise ``error`` if a transaction cannot be judged without a ledger.
 
     Args:
         tx: As parsed.
