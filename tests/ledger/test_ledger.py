@@ -553,7 +553,101 @@ def test_what_stands_between_values_is_not_found() -> None:
         assert ledger.search_assets('"red car"') == []
         assert ledger.search_assets("twinbreak") == []
         with pytest.raises(UsageError):
-            ledger.search_assets("\ue000")
+            ledger.search_assets("\u00a0")
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("Straße", "strasse"),
+        ("STRASSE", "straße"),
+        ("GROẞE", "grosse"),
+        ("ΌΔΟΣ", "ΟΔΟΣ"),
+        ("οδός", "ΟΔΟΣ"),
+        ("İzmir", "izmir"),
+        ("ﬁlter", "filter"),
+        ("\uff21\uff23\uff2d\uff25\u3000\uff14\uff17", "acme"),
+        ("m²", "m2"),
+        ("Caf\u0065\u0301", "caf\u00e9"),
+        ("Zoe\u0308", "ZOË"),
+        ("Nguyễn", "nguyen"),
+        ("Hydrau\u00adlik", "hydraulik"),
+        ("ö\u200dl", "öl"),
+        ("٤٧١١", "4711"),
+        ("東京都庁の車", "京都"),
+        ("東京都庁の車", "車"),
+        ("東京都庁の車", "東京都庁"),
+        ("自転車タイヤ", "タイ"),
+        ("ﾎﾟﾝﾌﾟ", "ポンプ"),
+        ("ポンプ", "ﾎﾟﾝﾌﾟ"),
+        ("ポンプ", "\u30db\u309a\u30f3"),
+        ("液压泵4711号", "压泵"),
+        ("液压泵4711号", "4711"),
+        ("泵站 abc", "abc"),
+        ("\U00020bb7野家", "\U00020bb7"),
+        ("자전거를", "자전거"),
+        ("자전거를", "\u110c\u1161\u110c\u1165\u11ab\u1100\u1165"),
+        ("เครื่องสูบน้ำ", "สูบ"),
+        ("हिन्दी", "हिन्दी"),
+    ],
+)
+def test_one_form_for_what_is_stored_and_what_is_asked(
+    ledger: Ledger, written: str, asked: str
+) -> None:
+    ledger.submit(create(data={"name": written}, metadata={"note": written}))
+    ledger.submit(create(2, data={"name": "other"}))
+    assert [hit["data"] for hit in ledger.search_assets(asked)] == [{"name": written}]
+    assert [hit["metadata"] for hit in ledger.search_metadata(asked)] == [{"note": written}]
+    assert ledger.search_assets(f"other -{asked}") != []
+    assert ledger.search_assets(f'"{asked}" -{asked}') == []
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("東京都", "都京"),  # the order counts
+        ("東京都", "東都"),
+        ("が", "か"),  # two letters, not one with an accent
+        ("हिन्दी", "हन्द"),  # vowels are no accents
+        ("東京 都", "xyz"),
+        ("car", "ca"),
+    ],
+)
+def test_what_is_something_else_is_not_found(ledger: Ledger, written: str, asked: str) -> None:
+    ledger.submit(create(data={"name": written}))
+    assert ledger.search_assets(asked) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "places"),
+    [
+        ("4711", ["asset", "metadata"]),
+        ("-4711 pump", ["asset"]),
+        ("22.5", ["asset"]),
+        ("22", ["asset"]),
+        ("17", ["metadata"]),
+        ("9007199254740993", ["asset"]),
+        ('"4711 22"', []),  # two values
+        ("1", []),  # a boolean is not a number
+    ],
+)
+def test_numbers_are_found_here_and_texts_as_with_bigchaindb(
+    ledger: Ledger, asked: str, places: list[str]
+) -> None:
+    facts = {"serial": 4711, "x": [22.5, {"big": 9007199254740993}], "on": True}
+    ledger.submit(create(data=facts, metadata={"n": [4711, -17]}))
+    ledger.submit(create(2, data={"name": "pump"}))
+    assert [place for place, _ in ledger.search(asked)] == places
+    assert [hit for hit in ledger.search_assets(asked) if "name" not in hit["data"]] == []
+    assert ledger.search_metadata(asked) == []
+
+
+def test_folding_costs_no_square() -> None:
+    """Normalising a whole text with many marks in the wrong order does."""
+    from twincli.model import words
+
+    assert words.fold("a" + "\u0315\u0300" * 500_000) == "a"
+    assert words.fold("a" + "\u3099\u094d" * 500_000).split() == ["a", "\u3099\u094d" * 500_000]
 
 
 def test_every_read_of_one_transaction_computes_its_id_again(tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ from twincli.model import excerpt
         ("hundred", "red", None),
         ("reddish", "red", None),
         ("red", "[", None),
+        ("東京都庁", "都東", None),
+        ("が", "か", None),
+        ("हिन्दी", "हिन्दी", "हिन्दी"),
     ],
 )
 def test_matching_is_folded_and_by_words(text: str, word: str, found: str | None) -> None:
@@ -44,7 +47,12 @@ def test_the_member_is_the_path_of_the_value(value: Any, member: str | None) -> 
     assert (hit and hit.member) == member
 
 
-@pytest.mark.parametrize("pad", ["x ", "ß ", "ﬃ ", "e\u0301 "])
+def test_numbers_are_found() -> None:
+    hit = excerpt.found({"on": True, "serial": [1, 4711]}, excerpt.pattern(["4711"]))
+    assert hit == ("serial", "4711")
+
+
+@pytest.mark.parametrize("pad", ["x ", "東京 ", "ガ", "เครื่อง ", "ß ", "ﬃ ", "e\u0301 "])
 @pytest.mark.parametrize("before", [0, 3, 26, 27, 400, 1500])
 @pytest.mark.parametrize("after", [0, 5, 60, 900])
 def test_the_cut_holds_the_match(pad: str, before: int, after: int) -> None:

@@ -439,6 +439,17 @@ def test_search_shows_what_was_found_and_no_envelope(ledger: Ledger) -> None:
         assert (page.status, page.location) == (303, f"/explorer/asset/{gate['id']}")
 
 
+def test_search_shows_what_was_found_in_another_form(ledger: Ledger) -> None:
+    made(ledger, {"note": "Ü, " * 100 + "die Große Straße", "serial": 4711, "city": "東京都庁"})
+    for asked, words in (
+        ("strasse", "note: \u2026"),
+        ("STRASSE", "die Große Straße"),
+        ("4711", "serial: 4711"),
+        ("京都", "city: 東京都庁"),
+    ):
+        assert words in shown(ledger, "/explorer/search", q=asked).words
+
+
 # --- What a page costs ----------------------------------------------------------------------------
 
 

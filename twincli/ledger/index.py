@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from twincli.crypto import canonical, conditions
 from twincli.errors import ConfigError, TwinError, UsageError
 from twincli.ledger.faults import DATABASE_ERRORS, SQL_ERRORS, translate
-from twincli.model import record
+from twincli.model import record, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
 
-INDEX_VERSION = 4
+INDEX_VERSION = 5
 PAGE = 2000
 
 _SCHEMA = """
@@ -49,16 +49,16 @@ CREATE TABLE state (
 );
 CREATE TABLE place (seq INTEGER PRIMARY KEY, height INTEGER NOT NULL);
 CREATE VIRTUAL TABLE asset_text USING fts5 (
-    body, content = '', tokenize = "unicode61 remove_diacritics 2"
+    body, numbers, content = '', tokenize = 'ascii'
 );
 CREATE VIRTUAL TABLE metadata_text USING fts5 (
-    body, content = '', tokenize = "unicode61 remove_diacritics 2"
+    body, numbers, content = '', tokenize = 'ascii'
 );
 """
 
-# Stands between two values, so that a phrase never runs from one into the next. A character for
-# private use is a word to the index and none to `split_search`, so nobody finds it.
-_BREAK = " \ue000 "
+# Stands between two values, so that a phrase never runs from one into the next. It is a word to
+# the index (`ascii` takes all beyond ASCII for letters), and `fold` gives none like it.
+_BREAK = " \u00a0 "
 
 
 class Index:
@@ -243,24 +243,24 @@ class Index:
 
     def _take(self, rows: list[Row]) -> None:
         run, many = self.connection.execute, self.connection.executemany
-        assets: list[tuple[int, str]] = []
-        metadata: list[tuple[int, str]] = []
+        assets: list[tuple[int, str, str]] = []
+        metadata: list[tuple[int, str, str]] = []
         stated: list[tuple[str, str, int]] = []
         owned: list[tuple[str, int, int]] = []
         for row in rows:
             tx = row.unproven_tx
             tx_id = row.id.hex()
             if tx["operation"] == "CREATE":
-                assets.append((row.seq, _BREAK.join([tx_id, *_texts(tx["asset"]["data"])])))
+                assets.append((row.seq, *_searched(tx_id, tx["asset"]["data"])))
                 stated += [(*pair, row.seq) for pair in record.statements(tx["asset"]["data"])]
-            metadata.append((row.seq, _BREAK.join([tx_id, *_texts(tx["metadata"])])))
+            metadata.append((row.seq, *_searched(tx_id, tx["metadata"])))
             for index, output in enumerate(tx["outputs"]):
                 keys = dict.fromkeys(output["public_keys"] or ())
                 # BigchainDB finds an output by its details as well.
                 keys.update(dict.fromkeys(conditions.leaf_keys(output["condition"]["details"])))
                 owned += [(key, row.seq, index) for key in keys]
-        many("INSERT INTO asset_text (rowid, body) VALUES (?, ?)", assets)
-        many("INSERT INTO metadata_text (rowid, body) VALUES (?, ?)", metadata)
+        many("INSERT INTO asset_text (rowid, body, numbers) VALUES (?, ?, ?)", assets)
+        many("INSERT INTO metadata_text (rowid, body, numbers) VALUES (?, ?, ?)", metadata)
         many("INSERT OR IGNORE INTO stated VALUES (?, ?, ?)", stated)
         numbers: dict[str, int] = {}
         for key in dict.fromkeys(key for key, _, _ in owned):
@@ -288,7 +288,8 @@ class Index:
 
     def stated(self, name: str, value: str) -> list[int]:
         """Return the positions of CREATEs that state ``name`` as ``value``; see ``record``."""
-        clean = value.encode("utf-8", "replace").decode()  # as in `_quoted`
+        # Half a surrogate pair (from a terminal in another encoding) is in no CREATE.
+        clean = value.encode("utf-8", "replace").decode()
         rows = self._tried(
             lambda: self.connection.execute(
                 "SELECT seq FROM stated WHERE name = ? AND value = ? ORDER BY seq", (name, clean)
@@ -313,19 +314,24 @@ class Index:
         )
         return None if row is None else int(row[0])
 
-    def search(self, table: str, text: str, limit: int = 0) -> Iterator[int]:
+    def search(
+        self, table: str, text: str, limit: int = 0, *, numbers: bool = True
+    ) -> Iterator[int]:
         """Yield the positions of transactions that match ``text``, in commit order.
 
         Args:
             table: ``asset_text`` or ``metadata_text``.
             text: Words are alternatives, "phrases" must all occur, ``-word`` excludes.
-            limit: At most so many; 0 for all.
+            limit: At most N; 0 for all.
+            numbers: False: look in texts only, as MongoDB does.
 
         Raises:
             UsageError: ``empty_search``: there is nothing to look for.
         """
         assert table in ("asset_text", "metadata_text")
         query = match_expression(text)
+        if query is not None and not numbers:
+            query = f"body : ({query})"
         found: Iterator[int] = iter(()) if query is None else self._hits(table, query)
         return islice(found, limit or None)
 
@@ -373,17 +379,10 @@ def _fetched(index: Index, sql: str, values: tuple[Any, ...]) -> list[Any]:
     return index.connection.execute(sql, values).fetchall()
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Yield every text value in a document, not its keys."""
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, str):
-            yield item
-        elif isinstance(item, dict):
-            stack.extend(reversed(item.values()))
-        elif isinstance(item, list):
-            stack.extend(reversed(item))
+def _searched(tx_id: str, document: Any) -> tuple[str, str]:
+    """Return what is searched of a transaction: its texts and id, and its numbers."""
+    texts, numbers = words.values(document)
+    return _BREAK.join([tx_id, *texts]), _BREAK.join(numbers)
 
 
 def match_expression(text: str) -> str | None:
@@ -394,14 +393,14 @@ def match_expression(text: str) -> str | None:
     Raises:
         UsageError: ``empty_search``.
     """
-    phrases, words, excluded = split_search(text)
-    if not phrases and not words and not excluded:
+    phrases, single, excluded = split_search(text)
+    if not phrases and not single and not excluded:
         raise UsageError(
             "there is nothing to search for",
             code="empty_search",
             hint="twin search 'red car'",
         )
-    wanted = " AND ".join(map(_quoted, phrases)) or " OR ".join(map(_quoted, words))
+    wanted = " AND ".join(map(_quoted, phrases)) or " OR ".join(map(_quoted, single))
     if not wanted:
         return None
     if excluded:
@@ -415,7 +414,7 @@ def split_search(text: str) -> tuple[list[str], list[str], list[str]]:
     What holds no letter or digit is left out: the index has nothing for it.
     """
     phrases: list[str] = []
-    words: list[str] = []
+    single: list[str] = []
     excluded: list[str] = []
     position = 0
     while position < len(text):
@@ -433,14 +432,12 @@ def split_search(text: str) -> tuple[list[str], list[str], list[str]]:
             end = start
             while end < len(text) and not text[end].isspace():
                 end += 1
-            item, into = text[start:end], words
+            item, into = text[start:end], single
             position = max(end, position + 1)
-        if any(character.isalnum() for character in item):
+        if not words.is_empty(item):
             (excluded if minus else into).append(item)
-    return phrases, words, excluded
+    return phrases, single, excluded
 
 
 def _quoted(text: str) -> str:
-    # Half a surrogate pair (from a terminal in another encoding) becomes a mark that is no word.
-    clean = text.encode("utf-8", "replace").decode()
-    return '"' + clean.replace('"', '""').replace("\0", " ") + '"'
+    return f'"{words.fold(text)}"'

@@ -273,7 +273,7 @@ class Reader:
         """Return assets whose data or id hold the words of ``text``, in commit order.
 
         Words are alternatives, "quoted phrases" must all occur, ``-word`` excludes; case and
-        accents do not matter; values count, keys do not.
+        accents do not matter. Texts count, keys and numbers do not, as with BigchainDB.
 
         Args:
             text: What to look for.
@@ -286,7 +286,7 @@ class Reader:
 
     def iter_assets(self, text: str, limit: int = 0) -> Iterator[dict[str, Any]]:
         """Yield what ``search_assets`` returns, one in memory at a time."""
-        for tx in map(self._at, self.index.search("asset_text", text, limit)):
+        for tx in map(self._at, self.index.search("asset_text", text, limit, numbers=False)):
             yield {"data": tx["asset"]["data"], "id": tx["id"]}
 
     def search_metadata(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
@@ -295,11 +295,11 @@ class Reader:
 
     def iter_metadata(self, text: str, limit: int = 0) -> Iterator[dict[str, Any]]:
         """Yield what ``search_metadata`` returns, one in memory at a time."""
-        for tx in map(self._at, self.index.search("metadata_text", text, limit)):
+        for tx in map(self._at, self.index.search("metadata_text", text, limit, numbers=False)):
             yield {"metadata": tx["metadata"], "id": tx["id"]}
 
     def search(self, text: str, limit: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield where the words of ``text`` stand; see ``search_assets``.
+        """Yield where the words and numbers of ``text`` stand; see ``search_assets``.
 
         Assets come first, then metadata, each in commit order, one in memory at a time.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from twincli.model.words import count_letters, fold
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -27,30 +29,18 @@ class Excerpt(NamedTuple):
     text: str
 
 
-def folded(text: str) -> str:
-    """Return the form in which searched texts are equal: without case, accents and variants."""
-    if text.isascii():
-        return text.lower()
-    from unicodedata import combining, normalize
-
-    plain = normalize("NFKD", normalize("NFKD", text).casefold())
-    return "".join(letter for letter in plain if not combining(letter))
-
-
 def pattern(words: Iterable[str]) -> re.Pattern[str] | None:
     """Return what finds any of some words or phrases in a folded text, or None if none can be."""
     found = []
     for word in words:
-        parts = re.findall(r"[^\W_]+", folded(word))
+        parts = fold(word).split()
         if parts:
-            text = r"[\W_]+".join(parts)
-            # Scripts without blanks have no ends of words to look for.
-            found.append(rf"(?<![^\W_]){text}(?![^\W_])" if text.isascii() else text)
+            found.append(rf"(?<!\S){' +'.join(parts)}(?!\S)")
     return re.compile("|".join(found)) if found else None
 
 
 def found(value: Any, wanted: re.Pattern[str] | None, longest: int = 80) -> Excerpt | None:
-    """Return the first text within a value that matches, cut to what is around the match.
+    """Return the first text or number within a value that matches, cut to what is around the match.
 
     At most 2,000 values and 50,000 characters are read.
 
@@ -75,9 +65,13 @@ def found(value: Any, wanted: re.Pattern[str] | None, longest: int = 80) -> Exce
         elif isinstance(item, str):
             text = item[:left]
             left -= len(text)
-            match = wanted.search(folded(text))
+            folded = fold(text)
+            match = wanted.search(folded)
             if match is not None:
-                return Excerpt(where, _around(item, _place(text, match.start()), longest))
+                place = _place(text, folded[: match.start()])
+                return Excerpt(where, _around(item, place, longest))
+        elif isinstance(item, int | float) and wanted.search(fold(repr(item))):
+            return Excerpt(where, repr(item))
     return None
 
 
@@ -85,17 +79,18 @@ def _few(items: Any) -> list[Any]:
     return [item for item, _ in zip(items, range(_VISITED), strict=False)]
 
 
-def _place(text: str, place: int) -> int:
-    """Return where the character is of which ``place`` is the place once ``text`` is folded."""
+def _place(text: str, before: str) -> int:
+    """Return where the character is before which a text, once folded, begins with ``before``."""
     if text.isascii():
-        return place
+        return len(before)
+    letters = count_letters(before)
     start = 0
-    while (size := len(folded(text[start : start + _CHUNK]))) <= place:
-        place -= size
+    while start < len(text) and (size := count_letters(text[start : start + _CHUNK])) <= letters:
+        letters -= size
         start += _CHUNK
     for at, letter in enumerate(text[start:], start):
-        place -= len(folded(letter))
-        if place < 0:
+        letters -= count_letters(letter)
+        if letters < 0:
             return at
     return len(text)
 

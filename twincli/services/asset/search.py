@@ -10,6 +10,7 @@ from twincli.ledger.index import split_search
 from twincli.model import excerpt, record
 from twincli.model.ids import is_prefix
 from twincli.model.transaction import asset_of
+from twincli.model.words import fold
 from twincli.services import resolve
 
 if TYPE_CHECKING:
@@ -69,9 +70,9 @@ class _Hits:
         """Yield the assets whose local names are or contain what is wanted."""
         equal: list[AssetName] = []
         partial: list[AssetName] = []
-        whole = {excerpt.folded(word) for word in self.words}
+        whole = {fold(word) for word in self.words}
         for entry in self.workspace.book.list_assets(self.client.ledger_id):
-            name = excerpt.folded(entry.name)
+            name = fold(entry.name)
             if self._is_named(name):
                 (equal if name in whole else partial).append(entry)
         self.client.prepare(entry.asset_id for entry in equal + partial)
@@ -82,11 +83,11 @@ class _Hits:
                 yield self._hit("name", found.tx, excerpt.Excerpt("name", entry.name), entry.name)
 
     def _is_named(self, name: str) -> bool:
-        if any(excerpt.folded(word) in name for word in self.excluded):
+        if any(fold(word).strip() in name for word in self.excluded):
             return False
         if self.phrases:
-            return all(excerpt.folded(phrase) in name for phrase in self.phrases)
-        return any(excerpt.folded(word) in name for word in self.words)
+            return all(fold(phrase).strip() in name for phrase in self.phrases)
+        return any(fold(word).strip() in name for word in self.words)
 
     def by_id(self) -> Iterator[SearchHit]:
         """Yield the transactions whose ids are or begin with a word."""
