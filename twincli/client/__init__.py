@@ -30,7 +30,7 @@ COMMIT, SYNC, ASYNC = WAITS = ("commit", "sync", "async")
 """What a write may wait for; BigchainDB's modes."""
 
 ON_LEDGER = frozenset({"duplicate_transaction", "double_spend"})
-"""Refusals that a transaction meets which is on the ledger already."""
+"""Codes of refusals that a transaction may get because it is already on the ledger."""
 
 _WAYS_ROUND = {
     LISTING: (

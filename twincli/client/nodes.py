@@ -13,7 +13,7 @@ import reprlib
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from twincli.client import COMMIT, transport
+from twincli.client import COMMIT, ON_LEDGER, transport
 from twincli.client.tls import DEFAULT_TLS, Tls
 from twincli.client.transport import UnansweredError
 from twincli.errors import ConfigError, InvalidError, TwinError, UnreachableError, UsageError
@@ -31,7 +31,6 @@ _REFUSED = re.compile(r"Invalid transaction \((\w+)\): ?(.*)", re.DOTALL)
 _SCHEMA = "Invalid transaction schema: "
 _HELD = "already exists in cache"
 _ALREADY_THERE = "already_there"
-_AGAIN = frozenset({"duplicate_transaction", "double_spend"})
 
 
 def normalized(url: str) -> str:
@@ -371,7 +370,7 @@ class Nodes:
             except InvalidError as error:
                 # The earlier attempt, whose answer was lost, may have been committed.
                 if error.code == _ALREADY_THERE or (
-                    problems and error.code in _AGAIN and self.transaction(tx["id"]) is not None
+                    problems and error.code in ON_LEDGER and self.transaction(tx["id"]) is not None
                 ):
                     return
                 raise

@@ -236,13 +236,3 @@ def entity_key(workspace: Workspace, ref: str, planned: resolve.PlannedKey | Non
     if public_key == owners.BURN_ADDRESS:
         raise UsageError("the burn address has no private key")
     return public_key
-
-
-def signers_of(tx: dict[str, Any]) -> list[str]:
-    """Return the public keys whose signatures a transaction carries, in order."""
-    keys: dict[str, None] = {}
-    for entry in tx["inputs"]:
-        if isinstance(entry["fulfillment"], str):
-            made = conditions.parse(entry["fulfillment"], strict=False)
-            keys.update(dict.fromkeys(made.keys()))
-    return list(keys)

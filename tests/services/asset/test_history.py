@@ -16,9 +16,9 @@ from twincli.keystore.store import KeyStore
 from twincli.ledger import Ledger
 from twincli.model import owners, transaction
 from twincli.model.transaction import Output, Spend
+from twincli.rules.authority import signers_of
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services.asset import history
-from twincli.services.signers import signers_of
 from twincli.services.workspace import Workspace
 
 KEYS = [KeyPair.from_seed(bytes([number]) * 32) for number in range(1, 4)]

@@ -21,14 +21,8 @@ from twincli.node.pages import parts
 from twincli.node.pages.charts import Series, chart
 from twincli.node.pages.excerpt import LONGEST_NAME, cut, excerpt
 from twincli.node.pages.html import ROOT, Html, Tag, document, facts, join, section, table
-from twincli.node.pages.source import (
-    AUTHORISED,
-    LARGE,
-    Owners,
-    Source,
-    name_of,
-    signers,
-)
+from twincli.node.pages.source import LARGE, Owners, Source, name_of
+from twincli.rules.authority import AUTHORISED, CLAIMED, signers_of
 from twincli.rules.replay import corrected_by
 
 if TYPE_CHECKING:
@@ -249,7 +243,7 @@ def _transaction(source: Source, argument: str, query: Mapping[str, str]) -> str
                 ("block", parts.link("block", str(entry.height))),
                 ("happened", parts.time(happened) if happened != entry.time_ms else None),
                 ("committed", parts.time(entry.time_ms)),
-                ("signed by", parts.keys(source, sorted(signers(tx)))),
+                ("signed by", parts.keys(source, sorted(signers_of(tx)))),
             )
         ),
         section("Inputs", _inputs(source, tx)),
@@ -435,7 +429,9 @@ def _parent(source: Source, part: Entry, value: Any) -> str | None:
 
 
 def _mark(standing: str) -> Html:
-    return Html() if standing == AUTHORISED else parts.warning(standing)
+    if standing == AUTHORISED:
+        return Html()
+    return parts.warning("claimed by its own key" if standing == CLAIMED else standing)
 
 
 def _parts(source: Source, asset_id: str, past: _Past, replay: Replay | None) -> str:

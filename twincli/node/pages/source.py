@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twincli.crypto import conditions
 from twincli.ledger.rows import decoded
 from twincli.model import record
 from twincli.node.pages.excerpt import LONGEST_NAME, cut
+from twincli.rules import authority
+from twincli.rules.authority import signers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from twincli.ledger import Ledger
     from twincli.ledger.reading import Entry
@@ -28,9 +29,6 @@ LARGE = 128 << 10
 _TRIED = 5
 _LATER = 1 << 62
 
-AUTHORISED = "authorised"
-CLAIMED = "claimed by its own key"
-UNAUTHORISED = "unauthorised"
 UNCHECKED = "not checked"
 
 
@@ -112,14 +110,7 @@ def name_of(create: dict[str, Any]) -> str | None:
 
 def _agrees(create: dict[str, Any], key: str) -> bool:
     data = create["asset"]["data"]
-    return key in signers(create) or record.entity_standing(data) == "proved"
-
-
-def signers(tx: Mapping[str, Any]) -> set[str]:
-    """Return the keys that signed a transaction."""
-    texts = (entry["fulfillment"] for entry in tx["inputs"])
-    parsed = (conditions.parse(text, strict=False) for text in texts if isinstance(text, str))
-    return set().union(*(fulfillment.keys() for fulfillment in parsed))
+    return key in signers_of(create) or record.entity_standing(data) == "proved"
 
 
 # --- Whose word --------------------------------------------------------------------------------
@@ -155,11 +146,13 @@ class Owners:
             replay: Of this asset, to its tip; None: it was too large.
             is_whole: Whether all transactions of this asset were added.
         """
-        keys, when = signers(part.tx), part.time_ms or 0
-        for details, from_ms, spender in self._held:
-            until = _LATER if spender is None else self._times.get(spender, _LATER)
-            if from_ms <= when < until and conditions.can_fulfil(details, keys):
-                return AUTHORISED
-        if replay is not None and replay.entity in keys:
-            return CLAIMED
-        return UNAUTHORISED if is_whole or when <= self._walked_ms else UNCHECKED
+        when = part.time_ms or 0
+        owners = [held.details for held in self._held if self._is_held(held, when)]
+        entity = None if replay is None else replay.entity
+        found = authority.standing(signers_of(part.tx), owners, entity)
+        is_known = is_whole or when <= self._walked_ms
+        return UNCHECKED if found == authority.UNAUTHORISED and not is_known else found
+
+    def _is_held(self, held: _Held, when: int) -> bool:
+        until = _LATER if held.spender is None else self._times.get(held.spender, _LATER)
+        return held.from_ms <= when < until

@@ -8,11 +8,12 @@ from twincli.crypto import base58
 from twincli.errors import ConflictError, InvalidError, LockedError, TwinError, UsageError
 from twincli.model import names, owners, record, times
 from twincli.model import transaction as _transaction
+from twincli.rules.authority import UNAUTHORISED
 from twincli.rules.data import check_data
 from twincli.services import resolve
 from twincli.services.asset import document
 from twincli.services.asset.attempt import recorded_all_the_same
-from twincli.services.asset.standing import UNAUTHORISED, control_now
+from twincli.services.asset.standing import control_now
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.signers import entity_key, keys_to_create, keys_to_spend, unlock
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 from twincli.errors import NotFoundError
 from twincli.model import record, times
 from twincli.model.transaction import asset_of
+from twincli.rules.authority import signers_of
 from twincli.rules.replay import Replay, is_burned
 from twincli.services import resolve
-from twincli.services.signers import signers_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from twincli.client import BLOCK_TIME, lacking
 from twincli.errors import UsageError
 from twincli.model import record, times
+from twincli.rules.authority import signers_of
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import resolve
-from twincli.services.signers import signers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twincli.crypto import conditions
+from twincli.rules import authority
+from twincli.rules.authority import UNAUTHORISED, signers_of
 from twincli.rules.replay import Replay
-from twincli.services.signers import signers_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from twincli.client import LedgerClient
     from twincli.ledger.reading import Entry
-
-AUTHORISED = "authorised"
-CLAIMED = "claimed_by_entity"
-UNAUTHORISED = "unauthorised"
 
 
 class Control(NamedTuple):
@@ -35,10 +31,8 @@ class Control(NamedTuple):
     entity: str | None
 
     def standing_of(self, keys: Collection[str]) -> str:
-        """Say how far a statement counts that these keys have signed."""
-        if any(conditions.can_fulfil(details, keys) for details in self.owners):
-            return AUTHORISED
-        return CLAIMED if self.entity in keys else UNAUTHORISED
+        """Return the standing of a statement that these keys have signed."""
+        return authority.standing(keys, self.owners, self.entity)
 
 
 def control_now(client: LedgerClient, asset_id: str) -> Control:

@@ -265,6 +265,6 @@ def _stated(tx: Document) -> str | None:
 
 
 def _made_by(tx: Document, key: str) -> bool:
-    from twincli.services import signers
+    from twincli.rules import authority
 
-    return signers.signers_of(tx) == [key]
+    return authority.signers_of(tx) == [key]
