@@ -198,7 +198,7 @@ def lost(where: Paths) -> ConfigError | None:
     """
     way_out = (
         "put it back, or restore a backup: twin backup restore FILE --home DIR;"
-        f" to begin without on purpose: rm {where.memory}"
+        f" to start without it on purpose: rm {where.memory}"
     )
     fault = _fault(where.keys, "keys", where)
     if fault is not None:

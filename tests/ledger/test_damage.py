@@ -144,7 +144,7 @@ def test_a_lost_log_is_missed(place: Path, first: dict[str, Any]) -> None:
         with pytest.raises(ConfigError) as caught:
             Ledger.open(place, create=False, read_only=read_only)
         assert caught.value.code == "damaged_ledger"
-        assert "it was further: 2 transactions are missing" in caught.value.message
+        assert "it was longer: 2 transactions are missing" in caught.value.message
     (place / "away").rename(log)
     with Ledger.open(place) as ledger:
         assert ledger.count(first["id"]) == 6

@@ -100,7 +100,7 @@ def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             until(lambda: writer.waiting == 1)
             answer = node.post(create(data={"text": "x" * 1_500}))
             assert answer.status == 503
-            assert answer.json["message"] == "too many transactions wait to be committed"
+            assert answer.json["message"] == "too many transactions are waiting to be committed"
             assert answer.headers["retry-after"] == "1"
         assert first.result().status == 202
         assert node.post(create(data={"text": "x" * 1_500})).status == 202

@@ -144,7 +144,7 @@ class Book:
                 # A clock that was set meanwhile must not hold a name for years: either direction.
                 if exists is None or abs(moment - reserved_at) <= GRACE_SECONDS:
                     raise ConflictError(
-                        f"the name {held!r} is reserved for an asset that is just being made",
+                        f"the name {held!r} is reserved for an asset that is being created",
                         code="exists",
                         hint="try again in a minute, or choose another name",
                         retryable=True,
@@ -283,7 +283,7 @@ class Book:
         """
         name = names.check(name, "party")
         if not value:
-            raise InvalidError("a name needs something to stand for", code="invalid_value")
+            raise InvalidError("the value of a name cannot be empty", code="invalid_value")
         with self._writing() as run:
             found = self._party_row(name)
             if found is not None and found.value != value and not replace:
@@ -562,7 +562,7 @@ def _translate(error: sqlite3.Error, path: str) -> TwinError:
         return ConfigError(
             f"the disk that holds {path} is full; nothing was written",
             code="disk_full",
-            hint="make room and run the command again",
+            hint="free some space and run the command again",
             retryable=True,
         )
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):

@@ -112,7 +112,7 @@ class Context(Opened):
         """
         for name in names:
             if getattr(self.options, option_key(name)):
-                raise UsageError(f"--{name} means nothing here", hint="leave it out")
+                raise UsageError(f"--{name} does not apply here", hint="leave it out")
 
     @cached_property
     def mode(self) -> Mode:

@@ -27,7 +27,7 @@ def explained(words: Sequence[str], error: Exception) -> TwinError:
         return ConfigError(
             "the working directory no longer exists",
             code="no_directory",
-            hint="change to one that does: cd",
+            hint="change to one that exists: cd",
         )
     if isinstance(error, MemoryError):
         return TwinError("not enough memory", code="out_of_memory")
@@ -42,7 +42,7 @@ def explained(words: Sequence[str], error: Exception) -> TwinError:
         code="bug",
         hint=None
         if path is None
-        else f"please report it with {path}, which holds no data of yours",
+        else f"please report it with {path}, which contains none of your data",
     )
 
 

@@ -34,7 +34,7 @@ class Option(NamedTuple):
 
 GLOBAL: tuple[Option, ...] = (
     Option("json", "Print one JSON object."),
-    Option("jsonl", "Print JSON Lines, one object a line."),
+    Option("jsonl", "Print JSON Lines, one object per line."),
     Option("get", "Print only the value at this path, such as state.mileage.", "PATH"),
     Option("quiet", "Print nothing but the result and errors."),
     Option("node", "Ledger to use: local, file:PATH, a URL or a network's name.", "NODE"),

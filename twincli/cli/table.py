@@ -14,15 +14,15 @@ NOUNS: dict[str, tuple[str, str]] = {
         "Create assets and digital twins, and change them.",
     ),
     "tx": ("twincli.cli.commands.tx", "Show, check and submit transactions."),
-    "ledger": ("twincli.cli.commands.network.ledger", "Look after the embedded ledger."),
+    "ledger": ("twincli.cli.commands.network.ledger", "Manage the embedded ledger."),
     "node": ("twincli.cli.commands.network.node", "Serve the ledger as a BigchainDB node."),
     "backup": (
         "twincli.cli.commands.home.backup",
-        "Keep the whole home in one file, and bring it back.",
+        "Back up the whole home to one file, and restore it.",
     ),
     "agent": (
         "twincli.cli.commands.keys.agent",
-        "Keep keys unlocked for a while, so that nothing is asked.",
+        "Keep keys unlocked for a while, without prompts.",
     ),
     "config": ("twincli.cli.commands.home.config", "Show and change settings."),
 }

@@ -282,7 +282,7 @@ class _Paced:
 
     def __init__(self, stream: IO[bytes], timeout: float) -> None:
         self._stream = stream
-        self._pace = Pace(timeout, "it takes the file too slowly")
+        self._pace = Pace(timeout, "it receives the file too slowly")
 
     def read(self, size: int = -1) -> bytes:
         """Read the next bytes."""

@@ -52,7 +52,7 @@ def name(network_id: str, ledger_id: str) -> str:
 
 def remedy(place: str) -> str:
     """Return the hint for an unusable copy."""
-    return f"remove it, and all of it is fetched again: rm -r {place}"
+    return f"remove it to fetch everything again: rm -r {place}"
 
 
 def of_network(directory: str, network_id: str) -> list[str]:

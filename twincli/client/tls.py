@@ -135,7 +135,7 @@ def fault(error: BaseException) -> Fault | None:
         return Fault(f"it refused the certificate: {said}", _SHOW)
     if reason == "SSLV3_ALERT_HANDSHAKE_FAILURE":
         return Fault("it ended the handshake", f"if it asks for a certificate, {_SHOW}")
-    return Fault(f"TLS fails: {reason.replace('_', ' ').lower()}", "what does the node's log say?")
+    return Fault(f"TLS fails: {reason.replace('_', ' ').lower()}", "look at the node's log")
 
 
 def _inner(error: BaseException) -> OSError | None:

@@ -154,7 +154,7 @@ def format_of(text: str) -> str:
     data = _bare(bare)
     if data is None:
         raise InvalidError(
-            "the format of the key is not known",
+            "the format of the key was not recognised",
             code="unknown_key_format",
             hint=f"if it is one of these, name it: --format {'|'.join(FORMATS)}",
         )
@@ -459,7 +459,7 @@ def _mismatch() -> InvalidError:
 
 def _wrong_algorithm(what: str) -> InvalidError:
     return InvalidError(
-        f"this key is {what}, and BigchainDB knows Ed25519 only",
+        f"this key is {what}, and BigchainDB supports only Ed25519",
         code="wrong_algorithm",
         hint="make one with twin keys new NAME, or ssh-keygen -t ed25519",
     )

@@ -199,7 +199,7 @@ def ask(directory: str, op: str, payload: bytes = b"", **members: object) -> Ans
     finally:
         connection.close()
     if not isinstance(document, dict) or document.get("v") != VERSION:
-        raise _failed(directory, "it has another version")
+        raise _failed(directory, "its version differs")
     refused = document.get("error")
     if refused is not None:
         code, why = (
@@ -242,7 +242,7 @@ def peer(connection: _socket.socket) -> int:
         told = connection.getsockopt(0, 1, 76)
     else:  # pragma: no cover
         raise ConfigError(
-            "this system does not say who is at the other end of a socket: no agent",
+            "an agent cannot run here: this system does not report who uses a socket",
             code="not_supported",
             hint="for unattended commands use --passphrase-file",
         )

@@ -247,7 +247,7 @@ class Server:
             self._running = False
             self._unlink()
             return {"forgotten": self._forget_all()}, b""
-        raise _RefusedError("unknown_op", "there is no such operation")
+        raise _RefusedError("unknown_op", "the operation is unknown")
 
     def _add(self, request: dict[str, Any]) -> Generator[memoryview, None, dict[str, Any]]:
         ttl = request.get("ttl")
@@ -312,7 +312,7 @@ def _parsed(text: bytearray) -> dict[str, Any]:
     if type(version) is not int or version < 1:
         raise _RefusedError("bad_request", "the request has no version")
     if version > agent.VERSION:
-        raise _RefusedError("newer_version", "the agent is older than this twincli: start it again")
+        raise _RefusedError("newer_version", "the agent is older than this twincli: restart it")
     return request
 
 

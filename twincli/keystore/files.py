@@ -40,7 +40,7 @@ def read_private(path: str) -> bytes:
         if os.name == "posix" and os.geteuid() == 0 and status.st_uid != 0:
             raise ConfigError(
                 f"{path} belongs to another user (uid {status.st_uid}), and root uses only its own"
-                " keys: its owner could exchange it",
+                " keys: its owner could replace it",
                 code="foreign_owner",
                 hint=f"run as its owner, or, if you trust it: chown root {path}",
             )
@@ -87,4 +87,4 @@ def open_to_others(path: str) -> str | None:
     mode = os.stat(path).st_mode
     if os.name != "posix" or not mode & 0o022:
         return None
-    return f"others can write in {path} (mode {mode & 0o7777:04o})"
+    return f"others can write to {path} (mode {mode & 0o7777:04o})"

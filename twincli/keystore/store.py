@@ -401,7 +401,7 @@ class KeyStore:
             raise keyfile.damaged(info.name, "its seed is malformed")
         keypair = KeyPair.from_seed(seed)
         if keypair.public_key != info.public_key:
-            raise keyfile.damaged(info.name, "its seed does not give its public key")
+            raise keyfile.damaged(info.name, "its seed does not match its public key")
         return UnlockedKey(info, keypair, secret["mnemonic"])
 
     def _unseal(

@@ -370,7 +370,9 @@ def _verify_blocks(store: Store, until: int, problems: list[Finding]) -> int:
         else:
             follows = block.height == before.height + 1 and block.time_ms >= before.time_ms
         if not follows:
-            problems.append((name, "block_order", "its height or time does not follow"))
+            problems.append(
+                (name, "block_order", "its height or time does not follow the block before it")
+            )
         ids = []
         while leaf is not None and leaf[0] <= block.last_seq:
             _, tx_id, height = leaf

@@ -65,7 +65,7 @@ def _append_chunk(
     ledger = state.ledger
     spendable = ledger.unspent(asset_id)
     if not spendable:
-        raise NotFoundError(f"there is no asset {asset_id} that could be appended to")
+        raise NotFoundError(f"there is no asset {asset_id} to append to")
     if len(spendable) > 1:
         raise ConflictError(
             f"asset {asset_id} is split over {len(spendable)} outputs; append to them one by one",

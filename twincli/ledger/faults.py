@@ -16,7 +16,7 @@ def damaged(what: str) -> ConfigError:
     return ConfigError(
         f"the ledger is damaged: {what}",
         code="damaged_ledger",
-        hint="restore the ledger from a backup; twin doctor --full says what is wrong",
+        hint="restore the ledger from a backup; twin doctor --full shows what is wrong",
     )
 
 
@@ -36,7 +36,7 @@ def translate(error: Exception, path: str) -> TwinError:
         return ConfigError(
             f"the disk that holds {path} is full; nothing was written",
             code="disk_full",
-            hint="make room and run the command again",
+            hint="free some space and run the command again",
             retryable=True,
         )
     if "readonly" in text or "read-only" in text or "unable to open" in text:
@@ -57,7 +57,7 @@ def translate(error: Exception, path: str) -> TwinError:
 def foreign(path: str) -> ConfigError:
     """Return the error for a file that is not a ledger."""
     return ConfigError(
-        f"{path} is not a ledger of twincli",
+        f"{path} is not a twincli ledger",
         code="foreign_file",
         hint="the file was not touched; move it away or set TWIN_HOME to another directory",
     )

@@ -63,5 +63,5 @@ def _page(store: Store, asset_ids: list[str]) -> Iterator[Standing]:
             held = [(txs[seq], index) for seq, index in unspent.get(asset, ())]
             create = txs[asset]
         except KeyError:
-            raise damaged(f"the asset {asset_id} or what became of it is missing") from None
+            raise damaged(f"the asset {asset_id} or its history is missing") from None
         yield Standing(create, [Spendable(tx["id"], n, tx["outputs"][n]) for tx, n in held])

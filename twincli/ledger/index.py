@@ -236,7 +236,7 @@ class Index:
                 return mark
             if self._is_interrupted():
                 raise TwinError(
-                    "the index was interrupted and is not complete",
+                    "indexing was interrupted, so the index is incomplete",
                     code="interrupted",
                     retryable=True,
                 )

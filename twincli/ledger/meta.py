@@ -82,9 +82,9 @@ def read(rows: dict[str, Any], began_ms: int, *, is_signed: bool) -> Meta:
         well_formed = len(meta.ledger_id) == 64 and type(meta.created_ms) is int and not rows
         key = base58.decode_key(meta.public_key)
     except (KeyError, AttributeError, TypeError, InvalidError) as error:
-        raise damaged("what block 0 recorded is missing or malformed") from error
+        raise damaged("the record in block 0 is missing or malformed") from error
     if not well_formed:
-        raise damaged("what block 0 recorded is malformed")
+        raise damaged("the record in block 0 is malformed")
     if meta.profile not in validity.PROFILES:
         raise damaged(f"it has the unknown rules profile {meta.profile!r}")
     if is_signed:
@@ -93,5 +93,5 @@ def read(rows: dict[str, Any], began_ms: int, *, is_signed: bool) -> Meta:
         except (TypeError, ValueError, InvalidError):
             good = False
         if not good:
-            raise damaged("what block 0 recorded is not what the ledger's key signed")
+            raise damaged("the record in block 0 is not the one that the ledger's key signed")
     return meta

@@ -509,7 +509,7 @@ class Reader:
         missing = noted.seq - self.store.tip().last_seq
         if missing > 0:
             lost = "transaction is" if missing == 1 else "transactions are"
-            what = f"it was further: {missing} {lost} missing"
+            what = f"it was longer: {missing} {lost} missing"
         else:
             what = f"transaction {noted.seq} is not the one that was committed"
         error = damaged(what)

@@ -25,11 +25,11 @@ def decoded(body: str, tx_id: str | None = None) -> dict[str, Any]:
     try:
         tx, end = _decode(body)  # json.loads would look for blanks, of which there are none
     except (ValueError, TypeError, RecursionError) as error:
-        raise damaged(f"what is stored as {tx_id or 'a transaction'} is not JSON") from error
+        raise damaged(f"the stored text of {tx_id or 'a transaction'} is not JSON") from error
     if type(tx) is not dict or end != len(body) or not tx.keys() >= _MEMBERS:
-        raise damaged(f"what is stored as {tx_id or 'a transaction'} is not a transaction")
+        raise damaged(f"the stored text of {tx_id or 'a transaction'} is not a transaction")
     if tx_id is not None and tx["id"] != tx_id:
-        raise damaged(f"what is stored as {tx_id} is another transaction")
+        raise damaged(f"the stored text of {tx_id} is another transaction")
     return tx
 
 
@@ -46,7 +46,7 @@ def prove(body: str, tx_id: str) -> None:
         good = False
     # Another member called id may be null: then the one that was cut out must be the right one.
     if not good or ('"id":null' in body and decoded(body, tx_id)["id"] != tx_id):
-        raise damaged(f"what is stored as {tx_id} was altered")
+        raise damaged(f"the stored text of {tx_id} was altered")
 
 
 class Row(NamedTuple):

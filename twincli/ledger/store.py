@@ -601,7 +601,7 @@ class Store:
         }
         return [
             *(f"its {kind} {name} is missing" for kind, name in wanted.keys() - held.keys()),
-            *(f"it has a {kind}, {name}" for kind, name in held.keys() - wanted.keys()),
+            *(f"it has an unexpected {kind}, {name}" for kind, name in held.keys() - wanted.keys()),
             *(
                 f"its {kind} {name} was altered"
                 for kind, name in held.keys() & wanted.keys()

@@ -104,7 +104,7 @@ def upgrade(
             raise ConfigError(
                 f"{file} has schema {before}, which this twincli cannot upgrade to {target}",
                 code="no_migration",
-                hint="upgrade it with the version of twincli between the two",
+                hint="upgrade it with a twincli version between the two",
             )
         if before == target or dry_run:
             return Upgrade(file, before, target, None)
@@ -122,7 +122,7 @@ def upgrade(
 def _version(connection: sqlite3.Connection, file: str, target: int) -> int:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if connection.execute("PRAGMA application_id").fetchone()[0] != schema.APPLICATION_ID:
-        raise ConfigError(f"{file} is not a ledger of twincli", code="foreign_file")
+        raise ConfigError(f"{file} is not a twincli ledger", code="foreign_file")
     if version > target:
         raise ConfigError(
             f"{file} was written by a newer twincli (schema {version}, this one knows {target})",

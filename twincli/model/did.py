@@ -121,7 +121,7 @@ def parse(text: str) -> Did:
         if asset is None:
             raise _bad(
                 text,
-                "did:bdb is followed by 64 lower-case hex digits, and before them perhaps"
+                "did:bdb: is followed by 64 lower-case hex digits, optionally preceded by"
                 " 16 of a ledger and a colon",
             )
         return Did(text, "asset", asset_id=asset[2], ledger=asset[1])

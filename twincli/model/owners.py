@@ -149,7 +149,7 @@ def _same_key(first: str, second: str) -> UsageError:
     return UsageError(
         f"{what} twice where several must sign: one signature would count as two",
         code="bad_owners",
-        hint="name every key once, or write any:a,(all:b,c) where a alone is to suffice",
+        hint="name every key once, or write any:a,(all:b,c) if a alone is enough",
     )
 
 

@@ -74,7 +74,7 @@ def span(text: str) -> int:
     seconds = int(found[1]) * _SECONDS[found[2] or "s"] if found else 0
     if seconds == 0:
         raise UsageError(
-            f"{text[:40]!r} is not a length of time",
+            f"{text[:40]!r} is not a duration",
             code="bad_time",
             hint="write 8h, 30m, or a number of seconds, such as 3600",
         )

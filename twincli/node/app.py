@@ -131,7 +131,7 @@ class App:
             elif name == b"origin":
                 origin = value.decode("latin-1")
                 if not access.allows_origin(origins, origin):
-                    return _forbidden(f"pages of {origin[:100]!r} may not use this node")
+                    return _forbidden(f"pages from {origin[:100]!r} may not use this node")
         return None
 
     def _cross_origin(self, scope: Message) -> tuple[Header, ...]:

@@ -95,7 +95,9 @@ class Metrics:
         yield from _head("twin_node_request_seconds", "histogram", "Time to answer a request.")
         for route, histogram in sorted(self._latency.items()):
             yield from histogram.lines("twin_node_request_seconds", f'route="{route}"')
-        yield from _head("twin_node_transactions_total", "counter", "Transactions judged.")
+        yield from _head(
+            "twin_node_transactions_total", "counter", "Transactions committed or refused."
+        )
         yield f'twin_node_transactions_total{{verdict="committed"}} {self._accepted}'
         yield f'twin_node_transactions_total{{verdict="refused"}} {self._refused}'
         yield from _head("twin_node_block_transactions", "histogram", "Transactions in a block.")

@@ -121,7 +121,7 @@ def _operation(
 ) -> dict[str, Any]:
     error = {"description": "Refused; the message says why.", **_content(_ref("Error"))}
     responses: dict[str, Any] = {
-        str(status): {"description": "As asked.", **_content(answer, kind)},
+        str(status): {"description": "Success.", **_content(answer, kind)},
         **{str(number): error for number in sorted({401, 429, *errors})},
     }
     found: dict[str, Any] = {"summary": summary, **more}
@@ -158,8 +158,8 @@ def document(max_body: int) -> dict[str, Any]:
         _query("limit", _COUNT),
     )
     paths: dict[str, Any] = {
-        "/": {"get": _operation("What this is.", {"type": "object"})},
-        "/api/v1": {"get": _operation("Where the routes are.", {"type": "object"})},
+        "/": {"get": _operation("What this node is.", {"type": "object"})},
+        "/api/v1": {"get": _operation("The paths of the API.", {"type": "object"})},
         "/api/v1/validators": {
             "get": _operation("The ledger as its one validator.", _list({"type": "object"}))
         },
@@ -198,12 +198,12 @@ def document(max_body: int) -> dict[str, Any]:
         },
         "/api/v1/assets": {
             "get": _operation(
-                "Assets that hold a text.", _list(_ref("Asset")), *search, errors=(400,)
+                "Assets that contain a text.", _list(_ref("Asset")), *search, errors=(400,)
             )
         },
         "/api/v1/metadata": {
             "get": _operation(
-                "Metadata that hold a text.", _list(_ref("Metadata")), *search, errors=(400,)
+                "Metadata that contain a text.", _list(_ref("Metadata")), *search, errors=(400,)
             )
         },
         "/api/v1/blocks": {
@@ -230,7 +230,7 @@ def document(max_body: int) -> dict[str, Any]:
                 kind="application/octet-stream",
             ),
             "put": _operation(
-                "Keep a file; answered when it is durable.",
+                "Store a file; answered when it is durable.",
                 _object({"cid": _CID, "size": _COUNT, "created": {"type": "boolean"}}),
                 _path("cid", _CID),
                 errors=(400, 403, 404, 408, 413, 507),
@@ -264,7 +264,7 @@ def document(max_body: int) -> dict[str, Any]:
                     _query("to", _COUNT),
                     _query("before", _HASH),
                 ),
-                ("/explorer/search", "Where words occur.", _query("q", {"type": "string"})),
+                ("/explorer/search", "Search results.", _query("q", {"type": "string"})),
                 ("/explorer/asset/{argument}", "An asset.", _path("argument", _HASH)),
                 ("/explorer/block/{argument}", "A block.", _path("argument", _COUNT)),
                 ("/explorer/owner/{argument}", "What a key holds.", _path("argument", _KEY)),

@@ -648,7 +648,7 @@ def _bound(host: str, port: int) -> socket.socket:
         where = f"{host} port {port}"
         if "in use" in str(error):
             raise ConflictError(
-                f"another program listens on {where}",
+                f"another program is already listening on {where}",
                 code="address_in_use",
                 hint="--port 0 picks a free port",
             ) from error

@@ -604,7 +604,7 @@ def _parse_output(
         deviations.append(
             Deviation(
                 "unsatisfiable_threshold",
-                f"outputs[{index}].condition asks for more signatures than it names keys",
+                f"outputs[{index}].condition asks for more signatures than it has keys",
             )
         )
     if any(key != key.rstrip() for key in leaves):

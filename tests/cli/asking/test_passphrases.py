@@ -173,7 +173,7 @@ def test_a_new_passphrase_is_typed_twice(
     assert source is not None
     if message is None:
         assert source("alice") == b"one"
-        assert "The same again: " in shown()
+        assert "Repeat it: " in shown()
         return
     with pytest.raises(LockedError, match=message):
         source("alice")

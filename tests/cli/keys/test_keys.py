@@ -469,7 +469,7 @@ def test_a_directory_that_others_can_write_is_told_when_a_key_is_used(
     (tmp_path / "file").write_text("signed")
     sign = ("keys", "sign", "alice", str(tmp_path / "file"))
     (home / "keys").chmod(0o777)
-    said = f"others can write in {home / 'keys'} (mode 0777): chmod 700 {home / 'keys'}"
+    said = f"others can write to {home / 'keys'} (mode 0777): chmod 700 {home / 'keys'}"
     for words in (("asset", "append", "car", "--a", "1"), sign):
         assert invoke(*words, "--json").json["warnings"] == [said]
         assert f"twin: warning: {said}\n" in invoke(*words).stderr

@@ -148,7 +148,7 @@ def test_a_key_that_is_an_owner_already_never_counts_twice(
     before = twin("asset", "create", "house", "--owner", owner, "--key", "ann")
     document = rotated(invoke, "--prepare", str(tmp_path / "to-sign"), status=10)
     assert [item["asset_name"] for item in document["left"]] == ["house"]
-    assert document["left"][0]["message"] == "the new key is an owner already"
+    assert document["left"][0]["message"] == "the new key is already an owner"
     assert len(document["moved"]) == 5
     assert document["prepared"] == []
     assert twin("asset", "show", "house")["condition"] == before["condition"]

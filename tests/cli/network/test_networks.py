@@ -186,7 +186,7 @@ def test_status_of_a_network_that_is_not_reached(
         twin("asset", "append", "car", "--n", "1")
     run = invoke("status", "--node", gone.url)
     assert run.status == 0
-    assert f"{gone.url} is not reached: connection refused" in run.stderr
+    assert f"{gone.url} cannot be reached: connection refused" in run.stderr
     assert "not reached" in run.stdout
     found = twin("status", "--node", gone.url)["network"]
     assert (found["reachable"], found["error"]) == (False, "connection refused")
@@ -305,7 +305,7 @@ def test_a_node_means_nothing_to_keys_and_settings(
     for line in (["--node", "team", *words.split()], [*words.split(), "--node", "http://x"]):
         run = invoke(*line, "--json")
         assert (run.status, run.error["code"]) == (2, "usage")
-        assert run.error["message"] == "--node means nothing here"
+        assert run.error["message"] == "--node does not apply here"
     if words in {"keys list", "keys show alice", "agent status", "config path", "node use local"}:
         monkeypatch.setenv("TWIN_NODE", "http://127.0.0.1:1")
         assert invoke(*words.split()).status == 0

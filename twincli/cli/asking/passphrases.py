@@ -86,7 +86,7 @@ def new_source(
     """
     options = run.options
     if no_passphrase and for_all is None and (options.passphrase_file or options.passphrase_fd):
-        raise UsageError("--no-passphrase contradicts the passphrase given with it")
+        raise UsageError("--no-passphrase and a passphrase cannot be given together")
     if no_passphrase or config.no_passphrase():
         return None
     given = _Given(run)
@@ -127,7 +127,7 @@ def changed_source(
     """
     if no_passphrase:
         if file is not None:
-            raise UsageError("--no-passphrase contradicts --new-passphrase-file")
+            raise UsageError("--no-passphrase and --new-passphrase-file cannot be given together")
         return None
     if file is not None:
         return from_file(file, "--new-passphrase-file")
@@ -171,9 +171,9 @@ def _typed_twice(run: Run, whose: str, why: str, *, option: str) -> bytes:
     if not typed:
         raise LockedError(
             "a passphrase cannot be empty",
-            hint="a key without one: --no-passphrase",
+            hint="for a key without one: --no-passphrase",
         )
-    if ask("The same again: ", echo=False) != typed:
+    if ask("Repeat it: ", echo=False) != typed:
         raise LockedError("the two passphrases differ; nothing was done")
     return typed
 
@@ -260,7 +260,7 @@ def _from_descriptor(descriptor: int) -> bytes:
             data += piece
     except (OSError, OverflowError, ValueError) as error:
         raise UsageError(
-            f"--passphrase-fd {descriptor}: it cannot be read",
+            f"--passphrase-fd {descriptor} cannot be read",
             hint="open it in the shell, as in --passphrase-fd 3 3<FILE",
         ) from error
     return _passphrase(data, f"--passphrase-fd {descriptor}")

@@ -36,7 +36,7 @@ def checked(data: bytes, where: str) -> bytes:
         # Not chained: the error would carry the secret.
         if data.startswith(b"\x30"):
             convert = "openssl pkey -inform DER -in FILE -out FILE.pem"
-            raise _refused(where, "is DER or another binary form, not text", convert) from None
+            raise _refused(where, "is DER or another binary format, not text", convert) from None
         raise _refused(where, "is not UTF-8 text", "save it as UTF-8") from None
     if b"\0" in data:
         raise _refused(where, "holds a NUL character", "save it as UTF-8, not as UTF-16")

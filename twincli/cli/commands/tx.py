@@ -164,7 +164,7 @@ def combine(
     ],
     out: Out = None,
 ) -> Result:
-    """Put together the signatures of several copies of one prepared transaction.
+    """Combine the signatures of several copies of one prepared transaction.
 
     The result does not depend on the order of the files. Without -o it goes to stdout.
     """

@@ -11,8 +11,8 @@ from twincli.cli.opened import ANY_LEDGER, NOTHING, Creates
 from twincli.cli.options import GLOBAL, WRITE, Option
 
 DATA: tuple[Option, ...] = (
-    Option("set", "Set a path, given as JSON.", "PATH=JSON", repeat=True),
-    Option("str", "Set a path, given as text.", "PATH=TEXT", repeat=True),
+    Option("set", "Set a path to a JSON value.", "PATH=JSON", repeat=True),
+    Option("str", "Set a path to text.", "PATH=TEXT", repeat=True),
     Option("unset", "Remove a path.", "PATH", repeat=True),
     Option("data", "Many values at once: JSON, @FILE, or - for stdin.", "JSON"),
 )

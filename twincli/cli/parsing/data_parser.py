@@ -120,7 +120,7 @@ class _Parser:
 
     def _check_amount_of_data(self, *, given: bool) -> None:
         if self.lines and given:
-            raise self._usage("data come either from stdin, one object a line, or from options")
+            raise self._usage("data come either from stdin, one object per line, or from options")
         if self.command.needs_data and not given and not self.lines:
             raise self._usage(
                 "there is nothing to append",
@@ -376,7 +376,7 @@ _STR = "--str PATH=TEXT"
 _AS_TEXT = f"to keep every digit, write it as text: {_STR}"
 
 
-_AT_CREATION = "it is said when an asset is created"
+_AT_CREATION = "it is set when an asset is created"
 _TO_GIVE = "to give the asset away: twin asset transfer NAME --to VALUE"
 _MEANT = {
     ("transfer", "amount"): "to give a part: --out VALUE:OWNER",

@@ -84,7 +84,7 @@ def read_json(text: str) -> Reading:
             where = f"line {error.lineno}, {where}"
         return Reading(error=f"not JSON: {error.msg.lower()} at {where}")
     except _NotJsonError as error:
-        return Reading(error=f"not JSON: it has no {error}")
+        return Reading(error=f"not JSON: {error} is not a JSON value")
     except RecursionError:
         return Reading(refused="nested too deeply", code="invalid_json")
     if not faults and "\\u" in text and not is_unicode(value):

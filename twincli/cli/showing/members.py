@@ -124,5 +124,7 @@ def _hint(possible: tuple[Any, ...], path: str) -> str:
         return f"--get {first}"
     near = get_close_matches(first, known, n=1)
     return (
-        f"did you mean --get {near[0]}?" if near else f"there is {', '.join(dict.fromkeys(known))}"
+        f"did you mean --get {near[0]}?"
+        if near
+        else f"available: {', '.join(dict.fromkeys(known))}"
     )

@@ -270,14 +270,14 @@ def _is_index(name: str, length: int) -> bool:
 
 def _what_is_there(value: Any) -> str:
     if isinstance(value, dict):
-        return f"there is {', '.join(value)}" if value else "there is an empty object"
+        return f"available: {', '.join(value)}" if value else "it is an empty object"
     if isinstance(value, (list, tuple)):
         return (
-            f"there is a list of {len(value)}: 0 to {len(value) - 1}"
+            f"it is a list of {len(value)}: 0 to {len(value) - 1}"
             if value
-            else ("there is an empty list")
+            else ("it is an empty list")
         )
-    return "there is a single value"
+    return "it is a single value"
 
 
 # ---------------------------------------------------------------- rows

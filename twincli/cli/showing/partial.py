@@ -53,7 +53,7 @@ def prepared(context: Context, made: Prepared, path: str) -> Result:
 
 def not_prepared(path: str | None) -> tuple[str, ...]:
     """Return what to say where ``--prepare`` met what ``--once`` had done before."""
-    return () if path is None else (f"this was done before; {path} was not written",)
+    return () if path is None else (f"already done before; {path} was not written",)
 
 
 def saved(document: Signing, whole: dict[str, Any], path: str, *, in_place: bool = False) -> Result:

@@ -192,7 +192,7 @@ class Program(NamedTuple):
 
     def _late(self) -> UnreachableError:
         return UnreachableError(
-            f"{self._who()} gave no answer in {self.timeout:g} s",
+            f"{self._who()} gave no answer within {self.timeout:g} s",
             code="timeout",
             hint="is it waiting for a touch or a PIN? twin keys new ... --timeout S waits longer",
             retryable=True,

@@ -325,7 +325,7 @@ def _proved(login: Login, chip: ChipKey, place: Place, key: Any) -> Found:
     raise ConfigError(
         f"the token {login.title} holds no Ed25519 public key for its private key {_describe(key)}",
         code="no_public_key",
-        hint="write the public key into the token, beside the private one",
+        hint="write the public key into the token, next to the private one",
     )
 
 
@@ -386,7 +386,7 @@ def _log_in(
         raise LockedError(
             f"one more wrong PIN locks the token {title} for good, so it is not tried here",
             code="pin_last_try",
-            hint=f"log in with the right PIN once, which sets its count back:"
+            hint=f"log in with the right PIN once, which resets the count:"
             f" pkcs11-tool --module {at[0]} --login --list-objects",
         )
     pin = _pin(name, title, secret_source)
@@ -451,7 +451,8 @@ def _token(place: Place) -> Any:
             hint="put it in; pkcs11-tool --module ... --list-slots shows what is there",
         )
     raise ConflictError(
-        f"several tokens fit: {', '.join(f'{t.label} (serial {_text(t.serial)})' for t in tokens)}",
+        f"several tokens match:"
+        f" {', '.join(f'{t.label} (serial {_text(t.serial)})' for t in tokens)}",
         code="ambiguous",
         hint="choose one with --token, by label or serial number",
     )
@@ -472,7 +473,7 @@ def _library(module: str) -> Any:
         raise ConfigError(
             f"there is no PKCS#11 module {module}",
             code="no_module",
-            hint="it is a shared library of the chip's maker, or OpenSC's opensc-pkcs11.so",
+            hint="it is a shared library from the chip's maker, or OpenSC's opensc-pkcs11.so",
         )
     try:
         return pkcs11.lib(path)
@@ -493,7 +494,7 @@ def _translated(title: str) -> Iterator[None]:
         raise _bad_pin(title, TokenFlag(0)) from error
     except _GONE as error:
         raise NotFoundError(
-            f"the token {title} is gone", code="no_token", hint="put it in again"
+            f"the token {title} is gone", code="no_token", hint="insert it again"
         ) from error
     except faults.PKCS11Error as error:
         raise ConfigError(

@@ -257,7 +257,7 @@ def _inputs(source: Source, tx: Mapping[str, Any]) -> Html:
     rows = []
     for entry in tx["inputs"][:LISTED]:
         fulfills = entry["fulfills"]
-        spent: str = "nothing, it creates"
+        spent: str = "nothing: it creates"
         if fulfills is not None:
             where = parts.link("tx", fulfills["transaction_id"])
             spent = join(where, f":{fulfills['output_index']}")

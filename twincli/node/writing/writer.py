@@ -63,7 +63,7 @@ class Writer:
 
         Args:
             body: Of the request.
-            is_gone: Says whether the client went away; then it is dropped while it still waits.
+            is_gone: Says whether the client disconnected; then it is dropped while it still waits.
 
         Returns:
             202 and the transaction, or the refusal.
@@ -155,7 +155,7 @@ class Lane:
         if not self.room.has(len(body)):
             self._drop_gone()
         if not self.room.has(len(body)):
-            raise RefusedError(busy("too many transactions wait to be committed"))
+            raise RefusedError(busy("too many transactions are waiting to be committed"))
         self._last += 1
         number = self._last
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -242,7 +242,7 @@ class Lane:
 
 
 def _gone() -> RefusedError:
-    return RefusedError(failure(400, "the client went away", CLOSE))
+    return RefusedError(failure(400, "the client disconnected", CLOSE))
 
 
 class Process(asyncio.SubprocessProtocol):

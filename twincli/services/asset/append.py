@@ -231,10 +231,10 @@ class _Run:
             way = "give all lines again"
         else:
             there = f"{count} line{'s are' if count > 1 else ' is'} on the ledger"
-            way = f"go on with the lines after number {count} (blank ones are not counted)"
+            way = f"continue with the lines after number {count} (blank ones are not counted)"
         if self._target.writing.once is not None:
             way = "give the same lines again with the same --once: none is recorded twice"
-        hint = f"{error.hint}; {way}" if error.hint else f"to go on, {way}"
+        hint = f"{error.hint}; {way}" if error.hint else f"to continue, {way}"
         return error.reworded(f"{error.message}: {there}", hint=hint)
 
     def _count(self) -> int:

@@ -201,9 +201,7 @@ def _metadata(
         at_ms = checked_at(writing.at, now)
     elif now < BUILD_TIME_MS or now < (_last_claim(replay) or 0):
         clock = "unsynced"
-        warnings.append(
-            "this machine's clock is behind what was recorded before; the entry says so"
-        )
+        warnings.append("this machine's clock is behind the previous entry; the new one says so")
     return {
         **attempt.written,
         record.KEY: record.envelope(

@@ -229,7 +229,7 @@ def _created(
     """Return the unsigned CREATE."""
     if record.KEY in wanted.data or record.KEY in (wanted.state or {}):
         raise InvalidError(
-            f"the name {record.KEY!r} belongs to twincli at the top level", code="reserved_key"
+            f"the name {record.KEY!r} is reserved for twincli at the top level", code="reserved_key"
         )
     facts, state = dict(wanted.data), wanted.state
     if wanted.model is not None:

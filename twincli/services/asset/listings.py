@@ -44,7 +44,7 @@ def list_assets(
         owner: Only those this party owns.
         kind: Only of this kind.
         model: Only of this model.
-        state: With the present state of each.
+        state: Include the current state of each.
 
     Returns:
         Assets in commit order, as they are read.

@@ -162,7 +162,7 @@ class Archive:
         for start in range(0, size, _PIECE):
             yield self._read(min(_PIECE, size - start))
         if any(self._read(-size % _BLOCK)):
-            raise self.damaged("there is something between its files")
+            raise self.damaged("there is other data between its files")
 
     def manifest(self) -> Document:
         """Return the manifest, which is the first file.
@@ -177,7 +177,7 @@ class Archive:
             name, size = "", 0
         if name != MANIFEST or not 0 < size <= _MAX_MANIFEST:
             raise InvalidError(
-                f"{self.what} is not a backup of twin",
+                f"{self.what} is not a twin backup",
                 code="not_a_backup",
                 hint="twin backup create -o FILE makes one",
             )

@@ -277,7 +277,7 @@ def refuse_problems(report: Report, what: str) -> None:
         raise ConfigError(
             f"{what} is damaged: {name}: {code}: {message}",
             code="damaged_ledger",
-            hint="twin doctor --full says what is wrong",
+            hint="twin doctor --full shows what is wrong",
         )
 
 
@@ -314,7 +314,7 @@ def _warnings(parts: list[Part]) -> list[str]:
     if plain:
         warnings.append(
             f"the secret of {_listed(plain)} is in the backup as it is in the home, without a"
-            " passphrase: keep the file where nobody else reads it"
+            " passphrase: keep the file where nobody else can read it"
         )
     if elsewhere:
         warnings.append(

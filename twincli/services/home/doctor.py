@@ -207,7 +207,7 @@ def _private(name: str, path: str, wanted: int) -> Check:
     mode = stat.S_IMODE(os.stat(path).st_mode)
     if os.name == "posix" and mode & 0o077:
         return _bad(name, f"{path} is open to others ({mode:04o})", f"chmod {wanted:o} {path}")
-    return _good(name, f"{path} is yours alone")
+    return _good(name, f"{path} is private")
 
 
 def _keys(directory: str) -> Iterator[Check]:
@@ -282,7 +282,7 @@ def _ledger(place: Place, now_ms: int, *, full: bool, root: str | None) -> Itera
         if place.home is None:
             raise
         yield _absent(
-            "ledger", "there is none yet", "the first asset makes one: twin asset create NAME"
+            "ledger", "there is no ledger yet", "the first asset makes one: twin asset create NAME"
         )
         return
     except TwinError as error:
@@ -314,7 +314,7 @@ def _remembered(place: Place, ledger: Ledger, mark: Mark | None) -> Iterator[Che
         yield _bad(
             "history",
             f"the ledger is {ledger.id}, but this home had {' and '.join(map(str, others))}:"
-            " it was exchanged",
+            " it was replaced",
             "put the right file back, or restore a backup",
         )
         return
@@ -323,14 +323,14 @@ def _remembered(place: Place, ledger: Ledger, mark: Mark | None) -> Iterator[Che
         if mark.seq > count:
             yield _bad(
                 "history",
-                f"the ledger was further: {mark.seq - count} transactions are missing",
+                f"the ledger was longer: {mark.seq - count} transactions are missing",
                 "an older copy of the file was put in its place; restore the latest backup",
             )
             return
         if ledger.id_at(mark.seq) != mark.tx_id:
             yield _bad(
                 "history",
-                f"transaction {mark.seq} is not the one that was there: the ledger was exchanged",
+                f"transaction {mark.seq} is not the one that was there: the ledger was replaced",
                 "put the right file back, or restore a backup",
             )
             return
@@ -384,7 +384,7 @@ def _schema(version: int) -> Check:
     from twincli.ledger.schema import SCHEMA_VERSION
 
     if version < SCHEMA_VERSION:
-        said = f"version {version}, which is only read; current is {SCHEMA_VERSION}"
+        said = f"version {version}, which can only be read; current is {SCHEMA_VERSION}"
         return _bad("schema", said, "twin ledger upgrade; it makes a backup first")
     return _good("schema", f"version {version}, current")
 
@@ -418,7 +418,7 @@ def _verified(report: Report, name: str, remedy: str, *, full: bool) -> Check:
         )
     checked = "ids, signatures, links and blocks" if full else "ids, signatures and links"
     more = None if full else "twin doctor --full checks all"
-    return _good(name, f"{checked} of {what} are good", more)
+    return _good(name, f"{checked} of {what} are valid", more)
 
 
 def _index(count: int, mark: Mark | None) -> Check:

@@ -164,8 +164,8 @@ def _left_behind(home: str) -> list[str]:
     directory, name = os.path.split(home)
     entries = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
     return [
-        f"{os.path.join(directory, entry)} is of a restore that was stopped or still runs; it holds"
-        " keys: remove it"
+        f"{os.path.join(directory, entry)} is left from a restore that was stopped, or is"
+        " still running; it holds keys: remove it"
         for entry in entries
         if entry.startswith(f"{name}.restore-")
     ]
@@ -341,7 +341,9 @@ def _programs(place: str) -> list[str]:
         run = settings.get("command") or settings.get("module")
         if run:
             said = " ".join(map(str, run)) if isinstance(run, list) else str(run)
-            warnings.append(f"the key {info.name} runs what the backup says when it signs: {said}")
+            warnings.append(
+                f"the key {info.name} runs a command from the backup when it signs: {said}"
+            )
     return warnings
 
 

@@ -40,7 +40,7 @@ class Move(NamedTuple):
         amount: How much it holds, as text.
         tx: The unsigned transfer.
         infos: Keys here that suffice to sign it; empty: others must sign, too.
-        shared: Whether the new key is an owner already.
+        shared: Whether the new key is already an owner.
     """
 
     asset_id: str
@@ -60,7 +60,7 @@ def rotate(
     condition. Where keys here do not suffice for that, the transfer is prepared for the others to
     sign. Stopped half-way it goes on where it was when it is run again.
 
-    Where the new key is an owner already it is left: in the place of the old one it would count
+    Where the new key is already an owner it is left: in the place of the old one it would count
     twice, and sign alone for what asked two people.
 
     Args:
@@ -96,7 +96,7 @@ def rotate(
                         workspace,
                         move,
                         code=OWNER_ALREADY,
-                        message="the new key is an owner already",
+                        message="the new key is already an owner",
                     )
                 )
             elif move.infos:

@@ -51,7 +51,7 @@ def _size(path: str) -> int | None:
 
 
 def begin(path: str, known: str | None, *, dry_run: bool = False) -> dict[str, Any]:
-    """Begin another ledger in the place of one that is lost.
+    """Begin a new ledger in place of a lost one.
 
     What is left of the old one is kept under other names, such as ``ledger.1.key``.
 
@@ -75,7 +75,7 @@ def begin(path: str, known: str | None, *, dry_run: bool = False) -> dict[str, A
     where = locate(path)
     if os.path.exists(where.ledger_db) and os.path.getsize(where.ledger_db):
         raise ConflictError(
-            f"there is a ledger at {where.ledger_db}",
+            f"a ledger already exists at {where.ledger_db}",
             code="exists",
             hint="twin ledger info; to begin another, use another home: --home DIR",
         )

@@ -69,7 +69,9 @@ def list_assets(
     ] = None,
     kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only this kind.")] = None,
     model: Annotated[str | None, typer.Option(metavar="MODEL", help="Only this model.")] = None,
-    state: Annotated[bool, typer.Option("--state", help="With the present state of each.")] = False,
+    state: Annotated[
+        bool, typer.Option("--state", help="Include the current state of each.")
+    ] = False,
 ) -> Result:
     """List your assets: those your keys own and those you have named."""
     if everything and owner is not None:
@@ -119,7 +121,7 @@ def burn(
         # Who signs is asked, and nothing burns before.
         partial.check_free(prepare)
     elif not context.dry_run and not confirm.confirm_name(question, name, context):
-        raise TwinError("nothing was burned: the name typed does not match", code="declined")
+        raise TwinError("cancelled: the name typed does not match", code="declined")
     document = service(workspace, name, context.writes.writing())
     if isinstance(document, Prepared):
         return partial.prepared(context, document, str(prepare))
@@ -145,7 +147,7 @@ def outputs(
             metavar="OWNER", help="Only those of this owner.", autocompletion=candidates.parties
         ),
     ] = None,
-    unspent: Annotated[bool, typer.Option("--unspent", help="Only what is not spent.")] = False,
+    unspent: Annotated[bool, typer.Option("--unspent", help="Only unspent outputs.")] = False,
 ) -> Result:
     """List outputs: who holds or held how much of an asset."""
     from twincli.services.asset import listings
@@ -180,7 +182,7 @@ def balance(
     owner: Annotated[
         str | None,
         typer.Option(
-            metavar="OWNER", help="Only what this party holds.", autocompletion=candidates.parties
+            metavar="OWNER", help="Only what this owner holds.", autocompletion=candidates.parties
         ),
     ] = None,
 ) -> Result:
@@ -212,7 +214,7 @@ def tree(
         ),
     ] = None,
 ) -> Result:
-    """Show who owns what, down to what things own themselves."""
+    """Show who owns what, including what the things themselves own."""
     from twincli.services.asset import tree as service
 
     document = service.tree(context.workspace(), name)

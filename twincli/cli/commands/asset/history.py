@@ -40,7 +40,7 @@ def history(
         str,
         typer.Option(
             metavar="|".join(BY),
-            help="What a range goes by: the time stated, or the block's.",
+            help="Compare the stated time, or the block's.",
             autocompletion=lambda: list(BY),
         ),
     ] = BY[0],
@@ -51,7 +51,7 @@ def history(
         typer.Option(
             "--format",
             metavar="|".join(FORMATS),
-            help="How to draw it; dot is for Graphviz.",
+            help="Output format; dot is for Graphviz.",
             autocompletion=lambda: list(FORMATS),
         ),
     ] = "table",

@@ -126,7 +126,7 @@ def _warn_before(context: Context, warning: str) -> None:
     from twincli.cli.context import is_terminal
 
     if is_terminal(sys.stdin) and is_terminal(sys.stderr) and not context.dry_run:
-        context.confirm("create it all the same?", details=[f"twin: warning: {warning}"])
+        context.confirm("create it anyway?", details=[f"twin: warning: {warning}"])
 
 
 def _create(

@@ -34,7 +34,7 @@ def create(
 ) -> Result:
     """Write keys, names, settings and ledger to one file, while they may be in use.
 
-    The search index and the ledger's own private key are left out: a restore makes both again.
+    The search index and the ledger's own private key are left out: a restore creates new ones.
     """
     from twincli.services.home import backup
     from twincli.services.workspace import now_ms
@@ -45,7 +45,9 @@ def create(
         out = f"twin-backup-{moment}Z.tar"
     to_stdout = out == "-"
     if to_stdout and (options.json or options.jsonl or options.get is not None):
-        raise UsageError("-o - writes the backup to stdout, so there is no room for a document")
+        raise UsageError(
+            "-o - writes the backup to stdout, so --json, --jsonl and --get do not apply"
+        )
     context.need_home()
     context.need_ledger()
     document = backup.create(
@@ -74,7 +76,7 @@ def _to_stdout(data: bytes) -> None:
         sys.stdout.buffer.flush()
     except BrokenPipeError as error:
         raise TwinError(
-            "the reader of the backup closed it before the end", code="output_failed"
+            "the reader closed the pipe before the backup was complete", code="output_failed"
         ) from error
     except OSError as error:
         raise output.unwritten(error) from error

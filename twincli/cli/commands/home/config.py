@@ -79,7 +79,7 @@ def _changed(context: Context, key: str, value: object, *, changed: bool) -> Res
 
 @typer_frame.command(app, "path", refuses=("node",))
 def path(context: Context) -> Result:
-    """Show where settings, keys, names and ledger live; works without them."""
+    """Show where settings, keys, names and ledger live, even if they do not exist."""
     where = context.paths
     return Result(
         {

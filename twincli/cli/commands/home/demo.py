@@ -28,7 +28,7 @@ WIDTH = 79
 def demo(
     context: Context,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep the home that the story is told in.")
+        bool, typer.Option("--keep", help="Keep the home instead of removing it at the end.")
     ] = False,
 ) -> Result:
     """Tell the story of a car and its owner, in a temporary home."""

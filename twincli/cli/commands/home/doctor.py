@@ -40,7 +40,7 @@ def doctor(
     from twincli.services.home.doctor import doctor as service
 
     if root is not None and not full:
-        raise UsageError("--root needs --full: a root stands for all transactions")
+        raise UsageError("--root needs --full: a root covers all transactions")
     paths = context.paths
     if is_file(context.node):
         place = Place(context.node.removeprefix("file:"))

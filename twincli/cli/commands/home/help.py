@@ -15,8 +15,8 @@ from twincli.errors import ExitCode, UsageError
 app = typer_frame.bare()
 
 EXIT_CODES: dict[ExitCode, str] = {
-    ExitCode.OK: "done, or already so",
-    ExitCode.FAILURE: "a bug, or nothing more precise",
+    ExitCode.OK: "done, or already done",
+    ExitCode.FAILURE: "a bug, or another failure",
     ExitCode.USAGE: "the command line is wrong",
     ExitCode.NOT_VERIFIED: "the question was answered, and the answer is no",
     ExitCode.NOT_FOUND: "no such key, asset, transaction or home",
@@ -48,13 +48,13 @@ A value that is JSON is JSON, else it is text:
   '"007"'                                     the text 007, for anything that would be JSON
 
 A value that starts with {, [ or " and is not JSON is refused, with the position.
-Whole numbers beyond 64 bits are refused; digits that a double cannot keep are a warning.
+Whole numbers beyond 64 bits are refused; digits that a double cannot keep cause a warning.
 
   --set PATH=JSON     set a path; the value has to be JSON
   --str PATH=TEXT     set a path; the value is text, whatever it looks like
-  --unset PATH        take a path away
-  --data JSON         many at once; also --data @FILE and --data - (stdin)
-  --jsonl -           on `asset append`: one append a line of stdin, each an object
+  --unset PATH        remove a path
+  --data JSON         many values at once; also --data @FILE and --data - (stdin)
+  --jsonl -           on `asset append`: one append per line of stdin, each an object
 
 Dots nest: --power.hp 150 changes hp in the object power and keeps the rest of it. --KEY, --set
 and --str win over --data. On `asset create` the data are facts, which never change; --state is

@@ -45,7 +45,7 @@ def status(context: Context) -> Result:
     network = document["network"]
     if network is not None and not network["reachable"]:
         hint = f"; {network['hint']}" if network["hint"] else ""
-        problems.append(f"{network['name']} is not reached: {network['error']}{hint}")
+        problems.append(f"{network['name']} cannot be reached: {network['error']}{hint}")
     return Result(
         document,
         columns=(
@@ -73,7 +73,7 @@ def _network(document: dict[str, Any]) -> str:
     if network is None:
         return ""
     if not network["reachable"]:
-        return f"{network['name']}: not reached"
+        return f"{network['name']}: unreachable"
     what = " ".join(str(network[name]) for name in ("software", "version") if network[name])
     height = "" if network["height"] is None else f", height {network['height']}"
     left = "" if network["unpushed"] is None else f", {network['unpushed']} to push"

@@ -44,7 +44,7 @@ def start(
         str, typer.Option(metavar="TIME", help="Forget the keys after 8h, 30m, 3600 (seconds).")
     ] = "8h",
 ) -> Result:
-    """Unlock keys and keep them in a process that signs until their time is over.
+    """Unlock keys and keep them in a process that signs until they expire.
 
     It unlocks the keys of --key, else all that have a passphrase. An agent that already runs gets
     these keys too, with this time limit.
@@ -65,7 +65,7 @@ def status(context: Context) -> Result:
 
 @typer_frame.command(app, "lock", refuses=("key", "node"))
 def lock(context: Context) -> Result:
-    """Have the agent forget all its keys; it keeps running until its time is over."""
+    """Make the agent forget all its keys; it keeps running until its time limit."""
     from twincli.services.keys import agent
 
     return _result(agent.lock(context.workspace_without_ledger()))
@@ -73,7 +73,7 @@ def lock(context: Context) -> Result:
 
 @typer_frame.command(app, "stop", refuses=("node",))
 def stop(context: Context) -> Result:
-    """Have the agent forget its keys and end."""
+    """Make the agent forget its keys and exit."""
     from twincli.services.keys import agent
 
     return _result(agent.stop(context.workspace_without_ledger()))

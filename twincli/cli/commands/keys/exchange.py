@@ -136,12 +136,13 @@ def import_key(
     file: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FILE|-]", help="File with the secret key, - for stdin; default: asked for."
+            metavar="[FILE|-]",
+            help="File with the secret key, - for stdin; default: prompt for it.",
         ),
     ] = None,
     form: Annotated[
         Format | None,
-        typer.Option("--format", metavar=_FORMATS, help="Its format; default: recognised."),
+        typer.Option("--format", metavar=_FORMATS, help="Its format; default: detected."),
     ] = None,
     input_passphrase_file: Annotated[
         str | None,
@@ -177,7 +178,7 @@ def passwd(
     ],
     new_passphrase_file: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="File with the new passphrase; default: typed."),
+        typer.Option(metavar="FILE", help="File with the new passphrase; default: prompt for it."),
     ] = None,
     no_passphrase: NoPassphrase = False,
 ) -> Result:

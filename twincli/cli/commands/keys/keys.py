@@ -86,14 +86,14 @@ def new(
         bool,
         typer.Option(
             "--generate",
-            help="Chip: make a key that never leaves it; default: use one that it has.",
+            help="Chip: make a key that never leaves it; default: use an existing one.",
         ),
     ] = False,
     command: Annotated[
         str | None,
         typer.Option(
             metavar="'PROGRAM ARG...'",
-            help="Program that signs, run without a shell; --timeout gives it longer than 60 s.",
+            help="Program that signs, run without a shell; --timeout allows more than 60 s.",
         ),
     ] = None,
     if_missing: IfMissing = False,
@@ -218,7 +218,7 @@ def recover(
     file: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FILE|-]", help="File with the phrase, - for stdin; default: asked for."
+            metavar="[FILE|-]", help="File with the phrase, - for stdin; default: prompt for it."
         ),
     ] = None,
     path: Path = None,
@@ -236,7 +236,7 @@ def recover(
     no_passphrase: NoPassphrase = False,
     if_missing: IfMissing = False,
 ) -> Result:
-    """Make the key of a phrase that was written down.
+    """Recover a key from its phrase.
 
     --scan tries the tutorial's rule and m/44'/822'/account'/0'/number': accounts 0 to 19, and in
     each all numbers until twenty in a row never owned anything. If it finds several keys, it
@@ -317,7 +317,7 @@ def rename(
     name: Name,
     new_name: Annotated[str, typer.Argument(metavar="NEW", help="The new name.")],
 ) -> Result:
-    """Give a key another name."""
+    """Rename a key."""
     from twincli.services.keys import keys
 
     return Result(keys.rename(context.workspace_without_ledger(), name, new_name))
@@ -351,9 +351,9 @@ def _ask_removal(context: Context, name: str, *, shred: bool) -> None:
         owned = _owned(context, public_key)
     owns = f", which owns {owned} outputs on this ledger" if owned else ""
     if shred:
-        question = f"erase the key {name}{owns}? Only a backup or its phrase brings it back."
+        question = f"erase the key {name}{owns}? Only a backup or its phrase can bring it back."
         if not confirm.confirm_name(question, name, context):
-            raise TwinError("cancelled: the name was not typed", code="declined")
+            raise TwinError("cancelled: the name typed does not match", code="declined")
     else:
         context.confirm(f"remove the key {name}{owns}?")
 

@@ -26,14 +26,14 @@ def rotate(
         str,
         typer.Option(
             metavar="NEW",
-            help="The key to go to: a name, a DID or a public key.",
+            help="The key to move to: a name, a DID or a public key.",
             autocompletion=key_names,
         ),
     ],
     prepare: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR", help="Write what others must sign, too, to files in this directory."
+            metavar="DIR", help="Directory for the transactions that others must sign, too."
         ),
     ] = None,
 ) -> Result:
@@ -46,7 +46,7 @@ def rotate(
     from twincli.services.keys import rotate as service
 
     if prepare in {"", "-"}:
-        raise UsageError("--prepare needs a directory, for a file each")
+        raise UsageError("--prepare needs a directory for its files")
     workspace = context.workspace()
     old = context.keystore.get(name)
     new_key = resolve.public_key_of(workspace, to)
@@ -92,10 +92,10 @@ def _notes(context: Context, document: dict[str, Any], name: str) -> list[str]:
     notes = [f"{said} {len(document['moved'])} outputs"]
     codes = {item["code"] for item in document["left"]}
     if service.OTHERS in codes:
-        notes.append("--prepare DIR writes what others must sign, too")
+        notes.append("--prepare DIR writes the transactions that others must sign, too")
     if service.OWNER_ALREADY in codes:
         notes.append(
-            "outputs that the new key already owns are yours to decide:"
+            "outputs that the new key already owns are left to you:"
             " twin asset transfer TWIN --to OWNER --in TX:N"
         )
     if document["entities"]:
@@ -128,7 +128,7 @@ def _written(
             "output": f"{spent['transaction_id']}:{spent['output_index']}",
             "amount": spent["amount"],
             "code": "exists",
-            "message": f"{path} already exists and does something else; move it away",
+            "message": f"{path} already exists with another transaction; move it away",
         }
     if not existing and not context.dry_run:
         files.make_directory(directory)

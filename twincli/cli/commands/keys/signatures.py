@@ -49,7 +49,7 @@ def verify(
     context: Context,
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="The signed file; - for stdin.")],
     signature: Annotated[
-        str, typer.Argument(metavar="SIG|-", help="The signature that twin keys sign made.")
+        str, typer.Argument(metavar="SIG|-", help="A signature made by twin keys sign.")
     ],
     by: Annotated[
         str | None,

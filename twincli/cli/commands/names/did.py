@@ -23,7 +23,7 @@ Ref = Annotated[
 
 @typer_frame.command(app, "show")
 def show(context: Context, ref: Ref) -> Result:
-    """Show whose or what a DID is."""
+    """Show what a DID stands for."""
     from twincli.services.names import dids
 
     return Result(dids.show(context.workspace, ref))

@@ -26,7 +26,7 @@ app = typer_frame.group("name")
 @typer_frame.command(app, "set", creates=HOME)
 def set_name(
     context: Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")],
     value: Annotated[
         str,
         typer.Argument(
@@ -76,7 +76,7 @@ def remove(
         typer.Argument(metavar="NAME", help="The name; asset:NAME or key:NAME where both exist."),
     ],
 ) -> Result:
-    """Forget a name; what it stands for is not touched."""
+    """Forget a name; the asset, key or identity is not touched."""
     from twincli.services.names import names
 
     return Result(names.remove(context.workspace(), name))
@@ -123,11 +123,11 @@ def import_names(
     context: Context,
     file: Annotated[
         str | None,
-        typer.Argument(metavar="[FILE|-]", help="What twin name export wrote; - for stdin."),
+        typer.Argument(metavar="[FILE|-]", help="A file that twin name export wrote; - for stdin."),
     ] = None,
     from_ledger: Annotated[
         bool,
-        typer.Option("--from-ledger", help="Take the names that the ledger's CREATEs state."),
+        typer.Option("--from-ledger", help="Take the names that CREATE transactions state."),
     ] = False,
     owner: Annotated[
         str | None,
@@ -148,7 +148,7 @@ def import_names(
             hint="twin name import FILE, or twin name import --from-ledger --owner OWNER",
         )
     if from_ledger != (owner is not None):
-        raise UsageError("--from-ledger and --owner go together")
+        raise UsageError("--from-ledger and --owner must be given together")
     if file is not None:
         found = transactions.read_lines(file_arguments.lines(file), file_arguments.what(file))
         document = exchange.import_names(context.workspace(), found)

@@ -30,7 +30,7 @@ def info(context: Context) -> Result:
 
 @typer_frame.command(app, "begin", refuses=("key",))
 def begin(context: Context) -> Result:
-    """Begin another ledger in the place of one that is lost.
+    """Begin a new ledger in place of a lost one.
 
     What is left of the old ledger, its key and its names, is kept. Restore a backup instead if
     there is one.
@@ -46,7 +46,7 @@ def begin(context: Context) -> Result:
     document = ledgers.begin(path, known, dry_run=context.dry_run)
     if context.node == "local" and not context.dry_run:
         settings.remember(context.paths, memory._replace(ledger=document["id"]))
-    return Result(document, notes=("nothing was begun",) if context.dry_run else ())
+    return Result(document, notes=("nothing was written",) if context.dry_run else ())
 
 
 @typer_frame.command(app, "reindex")
@@ -69,11 +69,9 @@ def import_assets(
     context: Context,
     ids: Annotated[
         list[str] | None,
-        typer.Option("--id", metavar="TX", help="The asset of this transaction; repeatable."),
+        typer.Option("--id", metavar="TX", help="The asset of this transaction; may be repeated."),
     ] = None,
-    owner: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Assets this party owns.")
-    ] = None,
+    owner: Annotated[str | None, typer.Option(metavar="KEY", help="Assets of this owner.")] = None,
     search: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Assets whose facts contain these words.")
     ] = None,

@@ -33,7 +33,7 @@ def add(
         typer.Option(
             "--header-file",
             metavar="FILE",
-            help="Private file of headers to send, one NAME: VALUE a line.",
+            help="Private file of headers to send, one NAME: VALUE per line.",
         ),
     ] = None,
     tls_ca: Annotated[

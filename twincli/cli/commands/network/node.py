@@ -52,7 +52,7 @@ def start(
         typer.Option(
             "--tls-client-ca",
             metavar="FILE",
-            help="Require a client certificate of these authorities.",
+            help="Require a client certificate from these authorities.",
         ),
     ] = None,
     is_open: Annotated[
@@ -61,30 +61,30 @@ def start(
     read_only: Annotated[bool, typer.Option("--read-only", help="Accept no transactions.")] = False,
     max_body: Annotated[
         int | None,
-        typer.Option("--max-body", metavar="BYTES", help="Size of the largest transaction."),
+        typer.Option("--max-body", metavar="BYTES", help="Maximum size of a transaction."),
     ] = None,
     max_file: Annotated[
         int | None,
-        typer.Option("--max-file", metavar="BYTES", help="Size of the largest file."),
+        typer.Option("--max-file", metavar="BYTES", help="Maximum size of a file."),
     ] = None,
     max_content: Annotated[
         int | None,
-        typer.Option("--max-content", metavar="BYTES", help="Size of all files together."),
+        typer.Option("--max-content", metavar="BYTES", help="Maximum size of all files together."),
     ] = None,
     max_streams: Annotated[
         int | None,
-        typer.Option("--max-streams", metavar="N", help="Most event streams at once."),
+        typer.Option("--max-streams", metavar="N", help="Maximum number of event streams."),
     ] = None,
     rate: Annotated[
         float,
         typer.Option(
-            metavar="N", help="Most requests a second from one address.", show_default=False
+            metavar="N", help="Maximum requests per second from one address.", show_default=False
         ),
     ] = 0.0,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(
-            "--allow-origin", metavar="URL", help="Serve web pages of this site; * serves all."
+            "--allow-origin", metavar="URL", help="Allow web pages from this origin; * allows all."
         ),
     ] = None,
     advertise: Annotated[

@@ -36,7 +36,9 @@ def push(
     ] = None,
     rebase: Annotated[
         bool,
-        typer.Option("--rebase", help="Where histories diverged, record again on top of theirs."),
+        typer.Option(
+            "--rebase", help="Where histories diverged, record yours again on top of theirs."
+        ),
     ] = False,
 ) -> Result:
     """Send assets of this ledger to a network, with their signatures."""
