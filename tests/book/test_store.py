@@ -127,7 +127,7 @@ def test_a_crash_between_the_steps_loses_no_name(book: Book, path: str) -> None:
 def test_a_crash_before_the_asset_blocks_no_name(book: Book) -> None:
     book.reserve(LEDGER, "car", CAR, never, now=NOW)
     assert book.lookup(LEDGER, "car", no) is None
-    with pytest.raises(ConflictError, match="just being made") as caught:
+    with pytest.raises(ConflictError, match="is being created") as caught:
         book.reserve(LEDGER, "car", BOX, no, now=NOW + 60)
     assert (caught.value.code, caught.value.retryable) == ("exists", True)
     book.reserve(LEDGER, "car", BOX, no, now=NOW + 60.5)

@@ -132,7 +132,7 @@ def test_a_key_without_a_passphrase_asks_for_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert passphrases.new_source(context(), no_passphrase=True) is None
-    with pytest.raises(UsageError, match="contradicts"):
+    with pytest.raises(UsageError, match="cannot be given together"):
         passphrases.new_source(context(passphrase_file=(file("f", b"x"),)), no_passphrase=True)
     monkeypatch.setenv("TWIN_NO_PASSPHRASE", "1")
     assert passphrases.new_source(context()) is None

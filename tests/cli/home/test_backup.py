@@ -95,7 +95,7 @@ def test_a_reader_that_goes_away_has_no_backup(invoke: Invoke, home: Path) -> No
     os.close(writing)
     said = made.communicate()[1]
     assert (made.returncode, said.count(b"\n")) == (1, 1)
-    assert b"closed it before the end" in said
+    assert b"closed the pipe before" in said
     assert not list(home.glob(".new-*"))
 
 

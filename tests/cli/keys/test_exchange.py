@@ -356,7 +356,7 @@ def test_passwd_asks_first_for_the_old_and_then_twice_for_the_new(
     assert invoke("keys", "passwd", "alice", "alice").status == 0
     text = shown()
     assert "horse" not in text
-    assert text.count("The same again") == 1
+    assert text.count("Repeat it") == 1
     assert opens(invoke, "alice", "new") == 0
     terminal("new horse\none\nanother\n")
     run = invoke("keys", "passwd", "alice", "--json")

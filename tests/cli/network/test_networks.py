@@ -187,7 +187,7 @@ def test_status_of_a_network_that_is_not_reached(
     run = invoke("status", "--node", gone.url)
     assert run.status == 0
     assert f"{gone.url} cannot be reached: connection refused" in run.stderr
-    assert "not reached" in run.stdout
+    assert "unreachable" in run.stdout
     found = twin("status", "--node", gone.url)["network"]
     assert (found["reachable"], found["error"]) == (False, "connection refused")
     assert (found["version"], found["ledger"], found["height"]) == (None, None, None)
@@ -628,7 +628,7 @@ def test_backups_hold_the_networks(twin: Twin, node: FakeNode, tmp_path: Path) -
     document = twin("backup", "create", "-o", str(tmp_path / "b.tar"))
     assert any(name.startswith("networks/") for name in document["left_out"])
     other = str(tmp_path / "other")
-    twin("backup", "restore", str(tmp_path / "b.tar"), "--home", other)
+    twin("backup", "restore", str(tmp_path / "b.tar"), "--home", other, "--yes")
     assert twin("asset", "show", "car", "--home", other)["id"] == made["id"]
 
 
