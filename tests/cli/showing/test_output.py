@@ -177,15 +177,15 @@ def test_get_reaches_into_listings(shown: Shown) -> None:
 @pytest.mark.parametrize(
     ("path", "there"),
     [
-        ("x", "there is schema, id"),
-        ("data.b", "there is a"),
+        ("x", "available: schema, id"),
+        ("data.b", "available: a"),
         ("data.a.1", "a list of 1: 0 to 0"),
         ("data.a.-2", "a list of 1"),
         ("data.a.x", "a list of 1"),
         ("data.a.\u0661", "a list of 1"),
         ("id.x", "a single value"),
-        ("", "there is schema"),
-        ("data.", "there is a"),
+        ("", "available: schema"),
+        ("data.", "available: a"),
     ],
 )
 def test_get_of_what_is_not_there_names_what_is(path: str, there: str) -> None:
