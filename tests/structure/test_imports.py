@@ -56,6 +56,7 @@ FLOORS = {
     "services": (
         {"home"},
         {"network"},
+        {"template"},
         {"keys", "asset"},
         {"names", "tx"},
         {"signers"},

@@ -10,16 +10,15 @@ from typing import IO, TYPE_CHECKING
 
 from twincli.errors import NotFoundError
 from twincli.files import cannot
+from twincli.model.names import FILE_ENDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ENDINGS = (".twin", ".json", ".jsonl", ".csv", ".tx", ".car")
-
 
 def is_file(word: str) -> bool:
     """Say whether an argument means a file: ``-``, a path, or a known ending."""
-    return word == "-" or "/" in word or word.endswith(_ENDINGS)
+    return word == "-" or "/" in word or word.endswith(FILE_ENDINGS)
 
 
 def what(word: str) -> str:

@@ -13,6 +13,10 @@ NOUNS: dict[str, tuple[str, str]] = {
         "twincli.cli.commands.asset.asset",
         "Create assets and digital twins, and change them.",
     ),
+    "template": (
+        "twincli.cli.commands.template.template",
+        "Find, check and register templates of twins.",
+    ),
     "tx": ("twincli.cli.commands.tx", "Show, check and submit transactions."),
     "ledger": ("twincli.cli.commands.network.ledger", "Manage the embedded ledger."),
     "node": ("twincli.cli.commands.network.node", "Serve the ledger as a BigchainDB node."),
@@ -63,7 +67,7 @@ ABOUT = "git for physical things: identities and digital twins as signed transac
 """What ``twin`` is, above the list of its commands."""
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Twins", ("asset", "history", "search")),
+    ("Twins", ("asset", "template", "history", "search")),
     ("Keys and identities", ("keys", "agent", "did", "name")),
     ("Ledger and networks", ("tx", "ledger", "push", "pull", "node")),
     ("This installation", ("status", "doctor", "backup", "config", "completion", "demo", "help")),
@@ -80,6 +84,8 @@ NOUN_ALIASES = {
     "txs": "tx",
     "transaction": "tx",
     "transactions": "tx",
+    "templates": "template",
+    "model": "template",
     "ledgers": "ledger",
     "nodes": "node",
     "backups": "backup",

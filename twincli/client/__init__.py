@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from twincli.crypto.ed25519 import Signer
     from twincli.errors import InvalidError
     from twincli.ledger.reading import Entry
-    from twincli.ledger.rows import Spendable, Standing
+    from twincli.ledger.rows import PrimaryId, Spendable, Standing
     from twincli.rules.replay import Replay
     from twincli.rules.validity import View
 
@@ -90,8 +90,17 @@ class LedgerClient(Protocol):
     def close(self) -> None:
         """Close it."""
 
-    def submit(self, tx: dict[str, Any]) -> int | None:
-        """Commit a transaction; return its height, None where that was not waited for."""
+    def submit(self, tx: dict[str, Any], identity: PrimaryId | None = None) -> int | None:
+        """Commit a transaction; return its height, None where that was not waited for.
+
+        Args:
+            tx: As on the wire.
+            identity: What the twin that a CREATE makes has to itself, where the ledger can keep
+                it: a BigchainDB network cannot.
+
+        Raises:
+            ConflictError: ``duplicate_twin``.
+        """
 
     def submit_many(self, txs: Iterable[dict[str, Any]]) -> int | None:
         """Commit transactions, all or none where the ledger can do that, in their order."""

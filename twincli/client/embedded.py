@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.ledger import Verdict
     from twincli.ledger.reading import Entry
-    from twincli.ledger.rows import Spendable, Standing
+    from twincli.ledger.rows import PrimaryId, Spendable, Standing
     from twincli.rules.replay import Replay
     from twincli.rules.validity import View
 
@@ -72,8 +72,8 @@ class EmbeddedClient:
     def close(self) -> None:
         self.ledger.close()
 
-    def submit(self, tx: dict[str, Any]) -> int | None:
-        return self.for_writing().submit(tx)
+    def submit(self, tx: dict[str, Any], identity: PrimaryId | None = None) -> int | None:
+        return self.for_writing().submit(tx, identity)
 
     def submit_many(self, txs: Iterable[dict[str, Any]]) -> int | None:
         return self.for_writing().submit_many(txs)

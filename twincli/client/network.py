@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from twincli.client.nodes import History, Nodes
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.ledger import Ledger
-    from twincli.ledger.rows import Spendable, Standing
+    from twincli.ledger.rows import PrimaryId, Spendable, Standing
     from twincli.rules.replay import Replay
     from twincli.rules.validity import Known, View
 
@@ -142,7 +142,7 @@ class NetworkClient:
 
     # --- Writing ----------------------------------------------------------------------------------
 
-    def submit(self, tx: dict[str, Any]) -> int | None:
+    def submit(self, tx: dict[str, Any], identity: PrimaryId | None = None) -> int | None:  # noqa: ARG002
         try:
             self.nodes.post(tx, self.mode)
         finally:

@@ -21,8 +21,11 @@ _ALIKE = frozenset(["LATIN", "GREEK", "CYRILLIC", "COPTIC", "ARMENIAN", "CHEROKE
 _WINDOWS = frozenset(
     ["con", "prn", "aux", "nul"] + [f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)]
 )
-# An argument with one of these endings is a file, by the grammar of the command line.
-_FILE_ENDINGS = (".twin", ".json", ".jsonl", ".csv", ".tx", ".car")
+FILE_ENDINGS = (
+    *(".twin", ".json", ".jsonl", ".csv", ".tx", ".car", ".yaml", ".yml", ".db", ".parquet"),
+    *(".gpx", ".nmea", ".xlsx", ".ods"),
+)
+"""An argument with one of these endings is a file, by the grammar of the command line."""
 
 
 def check(name: str, kind: str = "key") -> str:
@@ -56,7 +59,7 @@ def check(name: str, kind: str = "key") -> str:
     folded = fold(name)
     if is_key and (folded.split(".")[0] in _WINDOWS or name.endswith(".")):
         raise _bad(name, "Windows does not allow a file of that name")
-    if folded.endswith(_FILE_ENDINGS):
+    if folded.endswith(FILE_ENDINGS):
         raise _bad(name, f"it reads as a file because it ends in .{folded.rsplit('.')[-1]}")
     if _is_key(name):
         raise _bad(name, "it reads as a public key")

@@ -18,6 +18,7 @@ VERSION = 1
 
 ASSET = "asset"
 IDENTITY = "identity"
+TEMPLATE = "template"
 APPEND = "append"
 TRANSFER = "transfer"
 BURN = "burn"
@@ -41,6 +42,12 @@ def envelope_of(document: Any) -> dict[str, Any] | None:
 def text(value: Any) -> str | None:
     """Return what a stranger states where it is text, else None."""
     return value if isinstance(value, str) else None
+
+
+def kind_of(document: Any) -> str | None:
+    """Return the kind that an envelope states, None where it states none."""
+    kind = (envelope_of(document) or {}).get("kind")
+    return kind if isinstance(kind, str) else None
 
 
 def without_envelope(document: dict[str, Any] | None) -> dict[str, Any]:
@@ -80,7 +87,8 @@ def statements(data: Any) -> list[tuple[str, str]]:
     """Return what ``asset.data`` states that assets can be found by.
 
     Returns:
-        Pairs of ``parent``, ``entity``, ``kind``, ``template``, ``model`` and a text.
+        Pairs of ``parent``, ``entity``, ``kind``, ``template``, ``model``, ``registers`` (the id
+        of a template that is registered here) and a text.
     """
     found = envelope_of(data) or {}
     pairs = [
@@ -88,6 +96,8 @@ def statements(data: Any) -> list[tuple[str, str]]:
         for name in ("parent", "entity", "kind", "template")
         if isinstance(found.get(name), str)
     ]
+    if found.get("kind") == TEMPLATE and isinstance(found.get("template"), str):
+        pairs.append(("registers", found["template"]))
     model = orm_model(data)
     return pairs if model is None else [*pairs, ("model", model)]
 

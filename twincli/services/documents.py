@@ -75,6 +75,7 @@ class AssetLinks(TypedDict):
     kind: str | None
     title: str | None
     template: str | None
+    template_cid: str | None
     parent: str | None
     entity: str | None
     entity_standing: str | None

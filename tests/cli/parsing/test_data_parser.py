@@ -72,7 +72,7 @@ SHARED_NAMES = {
         (("did", "new"), "owner entity if-missing no-passphrase"),
         (
             ("asset", "create"),
-            "owner entity parent template amount title state orm-model if-missing",
+            "owner entity parent template on-invalid amount title state orm-model if-missing",
         ),
         (("asset", "append"), "corrects output"),
         (("asset", "transfer"), "to out in children entity"),
@@ -197,13 +197,6 @@ def test_help_wins_over_everything_else() -> None:
     assert parse(APPEND, ["--help"]).help
     assert append("--note", "x", "--help", "stray").help
     assert not append("--note", "help").help
-
-
-@pytest.mark.parametrize("words", [["--template", "t"], ["--template=t"]])
-def test_options_of_later_versions_are_refused_and_never_data(words: list[str]) -> None:
-    with pytest.raises(UsageError) as caught:
-        parse(CREATE, ["boat", *words, "--a", "1"])
-    assert caught.value.code == "not_supported"
 
 
 def test_arguments_that_are_no_utf8_are_refused() -> None:

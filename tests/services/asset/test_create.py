@@ -339,7 +339,7 @@ def test_a_crash_before_the_submission_leaves_the_name_free_in_the_end(
 ) -> None:
     from twincli.book import store
 
-    def killed(_tx: dict[str, Any]) -> int:
+    def killed(_tx: dict[str, Any], _identity: object = None) -> int:
         raise Killed
 
     with monkeypatch.context() as patch:
@@ -370,7 +370,7 @@ def test_a_crash_after_the_submission_loses_nothing(
 
 
 def test_a_refused_asset_gives_its_name_back(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(_tx: dict[str, Any]) -> int:
+    def refused(_tx: dict[str, Any], _identity: object = None) -> int:
         raise InvalidError("no", code="amount_error")
 
     with monkeypatch.context() as patch:

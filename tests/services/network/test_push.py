@@ -447,11 +447,11 @@ def test_a_rebase_that_was_interrupted_goes_on(rooms: Rooms, there: EmbeddedClie
     class Once(EmbeddedClient):
         left = 1
 
-        def submit(self, tx: dict[str, Any]) -> int | None:
+        def submit(self, tx: dict[str, Any], identity: Any = None) -> int | None:
             if not self.left:
                 raise UnreachableError("gone")
             self.left -= 1
-            return super().submit(tx)
+            return super().submit(tx, identity)
 
     with pytest.raises(UnreachableError):
         push(rooms, Once(there.ledger), rebase=True)

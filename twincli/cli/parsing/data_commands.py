@@ -26,9 +26,6 @@ _ENTITY = Option("entity", "The thing's own key.", "KEY")
 
 _IF_MISSING = Option("if-missing", "Succeed if the same asset already exists.")
 
-NOT_YET = frozenset({"template"})
-"""Options whose names are taken but which this version does not carry out."""
-
 
 class DataCommand(NamedTuple):
     """One command that takes free data.
@@ -79,6 +76,12 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
                 _ENTITY,
                 Option("parent", "The asset it is part of.", "ASSET"),
                 Option("template", "The template it follows.", "TEMPLATE"),
+                Option(
+                    "on-invalid",
+                    "What happens to values beyond a range.",
+                    "WHAT",
+                    choices=("reject", "suspect"),
+                ),
                 Option("amount", "The amount, for things that are counted.", "N"),
                 Option("title", "A title for people.", "TEXT"),
                 Option("state", "The initial state: JSON, @FILE, or - for stdin.", "JSON"),

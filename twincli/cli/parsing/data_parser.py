@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from twincli.cli.options import GLOBAL, Option, check_number, not_a_choice, option_key
-from twincli.cli.parsing.data_commands import NOT_YET, DataCommand, options_elsewhere, options_of
+from twincli.cli.parsing.data_commands import DataCommand, options_elsewhere, options_of
 from twincli.cli.parsing.json_values import Reading, is_unicode, read_json
 from twincli.errors import InvalidError, UsageError
 from twincli.model.edits import Edit, check_edits, split_path, type_name
@@ -98,9 +98,6 @@ class _Parser:
             return Parsed(help=True)
         if self.name is None:
             raise self._usage("the name is missing", hint=f"twin {self.path} NAME ...")
-        for name in NOT_YET:
-            if name in self.values:
-                raise UsageError(f"--{name} is not supported yet", code="not_supported")
         if self.values.get("data") == self.values.get("state") == "-":
             raise self._usage("--data and --state cannot both read stdin")
         base = self._document("data") or {}

@@ -23,10 +23,13 @@ from twincli.services.asset.attempt import (
     Attempt,
     Target,
     first_of_once,
+    held_to,
+    held_to_template,
     is_record,
     perform,
     state_met,
     state_of,
+    template_of,
 )
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.signers import keys_to_spend, unlock
@@ -65,12 +68,16 @@ class Append(NamedTuple):
             item.output["condition"]["details"], int(item.output["amount"])
         )
         written = _edits.write_set(state, self.base, self.changes)
-        return Attempt([item], [same_owner], written, record.APPEND, corrects=self.corrected)
+        written, stated = held_to_template(target, replay.create, written)
+        return Attempt(
+            [item], [same_owner], written, record.APPEND, corrects=self.corrected, stated=stated
+        )
 
     def is_same(self, target: Target, tx: dict[str, Any]) -> bool:
         """See ``attempt.Write``."""
         state = state_met(target, tx) if self.changes else {}
         written = _edits.write_set(state, self.base, self.changes)
+        written, _ = held_to_template(target, None, written)
         return is_record(tx, record.APPEND, written, corrects=self.corrected)
 
 
@@ -198,7 +205,9 @@ class _Run:
         self.existing = 0
         self._target = target
         self._at = at
-        last = target.workspace.client.last(target.asset_id)
+        client = target.workspace.client
+        self._template = template_of(target, client.required(target.asset_id).tx)
+        last = client.last(target.asset_id)
         self._tip = None if last is None else last.tx["id"]
 
     def metadatas(self, lines: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -218,10 +227,12 @@ class _Run:
                 if is_old:
                     self.existing += 1
                     continue
+            written, stated = held_to(self._template, self._target, line)
             if writing.bare:
-                yield line
+                yield written
             else:
-                yield {**line, record.KEY: record.envelope(record.APPEND, at=self._at, once=once)}
+                envelope = record.envelope(record.APPEND, at=self._at, once=once, **stated)
+                yield {**written, record.KEY: envelope}
 
     def stopped(self, error: TwinError) -> TwinError:
         """Return an error that also says how many lines are on the ledger, and how to go on."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from twincli.crypto.ed25519 import Signer
     from twincli.keystore.keyfile import KeyInfo
     from twincli.ledger.rows import Spendable
+    from twincli.services.asset.model import Model
     from twincli.services.documents import WrittenAsset
     from twincli.services.tx.prepared import Prepared
     from twincli.services.workspace import Workspace
@@ -65,6 +66,7 @@ class Attempt(NamedTuple):
         written: Members to write into the metadata.
         kind, body, corrects: Of the envelope.
         also: More transactions to commit along, unsigned.
+        stated: More of the envelope, such as what was given in other units.
     """
 
     spends: list[Spendable]
@@ -74,6 +76,7 @@ class Attempt(NamedTuple):
     body: dict[str, Any] | None = None
     corrects: str | None = None
     also: tuple[dict[str, Any], ...] = ()
+    stated: dict[str, Any] = {}  # noqa: RUF012 - never changed
 
 
 class Write(Protocol):
@@ -163,6 +166,58 @@ def recorded_all_the_same(tx_id: str, error: TwinError) -> TwinError:
     )
 
 
+def template_of(target: Target, create: dict[str, Any]) -> Model | None:
+    """Return the template of a twin, None where it has none.
+
+    Raises:
+        NotFoundError: ``missing_template``.
+    """
+    if "template_cid" not in record.creating_envelope(create):
+        return None
+    from twincli.services.asset import model
+
+    return model.of_twin(target.workspace, create)
+
+
+def held_to(
+    found: Model | None, target: Target, written: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is to be written, as the twin's template takes it.
+
+    Args:
+        found: The template.
+        target: The twin.
+        written: Members, each whole.
+
+    Returns:
+        The members in the units of their fields, and what the envelope says of them.
+
+    Raises:
+        InvalidError: ``unknown_field``, ``invalid_value``, ``unit_mismatch``, ``out_of_range``;
+            ``bare_template``: without an envelope nothing can be said of units.
+    """
+    if found is None:
+        return written, {}
+    from twincli.services.asset import fitting
+
+    fitted = fitting.change(found, written)
+    if fitted.stated and target.writing.bare:
+        raise InvalidError(
+            "--bare writes no envelope, which has to say what was converted or is suspect",
+            code="bare_template",
+            hint="leave --bare out",
+        )
+    return fitted.state, fitted.stated
+
+
+def held_to_template(
+    target: Target, create: dict[str, Any] | None, written: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is to be written to a twin, see `held_to`; ``create`` is its CREATE."""
+    made = target.workspace.client.required(target.asset_id).tx if create is None else create
+    return held_to(template_of(target, made), target, written)
+
+
 def _give_way(workspace: Workspace, number: int) -> None:
     """Let other writers through, longer each time, not in step with them."""
     import time
@@ -211,6 +266,7 @@ def _metadata(
             once=writing.once,
             corrects=attempt.corrects,
             body=attempt.body,
+            **attempt.stated,
         ),
     }
 

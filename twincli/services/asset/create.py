@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import base58
@@ -18,9 +19,11 @@ from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.signers import entity_key, keys_to_create, keys_to_spend, unlock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from twincli.crypto.ed25519 import Signer
+    from twincli.ledger.rows import PrimaryId
+    from twincli.services.asset.fitting import Fitted
     from twincli.services.documents import CreatedAsset, FoundAsset
     from twincli.services.resolve import PlannedKey
     from twincli.services.tx.prepared import Prepared
@@ -39,7 +42,10 @@ class Definition(NamedTuple):
         amount: The amount, for things that are counted.
         title: A title for people.
         model: Written in the JavaScript ORM's form, for this model.
-        kind: ``asset`` or ``identity``.
+        kind: ``asset``, ``identity`` or ``template``.
+        template: The template that it follows; tracking fields among ``data`` go to the state.
+        on_invalid: ``reject`` or ``suspect``, see ``fitting.judged``.
+        stated: More of the envelope.
     """
 
     data: dict[str, Any]
@@ -51,6 +57,9 @@ class Definition(NamedTuple):
     title: str | None = None
     model: str | None = None
     kind: str = record.ASSET
+    template: str | None = None
+    on_invalid: str | None = None
+    stated: Mapping[str, Any] = MappingProxyType({})
 
 
 def create(
@@ -95,6 +104,9 @@ def create(
             f"the amount {wanted.amount} is not from 1 to {_transaction.MAX_AMOUNT}",
             code="amount_error",
         )
+    fitted = None
+    if wanted.template is not None:
+        wanted, fitted = _fit(workspace, name, wanted, writing)
     book, client = workspace.book, workspace.client
     present = book.lookup(client.ledger_id, name, resolve.exists(workspace))
     owner = None
@@ -151,8 +163,8 @@ def create(
     height: int | None = 0
     if not known:
         try:
-            height = client.submit(tx)
-        except InvalidError as error:
+            height = client.submit(tx, fitted and _identity(fitted, tx))
+        except (InvalidError, ConflictError) as error:
             # Another process may have submitted the very same one (--once).
             if error.code != "duplicate_transaction":
                 book.release(client.ledger_id, name, tx["id"])
@@ -198,6 +210,36 @@ def _about_parent(
         f"{who} may not say what is part of {wanted.parent}, whose owner is {owners_texts}: this"
         f" part will be shown as unauthorised; {way}"
     )
+
+
+def _fit(
+    workspace: Workspace, name: str, wanted: Definition, writing: Writing
+) -> tuple[Definition, Fitted]:
+    """Hold a definition to the template it names."""
+    from twincli.services.asset import fitting, model
+
+    assert wanted.template is not None
+    if writing.bare or wanted.model is not None:
+        other = "--bare" if writing.bare else "--orm-model"
+        raise UsageError(f"--template is written into the envelope, which {other} leaves out")
+    found = model.find(workspace, wanted.template)
+    fitted = fitting.creation(found, name, wanted.data, wanted.state, wanted.on_invalid)
+    return (
+        wanted._replace(
+            data=fitted.facts,
+            state=fitted.state,
+            stated={**wanted.stated, **fitted.pinned, **fitted.stated},
+        ),
+        fitted,
+    )
+
+
+def _identity(fitted: Fitted, tx: dict[str, Any]) -> PrimaryId:
+    """Return what a new twin has to itself: one for each template, identifier and controller."""
+    from twincli.ledger.rows import PrimaryId
+
+    controller = tx["outputs"][0]["condition"]["uri"]
+    return PrimaryId(fitted.model.template.family, fitted.identifier, controller)
 
 
 def _existing(workspace: Workspace, asset_id: str) -> FoundAsset:
@@ -253,6 +295,7 @@ def _created(
             parent=parent,
             at=at,
             nonce=_nonce(workspace, writing, signer_keys),
+            **wanted.stated,
         )
     elif wanted.parent is not None or wanted.entity is not None or wanted.title is not None:
         raise UsageError(

@@ -151,6 +151,7 @@ def _links(replay: Replay) -> AssetLinks:
         "kind": record.text(envelope.get("kind")),
         "title": record.text(envelope.get("name")),
         "template": record.text(envelope.get("template")),
+        "template_cid": record.text(envelope.get("template_cid")),
         "parent": record.text(envelope.get("parent")),
         "entity": replay.entity,
         "entity_standing": (

@@ -13,6 +13,7 @@ from twincli.services.asset import choose_outputs
 from twincli.services.asset.attempt import (
     Attempt,
     Target,
+    held_to_template,
     is_record,
     perform,
     state_met,
@@ -67,8 +68,11 @@ class Transfer(NamedTuple):
             outputs = [*self.wanted, *choose_outputs.given_back(spends, asked)]
         first = spends[0]
         written = _edits.write_set(state_of(replay, first), self.base, self.changes)
+        written, stated = held_to_template(target, replay.create, written)
         also = _children(target, first, self.wanted[0]) if self.moves_children else ()
-        return Attempt(spends, outputs, written, record.TRANSFER, self.body, also=also)
+        return Attempt(
+            spends, outputs, written, record.TRANSFER, self.body, also=also, stated=stated
+        )
 
     def is_same(self, target: Target, tx: dict[str, Any]) -> bool:
         """See ``attempt.Write``."""
@@ -79,6 +83,7 @@ class Transfer(NamedTuple):
         elif made[: len(self.wanted)] != [(out.details, str(out.amount)) for out in self.wanted]:
             return False
         written = _edits.write_set(state_met(target, tx), self.base, self.changes)
+        written, _ = held_to_template(target, None, written)
         return is_record(tx, record.TRANSFER, written, body=self.body)
 
 

@@ -152,6 +152,8 @@ def _create(
         title=values.get("title"),
         model=values.get("orm_model"),
         kind=kind,
+        template=values.get("template"),
+        on_invalid=values.get("on_invalid"),
     )
     workspace = _begin(context)
     document = create(

@@ -1,0 +1,102 @@
+"""The built-in templates, and the format's JSON Schema beside the checker."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import twincli
+from tests.model.test_template import GUARDED, VEHICLE
+from twincli.crypto import canonical
+from twincli.formats import units
+from twincli.model import template
+
+MODEL = Path(twincli.__file__).parent / "model"
+SCHEMA = jsonschema_rs.Draft202012Validator(
+    json.loads((MODEL / "formats" / "template.json").read_text())
+)
+BUILT_IN = sorted((MODEL / "templates").glob("*.json"))
+NAMED = {
+    "vehicle-tracking-v1",
+    "manufacturing-product-v2",
+    "product-lifecycle-v1",
+    "construction-equipment-v1",
+    "supply-chain-v2",
+    "maintenance-tracking-v1",
+}
+
+
+def test_the_six_are_there() -> None:
+    assert {path.stem for path in BUILT_IN} >= NAMED
+
+
+@pytest.mark.parametrize("path", BUILT_IN, ids=lambda path: path.stem)
+def test_a_built_in_template(path: Path) -> None:
+    text = path.read_bytes()
+    document = json.loads(text)
+    assert set(document) == {"format", "template", "units"}
+    assert text == canonical.encode(document) + b"\n"
+    assert template.faults(document["template"]) == []
+    assert SCHEMA.is_valid(document["template"])
+    found = template.read(document["template"])
+    assert found.id == path.stem
+    assert found.category
+    assert found.view["card"]
+    assert json.loads(json.dumps(units.freeze(found))) == document["units"]
+
+
+@pytest.mark.parametrize("document", [VEHICLE, GUARDED])
+def test_the_schema_takes_what_is_valid(document: dict[str, Any]) -> None:
+    assert SCHEMA.is_valid(document)
+
+
+# What the schema does not say: rules between members, sizes in all, and words of expressions.
+BESIDES = [
+    *("tracking field", "primary identifier", "no stream", "no transition", "too many", "nests"),
+    *("wrong at character", "stands here twice", "min is above", "only a whole field"),
+    *("there is no unit", "already"),
+]
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab-_1 ", max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "type", "every", "min", "x"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.data())
+def test_schema_and_checker_agree(data: st.DataObject) -> None:
+    document: Any = copy.deepcopy(GUARDED)
+    place: Any = document
+    while True:
+        step = data.draw(
+            st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place)))
+        )
+        inner = place[step]
+        if isinstance(inner, (dict, list)) and inner and data.draw(st.booleans()):
+            place = inner
+            continue
+        if data.draw(st.booleans()):
+            place[step] = data.draw(json_values)
+        else:
+            del place[step]
+        break
+    found = [
+        fault
+        for fault in template.faults(document)
+        if not any(part in fault.message for part in BESIDES)
+    ]
+    assert SCHEMA.is_valid(document) == (not found), (
+        found,
+        [error.message for error in SCHEMA.iter_errors(document)],
+    )

@@ -1,0 +1,1 @@
+"""Foreign documents in and out: pure functions from bytes to values and back."""

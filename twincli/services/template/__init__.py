@@ -1,0 +1,1 @@
+"""Templates: finding, checking, registering and comparing them."""
