@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import random
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.ledger.chains import ALICE, BOB, Tx, create, owned, spend
-from twincli.ledger import Ledger
-from twincli.ledger.state import SHORT
+from twincli.ledger import Ledger, state
+from twincli.ledger.state import EVERY, SHORT
+from twincli.rules.replay import Replay, corrected_by
 
 
 def correction(tx: Tx, wrong: str, metadata: dict[str, Any]) -> Tx:
@@ -258,3 +263,144 @@ def test_a_kept_state_that_was_altered_does_not_count(tmp_path: Path) -> None:
     assert changed == 1
     with Ledger.open(tmp_path) as ledger:
         assert state_of(ledger, first["id"])["n"] == 2 * SHORT
+
+
+# --- Snapshots -----------------------------------------------------------------------------------
+
+
+def held(replay: Replay) -> tuple[Any, ...]:
+    assert replay.create is not None
+    assert replay.last is not None
+    return (
+        replay.common,
+        replay.entity,
+        list(replay.outputs.items()),
+        replay.create["id"],
+        replay.last["id"],
+    )
+
+
+def from_zero(txs: list[Tx], corrections: list[Tx]) -> tuple[Any, ...]:
+    """Return the state by the definition, nothing kept."""
+    replay = Replay(corrected_by(corrections))
+    for tx in txs:
+        replay.add(tx)
+    return held(replay)
+
+
+def grown(choose: random.Random, txs: list[Tx], unspent: list[tuple[Tx, int]]) -> Tx:
+    """Spend something of an asset: append, correct, split, merge or transfer."""
+    taken = choose.sample(unspent, choose.randint(1, min(2, len(unspent))))
+    for ref in taken:
+        unspent.remove(ref)
+    total = sum(int(tx["outputs"][index]["amount"]) for tx, index in taken)
+    signers = [
+        key
+        for key in (ALICE, BOB)
+        if any(tx["outputs"][index]["public_keys"] == [key.public_key] for tx, index in taken)
+    ]
+    parts = choose.randint(1, min(total, 2))
+    amounts = [1] * (parts - 1) + [total - parts + 1]
+    metadata: dict[str, Any] = {f"k{choose.randrange(4)}": len(txs)}
+    kind = choose.choice(["append", "transfer", "correct", "correct"])
+    if kind == "correct":
+        wrong = choose.choice(txs)["id"] if choose.random() < 0.9 else "0" * 64
+        metadata["twin"] = {"v": 1, "kind": "append", "corrects": wrong}
+    elif kind == "transfer":
+        metadata["twin"] = {"v": 1, "kind": "transfer", "body": {"entity": f"e{len(txs)}"}}
+    tx = spend(
+        *taken,
+        signers=signers,
+        outputs=[owned(choose.choice([ALICE, BOB]), amount=amount) for amount in amounts],
+        metadata=metadata,
+    )
+    unspent += [(tx, index) for index in range(parts)]
+    return tx
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=40, deadline=None)
+def test_a_state_from_a_snapshot_is_that_from_zero(seed: int) -> None:
+    choose = random.Random(seed)
+    now = [1_000]
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory() as place,
+        Ledger.open(place, clock=lambda: now[0]) as ledger,
+    ):
+        patch.setattr(state, "SHORT", 2)
+        patch.setattr(state, "EVERY", 3)
+        patch.setattr(state, "SNAPSHOT_CHARACTERS", choose.choice([0, 300, 10**6]))
+        first = create(outputs=[owned(ALICE, amount=6)], metadata={"a": 1})
+        txs, unspent = [first], [(first, index) for index in range(1)]
+        ledger.submit(first)
+        for _ in range(choose.randint(5, 30)):
+            now[0] += 1_000
+            txs.append(grown(choose, txs, unspent))
+            ledger.submit(txs[-1])
+            asked = choose.randrange(6)
+            number = choose.randrange(len(txs))
+            past = txs[: number + 1]
+            if asked == 0:
+                replay = ledger.replay(first["id"])
+                assert replay is not None
+                assert held(replay) == from_zero(txs, txs)
+            elif asked in (1, 2):
+                replay = ledger.replay(first["id"], 1_000 * (number + 1) + choose.randrange(1_000))
+                assert replay is not None
+                assert held(replay) == from_zero(past, past)
+            elif asked == 3:
+                replay = ledger.replay_to(first["id"], txs[number]["id"])
+                assert held(replay) == from_zero(past, txs)
+        parts = ledger.stretches(first["id"])
+        ids = [tx["id"] for tx in txs]
+        assert [part.after for part in parts] == [None, *(part.last for part in parts[:-1])]
+        assert parts[-1].last is None
+        for part in parts[:-1]:
+            assert part.last is not None
+            begin = 0 if part.after is None else ids.index(part.after) + 1
+            end = ids.index(part.last) + 1
+            if part.low is not None:
+                assert (part.low, part.high) == (1_000 * (begin + 1), 1_000 * end)
+
+
+def test_snapshots_are_kept_where_they_belong_and_checked(tmp_path: Path) -> None:
+    now = [1_000]
+    first = create(metadata={"z": 1})
+    with Ledger.open(tmp_path, clock=lambda: now[0]) as ledger:
+        ledger.submit(first)
+        grow(ledger, first, EVERY + SHORT)
+        now[0] = 2_000
+        ledger.append_many(ALICE, first["id"], [{"n": -n} for n in range(EVERY)])
+        right = state_of(ledger, first["id"], 1_500)
+        assert right["n"] == EVERY + SHORT
+        parts = ledger.stretches(first["id"])
+        assert [(part.low, part.high) for part in parts] == [
+            (1_000, 1_000),
+            (1_000, 2_000),
+            (None, None),
+        ]
+    with closing(sqlite3.connect(tmp_path / "index.db")) as connection:
+        rows = connection.execute("SELECT seq FROM snapshot").fetchall()
+        assert rows == [(EVERY,), (2 * EVERY,)]
+        # The state is used: with another digest it would be read, too.
+        changed = connection.execute(
+            "UPDATE snapshot SET document = replace(document, ?, '\"n\": 7')",
+            (f'"n": {EVERY - 1}',),
+        ).rowcount
+        connection.commit()
+    assert changed
+    with Ledger.open(tmp_path) as ledger:
+        assert state_of(ledger, first["id"], 1_500) == right
+
+
+def test_snapshots_of_a_large_state_take_no_more_than_its_history(tmp_path: Path) -> None:
+    first = create(metadata={"large": "x" * 1_200_000})
+    with Ledger.open(tmp_path) as ledger:
+        ledger.submit(first)
+        grow(ledger, first, 4 * EVERY)
+        assert state_of(ledger, first["id"])["n"] == 4 * EVERY
+        assert len(ledger.stretches(first["id"])) == 5
+    with closing(sqlite3.connect(tmp_path / "index.db")) as connection:
+        rows = connection.execute("SELECT seq FROM snapshot WHERE document <> ''").fetchall()
+    assert rows == [(3 * EVERY,)]

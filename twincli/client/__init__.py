@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from twincli.errors import InvalidError
     from twincli.ledger.reading import Entry
     from twincli.ledger.rows import PrimaryId, Spendable, Standing
+    from twincli.ledger.state import Stretch
     from twincli.rules.replay import Replay
     from twincli.rules.validity import View
 
@@ -149,6 +150,12 @@ class LedgerClient(Protocol):
 
     def replay(self, asset_id: str, as_of_ms: int | None = None) -> Replay | None:
         """Return the state of an asset, or None."""
+
+    def replay_to(self, asset_id: str, tx_id: str | None) -> Replay:
+        """Return the state of an asset up to a transaction, with the corrections known now."""
+
+    def stretches(self, asset_id: str) -> list[Stretch]:
+        """Return the history of an asset in parts, in commit order."""
 
     def unspent(self, asset_id: str) -> list[Spendable]:
         """Return the unspent outputs of an asset."""

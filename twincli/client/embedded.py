@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from twincli.ledger.ledger import Verdict
     from twincli.ledger.reading import Entry
     from twincli.ledger.rows import PrimaryId, Spendable, Standing
+    from twincli.ledger.state import Stretch
     from twincli.rules.replay import Replay
     from twincli.rules.validity import View
 
@@ -115,6 +116,12 @@ class EmbeddedClient:
 
     def replay(self, asset_id: str, as_of_ms: int | None = None) -> Replay | None:
         return self.ledger.replay(asset_id, as_of_ms)
+
+    def replay_to(self, asset_id: str, tx_id: str | None) -> Replay:
+        return self.ledger.replay_to(asset_id, tx_id)
+
+    def stretches(self, asset_id: str) -> list[Stretch]:
+        return self.ledger.stretches(asset_id)
 
     def unspent(self, asset_id: str) -> list[Spendable]:
         return self.ledger.unspent(asset_id)

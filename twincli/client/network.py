@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.ledger import Ledger
     from twincli.ledger.rows import PrimaryId, Spendable, Standing
+    from twincli.ledger.state import Stretch
     from twincli.rules.replay import Replay
     from twincli.rules.validity import Known, View
 
@@ -449,6 +450,14 @@ class NetworkClient:
             raise lacking(BLOCK_TIME)
         self._sync(asset_id)
         return self.copy.replay(asset_id)
+
+    def replay_to(self, asset_id: str, tx_id: str | None) -> Replay:
+        self._sync(asset_id)
+        return self.copy.replay_to(asset_id, tx_id)
+
+    def stretches(self, asset_id: str) -> list[Stretch]:
+        self._sync(asset_id)
+        return self.copy.stretches(asset_id)
 
     def unspent(self, asset_id: str) -> list[Spendable]:
         self._sync(asset_id, again=not self._single_run)

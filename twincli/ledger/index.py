@@ -6,11 +6,12 @@ damaged or left behind by another ledger, it is made anew.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import canonical, conditions
 from twincli.errors import ConfigError, TwinError, UsageError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
 
-INDEX_VERSION = 5
+INDEX_VERSION = 6
 PAGE = 2000
 
 _SCHEMA = """
@@ -47,6 +48,15 @@ CREATE TABLE state (
     document TEXT NOT NULL,
     digest TEXT NOT NULL
 );
+CREATE TABLE snapshot (
+    asset INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    head TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (asset, seq, kind)
+);
 CREATE TABLE place (seq INTEGER PRIMARY KEY, height INTEGER NOT NULL);
 CREATE VIRTUAL TABLE asset_text USING fts5 (
     body, numbers, content = '', tokenize = 'ascii'
@@ -59,6 +69,35 @@ CREATE VIRTUAL TABLE metadata_text USING fts5 (
 # Stands between two values, so that a phrase never runs from one into the next. It is a word to
 # the index (`ascii` takes all beyond ASCII for letters), and `fold` gives none like it.
 _BREAK = " \u00a0 "
+
+
+class Snapshot(NamedTuple):
+    """What is known of a kept snapshot without its document; see ``state``.
+
+    Attributes:
+        seq: Position of the last transaction that it has taken.
+        kind: ``state.NOW`` or ``state.THEN``.
+        taken: How many transactions of the asset it has taken.
+        last: Id of the last of them, which binds it to this history.
+        fit: Names the corrected transactions that it leaves out.
+        low: The earliest time that something happened since the place before.
+        high: The latest.
+        digest: Of the document; empty without one.
+    """
+
+    seq: int
+    kind: int
+    taken: int
+    last: str
+    fit: str
+    low: int | None
+    high: int | None
+    digest: str
+
+    @property
+    def has_document(self) -> bool:
+        """Whether the state is kept, too."""
+        return bool(self.digest)
 
 
 class Index:
@@ -367,6 +406,53 @@ class Index:
         self._tried(
             lambda: self.connection.execute(
                 "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)", values
+            )
+        )
+
+    def snapshots(self, asset: int) -> list[Snapshot]:
+        """Return the kept snapshots of an asset in commit order; what does not check is left out.
+
+        That a snapshot may be used is known by ``state``.
+        """
+        rows: list[tuple[int, int, str, str]] = self._tried(
+            lambda: self.connection.execute(
+                "SELECT seq, kind, head, digest FROM snapshot WHERE asset = ? ORDER BY seq, kind",
+                (asset,),
+            ).fetchall()
+        )
+        return [
+            Snapshot(seq, kind, *json.loads(head))
+            for seq, kind, head, digest in rows
+            if digest == self._digest(asset, seq, f"{kind} {head}")
+        ]
+
+    def snapshot(self, asset: int, snapshot: Snapshot) -> str | None:
+        """Return the document of a snapshot, or None if it does not check."""
+        row: tuple[str] | None = self._tried(
+            lambda: self.connection.execute(
+                "SELECT document FROM snapshot WHERE asset = ? AND seq = ? AND kind = ?",
+                (asset, snapshot.seq, snapshot.kind),
+            ).fetchone()
+        )
+        if row is None or snapshot.digest != self._digest(asset, snapshot.seq, row[0]):
+            return None
+        return row[0]
+
+    def keep_snapshot(self, asset: int, snapshot: Snapshot, document: str) -> None:
+        """Keep a snapshot; its digest is computed here.
+
+        Args:
+            asset: Position of the CREATE.
+            snapshot: What is known of it.
+            document: The state; empty to keep only what is known of it.
+        """
+        seq, kind = snapshot[:2]
+        digest = self._digest(asset, seq, document) if document else ""
+        head = json.dumps([*snapshot[2:-1], digest])
+        values = (asset, seq, kind, head, self._digest(asset, seq, f"{kind} {head}"), document)
+        self._tried(
+            lambda: self.connection.execute(
+                "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?)", values
             )
         )
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.audit import Report
     from twincli.ledger.rows import PrimaryId
+    from twincli.ledger.state import Stretch
     from twincli.rules.replay import Replay
     from twincli.rules.structure import Checked
 
@@ -148,6 +149,23 @@ class Ledger(Reader):
         from twincli.ledger import state
 
         return state.replay(self, asset_id, as_of_ms)
+
+    def replay_to(self, asset_id: str, tx_id: str | None) -> Replay:
+        """Return the state of an asset up to a transaction, with the corrections known now.
+
+        Args:
+            asset_id: Id of the CREATE.
+            tx_id: The last transaction to take; None for none.
+        """
+        from twincli.ledger import state
+
+        return state.replay_to(self, asset_id, tx_id)
+
+    def stretches(self, asset_id: str) -> list[Stretch]:
+        """Return the history of an asset in parts, for those who need not read all of it."""
+        from twincli.ledger import state
+
+        return state.stretches(self, asset_id)
 
     # --- Writing --------------------------------------------------------------------------------
 

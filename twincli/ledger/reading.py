@@ -532,6 +532,22 @@ class Reader:
         raw = _id_bytes(tx_id)
         return None if raw is None else self.store.seq(raw)
 
+    def time_of(self, height: int) -> int:
+        """Return when a block was committed.
+
+        Raises:
+            ConfigError: ``damaged_ledger``: it is missing.
+        """
+        time_ms = self._times.get(height)
+        if time_ms is None:
+            block = self.store.block(height)
+            if block is None:
+                raise damaged(f"there is no block {height}")
+            if len(self._times) > CACHED:
+                self._times.clear()
+            time_ms = self._times[height] = block.time_ms
+        return time_ms
+
     def id_at(self, seq: int) -> str:
         """Return the id of the transaction at a position."""
         return self._row_at(seq).id.hex()
@@ -598,14 +614,7 @@ class Reader:
         return start
 
     def _entry(self, row: Row) -> Entry:
-        time_ms = self._times.get(row.height)
-        if time_ms is None:
-            block = self.store.block(row.height)
-            if block is None:
-                raise damaged(f"there is no block {row.height}")
-            if len(self._times) > CACHED:
-                self._times.clear()
-            time_ms = self._times[row.height] = block.time_ms
+        time_ms = self.time_of(row.height)
         spenders = {index: self.id_at(seq) for index, seq in self.store.spenders(row.seq).items()}
         return Entry(row.tx, row.height, time_ms, spenders, len(row.body))
 

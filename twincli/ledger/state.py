@@ -1,19 +1,62 @@
-"""Replay of an asset from the ledger, with the state of long histories kept in the index."""
+"""Replay of an asset from the ledger, with the states of long histories kept in the index.
+
+Two kinds are kept: the newest state of an asset, and a snapshot after every ``EVERY``
+transactions. A snapshot serves any replay that leaves out the same corrected transactions up to
+there: ``_Corrected.fit`` names that set, and is compared, so that a correction made later never
+meets a state that still holds what it takes out.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from twincli.crypto import canonical
+from twincli.model import record
 from twincli.rules.replay import Replay, corrected_by, corrects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from twincli.ledger.index import Index, Snapshot
     from twincli.ledger.reading import Reader
+    from twincli.ledger.rows import Row
 
 SHORT = 64
 """Histories up to this length are replayed whole, without opening the index."""
+
+EVERY = 2000
+"""Transactions of an asset from one snapshot to the next."""
+
+SNAPSHOT_CHARACTERS = 512
+"""What snapshots may take for each transaction; large states are kept less often."""
+
+NOW, THEN = 0, 1
+"""Whether a snapshot was made with the corrections known now, or with those of an earlier time.
+
+At one place each may be kept: the corrections between them change what they hold.
+"""
+
+
+class Stretch(NamedTuple):
+    """A part of an asset's history.
+
+    Attributes:
+        after: Id of the transaction before it; None at the beginning.
+        last: Id of its last transaction; None for the last stretch, which goes on to the tip.
+        size: How many transactions it holds; 0 for the last stretch.
+        low: The earliest time that something in it happened, milliseconds; None if not known.
+        high: The latest.
+        begun_ms: Nothing in it was committed before this time.
+        ended_ms: Nothing in it was committed after this time; None for the last stretch.
+    """
+
+    after: str | None
+    last: str | None
+    size: int
+    low: int | None
+    high: int | None
+    begun_ms: int
+    ended_ms: int | None
 
 
 def replay(ledger: Reader, asset_id: str, as_of_ms: int | None = None) -> Replay | None:
@@ -27,15 +70,62 @@ def replay(ledger: Reader, asset_id: str, as_of_ms: int | None = None) -> Replay
     asset = ledger.seq(asset_id)
     if asset is None:
         return None
-    if as_of_ms is not None:
-        return _whole(ledger, asset, ledger.store.last_seq_at(as_of_ms))
-    rows = ledger.store.rows(asset=asset)
+    until = None if as_of_ms is None else ledger.store.last_seq_at(as_of_ms)
     first = []
-    for row in rows:
+    for row in ledger.store.rows(asset=asset, until=until, page=SHORT + 1):
         first.append(row.tx)
         if len(first) > SHORT:
-            return _long(ledger, asset)
-    return _replayed(first)
+            break
+    else:
+        return _replayed(first)
+    if until is None:
+        return _newest(ledger, asset)
+    known = corrected_by(row.tx for row in ledger.store.corrections(asset, until))
+    return _walked(ledger, asset, until, _Corrected(ledger, known), THEN).made
+
+
+def replay_to(ledger: Reader, asset_id: str, tx_id: str | None) -> Replay:
+    """Return the replay up to a transaction of an asset, with all corrections known now.
+
+    Args:
+        ledger: Where it is.
+        asset_id: Id of the CREATE.
+        tx_id: The last transaction to take; None for none.
+    """
+    asset, until = ledger.seq(asset_id), None if tx_id is None else ledger.seq(tx_id)
+    if asset is None:
+        return Replay()
+    known = corrected_by(row.tx for row in ledger.store.corrections(asset))
+    if until is None:
+        return Replay(known)
+    return _walked(ledger, asset, until, _Corrected(ledger, known), NOW).made
+
+
+def stretches(ledger: Reader, asset_id: str) -> list[Stretch]:
+    """Return the history of an asset in parts, in commit order; unknown asset: none.
+
+    A short history is one part. What the parts hold is kept in the index, made when it is missing.
+    """
+    asset = ledger.seq(asset_id)
+    if asset is None:
+        return []
+    replay(ledger, asset_id)
+    found: list[Stretch] = []
+    after: str | None = None
+    count = time_ms = 0
+    is_long = next(islice(ledger.store.rows(asset=asset, page=SHORT + 1), SHORT, None), None)
+    for snapshot in ledger.plain_index.snapshots(asset) if is_long else ():
+        row = ledger.store.row_at(snapshot.seq)
+        if snapshot.taken <= count or row is None or row.id.hex() != snapshot.last:
+            continue  # of the other kind at the same place, or of another history
+        last = snapshot.last
+        is_whole = snapshot.taken == count + EVERY
+        low, high = (snapshot.low, snapshot.high) if is_whole else (None, None)
+        begun_ms, time_ms = time_ms, ledger.time_of(row.height)
+        size = snapshot.taken - count
+        found.append(Stretch(after, last, size, low, high, begun_ms, time_ms))
+        after, count = last, snapshot.taken
+    return [*found, Stretch(after, None, 0, None, None, time_ms, None)]
 
 
 def _replayed(txs: list[dict[str, Any]]) -> Replay:
@@ -45,46 +135,166 @@ def _replayed(txs: list[dict[str, Any]]) -> Replay:
     return made
 
 
-def _txs(ledger: Reader, asset: int, until: int | None) -> Iterator[dict[str, Any]]:
-    for row in ledger.store.rows(asset=asset, until=until):
-        yield row.tx
+class _Corrected:
+    """The transactions of an asset whose values do not count.
+
+    Args:
+        ledger: Where they are.
+        ids: From ``corrected_by``.
+    """
+
+    def __init__(self, ledger: Reader, ids: frozenset[str]) -> None:
+        self.ids = ids
+        self._ledger = ledger
+        self._fits: tuple[list[int], list[str]] | None = None
+
+    def fit(self, seq: int) -> str:
+        """Return what is equal for all sets that have the same members up to a position."""
+        from bisect import bisect_right
+
+        if self._fits is None:
+            # A correction may name what does not exist, or is committed only later.
+            at = sorted((self._ledger.seq(tx_id) or 0, tx_id) for tx_id in self.ids)
+            at = [placed for placed in at if placed[0]]
+            fits = [""]
+            for _, tx_id in at:
+                fits.append(canonical.sha3_hex((fits[-1] + tx_id).encode()))
+            self._fits = [found for found, _ in at], fits
+        seqs, fits = self._fits
+        return fits[bisect_right(seqs, seq)]
 
 
-def _whole(ledger: Reader, asset: int, until: int | None = None) -> Replay:
-    made = Replay(corrected_by(_txs(ledger, asset, until)))
-    for tx in _txs(ledger, asset, until):
-        made.add(tx)
-    return made
+class _Walk:
+    """A replay on its way.
+
+    Attributes:
+        made: The replay.
+        seq: Position of the last transaction that it has taken.
+        count: How many it has taken.
+        low: The earliest time that something happened since the last place of a snapshot.
+        high: The latest.
+    """
+
+    __slots__ = ("count", "high", "low", "made", "seq")
+
+    def __init__(self, corrected: frozenset[str]) -> None:
+        self.made = Replay(corrected)
+        self.seq = self.count = 0
+        self.low: int | None = None
+        self.high: int | None = None
+
+    def add(self, ledger: Reader, row: Row, tx: dict[str, Any]) -> bool:
+        """Take the next transaction; say whether a snapshot belongs here."""
+        self.made.add(tx)
+        self.seq = row.seq
+        self.count += 1
+        moment = record.stated_ms(tx)
+        if moment is None:
+            moment = ledger.time_of(row.height)
+        if self.low is None or moment < self.low:
+            self.low = moment
+        if self.high is None or moment > self.high:
+            self.high = moment
+        return self.count % EVERY == 0
 
 
-def _long(ledger: Reader, asset: int) -> Replay:
+class _Keeping:
+    """Keeps snapshots of one asset as a walk comes by their places."""
+
+    def __init__(self, index: Index, asset: int, corrected: _Corrected, kind: int) -> None:
+        self._index = index
+        self._asset = asset
+        self._corrected = corrected
+        self._kind = kind
+        self._held: set[tuple[int, str, str]] | None = None
+        self._last = 0
+
+    def keep(self, walk: _Walk) -> None:
+        """Keep a snapshot, without the state where that is large and another is near."""
+        if self._held is None:
+            held = self._index.snapshots(self._asset)
+            self._held = {(at.seq, at.fit, at.last) for at in held}
+            self._last = max(
+                (at.taken for at in held if at.has_document and at.taken < walk.count), default=0
+            )
+        assert walk.made.last is not None
+        last = walk.made.last["id"]
+        fit = self._corrected.fit(walk.seq)
+        if (walk.seq, fit, last) not in self._held:
+            from twincli.ledger.index import Snapshot
+
+            document = _dump(walk)
+            if len(document) > SNAPSHOT_CHARACTERS * (walk.count - self._last):
+                document = ""
+            made = Snapshot(walk.seq, self._kind, walk.count, last, fit, walk.low, walk.high, "")
+            self._index.keep_snapshot(self._asset, made, document)
+            if document:
+                self._last = walk.count
+        walk.low = walk.high = None
+
+
+def _walked(
+    ledger: Reader, asset: int, until: int | None, corrected: _Corrected, kind: int
+) -> _Walk:
+    """Replay from the nearest snapshot that holds."""
+    index = ledger.plain_index
+    walk = None
+    for snapshot in reversed(index.snapshots(asset)):
+        if (
+            snapshot.has_document
+            and (until is None or snapshot.seq <= until)
+            and snapshot.fit == corrected.fit(snapshot.seq)
+        ):
+            walk = _from_snapshot(ledger, asset, snapshot)
+            if walk is not None:
+                break
+    if walk is None:
+        walk = _Walk(corrected.ids)
+    walk.made.corrected = corrected.ids
+    keeping = _Keeping(index, asset, corrected, kind)
+    for row in ledger.store.rows(asset=asset, after=walk.seq, until=until):
+        if walk.add(ledger, row, row.tx):
+            keeping.keep(walk)
+    return walk
+
+
+def _from_snapshot(ledger: Reader, asset: int, snapshot: Snapshot) -> _Walk | None:
+    document = ledger.plain_index.snapshot(asset, snapshot)
+    walk = None if document is None else _load(ledger, asset, snapshot.seq, document)
+    if walk is not None:
+        walk.low = walk.high = None
+    return walk
+
+
+def _newest(ledger: Reader, asset: int) -> Replay:
+    """Return the state at the tip, from the newest that is kept."""
     index = ledger.plain_index
     kept = index.state(asset)
-    seq, made = (0, None) if kept is None else (kept[0], _load(ledger, asset, *kept))
-    fresh = 0
-    if made is not None:
-        for row in ledger.store.rows(asset=asset, after=seq):
+    walk = None if kept is None else _load(ledger, asset, *kept)
+    begun = 0 if walk is None else walk.count
+    if walk is not None:
+        corrected = _Corrected(ledger, walk.made.corrected)
+        keeping = _Keeping(index, asset, corrected, NOW)
+        for row in ledger.store.rows(asset=asset, after=walk.seq):
             tx = row.tx
             if corrects(tx) is not None:
-                made = None
+                walk = None
                 break
-            made.add(tx)
-            seq = row.seq
-            fresh += 1
-    if made is None:
-        made = _whole(ledger, asset)
+            if walk.add(ledger, row, tx):
+                keeping.keep(walk)
+    if walk is None:
+        begun = 0
         last = ledger.store.last_row(asset)
         assert last is not None
-        # What was replayed may already be longer than what is kept; the rest is added next time.
-        assert made.last is not None
-        seq = ledger.seq(made.last["id"]) or last.seq
-        fresh = SHORT
-    if fresh >= SHORT:
-        index.keep_state(asset, seq, _dump(made))
-    return made
+        known = corrected_by(row.tx for row in ledger.store.corrections(asset, last.seq))
+        walk = _walked(ledger, asset, last.seq, _Corrected(ledger, known), NOW)
+    if walk.count - begun >= SHORT:
+        index.keep_state(asset, walk.seq, _dump(walk))
+    return walk.made
 
 
-def _dump(made: Replay) -> str:
+def _dump(walk: _Walk) -> str:
+    made = walk.made
     states: list[dict[str, Any]] = []
     numbers: dict[int, int] = {}
     outputs = []
@@ -97,6 +307,9 @@ def _dump(made: Replay) -> str:
         {
             # Binds it to this history: the index may be of another one, after a restore.
             "last": made.last["id"] if made.last else None,
+            "count": walk.count,
+            "low": walk.low,
+            "high": walk.high,
             "corrected": sorted(made.corrected),
             "common": made.common,
             "entity": made.entity,
@@ -106,18 +319,21 @@ def _dump(made: Replay) -> str:
     )
 
 
-def _load(ledger: Reader, asset: int, seq: int, document: str) -> Replay | None:
+def _load(ledger: Reader, asset: int, seq: int, document: str) -> _Walk | None:
     try:
         kept = json.loads(document)
-        made = Replay(frozenset(kept["corrected"]))
+        walk = _Walk(frozenset(kept["corrected"]))
+        made = walk.made
         made.common = kept["common"]
         made.entity = kept["entity"]
         kept_last = kept["last"]
         made.outputs = {(tx, index): kept["states"][n] for tx, index, n in kept["outputs"]}
+        walk.seq, walk.count = seq, int(kept["count"])
+        walk.low, walk.high = kept["low"], kept["high"]
     except (ValueError, KeyError, TypeError, IndexError):
-        return None  # damaged: made anew
+        return None  # damaged: made again
     create, last = ledger.store.row_at(asset), ledger.store.row_at(seq)
     if create is None or last is None or last.id.hex() != kept_last:
         return None
     made.create, made.last = create.tx, last.tx
-    return made
+    return walk

@@ -388,11 +388,13 @@ class Store:
             last,
         )
 
-    def corrections(self, asset: int) -> list[Row]:
+    def corrections(self, asset: int, until: int = MAX_SEQ) -> list[Row]:
         """Return those transactions of an asset that may correct others, in order."""
         # The condition is that of the index tx_corrects, to the letter.
         rows = self._all(
-            f"{_TXS} WHERE asset = ? AND instr(body, '\"corrects\":') ORDER BY seq", asset
+            f"{_TXS} WHERE asset = ? AND instr(body, '\"corrects\":') AND seq <= ? ORDER BY seq",
+            asset,
+            until,
         )
         return list(map(row_of, rows))
 

@@ -39,6 +39,21 @@ def envelope_of(document: Any) -> dict[str, Any] | None:
     return None
 
 
+def stated_ms(tx: dict[str, Any]) -> int | None:
+    """Return when something happened as its signer states, in milliseconds, or None.
+
+    A signer whose clock was known to be wrong states nothing.
+    """
+    envelope = envelope_of(tx["metadata"]) or {}
+    if tx["operation"] == "CREATE":
+        envelope = creating_envelope(tx) or envelope
+    if "at" not in envelope or envelope.get("clock"):
+        return None
+    from twincli.model import times
+
+    return times.parse_claim(envelope["at"])
+
+
 def text(value: Any) -> str | None:
     """Return what a stranger states where it is text, else None."""
     return value if isinstance(value, str) else None

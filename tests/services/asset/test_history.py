@@ -13,8 +13,8 @@ from twincli.book.store import Book
 from twincli.client.embedded import EmbeddedClient
 from twincli.crypto.ed25519 import KeyPair
 from twincli.keystore.store import KeyStore
-from twincli.ledger import Ledger
-from twincli.model import owners, transaction
+from twincli.ledger import Ledger, state
+from twincli.model import owners, times, transaction
 from twincli.model.transaction import Output, Spend
 from twincli.rules.authority import signers_of
 from twincli.rules.replay import Replay, corrected_by
@@ -29,11 +29,15 @@ DETAILS = [
 ]
 
 
+BORN_MS = 1_900_000_000_000
+MOMENTS = ["not a time", *(times.to_text(BORN_MS + 1000 * number) for number in range(-1, 16))]
+
+
 class Clock:
     """Gives every block its own second."""
 
     def __init__(self) -> None:
-        self.now = 1_900_000_000_000
+        self.now = BORN_MS
 
     def __call__(self) -> int:
         self.now += 1000
@@ -61,7 +65,7 @@ def lives(draw: st.DrawFn) -> list[dict[str, Any]]:
         ]
         metadata: dict[str, Any] = {draw(st.sampled_from("mno")): number}
         if draw(st.booleans()):
-            metadata["twin"] = {"v": 1, "kind": "append", "at": "2024-01-20T09:00:00Z"}
+            metadata["twin"] = {"v": 1, "kind": "append", "at": draw(st.sampled_from(MOMENTS))}
             if draw(st.booleans()):
                 metadata["twin"]["corrects"] = draw(st.sampled_from(txs))["id"]
         spends = [
@@ -79,13 +83,15 @@ def lives(draw: st.DrawFn) -> list[dict[str, Any]]:
     return txs
 
 
-@given(lives(), st.integers(1, 4), st.integers(0, 12), st.integers(0, 12))
+@given(lives(), st.integers(1, 4), st.integers(2, 4), st.integers(0, 12), st.integers(0, 12))
 @settings(max_examples=60, deadline=None)
 def test_forwards_and_backwards_tell_the_same(
-    txs: list[dict[str, Any]], page: int, low: int, high: int
+    txs: list[dict[str, Any]], page: int, every: int, low: int, high: int
 ) -> None:
     with Ledger.open(":memory:", clock=Clock()) as ledger, pytest.MonkeyPatch.context() as patch:
         patch.setattr(history, "PAGE", page)
+        patch.setattr(state, "SHORT", 2)
+        patch.setattr(state, "EVERY", every)
         for tx in txs:
             ledger.submit(tx)
         nowhere = "/nowhere-at-all"
@@ -93,8 +99,10 @@ def test_forwards_and_backwards_tell_the_same(
         asset_id = txs[0]["id"]
         born = ledger.created_ms
 
-        def telling(since: int | None, until: int | None) -> history._Telling:
-            return history._Telling(workspace, asset_id, since, until)
+        def telling(
+            since: int | None, until: int | None, by: str = history.RECORDED
+        ) -> history._Telling:
+            return history._Telling(workspace, asset_id, since, until, by)
 
         items = list(telling(None, None).forwards())
         assert list(telling(None, None).backwards()) == items[::-1]
@@ -106,6 +114,13 @@ def test_forwards_and_backwards_tell_the_same(
         ]
         assert list(telling(since, until).forwards()) == some
         assert list(telling(since, until).backwards()) == some[::-1]
+        some = [
+            item
+            for item, entry in zip(items, ledger.entries(asset_id), strict=True)
+            if since <= (history.happened_ms(entry) or 0) < until
+        ]
+        assert list(telling(since, until, history.HAPPENED).forwards()) == some
+        assert list(telling(since, until, history.HAPPENED).backwards()) == some[::-1]
         check_against_replay(items, txs)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice, takewhile
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from twincli.client import BLOCK_TIME, lacking
@@ -13,9 +13,10 @@ from twincli.rules.replay import Replay, corrected_by
 from twincli.services import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from twincli.ledger.reading import Entry
+    from twincli.ledger.state import Stretch
     from twincli.rules.replay import Step
     from twincli.services.documents import History, HistoryItem
     from twincli.services.workspace import Workspace
@@ -113,42 +114,67 @@ class _Telling:
         self.heads: dict[str, str] = {}
 
     def forwards(self) -> Iterator[HistoryItem]:
+        """Yield what is in the range; only parts of the history that may hold some are read."""
+        if self.since_ms is None and self.until_ms is None:
+            yield from self._told(Replay(self.corrected), self.client.entries(self.asset_id))
+            return
+        end: str | None = None
         replay = Replay(self.corrected)
-        for entry in self._entries(None):
+        for part in self.client.stretches(self.asset_id):
+            if not self._may_hold(part):
+                continue
+            if part.after != end:
+                replay = self.client.replay_to(self.asset_id, part.after)
+            yield from self._told(replay, self._between(part.after, part.last))
+            end = part.last
+
+    def backwards(self) -> Iterator[HistoryItem]:
+        """Yield from the tip on; each part is replayed forwards, in pages."""
+        for part in reversed(self.client.stretches(self.asset_id)):
+            if not self._may_hold(part):
+                continue
+            for start, last in reversed(self._pages(part)):
+                after, replay = start
+                page = [(entry, replay.add(entry.tx)) for entry in self._between(after, last)]
+                for entry, step in reversed(page):
+                    if self._is_inside(entry):
+                        yield self._item(entry, step)
+
+    def _pages(self, part: Stretch) -> list[tuple[tuple[str | None, Replay], str]]:
+        """Return what stands before each page of a part, and the last transaction of the page."""
+        replay = self.client.replay_to(self.asset_id, part.after)
+        if part.last is not None and part.size <= PAGE:
+            return [((part.after, replay), part.last)]
+        starts: list[tuple[str | None, Replay]] = []
+        lasts: list[str] = []
+        last = part.after
+        for number, entry in enumerate(self._between(part.after, part.last)):
+            if number % PAGE == 0:
+                starts.append((last, _copy(replay)))
+                lasts.append("")
+            replay.add(entry.tx)
+            last = lasts[-1] = entry.tx["id"]
+        return list(zip(starts, lasts, strict=True))
+
+    def _told(self, replay: Replay, entries: Iterable[Entry]) -> Iterator[HistoryItem]:
+        for entry in entries:
             step = replay.add(entry.tx)
             if self._is_inside(entry):
                 yield self._item(entry, step)
 
-    def backwards(self) -> Iterator[HistoryItem]:
-        """Replay forwards once, remember where each page begins, then replay page by page."""
-        starts: list[tuple[str | None, Replay]] = []
-        replay = Replay(self.corrected)
-        last: str | None = None
-        for number, entry in enumerate(self._entries(None)):
-            if number % PAGE == 0:
-                starts.append((last, _copy(replay)))
-            replay.add(entry.tx)
-            last = entry.tx["id"]
-        end = last
-        for after, begun in reversed(starts):
-            page = []
-            for entry in self._entries(after):
-                page.append((entry, begun.add(entry.tx)))
-                if entry.tx["id"] == end:
-                    break
-            end = after
-            for entry, step in reversed(page):
-                if self.by_block and self.since_ms is not None and _at(entry) < self.since_ms:
-                    return
-                if self._is_inside(entry):
-                    yield self._item(entry, step)
+    def _between(self, after: str | None, last: str | None) -> Iterator[Entry]:
+        for entry in self.client.entries(self.asset_id, after):
+            yield entry
+            if entry.tx["id"] == last:
+                return
 
-    def _entries(self, after: str | None) -> Iterator[Entry]:
-        entries = self.client.entries(self.asset_id, after)
-        until_ms = self.until_ms
-        if until_ms is None or not self.by_block:
-            return entries
-        return takewhile(lambda entry: _at(entry) < until_ms, entries)
+    def _may_hold(self, part: Stretch) -> bool:
+        """Say whether anything in a part may be in the range."""
+        low, high = (part.begun_ms, part.ended_ms) if self.by_block else (part.low, part.high)
+        since_ms, until_ms = self.since_ms, self.until_ms
+        return (since_ms is None or high is None or high >= since_ms) and (
+            until_ms is None or low is None or low < until_ms
+        )
 
     def _is_inside(self, entry: Entry) -> bool:
         """Say whether an entry is in the range; what has no time at all is in none."""
@@ -228,10 +254,7 @@ def happened_ms(entry: Entry) -> int | None:
 
     A signer whose clock was known to be wrong states nothing.
     """
-    envelope = record.envelope_of(entry.tx["metadata"]) or {}
-    if entry.tx["operation"] == "CREATE":
-        envelope = record.creating_envelope(entry.tx) or envelope
-    stated = None if envelope.get("clock") else times.parse_claim(envelope.get("at"))
+    stated = record.stated_ms(entry.tx)
     return entry.time_ms if stated is None else stated
 
 
@@ -239,12 +262,6 @@ def _is_late(entry: Entry) -> bool:
     """Say whether something was recorded more than a minute after it happened."""
     moment = happened_ms(entry)
     return entry.time_ms is not None and moment is not None and entry.time_ms - moment > LATE_MS
-
-
-def _at(entry: Entry) -> int:
-    """Return when it was committed, on a ledger that tells."""
-    assert entry.time_ms is not None
-    return entry.time_ms
 
 
 def _copy(replay: Replay) -> Replay:
