@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 INDEX_VERSION = 6
 PAGE = 2000
+TEXTS = ("asset_text", "metadata_text")
 
 _SCHEMA = """
 CREATE TABLE mark (ledger TEXT NOT NULL, seq INTEGER NOT NULL, id BLOB NOT NULL);
@@ -252,7 +253,11 @@ class Index:
         """
         return int(self._tried(self._follow))
 
-    def _follow(self) -> int:
+    def follow(self, until: int) -> None:
+        """Take in what the ledger holds up to a position."""
+        self._tried(partial(self._follow, until))
+
+    def _follow(self, until: int | None = None) -> int:
         run = self.connection.execute
         mark = int(run("SELECT seq FROM mark").fetchone()[0])
         if self.store.row_at(mark + 1) is None:
@@ -261,7 +266,8 @@ class Index:
             run("BEGIN IMMEDIATE")
             try:
                 mark = int(run("SELECT seq FROM mark").fetchone()[0])
-                rows = list(self.store.rows(after=mark, until=mark + PAGE))
+                end = mark + PAGE if until is None else min(mark + PAGE, until)
+                rows = list(self.store.rows(after=mark, until=end))
                 if rows:
                     self._take(rows)
                     mark = rows[-1].seq
@@ -367,7 +373,7 @@ class Index:
         Raises:
             UsageError: ``empty_search``: there is nothing to look for.
         """
-        assert table in ("asset_text", "metadata_text")
+        assert table in TEXTS
         query = match_expression(text)
         if query is not None and not numbers:
             query = f"body : ({query})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,21 @@ def test_doctor_ends_with_a_verdict(invoke: Invoke, home: Path) -> None:
     verdict = invoke("doctor").stderr.splitlines()[-1]
     assert verdict.startswith("1 of ")
     assert verdict.endswith("checks failed: ledger key")
+
+
+def test_doctor_finds_an_index_that_lies(invoke: Invoke, home: Path) -> None:
+    garage(invoke)
+    quietly(invoke)("ledger", "reindex")
+    assert checks(invoke, "--full")["index"]["ok"]
+    with closing(sqlite3.connect(home / "ledger" / "index.db")) as connection:
+        connection.execute("UPDATE stated SET value = 'bus' WHERE name = 'kind'")
+        connection.commit()
+    assert checks(invoke)["index"]["ok"]
+    found = checks(invoke, "--full", status=3)["index"]
+    assert found["message"].startswith("index.db: damaged_index: what assets state")
+    assert found["hint"] == "twin ledger reindex"
+    quietly(invoke)("ledger", "reindex")
+    assert checks(invoke, "--full")["index"]["ok"]
 
 
 def test_doctor_finds_a_ledger_that_was_rolled_back(invoke: Invoke, home: Path) -> None:

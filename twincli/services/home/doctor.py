@@ -301,7 +301,8 @@ def _ledger(place: Place, now_ms: int, *, full: bool, root: str | None) -> Itera
             yield _verified(report, "transactions", "restore the ledger from a backup", full=full)
             if root is not None:
                 yield _root(ledger, root)
-            yield _index(count, mark)
+            is_sound = full and not report.problems and _fits(ledger, mark)
+            yield (_compared_index(ledger) if is_sound else None) or _index(count, mark)
             yield _clock(ledger, now_ms)
         except TwinError as error:
             yield _fault("ledger", error)
@@ -426,6 +427,25 @@ def _index(count: int, mark: Mark | None) -> Check:
     if behind:
         return _good("index", f"{behind} behind the ledger; it catches up at the next search")
     return _good("index", "it holds the whole ledger")
+
+
+def _fits(ledger: Ledger, mark: Mark | None) -> bool:
+    """Say whether the index is of this history: another one is begun again when it is opened."""
+    return (
+        mark is not None
+        and mark.ledger == ledger.id
+        and 0 < mark.seq <= ledger.tip().last_seq
+        and ledger.id_at(mark.seq) == mark.tx_id
+    )
+
+
+def _compared_index(ledger: Ledger) -> Check | None:
+    """Compare the index with the ledger; None where it is as it should be, or in no file."""
+    found = ledger.verify_index()
+    if not found:
+        return None
+    first, code, message = found[0]
+    return _bad("index", f"{first}: {code}: {message}", "twin ledger reindex")
 
 
 def _clock(ledger: Ledger, now_ms: int) -> Check:

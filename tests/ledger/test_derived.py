@@ -1,0 +1,149 @@
+"""A lying index: every table is compared with what the ledger gives."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.ledger.chains import ALICE, BOB, create
+from twincli.ledger import Ledger
+from twincli.ledger.index import TEXTS
+from twincli.ledger.state import SHORT
+
+Damage = Callable[[Ledger, sqlite3.Connection], None]
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("original") / "ledger"
+    with Ledger.open(place) as ledger:
+        envelope = {"v": 1, "kind": "asset", "name": "gate"}
+        first = create(data={"name": "red car", "serial": 4711, "twin": envelope})
+        ledger.submit(first)
+        ledger.append_many(ALICE, first["id"], ({"n": n, "note": "oil"} for n in range(2 * SHORT)))
+        ledger.submit(create(2, data={"name": "blue car", "id": "id:app:Car:7"}))
+        ledger.search_assets("car")
+        ledger.replay(first["id"])
+        ledger.checkpoint()
+    return place
+
+
+def run(sql: str, *values: object) -> Damage:
+    def damage(_ledger: Ledger, connection: sqlite3.Connection) -> None:
+        assert connection.execute(sql, values).rowcount != 0
+
+    return damage
+
+
+def lied(find: str, replace: str) -> Damage:
+    """Alter a kept state and give it the digest of what it is now."""
+
+    def damage(ledger: Ledger, _connection: sqlite3.Connection) -> None:
+        kept = ledger.plain_index.state(1)
+        assert kept is not None
+        assert find in kept[1]
+        ledger.plain_index.keep_state(1, kept[0], kept[1].replace(find, replace))
+
+    return damage
+
+
+def shorter(ledger: Ledger, _connection: sqlite3.Connection) -> None:
+    kept = ledger.plain_index.state(1)
+    assert kept is not None
+    ledger.plain_index.keep_state(1, kept[0] - 1, kept[1])
+
+
+def empty(ledger: Ledger, _connection: sqlite3.Connection) -> None:
+    ledger.plain_index.keep_state(1, 5, json.dumps({}))
+
+
+def without_words(table: str, body: str, seq: int) -> Damage:
+    sql = f"INSERT INTO {table} ({table}, rowid, body, numbers) VALUES ('delete', ?, ?, ?)"
+    return run(sql, seq, body, "")
+
+
+DAMAGES: dict[str, Damage] = {
+    "an output is gone": run("DELETE FROM output WHERE seq = 3"),
+    "an output is added": run("INSERT INTO output VALUES (1, 3, 1)"),
+    "an output is another's": run("UPDATE output SET seq = seq + 1 WHERE seq = 130"),
+    "a key is another": run("UPDATE public_key SET text = ?", BOB.public_key),
+    "a key is gone": run("DELETE FROM public_key"),
+    "a key is added": run("INSERT INTO public_key (text) VALUES (?)", BOB.public_key),
+    "a statement is gone": run("DELETE FROM stated WHERE name = 'kind'"),
+    "a statement is another": run("UPDATE stated SET value = 'Bus' WHERE name = 'model'"),
+    "a statement is added": run("INSERT INTO stated VALUES ('parent', 'x', 1)"),
+    "a state is altered": run("UPDATE state SET document = replace(document, '127', '7')"),
+    "a state lies": lied('"n": 127', '"n": 7'),
+    "a state lies about outputs": lied('"oil"', '"air"'),
+    "a state is of an earlier time": shorter,
+    "a state is nothing": empty,
+    "a state of no asset": run("INSERT INTO state VALUES (2, 3, '{}', '')"),
+    "words are gone": without_words("asset_text", "red car", 1),
+    "numbers are gone": run(
+        "INSERT INTO asset_text (asset_text, rowid, body, numbers) VALUES ('delete', 1, '', '4711')"
+    ),
+    "words are added to facts": run("INSERT INTO asset_text (rowid, body) VALUES (1, 'green')"),
+    "words are added to states": run("INSERT INTO metadata_text (rowid, body) VALUES (9, 'x')"),
+    "all words are gone": run("INSERT INTO asset_text (asset_text) VALUES ('delete-all')"),
+    "sizes are others": run("UPDATE metadata_text_docsize SET sz = x'0101' WHERE id = 5"),
+    "a setting is another": run("INSERT INTO asset_text_config VALUES ('crisismerge', 2)"),
+    "pages are found elsewhere": run("DELETE FROM metadata_text_idx"),
+    "a page is cut": run("UPDATE asset_text_data SET block = substr(block, 1, 9) WHERE id > 10"),
+    "a trigger is added": run(
+        "CREATE TRIGGER t AFTER INSERT ON stated BEGIN DELETE FROM output; END"
+    ),
+    "the last output is gone": run("DELETE FROM output WHERE seq = (SELECT max(seq) FROM output)"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_lie_in_the_index_is_found(name: str, original: Path, tmp_path: Path) -> None:
+    place = tmp_path / "ledger"
+    shutil.copytree(original, place)
+    with (
+        Ledger.open(place) as ledger,
+        closing(sqlite3.connect(place / "index.db", isolation_level=None)) as connection,
+    ):
+        DAMAGES[name](ledger, connection)
+    with Ledger.open(place) as ledger:
+        found = ledger.verify_index()
+        assert found
+        assert {(where, code) for where, code, _ in found} == {("index.db", "damaged_index")}
+        assert ledger.verify().problems == []
+        ledger.reindex()
+        assert ledger.verify_index() == []
+
+
+def test_an_honest_index_has_no_differences(original: Path, tmp_path: Path) -> None:
+    place = tmp_path / "ledger"
+    shutil.copytree(original, place)
+    with Ledger.open(place) as ledger:
+        assert ledger.verify_index() == []
+        asset = next(ledger.asset_ids())
+        ledger.append_many(ALICE, asset, [{"n": -1}])
+        assert ledger.verify_index() == []  # it is behind, and right as far as it goes
+        ledger.search_assets("car")
+        ledger.replay(asset)
+        assert ledger.verify_index() == []
+
+
+def test_a_ledger_that_is_only_read_has_no_index_to_check(original: Path) -> None:
+    with Ledger.open(original, create=False, read_only=True) as ledger:
+        assert ledger.verify_index() is None
+
+
+def test_every_table_is_looked_at(original: Path) -> None:
+    """``mark`` is checked when the index is opened; ``place`` cannot be derived."""
+    with closing(sqlite3.connect(original / "index.db")) as connection:
+        names = {
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if not name.startswith(TEXTS)
+        }
+    assert names == {"mark", "output", "place", "public_key", "state", "stated"}

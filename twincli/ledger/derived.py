@@ -1,0 +1,144 @@
+"""Checking the index again: what is in it is derived from the ledger once more and compared."""
+
+from __future__ import annotations
+
+import json
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+from twincli.ledger.faults import DATABASE_ERRORS
+from twincli.ledger.index import TEXTS, Index
+from twincli.rules.replay import Replay, corrected_by
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+
+    from twincli.ledger.reading import Reader
+
+Finding = tuple[str, str, str]
+
+_LONGEST = 100
+
+_SAME = {
+    "parts of the file": "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name",
+    "public keys": "SELECT text FROM public_key ORDER BY text",
+    "outputs by key": (
+        "SELECT text, seq, output_index FROM output LEFT JOIN public_key ON number = public_key"
+        " ORDER BY text, seq, output_index"
+    ),
+    "what assets state": "SELECT name, value, seq FROM stated ORDER BY name, value, seq",
+}
+
+
+def differences(ledger: Reader) -> list[Finding]:
+    """Return where the index does not hold what the ledger gives; see ``Reader.verify_index``."""
+    index = ledger.plain_index
+    try:
+        return [("index.db", "damaged_index", message) for message in _differences(ledger, index)]
+    except DATABASE_ERRORS as error:
+        return [("index.db", "damaged_index", f"it cannot be read: {error}")]
+
+
+def _differences(ledger: Reader, index: Index) -> Iterator[str]:
+    run = index.connection.execute
+    found = run("PRAGMA integrity_check(1)").fetchone()[0]
+    if found != "ok":
+        yield str(found)
+        return
+    for table in TEXTS:
+        run(f"INSERT INTO {table} ({table}) VALUES ('integrity-check')")  # noqa: S608
+        if _has_unreachable(index.connection, table):
+            yield f"{_where(table)}: some can no longer be found"
+    derived = Index("", ledger.store, ledger.id, lambda: False)
+    run("BEGIN")  # one view of the index, which others may write meanwhile
+    try:
+        derived.follow(index.mark())
+        for what, sql in _queries():
+            yield from _compared(what, index.connection, derived.connection, sql)
+        yield from _states(ledger, run("SELECT asset, seq FROM state ORDER BY asset").fetchall())
+    finally:
+        run("COMMIT")
+        derived.close()
+
+
+def _queries() -> Iterator[tuple[str, str]]:
+    yield from _SAME.items()
+    for table in TEXTS:
+        where = _where(table)
+        yield where, f"SELECT term, doc, col, offset FROM temp.{table}_words"  # noqa: S608
+        yield where, f"SELECT id, sz FROM {table}_docsize ORDER BY id"  # noqa: S608
+        yield where, f"SELECT k, v FROM {table}_config ORDER BY k"  # noqa: S608
+
+
+def _where(table: str) -> str:
+    return f"the words of {table.removesuffix('_text')}"
+
+
+def _has_unreachable(connection: sqlite3.Connection, table: str) -> bool:
+    """Say whether words stand on pages behind the last that ``_idx`` knows of their segment.
+
+    FTS5's own check looks before that page only. A row of ``_data`` is numbered by segment (16
+    bits), kind (6 bits, 0 for words) and page (31 bits); at 2 of a page it says where its words
+    end, behind which there is a list if any begin there.
+    """
+    known = dict(
+        connection.execute(f"SELECT segid, max(pgno >> 1) FROM {table}_idx GROUP BY segid")  # noqa: S608
+    )
+    pages = connection.execute(
+        f"SELECT id, substr(block, 3, 2), length(block) FROM {table}_data WHERE id > 10"  # noqa: S608
+    )
+    return any(
+        (number >> 31) & 63 == 0
+        and number & 0x7FFFFFFF > known.get(number >> 37, 1)
+        and size > int.from_bytes(end)
+        for number, end, size in pages
+    )
+
+
+def _compared(
+    what: str, held: sqlite3.Connection, derived: sqlite3.Connection, sql: str
+) -> Iterator[str]:
+    """Yield the first difference of what two indexes answer."""
+    for connection in (held, derived):
+        for table in TEXTS:
+            connection.execute(
+                f"CREATE VIRTUAL TABLE IF NOT EXISTS temp.{table}_words"
+                f" USING fts5vocab('main', '{table}', 'instance')"
+            )
+    for row, right in zip_longest(held.execute(sql), derived.execute(sql)):
+        if row != right:
+            yield f"{what}: it has {_shown(row)} where the ledger gives {_shown(right)}"
+            return
+
+
+def _shown(row: tuple[Any, ...] | None) -> str:
+    if row is None:
+        return "nothing"
+    text = ", ".join(map(str, row))
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _states(ledger: Reader, kept: Iterable[tuple[int, int]]) -> Iterator[str]:
+    """Yield which kept states are not what the ledger's transactions come to."""
+    for asset, seq in kept:
+        found = ledger.plain_index.state(asset)
+        if found is None or not _is_right(ledger, asset, seq, found[1]):
+            yield f"the kept state of asset {asset} is not what its history comes to"
+
+
+def _is_right(ledger: Reader, asset: int, seq: int, document: str) -> bool:
+    def txs() -> Iterator[dict[str, Any]]:
+        return (row.tx for row in ledger.store.rows(asset=asset, until=seq))
+
+    made = Replay(corrected_by(txs()))
+    for tx in txs():
+        made.add(tx)
+    try:
+        kept = json.loads(document)
+        states = {(tx_id, at): kept["states"][number] for tx_id, at, number in kept["outputs"]}
+        found = (kept["last"], kept["corrected"], kept["common"], kept["entity"], states)
+    except (ValueError, KeyError, TypeError, IndexError):
+        return False
+    last = made.last["id"] if made.last else None
+    return found == (last, sorted(made.corrected), made.common, made.entity, made.outputs)
