@@ -14,7 +14,7 @@ from twincli.crypto import canonical, cid
 from twincli.errors import ConflictError, InvalidError, NotFoundError
 from twincli.model import record, template
 from twincli.model.names import near
-from twincli.services.signers import signers_of
+from twincli.rules.authority import signers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
