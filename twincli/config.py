@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import Any, NamedTuple
 
 from twincli import files
 from twincli.errors import ConfigError, NotFoundError, TwinError, UsageError
+from twincli.values import Any, NamedTuple
 
 ENVIRONMENT: tuple[tuple[str, str], ...] = (
     ("TWIN_HOME", "where keys, names, the ledger and the settings file live"),

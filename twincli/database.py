@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from twincli import files
 from twincli.errors import TwinError
+from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,8 @@ What is not a ``TwinError`` is a bug and ends in a traceback.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+
+from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

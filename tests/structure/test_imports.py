@@ -17,6 +17,7 @@ PACKAGE = Path(twincli.__file__).parent
 
 # A room imports only rooms of a lower rank; rooms of one rank do not import each other.
 RANKS = {
+    "values": -1,
     "errors": 0,
     "crypto": 1,
     "files": 1,

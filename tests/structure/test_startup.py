@@ -77,7 +77,6 @@ APPEND_MAY_LOAD = {
     "_sqlite3",
     "_sre",
     "_struct",
-    "_typing",
     "base64",
     "binascii",
     "collections",
@@ -100,7 +99,6 @@ APPEND_MAY_LOAD = {
     "struct",
     "twincli",
     "types",
-    "typing",
     "warnings",
 }
 # What it loads more when the agent signs.

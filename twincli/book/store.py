@@ -13,11 +13,11 @@ import os
 import sqlite3
 from contextlib import contextmanager, suppress
 from time import time
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from twincli import database, files
 from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError
 from twincli.model import names
+from twincli.values import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -8,13 +8,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from twincli import config
 from twincli.cli.opened import NOTHING, Creates, Opened
 from twincli.cli.options import Options, WriteOptions, option_key
 from twincli.cli.result import Mode
 from twincli.errors import ConfigError, TwinError, UsageError
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+
+from twincli.values import Any, NamedTuple
 
 Column = tuple[str, "str | Callable[[Any], Any]"]
 

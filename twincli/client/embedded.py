@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.client import BLOCK_TIME, LISTING, PROOFS, present
 from twincli.ledger.ledger import Ledger
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 import reprlib
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twincli.client import COMMIT, ON_LEDGER, transport
 from twincli.client.tls import DEFAULT_TLS, Tls
 from twincli.client.transport import UnansweredError
 from twincli.errors import ConfigError, InvalidError, TwinError, UnreachableError, UsageError
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -10,13 +10,13 @@ import json
 import os
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli import files
 from twincli.client.nodes import normalized
 from twincli.client.tls import Tls
 from twincli.crypto.digests import sha3_256
 from twincli.errors import ConfigError, UsageError
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import ssl
-from typing import NamedTuple
 
 from twincli.errors import ConfigError
+from twincli.values import NamedTuple
 
 
 class Tls(NamedTuple):

@@ -13,11 +13,12 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 from twincli import files
 from twincli.crypto import cid as _cid
 from twincli.errors import InvalidError, NotFoundError
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

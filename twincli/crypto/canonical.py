@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import json
 from math import isfinite
-from typing import Any, NoReturn
 
 from twincli.crypto.digests import sha3_256
 from twincli.errors import InvalidError, cut, place, shown
+from twincli.values import Any, NoReturn
 
 _encode_text = json.JSONEncoder(
     ensure_ascii=False,

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from base64 import b32decode, b32encode
 from binascii import Error as DecodeError
-from typing import NamedTuple
 
 from twincli.crypto.digests import sha256
 from twincli.errors import InvalidError
+from twincli.values import NamedTuple
 
 PROFILE = "kubo-cidv1-raw-256k"
 CHUNK_BYTES = 262_144

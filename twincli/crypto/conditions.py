@@ -15,11 +15,11 @@ from base64 import urlsafe_b64encode
 from binascii import a2b_base64
 from collections import Counter
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58, der, ed25519
 from twincli.crypto.digests import sha256
 from twincli.errors import InvalidError
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

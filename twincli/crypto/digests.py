@@ -8,7 +8,8 @@ whole files or streams takes ``hashlib`` at once.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from _hashlib import HASH

@@ -7,12 +7,12 @@ libsodium, so does everything here (RFC 8032; measured against C2SP/CCTV and Wyc
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Protocol
 
 from twincli.crypto import base58
 from twincli.crypto.sodium import ffi as _ffi
 from twincli.crypto.sodium import lib as _lib
 from twincli.errors import InvalidError
+from twincli.values import Protocol
 
 _new = _ffi.new
 _buffer = _ffi.buffer

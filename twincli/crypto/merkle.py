@@ -9,10 +9,9 @@ Source: RFC 6962 section 2.1; the verifying algorithms are those of RFC 9162 sec
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twincli.crypto.digests import sha256
 from twincli.errors import InvalidError
+from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

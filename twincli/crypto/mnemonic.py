@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 from hashlib import pbkdf2_hmac
-from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 from twincli.errors import InvalidError, UsageError
+from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,10 +8,11 @@ the command line.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from twincli.crypto import canonical
 from twincli.errors import ConfigError, InvalidError
+from twincli.values import NamedTuple
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 50

@@ -39,10 +39,10 @@ import contextlib
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import base58, canonical, ed25519
 from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError, UnreachableError
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import _socket

@@ -19,13 +19,14 @@ import signal
 import socket
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58, canonical
 from twincli.crypto.ed25519 import SEED_BYTES
 from twincli.crypto.vault import Vault
 from twincli.errors import ConfigError, InvalidError, UnreachableError
 from twincli.keystore import agent, files
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

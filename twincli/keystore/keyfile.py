@@ -9,12 +9,12 @@ beside that: under ``sealed`` when there is a passphrase, else as plain ``seed``
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from twincli.crypto import base58, canonical
 from twincli.crypto.ed25519 import SEED_BYTES
 from twincli.errors import InvalidError, LockedError
 from twincli.model import names
+from twincli.values import Any, NamedTuple
 
 SecretSource = Callable[[str], bytes]
 """Given the name of a key, returns its passphrase or PIN, or raises ``LockedError``."""

@@ -13,7 +13,6 @@ the keys that sign without their secret being read here.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 from twincli import files
 from twincli.crypto import canonical
@@ -31,6 +30,7 @@ from twincli.keystore import agent, keyfile
 from twincli.keystore.files import make_directory, open_to_others, read_private
 from twincli.keystore.keyfile import KeyInfo
 from twincli.model import names
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

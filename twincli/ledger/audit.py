@@ -14,7 +14,7 @@ import subprocess
 import sys
 from contextlib import closing
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import merkle
 from twincli.errors import ConfigError, InvalidError, TwinError
@@ -26,6 +26,7 @@ from twincli.model.transaction import CREATE
 from twincli.rules import validity
 from twincli.rules.structure import Checked, check
 from twincli.rules.validity import Known
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import canonical, merkle
 from twincli.crypto.digests import sha3_256
@@ -11,6 +10,7 @@ from twincli.ledger.reading import Located
 from twincli.ledger.rows import Batch, Block
 from twincli.model.transaction import CREATE
 from twincli.rules.validity import Known
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
 from twincli import files
 from twincli.crypto import base58
 from twincli.errors import ConfigError, InvalidError
+from twincli.values import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from twincli.crypto.ed25519 import KeyPair

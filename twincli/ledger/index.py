@@ -11,12 +11,12 @@ import os
 import sqlite3
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import canonical, conditions
 from twincli.errors import ConfigError, TwinError, UsageError
 from twincli.ledger.faults import DATABASE_ERRORS, SQL_ERRORS, translate
 from twincli.model import record, words
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,7 +7,6 @@ are a local sequencer over it, so that a consensus engine can drive the same roo
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import ed25519, merkle
 from twincli.errors import ConfigError, ConflictError, InvalidError
@@ -20,6 +19,7 @@ from twincli.ledger.reading import Reader, now_ms
 from twincli.ledger.rows import Block
 from twincli.ledger.store import Store
 from twincli.rules import validity
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

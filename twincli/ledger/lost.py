@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import TYPE_CHECKING, NamedTuple
 
 from twincli import files
 from twincli.errors import ConfigError
 from twincli.ledger import mark as noting
 from twincli.ledger.files import read_key
+from twincli.values import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from twincli.ledger.files import Files

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 from binascii import crc32
 from contextlib import suppress
-from typing import NamedTuple
+
+from twincli.values import NamedTuple
 
 
 class Mark(NamedTuple):

@@ -5,12 +5,11 @@ Binding it into the hash of block 0 would change every hash that a BigchainDB se
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from twincli.crypto import base58, canonical, ed25519
 from twincli.errors import InvalidError
 from twincli.ledger.faults import damaged
 from twincli.rules import validity
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from twincli.crypto.ed25519 import KeyPair

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import conditions, merkle
 from twincli.errors import InvalidError, NotFoundError
@@ -16,6 +15,7 @@ from twincli.ledger.rows import Spendable, decoded, prove
 from twincli.model.transaction import CREATE, TRANSFER
 from twincli.rules.structure import CheckedOutput
 from twincli.rules.validity import Known
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
 
 from twincli.crypto import canonical
 from twincli.ledger.faults import damaged
+from twincli.values import Any, NamedTuple
 
 _MEMBERS = {"asset", "id", "inputs", "metadata", "operation", "outputs"}
 _decode = json.JSONDecoder().raw_decode

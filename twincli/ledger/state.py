@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import canonical
 from twincli.model import record
 from twincli.rules.replay import Replay, corrected_by, corrects
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from twincli.ledger.index import Index, Snapshot

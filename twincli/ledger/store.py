@@ -11,13 +11,13 @@ import json
 import os
 import sqlite3
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from twincli import database, files
 from twincli.errors import ConfigError, NotFoundError
 from twincli.ledger.faults import SQL_ERRORS, damaged, foreign, translate
 from twincli.ledger.rows import Row, Tallies, block_of, row_of
 from twincli.ledger.schema import APPLICATION_ID, SCHEMA_VERSION, statements
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

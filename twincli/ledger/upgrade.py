@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from twincli import database, files
 from twincli.crypto.ed25519 import KeyPair
@@ -13,6 +13,7 @@ from twincli.errors import ConfigError, NotFoundError
 from twincli.ledger import meta, schema, store
 from twincli.ledger.faults import SQL_ERRORS, damaged, translate
 from twincli.ledger.files import locate, read_key, write_key
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

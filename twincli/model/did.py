@@ -13,12 +13,13 @@ Source: W3C DID Core 1.0; did:key 0.9 with Multikey; vectors in ``tests/vectors/
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from twincli.crypto import base58, multikey
 from twincli.errors import InvalidError, shown
 from twincli.model import times
 from twincli.model.owners import BURN_ADDRESS
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

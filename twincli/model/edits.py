@@ -8,9 +8,9 @@ nothing of paths then see the same state.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
 
 from twincli.errors import InvalidError, UsageError
+from twincli.values import Any, NamedTuple
 
 RESERVED = "twin"
 """The one top-level name that is not the user's: the envelope."""

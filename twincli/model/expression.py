@@ -22,10 +22,11 @@ from __future__ import annotations
 
 import operator
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.errors import InvalidError, UsageError
 from twincli.model import times
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     import re

@@ -7,11 +7,12 @@ double. The factors come frozen with the template, so no write loads a library o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.errors import InvalidError, UsageError, shown
 from twincli.model import times
 from twincli.model.names import near
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

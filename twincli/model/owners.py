@@ -7,10 +7,9 @@ resolved to a public key.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from twincli.crypto import conditions
 from twincli.errors import UsageError, cut, shown
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

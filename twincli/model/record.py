@@ -8,10 +8,9 @@ data. One JSON Schema a kind lies in ``twincli/model/schemas``.
 
 from __future__ import annotations
 
-from typing import Any
-
 from twincli.crypto import base58, canonical, ed25519
 from twincli.errors import InvalidError
+from twincli.values import Any
 
 KEY = "twin"
 VERSION = 1

@@ -9,12 +9,13 @@ members are optional. ``twincli/model/formats/template.json`` is the same format
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, place, shown
 from twincli.model import expression
 from twincli.model.names import near
+from twincli.values import NamedTuple
 
 TYPES = (
     "number",

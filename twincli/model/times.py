@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from twincli.errors import UsageError
+from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -9,12 +9,11 @@ Source: BigchainDB transaction spec 2.0; equal byte for byte to bigchaindb-drive
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from twincli.crypto import canonical, conditions
 from twincli.crypto.digests import sha3_256
 from twincli.errors import InvalidError, LockedError
 from twincli.model import owners as _owners
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any
+
+from twincli.values import Any
 
 # The letters that stand alone, with the marks that follow each of them.
 _ALONE = re.compile(

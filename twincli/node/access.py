@@ -7,10 +7,11 @@ import time
 from functools import lru_cache
 from hmac import compare_digest
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from twincli.errors import ConfigError
 from twincli.keystore.files import read_private
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

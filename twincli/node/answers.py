@@ -9,7 +9,9 @@ Source: bigchaindb 2.2.2, every answer as captured.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

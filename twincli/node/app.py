@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
 
 from twincli.errors import TwinError
 from twincli.model import times
@@ -19,6 +18,7 @@ from twincli.node.queries import parse
 from twincli.node.readers import PIECE
 from twincli.node.request import Request
 from twincli.node.writing.bodies import CLOSE, busy
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from twincli.node.events import Message, Receive, Send

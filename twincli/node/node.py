@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.errors import TwinError
 from twincli.node import access
@@ -14,6 +14,7 @@ from twincli.node.metrics import Metrics
 from twincli.node.readers import Readers
 from twincli.node.writing.bodies import MAX_BODY, Bodies
 from twincli.node.writing.writer import Writer
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

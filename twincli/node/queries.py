@@ -7,10 +7,11 @@ times, all values must be good and the first one counts.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from twincli.node.answers import RefusedError, bad, bare
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

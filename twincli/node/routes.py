@@ -6,7 +6,7 @@ A path with and without a slash at the end is one route; nothing is redirected.
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from twincli.crypto import base58
 from twincli.errors import UsageError
@@ -15,6 +15,7 @@ from twincli.node.answers import Answer, Streamed
 from twincli.node.pages import explorer, html
 from twincli.node.queries import Parameter
 from twincli.node.writing.bodies import CLOSE, busy
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

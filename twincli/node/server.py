@@ -14,11 +14,12 @@ from collections import deque
 from contextlib import contextmanager
 from functools import partial
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from twincli.errors import ConfigError, ConflictError, UsageError
 from twincli.node.access import Open
 from twincli.node.app import App
+from twincli.values import NamedTuple
 
 try:
     import uvicorn

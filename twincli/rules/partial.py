@@ -15,12 +15,13 @@ a transaction covers its fulfillments, so it is known only when everybody has si
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58, canonical, conditions, ed25519
 from twincli.errors import ConflictError, InvalidError
 from twincli.model import transaction as _transaction
 from twincli.rules import structure
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -8,10 +8,9 @@ An append that ``corrects`` another takes that one's values out; both stay in th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from twincli.model import record
 from twincli.model.owners import BURN_ADDRESS
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.crypto import base58, canonical, conditions, ed25519
 from twincli.crypto.digests import sha3_256
@@ -20,6 +19,7 @@ from twincli.errors import InvalidError, cut, shown
 from twincli.model.owners import BURN_ADDRESS
 from twincli.model.transaction import CREATE, MAX_AMOUNT, TRANSFER, VERSION
 from twincli.rules.data import MAX_INTEGER, check_data
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

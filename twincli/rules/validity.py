@@ -9,8 +9,6 @@ Source: bigchaindb 2.2.2 ``models.Transaction.validate``, rules 33 to 41 as meas
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
-
 from twincli.crypto import conditions
 from twincli.errors import InvalidError
 from twincli.model.transaction import CREATE
@@ -23,6 +21,7 @@ from twincli.rules.structure import (
     Deviation,
 )
 from twincli.rules.structure import check as check_structure
+from twincli.values import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,13 +6,12 @@ name, did:key or base58 key. ``key:car`` and ``asset:car`` select the namespace.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-
 from twincli.crypto import base58, conditions
 from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError
 from twincli.model import names as _names
 from twincli.model import owners, record
 from twincli.model.ids import MIN_PREFIX, is_prefix
+from twincli.values import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.crypto import conditions
 from twincli.errors import LockedError, UsageError
 from twincli.model import owners
 from twincli.services import resolve
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

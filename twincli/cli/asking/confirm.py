@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from twincli.cli.asking.terminal import ask
 from twincli.errors import UsageError
+from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twincli.cli.asking.run import Run

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from twincli import config
 from twincli.cli.asking import secret_text
 from twincli.cli.asking.confirm import retry
 from twincli.cli.asking.terminal import LONGEST, ask
 from twincli.errors import ConfigError, LockedError, TwinError, UsageError
+from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twincli.cli.asking.run import Run

@@ -5,10 +5,9 @@ Adding an option to it takes a name away from people's data, so it is a major re
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from twincli.cli.opened import ANY_LEDGER, NOTHING, Creates
 from twincli.cli.options import GLOBAL, WRITE, Option
+from twincli.values import NamedTuple
 
 DATA: tuple[Option, ...] = (
     Option("set", "Set a path to a JSON value.", "PATH=JSON", repeat=True),

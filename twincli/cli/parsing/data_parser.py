@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
 
 from twincli.cli.options import GLOBAL, Option, check_number, not_a_choice, option_key
 from twincli.cli.parsing.data_commands import DataCommand, options_elsewhere, options_of
 from twincli.cli.parsing.json_values import Reading, is_unicode, read_json
 from twincli.errors import InvalidError, UsageError
 from twincli.model.edits import Edit, check_edits, split_path, type_name
+from twincli.values import Any, NamedTuple
 
 
 class Parsed(NamedTuple):

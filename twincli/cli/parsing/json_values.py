@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+
+from twincli.values import Any, NamedTuple
 
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 _LONGEST = 20

@@ -55,7 +55,7 @@ import sys
 import typing
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 import typer
 import typer.main
@@ -80,6 +80,7 @@ from twincli.cli.parsing import candidates, data_commands, help_pages
 from twincli.cli.result import Result
 from twincli.cli.showing import help_page, output
 from twincli.errors import UsageError
+from twincli.values import NamedTuple
 
 _SHARED = "shared_"
 _WRITE = "write_"

@@ -5,10 +5,9 @@ Rich is loaded when something is drawn: a pipe never needs it.
 
 from __future__ import annotations
 
-from typing import Any
-
 from twincli.cli.showing import output
 from twincli.model.text import one_line, visible
+from twincli.values import Any
 
 
 def asset(document: dict[str, Any], console: Any) -> None:

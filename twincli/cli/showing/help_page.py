@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from twincli.cli import table
 from twincli.cli.options import GLOBAL, SHORT
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,11 +12,11 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any
 
 from twincli.cli.result import Column, Mode, Result
 from twincli.errors import NotFoundError, TwinError
 from twincli.model.text import in_json, one_line, separated, visible
+from twincli.values import Any
 
 _encoder = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
 
 from twincli import files
 from twincli.cli.result import Result
@@ -15,6 +14,7 @@ from twincli.cli.showing import output
 from twincli.errors import UsageError
 from twincli.model.owners import BURN_ADDRESS
 from twincli.model.text import one_line
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58, canonical, ed25519
 from twincli.errors import ConfigError, InvalidError, LockedError, UnreachableError
 from twincli.keystore.providers.source import bad_settings
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     import subprocess

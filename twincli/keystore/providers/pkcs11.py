@@ -14,7 +14,7 @@ import os
 import re
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pkcs11
 from pkcs11 import exceptions as faults
@@ -25,6 +25,7 @@ from pkcs11.types import PROTECTED_AUTH
 from twincli.crypto import base58, ed25519
 from twincli.errors import ConfigError, ConflictError, LockedError, NotFoundError
 from twincli.keystore.providers.source import bad_settings, proof_message, text_of
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

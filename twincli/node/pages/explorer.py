@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from heapq import merge
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58
 from twincli.errors import UsageError
@@ -24,6 +24,7 @@ from twincli.node.pages.html import ROOT, Html, Tag, document, facts, join, sect
 from twincli.node.pages.source import LARGE, Owners, Source, name_of
 from twincli.rules.authority import AUTHORISED, CLAIMED, signers_of
 from twincli.rules.replay import corrected_by
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -6,13 +6,14 @@ counted, and beyond the bound names are left out and listings are cut.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.ledger.rows import decoded
 from twincli.model import record
 from twincli.node.pages.excerpt import LONGEST_NAME, cut
 from twincli.rules import authority
 from twincli.rules.authority import signers_of
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,13 +15,14 @@ import os
 import pickle
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import canonical
 from twincli.errors import ConfigError, InvalidError, TwinError
 from twincli.ledger import Ledger
 from twincli.node.answers import NOT_JSON, Answer, RefusedError, failure
 from twincli.rules.structure import Checked, check
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import pickle
 import sys
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from twincli.errors import ConfigError, TwinError
 from twincli.node.answers import Answer, RefusedError, failure
 from twincli.node.writing import committer
 from twincli.node.writing.bodies import CLOSE, LARGE, MAX_HELD, Room, busy
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

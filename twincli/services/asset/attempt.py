@@ -6,8 +6,6 @@ another writer won meanwhile it is planned again (dotted paths included), unless
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-
 from twincli import BUILD_TIME_MS
 from twincli.errors import ConflictError, InvalidError, NotFoundError, TwinError
 from twincli.model import edits as _edits
@@ -19,6 +17,7 @@ from twincli.services import resolve
 from twincli.services.asset import document
 from twincli.services.asset.write_options import Writing, checked_at
 from twincli.services.signers import keys_to_spend, unlock
+from twincli.values import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from twincli.crypto.ed25519 import Signer

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twincli.crypto import conditions
 from twincli.errors import ConflictError, InvalidError, LockedError, UsageError
 from twincli.model import transaction as _transaction
 from twincli.rules.replay import is_burned
 from twincli.services import resolve, signers
+from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58
 from twincli.errors import ConflictError, InvalidError, LockedError, TwinError, UsageError
@@ -17,6 +17,7 @@ from twincli.services.asset.attempt import recorded_all_the_same
 from twincli.services.asset.standing import control_now
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.signers import entity_key, keys_to_create, keys_to_spend, unlock
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

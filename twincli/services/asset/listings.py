@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twincli.crypto import conditions
 from twincli.model.transaction import asset_of
 from twincli.rules.replay import is_burned
 from twincli.services import resolve
 from twincli.services.asset import document
+from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

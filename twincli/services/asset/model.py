@@ -8,13 +8,14 @@ if they have that CID.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import canonical, cid
 from twincli.errors import ConflictError, InvalidError, NotFoundError
 from twincli.model import record, template
 from twincli.model.names import near
 from twincli.rules.authority import signers_of
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,11 +6,10 @@ matters is who owned the parent when the part was made.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from twincli.rules import authority
 from twincli.rules.authority import UNAUTHORISED, signers_of
 from twincli.rules.replay import Replay
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

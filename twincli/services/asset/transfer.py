@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from twincli.errors import UsageError
 from twincli.model import edits as _edits
 from twincli.model import owners, record, times
@@ -21,6 +19,7 @@ from twincli.services.asset.attempt import (
 )
 from twincli.services.asset.write_options import PLAIN, Writing
 from twincli.services.signers import entity_key
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from twincli.errors import InvalidError, UsageError
 from twincli.model import times
+from twincli.values import NamedTuple
 
 AHEAD_MS = 5 * 60 * 1000
 

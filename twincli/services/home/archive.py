@@ -11,11 +11,12 @@ import os
 import re
 import tarfile
 from hashlib import file_digest, sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli import files
 from twincli.crypto import canonical
 from twincli.errors import ConfigError, InvalidError
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

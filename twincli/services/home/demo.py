@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from twincli.errors import ConflictError
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

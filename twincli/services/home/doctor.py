@@ -6,11 +6,12 @@ import os
 import stat
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from twincli import BUILD_TIME_MS, files
 from twincli.errors import NotFoundError, TwinError
 from twincli.model import times
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from twincli.crypto import derivation, mnemonic
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConflictError, InvalidError, NotFoundError
 from twincli.model import names, times
 from twincli.model.did import key_did
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

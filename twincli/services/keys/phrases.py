@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from twincli.crypto import derivation, mnemonic
 from twincli.crypto.ed25519 import KeyPair
@@ -10,6 +10,7 @@ from twincli.errors import ConflictError, InvalidError, NotFoundError
 from twincli.model import names
 from twincli.services.keys import exchange, keys
 from twincli.services.keys.keys import NewKey
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from twincli.keystore.keyfile import KeyInfo, SecretSource

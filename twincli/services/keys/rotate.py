@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import conditions
 from twincli.errors import InvalidError, LockedError, UsageError
@@ -14,6 +14,7 @@ from twincli.rules import partial as _partial
 from twincli.services import resolve
 from twincli.services.signers import keys_to_spend, unlock
 from twincli.services.tx import cosign
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,11 +6,12 @@ an asset; ``key:NAME`` means the key.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import conditions
 from twincli.errors import NotFoundError
 from twincli.model import did, owners, record, times
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

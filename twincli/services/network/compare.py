@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.errors import NotFoundError
 from twincli.model import record
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

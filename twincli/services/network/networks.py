@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twincli.client import COMMIT, copies, profiles
 from twincli.client.network import NetworkClient
@@ -13,6 +13,7 @@ from twincli.client.tls import DEFAULT_TLS, Tls
 from twincli.client.untrusted import stated_id
 from twincli.errors import ConflictError, NotFoundError, TwinError, UsageError
 from twincli.services.network import pushed
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from twincli.errors import UsageError
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from twincli.errors import InvalidError, LockedError, NotFoundError
 from twincli.rules import validity
 from twincli.rules.partial import Partial
 from twincli.services.tx import cosign
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

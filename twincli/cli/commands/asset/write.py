@@ -5,14 +5,13 @@ They run without Typer; see ``twincli.cli.parsing.data_parser`` for their comman
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.cli.result import Result
 from twincli.cli.showing import drawing, partial
 from twincli.cli.showing.output import to_json
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, UsageError
 from twincli.services.tx.prepared import Prepared
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
