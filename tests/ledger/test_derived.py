@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.ledger.chains import ALICE, BOB, create
-from twincli.ledger import Ledger
+from twincli.ledger import Ledger, state
 from twincli.ledger.index import TEXTS
 from twincli.ledger.state import SHORT
 
@@ -20,8 +20,10 @@ Damage = Callable[[Ledger, sqlite3.Connection], None]
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = tmp_path_factory.mktemp("original") / "ledger"
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(state, "EVERY", 50)
     with Ledger.open(place) as ledger:
         envelope = {"v": 1, "kind": "asset", "name": "gate"}
         first = create(data={"name": "red car", "serial": 4711, "twin": envelope})
@@ -31,7 +33,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ledger.search_assets("car")
         ledger.replay(first["id"])
         ledger.checkpoint()
-    return place
+    yield place
+    monkeypatch.undo()
 
 
 def run(sql: str, *values: object) -> Damage:
@@ -49,6 +52,24 @@ def lied(find: str, replace: str) -> Damage:
         assert kept is not None
         assert find in kept[1]
         ledger.plain_index.keep_state(1, kept[0], kept[1].replace(find, replace))
+
+    return damage
+
+
+def snapshot(find: str, replace: str, *, is_head: bool = False) -> Damage:
+    """Alter a snapshot, or what is known of it, and give it the digests of what it is now."""
+
+    def damage(ledger: Ledger, _connection: sqlite3.Connection) -> None:
+        index = ledger.plain_index
+        at = index.snapshots(1)[1]
+        document = index.snapshot(1, at)
+        assert document
+        if is_head:
+            assert at.low is not None
+            index.keep_snapshot(1, at._replace(low=at.low + 1), document)
+        else:
+            assert find in document
+            index.keep_snapshot(1, at, document.replace(find, replace))
 
     return damage
 
@@ -83,6 +104,11 @@ DAMAGES: dict[str, Damage] = {
     "a state lies about outputs": lied('"oil"', '"air"'),
     "a state is of an earlier time": shorter,
     "a state is nothing": empty,
+    "a snapshot is altered": run("UPDATE snapshot SET document = replace(document, 'oil', 'air')"),
+    "a snapshot lies": snapshot('"n": 98', '"n": 7'),
+    "a snapshot lies about corrections": snapshot('"corrected": []', '"corrected": ["x"]'),
+    "what is known of a snapshot lies": snapshot("", "", is_head=True),
+    "a snapshot of elsewhere": run("UPDATE snapshot SET seq = seq + 1 WHERE seq = 50"),
     "a state of no asset": run("INSERT INTO state VALUES (2, 3, '{}', '')"),
     "words are gone": without_words("asset_text", "red car", 1),
     "numbers are gone": run(
@@ -146,4 +172,28 @@ def test_every_table_is_looked_at(original: Path) -> None:
             for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             if not name.startswith(TEXTS)
         }
-    assert names == {"mark", "output", "place", "public_key", "state", "stated"}
+    assert names == {"mark", "output", "place", "public_key", "snapshot", "state", "stated"}
+
+
+def test_states_of_a_corrected_history_are_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "EVERY", 50)
+    with Ledger.open(
+        tmp_path, clock=iter(range(1_700_000_000_000, 1_800_000_000_000)).__next__
+    ) as ledger:
+        first = create()
+        ledger.submit(first)
+        asset = first["id"]
+        for number in range(4):
+            ledger.append_many(ALICE, asset, [{"n": n} for n in range(40)])
+            entry = ledger.last(asset)
+            assert entry is not None
+            twin = {"v": 1, "kind": "append", "corrects": entry.tx["id"]}
+            ledger.append_many(ALICE, asset, [{"n": number, "twin": twin}])
+            ledger.replay(asset)
+        block = ledger.store.block(5)
+        assert block is not None
+        ledger.replay(asset, block.time_ms)
+        ledger.search_assets("car")
+        assert ledger.verify_index() == []

@@ -370,6 +370,19 @@ class Ledger(Reader):
 
         return audit.verify_last(self, count)
 
+    def verify_index(self) -> list[tuple[str, str, str]] | None:
+        """Derive again what the index holds, and compare.
+
+        Returns:
+            Findings as in ``audit.Report``, with the code ``damaged_index``; None where there is no
+            index in a file. What it has not taken in yet, and heights of ``place``, are left out.
+        """
+        from twincli.ledger import derived
+
+        if self.plain_index.path == ":memory:":
+            return None
+        return derived.differences(self)
+
     def view(self, tx_id: str) -> validity.View:
         """Return the ledger as a transaction meets it: as it was before one that is committed."""
         from twincli.ledger import audit

@@ -457,19 +457,6 @@ class Reader:
         """Make the derived index anew; return how many transactions it holds."""
         return self.plain_index.rebuild()
 
-    def verify_index(self) -> list[tuple[str, str, str]] | None:
-        """Derive again what the index holds, and compare.
-
-        Returns:
-            Findings as in ``audit.Report``, with the code ``damaged_index``; None where there is no
-            index in a file. What it has not taken in yet, and heights of ``place``, are left out.
-        """
-        from twincli.ledger import derived
-
-        if self.plain_index.path == ":memory:":
-            return None
-        return derived.differences(self)
-
     def place(self, tx_id: str, height: int) -> None:
         """Remember at what height another ledger, which this one is a copy of, has a transaction.
 

@@ -337,3 +337,63 @@ def _load(ledger: Reader, asset: int, seq: int, document: str) -> _Walk | None:
         return None
     made.create, made.last = create.tx, last.tx
     return walk
+
+
+def count_right(ledger: Reader, asset: int) -> int:
+    """Return how many of an asset's kept states and snapshots are what its history comes to.
+
+    All are held against replays from the CREATE, one for each set of corrections that they leave
+    out. Those that do not check by themselves are not right.
+
+    Raises:
+        ValueError, KeyError, TypeError, IndexError: One is not even of the form.
+    """
+    index = ledger.plain_index
+    found = [row.tx for row in ledger.store.corrections(asset)]
+    sets = [_Corrected(ledger, corrected_by(found[:end])) for end in range(len(found), -1, -1)]
+    known = {corrected.ids for corrected in sets}
+    replays: dict[frozenset[str], dict[int, list[tuple[Snapshot | None, str]]]] = {}
+
+    def add(corrected: _Corrected | None, seq: int, snapshot: Snapshot | None, text: str) -> None:
+        if corrected is not None:
+            replays.setdefault(corrected.ids, {}).setdefault(seq, []).append((snapshot, text))
+
+    state = index.state(asset)
+    if state is not None:
+        seq = state[0]
+        kept = [row.tx for row in ledger.store.corrections(asset, seq)]
+        add(_Corrected(ledger, corrected_by(kept)), seq, None, state[1])
+    for snapshot in index.snapshots(asset):
+        document = index.snapshot(asset, snapshot) if snapshot.has_document else ""
+        if document is not None:
+            fits = (item for item in sets if item.fit(snapshot.seq) == snapshot.fit)
+            add(next(fits, None), snapshot.seq, snapshot, document)
+    good = 0
+    for ids, places in replays.items():
+        walk = _Walk(ids)
+        for row in ledger.store.rows(asset=asset, until=max(places)):
+            is_place = walk.add(ledger, row, row.tx)
+            kept_here = places.get(row.seq, ())
+            good += sum(
+                _is_head(walk, snapshot) and (not text or _is_document(walk, text, known))
+                for snapshot, text in kept_here
+                if snapshot is not None
+            )
+            if is_place:
+                walk.low = walk.high = None
+            good += sum(
+                _is_document(walk, text, {ids}) for snapshot, text in kept_here if snapshot is None
+            )
+    return good
+
+
+def _is_head(walk: _Walk, snapshot: Snapshot) -> bool:
+    last = walk.made.last
+    held = (snapshot.taken, snapshot.last, snapshot.low, snapshot.high)
+    return last is not None and held == (walk.count, last["id"], walk.low, walk.high)
+
+
+def _is_document(walk: _Walk, document: str, known: set[frozenset[str]]) -> bool:
+    kept, right = json.loads(document), json.loads(_dump(walk))
+    right["corrected"] = kept["corrected"]
+    return kept == right and frozenset(kept["corrected"]) in known
