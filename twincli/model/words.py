@@ -13,16 +13,17 @@ import unicodedata
 
 from twincli.values import Any
 
+# Patterns are text: re compiles and keeps them when they are first used, not at start-up.
 # The letters that stand alone, with the marks that follow each of them.
-_ALONE = re.compile(
+_ALONE = (
     "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u312f"
     "\u3131-\u31ff\u3400-\u9fff\ua960-\ua97f\uaa60-\uaa7f\uac00-\ud7ff\uf900-\ufaff"
     "\U0001aff0-\U0001b16f\U00020000-\U0003ffff][^\\w\\s]*"
 )
 # What decomposing took apart and is one letter to its readers. Pair by pair, because normalising
 # a whole text takes the square of its marks.
-_APART = re.compile("[\u3041-\u30ff][\u3099\u309a]|[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?")
-_INVISIBLE = re.compile("[\u115f\u1160\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_APART = "[\u3041-\u30ff][\u3099\u309a]|[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?"
+_INVISIBLE = "[\u115f\u1160\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 _KEPT_AT_MOST = 20_000
 
 
@@ -37,7 +38,9 @@ class _Forms(dict[int, str]):
 
 
 def _form(character: str) -> str:
-    if _INVISIBLE.match(character):
+    if character.isascii():
+        return _part(character).lower()
+    if re.match(_INVISIBLE, character):
         return ""
     decomposed = unicodedata.normalize("NFKD", character).casefold()
     # Folding may give what can be decomposed once more, and the other way round.
@@ -72,8 +75,8 @@ def fold(text: str) -> str:
     folded = text.translate(_FORMS)
     if text.isascii():
         return folded
-    folded = _APART.sub(lambda pair: unicodedata.normalize("NFC", pair[0]), folded)
-    return _ALONE.sub(r" \g<0> ", folded)
+    folded = re.sub(_APART, lambda pair: unicodedata.normalize("NFC", pair[0]), folded)
+    return re.sub(_ALONE, r" \g<0> ", folded)
 
 
 def is_empty(text: str) -> bool:
