@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 import nacl
 
 import twincli
-from benchmarks import node
+from benchmarks import node, syncs
 from benchmarks.floors import KEY, OWNER, pure_signing, pure_verifying, seconds
 from benchmarks.report import ROOT, Figure, arguments, report
 from twincli.cli.showing.partial import to_text
@@ -101,12 +101,13 @@ def commands(home: Path, runs: int) -> list[Figure]:
             "cold `asset append`, durable",
             [twin, "asset", "append", "car", "--km", "1"],
             env,
-            10.0,
+            4.2,
             False,
         ),
-        ("`--help`, plain", [twin, "--help"], env, 8.0, False),
+        ("`asset show`", [twin, "asset", "show", "car"], env, 5.8, False),
+        ("`--help`, plain", [twin, "--help"], env, 1.5, False),
         ("`--help`, rich", [twin, "--help"], env, 18.0, True),
-        ("completion of a word", [twin], completing, 8.0, False),
+        ("completion of a word", [twin], completing, 6.0, False),
     ]
     figures = []
     for what, command, its_env, budget, terminal in cases:
@@ -344,6 +345,7 @@ def main() -> None:
         else:
             count = 2_000 if options.quick else 100_000
             figures = commands(home, 3 if options.quick else 21)
+            figures += syncs.figures(home, environment(home))
             figures.append(agent_figure(home, 5 if options.quick else 100))
             figures.append(combine_figure(home, 3 if options.quick else 21))
             figures += ledger_figures(home, count)
