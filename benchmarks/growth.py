@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import count as count_from
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,7 +26,7 @@ from twincli.book.store import Book
 from twincli.crypto.ed25519 import KeyPair
 from twincli.keystore.store import KeyStore
 from twincli.ledger import Ledger
-from twincli.model import owners, record, transaction
+from twincli.model import owners, record, times, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 GROWS, FLAT = 13, 2
 RUNS = 3
 CREATED = "2024-01-20T09:00:00Z"
+MIDDLE = "2024-01-20T16:00:00Z"
+"""About half of the appends were committed before; every commit is an hour after the last."""
+
 KEY = KeyPair.from_seed(b"k" * 32)
 MINE = owners.of_keys([KEY.public_key])
 
@@ -84,6 +88,11 @@ CASES: dict[str, tuple[Case, ...]] = {
         Case(("asset", "outputs", "a0", "--unspent", "--json"), FLAT),
         Case(("asset", "list", "--json"), FLAT),
         Case(("history", "a0", "--limit", "5", "--json"), FLAT),
+        Case(("asset", "show", "a0", "--as-of", "0s", "--json"), FLAT),
+        Case(("asset", "show", "a0", "--as-of", MIDDLE, "--json"), FLAT),
+        Case(("history", "a0", "--reverse", "--limit", "5", "--json"), FLAT),
+        Case(("history", "a0", "--since", MIDDLE, "--limit", "5", "--json"), FLAT),
+        Case(("history", "a0", "--until", MIDDLE, "--reverse", "--limit", "5", "--json"), FLAT),
         Case(("history", "a0", "--json"), GROWS),
     ),
 }
@@ -139,8 +148,10 @@ def _parts(ledger: Opened, count: int) -> list[str]:
 
 
 def _appends(ledger: Opened, count: int) -> list[str]:
+    """Append to one asset, in ten commits."""
     (root,) = _submit(ledger, _creates(1))
-    ledger.append_many(KEY, root, ({"mileage": number} for number in range(count)))
+    metadatas = ({"mileage": number} for number in range(count))
+    ledger.append_many(KEY, root, metadatas, commit_every=max(count // 10, 1))
     return [root]
 
 
@@ -161,7 +172,8 @@ def make(home: Path, kind: str, count: int) -> None:
     for number in range(count // 10 if kind == "keys" else 0):
         pair = KeyPair.from_seed(number.to_bytes(32, "big"))
         keys.create(f"key{number}", pair, secret_source=None, created=CREATED)
-    with Ledger.open(str(home / "twin" / "ledger")) as ledger:
+    hours = count_from(times.parse(CREATED, 0), 3_600_000)
+    with Ledger.open(str(home / "twin" / "ledger"), clock=lambda: next(hours)) as ledger:
         named = MAKERS[kind](ledger, count)
         with Book(str(home / "twin" / "book.db")) as book:
             book.set_all(ledger.id, [(f"a{number}", one) for number, one in enumerate(named)], ())
