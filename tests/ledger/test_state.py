@@ -352,6 +352,7 @@ def test_a_state_from_a_snapshot_is_that_from_zero(seed: int) -> None:
             elif asked == 3:
                 replay = ledger.replay_to(first["id"], txs[number]["id"])
                 assert held(replay) == from_zero(past, txs)
+        assert ledger.verify_index() == []
         parts = ledger.stretches(first["id"])
         ids = [tx["id"] for tx in txs]
         assert [part.after for part in parts] == [None, *(part.last for part in parts[:-1])]
