@@ -7,11 +7,12 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import pytest
 
 from tests.ledger.chains import ALICE, BOB, Tx, chain, create, owned, spend
+from twincli.errors import TwinError
 from twincli.ledger import Ledger, audit
 from twincli.ledger.audit import Report
 from twincli.ledger.store import Store
@@ -291,6 +292,54 @@ def test_two_processes_share_a_long_ledger(
             connection.commit()
         codes = [problem[1] for problem in ledger.verify(workers=2).problems]
         assert codes == ["invalid_hash", "invalid_hash"]
+
+
+class Elsewhere(NamedTuple):
+    """A store whose file another process does not find as it should be."""
+
+    opened_path: str
+    is_shared: bool = False
+
+
+@pytest.mark.parametrize("what", ["foreign", "missing"])
+def test_the_error_of_another_process_is_the_same_here(
+    long: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    other = tmp_path / "other.db"
+    if what == "foreign":
+        with closing(sqlite3.connect(other)) as connection:
+            connection.execute("CREATE TABLE cars (name)")
+    with pytest.raises(TwinError) as there:
+        Store(str(other), read_only=True)
+    real = audit._start
+    started = []
+
+    def start(_store: Store, asset: int | None, first: int, last: int) -> Any:
+        started.append(real(cast("Store", Elsewhere(str(other))), asset, first, last))
+        return started[-1]
+
+    monkeypatch.setattr(audit, "_start", start)
+    with Ledger.open(long) as ledger, pytest.raises(TwinError) as here:
+        ledger.verify(workers=2)
+    assert started
+    assert all(helper.returncode is not None for helper in started)
+    assert type(here.value) is type(there.value)
+    assert vars(here.value) == vars(there.value)
+
+
+def test_a_process_that_is_killed_has_verified_nothing(
+    long: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = audit._start
+
+    def start(*arguments: Any) -> Any:
+        helper = real(*arguments)
+        helper.kill()
+        return helper
+
+    monkeypatch.setattr(audit, "_start", start)
+    with Ledger.open(long) as ledger, pytest.raises(RuntimeError, match="status -9"):
+        ledger.verify(workers=2)
 
 
 def test_helpers_take_no_module_from_where_one_stands(

@@ -246,9 +246,9 @@ READ_THEN_WRITE = """
 import sys
 from twincli.errors import ConfigError
 from twincli.ledger import Ledger
-with Ledger.open(sys.argv[1], create=False, read_only=True) as ledger:
+with Ledger.open(sys.argv[1], create=False, read_only=bool(sys.argv[2])) as ledger:
     asset = next(ledger.asset_ids())
-    print(ledger.count(asset))
+    print(ledger.count(asset), len(ledger.search_assets("car")))
     try:
         ledger.apply_block(ledger.tip().height + 1, ledger.tip().time_ms, [])
     except ConfigError as error:
@@ -256,8 +256,10 @@ with Ledger.open(sys.argv[1], create=False, read_only=True) as ledger:
 """
 
 
-def test_a_directory_without_the_right_to_write(place: Path) -> None:
-    command = [sys.executable, "-c", READ_THEN_WRITE, str(place)]
+@pytest.mark.parametrize("mode", [0o400, 0o600], ids=["nothing", "only the directory"])
+@pytest.mark.parametrize("how", ["read-only", ""])
+def test_a_directory_without_the_right_to_write(place: Path, mode: int, how: str) -> None:
+    command = [sys.executable, "-c", READ_THEN_WRITE, str(place), how]
     if os.geteuid() == 0:  # root may write everywhere, unless it gives that up
         rights = "-dac_override,-dac_read_search"
         limits = [f"--bounding-set={rights}", "--inh-caps=-all"]
@@ -265,13 +267,13 @@ def test_a_directory_without_the_right_to_write(place: Path) -> None:
     before = content(place)
     place.chmod(0o500)
     for file in place.iterdir():
-        file.chmod(0o400)
+        file.chmod(mode)
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     finally:
         place.chmod(0o700)
     assert done.stderr == ""
-    assert done.stdout.split() == ["201", "read_only"]
+    assert done.stdout.split() == ["201", "1", "read_only"]
     assert content(place) == before
 
 

@@ -464,6 +464,21 @@ def test_once_tokens_are_found_with_their_signers(ledger: Ledger) -> None:
     assert ledger.once(first["id"], "c") == []
 
 
+def test_an_output_without_public_keys_is_found_by_its_condition(tmp_path: Path) -> None:
+    from twincli.model import transaction
+
+    odd = create(outputs=[owned(BOB)])
+    odd["outputs"][0]["public_keys"] = None
+    odd["inputs"][0]["fulfillment"] = _details(ALICE)
+    odd = transaction.sign(odd, [ALICE])
+    with Ledger.open(tmp_path, profile="server-2.2.2") as ledger:
+        ledger.submit_many([odd, create(3, outputs=[owned(BOB)])])
+        assert {"transaction_id": odd["id"], "output_index": 0} in ledger.outputs(BOB.public_key)
+        assert len(ledger.outputs(BOB.public_key, spent=False)) == 2
+        assert ledger.outputs(ALICE.public_key) == []
+        assert ledger.verify_index() == []
+
+
 # --- Search ------------------------------------------------------------------------------------
 
 

@@ -16,8 +16,9 @@ from contextlib import closing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from twincli import errors
 from twincli.crypto import merkle
-from twincli.errors import ConfigError, InvalidError, TwinError
+from twincli.errors import InvalidError, TwinError
 from twincli.ledger.block import app_hash, once_token, signers_text, signing_keys, uncollected
 from twincli.ledger.checking import cores
 from twincli.ledger.reading import Located, Reader
@@ -170,8 +171,14 @@ def _result(helper: subprocess.Popen[bytes]) -> dict[str, Any]:
         raise RuntimeError(f"a verifying process ended with status {helper.returncode}")
     result: dict[str, Any] = json.loads(output)
     if "error" in result:
-        raise ConfigError(**result["error"])
+        raise _error(**result["error"])
     return result
+
+
+def _error(kind: str, message: str, **more: Any) -> TwinError:
+    """Return the error that ended another process."""
+    made: TwinError = getattr(errors, kind)(message, **more)
+    return made
 
 
 def main() -> None:
@@ -186,9 +193,9 @@ def main() -> None:
             slice_of = Reader(store, ":memory:")
             totals = _verify_slice(slice_of, asset or None, first, last, problems, deviations)
         result = {"totals": totals, "problems": problems, "deviations": deviations}
-    except ConfigError as error:
-        found = {"message": error.message, "code": error.code, "hint": error.hint}
-        result = {"error": found}
+    except TwinError as error:
+        found = {name: getattr(error, name) for name in ("message", "code", "hint", "retryable")}
+        result = {"error": {"kind": type(error).__name__, **found}}
     json.dump(result, sys.stdout)
 
 
