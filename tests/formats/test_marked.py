@@ -162,3 +162,10 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 def test_the_safe_loader_agrees_on_what_both_read() -> None:
     assert yaml.safe_load(TEXT)["fields"][0] == marked.read(TEXT.encode(), "x").value["fields"][0]
+
+
+def test_what_cannot_be_in_a_text_is_one_line() -> None:
+    with pytest.raises(InvalidError) as caught:
+        marked.read(b"id: a\x00b\n", "t.yaml")
+    assert caught.value.code == "invalid_yaml"
+    assert "\n" not in caught.value.message

@@ -66,7 +66,30 @@ def test_a_unit_that_is_not_in_the_table_but_known() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["xyz", "m**999999", "__import__('os')", "decibel", "5", "kg*", "m" * 99]
+    ("unit", "other", "exact"),
+    [
+        ("m*m", "hectare", [10000, 1, 0, 1]),
+        ("km/h/h", "meter_per_second_squared", [12960, 1, 0, 1]),
+        ("m/s/s/s", None, None),
+        ("light_year^4", None, None),
+        ("degree_Celsius^2", None, None),
+        ("bit", None, None),  # nor is it a count or an arc second
+        ("count", None, None),
+    ],
+)
+def test_powers_and_what_has_no_dimension(
+    unit: str, other: str | None, exact: list[int] | None
+) -> None:
+    worth = frozen(unit)[unit]
+    assert worth[unit] == [1, 1, 0, 1]
+    if other is None:
+        assert set(worth) == {unit}
+    else:
+        assert worth[other] == exact
+
+
+@pytest.mark.parametrize(
+    "unit", ["neper", "dB", "xyz", "m**999999", "__import__('os')", "decibel", "5", "kg*", "m" * 99]
 )
 def test_a_unit_that_is_not_known(unit: str) -> None:
     with pytest.raises(InvalidError) as caught:

@@ -294,3 +294,15 @@ def test_size_is_bounded() -> None:
         deep = {"type": "list", "items": deep}
     found = template.faults({**VEHICLE, "facts": [{"name": "deep", **deep}]})
     assert "nests deeper" in found[0].message
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {f"key{at}": 1 for at in range(50_000)},
+        {"eventTypes": [None] * 1000},
+        {"schedules": {f"key {at}": 1 for at in range(50_000)}},
+    ],
+)
+def test_a_file_that_is_something_else_has_few_faults(document: dict[str, Any]) -> None:
+    assert len(template.faults(document)) == template.MAX_FAULTS

@@ -85,7 +85,8 @@ def _yaml(data: bytes, what: str) -> Marked:
             code="invalid_yaml",
         ) from error
     except yaml.YAMLError as error:
-        raise InvalidError(f"{what} is not YAML: {error}"[:200], code="invalid_yaml") from error
+        why = str(error).partition("\n")[0]
+        raise InvalidError(f"{what} is not YAML: {why}"[:200], code="invalid_yaml") from error
 
 
 class _Builder:

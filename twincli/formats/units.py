@@ -206,13 +206,36 @@ def _by_library(unit: str) -> dict[str, str]:
     ):
         raise unknown
     try:
-        meaning = registry.parse_units(re.sub(r"\^?([2-4])", r"**\1", unit))
-        others = {str(name): str(name) for name in registry.get_compatible_units(meaning)}
-        for other in others:  # a decibel, say, is no multiple of anything
-            _converted(0, other, str(meaning))
+        parsed = registry.parse_units(re.sub(r"\^?([2-4])", r"**\1", unit))
+        meaning = _spelled(parsed)
+        # A bit, a turn and a count have no dimension, and are nothing of one another.
+        others = [] if parsed.dimensionless else registry.get_compatible_units(parsed)
+        # A decibel, say, is not a multiple of anything.
+        if not _is_exact(meaning, _spelled(registry.get_base_units(parsed)[1])):
+            raise unknown
+        names = [name for name in map(_spelled, others) if _is_exact(name, meaning)]
     except (pint.errors.PintError, AttributeError, TypeError, ValueError) as error:
         raise unknown from error
-    return {**others, unit: str(meaning)}
+    return {**{name: name for name in names}, unit: meaning}
+
+
+def _spelled(unit: Any) -> str:
+    """Return a unit as text that is read again; ``pint`` cannot print powers that are fractions."""
+    from pint.util import to_units_container
+
+    powers = [(str(name), int(power)) for name, power in to_units_container(unit).items()]
+    return "*".join(f"{name}**{power}" if power != 1 else name for name, power in powers)
+
+
+def _is_exact(unit: str, into: str) -> bool:
+    from fractions import Fraction
+
+    import pint
+
+    try:
+        return all(isinstance(_converted(number, unit, into), Fraction) for number in (0, 1))
+    except pint.errors.PintError:
+        return False
 
 
 def _converted(number: int, unit: str, into: str) -> Any:

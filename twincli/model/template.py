@@ -55,6 +55,7 @@ MAX_FIELDS = 1000
 MAX_DEPTH = 8
 MAX_TEXT = 2000
 MAX_ITEMS = 1000
+MAX_FAULTS = 100
 
 _LARGEST = 1.7976931348623157e308
 
@@ -305,8 +306,19 @@ def _transition_of(item: dict[str, Any]) -> Transition:
 
 
 def faults(document: Any) -> list[Fault]:
-    """Return everything that is wrong with a document that is to be a template, in its order."""
-    return _Checker().document(document)
+    """Return what is wrong with a document that is to be a template, in its order.
+
+    Only the first `MAX_FAULTS`: a file that is something else has one in every line.
+    """
+    checker = _Checker()
+    try:
+        return checker.document(document)
+    except _EnoughError:
+        return checker.found
+
+
+class _EnoughError(Exception):
+    """So much is wrong that the rest does not matter."""
 
 
 _MEMBERS = (
@@ -354,6 +366,8 @@ class _Checker:
 
     def add(self, path: tuple[str | int, ...], message: str, right: str) -> None:
         self.found.append(Fault(path, message, right))
+        if len(self.found) >= MAX_FAULTS:
+            raise _EnoughError
 
     # Each of these returns whether the value is of that kind, and says so if it is not.
 
