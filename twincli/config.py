@@ -72,7 +72,7 @@ class Setting(NamedTuple):
 
 
 class Paths(NamedTuple):
-    """Where things live; nothing of it needs to exist.
+    """Where things live; none of it needs to exist.
 
     Attributes:
         home: The directory of everything below.
@@ -167,7 +167,7 @@ class Memory(NamedTuple):
 
 
 def remembered(where: Paths) -> Memory:
-    """Return what a home has held; nothing where its memory is missing or damaged."""
+    """Return what a home has held; empty if its memory is missing or damaged."""
     import json
 
     try:
@@ -226,7 +226,7 @@ def _fault(path: str, what: str, where: Paths) -> str | None:
 
 
 def require_home(where: Paths) -> None:
-    """Refuse to go on without a home, for commands that must not create one.
+    """Refuse to continue without a home, for commands that must not create one.
 
     Raises:
         NotFoundError: ``no_home``, naming the path and TWIN_HOME.
@@ -322,7 +322,7 @@ def checked(name: str, value: Any, where: str) -> Any:
 
 
 def read(where: Paths) -> dict[str, Any]:
-    """Return what the settings file holds; nothing where there is no file.
+    """Return what the settings file holds; empty if there is no file.
 
     Raises:
         ConfigError: ``config``: unreadable, no JSON (with the position), no object, an unknown
@@ -355,7 +355,7 @@ def _parsed(path: str, data: bytes) -> dict[str, Any]:
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"the settings file {path} is not UTF-8: byte {error.start + 1} is wrong"
+            f"the settings file {path} is not UTF-8: byte {error.start + 1} is invalid"
         ) from error
     except RecursionError as error:
         raise ConfigError(f"the settings file {path} is nested too deeply") from error
@@ -413,7 +413,7 @@ def set_value(where: Paths, name: str, text: str, *, dry_run: bool = False) -> A
 
 
 def unset_value(where: Paths, name: str, *, dry_run: bool = False) -> bool:
-    """Take one setting out of the file; say whether it was there."""
+    """Remove one setting from the file; say whether it was set."""
     name = check_name(name)
     stored = read(where)
     if name not in stored:
@@ -431,7 +431,7 @@ def _write(path: str, stored: dict[str, Any]) -> None:
     try:
         files.make_directory(os.path.dirname(path))
         text = json.dumps(stored, indent=2, ensure_ascii=False) + "\n"
-        # A path may hold bytes that are no UTF-8; as escapes they are JSON, and come back.
+        # A path may hold bytes that are not UTF-8; as escapes they survive in JSON.
         files.replace(path, text.encode("utf-8", "backslashreplace"))
     except ConfigError as error:
         raise ConfigError(error.message) from error
@@ -470,7 +470,7 @@ def no_passphrase() -> bool:
 
 
 def for_programs() -> dict[str, str]:
-    """Return the variables that a program gets which signs: all but those of passphrases."""
+    """Return the variables for a program that signs: all but those of passphrases."""
     return {
         name: value for name, value in os.environ.items() if not name.startswith("TWIN_PASSPHRASE")
     }

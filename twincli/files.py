@@ -1,4 +1,4 @@
-"""Writing files that must never be half there, nor silently replace another.
+"""Writing files that must never be half written, nor silently replace another.
 
 Keys, settings and the ledger's key are written here and nowhere else. A new file is written under a
 temporary name beside its place, made durable, and then given its name by a hard link, which fails
@@ -34,7 +34,7 @@ _NO_LINKS = frozenset(
 
 
 def make_directory(path: str) -> None:
-    """Make a directory and those above it, private to their owner, where they are not there yet.
+    """Make a directory and those above it, private to their owner, unless they exist.
 
     Raises:
         ConfigError: ``cannot_write``.
@@ -55,7 +55,7 @@ def make_directory(path: str) -> None:
 
 
 def check_free(path: str) -> None:
-    """Refuse a name that something has, before anything is done for the file.
+    """Refuse a name that is taken, before anything is done for the file.
 
     Raises:
         ConflictError: ``exists``.
@@ -65,7 +65,7 @@ def check_free(path: str) -> None:
 
 
 def write_new(path: str, data: bytes) -> None:
-    """Write a private file that is not there yet, durably; all of it or nothing.
+    """Write a new private file, durably; all of it or nothing.
 
     Raises:
         ConflictError: ``exists``: the name is taken.
@@ -97,7 +97,7 @@ class Incoming:
         path: The name it gets when the block ends, in the same file system. While this is None,
             nothing is kept.
         created: When the block has ended: whether nothing had that name. Of several that come at
-            once, one is told so.
+            once, only one sees True.
     """
 
     def __init__(self, write: Write) -> None:
@@ -148,7 +148,7 @@ def replace(
         data: Its new content.
         keep_mode: Keep who may read and write it.
         named: Sync the directory, too. Without it the caller does so before it relies on the file.
-        durable: False: a power loss may take it, for what can do without.
+        durable: False: a power loss may take it, for data that can be lost.
 
     Raises:
         ConfigError: ``cannot_write``.
@@ -212,7 +212,7 @@ def _temporary(path: str) -> Iterator[str]:
 def _open_new(
     name: str, path: str, mode: int = _PRIVATE, *, durable: bool = True
 ) -> Iterator[Write]:
-    """Make a file and take its content, durable when the block ends.
+    """Make a file and write its content, durable when the block ends.
 
     Args:
         name: The file.
@@ -300,8 +300,8 @@ def read_regular(path: str, limit: int, what: str) -> bytes:
         what: The file in errors.
 
     Raises:
-        FileNotFoundError: It is missing, and not a link to what is missing.
-        ConfigError: ``cannot_read``: also a link to a missing file, and what is not a regular file.
+        FileNotFoundError: It is missing, and not a dangling link.
+        ConfigError: ``cannot_read``: also a dangling link, or not a regular file.
     """
     try:
         with open(path, "rb", opener=open_at_once) as file:
@@ -320,7 +320,7 @@ def read_regular(path: str, limit: int, what: str) -> bytes:
 
 
 def identify(path: str) -> tuple[int, int]:
-    """Return what tells this file from another that may get its name later.
+    """Return an identity that distinguishes this file from a later one of the same name.
 
     Raises:
         FileNotFoundError: It is not there.
@@ -483,7 +483,7 @@ def _exists(path: str) -> ConflictError:
 
 
 def cannot(what: str, path: str, error: OSError | ValueError) -> ConfigError:
-    """Return the error for what the system did not let us do: ``read`` or ``write``.
+    """Return the error for an action that the system refused: ``read`` or ``write``.
 
     A ``ValueError`` is Python's word for a name that no file can have.
     """

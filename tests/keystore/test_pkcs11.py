@@ -612,7 +612,7 @@ def test_a_token_that_was_taken_away(chip: Chip, store: KeyStore) -> None:
     store.create_external(
         store.get("gps")._replace(name="lost", settings={"module": chip.module, "token": "boat"})
     )
-    with pytest.raises(NotFoundError, match="there are: car") as caught:
+    with pytest.raises(NotFoundError, match="found: car") as caught:
         store.signer("lost", pin)
     assert caught.value.code == "no_token"
 

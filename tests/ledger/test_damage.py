@@ -169,7 +169,7 @@ def test_what_is_left_can_be_used_on_purpose(place: Path, first: dict[str, Any])
     with pytest.raises(ConfigError) as caught:
         Ledger.open(place)
     command, file = (caught.value.hint or "").split(": rm ")
-    assert command.endswith("to go on with what is left")
+    assert command.endswith("to continue without the missing part")
     os.unlink(file)
     with Ledger.open(place) as ledger:
         ledger.append_many(ALICE, first["id"], [{"n": 3}])

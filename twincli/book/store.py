@@ -4,7 +4,7 @@ Names are local and never on a ledger. The name of a new asset is reserved befor
 submitted and confirmed afterwards: whoever finds a reservation asks the ledger whether the asset
 came to be, so a crash between the two steps neither loses a name nor blocks it.
 
-Case does not tell names apart; each is kept as it was written first.
+Case does not distinguish names; each is kept as it was first written.
 """
 
 from __future__ import annotations
@@ -348,8 +348,8 @@ class Book:
     # --- The file -------------------------------------------------------------------------------
 
     def _read(self, sql: str, *arguments: str) -> list[Any]:
-        """Run a query; a book that is not there yet has no rows."""
-        # A file without content is what is left when its maker was killed; it holds no names.
+        """Run a query; a book that does not exist yet has no rows."""
+        # An empty file is left when its maker was killed; it holds no names.
         if self._connection is None and database.is_blank(self.path):
             return []
         try:

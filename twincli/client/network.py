@@ -1,6 +1,6 @@
 """A BigchainDB network as a ``LedgerClient``.
 
-Nothing that a node says is believed. Reads go through a copy on this machine, a ledger for each
+No node is trusted. Reads go through a copy on this machine, a ledger for each
 network under the rules ``server-2.2.2``: missing transactions are fetched, their ids, signatures
 and links are verified, and the copy answers by the same code as an embedded ledger. A node that
 alters a transaction, leaves some out, or shows those of another asset is detected.
@@ -313,7 +313,7 @@ class NetworkClient:
     def _prepare_together(self, wanted: dict[str, str | None]) -> bool:
         """Fetch what is new in many assets from a node of twincli; False if it cannot do that.
 
-        An asset that does not verify is left as it is: whoever asks for it alone learns why.
+        An asset that does not verify is left as it is: asking for it alone shows why.
         """
         waiting = list(wanted.items())
         while waiting and self._has_histories:
@@ -476,7 +476,7 @@ class NetworkClient:
         found = self.copy.in_order([asset_id for asset_id in wanted if self._bring(asset_id)])
         self._fetch_heights(found)
         heights = [(self._height(asset_id), asset_id) for asset_id in found]
-        # What has no height yet is just being committed.
+        # Transactions without a height are just being committed.
         heights.sort(key=lambda held: (held[0] is None, held[0] or 0))
         return [asset_id for _, asset_id in heights]
 

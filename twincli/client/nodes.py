@@ -1,7 +1,7 @@
 """The nodes of one BigchainDB network, asked through the official driver.
 
-One driver for each URL, and around it what the driver lacks: if a node is silent, refuses
-connections or fails, the next one is asked at once; an answer is bounded in size and time (see
+One driver for each URL, and around it the features that the driver lacks: if a node is silent,
+refuses connections or fails, the next one is asked at once; an answer is bounded in size and time (see
 ``transport``); the server's own message is kept; a POST whose answer was lost is sent again, and if
 the node then says "already exists" or "double spend" the transaction is looked up.
 """
@@ -178,7 +178,7 @@ class Nodes:
         )
 
     def transactions(self, asset_id: str) -> list[dict[str, Any]]:
-        """Return all transactions of an asset; none if there is no such asset."""
+        """Return all transactions of an asset; empty if the asset is unknown."""
         return self._ask(
             lambda node: node.driver.transactions.get(asset_id=asset_id),
             _objects,
@@ -272,7 +272,7 @@ class Nodes:
         Args:
             question: Asks a node.
             shape: Converts the answer (None for "not found"), or raises.
-            largest: Bytes of the answer at most; None: ``SMALL``.
+            largest: Maximum size of the answer in bytes; None: ``SMALL``.
 
         Raises:
             UnreachableError: No node gave a usable answer.

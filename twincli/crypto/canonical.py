@@ -174,7 +174,7 @@ def decode(data: str | bytes, *, what: str = "the document") -> Any:
             encode(value)
     except UnicodeDecodeError as error:
         raise InvalidError(
-            f"{what} is not UTF-8: byte {error.start + 1} is wrong", code="invalid_json"
+            f"{what} is not UTF-8: byte {error.start + 1} is invalid", code="invalid_json"
         ) from error
     except json.JSONDecodeError as error:
         raise InvalidError(

@@ -132,7 +132,7 @@ def secret_text(pair: KeyPair, form: str, passphrase: bytes | None = None) -> st
 
 
 def format_of(text: str) -> str:
-    """Tell the format of a secret key from what it looks like.
+    """Recognise the format of a secret key.
 
     A base58 text or 64 hex digits may be a private or a public key, and only to take the one for
     the other would be worse than to refuse: a private key made of a public one is a secret that
@@ -402,7 +402,7 @@ def _leaves(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
     """Yield tag and value of each item in DER, in order, constructed values taken apart.
 
     Raises:
-        ValueError: It is cut short, or no DER.
+        ValueError: It is cut short, or not DER.
     """
     while at < end:
         tag, start, at = der.item(data, at, end)

@@ -12,7 +12,7 @@ def public_from_ed25519(public_key: bytes) -> bytes:
         public_key: 32 bytes.
 
     Raises:
-        InvalidError: ``invalid_public_key``: not 32 bytes, or no point that a seed can give.
+        InvalidError: ``invalid_public_key``: not 32 bytes, or not a point that a seed can give.
 
     Source: libsodium's conversion; vectors in ``tests/vectors/ed25519.json``.
     """

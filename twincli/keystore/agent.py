@@ -78,7 +78,7 @@ class AgentSigner:
     Args:
         directory: Of the keys.
         public_key: base58.
-        otherwise: Unlocks the key here, should the agent have forgotten it by then.
+        otherwise: Unlocks the key here if the agent has forgotten it by then.
     """
 
     __slots__ = ("_directory", "_otherwise", "public_key")
@@ -102,7 +102,7 @@ class AgentSigner:
             return other.sign(message)
         if not ed25519.verify(base58.decode_key(self.public_key), message, answer.payload):
             raise ConfigError(
-                f"what listens at {path(self._directory)} signs wrongly; nothing was done",
+                f"the process listening at {path(self._directory)} signs wrongly; nothing was done",
                 code="bad_agent",
                 hint="end that process, then twin agent start",
             )
@@ -126,7 +126,7 @@ def path(directory: str) -> str:
 
 
 def status(directory: str) -> dict[str, Any] | None:
-    """Return what the agent says about itself, None where there is none.
+    """Return what the agent says about itself, None without an agent.
 
     Raises:
         ConfigError: ``foreign_agent``: another user's process listens there; ``path_too_long``.
@@ -154,7 +154,7 @@ def status(directory: str) -> dict[str, Any] | None:
 
 
 def forget(directory: str, public_key: str) -> None:
-    """Have the agent forget one key, if there is an agent and it holds the key."""
+    """Make the agent forget one key, if an agent runs and holds it."""
     ask(directory, "forget", public_key=public_key)
 
 
@@ -180,7 +180,7 @@ def ask(directory: str, op: str, payload: bytes = b"", **members: object) -> Ans
     if connection is None:
         return None
     try:
-        # Refused before all of it was read, it is answered all the same.
+        # Even a request refused before it was read to the end gets an answer.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(frame({"v": VERSION, "op": op, **members}, len(payload)))
             if payload:
@@ -224,7 +224,7 @@ def frame(document: dict[str, Any], payload_length: int) -> bytes:
 
 
 def measure(head: bytes | bytearray) -> tuple[int, int]:
-    """Return the lengths of document and payload that a frame's head tells."""
+    """Return the lengths of document and payload from a frame's head."""
     return int.from_bytes(head[:4], "big"), int.from_bytes(head[4:], "big")
 
 
@@ -232,7 +232,7 @@ def peer(connection: _socket.socket) -> int:
     """Return the uid of the other side of a connection, as the system knows it.
 
     Raises:
-        ConfigError: ``not_supported``: this system does not tell.
+        ConfigError: ``not_supported``: this system does not report it.
     """
     if sys.platform == "linux":
         import _socket
@@ -254,7 +254,7 @@ def at_address(directory: str, call: Callable[[bytes], object]) -> None:
 
     Raises:
         OSError: As ``call``.
-        ConfigError: ``path_too_long``, where the system has no way round.
+        ConfigError: ``path_too_long``, if the system has no workaround.
     """
     address = os.fsencode(path(directory))
     if len(address) <= _LONGEST_ADDRESS:
@@ -276,7 +276,7 @@ def at_address(directory: str, call: Callable[[bytes], object]) -> None:
 def _connect(directory: str) -> _socket.socket | None:
     """Return a connection to this user's agent, None where nothing listens.
 
-    ``_socket`` is what ``socket`` is made of, and costs 15 ms less at every start.
+    ``_socket``, on which ``socket`` is built, costs 15 ms less at every start.
     """
     import _socket
 
@@ -287,7 +287,7 @@ def _connect(directory: str) -> _socket.socket | None:
         uid = peer(connection)
         if uid != os.geteuid():
             raise ConfigError(
-                f"what listens at {path(directory)} belongs to another user (uid {uid})",
+                f"the process listening at {path(directory)} belongs to another user (uid {uid})",
                 code="foreign_agent",
                 hint=f"if that is unexpected, remove it: rm {path(directory)}",
             )
@@ -332,5 +332,5 @@ def _failed(directory: str, why: str) -> UnreachableError:
     return UnreachableError(
         f"the agent at {path(directory)} failed: {why}",
         code="agent_failed",
-        hint="twin agent status; end a hanging process by hand",
+        hint="twin agent status; end a hung process by hand",
     )

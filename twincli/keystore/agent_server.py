@@ -50,7 +50,7 @@ _BACKLOG = 1024
 
 
 def awake() -> float:
-    """Return seconds on a clock that nobody sets and that counts sleep, where there is one."""
+    """Return seconds on a clock that is never set and that counts sleep, where there is one."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
@@ -60,7 +60,7 @@ def wall_ms() -> int:
 
 
 class _Held(NamedTuple):
-    """A key, until when it is held by the agent's clock, and by the wall's."""
+    """A key, and when it expires by the agent's clock and by wall time."""
 
     cell: Cell
     until: float
@@ -72,7 +72,7 @@ class _RefusedError(Exception):
 
 
 class _Client:
-    """A connection, what it still has to send, and until when."""
+    """A connection, its unsent data and its deadline."""
 
     __slots__ = ("connection", "filled", "reading", "room", "until")
 
@@ -90,7 +90,7 @@ class Server:
     Args:
         listener: Bound and listening.
         path: The socket's file, removed at the end.
-        hardening: What holds of the process's protection, for ``status``.
+        hardening: Protections of the process that are in effect, for ``status``.
         clock: Seconds.
         wall: Milliseconds since the epoch, only to be shown.
     """
@@ -332,7 +332,7 @@ def _public_key(request: dict[str, Any]) -> str:
 
 
 def launch(directory: str) -> None:
-    """See that an agent runs for the keys in a directory; it answers when this returns.
+    """Make sure that an agent runs for the keys in a directory; it answers when this returns.
 
     Raises:
         ConfigError: ``not_supported`` by this system; ``cannot_write``, ``insecure_permissions``,
@@ -372,7 +372,7 @@ def launch(directory: str) -> None:
             raise UnreachableError(
                 f"the agent for {directory} did not start",
                 code="agent_failed",
-                hint=f"python -P -m {__name__} is what did not run",
+                hint=f"this did not run: python -P -m {__name__}",
             )
         time.sleep(0.02)
 
@@ -396,7 +396,7 @@ def _start(directory: str, lock: int) -> None:
         descriptors = (listener.fileno(), lock)
         done = subprocess.run(  # noqa: S603 - our own module, with descriptors' numbers
             [sys.executable, "-P", "-m", __name__, path, *map(str, descriptors)],
-            # What Python finds here it finds there; nothing else of the shell is of use there.
+            # The child gets Python's import paths and nothing else from the shell.
             env={"PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in sys.path)},
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -426,7 +426,7 @@ def main(path: str, listener: str, lock: str) -> None:  # noqa: ARG001 - kept op
         lock: Descriptor of the lock, held until the process ends.
     """
     serving = socket.socket(fileno=int(listener))
-    # A child of a session's leader never gets a terminal, and is nobody's to wait for.
+    # A child of a session leader never gets a terminal, and nobody has to wait for it.
     if os.fork():
         return
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -446,7 +446,8 @@ def harden() -> dict[str, bool]:
     """Keep this process's memory out of core files and from other processes of the same user.
 
     Returns:
-        What holds: ``core_dumps_off``, ``not_dumpable`` (Linux: neither dumped nor traced).
+        The protections in effect: ``core_dumps_off``, ``not_dumpable`` (Linux: neither
+        dumped nor traced).
     """
     import resource
 

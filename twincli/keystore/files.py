@@ -1,4 +1,4 @@
-"""Files of keys are read, and kept, where nobody else looks."""
+"""Reading key files, and making directories that only their owner can use."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def make_directory(path: str) -> None:
     """Make a directory and its parents, private to their owner.
 
     Raises:
-        ConfigError: ``cannot_write``; ``insecure_permissions``: it is there, and others may write
+        ConfigError: ``cannot_write``; ``insecure_permissions``: it exists, and others may write
             in it.
     """
     files.make_directory(path)
@@ -79,7 +79,7 @@ def make_directory(path: str) -> None:
 
 
 def open_to_others(path: str) -> str | None:
-    """Say that others than its owner may write in a directory; None where they may not.
+    """Return a warning if others than its owner may write in a directory, else None.
 
     Raises:
         OSError: It is not there.

@@ -1,4 +1,4 @@
-"""The form of a key file: what stands in it, and what is wrong with one that was altered.
+"""The format of a key file: its members, and the faults of one that was altered.
 
 A file holds ``version name type provider public_key rule path created has_mnemonic passphrase`` for
 all to read who may read the file at all (its owner). A key of the provider ``file`` has its secret
@@ -38,8 +38,8 @@ class KeyInfo(NamedTuple):
         created: RFC 3339, UTC.
         passphrase: Whether using it asks for a secret: the secret is sealed, or a chip has a PIN.
         rule: How the seed came to be: ``random``, ``tutorial`` (first 32 bytes of the BIP39
-            seed), ``slip10``; ``imported`` where another program made it; ``external`` where it
-            never was here.
+            seed), ``slip10``; ``imported`` where another program made it; ``external`` if it
+            was never here.
         path: Derivation path, of ``slip10``.
         has_mnemonic: Whether the phrase is kept with the secret.
         provider: One of ``PROVIDERS``.
@@ -59,7 +59,7 @@ class KeyInfo(NamedTuple):
 
 
 def header(info: KeyInfo) -> dict[str, Any]:
-    """Return what is bound to the sealed secret; the name may change, so it is not."""
+    """Return the members bound to the sealed secret: all but the name, which may change."""
     return {
         "type": "ed25519",
         "provider": info.provider,
@@ -203,7 +203,7 @@ def is_name(text: str) -> bool:
 
 
 def no_secret_here(info: KeyInfo) -> LockedError:
-    """Return the error of what needs the secret of a key that lives elsewhere."""
+    """Return the error for needing the secret of a key that lives elsewhere."""
     where = "in a chip" if info.provider == "pkcs11" else "behind a program"
     return LockedError(
         f"the secret of the key {info.name} is not here: it is {where}",
@@ -213,5 +213,5 @@ def no_secret_here(info: KeyInfo) -> LockedError:
 
 
 def damaged(name: str, why: str) -> InvalidError:
-    """Return the error of a key whose secret does not fit."""
+    """Return the error for a key file that is damaged."""
     return InvalidError(f"the key {name} is damaged: {why}", code="damaged_key", hint=DAMAGED_HINT)

@@ -3,7 +3,7 @@
 ::
 
     keys/alice.json           named in lower case, so that names differ in more than case
-    keys/removed/alice.1.json what ``remove`` took away
+    keys/removed/alice.1.json a key that was removed
 
 All of the public part of a file but the name is bound to the sealed secret, and the seed must give
 the public key, so neither can be exchanged. ``keyfile`` has the form, ``agent`` and ``external``
@@ -87,7 +87,7 @@ class KeyStore:
             object aside; a listing then asks for a thousand keys again and again.
 
     Attributes:
-        warnings: What the owner of a key that was used should know.
+        warnings: For the owner of a key that was used.
     """
 
     def __init__(
@@ -169,9 +169,9 @@ class KeyStore:
         return document
 
     def reseal(self, key: UnlockedKey, passphrase: bytes | None) -> KeyInfo:
-        """Put a key under another passphrase, at the present cost; durable when this returns.
+        """Seal a key under another passphrase, at the current cost; durable when this returns.
 
-        Whatever kills the process leaves the old file or the new one.
+        A process killed at any moment leaves the old file or the new one.
 
         Args:
             key: From ``unlock``.
@@ -185,7 +185,7 @@ class KeyStore:
         """
         info = key.info._replace(passphrase=passphrase is not None)
         document = self._whole(UnlockedKey(info, key.keypair, key.mnemonic), passphrase)
-        # Sealing takes a while; a key that went away in it must not come back.
+        # Sealing takes a while; a key that was removed meanwhile must not come back.
         if self.get(info.name) != key.info:
             raise ConflictError(
                 f"the key {info.name} was changed by another process", code="changed"
@@ -201,13 +201,13 @@ class KeyStore:
             ConflictError: ``exists``: a key of that name, in whatever case.
             InvalidError: ``invalid_name``.
             ConfigError: ``cannot_write``, ``insecure_permissions``.
-            UsageError: What its settings name is not UTF-8; a key file is.
+            UsageError: Its settings hold text that is not UTF-8.
         """
         assert info.provider != keyfile.FILE
         self.check_new(info.name)
         document = keyfile.head(info)
         if keyfile.parse(keyfile.to_bytes(document)) is None:
-            raise UsageError(f"where the key {info.name} is to be found is not UTF-8 text")
+            raise UsageError(f"the location of the key {info.name} is not UTF-8 text")
         self._write_new(document)
 
     def _write_new(self, document: dict[str, Any]) -> None:
@@ -335,7 +335,7 @@ class KeyStore:
         return self.unlock(name, secret_source).keypair
 
     def _warn(self) -> None:
-        """Note that others may put another key in the place of the one that is used."""
+        """Add a warning if others could replace the key that is used."""
         try:
             fault = open_to_others(self.directory)
         except OSError:
@@ -346,8 +346,8 @@ class KeyStore:
     def held(self) -> frozenset[str]:
         """Return the public keys that the agent holds, for which nothing is asked.
 
-        An agent that cannot be used is no agent, and passphrases decide as if there were none;
-        ``agent.status`` says what is wrong with it. It is waited for once.
+        An agent that cannot be used counts as missing, and passphrases are asked for;
+        ``agent.status`` reports what is wrong with it. It is waited for once.
         """
         if self._agent_fails:
             return frozenset()
@@ -463,7 +463,7 @@ class KeyStore:
     def remove(self, name: str, *, shred: bool = False) -> str | None:
         """Take a key out of the store.
 
-        A damaged file can be removed too, but not one that is not there.
+        A damaged file can be removed, too, but not a missing one.
 
         Args:
             name: Its name.
@@ -495,7 +495,7 @@ class KeyStore:
             raise self._not_found(name) from error
 
     def _have_forgotten(self, name: str) -> None:
-        """Have the agent forget a key that is going to be erased."""
+        """Make the agent forget a key that is about to be erased."""
         try:
             agent.forget(self.directory, self.get(name).public_key)
         except (ConfigError, UnreachableError):
@@ -531,7 +531,7 @@ class KeyStore:
 
     def _taken(self, name: str) -> ConflictError:
         return ConflictError(
-            f"there is a key named {names.fold(name)!r} already",
+            f"a key named {names.fold(name)!r} already exists",
             code="exists",
             hint=f"twin keys show {name}, or choose another name",
         )

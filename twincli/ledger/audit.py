@@ -56,14 +56,14 @@ class Report(NamedTuple):
 SMALLEST_SLICE = 4000
 
 _BESIDES = 0.075
-"""Work on a transaction outside of its slice, measured against the work inside."""
+"""Cost of a transaction outside its slice, relative to one inside."""
 
-# What a changed body can make of a reader that takes it for a transaction.
+# Errors of a reader that takes an altered body for a transaction.
 _UNREADABLE = (TwinError, ValueError, KeyError, TypeError, IndexError, AttributeError)
 
 
 class Totals(NamedTuple):
-    """What some transactions have in all; the tables beside them must hold as much.
+    """Totals over some transactions, which the tables beside them must match.
 
     Attributes:
         transactions: The amount, for things that are counted.
@@ -207,7 +207,7 @@ def _verify_slice(
     problems: list[Finding],
     deviations: list[Finding],
 ) -> Totals:
-    """Check the transactions above ``first`` up to ``last``; return what they have in all."""
+    """Check the transactions above ``first`` up to ``last``; return their totals."""
     view = _Past(ledger)
     count = inputs = outputs = tokens = 0
     with uncollected():
@@ -262,9 +262,9 @@ def _verify_token(
 
 
 def _verify_tables(store: Store, totals: Totals, until: int, problems: list[Finding]) -> None:
-    """Check that nothing is recorded beside the transactions that they do not give.
+    """Check that the tables hold nothing that the transactions do not imply.
 
-    What each transaction gives was found to be there, so it is enough to count.
+    Each implied row was already found, so counting is enough.
     """
     store.begin_reading()
     try:

@@ -1,7 +1,7 @@
 """The index: everything that can be derived from the ledger, in ``index.db``.
 
 Written without fsync and caught up when it is read, so that it costs an append nothing. Lost,
-damaged or left behind by another ledger, it is made anew.
+damaged or left behind by another ledger, it is rebuilt.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Index:
         self.connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
-        """Open the file, made anew when it is damaged.
+        """Open the file, rebuilt if it is damaged.
 
         Raises:
             TwinError, ConfigError: It cannot be made, see ``faults.translate``.
@@ -160,7 +160,7 @@ class Index:
         return connection
 
     def _fits(self, connection: sqlite3.Connection) -> bool:
-        """Say whether the index is of this form and ledger, and not ahead of it."""
+        """Say whether the index has this schema, belongs to this ledger and is not ahead of it."""
         if connection.execute("PRAGMA user_version").fetchone()[0] != INDEX_VERSION:
             return False
         row = connection.execute("SELECT ledger, seq, id FROM mark").fetchone()
@@ -215,10 +215,10 @@ class Index:
                 ) from error
 
     def _tried(self, action: Callable[[], Any]) -> Any:
-        """Run ``action``; a damaged index is made anew and ``action`` run once more.
+        """Run ``action``; if the index is damaged, rebuild it and run ``action`` again.
 
         Raises:
-            TwinError, ConfigError: In use for too long, or it cannot be made anew.
+            TwinError, ConfigError: In use for too long, or it cannot be rebuilt.
         """
         try:
             return action()
@@ -232,7 +232,7 @@ class Index:
             raise translate(error, self.path) from error
 
     def rebuild(self) -> int:
-        """Make the index anew; return how many transactions it holds."""
+        """Rebuild the index; return how many transactions it holds."""
         self.connection.close()
         if self.path != ":memory:":
             self._delete()
@@ -246,10 +246,10 @@ class Index:
         )
 
     def catch_up(self) -> int:
-        """Take in what the ledger has gained; return up to where the index goes.
+        """Index the ledger's new transactions; return the position that the index reaches.
 
         Raises:
-            TwinError: ``interrupted``; what was taken in stays.
+            TwinError: ``interrupted``; what was indexed stays.
         """
         return int(self._tried(self._follow))
 
@@ -396,7 +396,7 @@ class Index:
             after = rows[-1][0]
 
     def state(self, asset: int) -> tuple[int, str] | None:
-        """Return a kept state: up to which seq, and the document; None if it does not check."""
+        """Return a kept state: its seq and the document; None if its checksum fails."""
         row: tuple[int, str, str] | None = self._tried(
             lambda: self.connection.execute(
                 "SELECT seq, document, digest FROM state WHERE asset = ?", (asset,)
@@ -503,7 +503,7 @@ def match_expression(text: str) -> str | None:
 def split_search(text: str) -> tuple[list[str], list[str], list[str]]:
     """Return the phrases, words and excluded words or phrases of a search.
 
-    What holds no letter or digit is left out: the index has nothing for it.
+    Words without a letter or digit are left out: the index has nothing for them.
     """
     phrases: list[str] = []
     single: list[str] = []

@@ -303,7 +303,7 @@ class Ledger(Reader):
             other = held.get(identity) if found is None else self.id_at(found)
             if other is not None:
                 raise ConflictError(
-                    f"{identity.family} has a twin {identity.identifier!r} already: {other}",
+                    f"{identity.family} already has a twin {identity.identifier!r}: {other}",
                     code="duplicate_twin",
                     hint=f"twin asset show {other}",
                 )

@@ -35,7 +35,7 @@ class Entry(NamedTuple):
         tx: As on the wire.
         height: Of its block; None where that is not known.
         time_ms: Of its block, milliseconds since the epoch; None on a BigchainDB network, which
-            does not tell.
+            does not report it.
         spent_by: For each spent output, the id of the spender.
         size: Characters of its canonical text; 0 where that is not known.
     """
@@ -80,7 +80,7 @@ def now_ms() -> int:
 
 
 class Reader:
-    """What can be asked of a ledger; ``Ledger`` adds writing.
+    """Reads of a ledger; ``Ledger`` adds writing.
 
     Args:
         store: The open file; whoever opened it closes it.
@@ -127,7 +127,7 @@ class Reader:
         return None if row is None else self._entry(row)
 
     def transactions(self, asset_id: str, operation: str | None = None) -> list[dict[str, Any]]:
-        """Return the transactions of an asset in commit order; unknown asset: none.
+        """Return the transactions of an asset in commit order; empty for an unknown asset.
 
         Args:
             asset_id: Id of the CREATE.
@@ -277,7 +277,7 @@ class Reader:
 
         Args:
             text: What to look for.
-            limit: At most so many; 0 for all.
+            limit: Return at most N; 0 for all.
 
         Returns:
             ``{"data", "id"}`` each.
@@ -345,11 +345,11 @@ class Reader:
         return self.store.rows(after=first, until=block.last_seq, page=PAGE)
 
     def block_ids(self, height: int, skip: int = 0, limit: int = 5000) -> list[tuple[str, str]]:
-        """Return the ids of a block's transactions and of their assets; none beyond the tip.
+        """Return the ids of a block's transactions and of their assets; empty beyond the tip.
 
         Args:
             height: Of the block.
-            skip: Leave out so many at the beginning.
+            skip: Leave out the first N.
             limit: Show at most N.
         """
         block, before = self.store.block(height), self.store.block(height - 1)
@@ -454,7 +454,7 @@ class Reader:
         return [self.id_at(seq) for seq in self.index.stated(name, value)]
 
     def reindex(self) -> int:
-        """Make the derived index anew; return how many transactions it holds."""
+        """Rebuild the derived index; return how many transactions it holds."""
         return self.plain_index.rebuild()
 
     def place(self, tx_id: str, height: int) -> None:
@@ -472,7 +472,7 @@ class Reader:
         return None if seq is None else self.plain_index.placed(seq)
 
     def interrupt(self) -> None:
-        """End what takes long, now and from now on; from any thread.
+        """Interrupt long work, now and from now on; from any thread.
 
         That is bringing the index up to date, which ends in a ``TwinError``, ``interrupted``.
         """
@@ -490,13 +490,13 @@ class Reader:
         return tip, max(self._clock(), tip.time_ms)
 
     def note(self, height: int, seq: int, tx_id: str) -> None:
-        """Note outside of the ledger how far it came."""
+        """Record outside of the ledger how far it has come."""
         if self.store.durable and self.path != ":memory:":
             path = locate(self.path).mark
             mark.write(path, mark.Mark(self.id, height, seq, tx_id))
 
     def expect(self, noted: mark.Mark) -> None:
-        """Check that the ledger is at least as far as was noted before it was opened.
+        """Check that the ledger reaches at least the mark noted before it was opened.
 
         Raises:
             ConfigError: ``damaged_ledger``.
@@ -514,8 +514,8 @@ class Reader:
             what = f"transaction {noted.seq} is not the one that was committed"
         error = damaged(what)
         error.hint = (
-            f"put {os.path.basename(self.path)}-wal back, or restore a backup; to go on with what"
-            f" is left: rm {locate(self.path).mark}"
+            f"put {os.path.basename(self.path)}-wal back, or restore a backup; to continue"
+            f" without the missing part: rm {locate(self.path).mark}"
         )
         raise error
 

@@ -335,11 +335,11 @@ class Store:
     def told(
         self, asset: int, after: int = 0
     ) -> Iterator[tuple[str, str, int, int, dict[int, str] | None]]:
-        """Yield an asset's transactions after a position, each with all that is told about it.
+        """Yield an asset's transactions after a position, each with everything recorded about it.
 
         Returns:
             Id, body, height, the block's time in milliseconds, and by output index the ids of
-            spenders, None for none.
+            spenders, None if unspent.
         """
         count = 64
         while page := self._all(
@@ -591,7 +591,7 @@ class Store:
         return [*(fault for fault in found if fault != "ok"), *self.strange_parts()]
 
     def strange_parts(self) -> list[str]:
-        """Return which tables, indexes and triggers are missing, altered or too many."""
+        """Return which tables, indexes and triggers are missing, altered or unexpected."""
         wanted = {}
         for sql in statements(self.version):
             kind, name = sql.removeprefix("CREATE ").removeprefix("UNIQUE ").split()[:2]
@@ -612,7 +612,7 @@ class Store:
         ]
 
     def wrong_primary_ids(self) -> int:
-        """Return how many identifiers are recorded for what is not a CREATE."""
+        """Return how many identifiers are recorded without a CREATE."""
         if self.version == 1:
             return 0
         return int(
@@ -770,7 +770,7 @@ def _is_dense(seqs: list[int]) -> bool:
 
 
 def engine() -> tuple[str, str | None]:
-    """Return SQLite's version, and why full text search does not work or None."""
+    """Return SQLite's version, and why full text search does not work, or None."""
     try:
         connection = sqlite3.connect(":memory:")
         try:

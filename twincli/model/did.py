@@ -161,7 +161,7 @@ def key_document(did: str) -> dict[str, Any]:
     It has the signing key and, for key agreement, the X25519 key derived from it.
 
     Raises:
-        InvalidError: ``invalid_did``: another DID; ``invalid_public_key``: no curve point.
+        InvalidError: ``invalid_did``: another DID; ``invalid_public_key``: not a curve point.
     """
     from twincli.crypto import x25519
 

@@ -17,12 +17,12 @@ RESERVED = "twin"
 
 
 class Edit(NamedTuple):
-    """One change: set ``path`` to ``value``, or take it away.
+    """One change: set ``path`` to ``value``, or remove it.
 
     Attributes:
         path: Names from the top level down, at least one.
         value: A JSON value; ignored where ``unset``.
-        unset: Whether the path is to go.
+        unset: Whether to remove the path.
     """
 
     path: tuple[str, ...]
@@ -95,7 +95,7 @@ def check_edits(edits: Iterable[Edit]) -> None:
 def build(base: Mapping[str, Any], edits: Iterable[Edit]) -> dict[str, Any]:
     """Return new data: ``base`` with the edits on top. ``base`` is left as it is.
 
-    An ``unset`` takes the path away; a missing one is not an error.
+    An ``unset`` removes the path; a missing one is not an error.
 
     Raises:
         InvalidError: ``not_an_object``, naming the path, where a path leads into a value that is
@@ -160,7 +160,7 @@ def _apply(written: dict[str, Any], present: Mapping[str, Any], edit: Edit) -> N
     top = path[0]
     found = written[top] if top in written else present.get(top)
     if found is None and edit.unset:
-        # Nothing is there to take away, and null is what a removed name reads as.
+        # There is nothing to remove, and a removed name reads as null.
         return
     target = _copy_of(found, path, 1)
     written[top] = target
@@ -207,9 +207,9 @@ def type_name(value: Any) -> str:
 
 
 def type_changes(state: Mapping[str, Any], written: Mapping[str, Any]) -> list[str]:
-    """Return a warning for every member whose JSON type is not the present state's.
+    """Return a warning for every member whose JSON type differs from the current state's.
 
-    Objects are compared member by member; null on either side is a value set or taken away, not
+    Objects are compared member by member; null on either side is a value set or removed, not
     a change of type.
     """
     found: list[str] = []

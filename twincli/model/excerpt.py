@@ -31,7 +31,7 @@ class Excerpt(NamedTuple):
 
 
 def pattern(words: Iterable[str]) -> re.Pattern[str] | None:
-    """Return what finds any of some words or phrases in a folded text, or None if none can be."""
+    """Return a pattern for any of some words or phrases in a folded text, or None if empty."""
     found = []
     for word in words:
         parts = fold(word).split()

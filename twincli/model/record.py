@@ -54,7 +54,7 @@ def stated_ms(tx: dict[str, Any]) -> int | None:
 
 
 def text(value: Any) -> str | None:
-    """Return what a stranger states where it is text, else None."""
+    """Return a stranger's statement if it is text, else None."""
     return value if isinstance(value, str) else None
 
 

@@ -246,9 +246,9 @@ def document(max_body: int) -> dict[str, Any]:
                 "The transactions of many assets, each in commit order; null for an unknown one.",
                 _list(_ref("History")),
                 errors=(400, 408, 413, 503),
-                description=f"At most {histories.MOST_ASSETS} assets, of each any transaction's id"
-                " and that of the last transaction that the client has, or null. Where there is"
-                " more, ask again.",
+                description=f"At most {histories.MOST_ASSETS} assets: for each, the id of any of"
+                " its transactions and of the last one that the client has, or null. If more"
+                " remain, ask again.",
                 requestBody={
                     "required": True,
                     **_content(_object({"of": _list(_list({"type": ["string", "null"]}))})),

@@ -290,7 +290,7 @@ def test_a_part_that_its_signer_may_not_state(invoke: Invoke) -> None:
     run = invoke(*words, "--dry-run", "--json")
     assert "--key dev7 --key alice --owner dev7" in run.json["warnings"][0]
     run = invoke(*words)
-    assert "dev7 may not say what is part of car, whose owner is alice" in run.stderr
+    assert "dev7 may not add parts to car, whose owner is alice" in run.stderr
     shown = quietly(invoke)("asset", "show", "probe")
     assert (shown["parent_standing"], shown["owner"]) == ("unauthorised", "dev7")
     assert "unauthorised" in invoke("asset", "show", "probe", tty=True).stdout

@@ -113,8 +113,8 @@ def sign(
 ) -> Result:
     """Sign a prepared transaction, after showing what it does.
 
-    FILE gets the signature, unless -o names another one. Nothing in it is believed: what is given
-    by whom to whom is read from the transactions it carries, whose ids are computed again.
+    FILE gets the signature, unless -o names another one. The file is not trusted: the
+    summary is read from the transactions it carries, and their ids are computed again.
     """
     from twincli import files
     from twincli.services.tx import cosign

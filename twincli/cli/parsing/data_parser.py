@@ -476,7 +476,7 @@ def _decoded(data: bytes, what: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         raise InvalidError(
-            f"{what}: not UTF-8: byte {error.start + 1} is wrong", code="invalid_json"
+            f"{what}: not UTF-8: byte {error.start + 1} is invalid", code="invalid_json"
         ) from error
 
 

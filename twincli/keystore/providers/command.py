@@ -41,7 +41,7 @@ class Program(NamedTuple):
         words: The program and its arguments.
         timeout: Seconds for one answer.
         environment: Gives the variables that it gets.
-        key: Which key shall sign, base58; empty before that is known.
+        key: The key to sign with, base58; empty until it is known.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Program(NamedTuple):
         return str(key)
 
     def sign(self, message: bytes) -> bytes:
-        """Return what the program gives as the signature of ``message``.
+        """Return the program's signature of ``message``.
 
         Raises:
             ConfigError: ``no_program``, ``program_failed``, ``bad_answer``.
@@ -201,7 +201,7 @@ class Program(NamedTuple):
 
 
 def _talk(process: subprocess.Popen[bytes], line: bytes, answer: bytearray) -> None:
-    """Write the request and read the answer, no more of it than may be used."""
+    """Write the request and read the answer, up to the limit."""
     assert process.stdin is not None
     assert process.stdout is not None
     try:
@@ -209,7 +209,7 @@ def _talk(process: subprocess.Popen[bytes], line: bytes, answer: bytearray) -> N
         while rest:
             rest = rest[process.stdin.write(rest) :]
     except (OSError, ValueError):
-        pass  # it does not read; what it answers all the same is judged
+        pass  # it does not read; its answer counts all the same
     try:
         process.stdin.close()
         while len(answer) <= _LONGEST and (piece := process.stdout.read(_LONGEST)):

@@ -40,14 +40,14 @@ class ExternalSigner:
         """Return the 64-byte signature of ``message``.
 
         Raises:
-            InvalidError: ``wrong_signature``: what came back is none of this key.
+            InvalidError: ``wrong_signature``: the signature is not by this key.
             TwinError: What the provider raises.
         """
         signature = self._source.sign(message)
         if not ed25519.verify(self._public, message, signature):
             raise InvalidError(
-                f"the signature made for the key {self.info.name} does not fit its public key"
-                f" {self.info.public_key}; nothing was done with it",
+                f"the signature made for the key {self.info.name} does not match its public key"
+                f" {self.info.public_key}; it was not used",
                 code="wrong_signature",
                 hint="is this the chip or program the key was made with?"
                 f" twin keys show {self.info.name}",
@@ -55,7 +55,7 @@ class ExternalSigner:
         return signature
 
     def close(self) -> None:
-        """Let go of the chip."""
+        """Release the chip."""
         self._source.close()
 
 

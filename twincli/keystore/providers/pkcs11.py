@@ -116,7 +116,7 @@ class Login:
         return self
 
     def release(self) -> None:
-        """Count one user less; the last one logs out."""
+        """Count one user fewer; the last one logs out."""
         with _lock:
             self._users -= 1
             if self._users:
@@ -128,7 +128,7 @@ class Login:
                 return  # the token is gone, and the login with it
 
     def private_keys(self, place: Place) -> list[Any]:
-        """Return the Edwards keys in the token that fit."""
+        """Return the matching Edwards keys in the token."""
         wanted: dict[Attribute, Any] = {
             Attribute.CLASS: ObjectClass.PRIVATE_KEY,
             Attribute.KEY_TYPE: KeyType.EC_EDWARDS,
@@ -160,7 +160,7 @@ class ChipKey:
         self._pin = pin
 
     def sign(self, message: bytes) -> bytes:
-        """Return what the token gives as the signature of ``message``.
+        """Return the token's signature of ``message``.
 
         Raises:
             LockedError: ``bad_passphrase``, ``pin_locked``.
@@ -228,11 +228,11 @@ def open_key(name: str, settings: Mapping[str, Any], secret_source: SecretSource
 
 @contextmanager
 def adopted(name: str, place: Place, secret_source: SecretSource | None) -> Iterator[Found]:
-    """Find a key that is in a token, and have it show that it signs.
+    """Find a key that is in a token, and make it prove that it signs.
 
     Args:
         name: Its name here.
-        place: Where it is; what is None is not looked at.
+        place: Where it is; None matches anything.
         secret_source: Asked for the PIN if there is one.
 
     Raises:
@@ -266,7 +266,7 @@ def generated(name: str, place: Place, secret_source: SecretSource | None) -> It
         for taken in (place._replace(id=None), place._replace(label=None)):
             if login.private_keys(taken):
                 raise ConflictError(
-                    f"the token {login.title} has a key with {taken.key_text()} already",
+                    f"the token {login.title} already has a key with {taken.key_text()}",
                     code="exists",
                     hint="give another --label or --id, or use that key: leave out --generate",
                 )
@@ -432,7 +432,7 @@ def _pin_locked(title: str) -> LockedError:
 
 
 def _token(place: Place) -> Any:
-    """Return the only token that fits."""
+    """Return the only token that matches."""
     with _translated("of " + place.module):
         tokens = [
             token
@@ -447,9 +447,9 @@ def _token(place: Place) -> Any:
     if not tokens:
         wanted = "" if place.token is None else f" {place.token}"
         raise NotFoundError(
-            f"there is no token{wanted} at {place.module}; there are: {there}",
+            f"there is no token{wanted} at {place.module}; found: {there}",
             code="no_token",
-            hint="put it in; pkcs11-tool --module ... --list-slots shows what is there",
+            hint="insert it; to see the tokens: pkcs11-tool --module ... --list-slots",
         )
     raise ConflictError(
         f"several tokens match:"
@@ -486,7 +486,7 @@ def _library(module: str) -> Any:
 
 @contextmanager
 def _translated(title: str) -> Iterator[None]:
-    """Turn what a module says into an error of ours."""
+    """Turn a module's error into one of ours."""
     try:
         yield
     except faults.PinLocked as error:

@@ -1,4 +1,4 @@
-"""What a provider of keys has to offer, and the settings they share."""
+"""The interface of a key provider, and helpers for its settings."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _PROOF = b"twincli: a key that shall be used shows that it signs\n"
 
 
 class Source(Protocol):
-    """What makes signatures, unverified: a key in a chip, or a program."""
+    """A maker of unverified signatures: a key in a chip, or a program."""
 
     def sign(self, message: bytes) -> bytes:
         """Return the signature of ``message``."""
 
     def close(self) -> None:
-        """Let go of what was opened; a chip is logged out when its last key is closed."""
+        """Release what was opened; a chip is logged out when its last key is closed."""
 
 
 def proof_message() -> bytes:
-    """Return a message to sign that no transaction and no other use can have."""
+    """Return a message to sign that cannot occur in a transaction or any other use."""
     return _PROOF + os.urandom(32)
 
 
 def text_of(name: str, settings: Mapping[str, Any], field: str) -> str | None:
-    """Return a text of a key's settings, None where it is not there.
+    """Return a text from a key's settings, None if missing.
 
     Raises:
         ConfigError: ``bad_settings``: it is something else.

@@ -68,9 +68,9 @@ def _named(target: Target, unspent: list[Spendable], text: str) -> Spendable:
         other = resolve.asset_name(workspace, found) or found
         raise InvalidError(
             f"{text} is an output of another asset, {other}: outputs of different assets cannot be"
-            " put together, however alike the things are",
+            " joined, however alike the assets are",
             code="asset_id_mismatch",
-            hint="what is to be counted together is one divisible asset from the start:"
+            hint="to count things together, create one divisible asset from the start:"
             " twin asset create NAME --amount N, split with --out, joined with --in",
         )
     raise ConflictError(

@@ -208,7 +208,7 @@ def _about_parent(
         added = "".join(f" --key {info.name}" for info in found if info.name not in mine)
         way = f"let its owner sign, too:{keys}{added}{owner}"
     yield (
-        f"{who} may not say what is part of {wanted.parent}, whose owner is {owners_texts}: this"
+        f"{who} may not add parts to {wanted.parent}, whose owner is {owners_texts}: this"
         f" part will be shown as unauthorised; {way}"
     )
 

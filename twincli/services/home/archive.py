@@ -1,4 +1,4 @@
-"""The form of a backup: a tar archive, written and read front to back.
+"""The format of a backup: a tar archive, written and read front to back.
 
 ``manifest.json`` comes first and lists what follows, laid out as in a home: names, sizes, SHA-256.
 It carries its own SHA-256, so that any change to what is restored is found. Anybody can write an

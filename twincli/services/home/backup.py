@@ -1,6 +1,6 @@
 """The whole home in one file, and back.
 
-What can be made anew (``index.db``) is left out, and so is the ledger's private key: two copies of
+Derived data (``index.db``) is left out, and so is the ledger's private key: two copies of
 a ledger must not sign with one key, so a restored ledger gets a new one. A restore reads the
 archive front to back, into a directory beside the home, and only what was found whole and in order
 becomes the home, in one rename.
@@ -245,7 +245,7 @@ def _key_names(home: str) -> list[str]:
 
 
 def place_of(home: str, name: str) -> str:
-    """Return where in a home an entry of a backup has its place."""
+    """Return the place in a home for an entry of a backup."""
     return os.path.join(home, *name.split("/"))
 
 
@@ -261,7 +261,7 @@ def ledger_document(ledger: Ledger) -> Document:
 
 
 def ledger_members(ledger: Document | None) -> Document:
-    """Return what of that stands in the document of the command."""
+    """Return the part of it for the command's document."""
     known = ledger or {"id": None, "height": None, "transactions": 0}
     return {
         "ledger": known["id"],

@@ -61,8 +61,8 @@ def restore(
 ) -> Document:
     """Verify a backup, all of it, and make it the home.
 
-    Nothing is in place before all of it is. A process killed on the way leaves at most a directory
-    ``HOME.restore-...`` beside the home, which nothing reads.
+    Nothing is put in place before all of it is verified. A process killed on the way
+    leaves at most a directory ``HOME.restore-...`` beside the home, which nothing reads.
 
     Args:
         stream: The backup, read front to back.
@@ -142,7 +142,7 @@ def _taken(home: str) -> ConflictError:
 
 @contextmanager
 def _staging(home: str | None) -> Iterator[str]:
-    """Make a directory to unpack into, and remove what is left of it in the end.
+    """Make a directory to unpack into, and remove it in the end if it is still there.
 
     Args:
         home: What it is to become; None: nothing, so any disk will do.
@@ -160,7 +160,7 @@ def _staging(home: str | None) -> Iterator[str]:
 
 
 def _left_behind(home: str) -> list[str]:
-    """Return a warning for each restore that did not come to its end: it holds keys."""
+    """Return a warning for each unfinished restore: it holds keys."""
     directory, name = os.path.split(home)
     entries = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
     return [
@@ -238,7 +238,7 @@ def _verify_keys(place: str) -> None:
 
 
 def _verify_names(book: Book) -> None:
-    """Refuse names that could not have been given here: an id, a key, characters unseen.
+    """Refuse names that could not have been given here: an id, a key, invisible characters.
 
     Raises:
         InvalidError: ``invalid_name``, ``invalid_value``.
@@ -259,7 +259,7 @@ _ASIDE = ("node", "passphrase_file", "tls_ca", "tls_cert", "tls_key")
 
 
 def _set_aside(place: str) -> list[str]:
-    """Take out of the settings what a stranger's backup must not decide; say how to set it."""
+    """Remove the settings that a stranger's backup must not decide; say how to set them."""
     warnings = []
     path = place_of(place, SETTINGS)
     data = settings_of(path)
@@ -334,7 +334,7 @@ def _costs(place: str) -> list[str]:
 
 
 def _programs(place: str) -> list[str]:
-    """Return a warning for each key that has something run when it signs: anybody can write one."""
+    """Return a warning for each key that runs a command when it signs: anybody can write one."""
     warnings = []
     for info in KeyStore(place_of(place, KEYS)).scan()[0]:
         settings = info.settings or {}

@@ -89,8 +89,8 @@ def restore(
 ) -> Result:
     """Verify a backup and make it the home, which must be empty or missing.
 
-    With --dry-run it is only verified, every transaction of it, whatever the home holds. The
-    default node, certificates, headers and files of passphrases are restored only with --yes.
+    With --dry-run every transaction is verified and nothing is written, even if there is a home.
+    The default node, certificates, headers and passphrase files are restored only with --yes.
     """
     from twincli.services.home import restore as service
 

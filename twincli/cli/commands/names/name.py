@@ -136,8 +136,8 @@ def import_names(
 ) -> Result:
     """Import names that were exported elsewhere, or that the ledger states.
 
-    No name is taken from what has it. What is skipped is listed with the reason; exit 10 when that
-    is a part of FILE, 5 when it is all.
+    Names in use are kept. Skipped names are listed with the reason; exit 10 if some of FILE were
+    skipped, 5 if all were.
     """
     from twincli.services.names import exchange
     from twincli.services.tx import transactions

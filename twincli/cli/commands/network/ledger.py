@@ -32,8 +32,8 @@ def info(context: Context) -> Result:
 def begin(context: Context) -> Result:
     """Begin a new ledger in place of a lost one.
 
-    What is left of the old ledger, its key and its names, is kept. Restore a backup instead if
-    there is one.
+    The remains of the old ledger, its key and its names are kept. If there is a backup, restore
+    it instead.
     """
     from twincli.services.network import ledgers
 
