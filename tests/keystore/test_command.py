@@ -143,7 +143,7 @@ FIRST = [
     ("say(error='no chip there')", LockedError, "declined", "no chip there"),
     ("say(error='no chip there'); sys.exit(1)", LockedError, "declined", "no chip there"),
     ("say(error='x' * 10000)", LockedError, "declined", "x" * 200 + "$"),
-    (WAIT, UnreachableError, "timeout", "no answer in 0.7 s"),
+    (WAIT, UnreachableError, "timeout", "no answer within 0.7 s"),
     (f"sys.stdout.close(); os.close(1); {WAIT}", UnreachableError, "timeout", "no answer"),
     (f"say(public_key=KEY); sys.stdout.flush(); {WAIT}", UnreachableError, "timeout", "no answer"),
 ]

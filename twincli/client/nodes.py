@@ -1,9 +1,9 @@
 """The nodes of one BigchainDB network, asked through the official driver.
 
 One driver for each URL, and around it the features that the driver lacks: if a node is silent,
-refuses connections or fails, the next one is asked at once; an answer is bounded in size and time (see
-``transport``); the server's own message is kept; a POST whose answer was lost is sent again, and if
-the node then says "already exists" or "double spend" the transaction is looked up.
+refuses connections or fails, the next one is asked at once; an answer is bounded in size and time
+(see ``transport``); the server's own message is kept; a POST whose answer was lost is sent again,
+and if the node then says "already exists" or "double spend" the transaction is looked up.
 """
 
 from __future__ import annotations
