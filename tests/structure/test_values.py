@@ -38,8 +38,24 @@ class Lone(values.NamedTuple):
 BOTH = pytest.mark.parametrize("made", [Usual, Quick])
 
 
-@BOTH
-def test_it_takes_values_by_place_and_by_name(made: Any) -> None:
+def define() -> Any:
+    """Return a class without values yet, whose ``__new__`` is not the usual one."""
+
+    class Fresh(values.NamedTuple):
+        name: str
+        amount: int = 1
+        note: str | None = None
+
+        @property
+        def double(self) -> int:
+            return 2 * self.amount
+
+    return Fresh
+
+
+@pytest.mark.parametrize("made", [Usual, Quick, define()])
+@pytest.mark.parametrize("_time", range(10))
+def test_it_takes_values_by_place_and_by_name(made: Any, _time: int) -> None:
     assert made("a") == ("a", 1, None)
     assert made(amount=2, name="b") == ("b", 2, None)
     value = made("c", 3, note="n")
@@ -53,9 +69,11 @@ def test_it_takes_values_by_place_and_by_name(made: Any) -> None:
     ("given", "named"), [((), {}), ((1, 2, 3, 4), {}), (("a",), {"name": 1}), (("a",), {"no": 1})]
 )
 def test_it_refuses_other_values(made: Any, given: tuple[object, ...], named: Any) -> None:
-    made("a")
-    with pytest.raises(TypeError):
-        made(*given, **named)
+    for class_ in (made, define()):
+        for _ in range(2):
+            with pytest.raises(TypeError):
+                class_(*given, **named)
+        assert class_("a", note="n") == ("a", 1, "n")
 
 
 @BOTH
@@ -93,7 +111,7 @@ def test_one_field_makes_a_tuple_of_one() -> None:
 
 
 def test_a_field_without_default_comes_before_those_with_one() -> None:
-    define: Any = type(values.NamedTuple)
+    meta: Any = type(values.NamedTuple)
     fields = {"__annotations__": {"first": "int", "second": "int"}, "first": 1}
     with pytest.raises(TypeError, match="without default"):
-        define("Wrong", (values.NamedTuple,), fields)
+        meta("Wrong", (values.NamedTuple,), fields)
