@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.ledger.chains import ALICE, BOB, create
+from twincli.errors import TwinError
 from twincli.ledger import Ledger, state
 from twincli.ledger.index import TEXTS
 from twincli.ledger.state import SHORT
@@ -156,6 +157,22 @@ def test_an_honest_index_has_no_differences(original: Path, tmp_path: Path) -> N
         assert ledger.verify_index() == []  # it is behind, and right as far as it goes
         ledger.search_assets("car")
         ledger.replay(asset)
+        assert ledger.verify_index() == []
+
+
+def test_an_index_in_use_is_not_damaged(original: Path, tmp_path: Path) -> None:
+    place = tmp_path / "ledger"
+    shutil.copytree(original, place)
+    with (
+        Ledger.open(place) as ledger,
+        closing(sqlite3.connect(place / "index.db", isolation_level=None)) as connection,
+    ):
+        ledger.plain_index.connection.execute("PRAGMA busy_timeout = 10")
+        connection.execute("BEGIN IMMEDIATE")
+        with pytest.raises(TwinError) as caught:
+            ledger.verify_index()
+        assert caught.value.code == "busy"
+        connection.execute("ROLLBACK")
         assert ledger.verify_index() == []
 
 

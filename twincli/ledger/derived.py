@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from twincli.ledger.faults import DATABASE_ERRORS
+from twincli.ledger.faults import DATABASE_ERRORS, translate
 from twincli.ledger.index import TEXTS, Index
 from twincli.ledger.state import count_right
 
@@ -36,6 +36,8 @@ def differences(ledger: Reader) -> list[Finding]:
     try:
         return [("index.db", "damaged_index", message) for message in _differences(ledger, index)]
     except DATABASE_ERRORS as error:
+        if "locked" in str(error):  # in use for too long, which is no damage
+            raise translate(error, index.path) from error
         return [("index.db", "damaged_index", f"it cannot be read: {error}")]
 
 
