@@ -19,7 +19,7 @@ from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.report import Figure, arguments, report
-from twincli.crypto import base58, canonical, conditions
+from twincli.crypto import base58, canonical, conditions, ed25519
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import TwinError
 from twincli.model import transaction
@@ -65,6 +65,7 @@ class Empty:
 
     def spender(self, tx_id: str, output_index: int) -> str | None:
         del tx_id, output_index
+        return None
 
 
 def judge(text: str) -> None:
@@ -81,7 +82,7 @@ def forget() -> None:
     """Empty the caches: every key is new to a node once."""
     for cache in (
         *(base58.decode_key, base58.encode_key, conditions.key_condition),
-        *(structure.is_owner, structure.ed25519.is_point),
+        *(structure.is_owner, ed25519.is_point),
     ):
         cache.cache_clear()
 

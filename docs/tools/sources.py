@@ -130,8 +130,9 @@ def _constants(node: ast.expr, outer: ast.AST) -> list[str]:
     if isinstance(node, ast.IfExp):
         return _constants(node.body, outer) + _constants(node.orelse, outer)
     if isinstance(node, ast.Name):
-        is_function = isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef)
-        given = _given(outer, node.id) if is_function else []
+        given: list[str] = []
+        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef):
+            given = _given(outer, node.id)
         return given or _module_constants().get(node.id, [])
     if isinstance(node, ast.JoinedStr):
         texts = [""]

@@ -532,7 +532,7 @@ class NetworkClient:
 
     def find_prefix(self, prefix: str, limit: int = 2) -> list[str]:
         """Return ids in the copy that start with hex digits: a network cannot search for them."""
-        if len(prefix) == 64:
+        if is_id(prefix):
             return [prefix] if self._bring(prefix) else []
         return self.copy.find_prefix(prefix, limit)
 

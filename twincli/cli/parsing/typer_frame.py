@@ -7,38 +7,32 @@ a noun, complete::
 
     from __future__ import annotations
 
-    from typing import Annotated
-
-    import typer
-
-    from twincli.cli import frame
     from twincli.cli.context import Context
-    from twincli.cli.showing.output import Result
+    from twincli.cli.parsing import typer_frame
+    from twincli.cli.result import Result
 
-    app = frame.group("name")
+    app = typer_frame.group("name")
 
 
-    @frame.command(app, "list")
-    def list_names(
-        context: Context,
-        limit: Annotated[int | None, typer.Option(help="At most this many.", min=1)] = None,
-    ) -> Result:
+    @typer_frame.command(app, "list")
+    def list_names(context: Context) -> Result:
         \"\"\"List the local names.\"\"\"
-        from twincli.services import names          # heavy imports live here
+        from twincli.services.names import names  # heavy imports stand here
 
         return Result(
-            {"schema": "twin.names/1", "names": names.list_names(context.book, limit=limit)},
+            names.list_names(context.workspace()),
             listing="names",
             columns=(("name", "name"), ("value", "value")),
             item_schema="twin.name/1",
         )
 
-A bare verb is a module whose ``app = frame.bare()`` has one command named like the verb. Both are
-entered in `twincli.cli.table`. Commands with free data are not written here but in the table
-of `twincli.cli.parsing.data_parser`; their help and completion are made from it below.
+A bare verb is a module whose ``app = typer_frame.bare()`` has one command named like the verb. Both
+are entered in `twincli.cli.table`. Commands with free data are rows of
+`twincli.cli.parsing.data_commands`; their help and completion are made from it below.
 
-Inside the function: ``context.keystore``, ``context.book`` and ``context.client`` open on first
-use and are closed after printing, so a listing may be an iterator over them;
+Inside the function: ``context.workspace()`` is what services take. ``context.keystore``,
+``context.book`` and ``context.client`` open on first use and are closed after printing, so a
+listing may be an iterator over them;
 ``context.keys``, ``context.default_key``, ``context.secret_source()``,
 ``context.new_secret_source()``, ``context.confirm(question)``, ``context.dry_run``,
 ``context.settings``, ``context.paths``. A command that may create the home is registered with

@@ -6,9 +6,10 @@ Where columns would become too narrow, each row is drawn as lines of its own, on
 
 from __future__ import annotations
 
-import re
 from itertools import chain, islice
 from typing import TYPE_CHECKING
+
+from twincli.model.ids import is_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,14 +20,13 @@ _NARROW = 10
 _TOKEN = 24
 _LONGEST_LABEL = 20
 _SHORT_ID = 10
-_ID = re.compile("[0-9a-f]{64}")
 
 _BOLD, _DIM, _CYAN, _END = "\x1b[1m", "\x1b[2m", "\x1b[36m", "\x1b[0m"
 
 
 def shortened(text: str) -> str:
     """Return an id by its first digits, which every command takes; other text as it is."""
-    return text[:_SHORT_ID] if len(text) == 64 and _ID.fullmatch(text) else text
+    return text[:_SHORT_ID] if is_id(text) else text
 
 
 def lines(

@@ -17,6 +17,8 @@ from twincli.errors import UsageError
 from twincli.ledger.index import split_search
 from twincli.model import excerpt as excerpts
 from twincli.model import record
+from twincli.model.ids import is_id
+from twincli.model.transaction import asset_of
 from twincli.node.pages import parts
 from twincli.node.pages.charts import Series, chart
 from twincli.node.pages.excerpt import LONGEST_NAME, cut, excerpt
@@ -49,7 +51,6 @@ _AROUND = 180
 CHARTED = 2000
 """How much a page shows at most; the last is how many transactions a chart looks at."""
 
-_ID = re.compile(r"[0-9a-f]{64}")
 _PREFIX = re.compile(r"[0-9a-f]{8,63}")
 
 
@@ -91,18 +92,10 @@ def page(ledger: Ledger, path: str, query: Mapping[str, str]) -> Page:
     return Page(404, document("not found", "not found", Tag("p")("There is nothing here.")))
 
 
-def _asset_of(tx: Mapping[str, Any]) -> str:
-    return str(tx["id"] if tx["operation"] == "CREATE" else tx["asset"]["id"])
-
-
 def _number(text: str | None, otherwise: int) -> int:
     if text is None or not (text.isascii() and text.isdigit() and len(text) < 16):
         return otherwise
     return int(text)
-
-
-def _is_id(text: str) -> bool:
-    return _ID.fullmatch(text) is not None
 
 
 # --- Things and blocks -------------------------------------------------------------------------
@@ -130,7 +123,7 @@ def _home(source: Source, query: Mapping[str, str]) -> str:
 
 def _things(source: Source, before: str | None) -> Html:
     """Return what was created last, newest first."""
-    known = before if before is not None and _is_id(before) else None
+    known = before if before is not None and is_id(before) else None
     ids = source.ledger.newest_assets(THINGS + 1, known)
     rows = [_thing(source, asset_id) for asset_id in ids[:THINGS]]
     older = parts.more("", "Older things", before=ids[THINGS - 1]) if len(ids) > THINGS else ""
@@ -228,7 +221,7 @@ def _block(source: Source, argument: str, query: Mapping[str, str]) -> str | Non
 
 def _transaction(source: Source, argument: str, query: Mapping[str, str]) -> str | None:
     del query
-    entry = source.entry(argument) if _is_id(argument) else None
+    entry = source.entry(argument) if is_id(argument) else None
     if entry is None:
         return None
     tx = entry.tx
@@ -240,7 +233,7 @@ def _transaction(source: Source, argument: str, query: Mapping[str, str]) -> str
         facts(
             (
                 ("operation", tx["operation"]),
-                ("asset", parts.named(source, _asset_of(tx))),
+                ("asset", parts.named(source, asset_of(tx))),
                 ("block", parts.link("block", str(entry.height))),
                 ("happened", parts.time(happened) if happened != entry.time_ms else None),
                 ("committed", parts.time(entry.time_ms)),
@@ -330,7 +323,7 @@ def _past(source: Source, asset_id: str, corrected: frozenset[str]) -> _Past:
 
 def _asset(source: Source, argument: str, query: Mapping[str, str]) -> str | None:
     ledger = source.ledger
-    if not _is_id(argument):
+    if not is_id(argument):
         return None
     first = source.entry(argument)
     if first is None or first.tx["operation"] != "CREATE":
@@ -339,7 +332,7 @@ def _asset(source: Source, argument: str, query: Mapping[str, str]) -> str | Non
     title, heading = f"{name or 'asset'} {argument}", name or "asset"
     after = query.get("after")
     if after is not None:
-        if not (_is_id(after) and _belongs(source, after, argument)):
+        if not (is_id(after) and _belongs(source, after, argument)):
             return None
         entries = list(islice(source.entries(argument, after), HISTORY + 1))
         more = len(entries) > HISTORY or bool(entries and entries[-1].spent_by)
@@ -397,7 +390,7 @@ def _of_creation(data: Any) -> str:
 
 def _belongs(source: Source, tx_id: str, asset_id: str) -> bool:
     entry = source.entry(tx_id)
-    return entry is not None and _asset_of(entry.tx) == asset_id
+    return entry is not None and asset_of(entry.tx) == asset_id
 
 
 def _held(source: Source, place: tuple[str, int]) -> tuple[str, str, str]:
@@ -411,7 +404,7 @@ def _held(source: Source, place: tuple[str, int]) -> tuple[str, str, str]:
 
 def _parent(source: Source, part: Entry, value: Any) -> str | None:
     """Return what a thing says it is a part of, and whether its word counts."""
-    if not isinstance(value, str) or not _is_id(value):
+    if not isinstance(value, str) or not is_id(value):
         return None
     owners, is_whole, count = Owners(), True, 0
     for entry in source.entries(value):
@@ -500,7 +493,7 @@ def _owner(source: Source, argument: str, query: Mapping[str, str]) -> str | Non
             rows.append(("", "", where))
             continue
         output = tx["outputs"][ref["output_index"]]
-        rows.append((parts.named(source, _asset_of(tx)), parts.count(output["amount"]), where))
+        rows.append((parts.named(source, asset_of(tx)), parts.count(output["amount"]), where))
     more = f"Only the first {LISTED} are listed." if len(refs) > LISTED else ""
     name = source.key_name(argument)
     return document(
@@ -521,7 +514,7 @@ def _search(source: Source, text: str) -> Page:
     hits: dict[str, tuple[str, str]] = {}
     others: dict[str, int] = {}
     for where, tx in _hits(source, text):
-        asset_id = _asset_of(tx)
+        asset_id = asset_of(tx)
         if asset_id in hits:
             others[asset_id] = others.get(asset_id, 0) + 1
         else:
@@ -540,7 +533,7 @@ _HIT: Sequence[str] = ("asset", "in", "text")
 def _location(source: Source, text: str) -> str | None:
     """Return the page of an id, of the start of one, or of a key."""
     folded = text.lower()
-    known = [folded] if _is_id(folded) else []
+    known = [folded] if is_id(folded) else []
     if _PREFIX.fullmatch(folded):
         known = source.ledger.find_prefix(folded, 2)
     if len(known) == 1 and (tx := source.tx(known[0])) is not None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from twincli.crypto import canonical, cid
 from twincli.errors import ConflictError, InvalidError, NotFoundError
 from twincli.model import record, template
+from twincli.model.ids import is_id
 from twincli.model.names import near
 from twincli.rules.authority import signers_of
 from twincli.values import NamedTuple
@@ -90,7 +91,7 @@ def find(workspace: Workspace, ref: str) -> Model:
         ConflictError: ``ambiguous``: others registered different templates under that id.
     """
     found = built_in(ref)
-    if found is None and len(ref) == 64:
+    if found is None and is_id(ref):
         found = _of_asset(workspace, ref)
     if found is not None:
         return found
