@@ -30,7 +30,7 @@ from twincli.rules.validity import Known
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from twincli.ledger.rows import Row
 
@@ -54,6 +54,7 @@ class Report(NamedTuple):
 
 
 SMALLEST_SLICE = 4000
+TOLD_EVERY = 500
 
 _BESIDES = 0.075
 """Cost of a transaction outside its slice, relative to one inside."""
@@ -82,7 +83,12 @@ class Totals(NamedTuple):
         return Totals(*map(sum, zip(self, other, strict=True)))
 
 
-def verify(ledger: Reader, asset_id: str | None, workers: int) -> Report:
+def verify(
+    ledger: Reader,
+    asset_id: str | None,
+    workers: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
     """See ``Ledger.verify``."""
     store = ledger.store
     asset = None
@@ -98,7 +104,7 @@ def verify(ledger: Reader, asset_id: str | None, workers: int) -> Report:
         faults = store.faults() if asset is None else []
         if faults:
             return Report(0, 0, [("ledger.db", "damaged_ledger", text) for text in faults], [])
-        totals = _verify_slice(ledger, asset, cuts[0], cuts[1], problems, deviations)
+        totals = _verify_slice(ledger, asset, cuts[0], cuts[1], problems, deviations, progress)
         blocks = _verify_blocks(store, cuts[-1], problems) if asset is None else 0
         for helper in helpers:
             done = _result(helper)
@@ -183,6 +189,9 @@ def _error(kind: str, message: str, **more: Any) -> TwinError:
 
 def main() -> None:
     """Check one slice in a process of its own; arguments as ``_start`` gives them."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends this process
     path, asset, first, last = sys.argv[2], *map(int, sys.argv[3:6])
     is_read_only = bool(sys.argv[6])
     problems: list[Finding] = []
@@ -206,13 +215,19 @@ def _verify_slice(
     last: int,
     problems: list[Finding],
     deviations: list[Finding],
+    progress: Callable[[int, int], None] | None = None,
 ) -> Totals:
-    """Check the transactions above ``first`` up to ``last``; return their totals."""
+    """Check the transactions above ``first`` up to ``last``; return their totals.
+
+    ``progress`` is called with how far that is, in this slice: the others go on as fast.
+    """
     view = _Past(ledger)
     count = inputs = outputs = tokens = 0
     with uncollected():
         for row in ledger.store.rows(asset=asset, after=first, until=last):
             count += 1
+            if progress is not None and (count % TOLD_EVERY == 0 or row.seq == last):
+                progress(row.seq - first, last - first)
             tx_id = row.id.hex()
             try:
                 checked = check(json.loads(row.body))

@@ -231,13 +231,17 @@ class Index:
         except SQL_ERRORS as error:
             raise translate(error, self.path) from error
 
-    def rebuild(self) -> int:
-        """Rebuild the index; return how many transactions it holds."""
+    def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Rebuild the index; return how many transactions it holds.
+
+        Args:
+            progress: Called after every page with how much is done, and how much there is.
+        """
         self.connection.close()
         if self.path != ":memory:":
             self._delete()
         self.connection = self._open()
-        return self._follow()
+        return self._follow(progress=progress)
 
     def mark(self) -> int:
         """Return the position of the last transaction that the index holds, or 0."""
@@ -257,7 +261,9 @@ class Index:
         """Take in what the ledger holds up to a position."""
         self._tried(partial(self._follow, until))
 
-    def _follow(self, until: int | None = None) -> int:
+    def _follow(
+        self, until: int | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> int:
         run = self.connection.execute
         mark = int(run("SELECT seq FROM mark").fetchone()[0])
         if self.store.row_at(mark + 1) is None:
@@ -277,6 +283,8 @@ class Index:
                 if self.connection.in_transaction:
                     run("ROLLBACK")
                 raise
+            if progress is not None:
+                progress(mark, self.store.tip().last_seq)
             if len(rows) < PAGE:
                 return mark
             if self._is_interrupted():

@@ -353,16 +353,23 @@ class Ledger(Reader):
             self.store.set_meta(meta.rows(key))
         self.public_key, self.former_keys = key.public_key, former
 
-    def verify(self, asset_id: str | None = None, *, workers: int = 0) -> Report:
+    def verify(
+        self,
+        asset_id: str | None = None,
+        *,
+        workers: int = 0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Report:
         """Check again every id, signature, link and (for the whole ledger) block.
 
         Args:
             asset_id: Only this asset; None for all, the chain of blocks and the tree included.
-            workers: Threads; 0 for one a core.
+            workers: Processes; 0 for one a core.
+            progress: Called now and then with how much is done, and how much there is.
         """
         from twincli.ledger import audit
 
-        return audit.verify(self, asset_id, workers)
+        return audit.verify(self, asset_id, workers, progress)
 
     def verify_last(self, count: int) -> Report:
         """Check the last ``count`` transactions again; what came before is taken as committed."""

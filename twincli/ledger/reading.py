@@ -453,9 +453,13 @@ class Reader:
         """
         return [self.id_at(seq) for seq in self.index.stated(name, value)]
 
-    def reindex(self) -> int:
-        """Rebuild the derived index; return how many transactions it holds."""
-        return self.plain_index.rebuild()
+    def reindex(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Rebuild the derived index; return how many transactions it holds.
+
+        Args:
+            progress: Called now and then with how much is done, and how much there is.
+        """
+        return self.plain_index.rebuild(progress)
 
     def place(self, tx_id: str, height: int) -> None:
         """Remember at what height another ledger, which this one is a copy of, has a transaction.

@@ -14,7 +14,7 @@ from twincli.model import times
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from twincli.keystore.keyfile import KeyInfo
@@ -100,6 +100,7 @@ def doctor(
     full: bool = False,
     root: str | None = None,
     network: Chosen | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Document:
     """Check everything, and change nothing.
 
@@ -109,6 +110,7 @@ def doctor(
         full: Verify all transactions, not only the last 1,000.
         root: The root hash, hex, that the ledger has or once had; None: not compared.
         network: The network to check, too, or None.
+        progress: Called while all are verified, with how much is done and how much there is.
 
     Returns:
         ``twin.doctor/1``: ``ok`` (false when a check failed) and ``checks``:
@@ -126,7 +128,7 @@ def doctor(
         if os.path.isdir(place.home):
             checks += _keys(place.keys)
             checks += _book(place.book)
-    checks += _ledger(place, now_ms, full=full, root=root)
+    checks += _ledger(place, now_ms, full=full, root=root, progress=progress)
     if network is not None:
         checks += _network(network, full=full)
     if place.home is not None:
@@ -267,7 +269,14 @@ def _book(path: str) -> Iterator[Check]:
     yield _good("names", f"{path} is in order, {count} names of others")
 
 
-def _ledger(place: Place, now_ms: int, *, full: bool, root: str | None) -> Iterator[Check]:
+def _ledger(
+    place: Place,
+    now_ms: int,
+    *,
+    full: bool,
+    root: str | None,
+    progress: Callable[[int, int], None] | None,
+) -> Iterator[Check]:
     from twincli.ledger import lost
     from twincli.ledger.files import locate
     from twincli.ledger.ledger import Ledger
@@ -298,7 +307,7 @@ def _ledger(place: Place, now_ms: int, *, full: bool, root: str | None) -> Itera
                 yield _ledger_key(where.key, ledger.public_key)
             yield from _remembered(place, ledger, mark)
             ledger.checkpoint()
-            report = ledger.verify() if full else ledger.verify_last(RECENT)
+            report = ledger.verify(progress=progress) if full else ledger.verify_last(RECENT)
             yield _verified(report, "transactions", "restore the ledger from a backup", full=full)
             if root is not None:
                 yield _root(ledger, root)

@@ -58,6 +58,7 @@ def restore(
     *,
     dry_run: bool = False,
     trusted: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Document:
     """Verify a backup, all of it, and make it the home.
 
@@ -73,6 +74,7 @@ def restore(
         trusted: Keep what the backup says about nodes, their headers and certificates, and files of
             passphrases. Without it these settings are left out, each with a warning that says how
             to set it: a stranger's backup could send secrets to a stranger's node.
+        progress: Called while the ledger is verified, with how much is done and how much there is.
 
     Returns:
         ``twin.restore/1``: ``home restored created ledger height transactions ledger_key keys
@@ -92,7 +94,7 @@ def restore(
         archive = Archive(stream, what)
         manifest = _unpack(archive, place)
         digest = archive.end()
-        _verify(archive, manifest, place)
+        _verify(archive, manifest, place, progress)
         warnings = [*_programs(place), *_costs(place)]
         if not trusted:
             warnings += _set_aside(place)
@@ -204,7 +206,12 @@ def _new_file(path: str) -> Iterator[Callable[[bytes], object]]:
         raise files.cannot("write", path, error) from error
 
 
-def _verify(archive: Archive, manifest: Document, place: str) -> None:
+def _verify(
+    archive: Archive,
+    manifest: Document,
+    place: str,
+    progress: Callable[[int, int], None] | None,
+) -> None:
     """Check that what was unpacked is in order: keys, names, and every transaction."""
     try:
         _verify_keys(place)
@@ -217,7 +224,7 @@ def _verify(archive: Archive, manifest: Document, place: str) -> None:
         if manifest["ledger"] is not None:
             path = place_of(place, LEDGER)
             with Ledger.open(path, create=False) as ledger:
-                refuse_problems(ledger.verify(), LEDGER)
+                refuse_problems(ledger.verify(progress=progress), LEDGER)
                 if ledger_document(ledger) != manifest["ledger"]:
                     raise archive.damaged("it is another ledger")
     except (ConfigError, InvalidError) as error:

@@ -9,6 +9,8 @@ from twincli.errors import ConflictError
 from twincli.model import times
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twincli.ledger.ledger import Ledger
 
 
@@ -102,8 +104,12 @@ def begin(path: str, known: str | None, *, dry_run: bool = False) -> dict[str, A
     }
 
 
-def reindex(ledger: Ledger) -> dict[str, Any]:
+def reindex(ledger: Ledger, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
     """Rebuild the derived index.
+
+    Args:
+        ledger: Whose.
+        progress: Called now and then with how much is done, and how much there is.
 
     Returns:
         ``twin.reindex/1``: ``ledger``, ``transactions`` (the number now indexed).
@@ -111,7 +117,7 @@ def reindex(ledger: Ledger) -> dict[str, Any]:
     return {
         "schema": "twin.reindex/1",
         "ledger": ledger.id,
-        "transactions": ledger.reindex(),
+        "transactions": ledger.reindex(progress),
     }
 
 

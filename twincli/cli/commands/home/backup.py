@@ -92,9 +92,13 @@ def restore(
     With --dry-run every transaction is verified and nothing is written, even if there is a home.
     The default node, certificates, headers and passphrase files are restored only with --yes.
     """
+    from twincli.cli.showing import progress
     from twincli.services.home import restore as service
 
-    with file_arguments.opened(file) as stream:
+    with (
+        file_arguments.opened(file) as stream,
+        progress.shown(context, "verifying") as report,
+    ):
         document = service.restore(
             stream,
             file_arguments.what(file),
@@ -102,6 +106,7 @@ def restore(
             context.paths.settings,
             dry_run=context.dry_run,
             trusted=context.yes,
+            progress=report,
         )
     notes = ["the backup is complete and valid"]
     if document["restored"]:

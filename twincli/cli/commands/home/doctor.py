@@ -36,6 +36,7 @@ def doctor(
     """
     import time
 
+    from twincli.cli.showing import progress
     from twincli.services.home.doctor import Place
     from twincli.services.home.doctor import doctor as service
 
@@ -53,13 +54,15 @@ def doctor(
             config.remembered(paths).ledger,
             config.lost(paths),
         )
-    document = service(
-        place,
-        now_ms=time.time_ns() // 1_000_000,
-        full=full,
-        root=None if root is None else _root(root),
-        network=context.network,
-    )
+    with progress.shown(context, "verifying") as report:
+        document = service(
+            place,
+            now_ms=time.time_ns() // 1_000_000,
+            full=full,
+            root=None if root is None else _root(root),
+            network=context.network,
+            progress=report,
+        )
     return Result(
         document,
         listing="checks",

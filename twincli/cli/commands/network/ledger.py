@@ -52,6 +52,7 @@ def begin(context: Context) -> Result:
 @typer_frame.command(app, "reindex")
 def reindex(context: Context) -> Result:
     """Rebuild the search index from the ledger."""
+    from twincli.cli.showing import progress
     from twincli.services.network import ledgers
 
     if context.dry_run:
@@ -61,7 +62,8 @@ def reindex(context: Context) -> Result:
         return Result(document, notes=("would rebuild the index",))
     client: Any = context.client
     _ledger(context)
-    return Result(ledgers.reindex(client.for_writing()))
+    with progress.shown(context, "indexing") as report:
+        return Result(ledgers.reindex(client.for_writing(), report))
 
 
 @typer_frame.command(app, "import", creates=Creates(ledger=True))
