@@ -97,21 +97,39 @@ VERB_ALIASES = {"rm": "remove", "ls": "list", "add": "create", "create": "add"}
 """Other words for verbs, where the noun has the other word and not this one."""
 
 SYNONYMS = {
-    "create": "new",
-    "add": "new",
-    "make": "new",
-    "new": "create",
-    "delete": "remove",
-    "del": "remove",
-    "update": "append",
-    "edit": "append",
-    "send": "transfer",
-    "give": "transfer",
-    "get": "show",
-    "view": "show",
-    "log": "history",
+    "create": ("new", "set"),
+    "add": ("new", "set", "create"),
+    "make": ("new", "create"),
+    "generate": ("new",),
+    "new": ("create", "add"),
+    "init": ("begin", "new"),
+    "delete": ("remove", "burn", "unset"),
+    "del": ("remove", "burn", "unset"),
+    "remove": ("burn", "unset"),
+    "rm": ("remove", "burn", "unset"),
+    "destroy": ("burn", "remove"),
+    "update": ("append", "set"),
+    "edit": ("append", "set"),
+    "set": ("append",),
+    "write": ("append",),
+    "send": ("transfer", "submit"),
+    "give": ("transfer",),
+    "sell": ("transfer",),
+    "get": ("show", "list"),
+    "view": ("show", "list"),
+    "show": ("list", "info"),
+    "list": ("show",),
+    "ls": ("list", "show"),
+    "status": ("info", "list"),
+    "run": ("start",),
+    "serve": ("start",),
+    "unlock": ("start",),
+    "check": ("validate", "verify"),
+    "verify": ("validate",),
+    "load": ("restore", "import"),
 }
-"""What a wrong verb may have meant, only for the hint of the error."""
+"""What a wrong verb of a noun may have meant, only for the hint of the error: the first that the
+noun has."""
 
 MEANT = {
     "show": ("asset show", "history"),
@@ -217,10 +235,9 @@ Next:
 
 def near(word: str, known: list[str]) -> str | None:
     """Return the known word that a wrong one most likely meant."""
+    meant = next((verb for verb in SYNONYMS.get(word.lower(), ()) if verb in known), None)
+    if meant:
+        return meant
     from twincli.model import names
 
-    found = names.near(word, known)
-    if found:
-        return found
-    meant = SYNONYMS.get(word.lower())
-    return meant if meant in known else None
+    return names.near(word, known)

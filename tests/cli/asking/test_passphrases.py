@@ -295,6 +295,13 @@ def test_words_are_numbered_in_columns_and_never_broken(count: int) -> None:
     assert found == [(str(number), word) for number, word in enumerate(words[:count], 1)]
 
 
+@pytest.mark.parametrize("room", [10, 20, 40, 80, 200])
+def test_the_columns_of_a_phrase_fit_the_terminal(room: int) -> None:
+    lines = sinks.numbered(" ".join(["abstract"] * 24), room).splitlines()
+    assert len(lines) >= 6
+    assert max(map(len, lines)) <= max(room, 11)
+
+
 def test_a_phrase_without_a_terminal_names_the_file_option() -> None:
     with pytest.raises(LockedError) as caught:
         sinks.phrase_sink(context("keys", "new", "alice", "--mnemonic"), None)

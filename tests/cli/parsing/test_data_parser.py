@@ -126,6 +126,13 @@ def test_there_are_no_short_options(word: str) -> None:
     assert "no short options" in refused(word, "--a", "1").message
 
 
+def test_a_short_option_or_a_bare_owner_is_told_its_long_form() -> None:
+    assert refused("-q", "--a", "1").hint == "write --quiet"
+    with pytest.raises(UsageError) as caught:
+        parse(TRANSFER, ["car", "bob"])
+    assert caught.value.hint == "to give it away: twin asset transfer car --to bob"
+
+
 def test_an_unknown_name_takes_the_next_token_whatever_it_is() -> None:
     assert value_of("--lon", "-74.0060") == -74.0060
     assert value_of("--note", "-x") == "-x"
@@ -151,7 +158,7 @@ def test_a_value_that_starts_with_two_dashes_needs_the_equals_sign() -> None:
 
 
 def test_a_stray_word_is_refused() -> None:
-    assert "'1200' is an unexpected argument" in refused("--mileage", "1", "1200").message
+    assert "unexpected argument '1200'" in refused("--mileage", "1", "1200").message
     assert "unexpected argument" in refused("mileage=1200").message
     assert "unexpected argument" in refused("--json", "car2", "--a", "1").message
     assert "unexpected argument" in refused("--a", "1", "--", "x").message

@@ -110,7 +110,7 @@ def test_a_home_comes_back_whole(source: Path, tmp_path: Path) -> None:
         "left_out": ["ledger/index.db", "ledger/ledger.key", "ledger/ledger.mark"],
         "warnings": [made["warnings"][0]],
     }
-    assert "of alice, removed/bob.1 is in the backup" in made["warnings"][0]
+    assert "the secret of alice, removed/bob.1 without a passphrase" in made["warnings"][0]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
     done = bring_back(file, home)

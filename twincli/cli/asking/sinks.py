@@ -25,7 +25,7 @@ def phrase_sink(run: Run, out: str | None) -> Callable[[str], None] | None:
         A callable that takes the phrase; None where it belongs into the JSON document.
 
     Raises:
-        ConflictError: ``exists``: the file is there already.
+        ConflictError: ``exists``: the file already exists.
         LockedError: ``no_terminal``: a plain pipe would get the phrase.
     """
     if out is not None:
@@ -47,10 +47,11 @@ def phrase_sink(run: Run, out: str | None) -> Callable[[str], None] | None:
         if opened is None:
             raise LockedError("the terminal is gone; the phrase was not shown", code="no_terminal")
         try:
+            room = os.get_terminal_size(opened).columns
             os.write(
                 opened,
                 b"Write these words down, in this order. Anyone who has them has the key:\n\n"
-                + numbered(phrase).encode()
+                + numbered(phrase, room).encode()
                 + b"\n\n",
             )
         finally:
@@ -59,10 +60,16 @@ def phrase_sink(run: Run, out: str | None) -> Callable[[str], None] | None:
     return show
 
 
-def numbered(phrase: str, columns: int = 4) -> str:
-    """Return the words of a phrase with their numbers, in columns to be read from left to right."""
+def numbered(phrase: str, room: int = 80) -> str:
+    """Return the words of a phrase with their numbers, to be read from left to right.
+
+    Args:
+        phrase: The phrase.
+        room: The columns of the terminal; 0 where it does not say.
+    """
     words = phrase.split()
     width = max(map(len, words))
+    columns = min(4, max(1, ((room or 80) + 2) // (width + 5)))
     rows = [words[at : at + columns] for at in range(0, len(words), columns)]
     return "\n".join(
         "  ".join(
@@ -81,7 +88,7 @@ def file_sink(run: Run, path: str, *, mode: int = 0o600) -> Callable[[str], None
         mode: Who may read it; the umask takes more away.
 
     Raises:
-        ConflictError: ``exists``: it is there already.
+        ConflictError: ``exists``: it already exists.
         ConfigError: ``cannot_write``.
     """
     from contextlib import ExitStack

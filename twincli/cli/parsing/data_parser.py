@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from twincli.cli.options import GLOBAL, Option, check_number, not_a_choice, option_key
+from twincli.cli.options import GLOBAL, SHORT, Option, check_number, not_a_choice, option_key
 from twincli.cli.parsing.data_commands import DataCommand, options_elsewhere, options_of
 from twincli.cli.parsing.json_values import Reading, is_unicode, read_json
 from twincli.errors import InvalidError, UsageError
@@ -172,9 +172,12 @@ class _Parser:
 
     def _plain(self, word: str) -> None:
         if word.startswith("-") and word != "-":
+            long = next((name for name, short in SHORT.items() if word == f"-{short}"), None)
             raise self._usage(
                 f"{word!r} is not an option: this command has no short options",
-                hint=f"a value that starts with '-' follows its name; see twin {self.path} --help",
+                hint=f"write --{long}"
+                if long
+                else f"a value that starts with '-' follows its name; see twin {self.path} --help",
             )
         if self.name is None:
             if not word or word == "-":
@@ -182,9 +185,11 @@ class _Parser:
             self.name = word
         else:
             hint = "quote a value that contains spaces; write data as --name value"
+            if self.path == "asset transfer":
+                hint = f"to give it away: twin asset transfer {self.name} --to {word}"
             if word == "-" and self.command.lines:
                 hint = "--jsonl - reads one append a line from stdin"
-            raise self._usage(f"{word!r} is an unexpected argument", hint=hint)
+            raise self._usage(f"unexpected argument {word!r}", hint=hint)
 
     def _check_name_first(self, word: str) -> None:
         if self.name is None:

@@ -45,6 +45,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import re
 import sys
 import typing
 from collections.abc import Callable
@@ -421,10 +422,14 @@ def _unknown(prefix: str, word: str, known: list[str]) -> UsageError:
         meant = " or ".join(f"'twin {words}'" for words in table.MEANT[word])
         return UsageError(f"there is no command 'twin {word}'", hint=f"did you mean {meant}?")
     near = table.near(word, known)
-    return UsageError(
-        f"there is no command 'twin {prefix}{word}'",
-        hint=f"did you mean 'twin {prefix}{near}'?" if near else f"one of {', '.join(known)}",
-    )
+    bare = next((verb for verb in (word, *table.MEANT.get(word, ())) if verb in table.BARE), None)
+    if near:
+        hint = f"did you mean 'twin {prefix}{near}'?"
+    elif bare:
+        hint = f"did you mean 'twin {bare}'?"
+    else:
+        hint = f"one of {', '.join(known)}"
+    return UsageError(f"there is no command 'twin {prefix}{word}'", hint=hint)
 
 
 class _NounStub(TyperGroup):
@@ -517,15 +522,35 @@ def run(argv: list[str]) -> Any:
         raise
 
 
+def _near_options(error: typer.TyperException) -> list[str] | None:
+    """Return the options near to a wrong one; Typer's own idea of near is wide."""
+    possible = getattr(error, "possibilities", None)
+    if possible is None:
+        return None
+    from difflib import get_close_matches
+
+    return get_close_matches(str(getattr(error, "option_name", "")), possible, cutoff=0.7)
+
+
+_WORDING = (
+    (r"^no such option: (.*)", r"there is no option \1"),
+    (r"^got unexpected extra arguments?(?:\(s\))? \((.*)\)$", r"unexpected argument '\1'"),
+    (r"^option '(.*)' requires an argument$", r"\1 needs a value"),
+)
+"""Typer's complaints in the words of the commands with data."""
+
+
 def _usage(error: typer.TyperException) -> UsageError:
     """Return Typer's complaint in our form: lower case, no full stop, near names as the hint."""
     message = getattr(error, "message", "") or ""
-    possible = getattr(error, "possibilities", None)
+    possible = _near_options(error)
     if possible is None or not message:
         message = error.format_message()
-    message = message.strip().removesuffix(".").replace("argument(s)", "argument")
+    message = message.strip().removesuffix(".")
     if message[1:2].islower():
         message = message[0].lower() + message[1:]
+    for theirs, ours in _WORDING:
+        message = re.sub(theirs, ours, message)
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "twin"
     hint = f"did you mean {' or '.join(sorted(possible))}?" if possible else f"see {path} --help"

@@ -313,8 +313,8 @@ def _warnings(parts: list[Part]) -> list[str]:
     warnings = []
     if plain:
         warnings.append(
-            f"the secret of {_listed(plain)} is in the backup as it is in the home, without a"
-            " passphrase: keep the file where nobody else can read it"
+            f"the backup holds the secret of {_listed(plain)} without a passphrase, as the home"
+            " does: keep the file where nobody else can read it"
         )
     if elsewhere:
         warnings.append(
