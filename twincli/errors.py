@@ -63,6 +63,8 @@ def shown(value: object) -> str:
         return "an object"
     if isinstance(value, (list, tuple)):
         return "a list"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int) and value.bit_length() > 64:  # Python may refuse to write it
         return "a number of more than 64 bits"
     return cut(repr(value))

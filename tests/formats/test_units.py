@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
 from tests.model.test_template import VEHICLE
+from twincli.crypto import canonical
 from twincli.errors import ConfigError, InvalidError
 from twincli.formats import units
 from twincli.model import fields, template
@@ -117,3 +119,24 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         frozen("km")
     assert caught.value.code == "missing_extra"
     assert "twincli[data]" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["furlong", "delta_degC", "parsec", "barn", *(u for g in units.GROUPS.values() for u in g)],
+)
+def test_factors_fit_into_a_ledger(unit: str) -> None:
+    worth = frozen(unit)[unit]
+    assert unit in worth
+    assert all(part.bit_length() < 64 for exact in worth.values() for part in exact)
+
+
+@pytest.mark.parametrize(
+    "units_",
+    [None, [], {"km": 1}, {"km": {"m": 1}}, {"km": {"m": [1, 0, 0, 1]}}, {"km": {"m": ["1"] * 4}}],
+)
+def test_units_of_a_strangers_template_are_checked(units_: Any) -> None:
+    data = canonical.encode({"format": 1, "template": VEHICLE, "units": units_})
+    with pytest.raises(InvalidError) as caught:
+        template.of_compiled(data)
+    assert caught.value.code == "invalid_template"

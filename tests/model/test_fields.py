@@ -84,7 +84,7 @@ def test_what_fits_stays_as_it_is(name: str, value: Any) -> None:
     ("name", "value", "part"),
     [
         ("mileage", "much", "mileage: 'much' is not a number"),
-        ("mileage", True, "mileage: True is not a number"),
+        ("mileage", True, "mileage: true is not a number"),
         ("mileage", [1], "is not a number"),
         ("mileage", {"value": 5}, "is not a number"),
         ("mileage", {"value": "5", "unit": "km"}, "is not a number"),
@@ -226,12 +226,22 @@ def test_identifiers() -> None:
     assert fields.identifier("Straße", "x") == fields.identifier("STRASSE", "x")
     assert fields.identifier("e\u0301", "x") == fields.identifier("\u00c9", "x")
     assert fields.identifier(4711, "x") == "4711"
+    assert fields.identifier("\uff33\uff2e\uff14", "x") == "sn4"  # full width, from a scanner
     wrong: list[Any] = [True, None, 1.5, [], "", "  ", "x" * 201]
+    wrong += ["S\u200bN", "S\u00adN", "S\nN", "S\x1b[0m", "S\u202eN"]  # look like another one
     for bad in wrong:
         with pytest.raises(InvalidError):
             fields.identifier(bad, "x")
 
 
-@pytest.mark.parametrize("text", ["", "km", "5", "5 ", "1e5", "5 6", "5  7km", "x" * 200 + "5 km"])
+@pytest.mark.parametrize(
+    "text", ["", "km", "5", "5 ", "1e5", "5 6", "5  7km", "x" * 200 + "5 km", "1e999999999 m"]
+)
 def test_what_is_no_quantity(text: str) -> None:
     assert fields.quantity(text) is None
+
+
+def test_whole_numbers_keep_every_digit() -> None:
+    field = Field("n", "integer", unit="km")
+    written = check({"n": field}, {"n": "9007199254740993 km"}, UNITS, additional=False)
+    assert written.values == {"n": 9007199254740993}

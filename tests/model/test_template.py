@@ -93,11 +93,11 @@ def test_everything_beyond_it() -> None:
     [
         (("id",), "vehicle", "id", "is not an id"),
         (("id",), "vehicle-v0", "id", "is not an id"),
-        (("id",), None, "id", "None is not an id"),
+        (("id",), None, "id", "null is not an id"),
         (("id",), ..., "", "id is missing"),
         (("name",), ..., "", "name is missing"),
         (("name",), 5, "name", "5 is not a text"),
-        (("name",), True, "name", "True is not a text"),
+        (("name",), True, "name", "true is not a text"),
         (("identifiers",), ..., "", "identifiers is missing"),
         (("identifiers",), {}, "identifiers", "primary is missing"),
         (("identifiers", "primary"), "mileage", "identifiers", "tracking field"),
@@ -114,7 +114,7 @@ def test_everything_beyond_it() -> None:
         (("trackingFields", 0, "name"), "events", "trackingFields[0].name", "no stream"),
         (("trackingFields", 1, "min"), "low", "trackingFields[1].min", "not a number"),
         (("trackingFields", 1, "min"), float("nan"), "trackingFields[1].min", "not a number"),
-        (("trackingFields", 1, "max"), True, "trackingFields[1].max", "True is not a number"),
+        (("trackingFields", 1, "max"), True, "trackingFields[1].max", "true is not a number"),
         (
             ("trackingFields", 1, "quality"),
             {"min": 5, "max": 1},

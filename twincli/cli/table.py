@@ -220,6 +220,7 @@ CHANGING = frozenset(
         "keys passwd",
         "keys derive",
         "keys rotate",
+        "template register",
     )
 )
 """Commands that change something: with --quiet they print nothing when they succeed."""

@@ -2,7 +2,8 @@
 
 What people write is a closed table, because a library of units reads ``C`` as coulomb, ``F`` as
 farad and ``m3`` not at all. Units stand in groups: torque is not energy and a turn a minute is no
-frequency, though their dimensions are equal. The factors are exact fractions, from ``pint``.
+frequency, though their dimensions are equal. The factors are fractions from ``pint``: exact where
+64 bits hold them.
 """
 
 from __future__ import annotations
@@ -184,8 +185,25 @@ def _worth(unit: str) -> dict[str, list[int]]:
     for name, meaning in sorted(group.items()):
         zero, one = (_converted(number, meaning, group[unit]) for number in (0, 1))
         factor = one - zero
-        worth[name] = [factor.numerator, factor.denominator, zero.numerator, zero.denominator]
+        parts = [_fitting(factor), _fitting(zero)]
+        if None not in parts:
+            worth[name] = [n for part in parts if part for n in part]
     return worth
+
+
+def _fitting(exact: Any) -> tuple[int, int] | None:
+    """Return a fraction of integers that a ledger takes, None if there is none near enough.
+
+    Near is a tenth of what a double tells apart; a radian has pi in it, which is no fraction.
+    """
+    near = exact if _is_small(exact) else exact.limit_denominator(10**15)
+    if not _is_small(near) or abs(near - exact) * 10**17 > abs(exact):
+        return None
+    return near.numerator, near.denominator
+
+
+def _is_small(exact: Any) -> bool:
+    return exact.numerator.bit_length() < 64 and exact.denominator.bit_length() < 64
 
 
 def _by_library(unit: str) -> dict[str, str]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twincli.errors import InvalidError, UsageError, shown
+from twincli.errors import InvalidError, UsageError, cut, shown
 from twincli.model import times
 from twincli.model.names import near
+from twincli.model.text import one_line
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def split(template: Template, data: Mapping[str, Any]) -> tuple[dict[str, Any], 
 
 
 def identifier(value: Any, name: str) -> str:
-    """Return the form in which two identifiers are the same: NFC, case folded.
+    """Return the form in which two identifiers are the same: NFKC, case folded.
 
     Raises:
         InvalidError: ``invalid_value``: it is neither a text nor a whole number.
@@ -123,6 +124,12 @@ def identifier(value: Any, name: str) -> str:
             hint=f"--str {name}=TEXT",
         )
     text = str(value).strip()
+    if one_line(text) != text:  # two that look the same would be different
+        raise InvalidError(
+            f"{name} is an identifier, so it has no invisible characters: {shown(one_line(text))}",
+            code="invalid_value",
+            hint=f"--str {name}=TEXT",
+        )
     if not text or len(text) > 200:
         raise InvalidError(
             f"{name} is an identifier, so it has 1 to 200 characters",
@@ -133,18 +140,22 @@ def identifier(value: Any, name: str) -> str:
         return text.lower()
     from unicodedata import normalize
 
-    return normalize("NFC", normalize("NFC", text).casefold())
+    # Compatible forms too: a scanner's full-width digits are the digits.
+    return normalize("NFKC", normalize("NFKC", text).casefold()).strip()
 
 
 # --- Units -------------------------------------------------------------------------------------
 
 
 def quantity(text: str) -> tuple[str, str] | None:
-    """Return the number and the unit of ``7500 km`` or ``21.5C``, None for other text."""
+    """Return the number and the unit of ``7500 km`` or ``21.5C``, None for other text.
+
+    Exponents have three digits at most: a fraction of more would be written out, digit by digit.
+    """
     import re
 
     found = re.fullmatch(
-        r"([+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*((?![eE][+-]?[0-9])[^\s0-9].*)", text
+        r"([+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?)\s*((?![eE][+-]?[0-9])[^\s0-9].*)", text
     )
     if found is None or len(text) > 100 or len(found[1]) > 40:
         return None
@@ -242,10 +253,12 @@ class _Checker:
                 code="unit_mismatch",
                 hint=f"give the number alone: {found[0]}",
             )
+        if found[1] == field.unit and found[0].lstrip("-").isdigit():
+            return int(found[0])  # a double would round it
         made = convert(*found, field.unit, self.units)
         if found[1] != field.unit:
             self.given.append(Given(path, *found))
-        return int(made) if found[1] == field.unit and found[0].lstrip("-").isdigit() else made
+        return made
 
     def _bounds(self, field: Field, path: str, value: float) -> None:
         low, high = field.low, field.high
@@ -275,7 +288,8 @@ class _Checker:
 
     def _enum(self, field: Field, path: str, value: Any) -> Any:
         if not isinstance(value, str) or value not in field.values:
-            raise _wrong(path, value, f"one of {', '.join(field.values)}")
+            more = " ..." if len(field.values) > 20 else ""
+            raise _wrong(path, value, f"one of {', '.join(map(cut, field.values[:20]))}{more}")
         return value
 
     def _datetime(self, _field: Field, path: str, value: Any) -> Any:

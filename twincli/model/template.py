@@ -201,7 +201,25 @@ def of_compiled(data: bytes) -> tuple[Template, dict[str, Any]]:
             hint="update twincli to read it",
         )
     units = value.get("units")
-    return read(value.get("template")), units if isinstance(units, dict) else {}
+    if not _are_units(units):
+        raise InvalidError("the units of the template are malformed", code="invalid_template")
+    return read(value.get("template")), units
+
+
+def _are_units(value: Any) -> bool:
+    """Say whether a stranger's template has units that can be converted to."""
+    return isinstance(value, dict) and all(
+        isinstance(worth, dict)
+        and all(
+            isinstance(exact, list)
+            and len(exact) == 4
+            and all(type(part) is int for part in exact)
+            and exact[1] > 0
+            and exact[3] > 0
+            for exact in worth.values()
+        )
+        for worth in value.values()
+    )
 
 
 def family(template_id: str) -> str:
