@@ -81,8 +81,11 @@ class Opened:
         before = config.remembered(where)
         opened: EmbeddedClient | None = self.__dict__.get("home_ledger")
         is_kept = opened is not None and opened.ledger.path != ":memory:"
+        ledger = opened.ledger_id if is_kept and opened is not None else before.ledger
+        if ledger is None:  # one that this run found to be lost, which would be forgotten here
+            ledger = self.__dict__.get("_named_ledger")
         now = config.Memory(
-            opened.ledger_id if is_kept and opened is not None else before.ledger,
+            ledger,
             before.keys or os.path.isdir(where.keys),
             before.names or (os.path.exists(where.book) and os.path.getsize(where.book) > 0),
         )
@@ -136,11 +139,13 @@ class Opened:
         where = locate(self.paths.ledger)
         if os.path.exists(where.ledger_db) and os.path.getsize(where.ledger_db):
             return
-        known = config.remembered(self.paths).ledger
-        if not os.path.exists(self.paths.memory) and os.path.exists(self.paths.book):
-            known = self._named_ledger()
+        memory = config.remembered(self.paths)
+        known = memory.ledger
+        if memory == config.Memory() and os.path.exists(self.paths.book):
+            known = self._named_ledger
         lost.check(where, known)
 
+    @cached_property
     def _named_ledger(self) -> str | None:
         """Return the ledger that the names of a home without memory are bound to, or None."""
         from twincli.book.store import Book

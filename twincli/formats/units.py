@@ -15,6 +15,7 @@ from twincli.errors import ConfigError, InvalidError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from fractions import Fraction
 
     from twincli.model.template import Field, Template
 
@@ -191,7 +192,7 @@ def _worth(unit: str) -> dict[str, list[int]]:
     return worth
 
 
-def _fitting(exact: Any) -> tuple[int, int] | None:
+def _fitting(exact: Fraction) -> tuple[int, int] | None:
     """Return a fraction of integers that a ledger takes, None if there is none near enough.
 
     Near is a tenth of what a double tells apart; a radian has pi in it, which is no fraction.
@@ -202,7 +203,7 @@ def _fitting(exact: Any) -> tuple[int, int] | None:
     return near.numerator, near.denominator
 
 
-def _is_small(exact: Any) -> bool:
+def _is_small(exact: Fraction) -> bool:
     return exact.numerator.bit_length() < 64 and exact.denominator.bit_length() < 64
 
 
@@ -241,7 +242,8 @@ def _spelled(unit: Any) -> str:
     """Return a unit as text that is read again; ``pint`` cannot print powers that are fractions."""
     from pint.util import to_units_container
 
-    powers = [(str(name), int(power)) for name, power in to_units_container(unit).items()]
+    held: Any = to_units_container(unit)
+    powers = [(str(name), int(power)) for name, power in held.items()]
     return "*".join(f"{name}**{power}" if power != 1 else name for name, power in powers)
 
 

@@ -9,13 +9,16 @@ members are optional. ``twincli/model/formats/template.json`` is the same format
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, place, shown
 from twincli.model import expression
 from twincli.model.names import near
 from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 TYPES = (
     "number",
@@ -206,7 +209,7 @@ def of_compiled(data: bytes) -> tuple[Template, dict[str, Any]]:
     return read(value.get("template")), units
 
 
-def _are_units(value: Any) -> bool:
+def _are_units(value: Any) -> TypeGuard[dict[str, Any]]:
     """Say whether a stranger's template has units that can be converted to."""
     return isinstance(value, dict) and all(
         isinstance(worth, dict)

@@ -96,6 +96,21 @@ def test_a_lost_ledger_is_reported(
     assert not (tmp_path / "b.tar").exists()
 
 
+@pytest.mark.parametrize("memory", [None, b"", b"{"])
+def test_a_loss_is_reported_again_and_again(
+    invoke: Invoke, home: Path, ledger_id: str, memory: bytes | None
+) -> None:
+    shutil.rmtree(home / "ledger")
+    if memory is None:
+        (home / "memory.json").unlink()
+    else:
+        (home / "memory.json").write_bytes(memory)
+    for command in ("asset show car", "asset list", "asset create boat", "asset create boat"):
+        result = invoke(*command.split())
+        assert result.status == 9, command
+        assert ledger_id in result.stderr
+
+
 @pytest.mark.parametrize("lose", LOSSES)
 def test_another_ledger_is_begun_on_purpose(
     invoke: Invoke, home: Path, ledger_id: str, lose: Callable[[Path], None]
