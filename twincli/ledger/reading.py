@@ -364,9 +364,9 @@ class Reader:
 
         Args:
             after: The height.
-            count: At most so many blocks.
-            size: No further block once so many transactions are reached; of a first one that is
-                larger, only so many ids.
+            count: At most this many blocks.
+            size: No further block once this many transactions are reached; of a first one that
+                is larger, only this many ids.
         """
         return [
             Commit(

@@ -252,8 +252,8 @@ class Store:
 
         Args:
             after: The height.
-            count: At most so many blocks.
-            size: No further block once so many transactions are reached.
+            count: At most this many blocks.
+            size: No further block once this many transactions are reached.
 
         Returns:
             Each block, how many transactions it holds, and the ids: of the first ``size`` if the

@@ -324,24 +324,33 @@ def owner_details(
     return details
 
 
+def require_point(public_key: str) -> None:
+    """Refuse a public key that no private key can have.
+
+    Raises:
+        InvalidError: ``not_a_curve_point``.
+    """
+    from twincli.crypto import ed25519
+
+    if not ed25519.is_point(base58.decode_key(public_key)):
+        raise InvalidError(
+            f"no private key has the public key {public_key}",
+            code="not_a_curve_point",
+            hint="was a character lost or changed?",
+        )
+
+
 def check_recipients(
     workspace: Workspace, details: dict[str, Any], planned: PlannedKey | None = None
 ) -> None:
     """Check the keys of condition details; raises as ``owner_details``."""
-    from twincli.crypto import ed25519
-
     for key in dict.fromkeys(conditions.leaf_keys(details)):
         if key == owners.BURN_ADDRESS:
             raise UsageError(
                 "this is the burn address: assets sent there are lost",
                 hint="to burn an asset: twin asset burn NAME",
             )
-        if not ed25519.is_point(base58.decode_key(key)):
-            raise InvalidError(
-                f"no private key has the public key {key}",
-                code="not_a_curve_point",
-                hint="was a character lost or changed?",
-            )
+        require_point(key)
         if planned is not None and key == planned.public_key:
             continue
         if workspace.accept_unknown or name_of(workspace, key) is not None:

@@ -26,7 +26,7 @@ def excerpt(value: Any, longest: int = LONGEST_VALUE) -> str:
 
 
 def _encoded(value: Any, longest: int, indent: int | None) -> str:
-    """Return a value as JSON, or more than so many characters of it."""
+    """Return a value as JSON, or at least its first characters."""
     parts = []
     size = 0
     for part in json.JSONEncoder(ensure_ascii=False, indent=indent).iterencode(value):

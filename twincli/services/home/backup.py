@@ -93,7 +93,7 @@ def create(
         ``left_out`` lists the files of the home that are not in the backup.
 
     Raises:
-        ConflictError: ``exists``: the file is there already.
+        ConflictError: ``exists``: the file already exists.
         ConfigError: A key or the ledger is damaged; ``cannot_write``, ``disk_full``.
     """
     if write is None:

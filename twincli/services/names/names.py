@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twincli.crypto import base58, ed25519
+from twincli.crypto import base58
 from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError
 from twincli.model import did
 from twincli.model.ids import is_prefix
@@ -74,6 +74,8 @@ def _is_asset(value: str) -> bool:
 
 def party_of(value: str) -> str:
     """Return a party as the book keeps it: a public key in base58, or a DID without a key."""
+    from twincli.services import resolve
+
     if value.startswith("did:"):
         named = did.parse(value)
         if named.public_key is None:
@@ -87,12 +89,7 @@ def party_of(value: str) -> str:
             code="bad_value",
             hint="the name comes first: twin name set NAME VALUE",
         )
-    if not ed25519.is_point(base58.decode_key(public_key)):
-        raise InvalidError(
-            f"no private key has the public key {public_key}",
-            code="not_a_curve_point",
-            hint="was a character lost or changed?",
-        )
+    resolve.require_point(public_key)
     return public_key
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from twincli.errors import UsageError
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from twincli.node.access import Hosts
     from twincli.node.server import Server
-
-    Document = dict[str, Any]
+    from twincli.services.documents import Document
 
 
 class Start(NamedTuple):
