@@ -547,3 +547,10 @@ def _anything(_context: Context) -> Result:
 def test_the_boundary_needs_no_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     main._forget_stdout()
+
+
+@pytest.mark.parametrize(("verb", "named"), [("append", True), ("transfer", False)])
+def test_help_names_appends_from_stdin_where_they_work(
+    verb: str, named: bool, invoke: Invoke
+) -> None:
+    assert ("--jsonl -," in invoke("asset", verb, "--help").stdout) is named

@@ -19,7 +19,9 @@ DATA: tuple[Option, ...] = (
 
 HELP = Option("help", "Show this message.")
 
-_OWNER = Option("owner", "Who owns it: a key, all:a,b any:a,b 2of:a,b,c.", "OWNER")
+_OWNER = Option(
+    "owner", "Who owns it: a key, or several: all:a,b or any:a,b or 2of:a,b,c.", "OWNER"
+)
 
 _ENTITY = Option("entity", "The thing's own key.", "KEY")
 

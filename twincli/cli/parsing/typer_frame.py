@@ -335,6 +335,7 @@ class DataHelp(TyperCommand):
             params=own,
             help=entry.help,
         )
+        self._ending = f"{_DATA_ENDING}{_LINES if entry.lines else ''} More: twin help data"
 
     def usage_pieces(self) -> list[str]:
         """Return what follows the name in the line of usage."""
@@ -342,7 +343,7 @@ class DataHelp(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Draw the help."""
-        page = help_pages.of_command(ctx.command_path, self, short=False, ending=_DATA_ENDING)
+        page = help_pages.of_command(ctx.command_path, self, short=False, ending=self._ending)
         _draw(page, formatter)
 
 
@@ -358,8 +359,9 @@ def _names_for(entry: data_commands.DataCommand) -> Callable[..., list[str]]:
 
 _DATA_ENDING = (
     "The name comes first. Any other --KEY VALUE is data: JSON if it is valid JSON, else text. "
-    "A mistyped option is refused; --set and --str reach any key. More: twin help data"
+    "A mistyped option is refused; --set and --str reach any key."
 )
+_LINES = " One append a line from stdin: --jsonl -, each a JSON object."
 
 
 # ---------------------------------------------------------------- groups

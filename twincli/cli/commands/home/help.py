@@ -52,7 +52,7 @@ Whole numbers beyond 64 bits are refused; digits that a double cannot keep cause
 
   --set PATH=JSON     set a path; the value has to be JSON
   --str PATH=TEXT     set a path; the value is text, whatever it looks like
-  --unset PATH        remove a path
+  --unset PATH        remove a path; a name at the top becomes null
   --data JSON         many values at once; also --data @FILE and --data - (stdin)
   --jsonl -           on `asset append`: one append per line of stdin, each an object
 
