@@ -199,6 +199,7 @@ _PATH = f"import sys; sys.path[:] = {sys.path!r}\n"
         ),
         (["config", "path", "--timeout", "x"], "is not a valid float", "--help"),
         (["config", "show", "--color", "x"], "--color: 'x' is not one of auto", ""),
+        (["keys", "export", "a", "--format", "x"], "error: --format: 'x' is not one of", ""),
         (["--zzz"], "there is no option --zzz", "--help"),
         (["--jsno", "config"], "there is no option --jsno", "--json"),
         (["-x"], "there is no option -x", ""),

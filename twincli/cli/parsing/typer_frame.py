@@ -538,6 +538,7 @@ _WORDING = (
     (r"^no such option: (.*)", r"there is no option \1"),
     (r"^got unexpected extra arguments?(?:\(s\))? \((.*)\)$", r"unexpected argument '\1'"),
     (r"^option '(.*)' requires an argument$", r"\1 needs a value"),
+    (r"^invalid value for '(--\S+)(?: / \S+)*': ", r"\1: "),
 )
 """Typer's complaints in the words of the commands with data."""
 
