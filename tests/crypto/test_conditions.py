@@ -636,3 +636,11 @@ def test_who_can_fulfil_a_condition(keys: str, able: bool) -> None:
     details = conditions.threshold_details(2, [conditions.key_details("a"), inner])
     assert conditions.can_fulfil(details, set(keys)) is able
     assert not conditions.can_fulfil({**details, "threshold": 0}, set(keys))
+
+
+def test_no_key_is_indispensable_where_all_together_would_not_do() -> None:
+    first, second = ({"type": "ed25519-sha-256", "public_key": key} for key in ("a", "b"))
+    lacking = {"type": "threshold-sha-256", "threshold": 2, "subconditions": [first]}
+    either = {"type": "threshold-sha-256", "threshold": 1, "subconditions": [lacking, second]}
+    assert conditions.indispensable_keys(lacking) is None
+    assert conditions.indispensable_keys(either) == {"b"}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -55,6 +57,35 @@ def test_one_long_text_goes_to_openssl_at_once() -> None:
 def test_a_python_without_its_own_hashes_has_openssls() -> None:
     expected = f"{hashlib.sha256(b'twin').hexdigest()} {hashlib.sha3_256(b'twin').hexdigest()}\n"
     assert fresh(WITHOUT) == expected
+
+
+def another(monkeypatch: pytest.MonkeyPatch, *missing: str) -> ModuleType:
+    """Return the module as a start without OpenSSL has it."""
+    monkeypatch.delitem(sys.modules, "_hashlib")
+    for name in missing:
+        monkeypatch.setitem(sys.modules, name, None)
+    spec = importlib.util.spec_from_file_location("another_digests", digests.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["sha256", "sha3_256"])
+def test_the_first_hashes_are_pythons_own(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, openssl = getattr(another(monkeypatch), name), getattr(hashlib, name)
+    assert type(make()) is not type(openssl())
+    assert {make(bytes(900)).digest() for _ in range(1000)} == {openssl(bytes(900)).digest()}
+    assert type(make()) is type(openssl())
+
+
+def test_a_version_without_its_own_has_openssls_from_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = another(monkeypatch, "_sha2", "_sha256", "_sha3")
+    assert type(module.sha256()) is type(hashlib.sha256())
+    assert type(module.sha3_256()) is type(hashlib.sha3_256())
 
 
 @pytest.mark.parametrize("name", ["sha256", "sha3_256"])

@@ -42,6 +42,7 @@ FIELDS = {
     "free": Field("free", "object"),
     "loose": Field("loose", "object", fields={}, additional=True),
     "marks": Field("marks", "list", items=Field("", "text")),
+    "any": Field("any", "list"),
     "age": Field("age", "duration", unit="miles"),
 }
 
@@ -73,6 +74,7 @@ def one(name: str, value: Any) -> fields.Checked:
         ("free", {"anything": [1]}),
         ("marks", []),
         ("marks", ["a", "b"]),
+        ("any", [1, "a", {"b": []}]),
         ("note", None),
     ],
 )

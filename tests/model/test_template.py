@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twincli.crypto import canonical
 from twincli.errors import InvalidError
 from twincli.model import template
 
@@ -306,3 +307,10 @@ def test_size_is_bounded() -> None:
 )
 def test_a_file_that_is_something_else_has_few_faults(document: dict[str, Any]) -> None:
     assert len(template.faults(document)) == template.MAX_FAULTS
+
+
+@pytest.mark.parametrize("value", [[], {}, {"format": "another"}, {"format": None}])
+def test_bytes_of_another_version_are_refused(value: Any) -> None:
+    with pytest.raises(InvalidError, match="another version") as caught:
+        template.of_compiled(canonical.encode(value))
+    assert caught.value.code == "invalid_template"

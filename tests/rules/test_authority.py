@@ -37,3 +37,8 @@ def _details(expression: str) -> dict[str, Any]:
 )
 def test_the_standing(keys: list[str], held: list[str], entity: str | None, standing: str) -> None:
     assert authority.standing(keys, map(_details, held), entity) == standing
+
+
+def test_an_unsigned_transaction_has_no_signers() -> None:
+    unsigned = {"type": "ed25519-sha-256", "public_key": ANN}
+    assert authority.signers_of({"inputs": [{"fulfillment": unsigned}]}) == []

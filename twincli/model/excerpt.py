@@ -89,11 +89,9 @@ def _place(text: str, before: str) -> int:
     while start < len(text) and (size := count_letters(text[start : start + _CHUNK])) <= letters:
         letters -= size
         start += _CHUNK
-    for at, letter in enumerate(text[start:], start):
-        letters -= count_letters(letter)
-        if letters < 0:
-            return at
-    return len(text)
+    while start < len(text) and (letters := letters - count_letters(text[start])) >= 0:
+        start += 1
+    return start
 
 
 def _around(text: str, place: int, longest: int) -> str:
