@@ -69,7 +69,7 @@ def test_the_variable_is_one_line_too(
 
 
 def test_a_byte_order_mark_is_not_part_of_a_secret(invoke: Invoke, tmp_path: Path) -> None:
-    marked = private(tmp_path / "marked", b"\xef\xbb\xbfsecret\r\n")
+    marked = private(tmp_path / "marked", b"\xef\xbb\xbf" * 2 + b"secret\r\n")
     plain = private(tmp_path / "plain", b"secret")
     assert invoke("keys", "new", "alice", "--passphrase-file", marked).status == 0
     note = private(tmp_path / "note", b"note")

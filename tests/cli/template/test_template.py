@@ -171,6 +171,22 @@ def test_a_template_never_changes(invoke: Invoke, made: Make, file: Callable[[An
     assert invoke("template", "register", file({**MINE, "id": "x"})).status == 7
 
 
+def test_a_strangers_template_is_named(
+    invoke: Invoke, made: Make, file: Callable[[Any], str]
+) -> None:
+    made("template", "register", file(MINE))
+    words = ("--template", MINE["id"], "--vin")
+    assert made("asset", "create", "mine", *words, VIN)["warnings"] == []
+    stranger = made("keys", "list")["keys"][0]["public_key"]
+    assert invoke("keys", "remove", "alice", "--yes").status == 0
+    made("keys", "new", "bob", "--no-passphrase")
+    (warning,) = made("asset", "create", "theirs", *words, VIN)["warnings"]
+    assert stranger in warning
+    assert "twin template show" in warning
+    made("name", "set", "carol", stranger)
+    assert made("asset", "create", "known", *words, "2HGCM82633A004352")["warnings"] == []
+
+
 def test_of_two_strangers_templates_none_is_chosen(
     invoke: Invoke, made: Make, file: Callable[[Any], str]
 ) -> None:

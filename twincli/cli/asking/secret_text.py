@@ -29,7 +29,8 @@ def checked(data: bytes, where: str) -> bytes:
     Raises:
         InvalidError: ``not_text``: see ``one_line``.
     """
-    data = data.removeprefix(codecs.BOM_UTF8)
+    while data.startswith(codecs.BOM_UTF8):  # two, where two marked files were joined
+        data = data.removeprefix(codecs.BOM_UTF8)
     try:
         data.decode()
     except UnicodeDecodeError:

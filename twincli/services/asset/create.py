@@ -9,7 +9,7 @@ from twincli.crypto import base58
 from twincli.errors import ConflictError, InvalidError, LockedError, TwinError, UsageError
 from twincli.model import names, owners, record, times
 from twincli.model import transaction as _transaction
-from twincli.rules.authority import UNAUTHORISED
+from twincli.rules.authority import UNAUTHORISED, signers_of
 from twincli.rules.data import check_data
 from twincli.services import resolve
 from twincli.services.asset import document
@@ -134,6 +134,8 @@ def create(
         if before is not None:
             for warning in warnings:
                 before(warning)
+    if fitted is not None:
+        warnings += _about_template(workspace, fitted)
     if writing.prepare:
         from twincli.services.tx import cosign
 
@@ -182,6 +184,23 @@ def create(
         return {**document.written(workspace, tx["id"], tx["id"], warnings), "created": not known}
     except TwinError as error:
         raise recorded_all_the_same(tx["id"], error)  # noqa: B904 - it is the same error
+
+
+def _about_template(workspace: Workspace, fitted: Fitted) -> Iterator[str]:
+    """Yield a warning where nobody known registered the template, whose units convert values."""
+    from twincli.services.asset import model
+
+    found = fitted.model
+    entry = workspace.client.entry(found.asset_id) if found.asset_id is not None else None
+    if entry is None or model.is_ours(workspace, found):
+        return
+    names = resolve.Names(workspace)
+    keys = sorted(signers_of(entry.tx))
+    if not any(names.of_key(key) for key in keys):
+        yield (
+            f"the template {found.template.id} was registered by {' and '.join(keys)}, who has no"
+            f" name here; look at it: twin template show {found.asset_id}"
+        )
 
 
 def _about_parent(
