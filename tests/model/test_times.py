@@ -138,3 +138,19 @@ def test_whatever_time_is_read_can_be_written(number: int, unit: str) -> None:
         assert number > 50_000
     else:
         assert times.parse(times.to_text(ms), 0) == ms <= NOW
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 seconds"),
+        (119, "119 seconds"),
+        (120, "2 minutes"),
+        (7199, "119 minutes"),
+        (7200, "2 hours"),
+        (172_799, "47 hours"),
+        (172_800, "2 days"),
+    ],
+)
+def test_a_length_of_time_in_the_largest_unit_it_has_two_of(seconds: int, text: str) -> None:
+    assert times.span_text(seconds * 1000 + 999) == text
