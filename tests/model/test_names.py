@@ -138,3 +138,8 @@ def test_what_reads_as_an_id_is_no_name(name: str) -> None:
         with pytest.raises(InvalidError, match="transaction id"):
             names.check(name, kind)
     assert names.check(name[:7], "asset") == name[:7]
+
+
+@pytest.mark.parametrize(("name", "valid"), [("car", True), ("", False), ("a/b", False)])
+def test_a_name_that_may_be_given(name: str, *, valid: bool) -> None:
+    assert names.is_valid(name, "asset") == valid
