@@ -25,7 +25,7 @@ def test_a_home_goes_into_a_file_and_comes_back(invoke: Invoke, home: Path) -> N
     made = invoke("backup", "create", "-o", str(file))
     assert made.status == 0
     assert "keys 2, names 2, transactions 7" in made.stderr
-    assert "warning: the secret of alice, bob" in made.stderr
+    assert "warning: the backup holds the secret of alice, bob" in made.stderr
     assert dict(row.split("\t") for row in made.stdout.splitlines())["transactions"] == "7"
     again = invoke("backup", "create", "-o", str(file), "--json")
     assert (again.status, again.error["code"]) == (5, "exists")
