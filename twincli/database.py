@@ -176,7 +176,8 @@ def close(connection: sqlite3.Connection, path: str) -> None:
         return
     leave = getattr(sqlite3, "SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE", None)  # since Python 3.12
     if leave is not None:
-        connection.setconfig(leave)  # type: ignore[attr-defined]
+        with suppress(sqlite3.ProgrammingError):  # it is closed already, which is not a fault
+            connection.setconfig(leave)  # type: ignore[attr-defined]
         connection.close()
         return
     # A connection that only reads cannot move it, so one is closed last.
