@@ -361,7 +361,8 @@ def test_a_working_directory_that_is_gone(words: list[str], tmp_path: Path) -> N
     gone.mkdir()
     program = "import os, sys; os.rmdir(os.getcwd()); from twincli.cli.main import entry; entry()"
     run = subprocess.run(
-        [sys.executable, "-c", program, *words],
+        # As the script on the path starts: without the working directory among sys.path.
+        [sys.executable, "-P", "-c", program, *words],
         cwd=gone,
         env={"TWIN_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)},
         capture_output=True,

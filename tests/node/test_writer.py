@@ -526,7 +526,7 @@ def test_what_a_client_left_behind_is_dropped(
                 left.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             left.close()
             right.shutdown(socket.SHUT_WR)  # it still reads
-            time.sleep(3 * server.PROBE_SECONDS)
+            time.sleep(20 * server.PROBE_SECONDS)
         answers = [sock.recv(65536) for sock in (held, right)]
         assert answers[0].startswith(b"HTTP/1.1 202 ")
         assert b"HTTP/1.1 202 " in answers[1] + right.recv(65536)
@@ -549,7 +549,7 @@ def test_what_is_left_behind_makes_room(tmp_path: Path, monkeypatch: pytest.Monk
             with sent(node, create(2)):
                 until(lambda: writer.waiting == 2)
                 assert node.post(create(data={"text": "x" * 600})).status == 503
-            time.sleep(3 * server.PROBE_SECONDS)
+            time.sleep(20 * server.PROBE_SECONDS)
             with beside(node, create(data={"text": "x" * 600})) as answer:
                 until(lambda: writer.waiting == 2 and len(writer.small._queue) == 1)
                 os.kill(pid_of(writer.small), signal.SIGCONT)
