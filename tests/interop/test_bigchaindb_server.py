@@ -64,7 +64,9 @@ def compared(text: str, theirs: tuple[str, bool] | None, committed: Committed) -
         return strict or "accepted"
     name, crashed = theirs
     assert code is not None, text
-    assert strict == code, text
+    # Strict does not verify fulfillments of types that it refuses anyway: they may cost a lot.
+    if strict != "unsupported_fulfillment" or code != "invalid_signature":
+        assert strict == code, text
     # What JSON does not have is no text to the one and to the other NaN, with another hash.
     if not crashed and code not in OWN_CODES and "NaN" not in text and "Infinity" not in text:
         assert code == re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(), text
