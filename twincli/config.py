@@ -219,7 +219,7 @@ def _fault(path: str, what: str, where: Paths) -> str | None:
             return f"which is a link to {os.readlink(path)}, which is missing"
         return "which is missing" if getattr(remembered(where), what) else None
     except OSError:
-        return None  # whoever reads it says what is wrong
+        return None  # the reader says what is wrong
     if status.st_size == 0 and getattr(remembered(where), what):
         return "which is empty"
     return None

@@ -182,7 +182,7 @@ def held(path: str) -> Iterator[None]:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError:
-            descriptor = -1  # whoever reads or writes it says what is wrong
+            descriptor = -1  # the reader or writer says what is wrong
             break
         with suppress(OSError):  # a file system without locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)

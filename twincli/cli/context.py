@@ -13,7 +13,7 @@ from twincli import config
 from twincli.cli.opened import NOTHING, Creates, Opened
 from twincli.cli.options import Options, WriteOptions, option_key
 from twincli.cli.result import Mode
-from twincli.errors import ConfigError, TwinError, UsageError
+from twincli.errors import ConfigError, NotFoundError, TwinError, UsageError
 from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -141,6 +141,13 @@ class Context(Opened):
         return self.workspace_without_ledger()._replace(
             client=client, default_key=self.default_key, accept_unknown=self.yes
         )
+
+    def workspace_or_none(self) -> Workspace | None:
+        """Return ``workspace``, None where there is no home, for what can do without one."""
+        try:
+            return self.workspace()
+        except NotFoundError:
+            return None
 
     def workspace_without_ledger(self) -> Workspace:
         """Return ``workspace`` for what needs keys and names only; no ledger is opened."""

@@ -83,7 +83,7 @@ class Reader:
     """Reads of a ledger; ``Ledger`` adds writing.
 
     Args:
-        store: The open file; whoever opened it closes it.
+        store: The open file; its opener closes it.
         index_path: File name of the derived index, or ``:memory:``.
         clock: Milliseconds since the epoch.
 

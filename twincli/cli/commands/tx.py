@@ -46,7 +46,7 @@ def show(
             if isinstance(tx, Partial):
                 from twincli.services.tx import cosign
 
-                documents.append(cosign.describe(tx, _workspace_or_none(context)))
+                documents.append(cosign.describe(tx, context.workspace_or_none()))
             else:
                 documents.append(transactions.show_file(_client_or_none(context), tx))
         else:
@@ -73,14 +73,6 @@ def _client_or_none(context: Context) -> Any:
     """Return the ledger, or None where there is none and a file speaks for itself."""
     try:
         return context.client
-    except NotFoundError:
-        return None
-
-
-def _workspace_or_none(context: Context) -> Any:
-    """Return names and ledger, or None where there is no home and a file speaks for itself."""
-    try:
-        return context.workspace()
     except NotFoundError:
         return None
 
@@ -180,7 +172,7 @@ def combine(
         except TwinError as error:
             raise error.within(file_arguments.what(file))  # noqa: B904 - it is the same error
     combined = combine_partials(partials)
-    document = cosign.describe(combined, _workspace_or_none(context))
+    document = cosign.describe(combined, context.workspace_or_none())
     if context.dry_run:
         return partialfile.shown(document)
     return partialfile.saved(document, partial_document(combined), out or partialfile.STDOUT)

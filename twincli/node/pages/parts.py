@@ -118,7 +118,7 @@ def owner(source: Source, output: Mapping[str, Any], *, whole: bool = True) -> H
 
 
 def named(source: Source, asset_id: str) -> Html:
-    """Return a link to an asset, by the name that whoever created it gave."""
+    """Return a link to an asset, by the name that its creator gave."""
     name = source.name(asset_id)
     if name is None:
         return short("asset", asset_id)

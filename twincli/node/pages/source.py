@@ -84,7 +84,7 @@ class Source:
                 return
 
     def name(self, asset_id: str) -> str | None:
-        """Return the name of an asset, as whoever created it gave it."""
+        """Return the name of an asset, as its creator gave it."""
         if asset_id not in self._names:
             create = self.tx(asset_id)
             self._names[asset_id] = None if create is None else name_of(create)

@@ -13,12 +13,11 @@ from twincli.cli.opened import ANY_LEDGER
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
-from twincli.errors import ExitCode, NotFoundError
+from twincli.errors import ExitCode
 from twincli.model import text as texts
 
 if TYPE_CHECKING:
     from twincli.services.asset.model import Model
-    from twincli.services.workspace import Workspace
 
 app = typer_frame.group("template")
 
@@ -37,14 +36,6 @@ _HEAD = (
     ("asset_type", "asset_type"),
     ("source", "source"),
 )
-
-
-def _workspace_or_none(context: Context) -> Workspace | None:
-    """Return names and ledger, or None where there is no home: the package has templates, too."""
-    try:
-        return context.workspace()
-    except NotFoundError:
-        return None
 
 
 def _model(context: Context, ref: str) -> Model:
@@ -69,7 +60,7 @@ def list_templates(
     from twincli.services.template import templates
 
     return Result(
-        templates.list_templates(_workspace_or_none(context), category=category),
+        templates.list_templates(context.workspace_or_none(), category=category),
         listing="templates",
         columns=_HEAD,
         item_schema="twin.template-item/1",
