@@ -61,7 +61,7 @@ FLOORS = {
         {"keys", "asset"},
         {"names", "tx"},
         {"signers"},
-        {"resolve"},
+        {"resolve", "catalogue"},
         {"workspace", "documents"},
     ),
 }

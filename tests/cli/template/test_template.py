@@ -365,10 +365,10 @@ def test_options_that_contradict_a_template(invoke: Invoke, made: Make) -> None:
 def test_a_twin_whose_template_is_not_here_can_be_read_and_not_written(
     invoke: Invoke, made: Make, car: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from twincli.services.asset import model
+    from twincli.services import catalogue
 
     assert car
-    monkeypatch.setattr(model, "registered", lambda *_: iter(()))
+    monkeypatch.setattr(catalogue, "registered", lambda *_: iter(()))
     assert made("asset", "show", "car")["state"] == {"mileage": 12000}
     run = invoke("asset", "append", "car", "--mileage", "5", "--json")
     assert run.status == 4
@@ -379,13 +379,13 @@ def test_a_template_that_was_altered_on_its_way_is_not_taken(
     invoke: Invoke, car: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from twincli.crypto import cid
-    from twincli.services.asset import model
+    from twincli.services import catalogue
 
     assert car
-    real = model._model
+    real = catalogue._model
 
     def altered(data: bytes, source: str, asset_id: str | None = None) -> Any:
         return real(data, source, asset_id)._replace(cid=cid.of(b"x").text)
 
-    monkeypatch.setattr(model, "_model", altered)
+    monkeypatch.setattr(catalogue, "_model", altered)
     assert invoke("asset", "append", "car", "--mileage", "5").status == 4

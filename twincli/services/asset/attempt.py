@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from twincli.crypto.ed25519 import Signer
     from twincli.keystore.keyfile import KeyInfo
     from twincli.ledger.rows import Spendable
-    from twincli.services.asset.model import Model
+    from twincli.services.catalogue import Model
     from twincli.services.documents import WrittenAsset
     from twincli.services.tx.prepared import Prepared
     from twincli.services.workspace import Workspace
@@ -173,9 +173,9 @@ def template_of(target: Target, create: dict[str, Any]) -> Model | None:
     """
     if "template_cid" not in record.creating_envelope(create):
         return None
-    from twincli.services.asset import model
+    from twincli.services import catalogue
 
-    return model.of_twin(target.workspace, create)
+    return catalogue.of_twin(target.workspace, create)
 
 
 def held_to(

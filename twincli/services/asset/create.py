@@ -188,11 +188,11 @@ def create(
 
 def _about_template(workspace: Workspace, fitted: Fitted) -> Iterator[str]:
     """Yield a warning where nobody known registered the template, whose units convert values."""
-    from twincli.services.asset import model
+    from twincli.services import catalogue
 
     found = fitted.model
     entry = workspace.client.entry(found.asset_id) if found.asset_id is not None else None
-    if entry is None or model.is_ours(workspace, found):
+    if entry is None or catalogue.is_ours(workspace, found):
         return
     names = resolve.Names(workspace)
     keys = sorted(signers_of(entry.tx))
@@ -236,13 +236,14 @@ def _fit(
     workspace: Workspace, name: str, wanted: Definition, writing: Writing
 ) -> tuple[Definition, Fitted]:
     """Hold a definition to the template it names."""
-    from twincli.services.asset import fitting, model
+    from twincli.services import catalogue
+    from twincli.services.asset import fitting
 
     assert wanted.template is not None
     if writing.bare or wanted.model is not None:
         other = "--bare" if writing.bare else "--orm-model"
         raise UsageError(f"--template is written into the envelope, which {other} leaves out")
-    found = model.find(workspace, wanted.template)
+    found = catalogue.find(workspace, wanted.template)
     fitted = fitting.creation(found, name, wanted.data, wanted.state, wanted.on_invalid)
     return (
         wanted._replace(

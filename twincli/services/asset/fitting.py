@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from twincli.model.fields import Checked
     from twincli.model.template import Field
-    from twincli.services.asset.model import Model
+    from twincli.services.catalogue import Model
 
 REJECT = "reject"
 SUSPECT = "suspect"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from twincli.errors import ConflictError, InvalidError
 from twincli.formats import marked, units
 from twincli.model import record, template
-from twincli.services.asset import model as models
+from twincli.services import catalogue
 from twincli.services.asset.create import Definition, create
 from twincli.services.asset.write_options import PLAIN, Writing
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from twincli.model.template import Template
-    from twincli.services.asset.model import Model
+    from twincli.services.catalogue import Model
     from twincli.services.documents import CreatedAsset, Document, FoundAsset
     from twincli.services.tx.prepared import Prepared
     from twincli.services.workspace import Workspace
@@ -32,9 +32,9 @@ def list_templates(workspace: Workspace | None, *, category: str | None = None) 
         ``twin.templates/1`` with ``templates``: ``id name category asset_type cid source
         asset_id``.
     """
-    found = [model for name in models.built_in_ids() if (model := models.built_in(name))]
+    found = [model for name in catalogue.built_in_ids() if (model := catalogue.built_in(name))]
     if workspace is not None:
-        found += models.registered(workspace)
+        found += catalogue.registered(workspace)
     return {
         "schema": "twin.templates/1",
         "templates": [
@@ -141,7 +141,7 @@ def of_file(data: bytes, what: str) -> Model:
     found = read(data, what)
     frozen = units.freeze(found)
     made = cid.of(template.compiled(found.document, frozen)).text
-    return models.Model(found, frozen, made, models.FILE)
+    return catalogue.Model(found, frozen, made, catalogue.FILE)
 
 
 def register(
@@ -170,9 +170,11 @@ def register(
 
     data = template.compiled(wanted.document, units.freeze(wanted))
     made = cid.of(data).text
-    present = models.built_in(wanted.id)
+    present = catalogue.built_in(wanted.id)
     if present is None:
-        mine = (m for m in models.registered(workspace, wanted.id) if models.is_ours(workspace, m))
+        mine = (
+            m for m in catalogue.registered(workspace, wanted.id) if catalogue.is_ours(workspace, m)
+        )
         present = next(mine, None)
     if present is not None and not (if_missing and present.cid == made and present.asset_id):
         same = "the same template" if present.cid == made else "another template"

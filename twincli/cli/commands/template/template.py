@@ -17,7 +17,7 @@ from twincli.errors import ExitCode
 from twincli.model import text as texts
 
 if TYPE_CHECKING:
-    from twincli.services.asset.model import Model
+    from twincli.services.catalogue import Model
 
 app = typer_frame.group("template")
 
@@ -40,13 +40,13 @@ _HEAD = (
 
 def _model(context: Context, ref: str) -> Model:
     """Return the template that an argument names: a file, or an id."""
-    from twincli.services.asset import model
+    from twincli.services import catalogue
     from twincli.services.template import templates
 
     if file_arguments.is_file(ref):
         return templates.of_file(file_arguments.read(ref), file_arguments.what(ref))
-    found = model.built_in(ref)
-    return found if found is not None else model.find(context.workspace(), ref)
+    found = catalogue.built_in(ref)
+    return found if found is not None else catalogue.find(context.workspace(), ref)
 
 
 @typer_frame.command(app, "list")
