@@ -57,7 +57,8 @@ FLOORS = {
     "services": (
         {"home"},
         {"network"},
-        {"template"},
+        {"template", "grant"},
+        {"record"},
         {"keys", "asset"},
         {"names", "tx"},
         {"signers"},

@@ -540,8 +540,11 @@ class NetworkClient:
         raise lacking(LISTING)
 
     def assets_with(self, name: str, value: str) -> list[str]:
-        """Return assets that state something; except for parents and entities, only known ones."""
-        if name in {"parent", "entity"}:
+        """Return assets that state something.
+
+        Except for parents, entities and what statements are about, only known ones.
+        """
+        if name in {"parent", "entity", "about", "nonce"}:
             self.search_assets(f'"{value}"')
         return self.copy.assets_with(name, value)
 

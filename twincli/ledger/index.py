@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
 
-INDEX_VERSION = 6
+INDEX_VERSION = 7
 PAGE = 2000
 TEXTS = ("asset_text", "metadata_text")
 

@@ -18,9 +18,28 @@ VERSION = 1
 ASSET = "asset"
 IDENTITY = "identity"
 TEMPLATE = "template"
+STATEMENT = "statement"
 APPEND = "append"
 TRANSFER = "transfer"
 BURN = "burn"
+GRANT = "grant"
+REVOKE = "revoke"
+LINK = "link"
+CERTIFICATE = "certificate"
+
+CREATING_KINDS = frozenset((ASSET, IDENTITY, TEMPLATE, "stream", CERTIFICATE, STATEMENT))
+"""Kinds of a CREATE that this version knows."""
+
+RECORD_KINDS = frozenset(
+    (
+        *("event", "state", "stage", "maintenance", "reading", "chunk", "file", LINK, GRANT),
+        *(REVOKE, "freeze", "unfreeze", "migrate", CERTIFICATE, "check", "run", "task"),
+    )
+)
+"""Kinds of typed records: what they say is in the envelope's ``body``, the state is untouched."""
+
+TRANSFERRING_KINDS = RECORD_KINDS | {APPEND, TRANSFER, BURN}
+"""Kinds of a TRANSFER that this version knows."""
 
 BURNED_STATUS = {"status": "BURNED"}
 """What the JavaScript ORM writes when it burns; written here too, so that both read the same."""
@@ -101,17 +120,20 @@ def statements(data: Any) -> list[tuple[str, str]]:
     """Return what ``asset.data`` states that assets can be found by.
 
     Returns:
-        Pairs of ``parent``, ``entity``, ``kind``, ``template``, ``model``, ``registers`` (the id
-        of a template that is registered here) and a text.
+        Pairs of ``parent``, ``entity``, ``kind``, ``template``, ``about``, ``model``,
+        ``registers`` (the id of a template that is registered here), of a statement ``nonce``,
+        and a text.
     """
     found = envelope_of(data) or {}
     pairs = [
         (name, found[name])
-        for name in ("parent", "entity", "kind", "template")
+        for name in ("parent", "entity", "kind", "template", "about")
         if isinstance(found.get(name), str)
     ]
     if found.get("kind") == TEMPLATE and isinstance(found.get("template"), str):
         pairs.append(("registers", found["template"]))
+    if found.get("kind") == STATEMENT and isinstance(found.get("nonce"), str):
+        pairs.append(("nonce", found["nonce"]))
     model = orm_model(data)
     return pairs if model is None else [*pairs, ("model", model)]
 

@@ -268,6 +268,36 @@ class Search(TypedDict):
     hits: Iterable[SearchHit]
 
 
+class RecordItem(TypedDict):
+    """``twin.record-item/1``: something that was said about a twin, and whose word it is.
+
+    ``form`` is ``append`` or ``statement``. ``standing`` is null of a certificate, which weighs
+    what its issuer weighs; ``via`` is the grant or link by which it counts, or once did.
+    """
+
+    transaction_id: str | None
+    form: str
+    kind: str
+    body: Json
+    height: int | None
+    at: str | None
+    committed_at: str | None
+    signers: list[str | None]
+    signer_names: list[str | None]
+    standing: str | None
+    via: str | None
+
+
+class Said(RecordItem):
+    """``twin.record/1``: a record that was written; ids and times are null in a dry run."""
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    ledger: str
+    warnings: list[str]
+
+
 # --- Names ---------------------------------------------------------------------------------------
 
 

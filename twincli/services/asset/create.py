@@ -65,7 +65,7 @@ class Definition(NamedTuple):
 
 def create(
     workspace: Workspace,
-    name: str,
+    name: str | None,
     wanted: Definition,
     writing: Writing = PLAIN,
     *,
@@ -80,8 +80,8 @@ def create(
 
     Args:
         workspace: Rooms.
-        name: Its local name.
-        wanted: The definition.
+        name: Its local name; None: it gets none, such as a statement about a twin.
+        wanted: The definition, without a template where there is no name.
         writing: W.
         if_missing: The same asset under that name is success, ``"created": false``.
         planned: A key that is still to be made, and may own, sign or be the entity; only with
@@ -99,7 +99,8 @@ def create(
     writing.check()
     if writing.if_tip is not None:
         raise UsageError("--if-tip is for an asset that already exists")
-    name = names.check(name, "asset")
+    if name is not None:
+        name = names.check(name, "asset")
     if not 1 <= wanted.amount <= _transaction.MAX_AMOUNT:
         raise InvalidError(
             f"the amount {wanted.amount} is not from 1 to {_transaction.MAX_AMOUNT}",
@@ -107,13 +108,16 @@ def create(
         )
     fitted = None
     if wanted.template is not None:
+        assert name is not None
         wanted, fitted = _fit(workspace, name, wanted, writing)
     book, client = workspace.book, workspace.client
-    present = book.lookup(client.ledger_id, name, resolve.exists(workspace))
+    present = None
+    if name is not None:
+        present = book.lookup(client.ledger_id, name, resolve.exists(workspace))
     owner = None
     if wanted.owner is not None:
         owner = resolve.owner_details(workspace, wanted.owner, planned)
-    if present is not None and not if_missing and writing.once is None:
+    if name is not None and present is not None and not if_missing and writing.once is None:
         raise _taken(name, present)
     if writing.prepare and workspace.keys:
         # Some of them may be other people's, who sign later.
@@ -126,7 +130,7 @@ def create(
     details = owner or owners.of_keys(signer_keys)
     warnings: list[str] = []
     tx = _created(workspace, name, wanted, writing, signer_keys, details, planned)
-    if present is not None and if_missing:
+    if name is not None and present is not None and if_missing:
         _check_same(workspace, name, present, tx)
         return _existing(workspace, present)
     if wanted.parent is not None and present is None:
@@ -151,13 +155,15 @@ def create(
     _prove_entity(workspace, tx, signers, warnings)
     tx = _transaction.sign(tx, signers)
     known = client.entry(tx["id"]) is not None
-    if present is not None and present != tx["id"]:
+    if name is not None and present is not None and present != tx["id"]:
         if writing.once is not None:
             _check_token(workspace, present, tx, writing.once)
         raise _taken(name, present)
     try:
-        book.reserve(client.ledger_id, name, tx["id"], resolve.exists(workspace))
+        if name is not None:
+            book.reserve(client.ledger_id, name, tx["id"], resolve.exists(workspace))
     except ConflictError:
+        assert name is not None
         other = _arriving(workspace, name) if if_missing else None
         if other is None:
             raise
@@ -170,11 +176,12 @@ def create(
         except (InvalidError, ConflictError) as error:
             # Another process may have submitted the very same one (--once).
             if error.code != "duplicate_transaction":
-                book.release(client.ledger_id, name, tx["id"])
+                if name is not None:
+                    book.release(client.ledger_id, name, tx["id"])
                 raise
             known = True
     try:
-        if not book.confirm(client.ledger_id, name, tx["id"]):
+        if name is not None and not book.confirm(client.ledger_id, name, tx["id"]):
             warnings.append(
                 f"the name {name} was taken by another asset meanwhile; give this one another:"
                 f" twin name set NAME {tx['id']}"
@@ -282,7 +289,7 @@ def _arriving(workspace: Workspace, name: str) -> str | None:
 
 def _created(
     workspace: Workspace,
-    name: str,
+    name: str | None,
     wanted: Definition,
     writing: Writing,
     signer_keys: list[str],

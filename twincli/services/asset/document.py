@@ -180,7 +180,7 @@ def written(
     }
 
 
-def sent(workspace: Workspace, name: str, tx: Json, warnings: Sequence[str]) -> WrittenAsset:
+def sent(workspace: Workspace, name: str | None, tx: Json, warnings: Sequence[str]) -> WrittenAsset:
     """Return the document of a write whose commit was not waited for: ``--wait sync|async``.
 
     As ``written``, but what only a commit gives is null.
@@ -199,7 +199,7 @@ def sent(workspace: Workspace, name: str, tx: Json, warnings: Sequence[str]) -> 
 
 def unsigned(
     workspace: Workspace,
-    name: str,
+    name: str | None,
     tx: Json,
     signers: Sequence[str | None],
     warnings: Sequence[str],
@@ -209,7 +209,7 @@ def unsigned(
 
     Args:
         workspace: Rooms.
-        name: What the asset is called.
+        name: What the asset is called, None where it has no name.
         tx: The transaction, unsigned.
         signers: The public keys that would sign.
         warnings: To be passed on.

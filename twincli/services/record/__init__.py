@@ -1,0 +1,1 @@
+"""Records: what is said about twins, written and read in one way."""

@@ -1,0 +1,150 @@
+"""Read what was said about a twin, by its owners and by others, and whose word it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.model import record, times
+from twincli.rules.authority import AUTHORISED, signers_of
+from twincli.services.asset.document import claimed
+from twincli.services.asset.standing import Parents
+from twincli.services.record.say import APPENDED, STATED
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from twincli.ledger.reading import Entry
+    from twincli.services import resolve
+    from twincli.services.documents import RecordItem
+    from twincli.services.workspace import Workspace
+
+CHAIN, HAPPENED = ORDERS = ("recorded", "happened")
+
+
+class Record(NamedTuple):
+    """Something that was said about a twin.
+
+    Attributes:
+        tx_id: The transaction that says it.
+        form: ``append`` or ``statement``.
+        kind: What kind of record.
+        body: What it says; empty where a stranger wrote something that is not an object.
+        at: When it happened, as its signer claims, or None.
+        committed_at: When it was committed, or None where the ledger does not report it.
+        happened_ms: When it happened: as claimed, else when it was committed; None: unknown.
+        height: Of its block, or None.
+        signers: Public keys.
+        standing: One of ``authority.STANDINGS``; None of a certificate, which weighs what its
+            issuer weighs.
+        via: The grant or link by which it counts, or once did; None: none.
+        tx: The transaction.
+    """
+
+    tx_id: str
+    form: str
+    kind: str
+    body: dict[str, Any]
+    at: str | None
+    committed_at: str | None
+    happened_ms: int | None
+    height: int | None
+    signers: tuple[str, ...]
+    standing: str | None
+    via: str | None
+    tx: dict[str, Any]
+
+
+def records(
+    workspace: Workspace,
+    asset_id: str,
+    kinds: Collection[str] | None = None,
+    *,
+    by: str = HAPPENED,
+) -> list[Record]:
+    """Return what was said about a twin; every transaction is checked against its id.
+
+    Args:
+        workspace: Rooms.
+        asset_id: The twin.
+        kinds: Only those; None: all records.
+        by: ``happened``: in the order in which it happened; ``recorded``: as the ledger has it.
+    """
+    found = [
+        *_appended(workspace, asset_id, kinds),
+        *_stated(workspace, asset_id, kinds),
+    ]
+    if by == HAPPENED:
+        found.sort(key=lambda held: (held.happened_ms is None, held.happened_ms or 0))
+    else:
+        found.sort(key=lambda held: (held.height is None, held.height or 0))
+    return found
+
+
+def _appended(
+    workspace: Workspace, asset_id: str, kinds: Collection[str] | None
+) -> Iterator[Record]:
+    for entry in workspace.client.entries(asset_id):
+        envelope = record.envelope_of(entry.tx["metadata"]) or {}
+        kind = envelope.get("kind")
+        if entry.tx["operation"] == "CREATE" or not isinstance(kind, str):
+            continue
+        if kind in _PLAIN if kinds is None else kind not in kinds:
+            continue
+        yield _record(entry, APPENDED, kind, envelope.get("body"), AUTHORISED)
+
+
+_PLAIN = frozenset((record.APPEND, record.TRANSFER, record.BURN))
+"""What history shows, and is no record."""
+
+
+def _stated(workspace: Workspace, asset_id: str, kinds: Collection[str] | None) -> Iterator[Record]:
+    client = workspace.client
+    parents = Parents(client)
+    for found in client.assets_with("about", asset_id):
+        entry = client.required(found)
+        envelope = record.creating_envelope(entry.tx)
+        if envelope.get("about") != asset_id:
+            continue
+        kind = envelope.get("kind")
+        if kind == record.STATEMENT:
+            kind = envelope.get("says")
+        if not isinstance(kind, str) or (kinds is not None and kind not in kinds):
+            continue
+        standing = parents.standing(asset_id, entry)
+        yield _record(entry, STATED, kind, envelope.get("body"), standing)
+
+
+def _record(entry: Entry, form: str, kind: str, body: Any, standing: str) -> Record:
+    stated = record.stated_ms(entry.tx)
+    return Record(
+        tx_id=entry.tx["id"],
+        form=form,
+        kind=kind,
+        body=body if isinstance(body, dict) else {},
+        at=claimed(entry.tx),
+        committed_at=times.told(entry.time_ms),
+        happened_ms=entry.time_ms if stated is None else stated,
+        height=entry.height,
+        signers=tuple(signers_of(entry.tx)),
+        standing=None if kind == record.CERTIFICATE else standing,
+        via=None,
+        tx=entry.tx,
+    )
+
+
+def item(names: resolve.Names, found: Record) -> RecordItem:
+    """Return a record as ``twin.record-item/1``."""
+    return {
+        "transaction_id": found.tx_id,
+        "form": found.form,
+        "kind": found.kind,
+        "body": found.body,
+        "height": found.height,
+        "at": found.at,
+        "committed_at": found.committed_at,
+        "signers": [*found.signers],
+        "signer_names": names.of_keys(found.signers),
+        "standing": found.standing,
+        "via": found.via,
+    }

@@ -1,0 +1,233 @@
+"""Say something about a twin: an append by its owner, a statement by anybody else.
+
+What the owner says is a TRANSFER to itself whose envelope has ``kind`` and ``body``; the state is
+untouched. Somebody who cannot fulfil the twin's output says it in a CREATE of their own, kind
+``statement``, whose envelope has ``about`` (the twin), ``says`` (the kind) and ``body``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.client import BLOCK_TIME
+from twincli.errors import InvalidError, LockedError, NotFoundError, UsageError
+from twincli.model import record, times
+from twincli.model import transaction as _transaction
+from twincli.rules.authority import AUTHORISED
+from twincli.services import resolve
+from twincli.services.asset import choose_outputs
+from twincli.services.asset.attempt import Attempt, Target, is_record, once_mismatch, perform
+from twincli.services.asset.create import Definition, create
+from twincli.services.asset.standing import control_now
+from twincli.services.asset.write_options import PLAIN, Writing
+from twincli.services.signers import keys_to_create
+from twincli.services.tx.prepared import Prepared
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from twincli.ledger.rows import Spendable
+    from twincli.rules.replay import Replay
+    from twincli.services.documents import Said
+    from twincli.services.workspace import Workspace
+
+APPENDED = "append"
+STATED = "statement"
+"""The two forms of a record."""
+
+
+class Saying(NamedTuple):
+    """The write of a record by the twin's owner.
+
+    Attributes:
+        kind: What kind of record.
+        body: What it says.
+        check: Called before each attempt with the twin as it stands; raises where that forbids it.
+    """
+
+    kind: str
+    body: dict[str, Any]
+    check: Callable[[Replay], None] | None = None
+
+    def plan(self, target: Target, replay: Replay, unspent: list[Spendable]) -> Attempt:
+        """See ``attempt.Write``."""
+        if self.check is not None:
+            self.check(replay)
+        item = choose_outputs.mine(target, unspent)[0]
+        same_owner = _transaction.Output(
+            item.output["condition"]["details"], int(item.output["amount"])
+        )
+        return Attempt([item], [same_owner], {}, self.kind, self.body)
+
+    def is_same(self, target: Target, tx: dict[str, Any]) -> bool:  # noqa: ARG002
+        """See ``attempt.Write``."""
+        return is_record(tx, self.kind, {}, body=self.body)
+
+
+def say(
+    workspace: Workspace,
+    ref: str,
+    kind: str,
+    body: Mapping[str, Any],
+    writing: Writing = PLAIN,
+    *,
+    check: Callable[[Replay], None] | None = None,
+    before: Callable[[str], None] | None = None,
+) -> Said | Prepared:
+    """Say something about a twin.
+
+    Args:
+        workspace: Rooms.
+        ref: The twin.
+        kind: One of ``record.RECORD_KINDS``.
+        body: What is said.
+        writing: W, without ``bare``.
+        check: Called before each attempt with the twin as it stands; raises where that forbids it.
+        before: Told what should be known before anything is written; it may raise.
+
+    Returns:
+        ``twin.record/1``.
+
+    Raises:
+        UsageError: ``--bare``; ``--if-tip`` where a statement is written.
+        ConflictError: ``tip_moved``, ``once_mismatch``, ``busy``.
+        InvalidError, LockedError, NotFoundError: About keys, names and data.
+    """
+    assert kind in record.RECORD_KINDS
+    if writing.bare:
+        raise UsageError(
+            f"--bare writes no envelope, in which a record of kind {kind} is",
+            hint="leave --bare out",
+        )
+    writing.check()
+    target = Target.find(workspace, ref, writing)
+    told = dict(body)
+    if _is_for_us(target):
+        done = perform(target, Saying(kind, told, check))
+        if isinstance(done, Prepared):
+            return done
+        return _said(target, APPENDED, kind, told, done, AUTHORISED)
+    if check is not None:
+        replay = workspace.client.replay(target.asset_id)
+        if replay is None:
+            raise NotFoundError(f"there is no asset {target.asset_id} on this ledger")
+        check(replay)
+    return _state(target, kind, told, before)
+
+
+def _is_for_us(target: Target) -> bool:
+    """Say whether keys of ours can append to the twin."""
+    try:
+        choose_outputs.mine(target, target.workspace.client.unspent(target.asset_id))
+    except LockedError:
+        return False
+    except InvalidError as error:
+        if error.code != "burned":
+            raise
+        return False
+    return True
+
+
+def _state(
+    target: Target, kind: str, body: dict[str, Any], before: Callable[[str], None] | None
+) -> Said | Prepared:
+    """Write a statement."""
+    workspace, ref, asset_id, writing = target
+    if writing.if_tip is not None:
+        raise UsageError(
+            f"--if-tip is for those who can append to {ref}; others write a statement of their own",
+            hint="leave --if-tip out",
+        )
+    if writing.prepare and workspace.keys:
+        keys = [resolve.public_key_of(workspace, name) for name in workspace.keys]
+    else:
+        infos = keys_to_create(workspace, None)
+        workspace = workspace._replace(keys=tuple(info.name for info in infos))
+        keys = [info.public_key for info in infos]
+    standing = control_now(workspace.client, asset_id).standing_of(set(keys))
+    warnings = list(_about_standing(target, kind, keys, standing))
+    if before is not None:
+        for warning in warnings:
+            before(warning)
+    stated = {"about": asset_id, "says": kind, "body": body}
+    if writing.once is not None:
+        first = _first_of_once(target, keys, stated)
+        if first is not None:
+            return _found(target, first, standing, warnings)
+    elif writing.at is None and BLOCK_TIME not in workspace.client.capabilities:
+        # Nobody but the signer says when it was.
+        writing = writing._replace(at=times.to_text(workspace.now()))
+    made = create(workspace, None, Definition({}, kind=record.STATEMENT, stated=stated), writing)
+    if isinstance(made, Prepared):
+        return made
+    assert "written" in made
+    made["warnings"] = [*warnings, *made["warnings"]]
+    return _said(target, STATED, kind, body, made, standing)
+
+
+def _about_standing(target: Target, kind: str, keys: Sequence[str], standing: str) -> list[str]:
+    """Return a warning where what is said will not count."""
+    if standing == AUTHORISED:
+        return []
+    names = resolve.Names(target.workspace)
+    who = " and ".join(names.of_key(key) or key for key in keys)
+    shown = standing.replace("_", " ")
+    return [f"{who} may not write a {kind} record about {target.ref}: it will be shown as {shown}"]
+
+
+def _first_of_once(target: Target, keys: Sequence[str], stated: dict[str, Any]) -> str | None:
+    """Return the statement about this twin that these keys made with the token, or None.
+
+    Raises:
+        ConflictError: ``once_mismatch``: it says something else.
+    """
+    client, token = target.workspace.client, target.writing.once
+    assert token is not None
+    for found in client.assets_with("nonce", record.once_nonce(token, list(keys))):
+        envelope = record.creating_envelope(client.required(found).tx)
+        if envelope.get("about") != target.asset_id:
+            continue
+        if all(envelope.get(name) == value for name, value in stated.items()):
+            return found
+        raise once_mismatch(token, found)
+    return None
+
+
+def _found(target: Target, tx_id: str, standing: str, warnings: Sequence[str]) -> Said:
+    """Return the record that was written before, with the same token."""
+    from twincli.services.asset import document
+
+    made = document.written(target.workspace, tx_id, tx_id, warnings)
+    tx = target.workspace.client.required(tx_id).tx
+    envelope = record.creating_envelope(tx)
+    return _said(target, STATED, envelope["says"], envelope["body"], made, standing)
+
+
+def _said(
+    target: Target,
+    form: str,
+    kind: str,
+    body: dict[str, Any],
+    made: Mapping[str, Any],
+    standing: str,
+) -> Said:
+    workspace, _, asset_id, _ = target
+    return {
+        "schema": "twin.record/1",
+        "asset_id": asset_id,
+        "asset_name": resolve.asset_name(workspace, asset_id),
+        "ledger": workspace.client.ledger_id,
+        "transaction_id": made["transaction_id"],
+        "form": form,
+        "kind": kind,
+        "body": body,
+        "height": made["height"],
+        "at": made["at"],
+        "committed_at": made["committed_at"],
+        "signers": made["signed_by"],
+        "signer_names": resolve.Names(workspace).of_keys(made["signed_by"]),
+        "standing": standing,
+        "via": None,
+        "warnings": list(made["warnings"]),
+    }
