@@ -15,11 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from twincli.errors import InvalidError
 from twincli.ledger import Ledger
-from twincli.node import histories
+from twincli.node import histories, twins
 from twincli.rules.validity import SERVER
 
 API = "/api/v1"
 HISTORIES = "/twin/v1/histories"
+ASSETS = "/twin/v1/assets"
+BLOCKS = "/twin/v1/blocks"
 Answer = tuple[int, Any]
 
 
@@ -29,6 +31,7 @@ class FakeNode:
     Attributes:
         ledger: What it serves; several nodes may serve the same.
         states: The id that it states as that of its ledger; None for a plain BigchainDB.
+        offers: What it states to have beyond BigchainDB's API.
         drop: So many answers to POST are lost, after the transaction was committed.
         fail: So many answers to POST are lost, before it was.
         silent: It takes requests and answers none.
@@ -40,6 +43,7 @@ class FakeNode:
     def __init__(self, ledger: Ledger, *, states: str | None = None) -> None:
         self.ledger = ledger
         self.states = states
+        self.offers = list(twins.OFFERS)
         self.drop = self.fail = 0
         self.silent = False
         self.answers: dict[str, Callable[[Answer], Answer | bytes]] = {}
@@ -87,11 +91,12 @@ class FakeNode:
         if body is None:
             found = self.get(path, query)
         else:
-            found = self.histories(body) if path == HISTORIES else self.post(body)
+            ours = {HISTORIES: self.histories, BLOCKS: self.blocks}
+            found = ours.get(path, self.post)(body)
         if body is not None and self.drop:
             self.drop -= 1
             return
-        key = "POST" if body is not None and path != HISTORIES else path
+        key = "POST" if body is not None and not path.startswith("/twin") else path
         for prefix, change in self.answers.items():
             if key == prefix or (prefix.endswith("*") and key.startswith(prefix[:-1])):
                 assert not isinstance(found, bytes)
@@ -129,12 +134,23 @@ class FakeNode:
         texts = histories.texts(self.ledger, histories.parse(body))
         return 200, [json.loads(text) for text in texts]
 
+    def blocks(self, body: bytes) -> Answer:
+        """Answer as a node of twincli does."""
+        if self.states is None:
+            return 404, "<!DOCTYPE HTML><title>404 Not Found</title>"
+        texts = twins.places(self.ledger, twins.parse_ids(body))
+        return 200, [json.loads(text) for text in texts]
+
     def get(self, path: str, query: dict[str, str]) -> Answer:
         ledger = self.ledger
         if path == "/":
             root: dict[str, Any] = {"software": "BigchainDB", "version": "2.2.2", "api": {}}
             if self.states is not None:
-                root["twin"] = {"ledger": self.states, "height": ledger.tip().height}
+                root["twin"] = {
+                    "ledger": self.states,
+                    "height": ledger.tip().height,
+                    "offers": self.offers,
+                }
             return 200, root
         missing = 404, {"message": "Not found", "status": 404}
         if path.startswith(f"{API}/transactions/"):
@@ -150,6 +166,10 @@ class FakeNode:
             return 200, ledger.search_assets(query["search"], int(query["limit"]))
         if path == f"{API}/metadata":
             return 200, ledger.search_metadata(query["search"], int(query["limit"]))
+        if path == ASSETS and self.states is not None:
+            stated = (query["name"], query["value"]) if "name" in query else None
+            texts = twins.listed(ledger, stated, query.get("after"))
+            return 200, [json.loads(text) for text in texts]
         if path == f"{API}/blocks":
             return 200, ledger.blocks_of(query["transaction_id"])
         return 404, "<!DOCTYPE HTML><title>404 Not Found</title>"

@@ -90,7 +90,8 @@ def test_the_root_and_the_api(node: Running) -> None:
     said = node.get("/").json
     twin = said.pop("twin")  # beside what BigchainDB says
     assert said == expected
-    assert set(twin) == {"ledger", "height"}
+    assert set(twin) == {"ledger", "height", "offers"}
+    assert twin["offers"] == ["block_time", "listing"]
     assert len(twin["ledger"]) == 64
     for path in ("/api/v1", "/api/v1/"):
         answer = node.get(path)

@@ -25,6 +25,7 @@ from twincli.client.untrusted import (
     named_by,
     spends,
     stated_id,
+    stated_offers,
     unverified,
 )
 from twincli.errors import (
@@ -36,6 +37,7 @@ from twincli.errors import (
     UnreachableError,
 )
 from twincli.ledger.reading import Entry
+from twincli.model import record, times
 from twincli.model import transaction as _transaction
 from twincli.model.ids import is_id
 from twincli.rules.validity import SERVER
@@ -83,7 +85,6 @@ class NetworkClient:
             which must not ask twice. Otherwise only for ``FRESH_SECONDS``.
     """
 
-    capabilities: frozenset[str] = frozenset()
     profile = SERVER
 
     def __init__(
@@ -99,7 +100,7 @@ class NetworkClient:
         self.mode = mode
         self._directory = directory
         self._network_id = network_id
-        self._id: str | None = None
+        self._stated: tuple[str, frozenset[str]] | None = None
         self._copy: Ledger | None = None
         self._single_run = single_run
         self._synced: dict[str, float] = {}
@@ -114,9 +115,23 @@ class NetworkClient:
         A node of twincli states the id of its ledger. BigchainDB has none; there it is
         ``network_id``.
         """
-        if self._id is None:
-            self._id = stated_id(self.nodes.info()) or self._network_id
-        return self._id
+        return self._told[0]
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        return self._told[1]
+
+    @property
+    def _told(self) -> tuple[str, frozenset[str]]:
+        """The ledger's id, and what a node of twincli has beyond BigchainDB's API."""
+        if self._stated is None:
+            info = self.nodes.info()
+            found = stated_id(info)
+            if found is None:
+                self._stated = self._network_id, frozenset()
+            else:
+                self._stated = found, stated_offers(info) & {BLOCK_TIME, LISTING}
+        return self._stated
 
     @property
     def place(self) -> str | None:
@@ -343,7 +358,7 @@ class NetworkClient:
         """
         fresh: dict[str, list[dict[str, Any]]] = {}
         refused: set[str] = set()
-        heights: dict[str, int] = {}
+        places: dict[str, tuple[int, int | None]] = {}
         for found in histories:
             if not found.known or not is_id(found.asset_id):
                 refused.add(found.asset_id)
@@ -359,9 +374,8 @@ class NetworkClient:
             except NotVerifiedError:
                 refused.add(found.asset_id)
                 continue
-            heights.update(
-                (tx["id"], height) for tx, height in zip(found.txs, found.heights, strict=True)
-            )
+            said = zip(found.txs, found.heights, found.times, strict=True)
+            places.update((tx["id"], (height, time_ms)) for tx, height, time_ms in said)
         wanted = [(asset_id, tx) for asset_id, txs in fresh.items() for tx in txs]
         for start in range(0, len(wanted), CHUNK):
             chunk = wanted[start : start + CHUNK]
@@ -369,8 +383,13 @@ class NetworkClient:
             for (asset_id, tx), verdict in zip(chunk, verdicts, strict=True):
                 if isinstance(verdict, InvalidError) and not self._is_same(tx):
                     refused.add(asset_id)
-                elif self.copy.placed(tx["id"]) is None:
-                    self.copy.place(tx["id"], heights[tx["id"]])
+            missing = [
+                (tx["id"], *places[tx["id"]])
+                for asset_id, tx in chunk
+                if asset_id not in refused and self._missing_place(tx["id"])
+            ]
+            wrong = set(self.copy.place(missing))
+            refused.update(asset_id for asset_id, tx in chunk if tx["id"] in wrong)
         return {asset_id: len(txs) for asset_id, txs in fresh.items() if asset_id not in refused}
 
     def _prepare_each(self, wanted: dict[str, str | None]) -> None:
@@ -407,7 +426,7 @@ class NetworkClient:
                 self._synced[asset_id] = time.monotonic()
                 last = self.copy.last(asset_id)
                 ends += [asset_id, *([] if last is None else [last.tx["id"]])]
-        self._fetch_heights(ends)
+        self._fetch_places(ends)
 
     def _is_fresh(self, asset_id: str) -> bool:
         """Say whether the copy of an asset counts as up to date."""
@@ -446,10 +465,18 @@ class NetworkClient:
         return None if found is None else self._placed_entry(found)
 
     def replay(self, asset_id: str, as_of_ms: int | None = None) -> Replay | None:
-        if as_of_ms is not None:
+        if as_of_ms is None:
+            self._sync(asset_id)
+            return self.copy.replay(asset_id)
+        if BLOCK_TIME not in self.capabilities:
             raise lacking(BLOCK_TIME)
         self._sync(asset_id)
-        return self.copy.replay(asset_id)
+        until: str | None = None
+        for entry in self._placed_entries(self.copy.entries(asset_id)):
+            if entry.time_ms is None or entry.time_ms > as_of_ms:
+                break
+            until = entry.tx["id"]
+        return self.copy.replay_then(asset_id, until)
 
     def replay_to(self, asset_id: str, tx_id: str | None) -> Replay:
         self._sync(asset_id)
@@ -457,7 +484,19 @@ class NetworkClient:
 
     def stretches(self, asset_id: str) -> list[Stretch]:
         self._sync(asset_id)
-        return self.copy.stretches(asset_id)
+        found = self.copy.stretches(asset_id)
+        if BLOCK_TIME not in self.capabilities:
+            return found
+        # When the copy stored something says nothing of when the network did.
+        self._fetch_places(part.last for part in found if part.last is not None)
+        told: list[Stretch] = []
+        begun_ms = 0
+        for part in found:
+            place = None if part.last is None else self._place_of(part.last)
+            ended_ms = None if place is None else place[1]
+            told.append(part._replace(begun_ms=begun_ms, ended_ms=ended_ms))
+            begun_ms = ended_ms or begun_ms
+        return told
 
     def unspent(self, asset_id: str) -> list[Spendable]:
         self._sync(asset_id, again=not self._single_run)
@@ -474,7 +513,7 @@ class NetworkClient:
         wanted = list(asset_ids)
         self.prepare(wanted)
         found = self.copy.in_order([asset_id for asset_id in wanted if self._bring(asset_id)])
-        self._fetch_heights(found)
+        self._fetch_places(found)
         heights = [(self._height(asset_id), asset_id) for asset_id in found]
         # Transactions without a height are just being committed.
         heights.sort(key=lambda held: (held[0] is None, held[0] or 0))
@@ -537,13 +576,41 @@ class NetworkClient:
         return self.copy.find_prefix(prefix, limit)
 
     def asset_ids(self) -> Iterator[str]:
-        raise lacking(LISTING)
+        if LISTING not in self.capabilities:
+            raise lacking(LISTING)
+        return self._listed()
+
+    def _listed(self, stated: tuple[str, str] | None = None) -> Iterator[str]:
+        """Yield the assets that a node of twincli lists, each once it is verified."""
+        seen: set[str] = set()
+        after: str | None = None
+        while page := self.nodes.listed(after, stated):
+            self.prepare(page)
+            for asset_id in page:
+                if asset_id in seen:
+                    raise lie("wrong_listing", f"a node lists the asset {asset_id} twice")
+                seen.add(asset_id)
+                tx = self._shown(asset_id)
+                if tx["operation"] != "CREATE":
+                    raise lie("wrong_listing", f"a node lists {asset_id}, which is not an asset")
+                if stated is not None and stated not in record.statements(tx["asset"]["data"]):
+                    raise lie(
+                        "wrong_listing",
+                        f"a node lists {asset_id} among those with the {stated[0]} {stated[1]}",
+                    )
+                yield asset_id
+            after = page[-1]
 
     def assets_with(self, name: str, value: str) -> list[str]:
         """Return assets that state something.
 
-        Except for parents, entities and what statements are about, only known ones.
+        On a BigchainDB network only known ones, except for parents, entities and what statements
+        are about.
         """
+        if LISTING in self.capabilities:
+            for _ in self._listed((name, value)):
+                pass  # now the copy has them, and perhaps more than this node shows
+            return self.in_order(self.copy.assets_with(name, value))
         if name in {"parent", "entity", "about", "nonce"}:
             self.search_assets(f'"{value}"')
         return self.copy.assets_with(name, value)
@@ -713,29 +780,69 @@ class NetworkClient:
         return is_id(tx["id"]) and self.copy.get(tx["id"]) == tx
 
     def _placed_entry(self, entry: Entry) -> Entry:
-        """Return an entry with its height on the network, without the copy's own time."""
-        return Entry(entry.tx, self._height(entry.tx["id"]), None, entry.spent_by)
+        """Return an entry with its place on the network, without the copy's own."""
+        height, time_ms = self._place_of(entry.tx["id"]) or (None, None)
+        return Entry(entry.tx, height, time_ms, entry.spent_by)
 
     def _placed_entries(self, entries: Iterator[Entry]) -> Iterator[Entry]:
-        """Yield ``_placed_entry`` of each; missing heights are fetched several at a time."""
+        """Yield ``_placed_entry`` of each of an asset; missing places are fetched together."""
+        highest = 0
         while chunk := list(islice(entries, BATCH)):
-            self._fetch_heights([entry.tx["id"] for entry in chunk])
-            yield from map(self._placed_entry, chunk)
+            self._fetch_places(entry.tx["id"] for entry in chunk)
+            for entry in map(self._placed_entry, chunk):
+                if entry.height is not None:
+                    if entry.height < highest:
+                        raise lie(
+                            "wrong_block",
+                            f"a node says that {entry.tx['id']} is in the block {entry.height},"
+                            " before what it follows",
+                        )
+                    highest = entry.height
+                yield entry
 
-    def _fetch_heights(self, tx_ids: Iterable[str]) -> None:
-        missing = [tx_id for tx_id in dict.fromkeys(tx_ids) if self.copy.placed(tx_id) is None]
+    def _missing_place(self, tx_id: str) -> bool:
+        """Say whether the copy does not know where the network has a transaction."""
+        placed = self.copy.placed(tx_id)
+        return placed is None or (placed.time_ms is None and BLOCK_TIME in self.capabilities)
+
+    def _fetch_places(self, tx_ids: Iterable[str]) -> None:
+        """Have the places of transactions at hand that the network has.
+
+        Raises:
+            NotVerifiedError: ``wrong_block``: a node says of a block that it is older than one
+                before it, or something else than it said before.
+        """
+        missing = [tx_id for tx_id in dict.fromkeys(tx_ids) if self._missing_place(tx_id)]
+        if BLOCK_TIME in self.capabilities:
+            for start in range(0, len(missing), BATCH):
+                chunk = missing[start : start + BATCH]
+                told = zip(chunk, self.nodes.places(chunk), strict=True)
+                self._keep([(tx_id, *place) for tx_id, place in told if place is not None])
+            return
         heights = self._at_once(lambda nodes, tx_id: nodes.height(tx_id), missing)
-        for tx_id, height in zip(missing, heights, strict=True):
-            if height is not None:
-                self.copy.place(tx_id, height)
+        told_heights = zip(missing, heights, strict=True)
+        self._keep([(tx_id, height, None) for tx_id, height in told_heights if height is not None])
+
+    def _keep(self, places: list[tuple[str, int, int | None]]) -> None:
+        wrong = set(self.copy.place(places))
+        for tx_id, height, time_ms in places:
+            if tx_id in wrong:
+                assert time_ms is not None
+                raise lie(
+                    "wrong_block",
+                    f"a node says that the block {height} with {tx_id} was committed at"
+                    f" {times.to_text(time_ms)}, which contradicts the time of another block",
+                )
+
+    def _place_of(self, tx_id: str) -> tuple[int, int | None] | None:
+        """Return height and time of a transaction on the network, None where it has none yet."""
+        self._fetch_places([tx_id])
+        placed = self.copy.placed(tx_id)
+        return None if placed is None else (placed.height, placed.time_ms)
 
     def _height(self, tx_id: str) -> int | None:
-        height = self.copy.placed(tx_id)
-        if height is None:
-            height = self.nodes.height(tx_id)
-            if height is not None:
-                self.copy.place(tx_id, height)
-        return height
+        place = self._place_of(tx_id)
+        return None if place is None else place[0]
 
 
 class _View:

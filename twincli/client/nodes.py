@@ -95,6 +95,7 @@ class History(NamedTuple):
         more: Whether it has more than these.
         txs: In commit order, of unknown form.
         heights: Of their blocks.
+        times: Of their blocks, milliseconds since the epoch; None where the node does not say.
     """
 
     asset_id: str
@@ -102,6 +103,7 @@ class History(NamedTuple):
     more: bool
     txs: list[dict[str, Any]]
     heights: list[int]
+    times: list[int | None]
 
 
 class Nodes:
@@ -255,6 +257,42 @@ class Nodes:
             return [None if item is None else _history(item) for item in answer]
 
         return self._ask(question, shape, transport.LARGEST)
+
+    def places(self, tx_ids: Sequence[str]) -> list[tuple[int, int] | None]:
+        """Return height and time of the blocks of transactions, from a node of twincli.
+
+        Returns:
+            For each a height and milliseconds since the epoch, None for an unknown one.
+        """
+        return self._ask(
+            lambda node: node.driver.transport.forward_request(
+                method="POST", path="/twin/v1/blocks", json={"of": list(tx_ids)}
+            ),
+            lambda answer: _places(answer, len(tx_ids)),
+        )
+
+    def listed(self, after: str | None, stated: tuple[str, str] | None = None) -> list[str]:
+        """Return ids of assets in commit order, from a node of twincli; none: no more.
+
+        Args:
+            after: The last one of the page before.
+            stated: Only those whose CREATE states this: a name and a value.
+        """
+        asked = {} if stated is None else {"name": stated[0], "value": stated[1]}
+        if after is not None:
+            asked["after"] = after
+
+        def shape(answer: Any) -> list[str]:
+            if not isinstance(answer, list) or not all(isinstance(item, str) for item in answer):
+                raise _strange(answer)
+            return answer
+
+        return self._ask(
+            lambda node: node.driver.transport.forward_request(
+                method="GET", path="/twin/v1/assets", params=asked
+            ),
+            shape,
+        )
 
     def height(self, tx_id: str) -> int | None:
         """Return the height of a transaction's block, or None."""
@@ -522,7 +560,19 @@ def _history(item: Any) -> History:
     if not isinstance(asset_id, str) or type(known) is not bool or type(more) is not bool:
         raise _strange(item)
     txs = [entry["transaction"] for entry in listed]
-    return History(asset_id, known, more, txs, [_height(entry["height"]) for entry in listed])
+    heights = [_height(entry["height"]) for entry in listed]
+    times = [None if "time" not in entry else _height(entry["time"]) for entry in listed]
+    return History(asset_id, known, more, txs, heights, times)
+
+
+def _places(answer: Any, count: int) -> list[tuple[int, int] | None]:
+    if not isinstance(answer, list) or len(answer) != count:
+        raise _strange(answer)
+    found = [None if item is None else _object(item) for item in answer]
+    return [
+        None if item is None else (_height(item.get("height")), _height(item.get("time")))
+        for item in found
+    ]
 
 
 def _height(answer: Any) -> int:

@@ -18,6 +18,15 @@ def stated_id(info: dict[str, Any]) -> str | None:
     return stated if isinstance(stated, str) and is_id(stated) else None
 
 
+def stated_offers(info: dict[str, Any]) -> frozenset[str]:
+    """Return what a node of twincli says at its root that it has beyond BigchainDB's API."""
+    twin = info.get("twin")
+    offers = twin.get("offers") if isinstance(twin, dict) else None
+    return frozenset(
+        offer for offer in (offers if isinstance(offers, list) else ()) if isinstance(offer, str)
+    )
+
+
 def asset_of(tx: dict[str, Any]) -> str:
     """Return the asset of a transaction of unknown form; empty if it has none."""
     asset = tx.get("asset")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
 
-INDEX_VERSION = 7
+INDEX_VERSION = 8
 PAGE = 2000
 TEXTS = ("asset_text", "metadata_text")
 
@@ -58,7 +58,8 @@ CREATE TABLE snapshot (
     document TEXT NOT NULL,
     PRIMARY KEY (asset, seq, kind)
 );
-CREATE TABLE place (seq INTEGER PRIMARY KEY, height INTEGER NOT NULL);
+CREATE TABLE place (seq INTEGER PRIMARY KEY, height INTEGER NOT NULL, time INTEGER);
+CREATE INDEX place_by_height ON place (height) WHERE time IS NOT NULL;
 CREATE VIRTUAL TABLE asset_text USING fts5 (
     body, numbers, content = '', tokenize = 'ascii'
 );
@@ -99,6 +100,20 @@ class Snapshot(NamedTuple):
     def has_document(self) -> bool:
         """Whether the state is kept, too."""
         return bool(self.digest)
+
+
+class Placed(NamedTuple):
+    """Where a transaction stands on the ledger that this one is a copy of.
+
+    Attributes:
+        seq: Its position here.
+        height: Of its block there.
+        time_ms: Of that block, milliseconds since the epoch; None where that is not known.
+    """
+
+    seq: int
+    height: int
+    time_ms: int | None
 
 
 class Index:
@@ -339,33 +354,73 @@ class Index:
             (public_key, seq, index, PAGE),
         ).fetchall()
 
-    def stated(self, name: str, value: str) -> list[int]:
-        """Return the positions of CREATEs that state ``name`` as ``value``; see ``record``."""
+    def stated(self, name: str, value: str, after: int = 0, limit: int = -1) -> list[int]:
+        """Return the positions of CREATEs that state ``name`` as ``value``; see ``record``.
+
+        Args:
+            name: What is stated.
+            value: As what.
+            after: Only positions above this one.
+            limit: Return at most N; negative for all.
+        """
         # Half a surrogate pair (from a terminal in another encoding) is in no CREATE.
         clean = value.encode("utf-8", "replace").decode()
         rows = self._tried(
             lambda: self.connection.execute(
-                "SELECT seq FROM stated WHERE name = ? AND value = ? ORDER BY seq", (name, clean)
+                "SELECT seq FROM stated WHERE name = ? AND value = ? AND seq > ?"
+                " ORDER BY seq LIMIT ?",
+                (name, clean, after, limit),
             ).fetchall()
         )
         return [row[0] for row in rows]
 
-    def place(self, seq: int, height: int) -> None:
-        """Keep the height that a transaction has on the ledger that this one is a copy of."""
-        self._tried(
-            lambda: self.connection.execute(
-                "INSERT OR REPLACE INTO place VALUES (?, ?)", (seq, height)
-            )
+    def place(self, items: list[Placed]) -> list[int]:
+        """Keep where transactions stand on the ledger that this one is a copy of.
+
+        Returns:
+            The positions of those that cannot be so, as a block of that height or one before it
+            has a later time, or one after it an earlier time; of them nothing is kept.
+        """
+        return list(self._tried(partial(self._place, items)))
+
+    def _place(self, items: list[Placed]) -> list[int]:
+        run = self.connection.execute
+        refused = []
+        run("BEGIN IMMEDIATE")
+        try:
+            for item in items:
+                if item.time_ms is not None and not self._has_room_for(item):
+                    refused.append(item.seq)
+                    continue
+                run("INSERT OR REPLACE INTO place VALUES (?, ?, ?)", item)
+            run("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                run("ROLLBACK")
+            raise
+        return refused
+
+    def _has_room_for(self, item: Placed) -> bool:
+        """Say whether a block of this height can have this time, given all that are kept."""
+        run = self.connection.execute
+        of_place = "SELECT height, time FROM place WHERE time IS NOT NULL AND height"
+        before = run(f"{of_place} <= ? ORDER BY height DESC LIMIT 1", (item.height,)).fetchone()
+        after = run(f"{of_place} >= ? ORDER BY height LIMIT 1", (item.height,)).fetchone()
+        assert item.time_ms is not None
+        if before is not None and before[0] == item.height:
+            return bool(before[1] == item.time_ms)
+        return (before is None or before[1] <= item.time_ms) and (
+            after is None or item.time_ms <= after[1]
         )
 
-    def placed(self, seq: int) -> int | None:
+    def placed(self, seq: int) -> Placed | None:
         """Return what ``place`` kept, or None."""
         row = self._tried(
             lambda: self.connection.execute(
-                "SELECT height FROM place WHERE seq = ?", (seq,)
+                "SELECT seq, height, time FROM place WHERE seq = ?", (seq,)
             ).fetchone()
         )
-        return None if row is None else int(row[0])
+        return None if row is None else Placed(*row)
 
     def search(
         self, table: str, text: str, limit: int = 0, *, numbers: bool = True

@@ -150,6 +150,17 @@ class Ledger(Reader):
 
         return state.replay(self, asset_id, as_of_ms)
 
+    def replay_then(self, asset_id: str, tx_id: str | None) -> Replay | None:
+        """Return the state of an asset when a transaction was its last; None for an unknown one.
+
+        Args:
+            asset_id: Id of the CREATE.
+            tx_id: Later ones do not count, not even as corrections; None: none counts.
+        """
+        from twincli.ledger import state
+
+        return state.replay_then(self, asset_id, tx_id)
+
     def replay_to(self, asset_id: str, tx_id: str | None) -> Replay:
         """Return the state of an asset up to a transaction, with the corrections known now.
 

@@ -20,7 +20,7 @@ from twincli.values import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from twincli.ledger.index import Index
+    from twincli.ledger.index import Index, Placed
     from twincli.ledger.rows import Block, Row, Standing
     from twincli.ledger.store import Store
 
@@ -396,9 +396,13 @@ class Reader:
         """Return the numbers of ``transactions`` and ``assets``."""
         return self.store.counts()
 
-    def asset_ids(self) -> Iterator[str]:
-        """Yield the ids of all assets in commit order."""
-        for seq in self.store.assets():
+    def asset_ids(self, after: str | None = None) -> Iterator[str]:
+        """Yield the ids of all assets in commit order.
+
+        Args:
+            after: Begin behind this one.
+        """
+        for seq in self.store.assets(self._start(after)):
             yield self.id_at(seq)
 
     def newest_assets(self, count: int, before: str | None = None) -> list[str]:
@@ -444,14 +448,19 @@ class Reader:
             self._index = Index(self._index_path, self.store, self.id, lambda: self._is_interrupted)
         return self._index
 
-    def assets_with(self, name: str, value: str) -> list[str]:
+    def assets_with(
+        self, name: str, value: str, after: str | None = None, limit: int = 0
+    ) -> list[str]:
         """Return the ids of assets whose CREATE states ``name`` as ``value``, in commit order.
 
         Args:
-            name: ``parent``, ``entity``, ``kind``, ``template`` or ``model``.
+            name: One of those in ``record.statements``.
             value: What is stated.
+            after: Begin behind this asset.
+            limit: Return at most N; 0 for all.
         """
-        return [self.id_at(seq) for seq in self.index.stated(name, value)]
+        found = self.index.stated(name, value, self._start(after), limit or -1)
+        return [self.id_at(seq) for seq in found]
 
     def reindex(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Rebuild the derived index; return how many transactions it holds.
@@ -461,16 +470,29 @@ class Reader:
         """
         return self.plain_index.rebuild(progress)
 
-    def place(self, tx_id: str, height: int) -> None:
-        """Remember at what height another ledger, which this one is a copy of, has a transaction.
+    def place(self, items: Iterable[tuple[str, int, int | None]]) -> list[str]:
+        """Remember where another ledger, which this one is a copy of, has transactions.
 
         Kept with what is derived: it is lost with the index, and can be asked again.
-        """
-        seq = self.seq(tx_id)
-        if seq is not None:
-            self.plain_index.place(seq, height)
 
-    def placed(self, tx_id: str) -> int | None:
+        Args:
+            items: Id, height and time of the block (milliseconds since the epoch, or None) each.
+
+        Returns:
+            The ids of those that cannot be so: on a ledger no block has an earlier time than one
+            before it.
+        """
+        from twincli.ledger.index import Placed
+
+        known = [
+            (Placed(seq, height, time_ms), tx_id)
+            for tx_id, height, time_ms in items
+            if (seq := self.seq(tx_id)) is not None
+        ]
+        refused = set(self.plain_index.place([placed for placed, _ in known]))
+        return [tx_id for placed, tx_id in known if placed.seq in refused]
+
+    def placed(self, tx_id: str) -> Placed | None:
         """Return what ``place`` remembered, or None."""
         seq = self.seq(tx_id)
         return None if seq is None else self.plain_index.placed(seq)

@@ -70,7 +70,24 @@ def replay(ledger: Reader, asset_id: str, as_of_ms: int | None = None) -> Replay
     asset = ledger.seq(asset_id)
     if asset is None:
         return None
-    until = None if as_of_ms is None else ledger.store.last_seq_at(as_of_ms)
+    return _until(ledger, asset, None if as_of_ms is None else ledger.store.last_seq_at(as_of_ms))
+
+
+def replay_then(ledger: Reader, asset_id: str, tx_id: str | None) -> Replay | None:
+    """Return the replay of an asset when a transaction was its last; None for an unknown asset.
+
+    Args:
+        ledger: Where it is.
+        asset_id: Id of the CREATE.
+        tx_id: Later ones do not count, not even as corrections; None: none counts.
+    """
+    asset, until = ledger.seq(asset_id), None if tx_id is None else ledger.seq(tx_id)
+    if asset is None:
+        return None
+    return Replay() if until is None else _until(ledger, asset, until)
+
+
+def _until(ledger: Reader, asset: int, until: int | None) -> Replay:
     first = []
     for row in ledger.store.rows(asset=asset, until=until, page=SHORT + 1):
         first.append(row.tx)

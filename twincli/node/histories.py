@@ -85,7 +85,9 @@ def texts(ledger: Ledger, wanted: list[tuple[str, str | None]]) -> Iterator[str]
                 if count >= MOST_TRANSACTIONS or size >= MOST_TEXT:
                     more = True
                     break
-                text = answers.text_of({"height": entry.height, "transaction": entry.tx})
+                text = answers.text_of(
+                    {"height": entry.height, "time": entry.time_ms, "transaction": entry.tx}
+                )
                 items.append(text)
                 count, size = count + 1, size + len(text)
         seen.add(asset_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twincli import __version__
-from twincli.node import histories
+from twincli.node import histories, twins
 
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _KEY = {"type": "string", "pattern": "^[1-9A-HJ-NP-Za-km-z]{43,44}$"}
@@ -81,12 +81,19 @@ _SCHEMAS: dict[str, Any] = {
                     "known": {"type": "boolean"},
                     "more": {"type": "boolean"},
                     "transactions": _list(
-                        _object({"height": _COUNT, "transaction": _ref("Transaction")})
+                        _object(
+                            {
+                                "height": _COUNT,
+                                "time": _COUNT,
+                                "transaction": _ref("Transaction"),
+                            }
+                        )
                     ),
                 }
             ),
         ]
     },
+    "Place": {"oneOf": [{"type": "null"}, _object({"height": _COUNT, "time": _COUNT})]},
     "Error": {
         "type": "object",
         "required": ["message"],
@@ -221,6 +228,28 @@ def document(max_body: int) -> dict[str, Any]:
             "get": _stream("Each transaction, when it is committed.")
         },
         "/api/v1/streams/valid_blocks": {"get": _stream("Each block, when it is committed.")},
+        "/twin/v1/assets": {
+            "get": _operation(
+                "The ids of assets, in commit order: of all, or of those that state something.",
+                _list(_HASH),
+                _query("name", {"type": "string"}),
+                _query("value", {"type": "string"}),
+                _query("after", _HASH),
+                _query("limit", _COUNT),
+                errors=(400,),
+                description=f"At most {twins.PAGE}; ask again with the last one as after.",
+            )
+        },
+        "/twin/v1/blocks": {
+            "post": _operation(
+                "Height and time of the blocks that hold transactions; null for an unknown one.",
+                _list(_ref("Place")),
+                errors=(400, 408, 413, 503),
+                description=f"At most {twins.MOST_BLOCKS} ids. The time is in milliseconds since"
+                " the epoch.",
+                requestBody={"required": True, **_content(_object({"of": _list(_HASH)}))},
+            )
+        },
         "/twin/v1/content/{cid}": {
             "get": _operation(
                 "A file by its CID, or a part of it.",

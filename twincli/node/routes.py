@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from twincli.crypto import base58
 from twincli.errors import UsageError
-from twincli.node import answers, content, events, histories, openapi, queries
+from twincli.node import answers, content, events, histories, openapi, queries, twins
 from twincli.node.answers import Answer, Streamed
 from twincli.node.pages import explorer, html
 from twincli.node.queries import Parameter
@@ -63,7 +63,11 @@ async def root(node: Node, request: Request) -> Answer:
         "software": "BigchainDB",
         "version": "2.2.2",
         # An addition to BigchainDB's: clients bind names and their copies to it.
-        "twin": {"ledger": node.ledger.id, "height": node.height()},
+        "twin": {
+            "ledger": node.ledger.id,
+            "height": node.height(),
+            "offers": list(twins.OFFERS),
+        },
     }
     return answers.of(found)._replace(headers=(_BY_ACCEPT,))
 
@@ -279,6 +283,8 @@ ROUTES = (
     Route("/api/v1/blocks/{height}", {"GET": block}),
     Route(events.TRANSACTIONS, {"GET": stream}, is_stream=True),
     Route(events.BLOCKS, {"GET": stream}, is_stream=True),
+    Route("/twin/v1/assets", {"GET": twins.assets}),
+    Route("/twin/v1/blocks", {"POST": twins.blocks}),
     Route("/twin/v1/content/{cid}", {"GET": content.get, "PUT": content.put}),
     Route("/twin/v1/histories", {"POST": histories.post}),
     Route(html.ROOT, {"GET": pages}),
