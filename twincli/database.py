@@ -123,13 +123,13 @@ def copied(path: str) -> str:
     where the directory cannot be written.
 
     Returns:
-        The copy. Whoever asked removes its directory.
+        The copy, for ``drop_copy`` in the end.
 
     Raises:
         TwinError: ``busy``: somebody does not stop writing meanwhile.
         ConfigError: ``cannot_read``, ``disk_full``.
     """
-    from shutil import copyfile, rmtree
+    from shutil import copyfile
     from tempfile import mkdtemp
 
     try:
@@ -144,10 +144,17 @@ def copied(path: str) -> str:
                     return copy
             raise TwinError(f"{path} keeps changing", code="busy", hint="try again", retryable=True)
         except BaseException:
-            rmtree(place, ignore_errors=True)
+            drop_copy(copy)
             raise
     except OSError as error:
         raise files.cannot("read", path, error) from error
+
+
+def drop_copy(copy: str) -> None:
+    """Remove what ``copied`` made."""
+    from shutil import rmtree
+
+    rmtree(os.path.dirname(copy), ignore_errors=True)
 
 
 def _stamp(path: str) -> list[tuple[int, int]]:

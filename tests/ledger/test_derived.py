@@ -181,6 +181,38 @@ def test_a_ledger_that_is_only_read_has_no_index_to_check(original: Path) -> Non
         assert ledger.verify_index() is None
 
 
+ALTERED = [
+    "DELETE FROM stated WHERE name = 'kind'",
+    "UPDATE stated SET seq = seq + 1 WHERE name = 'kind'",
+    "UPDATE stated SET value = 'asses' WHERE name = 'kind'",
+    "DELETE FROM tally WHERE name = 'kind'",
+    "UPDATE tally SET count = count - 1 WHERE name = 'kind'",
+    "DELETE FROM output WHERE seq = 1",
+    "UPDATE output SET output_index = 1 WHERE seq = 1",
+    "DELETE FROM public_key",
+    "UPDATE public_key SET text = upper(text)",
+    "DELETE FROM tally WHERE name = ''",
+]
+
+
+@pytest.mark.parametrize("sql", ALTERED)
+def test_what_was_altered_is_not_believed(original: Path, tmp_path: Path, sql: str) -> None:
+    """A lie in the index is not an answer: it is made again."""
+    place = Path(shutil.copytree(original, tmp_path / "copy"))
+    with closing(sqlite3.connect(place / "index.db")) as connection:
+        assert connection.execute(sql).rowcount
+        connection.commit()
+    with Ledger.open(place) as ledger:
+        for said, right in (("asset", [ledger.id_at(1)]), ("asses", [])):
+            assert ledger.assets_with("kind", said) == right
+        refs = ledger.outputs(ALICE.public_key)
+        assert [ref["transaction_id"] for ref in refs] == [
+            ledger.id_at(seq) for seq in range(1, ledger.tip().last_seq + 1)
+        ]
+        assert {ref["output_index"] for ref in refs} == {0}
+        assert ledger.verify_index() == []
+
+
 def test_every_table_is_looked_at(original: Path) -> None:
     """``mark`` is checked when the index is opened; ``place`` cannot be derived."""
     with closing(sqlite3.connect(original / "index.db")) as connection:
@@ -189,7 +221,16 @@ def test_every_table_is_looked_at(original: Path) -> None:
             for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             if not name.startswith(TEXTS)
         }
-    assert names == {"mark", "output", "place", "public_key", "snapshot", "state", "stated"}
+    assert names == {
+        "mark",
+        "output",
+        "place",
+        "public_key",
+        "snapshot",
+        "state",
+        "stated",
+        "tally",
+    }
 
 
 def test_states_of_a_corrected_history_are_right(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
@@ -552,26 +553,71 @@ def test_a_commit_waits_for_the_disk(place: Path) -> None:
         assert run("PRAGMA synchronous").fetchone()[0] == 2  # FULL
 
 
-def test_an_index_of_another_history_is_made_anew(place: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("has_log", [False, True])
+def test_an_index_that_is_ahead_shows_that_the_ledger_was_longer(
+    place: Path, tmp_path: Path, *, has_log: bool, read_only: bool
+) -> None:
+    backup(str(place / "ledger.db"), str(tmp_path / "backup.db"))
+    with Ledger.open(place) as ledger:
+        count = ledger.counts()["transactions"]
+        ledger.submit(create(data={"name": "blue car"}))
+        assert len(ledger.search_assets("blue")) == 1
+    if not has_log:
+        with closing(sqlite3.connect(place / "index.db")) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.mark", "index.db-shm"):
+        (place / name).unlink(missing_ok=True)
+    shutil.copy(tmp_path / "backup.db", place / "ledger.db")
+    before = sorted(path.name for path in place.iterdir())
+    with pytest.raises(ConfigError, match="it was longer: 1 transaction is missing") as caught:
+        Ledger.open(place, read_only=read_only)
+    assert caught.value.code == "damaged_ledger"
+    assert caught.value.hint
+    assert caught.value.hint.endswith(f"rm {place / 'index.db'}")
+    if read_only:
+        assert sorted(path.name for path in place.iterdir()) == before
+    for name in ("index.db", "index.db-wal"):  # on purpose
+        (place / name).unlink(missing_ok=True)
+    with Ledger.open(place) as ledger:
+        assert ledger.search_assets("blue") == []
+        assert ledger.counts()["transactions"] == count
+
+
+def test_an_index_of_another_history_is_not_taken_in(place: Path, tmp_path: Path) -> None:
     backup(str(place / "ledger.db"), str(tmp_path / "backup.db"))
     with Ledger.open(place) as ledger:
         ledger.submit(create(data={"name": "blue car"}))
         assert len(ledger.search_assets("blue")) == 1
+    # Put back with a mark of its own: only the index knows of more.
     for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.mark"):
         (place / name).unlink(missing_ok=True)
     shutil.copy(tmp_path / "backup.db", place / "ledger.db")
-    with Ledger.open(place) as ledger:  # now the index is ahead
-        assert ledger.search_assets("blue") == []
+    (place / "index.db").rename(tmp_path / "index.db")
+    with contextlib.suppress(FileNotFoundError):
+        (place / "index.db-wal").rename(tmp_path / "index.db-wal")
     with Ledger.open(place) as ledger:
-        ledger.submit(create(data={"name": "blue car"}))
-        assert len(ledger.search_assets("blue")) == 1
-    (place / "ledger.db-wal").unlink()
-    (place / "ledger.mark").unlink()
-    shutil.copy(tmp_path / "backup.db", place / "ledger.db")
-    with Ledger.open(place) as ledger:  # as long as the index, but otherwise
         ledger.submit(create(data={"name": "green car"}))
-        assert ledger.search_assets("blue") == []
-        assert len(ledger.search_assets("green")) == 1
+    for name in ("index.db", "index.db-wal"):
+        (place / name).unlink(missing_ok=True)
+        if (tmp_path / name).exists():
+            (tmp_path / name).rename(place / name)
+    with Ledger.open(place) as ledger:
+        with pytest.raises(ConfigError, match="is not the one that was committed") as caught:
+            ledger.search_assets("green")
+        assert caught.value.code == "damaged_ledger"
+
+
+def test_an_altered_mark_of_an_index_is_not_believed(place: Path) -> None:
+    with Ledger.open(place) as ledger:
+        assert ledger.search_assets("car") is not None
+    (place / "ledger.mark").unlink()
+    with closing(sqlite3.connect(place / "index.db")) as connection:
+        connection.execute("UPDATE mark SET seq = seq + 1")
+        connection.commit()
+    with Ledger.open(place) as ledger:
+        assert ledger.index.mark() == ledger.tip().last_seq
+        assert ledger.verify_index() == []
 
 
 def test_a_transaction_without_id_is_damage(place: Path) -> None:

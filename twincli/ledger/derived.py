@@ -26,6 +26,7 @@ _SAME = {
         "SELECT text, seq, output_index FROM output LEFT JOIN public_key ON number = public_key"
         " ORDER BY text, seq, output_index"
     ),
+    "its tallies": "SELECT name, value, count, total FROM tally ORDER BY name, value",
     "what assets state": "SELECT name, value, seq FROM stated ORDER BY name, value, seq",
 }
 

@@ -14,6 +14,7 @@ from itertools import islice
 
 from twincli.crypto import canonical, conditions
 from twincli.errors import ConfigError, TwinError, UsageError
+from twincli.ledger import lost
 from twincli.ledger.faults import DATABASE_ERRORS, SQL_ERRORS, translate
 from twincli.model import record, words
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
 
-INDEX_VERSION = 8
+INDEX_VERSION = 9
 PAGE = 2000
 TEXTS = ("asset_text", "metadata_text")
 
 _SCHEMA = """
-CREATE TABLE mark (ledger TEXT NOT NULL, seq INTEGER NOT NULL, id BLOB NOT NULL);
+CREATE TABLE mark (
+    ledger TEXT NOT NULL, seq INTEGER NOT NULL, id BLOB NOT NULL, digest TEXT NOT NULL
+);
 CREATE TABLE public_key (number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 CREATE TABLE output (
     public_key INTEGER NOT NULL,
@@ -42,6 +45,13 @@ CREATE TABLE stated (
     value TEXT NOT NULL,
     seq INTEGER NOT NULL,
     PRIMARY KEY (name, value, seq)
+) WITHOUT ROWID;
+CREATE TABLE tally (
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    PRIMARY KEY (name, value)
 ) WITHOUT ROWID;
 CREATE TABLE state (
     asset INTEGER PRIMARY KEY,
@@ -71,6 +81,16 @@ CREATE VIRTUAL TABLE metadata_text USING fts5 (
 # Stands between two values, so that a phrase never runs from one into the next. It is a word to
 # the index (`ascii` takes all beyond ASCII for letters), and `fold` gives none like it.
 _BREAK = " \u00a0 "
+
+# How many rows of `output` and `stated` there are of each kind, and the sum of their numbers, is
+# kept in `tally`, and compared before such rows are believed: a page that was altered answers
+# otherwise that there is no such template. Outputs have the empty name.
+_OUTPUTS = (
+    "SELECT count(*), sum(seq + output_index) FROM output WHERE public_key ="
+    " (SELECT number FROM public_key WHERE text = ?2)"
+)
+_STATED = "SELECT count(*), sum(seq) FROM stated WHERE name = ?1 AND value = ?2"
+_TALLY = "SELECT count, total FROM tally WHERE name = ?1 AND value = ?2"
 
 
 class Snapshot(NamedTuple):
@@ -175,18 +195,23 @@ class Index:
         return connection
 
     def _fits(self, connection: sqlite3.Connection) -> bool:
-        """Say whether the index has this schema, belongs to this ledger and is not ahead of it."""
+        """Say whether the index has this schema, belongs to this ledger and is not ahead of it.
+
+        Raises:
+            ConfigError: ``damaged_ledger``: it is ahead of a ledger that loses nothing.
+        """
         if connection.execute("PRAGMA user_version").fetchone()[0] != INDEX_VERSION:
             return False
-        row = connection.execute("SELECT ledger, seq, id FROM mark").fetchone()
-        if row is None or row[0] != self.ledger_id:
+        mark = lost.read_mark(connection)
+        if mark is None or mark.ledger != self.ledger_id:
             return False
-        if type(row[1]) is not int:
-            return False
-        if row[1] == 0:
+        if mark.seq == 0:
             return True
-        stored = self.store.row_at(row[1])
-        return stored is not None and stored.id == row[2]
+        if self.store.durable:
+            self.store.require(mark.seq, mark.tx_id, self.path)
+            return True
+        stored = self.store.row_at(mark.seq)
+        return stored is not None and stored.id.hex() == mark.tx_id
 
     def _make(self, connection: sqlite3.Connection) -> None:
         run = connection.execute
@@ -204,7 +229,8 @@ class Index:
             for statement in _SCHEMA.split(";"):
                 if statement.strip():
                     run(statement)
-            run("INSERT INTO mark VALUES (?, 0, x'')", (self.ledger_id,))
+            begun = lost.Mark(self.ledger_id, 0, "")
+            run("INSERT INTO mark VALUES (?, 0, x'', ?)", (self.ledger_id, begun.digest))
             run(f"PRAGMA user_version = {INDEX_VERSION}")
             run("COMMIT")
         except BaseException:
@@ -291,8 +317,11 @@ class Index:
                 rows = list(self.store.rows(after=mark, until=end))
                 if rows:
                     self._take(rows)
-                    mark = rows[-1].seq
-                    run("UPDATE mark SET seq = ?, id = ?", (mark, rows[-1].id))
+                    mark, tx_id = rows[-1].seq, rows[-1].id
+                    reached = lost.Mark(self.ledger_id, mark, tx_id.hex())
+                    run(
+                        "UPDATE mark SET seq = ?, id = ?, digest = ?", (mark, tx_id, reached.digest)
+                    )
                 run("COMMIT")
             except BaseException:
                 if self.connection.in_transaction:
@@ -329,6 +358,7 @@ class Index:
                 owned += [(key, row.seq, index) for key in keys]
         many("INSERT INTO asset_text (rowid, body, numbers) VALUES (?, ?, ?)", assets)
         many("INSERT INTO metadata_text (rowid, body, numbers) VALUES (?, ?, ?)", metadata)
+        stated = list(dict.fromkeys(stated))
         many("INSERT OR IGNORE INTO stated VALUES (?, ?, ?)", stated)
         numbers: dict[str, int] = {}
         for key in dict.fromkeys(key for key, _, _ in owned):
@@ -338,9 +368,36 @@ class Index:
             "INSERT OR IGNORE INTO output VALUES (?, ?, ?)",
             [(numbers[key], seq, index) for key, seq, index in owned],
         )
+        tallies: dict[tuple[str, str], list[int]] = {}
+        for pair, number in (
+            *((("", key), seq + index) for key, seq, index in owned),
+            *(((name, value), seq) for name, value, seq in stated),
+        ):
+            tally = tallies.setdefault(pair, [0, 0])
+            tally[0] += 1
+            tally[1] += number
+        many(
+            "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET count = count + excluded.count, total = total + excluded.total",
+            [(*pair, *tally) for pair, tally in tallies.items()],
+        )
+
+    def _check(self, sql: str, name: str, value: str) -> None:
+        """Check that the rows of a kind are those that were written; see ``_TALLY``.
+
+        Raises:
+            sqlite3.DatabaseError: They are not, so that ``_tried`` rebuilds the index.
+        """
+        count, total, held, held_total = self.connection.execute(
+            f"SELECT * FROM ({sql}) LEFT JOIN ({_TALLY})",  # noqa: S608
+            (name, value),
+        ).fetchone()
+        if (count, total or 0) != (held or 0, held_total or 0):
+            raise sqlite3.DatabaseError("entries were altered")
 
     def outputs(self, public_key: str) -> Iterator[list[tuple[int, int]]]:
         """Yield the outputs that name a key as (seq, output index), in commit order, in pages."""
+        self._tried(partial(self._check, _OUTPUTS, "", public_key))
         last = (0, 0)
         while page := self._tried(partial(self._outputs_after, public_key, *last)):
             yield page
@@ -365,14 +422,15 @@ class Index:
         """
         # Half a surrogate pair (from a terminal in another encoding) is in no CREATE.
         clean = value.encode("utf-8", "replace").decode()
-        rows = self._tried(
-            lambda: self.connection.execute(
-                "SELECT seq FROM stated WHERE name = ? AND value = ? AND seq > ?"
-                " ORDER BY seq LIMIT ?",
-                (name, clean, after, limit),
-            ).fetchall()
-        )
-        return [row[0] for row in rows]
+        return [row[0] for row in self._tried(partial(self._stated, name, clean, after, limit))]
+
+    def _stated(self, name: str, value: str, after: int, limit: int) -> list[tuple[int]]:
+        if not after:  # else it was checked with the page before
+            self._check(_STATED, name, value)
+        return self.connection.execute(
+            "SELECT seq FROM stated WHERE name = ? AND value = ? AND seq > ? ORDER BY seq LIMIT ?",
+            (name, value, after, limit),
+        ).fetchall()
 
     def place(self, items: list[Placed]) -> list[int]:
         """Keep where transactions stand on the ledger that this one is a copy of.

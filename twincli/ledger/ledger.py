@@ -19,7 +19,7 @@ from twincli.ledger.reading import Reader, now_ms
 from twincli.ledger.rows import Block
 from twincli.ledger.store import Store
 from twincli.rules import validity
-from twincli.values import TYPE_CHECKING, Any
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,10 +28,21 @@ if TYPE_CHECKING:
 
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.audit import Report
+    from twincli.ledger.files import Files
     from twincli.ledger.rows import PrimaryId
     from twincli.ledger.state import Stretch
     from twincli.rules.replay import Replay
     from twincli.rules.structure import Checked
+
+
+class _Noted(NamedTuple):
+    """How far a ledger came, and the file that says so."""
+
+    ledger_id: str
+    seq: int
+    tx_id: str
+    path: str
+
 
 Verdict = int | InvalidError
 """A height, or why not."""
@@ -96,7 +107,8 @@ class Ledger(Reader):
             meta = Meta(os.urandom(32).hex(), now, profile, key.public_key, (), now)
             return meta.rows(key), Block(0, now, 0, b"", tree.root()), tree.to_bytes()
 
-        noted = mark.read(files.mark)  # first: what is committed from now on may be behind it
+        # First: what is committed from now on may be behind it.
+        noted = _noted(files, write_nothing=read_only) if durable else None
         try:
             store = Store(
                 files.ledger_db,
@@ -110,8 +122,8 @@ class Ledger(Reader):
             raise
         try:
             ledger = cls(store, files.index_db, clock)
-            if noted is not None:
-                ledger.expect(noted)
+            if noted is not None and noted.ledger_id == ledger.id:  # else it was replaced
+                store.require(noted.seq, noted.tx_id, noted.path)
         except BaseException:
             store.close()
             raise
@@ -406,3 +418,14 @@ class Ledger(Reader):
         from twincli.ledger import audit
 
         return audit.past(self, tx_id)
+
+
+def _noted(files: Files, *, write_nothing: bool) -> _Noted | None:
+    """Return how far a ledger came by what lies beside it: its mark, or else its index."""
+    noted = mark.read(files.mark)
+    if noted is not None:
+        return _Noted(noted.ledger_id, noted.seq, noted.tx_id, files.mark)
+    indexed = lost.mark(files.index_db, write_nothing=write_nothing)
+    if indexed is None or not indexed.seq:
+        return None
+    return _Noted(*indexed, files.index_db)

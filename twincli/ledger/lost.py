@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import sqlite3
 
-from twincli import files
-from twincli.errors import ConfigError
+from twincli import database, files
+from twincli.crypto import canonical
+from twincli.errors import ConfigError, TwinError
 from twincli.ledger import mark as noting
+from twincli.ledger.faults import SQL_ERRORS
 from twincli.ledger.files import read_key
 from twincli.values import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +33,11 @@ class Mark(NamedTuple):
     ledger: str
     seq: int
     tx_id: str
+
+    @property
+    def digest(self) -> str:
+        """What is kept beside it, so that an altered one is not believed."""
+        return canonical.sha3_hex(" ".join(map(str, self)).encode("utf-8", "backslashreplace"))
 
 
 def check(where: Files, known: str | None = None) -> None:
@@ -100,28 +107,45 @@ def indexed(path: str) -> str | None:
     return found.ledger if found else None
 
 
-def mark(path: str) -> Mark | None:
-    """Return how far an index has come, without opening it for more; None: there is none."""
+def mark(path: str, *, write_nothing: bool = False) -> Mark | None:
+    """Return how far an index has come, without opening it for more; None: there is none.
+
+    Args:
+        path: The index.
+        write_nothing: Not even what SQLite has beside it to read its log.
+    """
     if not _has_content(path):
         return None
-    log = f"{path}-wal"
-    # With a log beside it the file alone is not the whole index.
-    mode = "mode=ro" if _has_content(log) else "mode=ro&immutable=1"
+    copy = None
     try:
-        connection = sqlite3.connect(f"{_uri(path)}?{mode}", uri=True)
+        # With a log beside it the file alone is not the whole index.
+        has_log = database.has_log(path)
+        if has_log and write_nothing:
+            copy = database.copied(path)
+        mode = "mode=ro" if has_log else "mode=ro&immutable=1"
+        connection = sqlite3.connect(f"{database.uri(copy or path)}?{mode}", uri=True)
         try:
-            ledger, seq, tx_id = connection.execute("SELECT ledger, seq, id FROM mark").fetchone()
+            return read_mark(connection)
         finally:
             connection.close()
-        return Mark(str(ledger), int(seq), bytes(tx_id).hex())
-    except (sqlite3.Error, TypeError, ValueError):
+    except (*SQL_ERRORS, TwinError):
         return None
+    finally:
+        if copy is not None:
+            database.drop_copy(copy)
 
 
-def _uri(path: str) -> str:
-    for raw, escaped in (("%", "%25"), ("?", "%3f"), ("#", "%23")):
-        path = path.replace(raw, escaped)
-    return f"file:{os.path.abspath(path)}"
+def read_mark(connection: sqlite3.Connection) -> Mark | None:
+    """Return the mark in an open index; None if it was altered.
+
+    Raises:
+        sqlite3.Error: It is not an index, or another version's.
+    """
+    row = connection.execute("SELECT ledger, seq, id, digest FROM mark").fetchone()
+    if row is None or type(row[1]) is not int or not isinstance(row[2], bytes):
+        return None
+    found = Mark(str(row[0]), row[1], row[2].hex())
+    return found if found.digest == row[3] else None
 
 
 def _by_key(path: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import OrderedDict
 
@@ -520,30 +519,6 @@ class Reader:
         if self.store.durable and self.path != ":memory:":
             path = locate(self.path).mark
             mark.write(path, mark.Mark(self.id, height, seq, tx_id))
-
-    def expect(self, noted: mark.Mark) -> None:
-        """Check that the ledger reaches at least the mark noted before it was opened.
-
-        Raises:
-            ConfigError: ``damaged_ledger``.
-        """
-        if noted.ledger_id != self.id:
-            return  # another one was put in its place
-        row = self.store.row_at(noted.seq)
-        if row is not None and row.id.hex() == noted.tx_id:
-            return
-        missing = noted.seq - self.store.tip().last_seq
-        if missing > 0:
-            lost = "transaction is" if missing == 1 else "transactions are"
-            what = f"it was longer: {missing} {lost} missing"
-        else:
-            what = f"transaction {noted.seq} is not the one that was committed"
-        error = damaged(what)
-        error.hint = (
-            f"put {os.path.basename(self.path)}-wal back, or restore a backup; to continue"
-            f" without the missing part: rm {locate(self.path).mark}"
-        )
-        raise error
 
     @property
     def schema_version(self) -> int:

@@ -181,9 +181,7 @@ class Store:
         else:
             database.close(self.connection, self.path)
         if self._copy is not None:
-            from shutil import rmtree
-
-            rmtree(os.path.dirname(self._copy), ignore_errors=True)
+            database.drop_copy(self._copy)
             self._copy = None
 
     # --- Reading --------------------------------------------------------------------------------
@@ -300,6 +298,33 @@ class Store:
         """Return a transaction by its position, or None."""
         row = self._one(f"{_TXS} WHERE seq = ?", seq)
         return row and row_of(row)
+
+    def require(self, seq: int, tx_id: str, noted_in: str) -> None:
+        """Check that a transaction that was committed is still there.
+
+        Args:
+            seq: Its position.
+            tx_id: Its id.
+            noted_in: The file that says so.
+
+        Raises:
+            ConfigError: ``damaged_ledger``.
+        """
+        row = self.row_at(seq)
+        if row is not None and row.id.hex() == tx_id:
+            return
+        missing = seq - self.tip().last_seq
+        if missing > 0:
+            gone = "transaction is" if missing == 1 else "transactions are"
+            what = f"it was longer: {missing} {gone} missing"
+        else:
+            what = f"transaction {seq} is not the one that was committed"
+        error = damaged(what)
+        error.hint = (
+            f"put {os.path.basename(self.path)}{database.LOG} back, or restore a backup; to"
+            f" continue without the missing part: rm {noted_in}"
+        )
+        raise error
 
     def seq(self, tx_id: bytes) -> int | None:
         """Return the position of a transaction, or None."""

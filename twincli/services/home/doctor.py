@@ -283,7 +283,9 @@ def _ledger(
 
     where = locate(place.ledger)
     is_missing = not os.path.exists(where.ledger_db) or not os.path.getsize(where.ledger_db)
-    mark = lost.mark(where.index_db)  # before the index is opened, which begins it again
+    mark = lost.mark(
+        where.index_db, write_nothing=place.home is None
+    )  # before the index is opened, which begins it again
     try:
         if is_missing:
             lost.check(where, place.ledger_id)
