@@ -138,7 +138,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Callab
 
     def type_keys(keys: str) -> Callable[[], str]:
         real_write = os.write
-        waiting = keys.splitlines(keepends=True)
+        waiting = io.StringIO(keys).readlines()
 
         def write(descriptor: int, data: bytes) -> int:
             count = real_write(descriptor, data)

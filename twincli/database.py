@@ -22,6 +22,8 @@ LOG = "-wal"
 LOG_KEPT = 1 << 20
 """Bytes of a log up to which it stays when the last process closes the file."""
 CHECKPOINT_WAIT_MS = 500
+LEAST_FREE = 1 << 16
+"""Bytes that any write of SQLite finds room in."""
 COPIES = 5
 """How often a file that is being written meanwhile is copied."""
 
@@ -108,6 +110,23 @@ def sync(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_full(error: Exception, path: str) -> bool:
+    """Say whether an error of SQLite comes from a full disk.
+
+    Where it makes the memory that processes share, or syncs, SQLite calls that an I/O error.
+    """
+    name = str(getattr(error, "sqlite_errorname", ""))
+    if name in {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"}:
+        return True
+    if not name.startswith("SQLITE_IOERR"):
+        return False
+    try:
+        left = os.statvfs(os.path.dirname(os.path.abspath(path)))
+    except (OSError, AttributeError):  # not on Windows
+        return False
+    return left.f_bavail * left.f_frsize < LEAST_FREE
 
 
 def relax(connection: sqlite3.Connection) -> None:

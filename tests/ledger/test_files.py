@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.chains import ALICE, at_once, chain, create
+from tests.ledger.chains import ALICE, BOB, at_once, chain, create
 from tests.plugins.tools import require_tool
+from twincli.book.store import Book
 from twincli.errors import ConfigError, NotFoundError, TwinError
 from twincli.ledger import Ledger
 from twincli.ledger import store as store_module
@@ -199,6 +200,31 @@ with Ledger.open(sys.argv[1]) as ledger:
             print(error.code, flush=True)
             break
 """
+
+
+SHARED = """
+import resource, signal, sys
+from twincli.errors import TwinError
+from twincli.book.store import Book
+from twincli.ledger import Ledger
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+for look in (lambda: Ledger.open(sys.argv[1]), lambda: Book(sys.argv[2]).list_parties()):
+    try:
+        look()
+    except TwinError as error:
+        print(error.code, flush=True)
+"""
+
+
+def test_no_room_for_the_memory_that_processes_share(place: Path, tmp_path: Path) -> None:
+    with Book(str(tmp_path / "book.db")) as book:
+        book.set_party("bob", BOB.public_key)
+    (place / "ledger.db-shm").unlink(missing_ok=True)
+    (tmp_path / "book.db-shm").unlink(missing_ok=True)
+    command = [sys.executable, "-c", SHARED, str(place), str(tmp_path / "book.db")]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["disk_full", "disk_full"]
 
 
 def test_a_file_system_that_takes_no_more(tmp_path: Path) -> None:

@@ -558,7 +558,7 @@ def _translate(error: sqlite3.Error, path: str) -> TwinError:
         )
     if code == sqlite3.SQLITE_NOTADB:
         return _foreign(path)
-    if code == sqlite3.SQLITE_FULL:
+    if database.is_full(error, path):
         return ConfigError(
             f"the disk that holds {path} is full; nothing was written",
             code="disk_full",

@@ -9,7 +9,7 @@ import os
 from functools import cached_property
 
 from twincli import config
-from twincli.errors import UsageError
+from twincli.errors import ConfigError, UsageError
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -250,8 +250,30 @@ class Opened:
         if create and path != ":memory:" and not os.path.exists(locate(path).ledger_db):
             self._check_clock(None)
         client = EmbeddedClient.open(path, create=create, read_only=read_only)
-        client.before_write = lambda ledger: self._check_clock(ledger.tip().time_ms)
+        client.before_write = self._check_write
         return client
+
+    def _check_write(self, ledger: Ledger) -> None:
+        """Warn before the first write where something is not as it should be.
+
+        Raises:
+            UsageError: ``clock_ahead``.
+        """
+        self._check_clock(ledger.tip().time_ms)
+        self.warn(self.key_warnings(ledger))
+
+    def key_warnings(self, ledger: Ledger) -> list[str]:
+        """Return what is wrong with the key of this home's ledger; nothing for others."""
+        from twincli.ledger.files import check_key, locate
+
+        where = locate(self.paths.ledger)
+        if ledger.path != where.ledger_db:
+            return []
+        try:
+            check_key(where.key, ledger.public_key)
+        except ConfigError as error:
+            return [f"{error.message}; {error.hint}"]
+        return []
 
     def _check_clock(self, tip_ms: int | None) -> None:
         """Refuse to write with a clock that is far ahead; warn where the ledger is.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from twincli import database
 from twincli.errors import ConfigError, TwinError
 
 # Where a name in a damaged file is quoted, the text of the error may not be UTF-8.
@@ -32,7 +33,7 @@ def translate(error: Exception, path: str) -> TwinError:
         )
     if "not a database" in text:
         return foreign(path)
-    if "full" in text:
+    if "full" in text or database.is_full(error, path):
         return ConfigError(
             f"the disk that holds {path} is full; nothing was written",
             code="disk_full",

@@ -18,6 +18,8 @@ from twincli.values import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from twincli.crypto.ed25519 import KeyPair
 
+_NO_KEY = "put it back; if it is lost, `twin backup create` and `restore` give the ledger a new one"
+
 
 class Files(NamedTuple):
     """The files of a ledger; ``key`` and ``mark`` are empty in memory."""
@@ -80,11 +82,32 @@ def write_key(path: str, key: KeyPair, *, named: bool = True) -> None:
         raise ConfigError(error.message, code="read_only") from error
 
 
+def check_key(path: str, public_key: str) -> None:
+    """Check that the ledger's private key is there.
+
+    Args:
+        path: The file.
+        public_key: What the ledger records.
+
+    Raises:
+        ConfigError: ``damaged_key``: it is missing, empty, damaged or another ledger's.
+    """
+    what = None
+    if not os.path.exists(path):
+        what = f"{path} is missing"
+    elif not os.path.getsize(path):
+        what = f"{path} is empty"
+    elif read_key(path).public_key != public_key:
+        what = f"{path} is the key of another ledger"
+    if what is not None:
+        raise ConfigError(f"the ledger's key {what}", code="damaged_key", hint=_NO_KEY)
+
+
 def read_key(path: str) -> KeyPair:
     """Read the ledger's private key.
 
     Raises:
-        ConfigError: ``damaged_key``: it cannot be read, or is no key.
+        ConfigError: ``damaged_key``: it cannot be read, or is not a key.
     """
     from twincli.crypto.ed25519 import KeyPair
 
@@ -96,6 +119,6 @@ def read_key(path: str) -> KeyPair:
         raise ConfigError(
             f"the ledger's key {path} cannot be read or is damaged",
             code="damaged_key",
-            hint="put it back; if it is lost, `twin backup create` and `restore` make a new one",
+            hint=_NO_KEY,
         ) from error
     return key

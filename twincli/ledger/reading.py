@@ -10,7 +10,7 @@ from twincli.errors import InvalidError, NotFoundError
 from twincli.ledger import mark, meta
 from twincli.ledger.faults import damaged
 from twincli.ledger.files import locate
-from twincli.ledger.rows import Spendable, decoded, prove
+from twincli.ledger.rows import Spendable, decoded, prove, unproven_outputs
 from twincli.model.transaction import CREATE, TRANSFER
 from twincli.rules.structure import CheckedOutput
 from twincli.rules.validity import Known
@@ -574,8 +574,8 @@ class Reader:
         row = self._row(tx_id)
         if row is None:
             return None
-        tx = row.unproven_tx
-        located = Located(row.seq, row.asset, Known(_asset_id(tx), outputs_of(tx)))
+        asset_id, outputs = unproven_outputs(row.body, tx_id)
+        located = Located(row.seq, row.asset, Known(asset_id, _parsed(outputs, tx_id)))
         self.remember(tx_id, located)
         return located
 
@@ -620,20 +620,19 @@ class Reader:
         return Entry(row.tx, row.height, time_ms, spenders, len(row.body))
 
 
-def outputs_of(tx: dict[str, Any]) -> list[CheckedOutput]:
-    """Return the outputs of a committed transaction, parsed."""
-    return [
-        CheckedOutput(
-            int(output["amount"]),
-            conditions.from_details(output["condition"]["details"]),
-            tuple(output["public_keys"] or ()),
-        )
-        for output in tx["outputs"]
-    ]
-
-
-def _asset_id(tx: dict[str, Any]) -> str:
-    return str(tx["id"] if tx["operation"] == CREATE else tx["asset"]["id"])
+def _parsed(outputs: list[dict[str, Any]], tx_id: str) -> list[CheckedOutput]:
+    """Return the outputs of a committed transaction as its spenders need them."""
+    try:
+        return [
+            CheckedOutput(
+                int(output["amount"]),
+                conditions.from_details(output["condition"]["details"]),
+                tuple(output["public_keys"] or ()),
+            )
+            for output in outputs
+        ]
+    except (InvalidError, ValueError, KeyError, TypeError) as error:
+        raise damaged(f"the outputs of {tx_id} are malformed") from error
 
 
 def _id_bytes(tx_id: str) -> bytes | None:

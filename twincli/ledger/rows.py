@@ -10,6 +10,8 @@ from twincli.values import Any, NamedTuple
 
 _MEMBERS = {"asset", "id", "inputs", "metadata", "operation", "outputs"}
 _decode = json.JSONDecoder().raw_decode
+_OUTPUTS = '"outputs":['
+_TRANSFER = '{"asset":{"id":"'
 
 
 def decoded(body: str, tx_id: str | None = None) -> dict[str, Any]:
@@ -47,6 +49,25 @@ def prove(body: str, tx_id: str) -> None:
     # Another member called id may be null: then the one that was cut out must be the right one.
     if not good or ('"id":null' in body and decoded(body, tx_id)["id"] != tx_id):
         raise damaged(f"the stored text of {tx_id} was altered")
+
+
+def unproven_outputs(body: str, tx_id: str) -> tuple[str, list[dict[str, Any]]]:
+    """Return the asset and the outputs of a stored text, taken for what they are stored as.
+
+    Only the outputs are parsed: a small transaction may spend from many large ones.
+
+    Raises:
+        ConfigError: ``damaged_ledger``.
+    """
+    # Members are sorted, and behind the outputs is only the version; in a text a quotation mark
+    # has a backslash.
+    try:
+        start = body.rindex(_OUTPUTS) + len(_OUTPUTS) - 1
+        outputs: list[dict[str, Any]] = _decode(body, start)[0]
+    except (ValueError, TypeError, RecursionError, AttributeError) as error:
+        raise damaged(f"the stored text of {tx_id} is not a transaction") from error
+    begin = len(_TRANSFER)
+    return body[begin : begin + 64] if body.startswith(_TRANSFER) else tx_id, outputs
 
 
 class Row(NamedTuple):

@@ -19,6 +19,7 @@ from twincli.errors import (
     ConfigError,
     ConflictError,
     ExitCode,
+    InvalidError,
     LockedError,
     NotFoundError,
     TwinError,
@@ -77,6 +78,44 @@ def test_the_first_source_wins(home: Path, file: File, monkeypatch: pytest.Monke
 def test_one_line_end_of_a_file_is_dropped(content: bytes, secret: bytes, file: File) -> None:
     flags = (file("f", content),)
     assert passphrases.source(context(passphrase_file=flags))("alice") == secret
+
+
+ENDS = ["\n", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("content", ["one{}two", "one{}\n", "{}", "{}one"])
+def test_a_passphrase_is_one_line_by_any_kind_of_line_end(
+    content: str, end: str, file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = content.format(end)
+    path = file("f", text.encode())
+    plain = text.removesuffix("\n").removesuffix("\r")
+    if not any(kind in plain for kind in ENDS):
+        return  # one line end is dropped
+    sources = [passphrases.source(context(passphrase_file=(path,)))]
+    monkeypatch.setenv("TWIN_PASSPHRASE", text)
+    sources.append(passphrases.source(context()))
+    for source in sources:
+        with pytest.raises(InvalidError) as caught:
+            source("alice")
+        assert caught.value.code == "not_text"
+
+
+@pytest.mark.usefixtures("home")
+def test_a_typed_passphrase_is_one_line_too(terminal: Terminal) -> None:
+    terminal("a\u2028b\n" * 2)
+    source = passphrases.new_source(context())
+    assert source is not None
+    with pytest.raises(InvalidError, match="more than one line"):
+        source("alice")
+
+
+@pytest.mark.usefixtures("home")
+def test_a_typed_passphrase_of_another_programs_key_is_one_line(terminal: Terminal) -> None:
+    terminal("a\u2028b\n")
+    with pytest.raises(InvalidError, match="more than one line"):
+        passphrases.input_source(context(), None, "id.pem")()
 
 
 def test_a_path_with_an_equals_sign_is_a_path(file: File, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from tests.cli.stories import quietly
 from tests.conftest import Invoke
+from twincli.crypto.ed25519 import KeyPair
+from twincli.ledger import files as ledger_files
 
 COMMANDS = [
     "status",
@@ -173,6 +175,31 @@ def test_a_key_that_is_a_dangling_link(invoke: Invoke, home: Path) -> None:
     run = invoke("keys", "show", "alice", "--json")
     assert run.status == 9
     assert "link" in run.error["message"]
+
+
+def other(path: Path) -> None:
+    """Put the key of another ledger in a key's place."""
+    key = KeyPair.from_seed(bytes(32))
+    path.unlink()
+    ledger_files.write_key(str(path), key)
+
+
+@pytest.mark.usefixtures("ledger_id")
+@pytest.mark.parametrize("lose", [remove, empty, unmount, other])
+@pytest.mark.parametrize("command", ["status", "asset create boat", "asset append car --km 1"])
+def test_a_lost_ledger_key_is_reported(
+    invoke: Invoke, home: Path, command: str, lose: Callable[[Path], None]
+) -> None:
+    assert invoke(*command.split(), "--json").json.get("warnings", []) == []
+    key = home / "ledger" / "ledger.key"
+    lose(key)
+    words = command.replace("boat", "ship").replace("--km 1", "--km 2").split()
+    run = invoke(*words, "--json")
+    assert run.status == 0  # nothing that was asked needs it
+    assert [str(key) in warning for warning in run.json["warnings"]] == [True]
+    doctor = invoke("doctor", "--json")
+    checks = {check["name"]: check for check in doctor.json["checks"]}
+    assert checks["ledger key"]["message"] in run.json["warnings"][0]
 
 
 @pytest.mark.usefixtures("ledger_id")

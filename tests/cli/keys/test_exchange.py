@@ -240,6 +240,23 @@ def test_an_import_without_a_terminal(invoke: Invoke, home: Path) -> None:
     assert not home.exists()
 
 
+@pytest.mark.parametrize(("typed", "status"), [("x\ny\nnew\n", 0), ("x\ny\nz\nnew\n", 6)])
+@pytest.mark.usefixtures("alice")
+def test_a_wrong_passphrase_of_a_file_is_asked_for_three_times(
+    invoke: Invoke, here: Path, terminal: Terminal, typed: str, status: int
+) -> None:
+    (here / "new").write_text("new\n")
+    target = ("--format", "pem", "--secret", "-o", "out", "--new-passphrase-file", "new")
+    assert invoke("keys", "export", "alice", *target, *OLD).status == 0
+    shown = terminal(typed)
+    run = invoke("keys", "import", "again", "out", "--no-passphrase", "--json")
+    assert run.status == status
+    said = shown()
+    assert (said.count("Passphrase of out"), said.count("Wrong, try again")) == (3, 2)
+    if status:
+        assert run.error["code"] == "bad_passphrase"
+
+
 @pytest.mark.usefixtures("alice")
 def test_the_passphrase_of_a_file_is_asked_for(invoke: Invoke, terminal: Terminal) -> None:
     target = ("--format", "openssh", "--secret", "-o", "out", "--new-passphrase-file", "new")

@@ -35,6 +35,8 @@ def source(run: Run) -> SecretSource:
 _READ = LONGEST + 6
 """Bytes read of a passphrase: with a byte order mark and a line end, and one too many."""
 
+_AGAIN = "Wrong, try again. "
+
 TRIES = 3
 """Number of times that a passphrase is asked for on a terminal."""
 
@@ -53,7 +55,7 @@ class _Existing:
         if found is not None:
             return found
         if name not in self._typed:
-            again = "Wrong, try again. " if self._wrong.get(name) else ""
+            again = _AGAIN if self._wrong.get(name) else ""
             typed = ask(f"{again}Passphrase of key {name}: ", echo=False)
             if typed is None:
                 raise _locked(f"the key {name!r} has a passphrase", self._run)
@@ -155,13 +157,29 @@ def input_source(run: Run, file: str | None, what: str) -> Callable[[], bytes]:
     if file is not None:
         return from_file(file, "--input-passphrase-file")
 
-    def asked() -> bytes:
-        typed = ask(f"Passphrase of {what}: ", echo=False)
-        if typed is None:
-            raise _locked(f"{what} has a passphrase", run, option="--input-passphrase-file")
-        return typed
+    return _Foreign(run, what)
 
-    return asked
+
+class _Foreign:
+    """Gives the typed passphrase of another program's key, asked for again if it is wrong."""
+
+    def __init__(self, run: Run, what: str) -> None:
+        self._run = run
+        self._what = what
+        self._wrong = 0
+
+    def __call__(self) -> bytes:
+        again = _AGAIN if self._wrong else ""
+        typed = ask(f"{again}Passphrase of {self._what}: ", echo=False)
+        if typed is None:
+            why = f"{self._what} has a passphrase"
+            raise _locked(why, self._run, option="--input-passphrase-file")
+        return secret_text.one_line(typed, "the passphrase")
+
+    def wrong(self) -> bool:
+        """Count a wrong passphrase; say whether it is asked for again."""
+        self._wrong += 1
+        return self._wrong < TRIES
 
 
 def _typed_twice(run: Run, whose: str, why: str, *, option: str) -> bytes:
@@ -175,7 +193,7 @@ def _typed_twice(run: Run, whose: str, why: str, *, option: str) -> bytes:
         )
     if ask("Repeat it: ", echo=False) != typed:
         raise LockedError("the two passphrases differ; nothing was done")
-    return typed
+    return secret_text.one_line(typed, "the passphrase")
 
 
 class _Given:

@@ -18,7 +18,9 @@ def one_line(data: bytes, where: str) -> bytes:
         InvalidError: ``not_text``: not UTF-8, a NUL (as in UTF-16), more than one line.
     """
     data = checked(data, where).removesuffix(b"\n").removesuffix(b"\r")
-    if b"\n" in data or b"\r" in data:
+    text = data.decode()
+    # Some programs end a line at others than these two, such as NEL and U+2028.
+    if text.splitlines() not in ([], [text]):
         raise _refused(where, "has more than one line", "write it on a line of its own")
     return data
 

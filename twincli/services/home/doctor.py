@@ -33,10 +33,6 @@ DRIVER_HINT = (
     " pip install --no-deps bigchaindb-driver==0.6.2 cryptoconditions==0.8.1"
 )
 
-_NO_LEDGER_KEY = (
-    "put the file back; if it is lost, `twin backup create` and `restore` give the ledger a new one"
-)
-
 # RFC 8032, section 7.1, test 1: the seed, and the signature over nothing.
 _SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
 _SIGNATURE = (
@@ -404,20 +400,13 @@ def _schema(version: int) -> Check:
 
 def _ledger_key(path: str, public_key: str) -> Check:
     """Check the file of the ledger's own key, and that it is the one of block 0."""
-    from twincli.ledger.files import read_key
+    from twincli.ledger.files import check_key
 
-    if not os.path.exists(path):
-        return _bad("ledger key", f"{path} is missing", _NO_LEDGER_KEY)
-    private = _private("ledger key", path, 0o600)
-    if private.ok is False:
-        return private
     try:
-        found = read_key(path).public_key
+        check_key(path, public_key)
     except TwinError as error:
         return _fault("ledger key", error)
-    if found != public_key:
-        return _bad("ledger key", f"{path} is the key of another ledger", _NO_LEDGER_KEY)
-    return private
+    return _private("ledger key", path, 0o600)
 
 
 def _verified(report: Report, name: str, remedy: str, *, full: bool) -> Check:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twincli.crypto import base58, containers, derivation, mnemonic
-from twincli.errors import NotFoundError, TwinError
+from twincli.errors import LockedError, NotFoundError, TwinError
 from twincli.keystore import keyfile
 from twincli.model import names
 from twincli.services.keys import keys
@@ -13,6 +13,7 @@ from twincli.services.keys import keys
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from twincli.crypto.ed25519 import KeyPair
     from twincli.keystore.keyfile import KeyInfo
     from twincli.keystore.store import UnlockedKey
     from twincli.services.documents import Document
@@ -165,8 +166,19 @@ def import_key(
     form = containers.format_of(text) if form is None else form
     if form == "mnemonic":
         return keys.recover(workspace, wanted, text)
-    pair = containers.read(text, form, input_passphrase)
+    pair = _read(text, form, input_passphrase)
     return keys.keep(workspace, wanted, pair, rule="imported")
+
+
+def _read(text: str, form: str, passphrase: Callable[[], bytes] | None) -> KeyPair:
+    # A source that asks people has ``wrong``, which says whether it asks again.
+    wrong = getattr(passphrase, "wrong", None)
+    while True:
+        try:
+            return containers.read(text, form, passphrase)
+        except LockedError as error:
+            if error.code != "bad_passphrase" or wrong is None or not wrong():
+                raise
 
 
 def passwd(

@@ -188,8 +188,10 @@ def asset_append(context: Context, parsed: Parsed) -> Result:
     if parsed.lines:
         if parsed.values.get("corrects") or parsed.values.get("output"):
             raise UsageError("--corrects and --output are for a single append")
-        workspace = _begin(context)
-        appends = service.append_lines(workspace, parsed.name, _lines(), writing)
+        from twincli.cli import stopping
+
+        with stopping.told():
+            appends = service.append_lines(_begin(context), parsed.name, _lines(), writing)
         return Result(
             appends,
             notes=(_appended(appends),),

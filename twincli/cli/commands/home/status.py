@@ -42,6 +42,8 @@ def status(context: Context) -> Result:
     elif ledger is None:
         notes.append("there is no ledger yet; the first asset makes one: twin asset create NAME")
     problems = [document["agent"]["problem"]]
+    if ledger is not None:
+        problems += context.key_warnings(ledger)
     network = document["network"]
     if network is not None and not network["reachable"]:
         hint = f"; {network['hint']}" if network["hint"] else ""
