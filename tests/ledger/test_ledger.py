@@ -706,3 +706,41 @@ def test_a_key_of_its_own_for_a_copy(tmp_path: Path) -> None:
     with Ledger.open(":memory:") as ledger:
         ledger.renew_key()
         assert len(ledger.former_keys) == 1
+
+
+def test_what_is_spent_is_read_without_the_rest(tmp_path: Path) -> None:
+    """Whatever else a transaction holds, its outputs are those at its end."""
+    lie = {"outputs": [{"amount": "9"}], "text": '"outputs":[{"amount":"9"}]', "version": "9"}
+    first = create(
+        data={"id": "0" * 64, **lie},
+        metadata=lie,
+        outputs=[owned(ALICE, amount=2), owned(ALICE, BOB, amount=3)],
+    )
+    second = spend((first, 0), metadata={"zone": lie, **lie})
+    with Ledger.open(tmp_path) as ledger:
+        ledger.submit_many([first, second])
+        made = {tx["id"]: ledger.locate(tx["id"]) for tx in (first, second)}
+    with Ledger.open(tmp_path) as ledger:
+        for tx in (first, second):
+            located = ledger.locate(tx["id"])
+            assert located == made[tx["id"]]
+            assert located is not None
+            assert located.known.asset_id == first["id"]
+            assert [output.amount for output in located.known.outputs] == [
+                int(output["amount"]) for output in tx["outputs"]
+            ]
+        ledger.submit(spend((second, 0), metadata={"n": 1}))
+
+
+@pytest.mark.parametrize(
+    "body", ["", '{"outputs":', '"outputs":[1]', '"outputs":[{"amount":"x"}]', '"outputs":7', b"x"]
+)
+def test_damaged_outputs_are_not_spent(tmp_path: Path, body: object) -> None:
+    first = create()
+    with Ledger.open(tmp_path) as ledger:
+        ledger.submit(first)
+    with Ledger.open(tmp_path) as ledger:
+        ledger.store.connection.execute("UPDATE tx SET body = ?", (body,))
+        with pytest.raises(ConfigError) as caught:
+            ledger.submit(spend((first, 0)))
+        assert caught.value.code == "damaged_ledger"
