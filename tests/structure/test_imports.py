@@ -52,7 +52,7 @@ FLOORS = {
         {"context"},
         {"opened"},
         {"asking"},
-        {"options", "result", "escapes", "file_arguments", "table"},
+        {"options", "result", "escapes", "file_arguments", "stopping", "table"},
     ),
     "services": (
         {"home"},
