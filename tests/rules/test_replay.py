@@ -265,3 +265,51 @@ def test_a_correction_is_as_if_the_append_had_written_nothing(
     for written in without:
         merged = {**merged, **written}
     assert state(*txs) == merged
+
+
+# --- The template --------------------------------------------------------------------------------
+
+
+def pinned(kind: str, template: Any = "car-v1", cid: Any = "bafk1") -> dict[str, Any]:
+    return {"twin": record.envelope(kind, template=template, template_cid=cid)}
+
+
+def test_the_template_is_that_of_the_create_until_a_migration() -> None:
+    car = create(data=pinned(record.ASSET))
+    assert replayed(car).pin == ("car-v1", "bafk1", car["id"])
+    said = append(car, pinned(record.APPEND, "boat-v1"))  # an append says nothing of templates
+    moved = append(said, pinned(record.MIGRATE, "car-v2", "bafk2"))
+    then = append(moved, {"km": 1})
+    assert replayed(car, said).pin == ("car-v1", "bafk1", car["id"])
+    assert replayed(car, said, moved, then).pin == ("car-v2", "bafk2", moved["id"])
+    again = append(then, pinned(record.MIGRATE))
+    assert replayed(car, said, moved, then, again).pin == ("car-v1", "bafk1", again["id"])
+
+
+def test_a_malformed_pin_is_not_one() -> None:
+    car = create(data=pinned(record.ASSET))
+    for template, cid in (("car-v2", None), (7, "bafk2"), ("car-v2", ["bafk2"])):
+        moved = append(car, pinned(record.MIGRATE, template, cid))
+        assert replayed(car, moved).pin == ("car-v1", "bafk1", car["id"])
+        assert replayed(create(data=pinned(record.ASSET, template, cid))).pin is None
+    assert replayed(create(data=pinned(record.TEMPLATE))).pin is None
+
+
+def test_the_holder_of_a_part_does_not_move_the_whole() -> None:
+    beans = create(output(ALICE, amount=10), data=pinned(record.ASSET))
+    split = transfer(
+        (beans, 0), outputs=[output(ALICE, amount=4), output(ALICE, amount=6)], metadata=None
+    )
+    part = transfer(
+        (split, 1),
+        outputs=[output(ALICE, amount=6)],
+        metadata=pinned(record.MIGRATE, "tea-v1", "bafk2"),
+    )
+    assert replayed(beans, split, part).pin == ("car-v1", "bafk1", beans["id"])
+    joined = transfer(
+        (split, 0),
+        (part, 0),
+        outputs=[output(ALICE, amount=10)],
+        metadata=pinned(record.MIGRATE, "tea-v1", "bafk2"),
+    )
+    assert replayed(beans, split, part, joined).pin == ("tea-v1", "bafk2", joined["id"])

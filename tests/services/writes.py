@@ -7,6 +7,7 @@ from typing import Any, ParamSpec
 
 from twincli.services.asset import append as _append
 from twincli.services.asset import create as _create
+from twincli.services.asset import migrate as _migrate
 from twincli.services.asset import transfer as _transfer
 
 P = ParamSpec("P")
@@ -24,4 +25,5 @@ def _committed(service: Callable[P, Any]) -> Callable[P, dict[str, Any]]:
 append = _committed(_append.append)
 burn = _committed(_transfer.burn)
 create = _committed(_create.create)
+migrate = _committed(_migrate.migrate)
 transfer = _committed(_transfer.transfer)

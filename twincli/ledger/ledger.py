@@ -197,7 +197,8 @@ class Ledger(Reader):
 
         Args:
             tx: As on the wire.
-            identity: What the twin that a CREATE makes has to itself on this ledger.
+            identity: What the twin that a CREATE makes, or a TRANSFER moves to another template,
+                has to itself on this ledger.
 
         Raises:
             InvalidError: It breaks a rule.
@@ -215,7 +216,7 @@ class Ledger(Reader):
 
         Args:
             txs: As on the wire.
-            identities: For CREATEs, by their place in ``txs``; see ``submit``.
+            identities: By their place in ``txs``; see ``submit``.
 
         Raises:
             ConflictError: ``duplicate_twin``.
@@ -321,8 +322,10 @@ class Ledger(Reader):
         """Record what twins have to themselves, while no other process writes."""
         held: dict[PrimaryId, str] = {}
         for place, identity in identities:
-            seq, raw = state.batch.txs[place][:2]
+            seq, raw, asset = state.batch.txs[place][:3]
             found = self.store.primary_id(identity)
+            if found == asset:
+                continue  # moved within the family: it has it already
             other = held.get(identity) if found is None else self.id_at(found)
             if other is not None:
                 raise ConflictError(
@@ -331,7 +334,9 @@ class Ledger(Reader):
                     hint=f"twin asset show {other}",
                 )
             held[identity] = raw.hex()
-            state.batch.primary.append((*identity, seq))
+            if seq != asset:
+                state.batch.moved.append(asset)
+            state.batch.primary.append((*identity, asset))
 
     def _judged(
         self, tip: Block, time_ms: int, items: Sequence[Checked | InvalidError]

@@ -179,7 +179,7 @@ class PrimaryId(NamedTuple):
 class Batch:
     """Rows of one commit."""
 
-    __slots__ = ("once", "primary", "spent", "tree", "txs", "unspent")
+    __slots__ = ("moved", "once", "primary", "spent", "tree", "txs", "unspent")
 
     def __init__(self) -> None:
         self.txs: list[tuple[int, bytes, int, int, str]] = []
@@ -187,6 +187,7 @@ class Batch:
         self.spent: list[tuple[int, int, int]] = []
         self.once: list[tuple[int, str, str, int]] = []
         self.primary: list[tuple[str, str, str, int]] = []
+        self.moved: list[int] = []
         self.tree = b""
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 
 from twincli.crypto import canonical
 from twincli.model import record
-from twincli.rules.replay import Replay, corrected_by, corrects
+from twincli.rules.replay import Pin, Replay, corrected_by, corrects
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -330,6 +330,7 @@ def _dump(walk: _Walk) -> str:
             "corrected": sorted(made.corrected),
             "common": made.common,
             "entity": made.entity,
+            "pin": made.pin,
             "states": states,
             "outputs": outputs,
         }
@@ -343,6 +344,7 @@ def _load(ledger: Reader, asset: int, seq: int, document: str) -> _Walk | None:
         made = walk.made
         made.common = kept["common"]
         made.entity = kept["entity"]
+        made.pin = None if kept["pin"] is None else Pin(*kept["pin"])
         kept_last = kept["last"]
         made.outputs = {(tx, index): kept["states"][n] for tx, index, n in kept["outputs"]}
         walk.seq, walk.count = seq, int(kept["count"])

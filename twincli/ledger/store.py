@@ -716,6 +716,8 @@ class Store:
             many("INSERT OR IGNORE INTO once VALUES (?, ?, ?, ?)", batch.once)
         self.connection.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?)", block)
         self.connection.execute("UPDATE tree SET state = ?, height = ?", (batch.tree, block.height))
+        for asset in batch.moved:  # to another family: what it had is free again
+            self.connection.execute("DELETE FROM primary_id WHERE seq = ?", (asset,))
         many("INSERT INTO primary_id VALUES (?, ?, ?, ?)", batch.primary)
 
 

@@ -22,6 +22,7 @@ STATEMENT = "statement"
 APPEND = "append"
 TRANSFER = "transfer"
 BURN = "burn"
+MIGRATE = "migrate"
 GRANT = "grant"
 REVOKE = "revoke"
 LINK = "link"
@@ -33,12 +34,12 @@ CREATING_KINDS = frozenset((ASSET, IDENTITY, TEMPLATE, "stream", CERTIFICATE, ST
 RECORD_KINDS = frozenset(
     (
         *("event", "state", "stage", "maintenance", "reading", "chunk", "file", LINK, GRANT),
-        *(REVOKE, "freeze", "unfreeze", "migrate", CERTIFICATE, "check", "run", "task"),
+        *(REVOKE, "freeze", "unfreeze", CERTIFICATE, "check", "run", "task"),
     )
 )
 """Kinds of typed records: what they say is in the envelope's ``body``, the state is untouched."""
 
-TRANSFERRING_KINDS = RECORD_KINDS | {APPEND, TRANSFER, BURN}
+TRANSFERRING_KINDS = RECORD_KINDS | {APPEND, TRANSFER, BURN, MIGRATE}
 """Kinds of a TRANSFER that this version knows."""
 
 BURNED_STATUS = {"status": "BURNED"}

@@ -4,6 +4,8 @@ State is the shallow merge of metadata from CREATE to tip, without the envelope;
 (``asset.data``) stand apart. While one unspent output holds everything there is one state; after
 a split each output has its own along its path, and the common state is frozen at the split.
 An append that ``corrects`` another takes that one's values out; both stay in the history.
+The template is that of the CREATE, or of the last ``migrate`` that met one output and left one:
+what the holder of a part says does not bind the others.
 """
 
 from __future__ import annotations
@@ -35,6 +37,20 @@ class Step(NamedTuple):
     corrected: bool
 
 
+class Pin(NamedTuple):
+    """The template that a twin is held to.
+
+    Attributes:
+        template: Its id.
+        cid: Of its compiled bytes.
+        by: Id of the transaction that says so.
+    """
+
+    template: str
+    cid: str
+    by: str
+
+
 class Replay:
     """The state of one asset, fed transaction by transaction.
 
@@ -48,9 +64,10 @@ class Replay:
         entity: The thing's own public key, as its controllers last stated it, or None.
         is_split: Whether several unspent outputs hold the asset now.
         last: The last transaction.
+        pin: The template, or None.
     """
 
-    __slots__ = ("common", "corrected", "create", "entity", "last", "outputs")
+    __slots__ = ("common", "corrected", "create", "entity", "last", "outputs", "pin")
 
     def __init__(self, corrected: frozenset[str] = frozenset()) -> None:
         self.corrected = corrected
@@ -59,6 +76,7 @@ class Replay:
         self.outputs: dict[Ref, dict[str, Any]] = {}
         self.common: dict[str, Any] = {}
         self.entity: str | None = None
+        self.pin: Pin | None = None
 
     @property
     def is_split(self) -> bool:
@@ -75,7 +93,10 @@ class Replay:
             del written[record.KEY]
         if tx["operation"] == "CREATE":
             self.create = tx
-            self.entity = record.text(record.creating_envelope(tx).get("entity"))
+            stated = record.creating_envelope(tx)
+            self.entity = record.text(stated.get("entity"))
+            if stated.get("kind") != record.TEMPLATE:
+                self.pin = _pin(tx, stated)
         else:
             if envelope is not None and envelope.get("kind") == record.TRANSFER:
                 self.entity = _new_entity(envelope) or self.entity
@@ -89,8 +110,17 @@ class Replay:
             self.outputs[tx["id"], index] = after
         if len(self.outputs) == 1:
             self.common = after
+            if envelope is not None and envelope.get("kind") == record.MIGRATE:
+                self.pin = _pin(tx, envelope) or self.pin
         self.last = tx
         return Step(written, before, after, is_corrected)
+
+
+def _pin(tx: dict[str, Any], envelope: dict[str, Any]) -> Pin | None:
+    template, cid = envelope.get("template"), envelope.get("template_cid")
+    if isinstance(template, str) and isinstance(cid, str):
+        return Pin(template, cid, tx["id"])
+    return None
 
 
 def _new_entity(envelope: dict[str, Any]) -> str | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from twincli.model.template import Template
+    from twincli.rules.replay import Pin
     from twincli.services.workspace import Workspace
 
 BUILT_IN = "built-in"
@@ -120,19 +121,20 @@ def is_ours(workspace: Workspace, model: Model) -> bool:
     return not mine.isdisjoint(signers_of(entry.tx))
 
 
-def of_twin(workspace: Workspace, create: dict[str, Any]) -> Model | None:
-    """Return the template that a twin pins, None where it has none.
+def of_twin(workspace: Workspace, pin: Pin | None) -> Model | None:
+    """Return the template that a twin is held to, None where it has none.
+
+    Args:
+        workspace: The ledger and the home's content.
+        pin: From the twin's replay.
 
     Raises:
         NotFoundError: ``missing_template``: its bytes are not at hand.
         InvalidError: They are not what this version reads.
     """
-    envelope = record.creating_envelope(create)
-    if envelope.get("kind") == record.TEMPLATE:
+    if pin is None:
         return None
-    template_id, wanted = envelope.get("template"), envelope.get("template_cid")
-    if not isinstance(template_id, str) or not isinstance(wanted, str):
-        return None
+    template_id, wanted = pin.template, pin.cid
     data = _built_in_bytes(template_id)
     if data is not None and cid.of(data).text == wanted:
         return _model(data, BUILT_IN)

@@ -236,6 +236,70 @@ class HistoryItem(TypedDict):
     corrected: bool
 
 
+class TxMoment(TypedDict):
+    """A transaction where it is named as the cause of something."""
+
+    transaction_id: str
+    operation: str
+    kind: str | None
+    at: str | None
+    committed_at: str | None
+    clock: str | None
+    """``unsynced`` where the signer's clock was known to be wrong."""
+    late: bool
+    signers: list[str]
+
+
+class Leaf(TypedDict):
+    """A value of a twin: ``of`` is ``facts`` or ``state``.
+
+    ``output`` is ``TX:N`` for the state of one of several outputs.
+    """
+
+    of: str
+    path: str
+    output: str | None
+    value: Any
+
+
+class BlameItem(Leaf, TxMoment):
+    """``twin.blame-item/1``: a leaf of the facts or the state, and the transaction that set it."""
+
+
+class Blame(TypedDict):
+    """``twin.blame/1``."""
+
+    schema: str
+    asset_id: str
+    as_of: str | None
+    fields: list[BlameItem]
+
+
+class Change(TypedDict):
+    """``twin.change/1``: a leaf that is not what it was; one side is missing where it was not.
+
+    ``of`` is ``facts``, ``state`` or ``template``; ``count`` says how many transactions wrote it
+    in the range, and ``transactions`` are the newest ten of them, oldest first.
+    """
+
+    of: str
+    path: str
+    output: str | None
+    before: NotRequired[Any]
+    after: NotRequired[Any]
+    count: int
+    transactions: list[TxMoment]
+
+
+class Diff(TypedDict):
+    """``twin.diff/1``."""
+
+    schema: str
+    asset_id: str
+    as_of: str | None
+    changes: list[Change]
+
+
 class History(TypedDict):
     """``twin.history/1``."""
 

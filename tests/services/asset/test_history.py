@@ -19,6 +19,7 @@ from twincli.model.transaction import Output, Spend
 from twincli.rules.authority import signers_of
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services.asset import history
+from twincli.services.asset.moments import Range, happened_ms
 from twincli.services.workspace import Workspace
 
 KEYS = [KeyPair.from_seed(bytes([number]) * 32) for number in range(1, 4)]
@@ -31,6 +32,13 @@ DETAILS = [
 
 BORN_MS = 1_900_000_000_000
 MOMENTS = ["not a time", *(times.to_text(BORN_MS + 1000 * number) for number in range(-1, 16))]
+NESTED = st.fixed_dictionaries(
+    {},
+    optional={
+        "x": st.sampled_from([0, 1, 1.0, True, None, [1], [True]]),
+        "y": st.fixed_dictionaries({}, optional={"z": st.integers(0, 2), "w": st.integers(0, 2)}),
+    },
+)
 
 
 class Clock:
@@ -63,7 +71,8 @@ def lives(draw: st.DrawFn) -> list[dict[str, Any]]:
             Output(draw(st.sampled_from(DETAILS)), amount - parts + 1 if part == 0 else 1)
             for part in range(parts)
         ]
-        metadata: dict[str, Any] = {draw(st.sampled_from("mno")): number}
+        value: Any = draw(st.one_of(st.just(number), NESTED))
+        metadata: dict[str, Any] = {draw(st.sampled_from("mno")): value}
         if draw(st.booleans()):
             metadata["twin"] = {"v": 1, "kind": "append", "at": draw(st.sampled_from(MOMENTS))}
             if draw(st.booleans()):
@@ -100,9 +109,9 @@ def test_forwards_and_backwards_tell_the_same(
         born = ledger.created_ms
 
         def telling(
-            since: int | None, until: int | None, by: str = history.RECORDED
+            since: int | None, until: int | None, *, by_block: bool = True
         ) -> history._Telling:
-            return history._Telling(workspace, asset_id, since, until, by)
+            return history._Telling(workspace, asset_id, Range(since, until, by_block))
 
         items = list(telling(None, None).forwards())
         assert list(telling(None, None).backwards()) == items[::-1]
@@ -117,10 +126,10 @@ def test_forwards_and_backwards_tell_the_same(
         some = [
             item
             for item, entry in zip(items, ledger.entries(asset_id), strict=True)
-            if since <= (history.happened_ms(entry) or 0) < until
+            if since <= (happened_ms(entry) or 0) < until
         ]
-        assert list(telling(since, until, history.HAPPENED).forwards()) == some
-        assert list(telling(since, until, history.HAPPENED).backwards()) == some[::-1]
+        assert list(telling(since, until, by_block=False).forwards()) == some
+        assert list(telling(since, until, by_block=False).backwards()) == some[::-1]
         check_against_replay(items, txs)
 
 

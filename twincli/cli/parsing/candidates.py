@@ -57,6 +57,20 @@ def parties_and_assets() -> list[str]:
     return list(dict.fromkeys([*parties(), *assets()]))
 
 
+def templates() -> list[str]:
+    """Return the ids of the templates at hand."""
+    from twincli.services import catalogue
+
+    found = catalogue.built_in_ids()
+    try:
+        with Context(Options()) as context:
+            workspace = context.workspace()
+            found += [model.template.id for model in catalogue.registered(workspace)]
+    except TwinError:
+        pass
+    return list(dict.fromkeys(found))
+
+
 def nothing() -> list[str]:
     """Return no names: what is to be typed is new, and a file's name would be wrong."""
     return []
@@ -69,5 +83,6 @@ OF_OPTION = {
     "to": parties,
     "entity": keys,
     "parent": assets,
+    "template": templates,
 }
 """What an option of a command with free data, or a shared one, is completed with."""

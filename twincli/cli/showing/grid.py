@@ -54,7 +54,7 @@ def lines(
         for index, header in enumerate(headers)
     ]
     least = [
-        min(width, _TOKEN if all(_is_token(row[index]) for row in first) else _NARROW)
+        min(width, _TOKEN, max(_NARROW, *(_longest_token(row[index]) for row in first), 1))
         for index, width in enumerate(natural)
     ]
     widths = _fitted(natural, least, columns)
@@ -80,9 +80,12 @@ def cells(text: str) -> int:
     )
 
 
-def _is_token(text: str) -> bool:
-    """Say whether a text is better not broken: a time, a name, an id."""
-    return " " not in text and len(text) <= _TOKEN
+def _longest_token(text: str) -> int:
+    """Return the length of what is better not broken: a name, an id, a time, also among words."""
+    if " " not in text:
+        return len(text) if len(text) <= _TOKEN else 0
+    times = (word for word in text[: _TOKEN * 10].split(" ") if word[:1].isdigit())
+    return max((len(word) for word in times if word.endswith("Z")), default=0)
 
 
 def _without_empty(
@@ -154,7 +157,9 @@ def _folded(text: str, width: int) -> Iterator[str]:
         while cells(text[:end]) > width:
             end -= 1
         blank = text.rfind(" ", 1, end + 1)
-        cut = blank if blank > end // 2 else max(end, 1)
+        # A long word is broken, unless it would fit on a line of its own.
+        word = text[blank + 1 : blank + 2 + width].partition(" ")[0] if blank > 0 else text
+        cut = blank if blank > end // 2 or cells(word) <= width else max(end, 1)
         yield text[:cut].rstrip(" ")
         text = text[cut:].lstrip(" ")
     yield text

@@ -21,6 +21,7 @@ WRITES: dict[str, tuple[Any, ...]] = {
     "asset append": (documents.WrittenAsset,),
     "asset transfer": (documents.WrittenAsset,),
     "asset burn": (documents.WrittenAsset,),
+    "asset migrate": (documents.WrittenAsset,),
     "name set": (documents.Name,),
     "name import": (documents.NameImport,),
     "tx sign": (documents.Signing,),

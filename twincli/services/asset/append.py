@@ -23,9 +23,8 @@ from twincli.services.asset.attempt import (
     first_of_once,
     held_to,
     held_to_template,
-    is_record,
+    is_written,
     perform,
-    state_met,
     state_of,
     template_of,
 )
@@ -67,17 +66,16 @@ class Append(NamedTuple):
             item.output["condition"]["details"], int(item.output["amount"])
         )
         written = _edits.write_set(state, self.base, self.changes)
-        written, stated = held_to_template(target, replay.create, written)
+        written, stated = held_to_template(target, replay, written)
         return Attempt(
             [item], [same_owner], written, record.APPEND, corrects=self.corrected, stated=stated
         )
 
     def is_same(self, target: Target, tx: dict[str, Any]) -> bool:
         """See ``attempt.Write``."""
-        state = state_met(target, tx) if self.changes else {}
-        written = _edits.write_set(state, self.base, self.changes)
-        written, _ = held_to_template(target, None, written)
-        return is_record(tx, record.APPEND, written, corrects=self.corrected)
+        return is_written(
+            target, tx, record.APPEND, self.base, self.changes, corrects=self.corrected
+        )
 
 
 def append(
@@ -205,7 +203,9 @@ class _Run:
         self._target = target
         self._at = at
         client = target.workspace.client
-        self._template = template_of(target, client.required(target.asset_id).tx)
+        replay = client.replay(target.asset_id)
+        assert replay is not None
+        self._template = template_of(target, replay.pin)
         last = client.last(target.asset_id)
         self._tip = None if last is None else last.tx["id"]
 

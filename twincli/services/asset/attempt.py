@@ -22,7 +22,8 @@ from twincli.values import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from twincli.crypto.ed25519 import Signer
     from twincli.keystore.keyfile import KeyInfo
-    from twincli.ledger.rows import Spendable
+    from twincli.ledger.rows import PrimaryId, Spendable
+    from twincli.rules.replay import Pin
     from twincli.services.catalogue import Model
     from twincli.services.documents import WrittenAsset
     from twincli.services.tx.prepared import Prepared
@@ -66,6 +67,8 @@ class Attempt(NamedTuple):
         kind, body, corrects: Of the envelope.
         also: More transactions to commit along, unsigned.
         stated: More of the envelope, such as what was given in other units.
+        warnings: To be passed on.
+        identity: What the twin has to itself from now on, where that changes.
     """
 
     spends: list[Spendable]
@@ -76,6 +79,8 @@ class Attempt(NamedTuple):
     corrects: str | None = None
     also: tuple[dict[str, Any], ...] = ()
     stated: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    warnings: tuple[str, ...] = ()
+    identity: PrimaryId | None = None
 
 
 class Write(Protocol):
@@ -117,7 +122,7 @@ def perform(target: Target, write: Write) -> WrittenAsset | Prepared:
         if not writing.prepare:
             conditions = [item.output["condition"]["details"] for item in attempt.spends]
             infos = keys_to_spend(workspace, conditions, ref)
-        warnings = _edits.type_changes(replay.common, attempt.written)
+        warnings = [*attempt.warnings, *_edits.type_changes(replay.common, attempt.written)]
         metadata = _metadata(target, replay, attempt, warnings)
         check_data(None, metadata)
         spends = [_transaction.Spend.of_output(*item) for item in attempt.spends]
@@ -138,7 +143,10 @@ def perform(target: Target, write: Write) -> WrittenAsset | Prepared:
         signers = [unlocked[info.name] for info in infos]
         signed = [_transaction.sign(item, signers) for item in (tx, *attempt.also)]
         try:
-            height = workspace.client.submit_many(signed)
+            if attempt.identity is not None:
+                height = workspace.client.submit(signed[0], attempt.identity)
+            else:
+                height = workspace.client.submit_many(signed)
         except InvalidError as error:
             if error.code != "double_spend":
                 raise
@@ -165,17 +173,17 @@ def recorded_all_the_same(tx_id: str, error: TwinError) -> TwinError:
     )
 
 
-def template_of(target: Target, create: dict[str, Any]) -> Model | None:
+def template_of(target: Target, pin: Pin | None) -> Model | None:
     """Return the template of a twin, None where it has none.
 
     Raises:
         NotFoundError: ``missing_template``.
     """
-    if "template_cid" not in record.creating_envelope(create):
+    if pin is None:
         return None
     from twincli.services import catalogue
 
-    return catalogue.of_twin(target.workspace, create)
+    return catalogue.of_twin(target.workspace, pin)
 
 
 def held_to(
@@ -210,11 +218,10 @@ def held_to(
 
 
 def held_to_template(
-    target: Target, create: dict[str, Any] | None, written: dict[str, Any]
+    target: Target, replay: Replay, written: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what is to be written to a twin, see `held_to`; ``create`` is its CREATE."""
-    made = target.workspace.client.required(target.asset_id).tx if create is None else create
-    return held_to(template_of(target, made), target, written)
+    """Return what is to be written to a twin that stands so, see `held_to`."""
+    return held_to(template_of(target, replay.pin), target, written)
 
 
 def _give_way(workspace: Workspace, number: int) -> None:
@@ -315,8 +322,8 @@ def is_record(tx: dict[str, Any], kind: str, written: dict[str, Any], **fields: 
     )
 
 
-def state_met(target: Target, tx: dict[str, Any]) -> dict[str, Any]:
-    """Return the state of what a committed transaction spent, as it found it."""
+def met(target: Target, tx: dict[str, Any]) -> Replay:
+    """Return an asset as a committed transaction found it."""
     before = []
     for other in target.workspace.client.transactions(target.asset_id):
         if other["id"] == tx["id"]:
@@ -325,8 +332,34 @@ def state_met(target: Target, tx: dict[str, Any]) -> dict[str, Any]:
     replay = Replay(corrected_by(before))
     for other in before:
         replay.add(other)
-    met = tx["inputs"][0]["fulfills"]
-    return replay.outputs[met["transaction_id"], met["output_index"]]
+    return replay
+
+
+def state_met(replay: Replay, tx: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of what a committed transaction spent, in what `met` returned."""
+    spent = tx["inputs"][0]["fulfills"]
+    return replay.outputs[spent["transaction_id"], spent["output_index"]]
+
+
+def is_written(
+    target: Target,
+    tx: dict[str, Any],
+    kind: str,
+    base: dict[str, Any],
+    changes: tuple[_edits.Edit, ...],
+    **fields: Any,
+) -> bool:
+    """Say whether a transaction records these data, held to the template that it met."""
+    if not changes and is_record(tx, kind, base, **fields):
+        return True  # nothing had to be converted
+    now = target.workspace.client.replay(target.asset_id)
+    assert now is not None
+    # What it met matters where a dotted path was written, and after a migration.
+    is_moved = now.pin is not None and now.pin.by != target.asset_id
+    found = met(target, tx) if changes or is_moved else now
+    state = state_met(found, tx) if changes else {}
+    written, _ = held_to_template(target, found, _edits.write_set(state, base, changes))
+    return is_record(tx, kind, written, **fields)
 
 
 def state_of(replay: Replay, item: Spendable) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def create(
     height: int | None = 0
     if not known:
         try:
-            height = client.submit(tx, fitted and _identity(fitted, tx))
+            height = client.submit(tx, _identity(fitted, tx))
         except (InvalidError, ConflictError) as error:
             # Another process may have submitted the very same one (--once).
             if error.code != "duplicate_transaction":
@@ -262,12 +262,13 @@ def _fit(
     )
 
 
-def _identity(fitted: Fitted, tx: dict[str, Any]) -> PrimaryId:
-    """Return what a new twin has to itself: one for each template, identifier and controller."""
-    from twincli.ledger.rows import PrimaryId
+def _identity(fitted: Fitted | None, tx: dict[str, Any]) -> PrimaryId | None:
+    """Return what a new twin has to itself, where it has a template."""
+    if fitted is None:
+        return None
+    from twincli.services.asset import fitting
 
-    controller = tx["outputs"][0]["condition"]["uri"]
-    return PrimaryId(fitted.model.template.family, fitted.identifier, controller)
+    return fitting.identity(fitted.model.template, fitted.identifier, tx)
 
 
 def _existing(workspace: Workspace, asset_id: str) -> FoundAsset:

@@ -145,12 +145,13 @@ def _links(replay: Replay) -> AssetLinks:
     assert replay.create is not None
     envelope = record.creating_envelope(replay.create)
     data = replay.create["asset"]["data"]
+    pin = replay.pin
     # Strangers write envelopes too; what is not text stands for nothing.
     return {
         "kind": record.text(envelope.get("kind")),
         "title": record.text(envelope.get("name")),
-        "template": record.text(envelope.get("template")),
-        "template_cid": record.text(envelope.get("template_cid")),
+        "template": pin.template if pin else record.text(envelope.get("template")),
+        "template_cid": pin.cid if pin else record.text(envelope.get("template_cid")),
         "parent": record.text(envelope.get("parent")),
         "entity": replay.entity,
         "entity_standing": (

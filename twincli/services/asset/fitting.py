@@ -11,8 +11,9 @@ from twincli.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from twincli.ledger.rows import PrimaryId
     from twincli.model.fields import Checked
-    from twincli.model.template import Field
+    from twincli.model.template import Field, Template
     from twincli.services.catalogue import Model
 
 REJECT = "reject"
@@ -86,10 +87,20 @@ def creation(
     stated = judged(form.facts, own, on_invalid, creating=True)
     for key, items in judged(form.fields, changing, on_invalid, creating=True).items():
         stated[key] = [*stated.get(key, []), *items]
-    return Fitted(own.values, changing.values, stated, model, _identifier(model, name, own.values))
+    return Fitted(own.values, changing.values, stated, model, identifier(model, name, own.values))
 
 
-def _identifier(model: Model, name: str, facts: Mapping[str, Any]) -> str:
+def identifier(model: Model, name: str, facts: Mapping[str, Any]) -> str:
+    """Return what a twin has to itself, in the form that is compared.
+
+    Args:
+        model: Its template.
+        name: The twin's name, its identifier where that is ``assetId``.
+        facts: Its facts.
+
+    Raises:
+        InvalidError: ``missing_identifier``, ``invalid_value``.
+    """
     primary = model.template.primary
     if primary == template.ASSET_ID:
         return fields.identifier(facts.get(primary, name), primary)
@@ -100,6 +111,19 @@ def _identifier(model: Model, name: str, facts: Mapping[str, Any]) -> str:
             hint=f"add --str {primary}=TEXT",
         )
     return fields.identifier(facts[primary], primary)
+
+
+def identity(form: Template, identifier: str, create: dict[str, Any]) -> PrimaryId:
+    """Return what a twin has to itself: one for each family, identifier and first controller.
+
+    Args:
+        form: Its template.
+        identifier: As `identifier` gave it.
+        create: Its CREATE, which need not be signed.
+    """
+    from twincli.ledger.rows import PrimaryId
+
+    return PrimaryId(form.family, identifier, create["outputs"][0]["condition"]["uri"])
 
 
 def change(model: Model, written: Mapping[str, Any], on_invalid: str | None = None) -> Fitted:

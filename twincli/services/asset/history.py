@@ -5,12 +5,11 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from twincli.client import BLOCK_TIME, lacking
-from twincli.errors import UsageError
 from twincli.model import record, times
 from twincli.rules.authority import signers_of
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import resolve
+from twincli.services.asset.moments import HAPPENED, Range, checked_limit, is_late
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
     from twincli.services.documents import History, HistoryItem
     from twincli.services.workspace import Workspace
 
-
-HAPPENED, RECORDED = BY = ("happened", "recorded")
-"""What a range of time can go by."""
-
-LATE_MS = 60_000
 
 PAGE = 2000
 """Transactions held in memory at a time while a history is read backwards."""
@@ -67,23 +61,9 @@ def history(
         UsageError: ``bad_time``; ``empty_range``: ``until`` is not after ``since``;
             ``not_supported``: the ledger does not tell when it committed something.
     """
-    if limit is not None and limit < 1:
-        raise UsageError(f"--limit takes a whole number from 1, not {limit}")
+    checked_limit(limit)
     asset_id = resolve.asset_id_of(workspace, ref)
-    if by not in BY:
-        raise UsageError(f"--by takes {' or '.join(BY)}, not {by!r}")
-    if (since or until) and by == RECORDED and BLOCK_TIME not in workspace.client.capabilities:
-        raise lacking(BLOCK_TIME)
-    now = workspace.now()
-    since_ms = None if since is None else times.parse(since, now)
-    until_ms = None if until is None else times.parse(until, now)
-    if since_ms is not None and until_ms is not None and since_ms >= until_ms:
-        raise UsageError(
-            f"--until {until} is not after --since {since}",
-            code="empty_range",
-            hint="--until is exclusive: the first moment that no longer counts",
-        )
-    told = _Telling(workspace, asset_id, since_ms, until_ms, by)
+    told = _Telling(workspace, asset_id, Range.of(workspace, since, until, by))
     items = told.backwards() if reverse else told.forwards()
     return {
         "schema": "twin.history/1",
@@ -95,33 +75,24 @@ def history(
 class _Telling:
     """One reading of a history. Built for 100,000 transactions: nothing is asked for twice."""
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        asset_id: str,
-        since_ms: int | None,
-        until_ms: int | None,
-        by: str = RECORDED,
-    ) -> None:
-        self.by_block = by == RECORDED
+    def __init__(self, workspace: Workspace, asset_id: str, span: Range) -> None:
+        self.span = span
         self.client = workspace.client
         self.names = resolve.Names(workspace)
         self.asset_id = asset_id
-        self.since_ms = since_ms
-        self.until_ms = until_ms
         self.corrected = corrected_by(self.client.corrections(asset_id))
         self.times: dict[int, str] = {}
         self.heads: dict[str, str] = {}
 
     def forwards(self) -> Iterator[HistoryItem]:
         """Yield what is in the range; only parts of the history that may hold some are read."""
-        if self.since_ms is None and self.until_ms is None:
+        if self.span.is_open:
             yield from self._told(Replay(self.corrected), self.client.entries(self.asset_id))
             return
         end: str | None = None
         replay = Replay(self.corrected)
         for part in self.client.stretches(self.asset_id):
-            if not self._may_hold(part):
+            if not self.span.may_hold(part):
                 continue
             if part.after != end:
                 replay = self.client.replay_to(self.asset_id, part.after)
@@ -131,13 +102,13 @@ class _Telling:
     def backwards(self) -> Iterator[HistoryItem]:
         """Yield from the tip on; each part is replayed forwards, in pages."""
         for part in reversed(self.client.stretches(self.asset_id)):
-            if not self._may_hold(part):
+            if not self.span.may_hold(part):
                 continue
             for start, last in reversed(self._pages(part)):
                 after, replay = start
                 page = [(entry, replay.add(entry.tx)) for entry in self._between(after, last)]
                 for entry, step in reversed(page):
-                    if self._is_inside(entry):
+                    if self.span.holds(entry):
                         yield self._item(entry, step)
 
     def _pages(self, part: Stretch) -> list[tuple[tuple[str | None, Replay], str]]:
@@ -159,7 +130,7 @@ class _Telling:
     def _told(self, replay: Replay, entries: Iterable[Entry]) -> Iterator[HistoryItem]:
         for entry in entries:
             step = replay.add(entry.tx)
-            if self._is_inside(entry):
+            if self.span.holds(entry):
                 yield self._item(entry, step)
 
     def _between(self, after: str | None, last: str | None) -> Iterator[Entry]:
@@ -167,24 +138,6 @@ class _Telling:
             yield entry
             if entry.tx["id"] == last:
                 return
-
-    def _may_hold(self, part: Stretch) -> bool:
-        """Say whether anything in a part may be in the range."""
-        low, high = (part.begun_ms, part.ended_ms) if self.by_block else (part.low, part.high)
-        since_ms, until_ms = self.since_ms, self.until_ms
-        return (since_ms is None or high is None or high >= since_ms) and (
-            until_ms is None or low is None or low < until_ms
-        )
-
-    def _is_inside(self, entry: Entry) -> bool:
-        """Say whether an entry is in the range; what has no time at all is in none."""
-        since_ms, until_ms = self.since_ms, self.until_ms
-        if since_ms is None and until_ms is None:
-            return True
-        moment = entry.time_ms if self.by_block else happened_ms(entry)
-        if moment is None:
-            return False
-        return (since_ms is None or since_ms <= moment) and (until_ms is None or moment < until_ms)
 
     def _item(self, entry: Entry, step: Step) -> HistoryItem:
         tx = entry.tx
@@ -207,7 +160,7 @@ class _Telling:
             "height": entry.height,
             "at": at if isinstance(at, str) else None,
             "committed_at": committed_at,
-            "late": _is_late(entry),
+            "late": is_late(entry),
             "signers": self._signers(tx),
             "outputs": [
                 {
@@ -249,26 +202,11 @@ class _Telling:
         return [key]
 
 
-def happened_ms(entry: Entry) -> int | None:
-    """Return when something happened: as its signer states, else when it was committed.
-
-    A signer whose clock was known to be wrong states nothing.
-    """
-    stated = record.stated_ms(entry.tx)
-    return entry.time_ms if stated is None else stated
-
-
-def _is_late(entry: Entry) -> bool:
-    """Say whether something was recorded more than a minute after it happened."""
-    moment = happened_ms(entry)
-    return entry.time_ms is not None and moment is not None and entry.time_ms - moment > LATE_MS
-
-
 def _copy(replay: Replay) -> Replay:
     """Return a replay that goes on by itself; states are never changed in place."""
     made = Replay(replay.corrected)
     made.create, made.last, made.common = replay.create, replay.last, replay.common
-    made.entity, made.outputs = replay.entity, dict(replay.outputs)
+    made.entity, made.pin, made.outputs = replay.entity, replay.pin, dict(replay.outputs)
     return made
 
 

@@ -13,8 +13,8 @@ from twincli.services.asset.attempt import (
     Target,
     held_to_template,
     is_record,
+    is_written,
     perform,
-    state_met,
     state_of,
 )
 from twincli.services.asset.write_options import PLAIN, Writing
@@ -67,7 +67,7 @@ class Transfer(NamedTuple):
             outputs = [*self.wanted, *choose_outputs.given_back(spends, asked)]
         first = spends[0]
         written = _edits.write_set(state_of(replay, first), self.base, self.changes)
-        written, stated = held_to_template(target, replay.create, written)
+        written, stated = held_to_template(target, replay, written)
         also = _children(target, first, self.wanted[0]) if self.moves_children else ()
         return Attempt(
             spends, outputs, written, record.TRANSFER, self.body, also=also, stated=stated
@@ -81,9 +81,7 @@ class Transfer(NamedTuple):
                 return False
         elif made[: len(self.wanted)] != [(out.details, str(out.amount)) for out in self.wanted]:
             return False
-        written = _edits.write_set(state_met(target, tx), self.base, self.changes)
-        written, _ = held_to_template(target, None, written)
-        return is_record(tx, record.TRANSFER, written, body=self.body)
+        return is_written(target, tx, record.TRANSFER, self.base, self.changes, body=self.body)
 
 
 class Burn(NamedTuple):

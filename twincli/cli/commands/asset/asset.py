@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from twincli.cli.asking import confirm
+from twincli.cli.commands.asset import changes, migrate  # noqa: F401 - their commands
+from twincli.cli.commands.asset.group import app
 from twincli.cli.context import Context
 from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
@@ -17,8 +19,6 @@ from twincli.services.tx.prepared import Prepared
 
 if TYPE_CHECKING:
     from twincli.services.documents import Assets, Tree
-
-app = typer_frame.group("asset")
 
 
 @typer_frame.command(app, "show")

@@ -17,7 +17,7 @@ from twincli.model.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twincli.services.documents import HistoryItem, HistoryOutput
+    from twincli.services.documents import HistoryItem, HistoryOutput, TxMoment
 
 app = typer_frame.bare()
 
@@ -76,12 +76,12 @@ def history(
         document,
         listing="transactions",
         columns=(
-            ("time", time_of),
+            ("time", both_times if context.mode.terminal else time_of),
             ("id", "id"),
             ("kind", kind_of),
             ("signed by", lambda item: signed_by(item, named)),
             ("changed", changed),
-            ("recorded", recorded),
+            *(() if context.mode.terminal else (("recorded", recorded),)),
         ),
         item_schema="twin.history-item/1",
         text=text,
@@ -98,24 +98,24 @@ def kind_of(item: HistoryItem) -> str:
     return str(item["kind"] or "transfer")
 
 
-def time_of(item: HistoryItem) -> str:
+def time_of(item: HistoryItem | TxMoment) -> str:
     """Return when it happened: as its signer states, else when it was committed."""
     if item["committed_at"] and not recorded(item):
         return item["committed_at"]
     return item["at"] or ""
 
 
-def recorded(item: HistoryItem) -> str:
+def recorded(item: HistoryItem | TxMoment) -> str:
     """Return when it was recorded, where that is another minute than that in which it happened."""
     at, committed_at = times.parse_claim(item["at"]), times.parse_claim(item["committed_at"])
-    if (record.envelope_of(item["metadata"]) or {}).get("clock"):
+    if item.get("clock") or (record.envelope_of(item.get("metadata")) or {}).get("clock"):
         return ""  # the clock that says so was known to be wrong
     if at is None or committed_at is None or abs(committed_at - at) <= MINUTE_MS:
         return ""
     return f"{item['committed_at']}{' late' if item['late'] else ''}"
 
 
-def both_times(item: HistoryItem) -> str:
+def both_times(item: HistoryItem | TxMoment) -> str:
     """Return when it happened and, where that differs, when it was recorded."""
     later = recorded(item)
     return f"{time_of(item)} (recorded {later})" if later else time_of(item)
