@@ -1,14 +1,17 @@
-"""Times: RFC 3339 in UTC outside, milliseconds since the epoch inside."""
+"""Times: RFC 3339 in UTC outside, milliseconds since the epoch inside.
+
+Those of readings are microseconds inside.
+"""
 
 from __future__ import annotations
 
 import re
 
-from twincli.errors import UsageError
+from twincli.errors import InvalidError, UsageError, shown
 from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
 # Patterns are text: re compiles and keeps them when they are first used, not at start-up.
 _AGO = r"([0-9]+)(s|m|h|d|w)"
@@ -121,6 +124,119 @@ def to_text(time_ms: int) -> str:
         moment = _moment(rest)
         year = moment.year + 400 * cycles
         return f"{year:+07}{moment.isoformat(timespec='milliseconds')[4:]}Z"
+
+
+LATEST_US = LATEST_MS * 1000 + 999
+EARLIEST_US = -62_135_596_800_000_000
+"""The first microsecond of the year 1."""
+# From which size a number counts milliseconds, microseconds, and what is not taken.
+_MILLISECONDS_FROM = 10**11
+_MICROSECONDS_FROM = 10**14
+_NANOSECONDS_FROM = 10**17
+_HOUR = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_READING_TIME = (
+    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(?:[Tt ]{_HOUR}(?::[0-5][0-9](?:\.[0-9]{{1,9}})?)?"
+    rf"([Zz]|[+-]{_HOUR})?)?"
+)
+
+
+def to_microseconds(value: object, zone: tzinfo | None = None) -> int:
+    """Return the time of a reading in microseconds since the epoch.
+
+    A number below 1e11 counts seconds, from 1e11 milliseconds, from 1e14 microseconds, so each
+    unit covers the years that the next one leaves: seconds until 5138, milliseconds from 1973,
+    microseconds from 1973. Fractions are rounded to the nearest microsecond, digits of a text
+    beyond the sixth are cut.
+
+    Args:
+        value: A number, or RFC 3339, or a date, which is its midnight.
+        zone: What texts without a zone are in; None refuses them, and a date is in UTC. An hour
+            that the end of summer time repeats is the first one.
+
+    Raises:
+        InvalidError: ``no_zone``; ``bad_time``, also for an hour that summer time leaves out.
+    """
+    if isinstance(value, str):
+        return _text_us(value, zone)
+    if type(value) not in {int, float}:
+        raise _bad_reading_time(value)
+    return _number_us(value)  # type: ignore[arg-type]
+
+
+def _number_us(value: float) -> int:
+    size = abs(value)
+    if not size < _NANOSECONDS_FROM:  # not: NaN, too
+        raise _bad_reading_time(value, "give seconds, milliseconds or microseconds")
+    if size >= _MICROSECONDS_FROM:
+        factor = 1
+    elif size >= _MILLISECONDS_FROM:
+        factor = 1000
+    else:
+        factor = 1_000_000
+    if isinstance(value, int):
+        return value * factor
+    top, bottom = value.as_integer_ratio()
+    return (2 * top * factor + bottom) // (2 * bottom)
+
+
+def _text_us(text: str, zone: tzinfo | None) -> int:
+    from datetime import UTC, datetime, timedelta
+
+    found = re.fullmatch(_READING_TIME, text)
+    if found is None:
+        raise _bad_reading_time(text)
+    try:
+        moment = datetime.fromisoformat(text.upper())
+        if found[1] is None:
+            if zone is None and len(text) > 10:
+                raise InvalidError(
+                    f"{text!r} has no zone",
+                    code="no_zone",
+                    hint=f"write {text}Z if it is UTC, or name its zone with --zone",
+                )
+            moment = moment.replace(tzinfo=zone or UTC)
+            if zone is not None and not _exists(moment, zone):
+                raise _bad_reading_time(text, "summer time leaves this hour out")
+        since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise _bad_reading_time(text) from None
+    time_us = since // timedelta(microseconds=1)
+    if not EARLIEST_US <= time_us <= LATEST_US:
+        raise _bad_reading_time(text)
+    return time_us
+
+
+def _exists(moment: datetime, zone: tzinfo) -> bool:
+    from datetime import UTC
+
+    return moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == moment.replace(
+        tzinfo=None
+    )
+
+
+def _bad_reading_time(value: object, hint: str | None = None) -> InvalidError:
+    return InvalidError(
+        f"{shown(value)} is not a time",
+        code="bad_time",
+        hint=hint or "write 2024-01-20T09:00:00Z, or seconds or milliseconds since 1970",
+    )
+
+
+def microseconds_text(time_us: int, digits: int = 3) -> str:
+    """Return the time of a reading as RFC 3339 in UTC.
+
+    Args:
+        time_us: Microseconds since the epoch.
+        digits: 3 or 6; with 3 the microseconds are cut.
+    """
+    time_ms, rest = divmod(time_us, 1000)
+    text = to_text(time_ms)
+    return text if digits == 3 else f"{text[:-1]}{rest:03}Z"
+
+
+def digits_of(time_us: int) -> int:
+    """Return how many digits of the second a time needs: 3, or 6."""
+    return 6 if time_us % 1000 else 3
 
 
 def _moment(time_ms: int) -> datetime:
