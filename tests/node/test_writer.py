@@ -33,11 +33,13 @@ from tests.node.test_command import children, post, started
 from twincli.errors import ConfigError, TwinError
 from twincli.ledger import Ledger
 from twincli.node import server
+from twincli.node.answers import Answer as Answered
 from twincli.node.answers import RefusedError
 from twincli.node.metrics import Metrics
 from twincli.node.node import Options
 from twincli.node.writing import bodies, committer
 from twincli.node.writing import writer as posting
+from twincli.node.writing.identities import Identities
 from twincli.node.writing.writer import Writer
 
 SECONDS = 20
@@ -415,11 +417,11 @@ def test_what_cannot_be_written_is_told_and_the_next_batch_tried(
     commit = committer.commit
     seen: list[int] = []
 
-    def full_once(ledger: Ledger, bodies: list[bytes]) -> list[object]:
+    def full_once(ledger: Ledger, bodies: list[bytes], known: Identities) -> list[Answered]:
         seen.append(len(bodies))
         if len(seen) == 1:
             raise fault
-        return commit(ledger, bodies)  # type: ignore[return-value]
+        return commit(ledger, bodies, known)
 
     monkeypatch.setattr(committer, "commit", full_once)
     monkeypatch.setattr(committer, "MAX_BATCH", 2)

@@ -96,7 +96,7 @@ class LedgerClient(Protocol):
         Args:
             tx: As on the wire.
             identity: What the twin that a CREATE makes has to itself, where the ledger can keep
-                it: a BigchainDB network cannot.
+                it. A node of twincli finds it out by itself; a BigchainDB network cannot keep it.
 
         Raises:
             ConflictError: ``duplicate_twin``.

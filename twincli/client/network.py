@@ -161,6 +161,10 @@ class NetworkClient:
     def submit(self, tx: dict[str, Any], identity: PrimaryId | None = None) -> int | None:  # noqa: ARG002
         try:
             self.nodes.post(tx, self.mode)
+        except InvalidError as error:
+            if error.code != "duplicate_twin":
+                raise
+            raise ConflictError(error.message, code=error.code, hint=error.hint) from error
         finally:
             self._forget(tx)  # refused or not: somebody wrote
         if self.mode != COMMIT:

@@ -32,6 +32,7 @@ _REFUSED = re.compile(r"Invalid transaction \((\w+)\): ?(.*)", re.DOTALL)
 _SCHEMA = "Invalid transaction schema: "
 _HELD = "already exists in cache"
 _ALREADY_THERE = "already_there"
+_DUPLICATE = "duplicate_twin"
 
 
 def normalized(url: str) -> str:
@@ -428,7 +429,7 @@ class Nodes:
             try:
                 return getattr(node.driver.transactions, f"send_{mode}")(tx)
             except TransportError as error:
-                if error.status_code in {400, 413, 422}:
+                if error.status_code in {400, 409, 413, 422}:
                     raise _refusal(_message(error.info) or str(error.error)[:200]) from error
                 raise
 
@@ -496,6 +497,10 @@ def _refusal(said: str) -> InvalidError:
     match = _REFUSED.match(said)
     if match:
         code = re.sub(r"(?<!^)(?=[A-Z])", "_", match[1]).lower()
+        if code == _DUPLICATE:
+            other = re.search(r"[0-9a-f]{64}$", match[2])
+            hint = None if other is None else f"twin asset show {other[0]}"
+            return InvalidError(match[2], code=code, hint=hint)
         return InvalidError(f"the node refused it: {match[2] or match[1]}", code=code)
     if said.startswith(_SCHEMA):
         return InvalidError(

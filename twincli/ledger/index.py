@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
 
-INDEX_VERSION = 9
+INDEX_VERSION = 10
 PAGE = 2000
 TEXTS = ("asset_text", "metadata_text")
 

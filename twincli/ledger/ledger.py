@@ -22,7 +22,7 @@ from twincli.rules import validity
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -46,6 +46,8 @@ class _Noted(NamedTuple):
 
 Verdict = int | InvalidError
 """A height, or why not."""
+
+_NONE: Mapping[int, PrimaryId] = {}
 
 
 class Ledger(Reader):
@@ -235,15 +237,24 @@ class Ledger(Reader):
             state.remember()
         return state.height
 
-    def submit_each(self, txs: Iterable[dict[str, Any] | Checked]) -> list[Verdict]:
+    def submit_each(
+        self,
+        txs: Iterable[dict[str, Any] | Checked],
+        identities: Sequence[tuple[int, PrimaryId]] = (),
+    ) -> list[Verdict]:
         """Commit what is valid in one block; return a height or an ``InvalidError`` for each.
 
         What ``validity.check_structure`` has taken already is not checked for its form again.
+
+        Args:
+            txs: As on the wire.
+            identities: By their place in ``txs``; see ``submit``. A second twin gets an
+                ``InvalidError`` with the code ``duplicate_twin``.
         """
         with uncollected():
             checked = check_all(txs)
             with self.store.writing():
-                state, verdicts = self._judged(*self.next_block(), checked)
+                state, verdicts = self._judged(*self.next_block(), checked, dict(identities))
                 if state.batch.txs:
                     state.write()
             state.remember()
@@ -328,32 +339,51 @@ class Ledger(Reader):
                 continue  # moved within the family: it has it already
             other = held.get(identity) if found is None else self.id_at(found)
             if other is not None:
-                raise ConflictError(
-                    f"{identity.family} already has a twin {identity.identifier!r}: {other}",
-                    code="duplicate_twin",
-                    hint=f"twin asset show {other}",
-                )
+                raise _duplicate(identity, other)
             held[identity] = raw.hex()
             if seq != asset:
                 state.batch.moved.append(asset)
             state.batch.primary.append((*identity, asset))
 
+    def _check_free(self, state: Applying, identity: PrimaryId, item: Checked) -> None:
+        """Refuse a second twin in a block of which the rest is to be committed."""
+        found = self.store.primary_id(identity)
+        for row in state.batch.primary:
+            if row[:3] == identity:
+                found = row[3]
+        if found is None:
+            return
+        last = state.tip.last_seq
+        other = self.id_at(found) if found <= last else state.batch.txs[found - last - 1][1].hex()
+        if other != item.asset_id:  # else it moves within its family
+            error = _duplicate(identity, other)
+            raise InvalidError(error.message, code=error.code, hint=error.hint)
+
     def _judged(
-        self, tip: Block, time_ms: int, items: Sequence[Checked | InvalidError]
+        self,
+        tip: Block,
+        time_ms: int,
+        items: Sequence[Checked | InvalidError],
+        identities: Mapping[int, PrimaryId] = _NONE,
     ) -> tuple[Applying, list[Verdict]]:
         """Judge what is to be the block after ``tip``; write nothing."""
         state = Applying(self, tip, time_ms)
         verdicts: list[Verdict] = []
-        for item in items:
+        for place, item in enumerate(items):
             if isinstance(item, InvalidError):
                 verdicts.append(item)
                 continue
+            identity = identities.get(place)
             try:
                 validity.judge(item, state, self.profile)
+                if identity is not None:
+                    self._check_free(state, identity, item)
             except InvalidError as error:
                 verdicts.append(error)
             else:
                 state.add(item)
+                if identity is not None:
+                    self._identify(state, [(len(state.batch.txs) - 1, identity)])
                 verdicts.append(state.height)
         return state, verdicts
 
@@ -434,3 +464,11 @@ def _noted(files: Files, *, write_nothing: bool) -> _Noted | None:
     if indexed is None or not indexed.seq:
         return None
     return _Noted(*indexed, files.index_db)
+
+
+def _duplicate(identity: PrimaryId, other: str) -> ConflictError:
+    return ConflictError(
+        f"{identity.family} already has a twin {identity.identifier!r}: {other}",
+        code="duplicate_twin",
+        hint=f"twin asset show {other}",
+    )

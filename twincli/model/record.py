@@ -122,8 +122,8 @@ def statements(data: Any) -> list[tuple[str, str]]:
 
     Returns:
         Pairs of ``parent``, ``entity``, ``kind``, ``template``, ``about``, ``model``,
-        ``registers`` (the id of a template that is registered here), of a statement ``nonce``,
-        and a text.
+        ``registers`` (the id of a template that is registered here) and ``compiled`` (the CID of
+        its bytes), of a statement ``nonce``, and a text.
     """
     found = envelope_of(data) or {}
     pairs = [
@@ -133,10 +133,22 @@ def statements(data: Any) -> list[tuple[str, str]]:
     ]
     if found.get("kind") == TEMPLATE and isinstance(found.get("template"), str):
         pairs.append(("registers", found["template"]))
+        pairs += _compiled(data)
     if found.get("kind") == STATEMENT and isinstance(found.get("nonce"), str):
         pairs.append(("nonce", found["nonce"]))
     model = orm_model(data)
     return pairs if model is None else [*pairs, ("model", model)]
+
+
+def _compiled(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a template is found by: the CID that twins pin, computed and not as stated."""
+    from twincli.crypto import cid
+
+    try:
+        made = canonical.encode(without_envelope(data))
+    except InvalidError:
+        return []
+    return [("compiled", cid.of(made).text)]
 
 
 def once_nonce(token: str, signers: list[str]) -> str:

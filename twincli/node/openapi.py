@@ -183,9 +183,10 @@ def document(max_body: int) -> dict[str, Any]:
                 "Commit a transaction; answered when it is durable, whatever the mode.",
                 _ref("Transaction"),
                 _query("mode", {"enum": ["async", "sync", "commit"]}),
-                errors=(400, 403, 408, 413, 503),
+                errors=(400, 403, 408, 409, 413, 503),
                 status=202,
-                description=f"At most {max_body} bytes.",
+                description=f"At most {max_body} bytes. 409: a twin of that template, owner and"
+                " identifier already exists.",
                 requestBody={"required": True, **_content(_ref("Transaction"))},
             ),
         },

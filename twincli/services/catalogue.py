@@ -7,11 +7,11 @@ if they have that CID.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import canonical, cid
 from twincli.errors import ConflictError, InvalidError, NotFoundError
+from twincli.formats import shipped
 from twincli.model import record, template
 from twincli.model.ids import is_id
 from twincli.model.names import near
@@ -50,12 +50,12 @@ class Model(NamedTuple):
 
 def built_in_ids() -> list[str]:
     """Return the ids of the templates in the package, every version that was ever shipped."""
-    return sorted(name.removesuffix(".json") for name in os.listdir(_directory()))
+    return shipped.ids()
 
 
 def built_in(template_id: str) -> Model | None:
     """Return a template of the package, or None."""
-    data = _built_in_bytes(template_id)
+    data = shipped.data(template_id)
     return None if data is None else _model(data, BUILT_IN)
 
 
@@ -135,31 +135,18 @@ def of_twin(workspace: Workspace, pin: Pin | None) -> Model | None:
     if pin is None:
         return None
     template_id, wanted = pin.template, pin.cid
-    data = _built_in_bytes(template_id)
+    data = shipped.data(template_id)
     if data is not None and cid.of(data).text == wanted:
         return _model(data, BUILT_IN)
-    for found in registered(workspace, template_id):
-        if found.cid == wanted:
+    for asset_id in workspace.client.assets_with("compiled", wanted):
+        found = _of_asset(workspace, asset_id)
+        if found is not None and found.cid == wanted and found.template.id == template_id:
             return found
     raise NotFoundError(
         f"the template {template_id} of this twin ({wanted}) is not here",
         code="missing_template",
         hint="twin pull NAME brings it; so does twin template register FILE with the same file",
     )
-
-
-def _directory() -> str:
-    return os.path.join(os.path.dirname(template.__file__), "templates")
-
-
-def _built_in_bytes(template_id: str) -> bytes | None:
-    if not template.is_id(template_id):
-        return None
-    try:
-        with open(os.path.join(_directory(), f"{template_id}.json"), "rb") as file:
-            return file.read().removesuffix(b"\n")
-    except FileNotFoundError:
-        return None
 
 
 def _of_asset(workspace: Workspace, asset_id: str) -> Model | None:

@@ -657,3 +657,32 @@ def test_killed_at_random_points_push_loses_and_doubles_nothing(
         there = twin("history", asset_id, "--node", real_node)["transactions"]
         assert [item["id"] for item in there] == [item["id"] for item in here]
         assert len(here) == 151
+
+
+@pytest.mark.parametrize("kind", ["plain", "ours"])
+def test_a_twin_from_a_template(
+    kind: str, twin: Twin, invoke: Invoke, node: FakeNode, real_node: str
+) -> None:
+    url = node.url if kind == "plain" else real_node
+    words = ("--template", "vehicle-tracking-v1", "--owner", "alice", "--node", url)
+    first = twin("asset", "create", "van", "--vin", "WDB9630031L123456", *words)
+    assert first["template"] == "vehicle-tracking-v1"
+    again = invoke("asset", "create", "van2", "--vin", "wdb9630031l123456", *words, "--json")
+    if kind == "plain":
+        assert again.status == 0, "a BigchainDB network keeps nothing apart"
+    else:
+        assert (again.status, again.error["code"]) == (5, "duplicate_twin")
+        assert again.error["message"].endswith(first["id"])
+        assert again.error["hint"] == f"twin asset show {first['id']}"
+        assert "van2" not in [
+            item["name"] for item in twin("asset", "list", "--node", url)["assets"]
+        ]
+    run = invoke("asset", "append", "van", "--mileage", "much", "--node", url, "--json")
+    assert (run.status, run.error["code"]) == (7, "invalid_value")
+    assert twin("asset", "append", "van", "--mileage", "5", "--node", url)["state"]["mileage"] == 5
+    named = twin(
+        "asset", "create", "W-1", "--template", "manufacturing-product-v2", "--owner", "alice",
+        "--productLine", "A", "--batchNumber", "2024-001", "--manufactureDate", "2024-01-15",
+        "--facility", "F", "--node", url,
+    )  # fmt: skip
+    assert named["data"]["assetId"] == "W-1"

@@ -365,10 +365,10 @@ def test_options_that_contradict_a_template(invoke: Invoke, made: Make) -> None:
 def test_a_twin_whose_template_is_not_here_can_be_read_and_not_written(
     invoke: Invoke, made: Make, car: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from twincli.services import catalogue
+    from twincli.client.embedded import EmbeddedClient
 
     assert car
-    monkeypatch.setattr(catalogue, "registered", lambda *_: iter(()))
+    monkeypatch.setattr(EmbeddedClient, "assets_with", lambda *_: [])
     assert made("asset", "show", "car")["state"] == {"mileage": 12000}
     run = invoke("asset", "append", "car", "--mileage", "5", "--json")
     assert run.status == 4

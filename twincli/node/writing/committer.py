@@ -21,6 +21,7 @@ from twincli.crypto import canonical
 from twincli.errors import ConfigError, InvalidError, TwinError
 from twincli.ledger import Ledger
 from twincli.node.answers import NOT_JSON, Answer, RefusedError, failure
+from twincli.node.writing.identities import Identities
 from twincli.rules.structure import Checked, check
 from twincli.values import NamedTuple
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from twincli.ledger.ledger import Verdict
+    from twincli.ledger.rows import PrimaryId
 
 MAX_BATCH = 500
 READ_BYTES = 1 << 20
@@ -106,8 +108,15 @@ def checked(body: bytes) -> Checked:
         raise RefusedError(refusal(error, tx)) from None
 
 
-def commit(ledger: Ledger, bodies: Iterable[bytes]) -> list[Answer]:
+def commit(
+    ledger: Ledger, bodies: Iterable[bytes], identities: Identities | None = None
+) -> list[Answer]:
     """Validate a batch and commit what is valid, durably and in one block.
+
+    Args:
+        ledger: To commit to.
+        bodies: Of the requests.
+        identities: Says what twins have to themselves; kept from one batch to the next.
 
     Returns:
         For each body 202 and the transaction, or the refusal.
@@ -115,9 +124,22 @@ def commit(ledger: Ledger, bodies: Iterable[bytes]) -> list[Answer]:
     Raises:
         ConfigError, TwinError: The ledger cannot be written; nothing was committed.
     """
+    identities = identities or Identities(ledger)
     found = [_checked(body) for body in bodies]
-    good = [item for item in found if isinstance(item, Checked)]
-    verdicts = iter(ledger.submit_each(good) if good else ())
+    own: list[tuple[int, PrimaryId]] = []
+    good: list[Checked] = []
+    for place, item in enumerate(found):
+        if isinstance(item, Answer):
+            continue
+        try:
+            identity = identities.of(item)
+        except InvalidError as error:
+            found[place] = refusal(error, item.tx)
+            continue
+        if identity is not None:
+            own.append((len(good), identity))
+        good.append(item)
+    verdicts = iter(ledger.submit_each(good, own) if good else ())
     return [item if isinstance(item, Answer) else _answer(item, next(verdicts)) for item in found]
 
 
@@ -139,7 +161,8 @@ def refusal(error: InvalidError, tx: Any) -> Answer:
     if error.code == "schema_validation_error":
         return failure(400, f"Invalid transaction schema: {error.message}")
     name = "".join(part.capitalize() for part in error.code.split("_"))
-    return failure(400, f"Invalid transaction ({name}): {_wording(error, tx)}")
+    status = 409 if error.code == "duplicate_twin" else 400
+    return failure(status, f"Invalid transaction ({name}): {_wording(error, tx)}")
 
 
 def _wording(error: InvalidError, tx: Any) -> str:
@@ -201,7 +224,7 @@ def serve(path: str, file: str, source: int, target: int) -> None:
         target: Descriptor to write answers to.
     """
     frames = Frames()
-    ledger = None
+    ledger = identities = None
     transactions = 0
     while data := os.read(source, READ_BYTES):
         arrived = frames.feed(data)
@@ -215,7 +238,9 @@ def serve(path: str, file: str, source: int, target: int) -> None:
                     )
                 if ledger is None:
                     ledger = Ledger.open(path, create=False)
-                done = Done(numbers, commit(ledger, [payload[8:] for payload in batch]))
+                    identities = Identities(ledger)
+                bodies = [payload[8:] for payload in batch]
+                done = Done(numbers, commit(ledger, bodies, identities))
             except TwinError as error:
                 done = Done(numbers, (), (error.code, error.message))
             view = memoryview(frame(pickle.dumps(done, pickle.HIGHEST_PROTOCOL)))

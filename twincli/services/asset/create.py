@@ -268,7 +268,7 @@ def _identity(fitted: Fitted | None, tx: dict[str, Any]) -> PrimaryId | None:
         return None
     from twincli.services.asset import fitting
 
-    return fitting.identity(fitted.model.template, fitted.identifier, tx)
+    return fitting.primary_id(fitted.model.template, fitted.identifier, tx)
 
 
 def _existing(workspace: Workspace, asset_id: str) -> FoundAsset:

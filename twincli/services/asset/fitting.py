@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import InvalidError
-from twincli.model import fields, template
+from twincli.model import fields, identity
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -87,38 +87,16 @@ def creation(
     stated = judged(form.facts, own, on_invalid, creating=True)
     for key, items in judged(form.fields, changing, on_invalid, creating=True).items():
         stated[key] = [*stated.get(key, []), *items]
-    return Fitted(own.values, changing.values, stated, model, identifier(model, name, own.values))
+    known = identity.named(form, name, own.values)
+    return Fitted(known, changing.values, stated, model, identity.identifier(form, known))
 
 
-def identifier(model: Model, name: str, facts: Mapping[str, Any]) -> str:
-    """Return what a twin has to itself, in the form that is compared.
-
-    Args:
-        model: Its template.
-        name: The twin's name, its identifier where that is ``assetId``.
-        facts: Its facts.
-
-    Raises:
-        InvalidError: ``missing_identifier``, ``invalid_value``.
-    """
-    primary = model.template.primary
-    if primary == template.ASSET_ID:
-        return fields.identifier(facts.get(primary, name), primary)
-    if facts.get(primary) is None:
-        raise InvalidError(
-            f"{model.template.id} identifies its twins by {primary}, which is missing",
-            code="missing_identifier",
-            hint=f"add --str {primary}=TEXT",
-        )
-    return fields.identifier(facts[primary], primary)
-
-
-def identity(form: Template, identifier: str, create: dict[str, Any]) -> PrimaryId:
+def primary_id(form: Template, identifier: str, create: dict[str, Any]) -> PrimaryId:
     """Return what a twin has to itself: one for each family, identifier and first controller.
 
     Args:
         form: Its template.
-        identifier: As `identifier` gave it.
+        identifier: As ``identity.identifier`` gave it.
         create: Its CREATE, which need not be signed.
     """
     from twincli.ledger.rows import PrimaryId

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError, cut
-from twincli.model import fields, record, template
+from twincli.model import fields, identity, record
 from twincli.model import transaction as _transaction
-from twincli.services import catalogue, resolve
+from twincli.services import catalogue
 from twincli.services.asset import choose_outputs, fitting
 from twincli.services.asset.attempt import Attempt, Target, perform, state_of
 from twincli.services.asset.write_options import PLAIN, Writing
@@ -100,15 +100,18 @@ class Migrate(NamedTuple):
         same_owner = _transaction.Output(
             item.output["condition"]["details"], int(item.output["amount"])
         )
-        if form.primary not in {*facts, template.ASSET_ID}:
+        try:
+            identifier = identity.identifier(form, replay.create["asset"]["data"], target.asset_id)
+        except InvalidError as error:
+            if error.code != "missing_identifier":
+                raise
             raise InvalidError(
                 f"{form.id} identifies its twins by {form.primary}, which is not among the facts of"
                 f" {target.ref}",
                 code="missing_identifier",
                 hint="facts never change; create it again:"
                 f" twin asset create NAME --template {form.id} --str {form.primary}=TEXT",
-            )
-        identifier = fitting.identifier(self.model, _name(target, replay), facts)
+            ) from error
         return Attempt(
             [item],
             [same_owner],
@@ -116,7 +119,7 @@ class Migrate(NamedTuple):
             record.MIGRATE,
             stated={"template": form.id, "template_cid": self.model.cid, **fit.stated()},
             warnings=fit.told(),
-            identity=fitting.identity(form, identifier, replay.create),
+            identity=fitting.primary_id(form, identifier, replay.create),
         )
 
     def is_same(self, target: Target, tx: dict[str, Any]) -> bool:  # noqa: ARG002
@@ -127,14 +130,6 @@ class Migrate(NamedTuple):
             self.model.template.id,
             self.model.cid,
         )
-
-
-def _name(target: Target, replay: Replay) -> str:
-    """Return what identifies a twin whose identifier is its name."""
-    assert replay.create is not None
-    envelope = record.creating_envelope(replay.create)
-    known = resolve.asset_name(target.workspace, target.asset_id)
-    return known or record.text(envelope.get("name")) or target.asset_id
 
 
 def _former(workspace: Workspace, replay: Replay) -> Model | str | None:
