@@ -159,8 +159,13 @@ class LedgerClient(Protocol):
     def unspent(self, asset_id: str) -> list[Spendable]:
         """Return the unspent outputs of an asset."""
 
-    def held_by(self, public_keys: Iterable[str]) -> list[str]:
-        """Return the assets of which keys hold an unspent output, in commit order."""
+    def held_by(self, public_keys: Iterable[str], *, ever: bool = False) -> list[str]:
+        """Return the assets of which keys hold an unspent output, in commit order.
+
+        Args:
+            public_keys: base58.
+            ever: Those as well of which they once held one.
+        """
 
     def in_order(self, asset_ids: Iterable[str]) -> list[str]:
         """Return those of some assets that are on the ledger, each once, in commit order."""

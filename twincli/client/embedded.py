@@ -125,8 +125,8 @@ class EmbeddedClient:
     def unspent(self, asset_id: str) -> list[Spendable]:
         return self.ledger.unspent(asset_id)
 
-    def held_by(self, public_keys: Iterable[str]) -> list[str]:
-        return self.ledger.held_by(public_keys)
+    def held_by(self, public_keys: Iterable[str], *, ever: bool = False) -> list[str]:
+        return self.ledger.held_by(public_keys, ever=ever)
 
     def in_order(self, asset_ids: Iterable[str]) -> list[str]:
         return self.ledger.in_order(asset_ids)

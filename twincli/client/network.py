@@ -506,11 +506,12 @@ class NetworkClient:
         self._sync(asset_id, again=not self._single_run)
         return self.copy.unspent(asset_id)
 
-    def held_by(self, public_keys: Iterable[str]) -> list[str]:
+    def held_by(self, public_keys: Iterable[str], *, ever: bool = False) -> list[str]:
         keys = list(public_keys)
         for key in keys:
-            self.outputs(key, spent=False)  # brings what the network has into the copy
-        return self.in_order(self.copy.held_by(keys))
+            # Brings what the network has into the copy.
+            self.outputs(key, spent=None if ever else False)
+        return self.in_order(self.copy.held_by(keys, ever=ever))
 
     def in_order(self, asset_ids: Iterable[str]) -> list[str]:
         """Return assets by their blocks; those of one block in the copy's order."""

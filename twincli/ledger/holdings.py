@@ -19,12 +19,21 @@ PAGE = 500
 """Assets read at once; few at first, so that a listing begins without delay."""
 
 
-def held_by(store: Store, index: Index, public_keys: Iterable[str]) -> list[str]:
-    """Return the assets of which any of some keys holds an unspent output, in commit order."""
+def held_by(
+    store: Store, index: Index, public_keys: Iterable[str], *, ever: bool = False
+) -> list[str]:
+    """Return the assets of which any of some keys holds an unspent output, in commit order.
+
+    Args:
+        store: The ledger.
+        index: Caught up.
+        public_keys: base58.
+        ever: Those as well of which they once held one.
+    """
     assets: set[int] = set()
     for key in public_keys:
         for page in index.outputs(key):
-            gone = store.spent_among(page)
+            gone = () if ever else store.spent_among(page)
             assets.update(store.assets_at([ref[0] for ref in page if ref not in gone]))
     return store.ids_at(sorted(assets))
 

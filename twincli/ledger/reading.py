@@ -227,11 +227,11 @@ class Reader:
             found.append(Spendable(tx["id"], index, tx["outputs"][index]))
         return found
 
-    def held_by(self, public_keys: Iterable[str]) -> list[str]:
+    def held_by(self, public_keys: Iterable[str], *, ever: bool = False) -> list[str]:
         """Return the assets of which keys hold an unspent output; see ``holdings``."""
         from twincli.ledger import holdings
 
-        return holdings.held_by(self.store, self.index, public_keys)
+        return holdings.held_by(self.store, self.index, public_keys, ever=ever)
 
     def in_order(self, asset_ids: Iterable[str]) -> list[str]:
         """Return assets that are on the ledger in commit order; see ``holdings``."""

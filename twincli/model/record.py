@@ -18,6 +18,7 @@ VERSION = 1
 ASSET = "asset"
 IDENTITY = "identity"
 TEMPLATE = "template"
+STREAM = "stream"
 STATEMENT = "statement"
 APPEND = "append"
 TRANSFER = "transfer"
@@ -28,7 +29,7 @@ REVOKE = "revoke"
 LINK = "link"
 CERTIFICATE = "certificate"
 
-CREATING_KINDS = frozenset((ASSET, IDENTITY, TEMPLATE, "stream", CERTIFICATE, STATEMENT))
+CREATING_KINDS = frozenset((ASSET, IDENTITY, TEMPLATE, STREAM, CERTIFICATE, STATEMENT))
 """Kinds of a CREATE that this version knows."""
 
 RECORD_KINDS = frozenset(

@@ -259,6 +259,16 @@ def fulfil(
     return made
 
 
+def signers_of(tx: Mapping[str, Any]) -> list[str]:
+    """Return the public keys whose signatures a transaction carries, in order."""
+    keys: dict[str, None] = {}
+    for entry in tx["inputs"]:
+        if isinstance(entry["fulfillment"], str):
+            made = conditions.parse(entry["fulfillment"], strict=False)
+            keys.update(dict.fromkeys(made.keys()))
+    return list(keys)
+
+
 def asset_of(tx: dict[str, Any]) -> str:
     """Return the asset that a transaction belongs to."""
     return str(tx["id"] if tx["operation"] == "CREATE" else tx["asset"]["id"])

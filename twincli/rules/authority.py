@@ -1,20 +1,663 @@
-"""Whether a statement about an asset counts: it depends on the keys that signed it."""
+"""Whose word counts about a twin: the owners', and that of those whom the owners allowed it.
+
+A statement about a twin counts, at its position on the ledger, if those who signed it
+
+- can fulfil one of the twin's outputs there (any of them, while it is split),
+- or control a child that the twin's controller linked: a CREATE that names the twin as its
+  ``parent`` and that the controller signed, or a record of kind ``link`` (``part``, ``stream``),
+- or hold a grant: a record of kind ``grant`` on the twin whose scope holds what is said, which is
+  neither expired (by the block's time) nor revoked.
+
+Grants and links end when the controller that made them holds nothing of the twin any more, unless
+the transfer lists them in ``keeps``. They cannot be passed on: a grant is a transaction of the
+twin, which only its controllers can make.
+
+What a controller writes in a version or kind that is not known here may be a revocation. So from
+there on what others say is at best ``undetermined``, until that controller holds nothing any more.
+What controllers say counts all the same: their power is in the twin's outputs.
+
+Nothing here reads a ledger or a clock; transactions and times are given.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from twincli.crypto import conditions
-from twincli.values import TYPE_CHECKING, Any
+from twincli.model import record
+from twincli.model.transaction import signers_of
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 AUTHORISED = "authorised"
 CLAIMED = "claimed_by_entity"
 UNAUTHORISED = "unauthorised"
+REVOKED = "revoked"
+UNDETERMINED = "undetermined"
+STANDINGS = (AUTHORISED, CLAIMED, UNAUTHORISED, REVOKED, UNDETERMINED)
+
+WRITER = "writer"
+PART, STREAM = VERBS = ("part", "stream")
+"""Links whose children may speak for the twin."""
+
+LAST = 2**63
+"""A height or number after all others: of what is not on the ledger yet."""
+
+
+class Place(NamedTuple):
+    """Where a transaction stands on the ledger, and when it was committed.
+
+    Attributes:
+        height: Of its block; ``LAST`` where it is in none yet.
+        number: Among all transactions, or ``LAST`` where nobody knows it: then it comes after all
+            that is known of its block.
+        time_ms: Of its block, or None where the ledger does not report it.
+    """
+
+    height: int
+    number: int
+    time_ms: int | None = None
+
+    @property
+    def position(self) -> Position:
+        """What places are ordered by."""
+        return self.height, self.number
+
+
+Position = tuple[int, int]
+"""What places are ordered by."""
+
+
+class Topic(NamedTuple):
+    """What a statement is about, as far as the scope of a grant asks for it.
+
+    Attributes:
+        kind: The kind of record.
+        fields: The template's fields that it writes.
+        stream: The stream that it belongs to, or None.
+    """
+
+    kind: str
+    fields: frozenset[str] = frozenset()
+    stream: str | None = None
+
+
+class Scope(NamedTuple):
+    """What a grant allows: records of these kinds, values of these fields, these streams.
+
+    All three None: everything.
+    """
+
+    fields: frozenset[str] | None = None
+    kinds: frozenset[str] | None = None
+    streams: frozenset[str] | None = None
+
+    def holds(self, topic: Topic) -> bool:
+        """Say whether a statement is inside."""
+        if self == _EVERYTHING:
+            return True
+        if topic.kind in (self.kinds or ()) or topic.stream in (self.streams or ()):
+            return True
+        return bool(topic.fields) and topic.fields <= (self.fields or frozenset())
+
+
+_EVERYTHING = Scope()
+
+
+class Verdict(NamedTuple):
+    """Whether a statement counts.
+
+    Attributes:
+        standing: One of ``STANDINGS``.
+        via: The grant or link by which it counts, or once did or may: the id of the transaction
+            that made it.
+        why: ``owner``, ``grant``, ``link``, ``entity``, ``revoked``, ``expired``, ``ended`` (with
+            a transfer), ``scope``, ``no_block_time``, ``unknown_record``, ``stranger``.
+    """
+
+    standing: str
+    via: str | None
+    why: str
+
+
+OWNER = Verdict(AUTHORISED, None, "owner")
+"""Of what a controller says."""
+
+
+class Given:
+    """Power over a twin that its controller gave: a grant to a key, or a link to a child.
+
+    Attributes:
+        tx_id: The transaction that gave it.
+        place: Where that stands.
+        givers: The conditions, as URIs, of which one has to hold something of the twin.
+        public_key: Of a grant.
+        child: Of a link, the asset.
+        verb: Of a link.
+        scope: What may be said.
+        until_ms: The first moment at which it no longer holds, or None.
+        ended: Where a transfer ended it, or None.
+        doubted: From where on a record that is not known here may have ended it, or None.
+    """
+
+    __slots__ = (
+        *("child", "doubted", "ended", "givers", "place", "public_key", "scope", "tx_id"),
+        *("until_ms", "verb"),
+    )
+
+    def __init__(
+        self,
+        tx_id: str,
+        place: Place,
+        givers: Collection[str],
+        *,
+        public_key: str | None = None,
+        scope: Scope = _EVERYTHING,
+        until_ms: int | None = None,
+        link: tuple[str, str] | None = None,
+    ) -> None:
+        self.tx_id = tx_id
+        self.place = place
+        self.givers = frozenset(givers)
+        self.public_key = public_key
+        self.scope = scope
+        self.until_ms = until_ms
+        self.verb: str | None = None
+        self.child: str | None = None
+        if link is not None:
+            self.verb, self.child = link
+        self.ended: Place | None = None
+        self.doubted: Place | None = None
+
+
+class Revocation(NamedTuple):
+    """The end of what was given.
+
+    Attributes:
+        tx_id: The first transaction that revoked it.
+        place: Where that stands.
+        since_ms: From when on it does not count any more, where that is earlier.
+    """
+
+    tx_id: str
+    place: Place
+    since_ms: int | None
+
+
+class _Revocations:
+    """Revocations of one thing in their order; asked for those after a place."""
+
+    def __init__(self) -> None:
+        self._made: list[Revocation] = []
+        self._positions: list[Position] = []
+        self._earliest: list[int | None] = []
+
+    def add(self, made: Revocation) -> None:
+        self._made.append(made)
+        self._positions.append(made.place.position)
+        self._earliest.clear()
+
+    def after(self, position: Position) -> Revocation | None:
+        """Return the first after a position, with the earliest time that any of them names."""
+        first = bisect_left(self._positions, position)
+        if first == len(self._made):
+            return None
+        if not self._earliest:
+            earliest: int | None = None
+            for made in reversed(self._made):
+                earliest = _earlier(earliest, made.since_ms)
+                self._earliest.append(earliest)
+            self._earliest.reverse()
+        return self._made[first]._replace(since_ms=self._earliest[first])
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else min(one, other)
+
+
+class Holders:
+    """Who held an asset when, and its own key; fed with its transactions in order.
+
+    Attributes:
+        entity: Its own key, as its controllers last stated it, or None.
+    """
+
+    def __init__(self) -> None:
+        self.entity: str | None = None
+        self._entities: list[str | None] = []
+        self._named: list[Position] = []
+        self._unspent: dict[tuple[str, int], str] = {}
+        self._counts: dict[str, int] = {}
+        self._details: dict[str, dict[str, Any]] = {}
+        self._turns: dict[str, list[Position]] = {}
+        self._by_leaf: dict[str, list[str]] = {}
+
+    def add(self, tx: Mapping[str, Any], place: Place) -> tuple[frozenset[str], frozenset[str]]:
+        """Take the next transaction.
+
+        Returns:
+            The conditions that it spent and those that it made, as URIs.
+        """
+        spent: list[str] = []
+        for entry in tx["inputs"]:
+            met = entry["fulfills"]
+            if met is not None:
+                spent.append(self._unspent.pop((met["transaction_id"], met["output_index"])))
+        made: list[str] = []
+        for index, output in enumerate(tx["outputs"]):
+            uri = output["condition"]["uri"]
+            made.append(uri)
+            self._unspent[tx["id"], index] = uri
+            if uri not in self._details:
+                self._know(uri, output["condition"]["details"])
+        if spent != made:
+            self._count(spent, made, place.position)
+        entity = self._entity_after(tx)
+        if entity != self.entity:
+            self.entity = entity
+            self._entities.append(entity)
+            self._named.append(place.position)
+        return frozenset(spent), frozenset(made)
+
+    def _know(self, uri: str, details: dict[str, Any]) -> None:
+        self._details[uri] = details
+        self._counts[uri] = 0
+        self._turns[uri] = []
+        for key in dict.fromkeys(conditions.leaf_keys(details)):
+            self._by_leaf.setdefault(key, []).append(uri)
+
+    def _count(self, spent: list[str], made: list[str], position: Position) -> None:
+        before = {uri: self._counts[uri] for uri in (*spent, *made)}
+        for uri in spent:
+            self._counts[uri] -= 1
+        for uri in made:
+            self._counts[uri] += 1
+        for uri, count in before.items():
+            if (count > 0) != (self._counts[uri] > 0):
+                self._turns[uri].append(position)
+
+    def _entity_after(self, tx: Mapping[str, Any]) -> str | None:
+        if tx["operation"] == "CREATE":
+            envelope = record.envelope_of(tx["asset"]["data"]) or {}
+            return record.text(envelope.get("entity"))
+        envelope = record.envelope_of(tx["metadata"]) or {}
+        body = envelope.get("body") if envelope.get("kind") == record.TRANSFER else None
+        named = record.text(body.get("entity")) if isinstance(body, dict) else None
+        return named or self.entity
+
+    def still_hold(self, uris: Iterable[str]) -> bool:
+        """Say whether one of some conditions holds something of the asset now."""
+        return any(self._counts[uri] > 0 for uri in uris)
+
+    def entity_before(self, position: Position) -> str | None:
+        """Return the asset's own key before a position, or None."""
+        found = bisect_left(self._named, position)
+        return self._entities[found - 1] if found else None
+
+    def fulfilled_by(self, keys: Collection[str], position: Position) -> list[str]:
+        """Return the conditions that held something before a position and that keys fulfil."""
+        uris = dict.fromkeys(uri for key in keys for uri in self._by_leaf.get(key, ()))
+        return [
+            uri
+            for uri in uris
+            # It holds something after an odd number of turns.
+            if bisect_left(self._turns[uri], position) % 2
+            and conditions.can_fulfil(self._details[uri], keys)
+        ]
+
+
+class Authority:
+    """Who may speak for one twin, fed with its history in the order of the ledger.
+
+    ``add`` takes the twin's own transactions, ``add_child`` the CREATEs that name it as their
+    parent; both in one order.
+
+    Attributes:
+        holders: Who held it when.
+        given: All that was ever given, in order.
+        children: What was ever given to each linked child.
+    """
+
+    def __init__(self) -> None:
+        self.holders = Holders()
+        self.given: list[Given] = []
+        self.children: dict[str, list[Given]] = {}
+        self._living: list[Given] = []
+        self._by_key: dict[str, list[Given]] = {}
+        self._revoked: dict[tuple[str, str], _Revocations] = {}
+        self._clouds: list[frozenset[str]] = []
+        self._weather: list[Position] = []
+
+    # --- Feeding --------------------------------------------------------------------------------
+
+    def add(self, tx: Mapping[str, Any], place: Place) -> None:
+        """Take the twin's next transaction."""
+        spent, made = self.holders.add(tx, place)
+        is_create = tx["operation"] == "CREATE"
+        envelope = record.envelope_of(tx["asset"]["data"] if is_create else tx["metadata"])
+        if is_create:
+            # Whoever issues a twin for somebody else does not control it.
+            keys = signers_of(tx)
+            spent = frozenset(
+                output["condition"]["uri"]
+                for output in tx["outputs"]
+                if conditions.can_fulfil(output["condition"]["details"], keys)
+            )
+        is_known = envelope is None or _is_known(envelope, is_create=is_create)
+        if spent != made and not is_create:
+            self._end(made, _keeps(envelope) if is_known else None, place)
+        if not is_known and spent:
+            self._doubt(spent | made, place)
+        elif envelope is not None and not is_create:
+            body = envelope.get("body")
+            told = body if isinstance(body, dict) else {}
+            self._take(envelope["kind"], told, str(tx["id"]), place, spent)
+
+    def _take(
+        self, kind: str, body: dict[str, Any], tx_id: str, place: Place, givers: frozenset[str]
+    ) -> None:
+        if kind == record.GRANT:
+            for key, scope, until_ms in granted(body):
+                self._give(
+                    Given(tx_id, place, givers, public_key=key, scope=scope, until_ms=until_ms)
+                )
+        elif kind == record.LINK:
+            verb, child = body.get("verb"), body.get("to")
+            if isinstance(verb, str) and verb in VERBS and isinstance(child, str):
+                self._give(Given(tx_id, place, givers, link=(verb, child)))
+        elif kind == record.REVOKE:
+            made = revoked(body)
+            if made is None:
+                self._doubt(givers, place)
+                return
+            for name in made.what:
+                revocation = Revocation(tx_id, place, made.since_ms)
+                self._revoked.setdefault(name, _Revocations()).add(revocation)
+
+    def add_child(self, create: Mapping[str, Any], place: Place) -> None:
+        """Take a CREATE that names the twin as its parent: a link if a controller signed it."""
+        givers = self.holders.fulfilled_by(signers_of(create), place.position)
+        if givers:
+            kind = record.kind_of(create["asset"]["data"])
+            verb = STREAM if kind == record.STREAM else PART
+            child = str(create["id"])
+            self._give(Given(child, place, givers, link=(verb, child)))
+
+    def _give(self, given: Given) -> None:
+        if self._clouds:
+            given.doubted = given.place
+        self.given.append(given)
+        self._living.append(given)
+        if given.public_key is not None:
+            self._by_key.setdefault(given.public_key, []).append(given)
+        if given.child is not None:
+            self.children.setdefault(given.child, []).append(given)
+
+    def _doubt(self, givers: frozenset[str], place: Place) -> None:
+        if not self._clouds:
+            self._weather.append(place.position)
+        if givers not in self._clouds:
+            self._clouds.append(givers)
+        for given in self._living:
+            if given.doubted is None:
+                given.doubted = place
+
+    def _end(self, made: frozenset[str], keeps: frozenset[str] | None, place: Place) -> None:
+        """End what those gave who hold nothing any more, but for what the transfer keeps.
+
+        None: nobody here knows what it keeps.
+        """
+        living = []
+        for given in self._living:
+            if self.holders.still_hold(given.givers):
+                living.append(given)
+            elif keeps is None or given.tx_id in keeps or given.child in keeps:
+                given.givers = made
+                living.append(given)
+            else:
+                given.ended = place
+        self._living = living
+        clouds = [givers for givers in self._clouds if self.holders.still_hold(givers)]
+        if self._clouds and not clouds:
+            self._weather.append(place.position)
+        self._clouds = clouds
+
+    # --- Judging --------------------------------------------------------------------------------
+
+    def grants_to(self, public_key: str) -> list[Given]:
+        """Return all grants that a key ever got."""
+        return self._by_key.get(public_key, [])
+
+    def revocation(self, given: Given, public_key: str) -> Revocation | None:
+        """Return the revocation of what was given, as far as it concerns a key, or None."""
+        names = [_ALL, ("given", given.tx_id), ("key", public_key)]
+        if given.child is not None:
+            names.append(("given", given.child))
+        found: Revocation | None = None
+        for name in names:
+            listed = self._revoked.get(name)
+            made = None if listed is None else listed.after(given.place.position)
+            if made is None:
+                continue
+            if found is None:
+                found = made
+                continue
+            since_ms = _earlier(made.since_ms, found.since_ms)
+            first = min(made, found, key=lambda one: one.place.position)
+            found = first._replace(since_ms=since_ms)
+        return found
+
+    def judge(
+        self,
+        keys: Collection[str],
+        place: Place,
+        topic: Topic,
+        claimed_ms: int | None = None,
+        children: Iterable[str] = (),
+        controls: Callable[[str, Collection[str]], bool] = lambda _child, _keys: False,
+    ) -> Verdict:
+        """Say whether a statement about the twin counts.
+
+        Args:
+            keys: Public keys that signed it.
+            place: Where it stands.
+            topic: What it says.
+            claimed_ms: When it was made, as its signers claim.
+            children: Linked assets that any of these keys may have controlled there.
+            controls: Whether keys controlled such an asset there.
+        """
+        position = place.position
+        if self.holders.fulfilled_by(keys, position):
+            return OWNER
+        found = [Verdict(UNAUTHORISED, None, "stranger")]
+        for key in keys:
+            for given in self._by_key.get(key, ()):
+                if not given.scope.holds(topic):
+                    found.append(Verdict(UNAUTHORISED, given.tx_id, "scope"))
+                else:
+                    found.append(self.held(given, key, place, claimed_ms))
+        for child in children:
+            for given in self.children.get(child, ()):
+                found += self._by_link(given, keys, place, claimed_ms, controls)
+        best = max(found, key=_rank)
+        # An even number of turns: no record that is unknown here lies over this place.
+        if bisect_left(self._weather, position) % 2:
+            return Verdict(UNDETERMINED, best.via, "unknown_record")
+        entity = self.holders.entity_before(position)
+        if best.standing == UNAUTHORISED and entity is not None and entity in keys:
+            return Verdict(CLAIMED, best.via, "entity")
+        return best
+
+    def _by_link(
+        self,
+        given: Given,
+        keys: Collection[str],
+        place: Place,
+        claimed_ms: int | None,
+        controls: Callable[[str, Collection[str]], bool],
+    ) -> Iterator[Verdict]:
+        """Yield the verdict by a link: the best that enough keys for the child have."""
+        assert given.child is not None
+        verdicts = {key: self.held(given, key, place, claimed_ms) for key in keys}
+        for limit in sorted(set(verdicts.values()), key=_rank, reverse=True):
+            able = [key for key, verdict in verdicts.items() if _rank(verdict) >= _rank(limit)]
+            if controls(given.child, able):
+                yield limit
+                return
+
+    def held(self, given: Given, key: str, place: Place, claimed_ms: int | None = None) -> Verdict:
+        """Say whether what was given held at a place, whatever its scope.
+
+        Args:
+            given: The grant or link.
+            key: Whose.
+            place: Where; the time that counts is its block's.
+            claimed_ms: The time that the signers claim, where no block's is known.
+        """
+        via, position = given.tx_id, place.position
+        if position <= given.place.position:
+            return Verdict(UNAUTHORISED, None, "stranger")
+        revoked = self.revocation(given, key)
+        if revoked is not None and revoked.place.position < position:
+            return Verdict(REVOKED, via, "revoked")
+        if given.ended is not None and given.ended.position < position:
+            return Verdict(UNAUTHORISED, via, "ended")
+        moments = [
+            (given.until_ms, Verdict(UNAUTHORISED, via, "expired")),
+            (None if revoked is None else revoked.since_ms, Verdict(REVOKED, via, "revoked")),
+        ]
+        when = claimed_ms if place.time_ms is None else place.time_ms
+        for moment, verdict in moments:
+            if moment is not None and when is not None and when >= moment:
+                return verdict
+        if given.doubted is not None and given.doubted.position < position:
+            return Verdict(UNDETERMINED, via, "unknown_record")
+        if place.time_ms is None and any(moment is not None for moment, _ in moments):
+            return Verdict(UNDETERMINED, via, "no_block_time")
+        return Verdict(AUTHORISED, via, "link" if given.child is not None else "grant")
+
+
+def _is_known(envelope: dict[str, Any], *, is_create: bool) -> bool:
+    """Say whether this version knows what an envelope says."""
+    known = record.CREATING_KINDS if is_create else record.TRANSFERRING_KINDS
+    kind = envelope.get("kind")
+    return envelope["v"] == record.VERSION and isinstance(kind, str) and kind in known
+
+
+def _keeps(envelope: dict[str, Any] | None) -> frozenset[str]:
+    """Return the ids that the envelope of a transfer keeps: of grants, links, and children."""
+    listed = None if envelope is None else envelope.get("keeps")
+    texts = listed if isinstance(listed, list) else ()
+    return frozenset(text for text in texts if isinstance(text, str))
+
+
+_RANKS = {AUTHORISED: 4, UNDETERMINED: 3, REVOKED: 2, UNAUTHORISED: 0}
+
+
+def _rank(verdict: Verdict) -> tuple[int, bool]:
+    """Rank verdicts: the best for the statement is the highest, then what says why not."""
+    return _RANKS[verdict.standing], verdict.via is not None
+
+
+# --- Bodies ------------------------------------------------------------------------------------
+
+
+def granted(body: Mapping[str, Any]) -> Iterator[tuple[str, Scope, int | None]]:
+    """Yield the keys that the body of a grant allows to write, with scope and end.
+
+    A body that is malformed grants nothing, and so does any other role.
+    """
+    listed = body.get("to")
+    if body.get("role") != WRITER or not isinstance(listed, list):
+        return
+    until_ms = None
+    if "until" in body:
+        from twincli.model import times
+
+        until_ms = times.parse_claim(body["until"])
+        if until_ms is None:
+            return
+    scopes: list[frozenset[str] | None] = []
+    for name in Scope._fields:
+        texts = body.get(name)
+        if texts is None:
+            scopes.append(None)
+        elif isinstance(texts, list) and all(isinstance(text, str) for text in texts):
+            scopes.append(frozenset(texts))
+        else:
+            return
+    for text in dict.fromkeys(text for text in listed if isinstance(text, str)):
+        whom = _named(text)
+        if whom is not None and whom[0] == "key":
+            yield whom[1], Scope(*scopes), until_ms
+
+
+class Revoked(NamedTuple):
+    """What a revocation names.
+
+    Attributes:
+        what: Pairs: ``all`` and an empty text, ``given`` and an id, ``key`` and a public key.
+        since_ms: From when on, or None.
+    """
+
+    what: list[tuple[str, str]]
+    since_ms: int | None
+
+
+def revoked(body: Mapping[str, Any]) -> Revoked | None:
+    """Return what the body of a revocation names, None where it is malformed."""
+    from twincli.model import times
+
+    since_ms = times.parse_claim(body.get("since"))
+    listed, grant, everything = (body.get(name) for name in ("from", "grant", "all"))
+    if ("since" in body and since_ms is None) or everything not in {None, True}:
+        return None
+    what: list[tuple[str, str]] = [] if everything is None else [_ALL]
+    if isinstance(grant, str):
+        what.append(("given", grant))
+    elif grant is not None:
+        return None
+    if not isinstance(listed, list | None):
+        return None
+    for text in listed or ():
+        name = _named(text) if isinstance(text, str) else None
+        if name is None:
+            return None
+        what.append(name)
+    return Revoked(what, since_ms) if what else None
+
+
+_ALL = ("all", "")
+
+
+def _named(text: str) -> tuple[str, str] | None:
+    """Return whom a DID names in a grant or revocation, None if it is not a key or an asset."""
+    from twincli.errors import InvalidError
+    from twincli.model import did
+
+    try:
+        found = did.parse(text)
+    except InvalidError:
+        return None
+    if found.public_key is not None:
+        return "key", found.public_key
+    return None if found.asset_id is None else ("given", found.asset_id)
+
+
+def topic_of(kind: str, body: Mapping[str, Any]) -> Topic:
+    """Return what a record of a kind with this body is about."""
+    stream, fields = body.get("stream"), body.get("data")
+    return Topic(
+        kind,
+        frozenset(fields) if isinstance(fields, dict) else frozenset(),
+        stream if isinstance(stream, str) else None,
+    )
 
 
 def standing(keys: Collection[str], owners: Iterable[dict[str, Any]], entity: str | None) -> str:
-    """Return the standing of a statement about an asset, for example that a part belongs to it.
+    """Return the standing of a statement as far as present owners alone decide it.
 
     Args:
         keys: Public keys that signed the statement.
@@ -28,13 +671,3 @@ def standing(keys: Collection[str], owners: Iterable[dict[str, Any]], entity: st
     if any(conditions.can_fulfil(details, keys) for details in owners):
         return AUTHORISED
     return CLAIMED if entity in keys else UNAUTHORISED
-
-
-def signers_of(tx: Mapping[str, Any]) -> list[str]:
-    """Return the public keys whose signatures a transaction carries, in order."""
-    keys: dict[str, None] = {}
-    for entry in tx["inputs"]:
-        if isinstance(entry["fulfillment"], str):
-            made = conditions.parse(entry["fulfillment"], strict=False)
-            keys.update(dict.fromkeys(made.keys()))
-    return list(keys)

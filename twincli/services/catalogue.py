@@ -15,7 +15,7 @@ from twincli.formats import shipped
 from twincli.model import record, template
 from twincli.model.ids import is_id
 from twincli.model.names import near
-from twincli.rules.authority import signers_of
+from twincli.model.transaction import signers_of
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:

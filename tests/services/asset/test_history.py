@@ -15,8 +15,7 @@ from twincli.crypto.ed25519 import KeyPair
 from twincli.keystore.store import KeyStore
 from twincli.ledger import Ledger, state
 from twincli.model import owners, times, transaction
-from twincli.model.transaction import Output, Spend
-from twincli.rules.authority import signers_of
+from twincli.model.transaction import Output, Spend, signers_of
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services.asset import history
 from twincli.services.asset.moments import Range, happened_ms

@@ -18,13 +18,13 @@ from twincli.ledger.index import split_search
 from twincli.model import excerpt as excerpts
 from twincli.model import record
 from twincli.model.ids import is_id
-from twincli.model.transaction import asset_of
+from twincli.model.transaction import asset_of, signers_of
 from twincli.node.pages import parts
 from twincli.node.pages.charts import Series, chart
 from twincli.node.pages.excerpt import LONGEST_NAME, cut, excerpt
 from twincli.node.pages.html import ROOT, Html, Tag, document, facts, join, section, table
 from twincli.node.pages.source import LARGE, Owners, Source, name_of
-from twincli.rules.authority import AUTHORISED, CLAIMED, signers_of
+from twincli.rules.authority import AUTHORISED, CLAIMED
 from twincli.rules.replay import corrected_by
 from twincli.values import NamedTuple
 

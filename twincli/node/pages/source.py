@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.ledger.rows import decoded
 from twincli.model import record
+from twincli.model.transaction import signers_of
 from twincli.node.pages.excerpt import LONGEST_NAME, cut
 from twincli.rules import authority
-from twincli.rules.authority import signers_of
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:

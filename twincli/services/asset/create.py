@@ -9,12 +9,12 @@ from twincli.crypto import base58
 from twincli.errors import ConflictError, InvalidError, LockedError, TwinError, UsageError
 from twincli.model import names, owners, record, times
 from twincli.model import transaction as _transaction
-from twincli.rules.authority import UNAUTHORISED, signers_of
+from twincli.rules.authority import AUTHORISED, CLAIMED
 from twincli.rules.data import check_data
 from twincli.services import resolve
 from twincli.services.asset import document
 from twincli.services.asset.attempt import recorded_all_the_same
-from twincli.services.asset.standing import control_now
+from twincli.services.asset.standing import BELONGING, Speakers, owners_now
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.signers import entity_key, keys_to_create, keys_to_spend, unlock
 from twincli.values import NamedTuple
@@ -202,7 +202,7 @@ def _about_template(workspace: Workspace, fitted: Fitted) -> Iterator[str]:
     if entry is None or catalogue.is_ours(workspace, found):
         return
     names = resolve.Names(workspace)
-    keys = sorted(signers_of(entry.tx))
+    keys = sorted(_transaction.signers_of(entry.tx))
     if not any(names.of_key(key) for key in keys):
         yield (
             f"the template {found.template.id} was registered by {' and '.join(keys)}, who has no"
@@ -215,27 +215,29 @@ def _about_parent(
 ) -> Iterator[str]:
     """Yield a warning where those who sign may not say what is part of the parent."""
     assert wanted.parent is not None
-    control = control_now(workspace.client, resolve.asset_id_of(workspace, wanted.parent))
-    if control.standing_of(set(signer_keys)) != UNAUTHORISED:
+    parent, now = resolve.asset_id_of(workspace, wanted.parent), workspace.now()
+    found = Speakers(workspace.client).now(parent, signer_keys, BELONGING, now, now)
+    if found.standing in {AUTHORISED, CLAIMED}:
         return
+    held = owners_now(workspace.client, parent)
     names = resolve.Names(workspace)
     mine = [names.of_key(key) or key for key in signer_keys]
-    owners_texts = "; ".join(names.owner(details) for details in control.owners)
+    owners_texts = "; ".join(names.owner(details) for details in held)
     who = " and ".join(mine)
     keys = "".join(f" --key {name}" for name in mine)
     owner = ""
     if wanted.owner is None:
         owner = f" --owner {mine[0]}" if len(mine) == 1 else f" --owner all:{','.join(mine)}"
     try:
-        found = keys_to_spend(workspace._replace(keys=()), control.owners[:1], wanted.parent)
+        infos = keys_to_spend(workspace._replace(keys=()), held[:1], wanted.parent)
     except LockedError:
         way = f"have it signed by {owners_texts}, too: add --prepare FILE"
     else:
-        added = "".join(f" --key {info.name}" for info in found if info.name not in mine)
+        added = "".join(f" --key {info.name}" for info in infos if info.name not in mine)
         way = f"let its owner sign, too:{keys}{added}{owner}"
     yield (
         f"{who} may not add parts to {wanted.parent}, whose owner is {owners_texts}: this"
-        f" part will be shown as unauthorised; {way}"
+        f" part will be shown as {found.standing.replace('_', ' ')}; {way}"
     )
 
 

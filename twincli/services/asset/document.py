@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from twincli.errors import NotFoundError
 from twincli.model import record, times
-from twincli.model.transaction import asset_of
-from twincli.rules.authority import signers_of
+from twincli.model.transaction import asset_of, signers_of
 from twincli.rules.replay import Replay, is_burned
 from twincli.services import resolve
 from twincli.values import TYPE_CHECKING, cast

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from twincli.model import record, times
-from twincli.rules.authority import signers_of
+from twincli.model.transaction import signers_of
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import resolve
 from twincli.services.asset.moments import HAPPENED, Range, checked_limit, is_late

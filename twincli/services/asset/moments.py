@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from twincli.client import BLOCK_TIME, lacking
 from twincli.errors import UsageError
 from twincli.model import record, times
-from twincli.rules.authority import signers_of
+from twincli.model.transaction import signers_of
 from twincli.services.asset.document import claimed
 from twincli.values import NamedTuple
 

@@ -1,110 +1,169 @@
-"""Whose word it is that one asset is a part of another.
+"""Whose word counts about assets, read from a ledger; `rules.authority` decides.
 
-Anybody can state a parent. It counts where the parent's owners said so, or its own key did; what
-matters is who owned the parent when the part was made.
+What matters is who might speak when something was said. Of what stands in one block, the asset's
+own transactions come first, then the CREATEs of its parts, then what others say about it.
 """
 
 from __future__ import annotations
 
+from twincli.client import BLOCK_TIME
+from twincli.model import record
+from twincli.model.transaction import signers_of
 from twincli.rules import authority
-from twincli.rules.authority import UNAUTHORISED, signers_of
-from twincli.rules.replay import Replay
-from twincli.values import TYPE_CHECKING, Any, NamedTuple
+from twincli.rules.authority import AUTHORISED, LAST, OWNER, Authority, Holders, Place, Topic
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
     from twincli.client import LedgerClient
     from twincli.ledger.reading import Entry
+    from twincli.rules.authority import Verdict
+
+_PART = LAST - 1
+"""The number of a part's CREATE within its block."""
+
+BELONGING = Topic(record.LINK)
+"""That one asset is a part of another."""
 
 
-class Control(NamedTuple):
-    """Who may speak for an asset.
-
-    Attributes:
-        owners: The condition details of its unspent outputs.
-        entity: Its own key, or None.
-    """
-
-    owners: tuple[dict[str, Any], ...]
-    entity: str | None
-
-    def standing_of(self, keys: Collection[str]) -> str:
-        """Return the standing of a statement that these keys have signed."""
-        return authority.standing(keys, self.owners, self.entity)
-
-
-def control_now(client: LedgerClient, asset_id: str) -> Control:
-    """Return who may speak for an asset now."""
-    replay = client.replay(asset_id)
-    details = tuple(item.output["condition"]["details"] for item in client.unspent(asset_id))
-    return Control(details, None if replay is None else replay.entity)
+def owners_now(client: LedgerClient, asset_id: str) -> list[dict[str, Any]]:
+    """Return the conditions that hold an asset."""
+    found = {
+        item.output["condition"]["uri"]: item.output["condition"]["details"]
+        for item in client.unspent(asset_id)
+    }
+    return list(found.values())
 
 
 def at_birth(client: LedgerClient, parent: str, part: Entry) -> str:
     """Say how ``part`` stands, which states that it belongs to ``parent``."""
-    if part.time_ms is None:
-        return Parents(client).standing(parent, part)
-    replay = client.replay(parent, part.time_ms)
-    if replay is None:
-        return UNAUTHORISED
-    outputs = (client.required(tx_id).tx["outputs"][index] for tx_id, index in replay.outputs)
-    details = tuple(output["condition"]["details"] for output in outputs)
-    return Control(details, replay.entity).standing_of(set(signers_of(part.tx)))
+    # A long history need not be read where the owners said so, as they mostly do.
+    if part.time_ms is not None and part.height is not None:
+        replay = client.replay(parent, part.time_ms)
+        last = None if replay is None or replay.last is None else replay.last["id"]
+        # Several blocks may have one time.
+        if replay is not None and last is not None:
+            height = client.required(last).height
+            outputs = [client.required(at).tx["outputs"][index] for at, index in replay.outputs]
+            details = [output["condition"]["details"] for output in outputs]
+            found = authority.standing(signers_of(part.tx), details, None)
+            if height is not None and height <= part.height and found == AUTHORISED:
+                return AUTHORISED
+    return Speakers(client).of_part(parent, part).standing
 
 
-class Parents:
-    """Who spoke for assets when; the history of each is read once."""
+class Speakers:
+    """Who may speak for assets, and might; the history of each is read once."""
 
     def __init__(self, client: LedgerClient) -> None:
         self._client = client
-        self._known: dict[str, tuple[list[int], list[Control]]] = {}
+        self._known: dict[str, Authority] = {}
+        self._holders: dict[str, Holders] = {}
+        self._held: dict[str, frozenset[str]] = {}
 
-    def standing(self, parent: str, part: Entry) -> str:
+    def of_part(self, parent: str, part: Entry) -> Verdict:
         """Say how ``part`` stands, which states that it belongs to ``parent``."""
-        from bisect import bisect_right
+        return self.of(parent, part, BELONGING)
 
-        moments, controls = self._history(parent)
-        found = bisect_right(moments, _moment(part))
-        if found == 0:
-            return UNAUTHORISED
-        return controls[found - 1].standing_of(set(signers_of(part.tx)))
+    def of(self, asset_id: str, entry: Entry, topic: Topic) -> Verdict:
+        """Say whether the statement in a transaction of another asset counts.
 
-    def _history(self, parent: str) -> tuple[list[int], list[Control]]:
-        known = self._known.get(parent)
+        Args:
+            asset_id: What it is about.
+            entry: The transaction.
+            topic: What it says.
+        """
+        number = _PART if topic == BELONGING else LAST
+        keys = signers_of(entry.tx)
+        return self._judged(
+            asset_id, keys, _place(entry, number), topic, record.stated_ms(entry.tx)
+        )
+
+    def now(
+        self, asset_id: str, keys: Collection[str], topic: Topic, now_ms: int, at_ms: int
+    ) -> Verdict:
+        """Say whether something would count if keys said it now.
+
+        Args:
+            asset_id: What it is about.
+            keys: Public keys.
+            topic: What is said.
+            now_ms: The present, for the time of the next block.
+            at_ms: The time that its signers would claim.
+        """
+        owners = owners_now(self._client, asset_id)
+        if authority.standing(keys, owners, None) == AUTHORISED:
+            return OWNER
+        return self._judged(asset_id, keys, self.present(now_ms), topic, at_ms)
+
+    def present(self, now_ms: int) -> Place:
+        """Return the place of what would be written now."""
+        has_times = BLOCK_TIME in self._client.capabilities
+        return Place(LAST, LAST, now_ms if has_times else None)
+
+    def authority(self, asset_id: str) -> Authority:
+        """Return who may speak for an asset, its whole history taken in."""
+        known = self._known.get(asset_id)
         if known is None:
-            known = self._known[parent] = _changes(self._client.entries(parent))
+            known = self._known[asset_id] = self._read(asset_id)
         return known
 
+    def controls(self, asset_id: str, keys: Collection[str], place: Place) -> bool:
+        """Say whether keys controlled an asset before a place."""
+        holders = self._holders.get(asset_id)
+        if holders is None:
+            holders = self._holders[asset_id] = Holders()
+            for number, entry in enumerate(self._client.entries(asset_id)):
+                holders.add(entry.tx, _place(entry, number))
+        return bool(holders.fulfilled_by(keys, place.position))
 
-def _moment(entry: Entry) -> int:
-    """Return when something was committed; where nobody says, the height of the block does."""
-    if entry.time_ms is not None:
-        return entry.time_ms
-    return -1 if entry.height is None else entry.height
+    def _read(self, asset_id: str) -> Authority:
+        client, made = self._client, Authority()
+        parts = []
+        for part in client.assets_with("parent", asset_id):
+            entry = client.required(part)
+            parts.append((_place(entry, _PART), entry.tx))
+        parts.sort(key=lambda part: part[0].position, reverse=True)
+        for number, entry in enumerate(client.entries(asset_id)):
+            place = _place(entry, number)
+            while parts and parts[-1][0].position < place.position:
+                at, create = parts.pop()
+                made.add_child(create, at)
+            made.add(entry.tx, place)
+        for at, create in reversed(parts):
+            made.add_child(create, at)
+        return made
+
+    def _judged(
+        self,
+        asset_id: str,
+        keys: Collection[str],
+        place: Place,
+        topic: Topic,
+        claimed_ms: int | None,
+    ) -> Verdict:
+        found = self.authority(asset_id)
+        return found.judge(
+            keys,
+            place,
+            topic,
+            claimed_ms,
+            self.linked(found, keys),
+            lambda child, able: self.controls(child, able, place),
+        )
+
+    def linked(self, found: Authority, keys: Collection[str]) -> list[str]:
+        """Return the linked children of which keys hold something, or once did."""
+        if not found.children:
+            return []
+        held: set[str] = set()
+        for key in keys:
+            if key not in self._held:
+                self._held[key] = frozenset(self._client.held_by([key], ever=True))
+            held.update(self._held[key])
+        return [child for child in found.children if child in held]
 
 
-def _changes(entries: Iterable[Entry]) -> tuple[list[int], list[Control]]:
-    """Return when it changed who speaks for an asset, and who it then was."""
-    moments: list[int] = []
-    controls: list[Control] = []
-    replay = Replay()
-    held: dict[tuple[str, int], dict[str, Any]] = {}
-    for entry in entries:
-        replay.add(entry.tx)
-        for spent in entry.tx["inputs"]:
-            if spent["fulfills"] is not None:
-                met = spent["fulfills"]
-                held.pop((met["transaction_id"], met["output_index"]), None)
-        for index, output in enumerate(entry.tx["outputs"]):
-            held[entry.tx["id"], index] = output["condition"]["details"]
-        control = Control(tuple(held.values()), replay.entity)
-        if controls and controls[-1] == control:
-            continue
-        moment = _moment(entry)
-        if moments and moments[-1] == moment:
-            controls[-1] = control
-        else:
-            moments.append(moment)
-            controls.append(control)
-    return moments, controls
+def _place(entry: Entry, number: int) -> Place:
+    return Place(LAST if entry.height is None else entry.height, number, entry.time_ms)

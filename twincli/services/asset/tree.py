@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from twincli.errors import InvalidError, NotFoundError
 from twincli.model import record
 from twincli.services import resolve
-from twincli.services.asset.standing import Parents
+from twincli.services.asset.standing import Speakers
 
 if TYPE_CHECKING:
     from twincli.ledger.rows import Standing
@@ -29,8 +29,7 @@ def tree(workspace: Workspace, ref: str | None = None) -> Tree:
     Returns:
         ``twin.tree/1`` with ``roots``: nodes of ``type`` (``key`` or ``asset``), ``name``,
         ``public_key`` or ``id``, ``relation`` to the node above (``owns``, ``part``, null), of a
-        part the ``standing`` (``authorised``: the parent's owners made it; ``claimed_by_entity``:
-        the parent's own key did; ``unauthorised``: somebody else says so),
+        part the ``standing``: one of ``authority.STANDINGS``, whether it counts that it says so,
         ``seen`` true where a node stands elsewhere already, ``cut`` true where a node is too deep
         to go on, and ``children``.
     """
@@ -45,7 +44,7 @@ class _Drawing:
         self.client = workspace.client
         self.names = resolve.Names(workspace)
         self.asset_names = resolve.asset_names(workspace)
-        self.parents = Parents(workspace.client)
+        self.speakers = Speakers(workspace.client)
         self.seen: set[str] = set()
 
     def roots(self, ref: str | None) -> list[Document]:
@@ -125,7 +124,8 @@ class _Drawing:
             "children": [],
         }
         if part_of is not None:
-            node["standing"] = self.parents.standing(part_of, self.client.required(asset_id))
+            part = self.client.required(asset_id)
+            node["standing"] = self.speakers.of_part(part_of, part).standing
         if node["seen"] or node["cut"]:
             return node
         self.seen.add(asset_id)

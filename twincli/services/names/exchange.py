@@ -265,6 +265,6 @@ def _stated(tx: Document) -> str | None:
 
 
 def _made_by(tx: Document, key: str) -> bool:
-    from twincli.rules import authority
+    from twincli.model.transaction import signers_of
 
-    return authority.signers_of(tx) == [key]
+    return signers_of(tx) == [key]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.model import record, times
-from twincli.rules.authority import AUTHORISED, signers_of
+from twincli.model.transaction import signers_of
+from twincli.rules.authority import OWNER, Verdict, topic_of
 from twincli.services.asset.document import claimed
-from twincli.services.asset.standing import Parents
+from twincli.services.asset.standing import Speakers
 from twincli.services.record.say import APPENDED, STATED
 from twincli.values import NamedTuple
 
@@ -91,7 +92,7 @@ def _appended(
             continue
         if kind in _PLAIN if kinds is None else kind not in kinds:
             continue
-        yield _record(entry, APPENDED, kind, envelope.get("body"), AUTHORISED)
+        yield _record(entry, APPENDED, kind, envelope.get("body"), OWNER)
 
 
 _PLAIN = frozenset((record.APPEND, record.TRANSFER, record.BURN))
@@ -100,7 +101,7 @@ _PLAIN = frozenset((record.APPEND, record.TRANSFER, record.BURN))
 
 def _stated(workspace: Workspace, asset_id: str, kinds: Collection[str] | None) -> Iterator[Record]:
     client = workspace.client
-    parents = Parents(client)
+    speakers = Speakers(client)
     for found in client.assets_with("about", asset_id):
         entry = client.required(found)
         envelope = record.creating_envelope(entry.tx)
@@ -111,11 +112,12 @@ def _stated(workspace: Workspace, asset_id: str, kinds: Collection[str] | None) 
             kind = envelope.get("says")
         if not isinstance(kind, str) or (kinds is not None and kind not in kinds):
             continue
-        standing = parents.standing(asset_id, entry)
-        yield _record(entry, STATED, kind, envelope.get("body"), standing)
+        body = envelope.get("body")
+        topic = topic_of(kind, body if isinstance(body, dict) else {})
+        yield _record(entry, STATED, kind, body, speakers.of(asset_id, entry, topic))
 
 
-def _record(entry: Entry, form: str, kind: str, body: Any, standing: str) -> Record:
+def _record(entry: Entry, form: str, kind: str, body: Any, verdict: Verdict) -> Record:
     stated = record.stated_ms(entry.tx)
     return Record(
         tx_id=entry.tx["id"],
@@ -127,8 +129,8 @@ def _record(entry: Entry, form: str, kind: str, body: Any, standing: str) -> Rec
         happened_ms=entry.time_ms if stated is None else stated,
         height=entry.height,
         signers=tuple(signers_of(entry.tx)),
-        standing=None if kind == record.CERTIFICATE else standing,
-        via=None,
+        standing=None if kind == record.CERTIFICATE else verdict.standing,
+        via=verdict.via,
         tx=entry.tx,
     )
 

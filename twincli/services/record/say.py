@@ -13,21 +13,23 @@ from twincli.client import BLOCK_TIME
 from twincli.errors import InvalidError, LockedError, NotFoundError, UsageError
 from twincli.model import record, times
 from twincli.model import transaction as _transaction
-from twincli.rules.authority import AUTHORISED
+from twincli.rules.authority import AUTHORISED, OWNER, Verdict, topic_of
 from twincli.services import resolve
 from twincli.services.asset import choose_outputs
 from twincli.services.asset.attempt import Attempt, Target, is_record, once_mismatch, perform
 from twincli.services.asset.create import Definition, create
-from twincli.services.asset.standing import control_now
-from twincli.services.asset.write_options import PLAIN, Writing
+from twincli.services.asset.standing import Speakers, owners_now
+from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.signers import keys_to_create
 from twincli.services.tx.prepared import Prepared
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from twincli.keystore.keyfile import KeyInfo
     from twincli.ledger.rows import Spendable
+    from twincli.rules.authority import Topic
     from twincli.rules.replay import Replay
     from twincli.services.documents import Said
     from twincli.services.workspace import Workspace
@@ -107,7 +109,7 @@ def say(
         done = perform(target, Saying(kind, told, check))
         if isinstance(done, Prepared):
             return done
-        return _said(target, APPENDED, kind, told, done, AUTHORISED)
+        return _said(target, APPENDED, kind, told, done, OWNER)
     if check is not None:
         replay = workspace.client.replay(target.asset_id)
         if replay is None:
@@ -142,11 +144,11 @@ def _state(
     if writing.prepare and workspace.keys:
         keys = [resolve.public_key_of(workspace, name) for name in workspace.keys]
     else:
-        infos = keys_to_create(workspace, None)
+        infos = _speakers(target, topic_of(kind, body))
         workspace = workspace._replace(keys=tuple(info.name for info in infos))
         keys = [info.public_key for info in infos]
-    standing = control_now(workspace.client, asset_id).standing_of(set(keys))
-    warnings = list(_about_standing(target, kind, keys, standing))
+    verdict = _now(target, keys, topic_of(kind, body))
+    warnings = list(_about_standing(target, kind, keys, verdict))
     if before is not None:
         for warning in warnings:
             before(warning)
@@ -154,7 +156,7 @@ def _state(
     if writing.once is not None:
         first = _first_of_once(target, keys, stated)
         if first is not None:
-            return _found(target, first, standing, warnings)
+            return _found(target, first)
     elif writing.at is None and BLOCK_TIME not in workspace.client.capabilities:
         # Nobody but the signer says when it was.
         writing = writing._replace(at=times.to_text(workspace.now()))
@@ -163,17 +165,60 @@ def _state(
         return made
     assert "written" in made
     made["warnings"] = [*warnings, *made["warnings"]]
-    return _said(target, STATED, kind, body, made, standing)
+    return _said(target, STATED, kind, body, made, verdict)
 
 
-def _about_standing(target: Target, kind: str, keys: Sequence[str], standing: str) -> list[str]:
-    """Return a warning where what is said will not count."""
-    if standing == AUTHORISED:
-        return []
+def _now(target: Target, keys: Sequence[str], topic: Topic) -> Verdict:
+    """Say whether a statement of these keys would count now."""
+    workspace, _, asset_id, writing = target
+    now_ms = workspace.now()
+    at_ms = now_ms if writing.at is None else checked_at(writing.at, now_ms)
+    return Speakers(workspace.client).now(asset_id, keys, topic, now_ms, at_ms)
+
+
+def _speakers(target: Target, topic: Topic) -> list[KeyInfo]:
+    """Return the keys that make a statement: those of ``--key``, else one of mine that may."""
+    workspace = target.workspace
+    chosen = keys_to_create(workspace, None)
+    if workspace.keys:
+        return chosen
+    mine = sorted(workspace.keystore.scan()[0], key=lambda info: info.passphrase)
+    for info in (*chosen, *mine):
+        if _now(target, [info.public_key], topic).standing == AUTHORISED:
+            return [info]
+    return chosen
+
+
+def _about_standing(
+    target: Target, kind: str, keys: Sequence[str], verdict: Verdict
+) -> Iterator[str]:
+    """Yield a warning where what is said will not count, with the way in which it would."""
+    if verdict.standing == AUTHORISED or kind == record.CERTIFICATE:
+        return
     names = resolve.Names(target.workspace)
     who = " and ".join(names.of_key(key) or key for key in keys)
-    shown = standing.replace("_", " ")
-    return [f"{who} may not write a {kind} record about {target.ref}: it will be shown as {shown}"]
+    shown = verdict.standing.replace("_", " ")
+    why = _WHY.get(verdict.why)
+    because = f" ({why})" if why else ""
+    held = owners_now(target.workspace.client, target.asset_id)
+    owner = "; ".join(names.owner(details) for details in held)
+    to = "".join(f" --to {names.of_key(key) or key}" for key in keys)
+    yield (
+        f"{who} may not write a {kind} record about {target.ref}{because}: it will be shown as"
+        f" {shown}; its owner, {owner}, can write it, or allow it:"
+        f" twin grant add {target.ref}{to} --role writer --scope {kind}"
+    )
+
+
+_WHY = {
+    "revoked": "what allowed it was revoked",
+    "expired": "the grant is expired",
+    "ended": "the grant ended when the twin changed hands",
+    "scope": "no grant holds this kind",
+    "no_block_time": "this network has no time of its own to judge the grant by",
+    "unknown_record": "the twin has a record that this version does not know",
+}
+"""What a verdict's ``why`` means, where that is not plain."""
 
 
 def _first_of_once(target: Target, keys: Sequence[str], stated: dict[str, Any]) -> str | None:
@@ -194,14 +239,17 @@ def _first_of_once(target: Target, keys: Sequence[str], stated: dict[str, Any]) 
     return None
 
 
-def _found(target: Target, tx_id: str, standing: str, warnings: Sequence[str]) -> Said:
+def _found(target: Target, tx_id: str) -> Said:
     """Return the record that was written before, with the same token."""
     from twincli.services.asset import document
 
-    made = document.written(target.workspace, tx_id, tx_id, warnings)
-    tx = target.workspace.client.required(tx_id).tx
-    envelope = record.creating_envelope(tx)
-    return _said(target, STATED, envelope["says"], envelope["body"], made, standing)
+    client = target.workspace.client
+    made = document.written(target.workspace, tx_id, tx_id, ())
+    entry = client.required(tx_id)
+    envelope = record.creating_envelope(entry.tx)
+    kind, body = envelope["says"], envelope["body"]
+    verdict = Speakers(client).of(target.asset_id, entry, topic_of(kind, body))
+    return _said(target, STATED, kind, body, made, verdict)
 
 
 def _said(
@@ -210,7 +258,7 @@ def _said(
     kind: str,
     body: dict[str, Any],
     made: Mapping[str, Any],
-    standing: str,
+    verdict: Verdict,
 ) -> Said:
     workspace, _, asset_id, _ = target
     return {
@@ -227,7 +275,7 @@ def _said(
         "committed_at": made["committed_at"],
         "signers": made["signed_by"],
         "signer_names": resolve.Names(workspace).of_keys(made["signed_by"]),
-        "standing": standing,
-        "via": None,
+        "standing": None if kind == record.CERTIFICATE else verdict.standing,
+        "via": verdict.via,
         "warnings": list(made["warnings"]),
     }

@@ -9,8 +9,8 @@ from twincli.client import ON_LEDGER
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, TwinError
 from twincli.model import times
-from twincli.model.transaction import asset_of
-from twincli.rules import authority, validity
+from twincli.model.transaction import asset_of, signers_of
+from twincli.rules import validity
 from twincli.rules.partial import Partial, is_partial
 from twincli.rules.partial import read as read_partial
 from twincli.services import resolve
@@ -120,7 +120,7 @@ def _shown(tx: dict[str, Any], entry: Entry | None) -> Document:
         "asset_id": asset_of(tx),
         "height": entry.height if entry else None,
         "committed_at": times.told(entry.time_ms) if entry else None,
-        "signers": authority.signers_of(tx),
+        "signers": signers_of(tx),
         "spent_by": [spent_by.get(index) for index in range(len(tx["outputs"]))],
         "transaction": tx,
     }
@@ -181,7 +181,7 @@ def _submit_one(workspace: Workspace, tx: Any) -> Document:
         "height": entry.height if entry else None,
         "committed_at": times.told(entry.time_ms) if entry else None,
         "created": created,
-        "signed_by": authority.signers_of(tx),
+        "signed_by": signers_of(tx),
         "warnings": [],
     }
 
