@@ -245,6 +245,7 @@ def test_the_scope(scope: dict[str, Any], topic: Topic, inside: bool) -> None:
         {},
         {"to": dids("dev")},
         {"to": dids("dev"), "role": "viewer"},
+        {"to": dids("dev"), "role": ["writer"]},
         {"to": "did", "role": WRITER},
         {"to": [7, None, "did:web:x", "x" * 5000, f"did:bdb:{'0' * 64}"], "role": WRITER},
         {"to": dids("dev"), "role": WRITER, "until": "soon"},
@@ -589,7 +590,8 @@ def test_any_interleaving_is_judged_as_by_plain_reading(acts: list[tuple[str, st
 def test_the_body_of_a_grant() -> None:
     body = {"to": dids("dev", "ben", "dev"), "role": WRITER, "kinds": ["event"], "more": 1}
     scope = Scope(None, frozenset({"event"}), None)
-    assert list(granted(body)) == [(DEV, scope, None), (BEN, scope, None)]
+    wanted = [(DEV, WRITER, scope, None), (BEN, WRITER, scope, None)]
+    assert list(granted(body)) == wanted
 
 
 def test_the_body_of_a_revocation() -> None:

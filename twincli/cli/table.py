@@ -17,6 +17,10 @@ NOUNS: dict[str, tuple[str, str]] = {
         "twincli.cli.commands.template.template",
         "Find, check and register templates of twins.",
     ),
+    "grant": (
+        "twincli.cli.commands.grant.grant",
+        "Allow others to write about a twin, and take it back.",
+    ),
     "tx": ("twincli.cli.commands.tx", "Show, check and submit transactions."),
     "ledger": ("twincli.cli.commands.network.ledger", "Manage the embedded ledger."),
     "node": ("twincli.cli.commands.network.node", "Serve the ledger as a BigchainDB node."),
@@ -67,7 +71,7 @@ ABOUT = "git for physical things: identities and digital twins as signed transac
 """What ``twin`` is, above the list of its commands."""
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Twins", ("asset", "template", "history", "search")),
+    ("Twins", ("asset", "template", "grant", "history", "search")),
     ("Keys and identities", ("keys", "agent", "did", "name")),
     ("Ledger and networks", ("tx", "ledger", "push", "pull", "node")),
     ("This installation", ("status", "doctor", "backup", "config", "completion", "demo", "help")),
@@ -85,6 +89,7 @@ NOUN_ALIASES = {
     "transaction": "tx",
     "transactions": "tx",
     "templates": "template",
+    "grants": "grant",
     "model": "template",
     "ledgers": "ledger",
     "nodes": "node",
@@ -103,9 +108,9 @@ SYNONYMS = {
     "generate": ("new",),
     "new": ("create", "add"),
     "init": ("begin", "new"),
-    "delete": ("remove", "burn", "unset"),
+    "delete": ("remove", "burn", "unset", "revoke"),
     "del": ("remove", "burn", "unset"),
-    "remove": ("burn", "unset"),
+    "remove": ("burn", "unset", "revoke"),
     "rm": ("remove", "burn", "unset"),
     "destroy": ("burn", "remove"),
     "update": ("append", "set"),
@@ -224,6 +229,8 @@ CHANGING = frozenset(
         "keys derive",
         "keys rotate",
         "template register",
+        "grant add",
+        "grant revoke",
     )
 )
 """Commands that change something: with --quiet they print nothing when they succeed."""

@@ -126,6 +126,22 @@ OWNER = Verdict(AUTHORISED, None, "owner")
 """Of what a controller says."""
 
 
+class Granted(NamedTuple):
+    """What the body of a grant allows to a key.
+
+    Attributes:
+        public_key: The key.
+        role: ``writer``, or what this version does not know.
+        scope: What may be said.
+        until_ms: The first moment at which it no longer holds, or None.
+    """
+
+    public_key: str
+    role: str
+    scope: Scope
+    until_ms: int | None
+
+
 class Given:
     """Power over a twin that its controller gave: a grant to a key, or a link to a child.
 
@@ -134,17 +150,19 @@ class Given:
         place: Where that stands.
         givers: The conditions, as URIs, of which one has to hold something of the twin.
         public_key: Of a grant.
+        role: Of a grant; only a writer may say anything.
         child: Of a link, the asset.
         verb: Of a link.
         scope: What may be said.
         until_ms: The first moment at which it no longer holds, or None.
         ended: Where a transfer ended it, or None.
+        ended_by: That transfer.
         doubted: From where on a record that is not known here may have ended it, or None.
     """
 
     __slots__ = (
-        *("child", "doubted", "ended", "givers", "place", "public_key", "scope", "tx_id"),
-        *("until_ms", "verb"),
+        *("child", "doubted", "ended", "ended_by", "givers", "place", "public_key", "role"),
+        *("scope", "tx_id", "until_ms", "verb"),
     )
 
     def __init__(
@@ -153,22 +171,22 @@ class Given:
         place: Place,
         givers: Collection[str],
         *,
-        public_key: str | None = None,
-        scope: Scope = _EVERYTHING,
-        until_ms: int | None = None,
+        grant: Granted | None = None,
         link: tuple[str, str] | None = None,
     ) -> None:
         self.tx_id = tx_id
         self.place = place
         self.givers = frozenset(givers)
-        self.public_key = public_key
-        self.scope = scope
-        self.until_ms = until_ms
+        self.public_key = None if grant is None else grant.public_key
+        self.role = None if grant is None else grant.role
+        self.scope = _EVERYTHING if grant is None else grant.scope
+        self.until_ms = None if grant is None else grant.until_ms
         self.verb: str | None = None
         self.child: str | None = None
         if link is not None:
             self.verb, self.child = link
         self.ended: Place | None = None
+        self.ended_by: str | None = None
         self.doubted: Place | None = None
 
 
@@ -347,7 +365,7 @@ class Authority:
             )
         is_known = envelope is None or _is_known(envelope, is_create=is_create)
         if spent != made and not is_create:
-            self._end(made, _keeps(envelope) if is_known else None, place)
+            self._end(made, _keeps(envelope) if is_known else None, place, tx["id"])
         if not is_known and spent:
             self._doubt(spent | made, place)
         elif envelope is not None and not is_create:
@@ -359,10 +377,8 @@ class Authority:
         self, kind: str, body: dict[str, Any], tx_id: str, place: Place, givers: frozenset[str]
     ) -> None:
         if kind == record.GRANT:
-            for key, scope, until_ms in granted(body):
-                self._give(
-                    Given(tx_id, place, givers, public_key=key, scope=scope, until_ms=until_ms)
-                )
+            for grant in granted(body):
+                self._give(Given(tx_id, place, givers, grant=grant))
         elif kind == record.LINK:
             verb, child = body.get("verb"), body.get("to")
             if isinstance(verb, str) and verb in VERBS and isinstance(child, str):
@@ -404,7 +420,9 @@ class Authority:
             if given.doubted is None:
                 given.doubted = place
 
-    def _end(self, made: frozenset[str], keeps: frozenset[str] | None, place: Place) -> None:
+    def _end(
+        self, made: frozenset[str], keeps: frozenset[str] | None, place: Place, tx_id: str
+    ) -> None:
         """End what those gave who hold nothing any more, but for what the transfer keeps.
 
         None: nobody here knows what it keeps.
@@ -417,7 +435,7 @@ class Authority:
                 given.givers = made
                 living.append(given)
             else:
-                given.ended = place
+                given.ended, given.ended_by = place, tx_id
         self._living = living
         clouds = [givers for givers in self._clouds if self.holders.still_hold(givers)]
         if self._clouds and not clouds:
@@ -474,6 +492,8 @@ class Authority:
         found = [Verdict(UNAUTHORISED, None, "stranger")]
         for key in keys:
             for given in self._by_key.get(key, ()):
+                if given.role != WRITER:
+                    continue
                 if not given.scope.holds(topic):
                     found.append(Verdict(UNAUTHORISED, given.tx_id, "scope"))
                 else:
@@ -564,13 +584,10 @@ def _rank(verdict: Verdict) -> tuple[int, bool]:
 # --- Bodies ------------------------------------------------------------------------------------
 
 
-def granted(body: Mapping[str, Any]) -> Iterator[tuple[str, Scope, int | None]]:
-    """Yield the keys that the body of a grant allows to write, with scope and end.
-
-    A body that is malformed grants nothing, and so does any other role.
-    """
-    listed = body.get("to")
-    if body.get("role") != WRITER or not isinstance(listed, list):
+def granted(body: Mapping[str, Any]) -> Iterator[Granted]:
+    """Yield what the body of a grant allows to whom; a body that is malformed grants nothing."""
+    listed, role = body.get("to"), body.get("role")
+    if not isinstance(role, str) or not isinstance(listed, list):
         return
     until_ms = None
     if "until" in body:
@@ -591,7 +608,7 @@ def granted(body: Mapping[str, Any]) -> Iterator[tuple[str, Scope, int | None]]:
     for text in dict.fromkeys(text for text in listed if isinstance(text, str)):
         whom = _named(text)
         if whom is not None and whom[0] == "key":
-            yield whom[1], Scope(*scopes), until_ms
+            yield Granted(whom[1], role, Scope(*scopes), until_ms)
 
 
 class Revoked(NamedTuple):

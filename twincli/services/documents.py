@@ -362,6 +362,76 @@ class Said(RecordItem):
     warnings: list[str]
 
 
+class GrantItem(TypedDict):
+    """``twin.grant-item/1``: what a twin's owner allows a key.
+
+    ``scope`` has ``fields``, ``kinds`` and ``streams``, each a list or null; all null allows
+    everything. ``state`` is ``pending`` (not on the ledger yet), ``active``, ``expired`` (also by a
+    transfer of the twin) or ``revoked``; ``standing`` is what a statement by it would be now.
+    ``ended_at``, ``ended_by`` (a transaction) and ``reason`` say what ended it before its time.
+    """
+
+    id: str | None
+    to: str
+    to_name: str | None
+    public_key: str
+    role: str | None
+    scope: Json
+    until: str | None
+    state: str
+    standing: str
+    granted_at: str | None
+    ended_at: str | None
+    ended_by: str | None
+    reason: str | None
+
+
+class Grants(TypedDict):
+    """``twin.grants/1``, in the order in which they were made."""
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    grants: list[GrantItem]
+
+
+class WrittenGrants(Said):
+    """``twin.record/1`` of ``grant add``: beside the record, a row for each key."""
+
+    grants: list[GrantItem]
+
+
+class WrittenRevocation(Said):
+    """``twin.record/1`` of ``grant revoke``."""
+
+
+class EffectiveItem(TypedDict):
+    """``twin.effective-item/1``: a reason why a key may, or may not, write about a twin now.
+
+    ``why`` is ``owner``, ``owner_with_others``, ``grant``, ``link`` (to ``child``), ``entity``,
+    ``revoked``, ``expired``, ``ended``, ``unknown_record``, ``no_block_time`` or ``stranger``;
+    ``scope`` is null where nothing may be written.
+    """
+
+    public_key: str
+    name: str | None
+    standing: str
+    why: str
+    via: str | None
+    child: str | None
+    scope: Json | None
+    until: str | None
+
+
+class Effective(TypedDict):
+    """``twin.effective/1``."""
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    speakers: list[EffectiveItem]
+
+
 # --- Names ---------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from twincli.errors import (
     ConflictError,
     InterruptedWriteError,
     InvalidError,
+    LockedError,
     NotFoundError,
     TwinError,
     UsageError,
@@ -111,7 +112,30 @@ def append(
         if writing.bare:
             raise UsageError("--bare writes no envelope, so it cannot be used with --corrects")
         corrected = _to_correct(target, corrects)
-    return perform(target, Append(base, changes, corrected, output))
+    try:
+        return perform(target, Append(base, changes, corrected, output))
+    except LockedError as error:
+        if error.code == "no_key" and workspace.keys:
+            _explain_grant(target, error)
+        raise
+
+
+def _explain_grant(target: Target, error: LockedError) -> None:
+    """Say that a grant does not help, where somebody relies on one: the state is the owners'."""
+    from twincli.rules.authority import Topic
+    from twincli.services.asset.standing import Speakers
+
+    workspace, ref, asset_id, _ = target
+    keys = [resolve.public_key_of(workspace, name) for name in workspace.keys]
+    now = workspace.now()
+    found = Speakers(workspace.client).now(asset_id, keys, Topic(record.APPEND), now, now)
+    if found.via is None:
+        return
+    names = " and ".join(workspace.keys)
+    error.reworded(
+        f"{names} may write records about {ref}, but a grant or a link does not change its state,"
+        f" which comes only from its owner: {error.message}"
+    )
 
 
 def _to_correct(target: Target, ref: str) -> str:

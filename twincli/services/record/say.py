@@ -76,6 +76,7 @@ def say(
     *,
     check: Callable[[Replay], None] | None = None,
     before: Callable[[str], None] | None = None,
+    is_owners: bool = False,
 ) -> Said | Prepared:
     """Say something about a twin.
 
@@ -87,6 +88,7 @@ def say(
         writing: W, without ``bare``.
         check: Called before each attempt with the twin as it stands; raises where that forbids it.
         before: Told what should be known before anything is written; it may raise.
+        is_owners: Whether only the twin's owner can say such a thing.
 
     Returns:
         ``twin.record/1``.
@@ -105,7 +107,7 @@ def say(
     writing.check()
     target = Target.find(workspace, ref, writing)
     told = dict(body)
-    if _is_for_us(target):
+    if is_owners or _is_for_us(target):
         done = perform(target, Saying(kind, told, check))
         if isinstance(done, Prepared):
             return done

@@ -1,0 +1,188 @@
+"""``twin grant``: whom the owner of a twin allows to write about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from twincli.cli.context import Context
+from twincli.cli.opened import NOTHING
+from twincli.cli.parsing import typer_frame
+from twincli.cli.result import Result
+from twincli.cli.showing import partial
+
+if TYPE_CHECKING:
+    from twincli.services.documents import WrittenGrants, WrittenRevocation
+    from twincli.services.tx.prepared import Prepared
+    from twincli.services.workspace import Workspace
+
+app = typer_frame.group("grant")
+
+Twin = Annotated[str, typer.Argument(metavar="TWIN", help="The twin.")]
+Party = Annotated[
+    str | None, typer.Argument(metavar="[NAME]", help="Only this party: a name, DID or public key.")
+]
+
+
+def _begin(context: Context) -> Workspace:
+    """Return what to work with; refuse what cannot be written before anything is done."""
+    if context.writes.prepare is not None:
+        partial.check_free(context.writes.prepare)
+    return context.workspace()
+
+
+@typer_frame.command(app, "add", creates=NOTHING, writes=True)
+def add(
+    context: Context,
+    twin: Twin,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--to", metavar="NAME", help="Whom: a name, DID or public key; may be repeated."
+        ),
+    ] = None,
+    role: Annotated[str, typer.Option(metavar="ROLE", help="What for: writer.")] = "writer",
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="A,B",
+            help="What may be written: kinds of records, field:NAME, stream:NAME, source:ROLE;"
+            " without it everything.",
+        ),
+    ] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="First moment at which it no longer holds."),
+    ] = None,
+) -> Result:
+    """Allow others to write about a twin: all that are named, or none."""
+    from twincli.services.grant import grants
+
+    made = grants.add(
+        _begin(context),
+        twin,
+        to or (),
+        role=role,
+        scope=scope or (),
+        expires=expires,
+        writing=context.writes.writing(),
+    )
+    return _done(context, made)
+
+
+@typer_frame.command(app, "list")
+def list_grants(context: Context, twin: Twin, party: Party = None) -> Result:
+    """List the grants of a twin, also those that are over."""
+    from twincli.services.grant import grants
+
+    return Result(
+        grants.list_grants(context.workspace(), twin, party),
+        listing="grants",
+        columns=(
+            ("to", lambda item: item["to_name"] or item["to"]),
+            ("role", "role"),
+            ("scope", _scope),
+            ("state", "state"),
+            ("until", "until"),
+            ("grant", "id"),
+        ),
+        item_schema="twin.grant-item/1",
+    )
+
+
+@typer_frame.command(app, "show")
+def show(
+    context: Context,
+    twin: Twin,
+    party: Party = None,
+    effective: Annotated[
+        bool, typer.Option("--effective", help="Show what each key may write now, and why.")
+    ] = False,
+) -> Result:
+    """Show the grants of a twin in full, or who may write what about it now."""
+    from twincli.services.grant import grants
+
+    if not effective:
+        return Result(
+            grants.list_grants(context.workspace(), twin, party),
+            listing="grants",
+            columns=(
+                ("to", lambda item: item["to_name"] or item["to"]),
+                ("scope", _scope),
+                ("state", "state"),
+                ("granted", "granted_at"),
+                ("until", "until"),
+                ("ended", "ended_at"),
+                ("reason", "reason"),
+                ("grant", "id"),
+            ),
+            item_schema="twin.grant-item/1",
+        )
+    return Result(
+        grants.effective(context.workspace(), twin, party),
+        listing="speakers",
+        columns=(
+            ("who", lambda item: item["name"] or item["public_key"]),
+            ("standing", "standing"),
+            ("why", "why"),
+            ("may write", lambda item: _scope(item) if item["scope"] is not None else None),
+            ("until", "until"),
+            ("via", "via"),
+        ),
+        item_schema="twin.effective-item/1",
+    )
+
+
+@typer_frame.command(app, "revoke", creates=NOTHING, writes=True)
+def revoke(
+    context: Context,
+    twin: Twin,
+    whom: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="NAME",
+            help="Whose word no longer counts; asset:NAME is a linked part; may be repeated.",
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Take back all grants and links.")
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="What was committed from then on does not count either."),
+    ] = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why, for people.")] = None,
+) -> Result:
+    """Take back grants, and the word of linked parts."""
+    from twincli.services.grant import grants
+
+    made = grants.revoke(
+        _begin(context),
+        twin,
+        whom or (),
+        everything=everything,
+        since=since,
+        reason=reason,
+        writing=context.writes.writing(),
+    )
+    return _done(context, made)
+
+
+def _done(context: Context, made: WrittenGrants | WrittenRevocation | Prepared) -> Result:
+    from twincli.services.tx.prepared import Prepared
+
+    if isinstance(made, Prepared):
+        return partial.prepared(context, made, str(context.writes.prepare))
+    return Result(
+        made,
+        notes=partial.not_prepared(context.writes.prepare),
+        warnings=tuple(made["warnings"]),
+    )
+
+
+def _scope(item: dict[str, Any]) -> str:
+    from twincli.services.grant import scope
+
+    return scope.text(item["scope"])

@@ -1,0 +1,1 @@
+"""Grants: whom the owner of a twin allows to write about it."""

@@ -1,0 +1,397 @@
+"""Grants: added, listed, explained and revoked; what they mean is decided by `rules.authority`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.crypto import conditions
+from twincli.errors import NotFoundError, UsageError
+from twincli.model import did, owners, record, times
+from twincli.rules.authority import (
+    AUTHORISED,
+    CLAIMED,
+    REVOKED,
+    UNAUTHORISED,
+    WRITER,
+    Authority,
+    Given,
+    Place,
+    Scope,
+)
+from twincli.services import catalogue, resolve
+from twincli.services.asset.standing import Speakers, owners_now
+from twincli.services.asset.write_options import PLAIN, Writing, checked_at
+from twincli.services.grant import scope as scopes
+from twincli.services.record.say import say
+from twincli.services.tx.prepared import Prepared
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from twincli.services.documents import (
+        Effective,
+        EffectiveItem,
+        GrantItem,
+        Grants,
+        Json,
+        WrittenGrants,
+        WrittenRevocation,
+    )
+    from twincli.services.workspace import Workspace
+
+PENDING, ACTIVE, EXPIRED, ENDED = ("pending", "active", "expired", "revoked")
+"""The states of a grant: not yet on the ledger, in force, over, taken back."""
+
+_READING = frozenset(("viewer", "auditor"))
+
+
+def add(
+    workspace: Workspace,
+    ref: str,
+    to: Sequence[str],
+    *,
+    role: str = WRITER,
+    scope: Sequence[str] = (),
+    expires: str | None = None,
+    writing: Writing = PLAIN,
+) -> WrittenGrants | Prepared:
+    """Allow others to write about a twin: all of them, or none.
+
+    Args:
+        workspace: Rooms.
+        ref: The twin.
+        to: Names, DIDs or public keys.
+        role: ``writer``.
+        scope: See ``scope.parse``; empty: everything.
+        expires: The first moment at which it no longer holds.
+        writing: W.
+
+    Raises:
+        UsageError: ``not_supported``: another role; ``bad_scope``, ``bad_time``,
+            ``unknown_recipient``.
+        LockedError: ``no_key``: only the twin's owner can grant.
+    """
+    if role in _READING:
+        raise UsageError(
+            f"the role {role} allows reading, and everything here can be read by whoever has the"
+            " ledger: streams and files cannot be encrypted yet",
+            code="not_supported",
+            hint="--role writer allows writing",
+        )
+    if role != WRITER:
+        raise UsageError(f"--role: {role!r} is not {WRITER}")
+    if not to:
+        raise UsageError("name whom to allow: --to NAME")
+    asset_id = resolve.asset_id_of(workspace, ref)
+    keys = list(dict.fromkeys(resolve.public_key_of(workspace, name) for name in to))
+    resolve.check_recipients(workspace, owners.of_keys(keys))
+    body: dict[str, Any] = {"to": [did.key_did(key) for key in keys], "role": role}
+    if scope:
+        replay = workspace.client.replay(asset_id)
+        model = None if replay is None else catalogue.of_twin(workspace, replay.pin)
+        body.update(scopes.parse(scope, None if model is None else model.template))
+    if expires is not None:
+        body["until"] = times.to_text(_future(workspace, expires))
+    said = say(workspace, ref, record.GRANT, body, writing, is_owners=True)
+    if isinstance(said, Prepared):
+        return said
+    names = resolve.Names(workspace)
+    is_there = said["height"] is not None and said["transaction_id"] is not None
+    made: list[GrantItem] = [
+        {
+            "id": said["transaction_id"],
+            "to": did.key_did(key),
+            "to_name": names.of_key(key),
+            "public_key": key,
+            "role": role,
+            "scope": _scope_of(body),
+            "until": body.get("until"),
+            "state": ACTIVE if is_there else PENDING,
+            "standing": AUTHORISED,
+            "granted_at": said["committed_at"] or said["at"],
+            "ended_at": None,
+            "ended_by": None,
+            "reason": None,
+        }
+        for key in keys
+    ]
+    already = [
+        f"{names.of_key(key) or key} can write everything about {ref} already, as its owner"
+        for key in keys
+        if any(
+            conditions.can_fulfil(details, [key])
+            for details in owners_now(workspace.client, asset_id)
+        )
+    ]
+    return {**said, "warnings": [*said["warnings"], *already], "grants": made}
+
+
+def _future(workspace: Workspace, text: str) -> int:
+    now = workspace.now()
+    until_ms = times.parse(text, now)
+    if until_ms <= now:
+        raise UsageError(
+            f"--expires {text} is already past",
+            code="bad_time",
+            hint="write the first day on which it no longer holds, such as 2031-01-01",
+        )
+    return until_ms
+
+
+def _scope_of(members: Any) -> Json:
+    return {name: members.get(name) for name in Scope._fields}
+
+
+# --- Reading -----------------------------------------------------------------------------------
+
+
+class _Reading(NamedTuple):
+    """The grants of a twin, being read."""
+
+    workspace: Workspace
+    asset_id: str
+    speakers: Speakers
+    found: Authority
+    present: Place
+    names: resolve.Names
+
+    @classmethod
+    def of(cls, workspace: Workspace, ref: str) -> _Reading:
+        asset_id = resolve.asset_id_of(workspace, ref)
+        speakers = Speakers(workspace.client)
+        return cls(
+            workspace,
+            asset_id,
+            speakers,
+            speakers.authority(asset_id),
+            speakers.present(workspace.now()),
+            resolve.Names(workspace),
+        )
+
+    def item(self, given: Given) -> GrantItem:
+        key = str(given.public_key)
+        verdict = self.found.held(given, key, self.present, self.workspace.now())
+        ended_at, ended_by, reason = self.end(given, key)
+        state = ACTIVE
+        if verdict.standing == REVOKED:
+            state = ENDED
+        elif verdict.standing == UNAUTHORISED:
+            state = EXPIRED
+        entry = self.workspace.client.required(given.tx_id)
+        envelope = record.envelope_of(entry.tx["metadata"]) or {}
+        moment = times.told(entry.time_ms)
+        return {
+            "id": given.tx_id,
+            "to": did.key_did(key),
+            "to_name": self.names.of_key(key),
+            "public_key": key,
+            "role": given.role,
+            "scope": _scope(given.scope),
+            "until": None if given.until_ms is None else times.to_text(given.until_ms),
+            "state": state,
+            "standing": verdict.standing,
+            "granted_at": moment if moment is not None else record.text(envelope.get("at")),
+            "ended_at": ended_at,
+            "ended_by": ended_by,
+            "reason": reason,
+        }
+
+    def end(self, given: Given, key: str) -> tuple[str | None, str | None, str | None]:
+        """Return when, by which transaction and why something ended before its time, or None."""
+        revoked = self.found.revocation(given, key)
+        if revoked is not None:
+            tx = self.workspace.client.required(revoked.tx_id).tx
+            envelope = record.envelope_of(tx["metadata"]) or {}
+            body = envelope.get("body")
+            reason = record.text(body.get("reason")) if isinstance(body, dict) else None
+            since_ms = revoked.since_ms
+            at = times.told(revoked.place.time_ms) or record.text(envelope.get("at"))
+            return at if since_ms is None else times.to_text(since_ms), revoked.tx_id, reason
+        if given.ended is not None:
+            return times.told(given.ended.time_ms), given.ended_by, "transferred"
+        return None, None, None
+
+
+def _scope(scope: Scope) -> Json:
+    return {
+        name: None if members is None else sorted(members)
+        for name, members in scope._asdict().items()
+    }
+
+
+def list_grants(workspace: Workspace, ref: str, key: str | None = None) -> Grants:
+    """Return all grants of a twin, in the order in which they were made, also those that ended.
+
+    Args:
+        workspace: Rooms.
+        ref: The twin.
+        key: Only those to this party.
+
+    Returns:
+        ``twin.grants/1`` with a row for each key that each grant names.
+    """
+    reading = _Reading.of(workspace, ref)
+    wanted = None if key is None else resolve.public_key_of(workspace, key)
+    return {
+        "schema": "twin.grants/1",
+        "asset_id": reading.asset_id,
+        "asset_name": resolve.asset_name(workspace, reading.asset_id),
+        "grants": [
+            reading.item(given)
+            for given in reading.found.given
+            if given.public_key is not None and wanted in {None, given.public_key}
+        ],
+    }
+
+
+def effective(workspace: Workspace, ref: str, key: str | None = None) -> Effective:
+    """Return who may say what about a twin now, and why; also who no longer may.
+
+    Args:
+        workspace: Rooms.
+        ref: The twin.
+        key: Only this party.
+    """
+    reading = _Reading.of(workspace, ref)
+    wanted = None if key is None else resolve.public_key_of(workspace, key)
+    rows = [row for row in _effective(reading) if wanted is None or row["public_key"] == wanted]
+    if wanted is not None and not rows:
+        rows = [_row(reading, wanted, UNAUTHORISED, "stranger")]
+    return {
+        "schema": "twin.effective/1",
+        "asset_id": reading.asset_id,
+        "asset_name": resolve.asset_name(workspace, reading.asset_id),
+        "speakers": rows,
+    }
+
+
+def _effective(reading: _Reading) -> Iterator[EffectiveItem]:
+    workspace, found, present = reading.workspace, reading.found, reading.present
+    for details in owners_now(workspace.client, reading.asset_id):
+        for key in dict.fromkeys(conditions.leaf_keys(details)):
+            if key == owners.BURN_ADDRESS:
+                continue
+            alone = conditions.can_fulfil(details, [key])
+            why = "owner" if alone else "owner_with_others"
+            yield _row(reading, key, AUTHORISED if alone else UNAUTHORISED, why)
+    now_ms = workspace.now()
+    for given in found.given:
+        if given.public_key is not None:
+            if given.role == WRITER:
+                verdict = found.held(given, given.public_key, present, now_ms)
+                yield _row(reading, given.public_key, verdict.standing, verdict.why, given)
+            continue
+        held = owners_now(workspace.client, str(given.child))
+        for key in dict.fromkeys(
+            leaf for details in held for leaf in conditions.leaf_keys(details)
+        ):
+            verdict = found.held(given, key, present, now_ms)
+            yield _row(reading, key, verdict.standing, verdict.why, given)
+    entity = found.holders.entity
+    if entity is not None:
+        yield _row(reading, entity, CLAIMED, "entity")
+
+
+def _row(
+    reading: _Reading, key: str, standing: str, why: str, given: Given | None = None
+) -> EffectiveItem:
+    may = standing == AUTHORISED
+    until_ms = None if given is None else given.until_ms
+    return {
+        "public_key": key,
+        "name": reading.names.of_key(key),
+        "standing": standing,
+        "why": why,
+        "via": None if given is None else given.tx_id,
+        "child": None if given is None else given.child,
+        "scope": _scope(Scope() if given is None else given.scope) if may else None,
+        "until": None if until_ms is None else times.to_text(until_ms),
+    }
+
+
+# --- Revoking ----------------------------------------------------------------------------------
+
+
+def revoke(
+    workspace: Workspace,
+    ref: str,
+    whom: Sequence[str] = (),
+    *,
+    everything: bool = False,
+    since: str | None = None,
+    reason: str | None = None,
+    writing: Writing = PLAIN,
+) -> WrittenRevocation | Prepared:
+    """Take back what was granted about a twin, and the word of its linked children.
+
+    Args:
+        workspace: Rooms.
+        ref: The twin.
+        whom: Names, DIDs or public keys; ``asset:NAME`` is a linked child, whoever holds it.
+        everything: All grants and links.
+        since: Statements that were committed at this time or later do not count any more.
+        reason: For people.
+        writing: W.
+
+    Raises:
+        UsageError: Neither or both of ``whom`` and ``everything``; ``bad_time``.
+        NotFoundError: There is nothing to take back.
+        LockedError: ``no_key``: only the twin's owner can revoke.
+    """
+    if bool(whom) == everything:
+        raise UsageError("name whose word no longer counts: --from NAME, or --all")
+    reading = _Reading.of(workspace, ref)
+    body: dict[str, Any] = {}
+    if since is not None:
+        now = workspace.now()
+        since_ms = checked_at(since, now)
+        body["since"] = times.to_text(since_ms)
+    if everything:
+        if not any(_is_open(reading, given, since) for given in reading.found.given):
+            raise _nothing(ref, "nobody")
+        body["all"] = True
+    else:
+        body["from"] = [_party(reading, ref, name, since) for name in dict.fromkeys(whom)]
+    if reason is not None:
+        body["reason"] = reason
+    said = say(workspace, ref, record.REVOKE, body, writing, is_owners=True)
+    if isinstance(said, Prepared):
+        return said
+    return {**said}
+
+
+def _party(reading: _Reading, ref: str, name: str, since: str | None) -> str:
+    """Return the DID of somebody who may write about the twin.
+
+    Raises:
+        NotFoundError: There is nothing to take back from him.
+    """
+    workspace, found = reading.workspace, reading.found
+    if name.startswith("asset:"):
+        child = resolve.asset_id_of(workspace, name)
+        if not any(_is_open(reading, given, since) for given in found.children.get(child, ())):
+            raise _nothing(ref, name)
+        return did.asset_did(child)
+    key = resolve.public_key_of(workspace, name)
+    children = reading.speakers.linked(found, [key])
+    given = [*found.grants_to(key), *(one for child in children for one in found.children[child])]
+    if not any(_is_open(reading, one, since, key) for one in given):
+        raise _nothing(ref, name)
+    return did.key_did(key)
+
+
+def _is_open(reading: _Reading, given: Given, since: str | None, key: str | None = None) -> bool:
+    """Say whether a revocation would change anything: with ``since`` it may reach further back."""
+    if since is not None:
+        return True
+    whose = key if key is not None else given.public_key or ""
+    verdict = reading.found.held(given, whose, reading.present, reading.workspace.now())
+    return verdict.standing not in {REVOKED, UNAUTHORISED}
+
+
+def _nothing(ref: str, who: str) -> NotFoundError:
+    return NotFoundError(
+        f"{who} holds no grant of {ref} and no linked part of it, or not any more",
+        hint=f"twin grant list {ref}",
+    )
