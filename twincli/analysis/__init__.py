@@ -1,0 +1,1 @@
+"""Numbers from readings: exact sums, buckets, summaries, samples. Pure; needs ``numpy``."""
