@@ -1,0 +1,449 @@
+"""Chunks: up to 65,536 readings of one UTC day in a Parquet file, which is kept by its CID.
+
+Columns: ``series``, ``ts`` (microseconds since the epoch), ``f64 i64 text bool`` of which one is
+set, ``quality``, ``source``, ``seq``. Rows are in the order of series, time, source and seq. The
+file's metadata has a JSON text under ``twincli``: format version, stream, the kind of each series,
+units. The same readings give the same bytes.
+
+``duckdb`` writes and reads them (``pip install "twincli[data]"``). Only files that this home wrote
+are read here; for others there is ``content.foreign``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from twincli.errors import ConfigError, InvalidError
+from twincli.model import batch as batches
+from twincli.model import reading
+from twincli.model.batch import Batch, Column, Labels, load_numpy
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Self
+
+    from twincli.model.batch import Array
+
+MAX_ROWS = 65_536
+VERSION = 1
+KEY = "twincli"
+COLUMNS = (
+    ("series", "VARCHAR"),
+    ("ts", "BIGINT"),
+    ("f64", "DOUBLE"),
+    ("i64", "BIGINT"),
+    ("text", "VARCHAR"),
+    ("bool", "BOOLEAN"),
+    ("quality", "VARCHAR"),
+    ("source", "VARCHAR"),
+    ("seq", "BIGINT"),
+)
+"""The columns of a chunk and their types, as DuckDB calls them."""
+
+_DAY_US = 86_400_000_000
+_VALUES = {"f64": "f64", "i64": "i64", "text": "text", "bool": "bool", "list": "text"}
+
+
+class About(NamedTuple):
+    """What a chunk says about itself.
+
+    Attributes:
+        stream: The stream.
+        kinds: The kind of each series.
+        units: The unit in which the values of a series are kept.
+        given: The unit in which they were given, where that is another one.
+    """
+
+    stream: str
+    kinds: Mapping[str, str]
+    units: Mapping[str, str] = {}
+    given: Mapping[str, str] = {}
+
+    @property
+    def text(self) -> str:
+        """As it stands in the file."""
+        return json.dumps(
+            {
+                "v": VERSION,
+                "stream": self.stream,
+                "kinds": dict(self.kinds),
+                "units": dict(self.units),
+                "given": dict(self.given),
+            },
+            sort_keys=True,
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+
+
+class Series(NamedTuple):
+    """The readings of one series, in the order of time, source and seq.
+
+    Attributes:
+        name: Stream and path.
+        kind: One of `reading.KINDS`; the values of a list are its JSON.
+        time: Microseconds.
+        values: As in a `Column`.
+        quality, source, seq: Of each reading.
+    """
+
+    name: str
+    kind: str
+    time: Array
+    values: Array
+    quality: Labels
+    source: Labels
+    seq: Array
+
+    @property
+    def suspect(self) -> Array:
+        """Which readings are suspect."""
+        np = load_numpy()
+        bad = np.array([not reading.is_good(name) for name in self.quality.names], dtype=bool)
+        return bad[self.quality.codes] if len(bad) else np.zeros(0, dtype=bool)
+
+
+class Chunk(NamedTuple):
+    """What a chunk holds.
+
+    Attributes:
+        about: What it says about itself.
+        series: By name.
+    """
+
+    about: About
+    series: tuple[Series, ...]
+
+
+def load_duckdb() -> Any:
+    """Return duckdb.
+
+    Raises:
+        ConfigError: ``missing_extra``.
+    """
+    try:
+        import duckdb
+    except ImportError as error:
+        raise ConfigError(
+            "streams of many readings need an extra package, duckdb",
+            code="missing_extra",
+            hint='pip install "twincli[data]"',
+        ) from error
+    return duckdb
+
+
+def cut(batch: Batch) -> Iterator[Batch]:
+    """Yield the parts of a batch that become a chunk each.
+
+    Args:
+        batch: In order.
+    """
+    np = load_numpy()
+    rows = len(batch.time)
+    if rows == 0:
+        return
+    counts = np.zeros(rows, dtype=np.int64)
+    for column in batch.columns:
+        counts += 1 if column.valid is None else column.valid
+    total = np.concatenate([[0], np.cumsum(counts)])
+    days = batch.time // _DAY_US
+    ends = np.append(np.flatnonzero(days[1:] != days[:-1]) + 1, rows)
+    begin = 0
+    for end in ends.tolist():
+        while begin < end:
+            # As many whole observations as there is room for; one alone always fits.
+            room = int(np.searchsorted(total, total[begin] + MAX_ROWS, side="right")) - 1
+            stop = min(end, room)
+            yield batches.select(batch, slice(begin, stop))
+            begin = stop
+
+
+class Writer:
+    """Writes chunks. One at a time; several writers may work in threads."""
+
+    def __init__(self) -> None:
+        self._connection = load_duckdb().connect(":memory:", config={"threads": "1"})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def write(self, batch: Batch, about: About, path: str) -> int:
+        """Write a part that `cut` yielded to a file; return the number of readings.
+
+        Args:
+            batch: The observations.
+            about: Its ``kinds`` may name more series than the batch has; those are left out.
+            path: A file that does not exist yet.
+
+        Raises:
+            ConfigError: ``cannot_write``.
+        """
+        columns = sorted(batch.columns, key=lambda column: column.series)
+        data, chosen, kinds = _long(batch, columns)
+        if not kinds:
+            raise InvalidError("a chunk without readings is not written", code="invalid_chunk")
+        units = {name: unit for name, unit in about.units.items() if name in kinds}
+        given = {name: unit for name, unit in about.given.items() if name in kinds}
+        text = About(about.stream, kinds, units, given).text
+        self._connection.register("chunk", data)
+        try:
+            self._connection.execute(
+                f"COPY (SELECT {chosen} FROM chunk) TO {_quoted(path)} (FORMAT parquet, "  # noqa: S608
+                f"COMPRESSION zstd, ROW_GROUP_SIZE {MAX_ROWS}, "
+                f"KV_METADATA {{{KEY}: {_quoted(text)}}})"
+            )
+        except load_duckdb().IOException as error:
+            raise ConfigError(
+                f"cannot write {path}: {str(error).splitlines()[0]}", code="cannot_write"
+            ) from error
+        finally:
+            self._connection.unregister("chunk")
+        return len(data["ts"])
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _long(batch: Batch, columns: Sequence[Column]) -> tuple[dict[str, Any], str, dict[str, str]]:
+    """Return the rows of a chunk as arrays, what is selected of them, and the kinds."""
+    np = load_numpy()
+    parts: dict[str, list[Any]] = {name: [] for name, _ in COLUMNS}
+    kinds: dict[str, str] = {}
+    names = np.array([*batch.quality.names, reading.SUSPECT], dtype=object)
+    for column in columns:
+        rows = slice(None) if column.valid is None else np.flatnonzero(column.valid)
+        time = batch.time[rows]
+        if len(time) == 0:
+            continue
+        kinds[column.series] = column.kind
+        quality = batch.quality.codes[rows]
+        if column.suspect is not None:
+            quality = np.where(column.suspect[rows], len(names) - 1, quality)
+        parts["series"].append((column.series, len(time)))
+        parts["ts"].append(time)
+        parts["quality"].append(quality)
+        parts["source"].append(batch.source.codes[rows])
+        parts["seq"].append(batch.seq[rows])
+        parts[_VALUES[column.kind]].append((sum(map(len, parts["ts"][:-1])), column.values[rows]))
+    data: dict[str, Any] = {}
+    if not kinds:
+        return data, "", kinds
+    for name in ("ts", "seq"):
+        data[name] = np.concatenate(parts[name])
+    count = len(data["ts"])
+    chosen = dict.fromkeys((name for name, _ in COLUMNS))
+    for name, found in (
+        ("series", Labels(tuple(kinds), _repeated([size for _, size in parts["series"]]))),
+        ("quality", Labels(tuple(names), np.concatenate(parts["quality"]))),
+        ("source", Labels(batch.source.names, np.concatenate(parts["source"]))),
+    ):
+        if (found.codes == found.codes[0]).all():
+            chosen[name] = f"{_quoted(found.names[found.codes[0]])} AS {name}"
+        else:
+            data[name] = np.array(found.names, dtype=object)[found.codes]
+    for name, kind in COLUMNS[2:6]:
+        if not parts[name]:
+            chosen[name] = f"CAST(NULL AS {kind}) AS {name}"
+        elif sum(len(values) for _, values in parts[name]) == count:
+            data[name] = np.concatenate([values for _, values in parts[name]])
+        else:
+            whole = (
+                np.full(count, None, dtype=object)
+                if name == "text"
+                else np.ma.masked_all(count, dtype=parts[name][0][1].dtype)
+            )
+            for begin, values in parts[name]:
+                whole[begin : begin + len(values)] = values
+            data[name] = whole
+    return data, ", ".join(chosen[name] or name for name, _ in COLUMNS), kinds
+
+
+def _repeated(sizes: Sequence[int]) -> Array:
+    np = load_numpy()
+    return np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+
+
+# --- Reading -------------------------------------------------------------------------------------
+
+
+class Reader:
+    """Reads chunks that this home wrote. Not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._connection = load_duckdb().connect(":memory:", config={"threads": "1"})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def about(self, path: str) -> About:
+        """Return what a chunk says about itself.
+
+        Raises:
+            ConfigError: ``damaged_chunk``: the file is not one that this home wrote.
+        """
+        found = self._run(
+            path,
+            "SELECT value FROM parquet_kv_metadata($path) WHERE key = $key",
+            {"path": path, "key": KEY},
+        ).fetchone()
+        return read_about(found[0] if found else b"", path)
+
+    def read(
+        self,
+        path: str,
+        about: About | None = None,
+        *,
+        names: Sequence[str] | None = None,
+        since_us: int | None = None,
+        until_us: int | None = None,
+    ) -> Chunk:
+        """Return the readings of a chunk.
+
+        Args:
+            path: The file.
+            about: What it says about itself, if that is known.
+            names: The series that are wanted; None: all.
+            since_us: The earliest time.
+            until_us: The time before which all are.
+
+        Raises:
+            ConfigError: ``damaged_chunk``.
+        """
+        about = about or self.about(path)
+        wanted = sorted(about.kinds if names is None else set(names) & about.kinds.keys())
+        found = (self._series(path, name, about.kinds[name], since_us, until_us) for name in wanted)
+        return Chunk(about, tuple(each for each in found if len(each.time)))
+
+    def values(
+        self, path: str, name: str, kind: str, since_us: int | None, until_us: int | None
+    ) -> tuple[Array, Array, Array]:
+        """Return times, values and which are suspect of one series; all that a sum needs.
+
+        Raises:
+            ConfigError: ``damaged_chunk``.
+        """
+        column = _VALUES[kind]
+        where, values = _where(name, since_us, until_us)
+        found = self._run(
+            path,
+            f"SELECT ts, {column}, quality <> $good AS suspect"  # noqa: S608
+            f" FROM read_parquet($path) WHERE {where}",
+            {"path": path, "good": reading.GOOD, **values},
+        ).fetchnumpy()
+        return found["ts"], found[column], found["suspect"]
+
+    def _series(
+        self, path: str, name: str, kind: str, since_us: int | None, until_us: int | None
+    ) -> Series:
+        column = _VALUES[kind]
+        where, values = _where(name, since_us, until_us)
+        found = self._run(
+            path,
+            f"SELECT ts, {column}, quality, source, seq"  # noqa: S608
+            f" FROM read_parquet($path) WHERE {where}",
+            {"path": path, **values},
+        ).fetchnumpy()
+        return Series(
+            name,
+            kind,
+            found["ts"],
+            found[column],
+            _labels_of(found["quality"]),
+            _labels_of(found["source"]),
+            found["seq"],
+        )
+
+    def _run(self, path: str, sql: str, values: Mapping[str, Any]) -> Any:
+        duckdb = load_duckdb()
+        try:
+            return self._connection.execute(sql, values)
+        except duckdb.Error as error:
+            raise _damaged(path, str(error).splitlines()[0]) from error
+
+
+def read_about(data: bytes, path: str) -> About:
+    """Return what a chunk says about itself.
+
+    Raises:
+        ConfigError: ``damaged_chunk``.
+    """
+    try:
+        value = json.loads(data)
+        about = About(value["stream"], value["kinds"], value["units"], value["given"])
+        if value["v"] != VERSION or not set(about.kinds.values()) <= set(reading.KINDS):
+            raise ValueError(value["v"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise _damaged(path, "its metadata is not that of a chunk") from error
+    return about
+
+
+def _damaged(path: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"the chunk {os.path.basename(path)} cannot be read: {why}",
+        code="damaged_chunk",
+        hint="it was altered here; bring it again from a node or a bundle",
+    )
+
+
+def _where(
+    name: str, since_us: int | None, until_us: int | None
+) -> tuple[str, dict[str, str | int]]:
+    parts = ["series = $name"]
+    values: dict[str, str | int] = {"name": name}
+    if since_us is not None:
+        parts.append("ts >= $since")
+        values["since"] = since_us
+    if until_us is not None:
+        parts.append("ts < $until")
+        values["until"] = until_us
+    return " AND ".join(parts), values
+
+
+def _labels_of(texts: Array) -> Labels:
+    np = load_numpy()
+    if len(texts) and (texts == texts[0]).all():
+        return batches.same_label(texts[0], len(texts))
+    names, codes = np.unique(texts, return_inverse=True)
+    return Labels(tuple(names), codes.astype(np.int32))
+
+
+def as_batch(chunk: Chunk) -> Batch:
+    """Return the observations of a chunk, in order, as `batches.subtract` wants what is there.
+
+    Whether a reading is suspect stands with its series; the words of its quality are left out.
+    """
+    np = load_numpy()
+    whole: Batch | None = None
+    for series in chunk.series:
+        suspect = series.suspect
+        part = Batch(
+            series.time,
+            series.source,
+            series.seq,
+            batches.same_label(reading.GOOD, len(series.time)),
+            (
+                Column(
+                    series.name,
+                    series.kind,
+                    series.values,
+                    None,
+                    suspect if suspect.any() else None,
+                ),
+            ),
+        )
+        whole = part if whole is None else batches.join(whole, part)
+    if whole is None:
+        empty = np.zeros(0, dtype=np.int64)
+        none = Labels((), np.zeros(0, dtype=np.int32))
+        return Batch(empty, none, empty, none, ())
+    return batches.order(whole).batch
