@@ -69,6 +69,9 @@ AT_ONCE = 16
 BATCH = 200
 """Histories in one request to a node of twincli."""
 
+FEW = 20
+"""Hits of a search that are looked at where one of the first is expected."""
+
 CHUNK = 2000
 """Transactions in one commit of the copy."""
 
@@ -609,8 +612,8 @@ class NetworkClient:
     def assets_with(self, name: str, value: str) -> list[str]:
         """Return assets that state something.
 
-        On a BigchainDB network only known ones, except for parents, entities and what statements
-        are about.
+        On a BigchainDB network only known ones, except for parents, entities, templates and what
+        statements are about.
         """
         if LISTING in self.capabilities:
             for _ in self._listed((name, value)):
@@ -618,6 +621,9 @@ class NetworkClient:
             return self.in_order(self.copy.assets_with(name, value))
         if name in {"parent", "entity", "about", "nonce"}:
             self.search_assets(f'"{value}"')
+        elif name == "compiled" and not self.copy.assets_with(name, value):
+            # All twins of the template state the same; it is the oldest of them.
+            self.search_assets(f'"{value}"', FEW)
         return self.copy.assets_with(name, value)
 
     def search_assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from twincli.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from twincli.client import LedgerClient
     from twincli.model.template import Template
     from twincli.rules.replay import Pin
     from twincli.services.workspace import Workspace
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 BUILT_IN = "built-in"
 REGISTERED = "registered"
 FILE = "file"
+MOST_ALIKE = 3
+"""Assets with the bytes of one template that are looked at; they are all the same."""
 
 
 class Model(NamedTuple):
@@ -138,7 +141,7 @@ def of_twin(workspace: Workspace, pin: Pin | None) -> Model | None:
     data = shipped.data(template_id)
     if data is not None and cid.of(data).text == wanted:
         return _model(data, BUILT_IN)
-    for asset_id in workspace.client.assets_with("compiled", wanted):
+    for asset_id in workspace.client.assets_with("compiled", wanted)[:MOST_ALIKE]:
         found = _of_asset(workspace, asset_id)
         if found is not None and found.cid == wanted and found.template.id == template_id:
             return found
@@ -147,6 +150,32 @@ def of_twin(workspace: Workspace, pin: Pin | None) -> Model | None:
         code="missing_template",
         hint="twin pull NAME brings it; so does twin template register FILE with the same file",
     )
+
+
+def pinned_by(tx: dict[str, Any]) -> Pin | None:
+    """Return the template that a CREATE or a migration pins, None for other transactions."""
+    from twincli.rules.replay import Pin
+
+    if tx["operation"] == "CREATE":
+        envelope = record.creating_envelope(tx)
+        if envelope.get("kind") == record.TEMPLATE:
+            return None
+    else:
+        envelope = record.envelope_of(tx["metadata"]) or {}
+        if envelope.get("kind") != record.MIGRATE:
+            return None
+    template_id, wanted = envelope.get("template"), envelope.get("template_cid")
+    if not isinstance(template_id, str) or not isinstance(wanted, str):
+        return None
+    return Pin(template_id, wanted, tx["id"])
+
+
+def registering(client: LedgerClient, pin: Pin) -> list[str]:
+    """Return the assets that register a template; none for one of the package."""
+    data = shipped.data(pin.template)
+    if data is not None and cid.of(data).text == pin.cid:
+        return []
+    return client.assets_with("compiled", pin.cid)
 
 
 def _of_asset(workspace: Workspace, asset_id: str) -> Model | None:

@@ -13,6 +13,7 @@ from twincli.errors import (
     NotVerifiedError,
     TwinError,
 )
+from twincli.services import catalogue
 from twincli.services.network.compare import Fork, find_gap
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Mover:
 
     Attributes:
         moved: A result for each asset, in the order of ``add``; final after ``finish``.
+        templates: Those that register the template of another one.
     """
 
     def __init__(
@@ -84,6 +86,9 @@ class Mover:
         self.dry_run = dry_run
         self.pulls = pulls
         self.moved: list[Moved] = []
+        self.templates: set[str] = set()
+        self._added: set[str] = set()
+        self._pinned: set[str] = set()
         self._batch: list[tuple[Moved, dict[str, Any]]] = []
         self._last: list[tuple[Moved, str]] = []
 
@@ -93,7 +98,9 @@ class Mover:
         while chunk := list(islice(waiting, BATCH)):
             self.here.prepare(chunk)
             self.there.prepare(chunk)
-            yield from map(self.add, chunk)
+            for asset_id in chunk:
+                if asset_id not in self._added:  # as the template of an earlier one
+                    yield self.add(asset_id)
 
     def add(self, asset_id: str) -> Moved:
         """Copy what is missing of an asset; some of it may wait for the next batch.
@@ -103,7 +110,11 @@ class Mover:
         """
         moved = Moved(asset_id)
         self.moved.append(moved)
+        self._added.add(asset_id)
         try:
+            create = self.here.entry(asset_id)
+            if create is not None:
+                self._add_template(create.tx)
             gap = find_gap(self.here, self.there, asset_id)
         except (NotFoundError, NotVerifiedError) as error:
             # An asset that a node lies about does not stop the others.
@@ -127,6 +138,7 @@ class Mover:
             return moved
         last = None
         for tx in gap.txs:
+            self._add_template(tx)
             last = tx["id"]
             if self.dry_run:
                 moved.status = "moved"
@@ -140,6 +152,17 @@ class Mover:
         if last is not None and not self.dry_run:
             self._last.append((moved, last))
         return moved
+
+    def _add_template(self, tx: dict[str, Any]) -> None:
+        """Copy the template that a transaction pins, too: without it nobody can write there."""
+        pin = catalogue.pinned_by(tx)
+        if pin is None or pin.cid in self._pinned:
+            return
+        self._pinned.add(pin.cid)
+        for asset_id in catalogue.registering(self.here, pin)[:1]:
+            self.templates.add(asset_id)
+            if asset_id not in self._added and not catalogue.registering(self.there, pin):
+                self.add(asset_id)
 
     def _send(self) -> None:
         batch, self._batch = self._batch, []
@@ -171,9 +194,22 @@ class Mover:
         return self.moved
 
 
+def followed(here: LedgerClient, there: LedgerClient, asset_ids: Iterable[str]) -> list[str]:
+    """Return the assets that register templates which twins follow now and ``there`` lacks."""
+    found: dict[str, None] = {}
+    for asset_id in asset_ids:
+        replay = here.replay(asset_id)
+        if replay is None or replay.pin is None or catalogue.registering(there, replay.pin):
+            continue
+        found.update(dict.fromkeys(catalogue.registering(here, replay.pin)[:1]))
+    return list(found)
+
+
 def _refused(tx: dict[str, Any], error: InvalidError) -> TwinError:
     said = f"transaction {tx['id'][:SHORT]} was refused: {error.message}"
     hint = error.hint
+    if error.code == "duplicate_twin":
+        return ConflictError(said, code=error.code, hint=hint)
     if error.code == "double_spend":
         # Somebody else recorded something since the histories were compared.
         hint = (
@@ -209,8 +245,9 @@ def finish(workspace: Workspace, mover: Mover, schema: str) -> Document:
     source, target = mover.here.ledger_id, mover.there.ledger_id
     moved = mover.finish()
     names = {item.asset_id: workspace.book.names_of(source, item.asset_id) for item in moved}
-    if len(moved) == 1 and moved[0].error is not None:
-        raise moved[0].error.within(_label(moved[0].asset_id, names))
+    asked = [item for item in moved if item.asset_id not in mover.templates] or moved
+    if len(asked) == 1 and asked[0].error is not None:
+        raise asked[0].error.within(_label(asked[0].asset_id, names))
     warnings: list[str] = []
     for item in moved:
         if item.error is None and not workspace.dry_run:

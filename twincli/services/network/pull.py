@@ -8,7 +8,7 @@ from twincli.errors import UsageError
 from twincli.model import transaction
 from twincli.services import resolve
 from twincli.services.asset import listings
-from twincli.services.network.move import Mover, finish
+from twincli.services.network.move import Mover, finish, followed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,7 +52,8 @@ def assets_to_pull(workspace: Workspace, here: LedgerClient, refs: Sequence[str]
             there, and those that both ledgers have.
     """
     if refs:
-        return list(dict.fromkeys(resolve.asset_id_of(workspace, ref) for ref in refs))
+        named = [resolve.asset_id_of(workspace, ref) for ref in refs]
+        return list(dict.fromkeys([*followed(workspace.client, here, named), *named]))
     mine = [item["id"] for item in listings.list_assets(workspace)["assets"]]
     known = set(mine)
     local = [asset_id for asset_id in here.asset_ids() if asset_id not in known]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from twincli.model import record
 from twincli.services import resolve
-from twincli.services.network.move import SHORT, Mover, finish
+from twincli.services.network.move import SHORT, Mover, finish, followed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,9 +43,10 @@ def push(
         UnreachableError: The other ledger stopped answering; another run continues from there.
     """
     here = workspace.client
-    wanted: Iterable[str] = (
-        [resolve.asset_id_of(workspace, ref) for ref in refs] if refs else here.asset_ids()
-    )
+    wanted: Iterable[str] = here.asset_ids()
+    if refs:
+        named = [resolve.asset_id_of(workspace, ref) for ref in refs]
+        wanted = [*followed(here, there, named), *named]
     mover = Mover(here, there, dry_run=workspace.dry_run)
     for moved in mover.add_all(wanted):
         if moved.needs_rebase or (moved.forked and rebase):
