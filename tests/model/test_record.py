@@ -47,13 +47,23 @@ ON_MIGRATE: dict[str, Any] = {
     "given": [{"path": "mileage", "value": "20000", "unit": "km"}],
     "suspect": ["mileage"],
 }
+RECORDS = {name: ON_TRANSFER[name] for name in ON_TRANSFER if name != "corrects"}
+ON_STATEMENT: dict[str, Any] = {
+    **{name: ON_CREATE[name] for name in ("about", "nonce", "at")},
+    "says": "event",
+    "body": {"type": "inspection"},
+}
 KINDS = {
     record.ASSET: ON_CREATE,
     record.IDENTITY: ON_CREATE,
     record.APPEND: ON_TRANSFER,
-    record.TRANSFER: ON_TRANSFER,
+    record.TRANSFER: {**ON_TRANSFER, "keeps": ["0" * 64]},
     record.BURN: ON_TRANSFER,
     record.MIGRATE: ON_MIGRATE,
+    record.GRANT: RECORDS,
+    record.REVOKE: RECORDS,
+    record.LINK: RECORDS,
+    record.STATEMENT: ON_STATEMENT,
 }
 
 

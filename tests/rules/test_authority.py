@@ -498,6 +498,14 @@ def test_revoked_wins_over_ended() -> None:
     assert world.judge("dev") == Verdict("revoked", via, "revoked")
 
 
+def test_a_transfer_can_keep_everything() -> None:
+    world = World()
+    first, child = world.grant("dev", "ben"), world.child("ann")
+    assert world.found.kept_by_all() == [first, child]
+    world.write("transfer", to="car")
+    assert world.found.kept_by_all() == []
+
+
 def test_grants_are_found_by_their_key() -> None:
     world = World()
     tx = world.grant("dev", "ben")

@@ -62,7 +62,7 @@ FLOORS = {
         {"keys", "asset"},
         {"names", "tx"},
         {"signers"},
-        {"resolve", "catalogue"},
+        {"resolve", "catalogue", "standing"},
         {"workspace", "documents"},
     ),
 }

@@ -444,6 +444,10 @@ class Authority:
 
     # --- Judging --------------------------------------------------------------------------------
 
+    def kept_by_all(self) -> list[str]:
+        """Return the ids of what would end with a transfer, for one that is to keep it all."""
+        return list(dict.fromkeys(given.tx_id for given in self._living))
+
     def grants_to(self, public_key: str) -> list[Given]:
         """Return all grants that a key ever got."""
         return self._by_key.get(public_key, [])

@@ -123,7 +123,7 @@ def append(
 def _explain_grant(target: Target, error: LockedError) -> None:
     """Say that a grant does not help, where somebody relies on one: the state is the owners'."""
     from twincli.rules.authority import Topic
-    from twincli.services.asset.standing import Speakers
+    from twincli.services.standing import Speakers
 
     workspace, ref, asset_id, _ = target
     keys = [resolve.public_key_of(workspace, name) for name in workspace.keys]

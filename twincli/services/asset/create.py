@@ -14,9 +14,9 @@ from twincli.rules.data import check_data
 from twincli.services import resolve
 from twincli.services.asset import document
 from twincli.services.asset.attempt import recorded_all_the_same
-from twincli.services.asset.standing import BELONGING, Speakers, owners_now
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.signers import entity_key, keys_to_create, keys_to_spend, unlock
+from twincli.services.standing import BELONGING, Speakers, owners_now
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:

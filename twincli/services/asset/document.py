@@ -41,7 +41,7 @@ def show(workspace: Workspace, ref: str, as_of: str | None = None) -> Asset:
     as_of_ms = None if as_of is None else times.parse(as_of, workspace.now())
     shown = _asset(workspace, asset_id, as_of_ms)
     if shown["parent"] is not None:
-        from twincli.services.asset import standing
+        from twincli.services import standing
 
         part = workspace.client.required(asset_id)
         shown["parent_standing"] = standing.at_birth(workspace.client, shown["parent"], part)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from twincli.errors import InvalidError, NotFoundError
 from twincli.model import record
 from twincli.services import resolve
-from twincli.services.asset.standing import Speakers
+from twincli.services.standing import Speakers
 
 if TYPE_CHECKING:
     from twincli.ledger.rows import Standing

@@ -19,10 +19,10 @@ from twincli.rules.authority import (
     Scope,
 )
 from twincli.services import catalogue, resolve
-from twincli.services.asset.standing import Speakers, owners_now
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.grant import scope as scopes
 from twincli.services.record.say import say
+from twincli.services.standing import Speakers, owners_now
 from twincli.services.tx.prepared import Prepared
 from twincli.values import NamedTuple
 

@@ -13,6 +13,7 @@ from twincli.model.transaction import asset_of
 from twincli.rules import partial as _partial
 from twincli.services import resolve
 from twincli.services.signers import keys_to_spend, unlock
+from twincli.services.standing import Speakers
 from twincli.services.tx import cosign
 from twincli.values import NamedTuple
 
@@ -141,6 +142,8 @@ def _moves(workspace: Workspace, old: str, new: str) -> Iterator[Move]:
     client = workspace.client
     at = times.to_text(workspace.now())
     names_old: dict[str, bool] = {}
+    keeps: dict[str, list[str] | None] = {}
+    speakers = Speakers(client)
     signers: dict[str, list[KeyInfo]] = {}
     for ref in client.outputs(old, spent=False):
         entry = client.required(ref["transaction_id"])
@@ -152,11 +155,14 @@ def _moves(workspace: Workspace, old: str, new: str) -> Iterator[Move]:
             replay = client.replay(asset_id)
             assert replay is not None
             names_old[asset_id] = replay.entity == old
+            # The owner stays the same person, so nothing that was granted ends.
+            keeps[asset_id] = speakers.authority(asset_id).kept_by_all() or None
         owner = held["condition"]["uri"]
         if owner not in signers:
             signers[owner] = _suffice(workspace, spend.details, asset_id)
         body = {"entity": new} if names_old[asset_id] else None
-        metadata = {record.KEY: record.envelope(record.TRANSFER, at=at, body=body)}
+        envelope = record.envelope(record.TRANSFER, at=at, body=body, keeps=keeps[asset_id])
+        metadata = {record.KEY: envelope}
         output = _transaction.Output(_exchanged(spend.details, old, new), int(held["amount"]))
         tx = _transaction.transfer([spend], [output], asset_id, metadata)
         place = f"{ref['transaction_id']}:{ref['output_index']}"

@@ -8,8 +8,8 @@ from twincli.model import record, times
 from twincli.model.transaction import signers_of
 from twincli.rules.authority import OWNER, Verdict, topic_of
 from twincli.services.asset.document import claimed
-from twincli.services.asset.standing import Speakers
 from twincli.services.record.say import APPENDED, STATED
+from twincli.services.standing import Speakers
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from twincli.services import resolve
 from twincli.services.asset import choose_outputs
 from twincli.services.asset.attempt import Attempt, Target, is_record, once_mismatch, perform
 from twincli.services.asset.create import Definition, create
-from twincli.services.asset.standing import Speakers, owners_now
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.signers import keys_to_create
+from twincli.services.standing import Speakers, owners_now
 from twincli.services.tx.prepared import Prepared
 from twincli.values import NamedTuple
 
