@@ -349,7 +349,7 @@ def revoke(
         body["since"] = times.to_text(since_ms)
     if everything:
         if not any(_is_open(reading, given, since) for given in reading.found.given):
-            raise _nothing(ref, "nobody")
+            raise _nothing(ref)
         body["all"] = True
     else:
         body["from"] = [_party(reading, ref, name, since) for name in dict.fromkeys(whom)]
@@ -390,8 +390,9 @@ def _is_open(reading: _Reading, given: Given, since: str | None, key: str | None
     return verdict.standing not in {REVOKED, UNAUTHORISED}
 
 
-def _nothing(ref: str, who: str) -> NotFoundError:
+def _nothing(ref: str, who: str | None = None) -> NotFoundError:
+    has = f"{who} has" if who else "there is"
     return NotFoundError(
-        f"{who} holds no grant of {ref} and no linked part of it, or not any more",
+        f"{has} no grant and no linked part of {ref} that still counts",
         hint=f"twin grant list {ref}",
     )
