@@ -18,7 +18,7 @@ from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError
 from twincli.ledger import Ledger
 from twincli.ledger.store import Store
-from twincli.model import owners, record, transaction
+from twincli.model import did, owners, record, transaction
 from twincli.model.transaction import Output, Spend
 from twincli.node.pages import explorer, source
 
@@ -400,6 +400,28 @@ def test_parts_and_whose_word_they_are(ledger: Ledger) -> None:
         assert part.partition("part of")[2].partition("History")[0].count("unauthorised") == (
             standing == "unauthorised"
         )
+
+
+def test_a_part_by_a_grant_counts_until_it_is_revoked(ledger: Ledger) -> None:
+    press = signed(ledger, ALICE, name="press")
+    tip = press
+
+    def write(kind: str, body: dict[str, Any]) -> None:
+        nonlocal tip
+        output = Output(owners.of_keys([ALICE.public_key]), 1)
+        metadata = {"twin": record.envelope(kind, body=body)}
+        tx = transaction.transfer([Spend.of(tip)], [output], press["id"], metadata)
+        tip = transaction.sign(tx, [ALICE])
+        ledger.submit(tip)
+
+    write("grant", {"to": [did.key_did(BOB.public_key)], "role": "writer"})
+    signed(ledger, BOB, name="granted", parent=press["id"])
+    write("revoke", {"all": True})
+    signed(ledger, BOB, name="taken", parent=press["id"])
+    words = shown(ledger, f"/explorer/asset/{press['id']}").words
+    listed = words.partition("Parts")[2].partition("History")[0]
+    assert re.search(r"granted \w+\u2026asset(?!revoked|unauthorised)", listed)
+    assert re.search(r"taken \w+\u2026assetrevoked", listed)
 
 
 def test_owners_by_name(ledger: Ledger) -> None:

@@ -13,6 +13,7 @@ from twincli.model import record
 from twincli.model.transaction import signers_of
 from twincli.node.pages.excerpt import LONGEST_NAME, cut
 from twincli.rules import authority
+from twincli.rules.authority import LAST, Authority, Place
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -130,10 +131,12 @@ class Owners:
         self._held: list[_Held] = []
         self._times: dict[str, int] = {}
         self._walked_ms = 0
+        self._authority = Authority()
 
     def add(self, entry: Entry) -> None:
         """Take the next transaction."""
         time_ms = entry.time_ms or 0
+        self._authority.add(entry.tx, Place(entry.height or 0, len(self._times), entry.time_ms))
         self._times[entry.tx["id"]] = self._walked_ms = time_ms
         for index, output in enumerate(entry.tx["outputs"]):
             details = output["condition"]["details"]
@@ -151,8 +154,14 @@ class Owners:
         owners = [held.details for held in self._held if self._is_held(held, when)]
         entity = None if replay is None else replay.entity
         found = authority.standing(signers_of(part.tx), owners, entity)
-        is_known = is_whole or when <= self._walked_ms
-        return UNCHECKED if found == authority.UNAUTHORISED and not is_known else found
+        if found != authority.UNAUTHORISED:
+            return found
+        if not is_whole and when > self._walked_ms:
+            return UNCHECKED
+        # What holders of other parts say is not looked into: a page reads no second history.
+        place = Place(part.height or 0, LAST, part.time_ms)
+        topic = authority.Topic(record.LINK)
+        return self._authority.judge(signers_of(part.tx), place, topic).standing
 
     def _is_held(self, held: _Held, when: int) -> bool:
         until = _LATER if held.spender is None else self._times.get(held.spender, _LATER)
