@@ -13,14 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import twincli
+from docs.tools import template_format
 from tests.model.test_template import GUARDED, VEHICLE
 from twincli.crypto import canonical
-from twincli.formats import units
+from twincli.formats import marked, units
 from twincli.model import template
 
 MODEL = Path(twincli.__file__).parent / "model"
 SCHEMA = jsonschema_rs.Draft202012Validator(
-    json.loads((MODEL / "formats" / "template.json").read_text())
+    json.loads((MODEL / "schemas" / "template-format.json").read_text())
 )
 BUILT_IN = sorted((MODEL / "templates").glob("*.json"))
 NAMED = {
@@ -55,6 +56,32 @@ def test_a_built_in_template(path: Path) -> None:
 @pytest.mark.parametrize("document", [VEHICLE, GUARDED])
 def test_the_schema_takes_what_is_valid(document: dict[str, Any]) -> None:
     assert SCHEMA.is_valid(document)
+
+
+def test_every_member_is_explained_with_an_example_that_is_valid() -> None:
+    whole = json.loads((MODEL / "schemas" / "template-format.json").read_text())
+    waiting: list[Any] = [whole]
+    while waiting:
+        part = waiting.pop()
+        for name, member in part.get("properties", {}).items():
+            if "const" in member or ("enum" in member and "examples" not in member):
+                continue  # a condition
+            assert member["description"], name
+            assert member["examples"], name
+        waiting += [inner for inner in part.values() if isinstance(inner, dict)]
+    examples = {name: member["examples"][0] for name, member in whole["properties"].items()}
+    assert template.faults(examples) == []
+    assert SCHEMA.is_valid(examples)
+    assert set(template.MEMBERS) == set(examples)
+    for name, member in whole["$defs"]["item"]["properties"].items():
+        alone = jsonschema_rs.Draft202012Validator({**member, "$defs": whole["$defs"]})
+        assert alone.is_valid(member["examples"][0]), name
+
+
+def test_the_page_of_the_format_has_the_example() -> None:
+    text = template_format.page().partition("```yaml\n")[2].partition("```")[0]
+    found = marked.read(text.encode(), "the page")
+    assert template.faults(found.value) == []
 
 
 # What the schema does not say: rules between members, sizes in all, and words of expressions.

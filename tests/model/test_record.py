@@ -18,7 +18,7 @@ OTHER = KeyPair(b"o" * 32)
 SCHEMAS: dict[str, dict[str, Any]] = {
     file.name.removesuffix(".json"): json.loads(file.read_text())
     for file in (resources.files("twincli") / "model" / "schemas").iterdir()
-    if file.name.endswith(".json")
+    if file.name.endswith(".json") and file.name != "template-format.json"
 }
 
 ON_CREATE: dict[str, Any] = {

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import ConfigError, InvalidError
+from twincli.model.template import MAX_DEPTH, MAX_FAULTS, MAX_FIELDS, NUMERIC, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,6 +171,61 @@ def freeze(template: Template) -> Frozen:
     fields = [*template.facts.values(), *template.fields.values()]
     used = dict.fromkeys(field.unit for field in _all(fields) if field.unit and not field.own_unit)
     return {str(unit): _worth(str(unit)) for unit in used}
+
+
+def check(unit: str) -> None:
+    """Refuse a unit that cannot be frozen.
+
+    Raises:
+        InvalidError: ``unknown_unit``.
+        ConfigError: ``missing_extra``: ``pint`` is not installed, and the unit is not in our table.
+    """
+    if not any(unit in group for group in GROUPS.values()):
+        _by_library(unit)
+
+
+def faults(document: Any) -> list[Fault]:
+    """Return what is wrong with the units of a document that is to be a template.
+
+    Fields that are malformed in other ways are left to `twincli.model.template.faults`.
+    """
+    found: list[Fault] = []
+    verdicts: dict[str, InvalidError | None] = {}
+    members = document if isinstance(document, dict) else {}
+    for path, item in _written(members):
+        unit = item.get("unit")
+        if not isinstance(unit, str) or not unit.strip() or item.get("ownUnit") is True:
+            continue
+        if item.get("type") not in NUMERIC:
+            continue
+        if unit not in verdicts:
+            verdicts[unit] = None
+            try:
+                check(unit)
+            except InvalidError as error:
+                verdicts[unit] = error
+        wrong = verdicts[unit]
+        if wrong is not None:
+            found.append(Fault((*path, "unit"), wrong.message, wrong.hint or ""))
+        if len(found) == MAX_FAULTS:
+            break
+    return found
+
+
+def _written(members: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
+    """Yield the fields of a document with their paths, as far as they are fields."""
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [
+        ((name,), members.get(name)) for name in ("trackingFields", "facts")
+    ]
+    count = 0
+    while waiting and count <= MAX_FIELDS:
+        path, value = waiting.pop()
+        if isinstance(value, list):
+            waiting += [((*path, at), item) for at, item in reversed(list(enumerate(value)))]
+        elif isinstance(value, dict) and len(path) <= 2 * MAX_DEPTH + 2:
+            count += 1
+            yield path, value
+            waiting += [((*path, n), value[n]) for n in ("items", "fields") if n in value]
 
 
 def _all(fields: list[Field]) -> Iterator[Field]:

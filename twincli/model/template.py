@@ -2,7 +2,8 @@
 
 A template names the identifiers of a thing, its facts, the fields that change, events, states,
 stages, schedules and how to show it. The seed's vehicle template is valid as it stands; all other
-members are optional. ``twincli/model/formats/template.json`` is the same format as a JSON Schema.
+members are optional. ``schemas/template-format.json`` beside this file is the same format as a JSON
+Schema.
 
 `faults` says everything that is wrong with a document, `read` returns a `Template`.
 """
@@ -63,7 +64,8 @@ MAX_FAULTS = 100
 _LARGEST = 1.7976931348623157e308
 
 _NAME_MORE = frozenset("_-")
-_NUMERIC = frozenset({"number", "integer", "duration"})
+NUMERIC = frozenset({"number", "integer", "duration"})
+"""The types that may have a unit and a range."""
 _BOUNDS = ("min", "max")
 
 
@@ -342,12 +344,13 @@ class _EnoughError(Exception):
     """So much is wrong that the rest does not matter."""
 
 
-_MEMBERS = (
+MEMBERS = (
     "id",
     "name",
     "assetType",
     "category",
     "description",
+    "origin",
     "identifiers",
     "facts",
     "trackingFields",
@@ -359,6 +362,8 @@ _MEMBERS = (
     "view",
     "workflows",
 )
+"""The members of a template, in the order in which people read them."""
+
 _FIELD_MEMBERS = (
     "name",
     "type",
@@ -466,7 +471,7 @@ class _Checker:
         return good
 
     def document(self, value: Any) -> list[Fault]:
-        if not self.is_object((), value, _MEMBERS):
+        if not self.is_object((), value, MEMBERS):
             return self.found
         self.heads(value)
         facts = self.fields(("facts",), value.get("facts", []))
@@ -509,7 +514,7 @@ class _Checker:
                 self.add((), f"the member {name} is missing", f"add {name}: TEXT")
             else:
                 self.is_text((name,), value[name])
-        for name in ("category", "description"):
+        for name in ("category", "description", "origin"):
             if name in value:
                 self.is_text((name,), value[name])
 
@@ -594,7 +599,7 @@ class _Checker:
             )
 
     def numbers(self, path: tuple[str | int, ...], item: dict[str, Any]) -> None:
-        is_numeric = item.get("type") in _NUMERIC
+        is_numeric = item.get("type") in NUMERIC
         for name in ("unit", "min", "max", "quality"):
             if name in item and not is_numeric and item.get("type") in TYPES:
                 self.add(

@@ -654,3 +654,26 @@ class Submissions(TypedDict):
     failed: int
     errors: list[Json]
     warnings: list[str]
+
+
+# --- Templates -----------------------------------------------------------------------------------
+
+
+class TemplateLoss(TypedDict):
+    """Something of a foreign model that was not carried over into a template."""
+
+    path: str
+    what: str
+    why: str
+
+
+class TemplateImport(TypedDict):
+    """``twin.template-import/1``: ``template`` is the document, ``file`` where it was written."""
+
+    schema: str
+    id: str
+    format: str
+    origin: str | None
+    template: Json
+    file: str | None
+    losses: list[TemplateLoss]

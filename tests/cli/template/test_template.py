@@ -80,7 +80,11 @@ def test_a_template_that_is_not_there(invoke: Invoke, made: Make) -> None:
     [
         ({"trackingFields": [{"name": "x", "type": "numbr"}]}, 1, "trackingFields[0].type"),
         ({"id": "x"}, 1, "id"),
-        ({"trackingFields": [{"name": "x", "type": "number", "unit": "xyz"}]}, None, ""),
+        (
+            {"trackingFields": [{"name": "x", "type": "number", "unit": "xyz"}]},
+            1,
+            "trackingFields[0].unit",
+        ),
     ],
 )
 def test_check_says_where(

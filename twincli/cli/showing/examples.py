@@ -30,6 +30,7 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     "template check": ("twin template check pump.yaml",),
     "template register": ("twin template register pump.yaml",),
     "template diff": ("twin template diff pump-v1 pump.yaml",),
+    "template import": ("twin template import thermostat.json -o thermostat-v1.json",),
     "template export": ("twin template export vehicle-tracking-v1 -o vehicle.json",),
     "did new": ("twin did new alice --role owner",),
     "did show": ("twin did show alice",),

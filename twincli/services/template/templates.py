@@ -85,6 +85,9 @@ def check(data: bytes, what: str) -> Document:
         InvalidError: It is neither JSON nor YAML.
     """
     found = marked.read(data, what)
+    wrong = template.faults(found.value)
+    if len(wrong) < template.MAX_FAULTS:
+        wrong += units.faults(found.value)
     faults = [
         {
             "line": found.line(fault.path),
@@ -92,15 +95,8 @@ def check(data: bytes, what: str) -> Document:
             "message": fault.message,
             "right": fault.right,
         }
-        for fault in template.faults(found.value)
+        for fault in wrong
     ]
-    if not faults:
-        try:
-            units.freeze(template.read(found.value))
-        except InvalidError as error:
-            faults.append(
-                {"line": None, "path": "", "message": error.message, "right": error.hint or ""}
-            )
     named = found.value.get("id") if isinstance(found.value, dict) else None
     return {
         "schema": "twin.template_check/1",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -18,6 +18,7 @@ from twincli.model import text as texts
 
 if TYPE_CHECKING:
     from twincli.services.catalogue import Model
+    from twincli.services.documents import TemplateLoss
 
 app = typer_frame.group("template")
 
@@ -203,6 +204,60 @@ def export(context: Context, ref: Ref, out: Out = None) -> Result:
     if not context.dry_run:
         sinks.file_sink(context, out, mode=0o644)(text)
     return Result(document, text="", notes=(f"wrote {out}",))
+
+
+@typer_frame.command(app, "import")
+def import_model(
+    context: Context,
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="The model, in JSON.")],
+    form: Annotated[
+        Literal["dtdl", "wot", "aas"] | None,
+        typer.Option(
+            "--format", metavar="dtdl|wot|aas", help="Its format; default: as the file says."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="The model to import, where the file has several."),
+    ] = None,
+    out: Out = None,
+) -> Result:
+    """Make a template of a DTDL interface, a WoT Thing or an Asset Administration Shell.
+
+    What a template has no place for is listed on stderr, with --json under losses.
+    """
+    from twincli.cli.showing.output import to_json
+    from twincli.services.template import foreign
+
+    if out is not None and out != "-":
+        partial.check_free(out)
+    data = file_arguments.beginning(file, foreign.MAX_BYTES + 4)
+    document = foreign.import_model(data, file_arguments.what(file), form=form, model=model)
+    notes = _losses(document["losses"])
+    text = to_json(document["template"], indented=True) + "\n"
+    if out is None or out == "-":
+        return Result({**document}, text=text, notes=notes)
+    document["file"] = out
+    if not context.dry_run:
+        sinks.file_sink(context, out, mode=0o644)(text)
+    note = f"wrote {out}; next: twin template register {out}"
+    return Result({**document}, text="", notes=(*notes, note))
+
+
+def _losses(losses: list[TemplateLoss]) -> tuple[str, ...]:
+    """Return the report for people: a line a reason, with what it is about."""
+    by_reason: dict[str, list[TemplateLoss]] = {}
+    for loss in losses:
+        by_reason.setdefault(loss["why"], []).append(loss)
+    lines = [f"not carried over: {len(losses)}"] if losses else []
+    for why, found in by_reason.items():
+        shown = [f"{loss['what']} ({loss['path']})" for loss in found[:_SHOWN]]
+        more = f" and {len(found) - _SHOWN} more (--json lists all)" if found[_SHOWN:] else ""
+        lines.append(f"  {', '.join(shown)}{more}: {why}")
+    return tuple(lines)
+
+
+_SHOWN = 8
 
 
 def _draw(document: dict[str, Any], console: Any) -> None:
