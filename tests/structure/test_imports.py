@@ -57,7 +57,7 @@ FLOORS = {
     "services": (
         {"home"},
         {"network"},
-        {"template", "grant"},
+        {"template", "link", "grant"},
         {"record"},
         {"keys", "asset"},
         {"names", "tx"},

@@ -21,6 +21,10 @@ NOUNS: dict[str, tuple[str, str]] = {
         "twincli.cli.commands.grant.grant",
         "Allow others to write about a twin, and take it back.",
     ),
+    "link": (
+        "twincli.cli.commands.link.link",
+        "Say what belongs to a twin.",
+    ),
     "tx": ("twincli.cli.commands.tx", "Show, check and submit transactions."),
     "ledger": ("twincli.cli.commands.network.ledger", "Manage the embedded ledger."),
     "node": ("twincli.cli.commands.network.node", "Serve the ledger as a BigchainDB node."),
@@ -71,7 +75,7 @@ ABOUT = "git for physical things: identities and digital twins as signed transac
 """What ``twin`` is, above the list of its commands."""
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Twins", ("asset", "template", "grant", "history", "search")),
+    ("Twins", ("asset", "template", "link", "grant", "history", "search")),
     ("Keys and identities", ("keys", "agent", "did", "name")),
     ("Ledger and networks", ("tx", "ledger", "push", "pull", "node")),
     ("This installation", ("status", "doctor", "backup", "config", "completion", "demo", "help")),
@@ -90,6 +94,7 @@ NOUN_ALIASES = {
     "transactions": "tx",
     "templates": "template",
     "grants": "grant",
+    "links": "link",
     "model": "template",
     "ledgers": "ledger",
     "nodes": "node",
@@ -229,6 +234,8 @@ CHANGING = frozenset(
         "keys derive",
         "keys rotate",
         "template register",
+        "link add",
+        "link remove",
         "grant add",
         "grant revoke",
     )

@@ -362,6 +362,32 @@ class Said(RecordItem):
     warnings: list[str]
 
 
+class LinkItem(TypedDict):
+    """``twin.link-item/1``: what a twin's owner says belongs to it.
+
+    ``id`` is the record, or the CREATE that the owner signed; ``state`` is ``active``, ``expired``
+    (by a transfer of the twin) or ``revoked``; ``owner`` holds the other asset now.
+    """
+
+    id: str
+    verb: str
+    to: str
+    to_name: str | None
+    owner: str
+    state: str
+    standing: str
+    linked_at: str | None
+
+
+class Links(TypedDict):
+    """``twin.links/1``, in the order in which they were made."""
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    links: list[LinkItem]
+
+
 class GrantItem(TypedDict):
     """``twin.grant-item/1``: what a twin's owner allows a key.
 

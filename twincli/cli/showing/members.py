@@ -22,6 +22,8 @@ WRITES: dict[str, tuple[Any, ...]] = {
     "asset transfer": (documents.WrittenAsset,),
     "asset burn": (documents.WrittenAsset,),
     "asset migrate": (documents.WrittenAsset,),
+    "link add": (documents.Said,),
+    "link remove": (documents.Said,),
     "grant add": (documents.WrittenGrants,),
     "grant revoke": (documents.WrittenRevocation,),
     "name set": (documents.Name,),

@@ -1,0 +1,1 @@
+"""Links: what the owner of a twin says belongs to it."""
