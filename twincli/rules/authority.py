@@ -500,8 +500,11 @@ class Authority:
                     continue
                 if not given.scope.holds(topic):
                     found.append(Verdict(UNAUTHORISED, given.tx_id, "scope"))
-                else:
-                    found.append(self.held(given, key, place, claimed_ms))
+                    continue
+                verdict = self.held(given, key, place, claimed_ms)
+                if verdict.standing == AUTHORISED:
+                    return verdict
+                found.append(verdict)
         for child in children:
             for given in self.children.get(child, ()):
                 found += self._by_link(given, keys, place, claimed_ms, controls)
