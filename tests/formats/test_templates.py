@@ -88,7 +88,8 @@ def test_the_page_of_the_format_has_the_example() -> None:
 BESIDES = [
     *("tracking field", "primary identifier", "no stream", "no transition", "too many", "nests"),
     *("wrong at character", "stands here twice", "min is above", "only a whole field"),
-    *("there is no unit", "already"),
+    *("there is no unit", "already", "cannot be reached", "no transition asks", "no fact or field"),
+    *("is of type", "no value is good", "more than 64 bits", "has a part"),
 ]
 
 json_values = st.recursive(

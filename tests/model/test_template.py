@@ -89,6 +89,92 @@ def test_everything_beyond_it() -> None:
     assert found.facts["marks"].items is not None
 
 
+PROBE: dict[str, Any] = {
+    "id": "probe-v1",
+    "name": "Probe",
+    "assetType": "probe",
+    "identifiers": {"primary": "serialNumber", "secondary": ["batch"]},
+    "facts": [{"name": "serialNumber", "type": "text"}],
+    "trackingFields": [
+        {"name": "temp", "type": "number"},
+        {"name": "place", "type": "coordinates"},
+        {"name": "made", "type": "object", "fields": [{"name": "year", "type": "integer"}]},
+        {"name": "free", "type": "object"},
+    ],
+}
+
+
+def states(*moves: str, **conditions: str) -> dict[str, Any]:
+    asked = {"conditions": {"required": sorted(conditions)}} if conditions else {}
+    pairs = [dict(zip(("from", "to"), move.split(), strict=True)) for move in moves]
+    return {
+        "states": {
+            "initial": "a",
+            "transitions": [{**pairs[0], **asked}, *pairs[1:]],
+            "conditions": conditions,
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (states("a b", "b c", "c a"), []),
+        (states("a b", "x y", "y x"), ["states.transitions[1]", "states.transitions[1]"]),
+        (states("a b", "c b"), ["states.transitions[1]"]),
+        (
+            {"states": {"initial": "a", "transitions": [{"from": "a", "to": "b"}, 5, {"to": 5}]}},
+            [
+                "states.transitions[1]",
+                "states.transitions[2]",
+                "states.transitions[2].to",
+            ],
+        ),
+        (states("a b", ok="temp > 3 and not exists(made.year) or free.x = 2"), []),
+        (states("a b", ok="batch = B1 and place.latitude > 3 and assetId ~ x"), []),
+        (states("a b", ok="events.x = 1"), []),
+        (states("a b", ok="tmp > 3"), ["states.conditions.ok"]),
+        (states("a b", ok="made.month > 3"), ["states.conditions.ok"]),
+        (states("a b", ok="temp.x > 3"), ["states.conditions.ok"]),
+        (states("a b", ok="temp >"), ["states.conditions.ok"]),
+        ({**states("a b", ok="color = red"), "additionalFields": True}, []),
+        (
+            {"states": {**states("a b")["states"], "conditions": {"unused": "temp > 3"}}},
+            ["states.conditions.unused"],
+        ),
+        ({"view": {"title": "batch", "card": ["made.year"], "map": "place"}}, []),
+        ({"view": {"charts": ["temp", "place"]}}, ["view.charts[1]"]),
+        ({"view": {"map": "temp", "title": "tmp"}}, ["view.title", "view.map"]),
+        ({"identifiers": {"primary": "weight"}, "facts": [{"name": "weight", "type": "number"}]},
+         ["identifiers"]),
+        ({"facts": [{"name": "serialNumber", "type": []}]}, ["facts[0].type"]),
+        ({"trackingFields": [{"name": "x", "type": "integer", "max": 1 << 63}]},
+         ["trackingFields[0].max"]),
+        ({"trackingFields": [{"name": "x", "type": "number", "quality": {"min": 1, "max": 1}}]},
+         ["trackingFields[0].quality"]),
+        ({"trackingFields": [{"name": "seq", "type": "number", "realTime": True}]},
+         ["trackingFields[0].name"]),
+        (
+            {
+                "trackingFields": [
+                    {
+                        "name": "fix",
+                        "type": "object",
+                        "realTime": True,
+                        "fields": [{"name": "quality", "type": "text"}],
+                    }
+                ]
+            },
+            ["trackingFields[0].fields[0].name"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_names_something_else(change: dict[str, Any], found: list[str]) -> None:
+    faults = template.faults({**PROBE, **change})
+    assert [fault.where for fault in faults] == found
+    assert all(fault.right for fault in faults)
+
+
 @pytest.mark.parametrize(
     ("where", "value", "path", "part"),
     [

@@ -310,7 +310,8 @@ def _is_exact(unit: str, into: str) -> bool:
 
     try:
         return all(isinstance(_converted(number, unit, into), Fraction) for number in (0, 1))
-    except pint.errors.PintError:
+    # Beside numpy, a logarithm of a fraction is a TypeError.
+    except (pint.errors.PintError, TypeError):
         return False
 
 

@@ -388,6 +388,14 @@ def folded(text: str) -> str:
 # --- Evaluating --------------------------------------------------------------------------------
 
 
+def paths(node: Node) -> set[tuple[str, ...]]:
+    """Return the paths that an expression looks at."""
+    if isinstance(node, (Compare, Exists)):
+        return {node.path}
+    parts = (node.part,) if isinstance(node, Not) else node.parts
+    return set().union(*map(paths, parts))
+
+
 def predicate(node: Node, convert: Convert | None = None) -> Callable[[Mapping[str, Any]], bool]:
     """Return the expression as a function of a document.
 

@@ -52,6 +52,9 @@ RESERVED_STREAMS = frozenset(
 )
 """Records are asked for like streams, so no stream bears these names."""
 
+RESERVED_LEAVES = frozenset(["timestamp", "stream", "source", "quality", "unit", "seq"])
+"""What a reading says beside its values, so that no value of a stream bears these names."""
+
 ASSET_ID = "assetId"
 """The primary identifier that is the twin's own name."""
 
@@ -389,6 +392,9 @@ class _Checker:
     def __init__(self) -> None:
         self.found: list[Fault] = []
         self.count = 0
+        # Looked up for every path that is named, made once.
+        self.roots: dict[str, dict[str, Any]] = {}
+        self.inner: dict[int, dict[str, dict[str, Any]]] = {}
 
     def add(self, path: tuple[str | int, ...], message: str, right: str) -> None:
         self.found.append(Fault(path, message, right))
@@ -453,7 +459,11 @@ class _Checker:
 
     def is_number(self, path: tuple[str | int, ...], value: Any) -> bool:
         if type(value) not in {int, float} or not -_LARGEST <= value <= _LARGEST:  # nor NaN
-            self.add(path, f"{shown(value)} is not a number", "write a number without quotes")
+            right = "write a finite number without quotes, such as 0.5 or -5"
+            self.add(path, f"{shown(value)} is not a number", right)
+            return False
+        if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+            self.add(path, f"{shown(value)} has more than 64 bits", "write it as 1e20, or leave it")
             return False
         return True
 
@@ -498,6 +508,7 @@ class _Checker:
         if "workflows" in value and self.is_list(("workflows",), value["workflows"]):
             for at, item in enumerate(value["workflows"]):
                 self.is_object(("workflows", at), item, ())
+        self.references(value)
         return self.found
 
     def heads(self, value: dict[str, Any]) -> None:
@@ -538,9 +549,20 @@ class _Checker:
         named += self.names((*path, "secondary"), found.get("secondary", []))
         if len(set(named)) < len(named):
             self.add((*path, "secondary"), f"{named[0]} is the primary identifier", "take it out")
+        types = {
+            item.get("name"): item.get("type")
+            for item in _dicts(value.get("facts"))
+            if isinstance(item.get("name"), str) and isinstance(item.get("type"), str)
+        }
         for name in named:
             if name in fields:
                 self.add(path, f"{name} is a tracking field", "an identifier never changes")
+            elif types.get(name, "text") in _NO_IDENTIFIERS:
+                self.add(
+                    path,
+                    f"the fact {name} is of type {types[name]}",
+                    "an identifier is a text or a whole number",
+                )
 
     def fields(self, path: tuple[str | int, ...], value: Any, depth: int = 1) -> set[str]:
         """Check a list of fields; return their names."""
@@ -591,12 +613,20 @@ class _Checker:
     def stream(self, path: tuple[str | int, ...], item: dict[str, Any], depth: int) -> None:
         if depth > 1:
             self.add((*path, "realTime"), "only a whole field can be a stream", "leave it out here")
-        elif item.get("name") in RESERVED_STREAMS:
+        elif item.get("name") in RESERVED_STREAMS | RESERVED_LEAVES:
             self.add(
                 (*path, "name"),
-                f"no stream can be called {item['name']}: records are asked for by that name",
+                f"no stream can be called {item['name']}: that is asked for by this name already",
                 "rename the field",
             )
+        parts = item.get("fields")
+        for at, part in enumerate(parts if isinstance(parts, list) else ()):
+            if isinstance(part, dict) and part.get("name") in tuple(RESERVED_LEAVES):
+                self.add(
+                    (*path, "fields", at, "name"),
+                    f"no stream has a part {part['name']}: every reading says that by itself",
+                    "rename the part, or leave it out",
+                )
 
     def numbers(self, path: tuple[str | int, ...], item: dict[str, Any]) -> None:
         is_numeric = item.get("type") in NUMERIC
@@ -611,8 +641,12 @@ class _Checker:
         if item.get("ownUnit") is True and "unit" not in item:
             self.add((*path, "ownUnit"), "there is no unit", "add unit: WORD")
         self.bounds(path, item)
-        if "quality" in item and self.is_object((*path, "quality"), item["quality"], _BOUNDS):
+        quality = item.get("quality")
+        if "quality" in item and self.is_object((*path, "quality"), quality, _BOUNDS):
             self.bounds((*path, "quality"), item["quality"])
+            low, high = (item["quality"].get(name) for name in _BOUNDS)
+            if type(low) in {int, float} and low == high:
+                self.add((*path, "quality"), "no value is good", "min is below max")
 
     def bounds(self, path: tuple[str | int, ...], item: dict[str, Any]) -> None:
         given = [name for name in _BOUNDS if name in item]
@@ -659,11 +693,37 @@ class _Checker:
         known = self.transitions(value)
         if "initial" not in value:
             self.add(path, "the member initial is missing", "name the first state")
-        elif self.is_name((*path, "initial"), value["initial"]) and value["initial"] not in known:
+        elif self.is_name((*path, "initial"), value["initial"]):
+            if value["initial"] in known:
+                self.reachable(value, value["initial"], known)
+                return
             self.add(
                 (*path, "initial"),
                 f"no transition begins or ends at {value['initial']}",
                 f"one of {', '.join(sorted(known))}" if known else "add a transition",
+            )
+
+    def reachable(self, value: dict[str, Any], initial: str, known: set[str]) -> None:
+        """Report the states that no way leads to, each once."""
+        moves: dict[str, list[str]] = {}
+        first: dict[str, int] = {}
+        for at, item in enumerate(value["transitions"]):
+            given = [item.get("from"), item.get("to")] if isinstance(item, dict) else []
+            ends = [end for end in given if isinstance(end, str)]
+            if len(ends) == 2:
+                moves.setdefault(ends[0], []).append(ends[1])
+            for end in ends:
+                first.setdefault(end, at)
+        seen, waiting = {initial}, [initial]
+        while waiting:
+            new = [end for end in moves.get(waiting.pop(), ()) if end not in seen]
+            seen.update(new)
+            waiting += new
+        for state in sorted(known - seen, key=lambda name: first[name]):
+            self.add(
+                ("states", "transitions", first[state]),
+                f"the state {state} cannot be reached from {initial}",
+                f"add a transition to {state}, or take it out",
             )
 
     def condition(self, path: tuple[str | int, ...], text: Any) -> None:
@@ -731,3 +791,106 @@ class _Checker:
             if name in value and self.is_list(("view", name), value[name]):
                 for at, item in enumerate(value[name]):
                     self.is_text(("view", name, at), item)
+
+    # -- What names something else --
+
+    def references(self, value: dict[str, Any]) -> None:
+        """Report conditions that nothing asks for, and paths that lead nowhere."""
+        self.roots = _named(value.get("trackingFields")) | _named(value.get("facts"))
+        identifiers = value.get("identifiers")
+        if isinstance(identifiers, dict):
+            more = identifiers.get("secondary")
+            known = [identifiers.get("primary"), *(more if isinstance(more, list) else ())]
+            self.roots = {name: {} for name in known if isinstance(name, str)} | self.roots
+        self.roots[ASSET_ID] = {}
+        states = value.get("states")
+        conditions = states.get("conditions") if isinstance(states, dict) else None
+        if isinstance(states, dict) and isinstance(conditions, dict):
+            asked = {
+                name
+                for item in _dicts(states.get("transitions"))
+                if isinstance(item.get("conditions"), dict)
+                for names in item["conditions"].values()
+                if isinstance(names, list)
+                for name in names
+                if isinstance(name, str)
+            }
+            for name, text in conditions.items():
+                path = ("states", "conditions", name)
+                if name not in asked:
+                    meant = near(name, sorted(asked - set(conditions)))
+                    right = f"did you mean {meant}?" if meant else "name it there, or take it out"
+                    self.add(path, f"no transition asks for {shown(name)}", right)
+                if isinstance(text, str):
+                    self.leads(value, path, text)
+        given = value.get("view")
+        view: dict[str, Any] = given if isinstance(given, dict) else {}
+        for name, kinds in _VIEW_KINDS.items():
+            shown_paths = view.get(name)
+            for at, text in enumerate(shown_paths if isinstance(shown_paths, list) else ()):
+                if isinstance(text, str):
+                    self.found_at(value, ("view", name, at), tuple(text.split(".")), kinds)
+            if isinstance(shown_paths, str):
+                self.found_at(value, ("view", name), tuple(shown_paths.split(".")), kinds)
+
+    def leads(self, value: dict[str, Any], path: tuple[str | int, ...], text: str) -> None:
+        try:
+            node = expression.parse(text)
+        except InvalidError:
+            return  # said before
+        for found in sorted(expression.paths(node)):
+            self.found_at(value, path, found, ())
+
+    def found_at(
+        self,
+        value: dict[str, Any],
+        path: tuple[str | int, ...],
+        names: tuple[str, ...],
+        kinds: tuple[str, ...],
+    ) -> None:
+        """Report a path that no fact and no field is at, or one of a type that does not fit."""
+        parts = self.roots
+        is_free = value.get("additionalFields") is True
+        for depth, name in enumerate(names):
+            item = parts.get(name)
+            if item is None:
+                if not is_free and not (depth == 0 and name in RESERVED_STREAMS):
+                    meant = near(name, sorted(parts))
+                    self.add(
+                        path,
+                        f"there is no fact or field {shown('.'.join(names[: depth + 1]))}",
+                        f"did you mean {meant}?" if meant else "declare it, or take it out",
+                    )
+                return
+            is_last = depth + 1 == len(names)
+            if "type" not in item or (item["type"] == "coordinates" and not is_last):
+                return
+            inner = item.get("fields")
+            parts = self.inner.get(id(inner)) or _named(inner)
+            self.inner[id(inner)] = parts
+            is_free = "fields" not in item or item.get("additionalFields") is True
+            kind = item["type"]
+            if not is_last and kind in TYPES and kind != "object":
+                self.add(path, f"{name} is of type {kind} and has no parts", f"write {name} alone")
+                return
+        if kinds and kind in TYPES and kind not in kinds:
+            self.add(
+                path, f"{names[-1]} is of type {kind}", f"a field of type {' or '.join(kinds)}"
+            )
+
+
+_NO_IDENTIFIERS = frozenset({"number", "boolean", "coordinates", "duration", "object", "list"})
+_VIEW_KINDS: dict[str, tuple[str, ...]] = {
+    "title": (),
+    "card": (),
+    "charts": ("number", "integer", "duration"),
+    "map": ("coordinates",),
+}
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _named(value: Any) -> dict[str, dict[str, Any]]:
+    return {item["name"]: item for item in _dicts(value) if isinstance(item.get("name"), str)}

@@ -239,7 +239,11 @@ class Draft:
         """Make a field a stream where a template allows it, else report it."""
         if depth > 1:
             self.lose(path, "that it is a stream", "only a whole field can be a stream")
-        elif field["name"] in template.RESERVED_STREAMS:
+        elif not template.RESERVED_LEAVES.isdisjoint(
+            part["name"] for part in field.get("fields", ())
+        ):
+            self.lose(path, "that it is a stream", "a part has the name of what readings have")
+        elif field["name"] in template.RESERVED_STREAMS | template.RESERVED_LEAVES:
             self.lose(
                 path, "that it is a stream", f"no stream can be called {field['name']}; rename it"
             )

@@ -86,8 +86,8 @@ def check(data: bytes, what: str) -> Document:
     """
     found = marked.read(data, what)
     wrong = template.faults(found.value)
-    if len(wrong) < template.MAX_FAULTS:
-        wrong += units.faults(found.value)
+    wrong = (wrong + units.faults(found.value))[: template.MAX_FAULTS]
+    wrong.sort(key=lambda fault: found.line(fault.path) or 0)
     faults = [
         {
             "line": found.line(fault.path),
