@@ -196,6 +196,8 @@ def header_file(tmp_path: Path, text: str | bytes, mode: int = 0o600) -> str:
 
 
 def test_headers_are_read(tmp_path: Path) -> None:
+    marked = header_file(tmp_path, b"\xef\xbb\xbfX-App: x\r\n")  # as Notepad saves it
+    assert profiles.headers(marked) == {"X-App": "x"}
     text = "# the token of the device\n\nAuthorization: Bearer a:b\nX-App:x \r\n"
     assert profiles.headers(header_file(tmp_path, text)) == {
         "Authorization": "Bearer a:b",
@@ -212,7 +214,10 @@ def test_headers_are_read(tmp_path: Path) -> None:
         ("A: se\x01cret", "line 1"),
         ("Host: secret", "set by the HTTP client"),
         ("Content-Length: 1", "set by the HTTP client"),
-        (b"A: secr\xe9t", "not ASCII"),
+        (b"A: secr\xe9t", "not UTF-8"),
+        ("A: secr\u00e9t".encode(), "not ASCII"),
+        ("A: secret".encode("utf-16"), "not UTF-8"),
+        (b"A: secret\0", "NUL"),
         ("A: " + "secret" * 20_000, "too long"),
     ],
 )

@@ -77,6 +77,40 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -
         assert node.post(create()).status == 202
 
 
+@pytest.mark.parametrize("path", ["/api/v1/transactions", "/twin/v1/histories"])
+def test_a_client_that_sends_too_much_reads_why(path: str, node: Running) -> None:
+    body = b"x" * (9 << 20)
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    place = urlsplit(node.url)
+    for _ in range(5):
+        with socket.create_connection((str(place.hostname), place.port or 0), timeout=20) as sock:
+            sock.sendall(head + body)
+            found = b""
+            while piece := sock.recv(65536):
+                found += piece
+        assert found.startswith(b"HTTP/1.1 413 ")
+        assert found.endswith(b'"status":413}')
+
+
+def test_a_client_does_not_send_for_ever(node: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LINGER_SECONDS", 0.3)
+    head = b"POST /api/v1/transactions HTTP/1.1\r\nhost: x\r\ncontent-length: 999999999\r\n\r\n"
+    place = urlsplit(node.url)
+    with socket.create_connection((str(place.hostname), place.port or 0), timeout=20) as sock:
+        sock.sendall(head)
+        with pytest.raises(OSError, match=r"(?i)reset|pipe|abort"):
+            for _ in range(1000):
+                sock.sendall(b"x" * 100)
+                time.sleep(0.01)
+    monkeypatch.setattr(server, "LINGER_SECONDS", 60)
+    monkeypatch.setattr(server, "LINGER_BYTES", 1 << 20)
+    with (
+        socket.create_connection((str(place.hostname), place.port or 0), timeout=20) as sock,
+        pytest.raises(OSError, match=r"(?i)reset|pipe|abort"),
+    ):
+        sock.sendall(head + b"x" * (64 << 20))
+
+
 def test_a_large_transaction_is_taken(node: Running) -> None:
     tx = create(data={"text": "x" * 500_000})
     assert node.post(tx).json == tx
@@ -445,6 +479,13 @@ def test_token_files(tmp_path: Path) -> None:
     assert caught.value.code == "insecure_permissions"
     path.chmod(0o600)
     assert access.read_tokens(str(path)) == (TOKEN.encode(), TOKEN.encode() + b"2")
+    path.write_bytes(b"\xef\xbb\xbf" + TOKEN.encode() + b"\r\n")  # as Notepad saves it
+    assert access.read_tokens(str(path)) == (TOKEN.encode(),)
+    for data in (TOKEN.encode("utf-16"), TOKEN.encode() + b"\0", b"\x30\x82\xff"):
+        path.write_bytes(data)
+        with pytest.raises(ConfigError, match=r"not UTF-8|NUL|DER") as caught:
+            access.read_tokens(str(path))
+        assert caught.value.code == "bad_tokens"
 
 
 def test_read_only(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from twincli import files
 from twincli.client.nodes import normalized
 from twincli.client.tls import Tls
 from twincli.crypto.digests import sha3_256
-from twincli.errors import ConfigError, UsageError
+from twincli.errors import ConfigError, InvalidError, UsageError
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -127,16 +127,21 @@ def headers(path: str) -> dict[str, str]:
         ConfigError: ``insecure_permissions``: others can read it; ``bad_headers``, naming the
             line and never its content.
     """
+    from twincli.keystore import secret_text
+
     try:
         # A named pipe in its place must not block the program.
         with open(path, "rb", opener=files.open_at_once) as file:
             mode = os.fstat(file.fileno()).st_mode
-            text = file.read(_LONGEST + 1).decode("ascii") if stat.S_ISREG(mode) else ""
+            data = file.read(_LONGEST + 1) if stat.S_ISREG(mode) else b""
+        text = secret_text.checked(data, f"the header file {path}").decode("ascii")
     except OSError as error:
         raise ConfigError(
             f"the header file {path} cannot be read: {(error.strerror or '').lower()}",
             code="bad_headers",
         ) from error
+    except InvalidError as error:
+        raise ConfigError(error.message, code="bad_headers", hint=error.hint) from None
     except UnicodeDecodeError:
         raise ConfigError(f"the header file {path} is not ASCII", code="bad_headers") from None
     if not stat.S_ISREG(mode):

@@ -9,7 +9,8 @@ from hmac import compare_digest
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
-from twincli.errors import ConfigError
+from twincli.errors import ConfigError, InvalidError
+from twincli.keystore import secret_text
 from twincli.keystore.files import read_private
 from twincli.values import NamedTuple
 
@@ -30,7 +31,9 @@ def read_tokens(path: str) -> tuple[bytes, ...]:
             ``insecure_permissions``, ``cannot_read``.
     """
     try:
-        data = read_private(path)
+        data = secret_text.checked(read_private(path), f"the token file {path}")
+    except InvalidError as error:
+        raise ConfigError(error.message, code="bad_tokens", hint=error.hint) from None
     except FileNotFoundError as error:
         raise ConfigError(
             f"the token file {path} does not exist", code="bad_tokens", hint=_MAKE.format(path=path)

@@ -49,6 +49,10 @@ STOP_SECONDS = 10
 MAX_CONNECTIONS = 4_000
 PER_ADDRESS = 1_000
 """Connections that one address may have."""
+LINGER_SECONDS = 5.0
+LINGER_BYTES = 64 << 20
+"""How long, and how much of it, a body that was refused is still taken and dropped: a connection
+that closes with bytes unread is reset, which can take the answer along."""
 HANDSHAKE_SECONDS = 10.0
 """How long a TLS handshake may take."""
 SWITCH_SECONDS = 0.001
@@ -82,10 +86,17 @@ class _Corked:
 
     uvicorn writes them one after the other, which makes two packets and wakes the client twice.
     Everything else is the transport's own.
+
+    Args:
+        transport: The connection.
+        has_more: Says whether the client is in the middle of a request.
     """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, has_more: Callable[[], bool]) -> None:
         self._transport = transport
+        self._has_more = has_more
+        self._lingers = False
+        self._dropped = 0
         self._is_corked = False
         self._held = b""
 
@@ -117,10 +128,28 @@ class _Corked:
             held, self._held = self._held, b""
             self._transport.write(held + data)
 
+    def is_closing(self) -> bool:
+        """Say whether nothing more will be sent."""
+        return self._lingers or self._transport.is_closing()
+
     def close(self) -> None:
-        """Send what is held, then close."""
+        """Send what is held, then close; a client that is still sending may finish first."""
         self.uncork()
-        self._transport.close()
+        if self._lingers or self._transport.is_closing() or not self._has_more():
+            self._transport.close()
+            return
+        self._lingers = True
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._transport.resume_reading()
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.close)
+
+    def drops(self, data: bytes) -> bool:
+        """Say whether data came after the end of the connection, and drop them."""
+        self._dropped += len(data) if self._lingers else 0
+        if self._dropped > LINGER_BYTES:
+            self._transport.close()
+        return self._lingers
 
 
 class Protocol(HttpToolsProtocol):
@@ -151,7 +180,8 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, with a time limit."""
-        corked = _Corked(transport)
+        corked = _Corked(transport, self._has_more)
+        self._drops = corked.drops
         super().connection_made(cast("asyncio.Transport", corked))
         self._cycles: deque[RequestResponseCycle] = deque()
         own = {
@@ -181,11 +211,16 @@ class Protocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer complete requests: a client that sends nothing more may still read."""
-        if self.scheme != "http" or not self._end_behind():  # TLS has no such half
+        if (
+            self.scheme != "http" or self.transport.is_closing() or not self._end_behind()
+        ):  # TLS has no such half
             return False
         self._has_eof = True
         self.loop.call_later(PROBE_SECONDS, self._probe)
         return True
+
+    def _has_more(self) -> bool:
+        return self._has_head and not self._is_whole
 
     def is_gone(self) -> bool:
         """Say whether the client can no longer take an answer."""
@@ -213,7 +248,7 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on; watch requests that are incomplete."""
-        if self._is_ending:
+        if self._is_ending or self._drops(data):
             return
         if self.timeout_keep_alive_task is not None:
             # It belongs to the next request, though empty lines before that do not begin it.

@@ -12,10 +12,10 @@ import stat
 from collections.abc import Callable
 
 from twincli import config
-from twincli.cli.asking import secret_text
 from twincli.cli.asking.confirm import retry
 from twincli.cli.asking.terminal import LONGEST, ask
 from twincli.errors import ConfigError, LockedError, TwinError, UsageError
+from twincli.keystore import secret_text
 from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from twincli.cli import file_arguments
-from twincli.cli.asking import confirm, secret_text, terminal
+from twincli.cli.asking import confirm, terminal
 from twincli.cli.context import Context
 from twincli.cli.options import Options
 from twincli.errors import ConfigError, InvalidError, LockedError, TwinError
+from twincli.keystore import secret_text
 
 _LONGEST = 65536
 
