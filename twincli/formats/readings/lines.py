@@ -1,0 +1,126 @@
+"""Lines of files from strangers, and what became of each."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from typing import IO, TYPE_CHECKING
+
+from twincli.errors import InvalidError, TwinError, cut
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from twincli.model.reading import Observation
+
+MAX_LINE = 1 << 20
+"""Characters of a line."""
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+class Read(NamedTuple):
+    """An observation.
+
+    Attributes:
+        line: Where it began, from 1.
+        observation: It.
+    """
+
+    line: int
+    observation: Observation
+
+
+class Refused(NamedTuple):
+    """Something that is not stored.
+
+    Attributes:
+        line: Where it began, from 1.
+        code: The error's code.
+        reason: Why.
+    """
+
+    line: int
+    code: str
+    reason: str
+
+
+def refused(line: int, error: TwinError) -> Refused:
+    """Return an error as what became of a line."""
+    return Refused(line, error.code, cut(error.message))
+
+
+class Lines:
+    """The lines of a text file, with their numbers.
+
+    Args:
+        stream: Binary.
+        encoding: As Python calls it; a mark at the beginning decides before it.
+
+    Raises:
+        InvalidError: ``unknown_encoding``.
+    """
+
+    def __init__(self, stream: IO[bytes], encoding: str = "utf-8") -> None:
+        buffered = io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream
+        head = peek(buffered, 3)
+        self.encoding = encoding_of(head, encoding)
+        # Wrong bytes become half surrogates, so that they cost a line and not the file.
+        errors = "replace" if self.encoding == "utf-16" else "surrogateescape"
+        self._text = io.TextIOWrapper(buffered, self.encoding, errors, newline="")
+
+    def __iter__(self) -> Iterator[tuple[int, str | None]]:
+        """Yield each line with its end; None for one that is too long or of wrong bytes."""
+        number = 0
+        while line := self._text.readline(MAX_LINE):
+            number += 1
+            if len(line) == MAX_LINE and line[-1] not in "\r\n":
+                while (rest := self._text.readline(MAX_LINE)) and rest[-1] not in "\r\n":
+                    pass
+                yield number, None
+            elif not line.isascii() and any(0xDC80 <= ord(mark) <= 0xDCFF for mark in line):
+                yield number, None
+            else:
+                yield number, line
+
+    def why_not(self) -> InvalidError:
+        """Return why a line is None."""
+        return InvalidError(
+            f"the line is not {self.encoding}, or longer than {MAX_LINE} characters",
+            code="invalid_line",
+        )
+
+
+def peek(stream: IO[bytes], count: int) -> bytes:
+    """Return the first bytes of a stream, which stay in it."""
+    if stream.seekable():
+        here = stream.tell()
+        head = stream.read(count)
+        stream.seek(here)
+        return head
+    look = getattr(stream, "peek", None)
+    return bytes(look(count)[:count]) if look is not None else b""
+
+
+def encoding_of(head: bytes, told: str) -> str:
+    """Return the encoding of a file that begins so.
+
+    Raises:
+        InvalidError: ``unknown_encoding``.
+    """
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return name
+    try:
+        return codecs.lookup(told).name
+    except LookupError:
+        raise InvalidError(
+            f"{cut(told)!r} is not an encoding",
+            code="unknown_encoding",
+            hint="utf-8, utf-16, cp1252, iso-8859-1 are usual",
+        ) from None

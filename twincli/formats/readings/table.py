@@ -1,0 +1,304 @@
+"""CSV: what a file looks like, and its rows by our rules.
+
+Delimiter, encoding, decimal mark, the column with the time and the types are told or found in the
+beginning of the file, and reported. A cell that is empty is no reading. A number is one as JSON
+has it, or with a plus, without a leading zero; ``007`` is a text. A column is of numbers if all
+its cells in the beginning are; a later cell that is not a number is then refused, never guessed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import IO, TYPE_CHECKING, Any
+
+from twincli.errors import InvalidError, TwinError, cut, shown
+from twincli.formats.readings.lines import (
+    Lines,
+    Read,
+    Refused,
+    encoding_of,
+    peek,
+    refused,
+)
+from twincli.model import reading, times
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import tzinfo
+
+MAX_COLUMNS = reading.MAX_LEAVES
+SAMPLE_BYTES = 1 << 18
+SAMPLE_ROWS = 1000
+_TOO_LONG = "\0"
+
+_DELIMITERS = (",", ";", "\t", "|")
+_TIME_NAMES = ("timestamp", "time", "datetime", "date", "ts", "time_utc", "utc", "zeit", "t")
+_WHOLE = r"[+-]?(?:0|[1-9][0-9]*)"
+_NUMBER = rf"{_WHOLE}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|[+-]?\.[0-9]+"
+_NOT_FINITE = r"[+-]?(?:nan|inf|infinity)"
+
+
+class Layout(NamedTuple):
+    """What a CSV file looks like.
+
+    Attributes:
+        delimiter: Between cells.
+        encoding: As Python calls it.
+        decimal: The mark in numbers: ``.`` or ``,``.
+        header: The names of the columns.
+        time: The name of the column with the time.
+        kinds: For each column ``number``, ``bool``, ``text``, ``empty`` or ``time``.
+        zoned: Whether every time in the beginning says its zone, or is a number.
+        found: Which of these were found rather than told, for people.
+    """
+
+    delimiter: str
+    encoding: str
+    decimal: str
+    header: tuple[str, ...]
+    time: str
+    kinds: tuple[str, ...]
+    zoned: bool
+    found: tuple[str, ...]
+
+
+def look(
+    stream: IO[bytes],
+    *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    time: str | None = None,
+) -> Layout:
+    """Return what a file looks like; nothing is taken from the stream.
+
+    Args:
+        stream: Binary; it can seek, or it is buffered by at least `SAMPLE_BYTES`.
+        delimiter: As `Layout` has it; None: it is found. So are the others.
+        encoding: Same.
+        decimal: Same.
+        time: The name of the column with the time; None: it is found.
+
+    Raises:
+        InvalidError: ``invalid_table`` (no header, too many columns, a name twice, no column with
+            the time), ``unknown_encoding``.
+    """
+    head = peek(stream, SAMPLE_BYTES)
+    whole = len(head) < SAMPLE_BYTES
+    found = [
+        name
+        for name, told in (("delimiter", delimiter), ("encoding", encoding), ("decimal", decimal))
+        if told is None
+    ]
+    encoding = encoding_of(head, encoding or _guessed_encoding(head))
+    text = head.decode(encoding, errors="replace")
+    if not whole and "\n" in text:
+        text = text[: text.rindex("\n") + 1]
+    delimiter = delimiter or _guessed_delimiter(text)
+    rows = _sample(text, delimiter)
+    if not rows or not any(rows[0]):
+        raise _wrong("it is empty, or does not begin with the names of its columns")
+    header = tuple(name.strip() for name in rows[0])
+    if len(header) > MAX_COLUMNS:
+        raise _wrong(f"it has more than {MAX_COLUMNS} columns")
+    for name in header:
+        if not name:
+            raise _wrong("a column has no name")
+        if header.count(name) > 1:
+            raise _wrong(f"two columns are named {shown(name)}")
+    body = [row for row in rows[1:] if len(row) == len(header) and tuple(row) != tuple(rows[0])]
+    columns = [[cell for row in body if (cell := row[at].strip())] for at in range(len(header))]
+    decimal = decimal or _guessed_decimal(columns, delimiter)
+    if time is None:
+        time = _guessed_time(header, columns)
+        found.append("time")
+    elif time not in header:
+        raise _wrong(f"it has no column {shown(time)}", f"it has {cut(', '.join(header))}")
+    kinds = tuple(
+        "time" if name == time else _kind(cells, decimal)
+        for name, cells in zip(header, columns, strict=True)
+    )
+    zoned = all(map(_is_zoned, columns[header.index(time)]))
+    return Layout(delimiter, encoding, decimal, header, time, kinds, zoned, tuple(found))
+
+
+def _wrong(why: str, hint: str | None = None) -> InvalidError:
+    return InvalidError(f"the table cannot be read: {why}", code="invalid_table", hint=hint)
+
+
+def _guessed_encoding(head: bytes) -> str:
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 3:  # else the sample ends inside a character
+            return "cp1252"
+    return "utf-8"
+
+
+def _guessed_delimiter(text: str) -> str:
+    """Return the delimiter that most first rows agree about, the header's commonest if none."""
+    best, most = ",", 0
+    for delimiter in _DELIMITERS:
+        rows = _sample(text, delimiter)[:50]
+        width = len(rows[0]) if rows else 0
+        same = sum(len(row) == width for row in rows)
+        if width > 1 and same * 10 >= len(rows) * 8 and width > most:
+            best, most = delimiter, width
+    return best
+
+
+def _sample(text: str, delimiter: str) -> list[list[str]]:
+    rows: list[list[str]] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    while len(rows) <= SAMPLE_ROWS:
+        try:
+            rows.append(next(reader))
+        except StopIteration:
+            break
+        except csv.Error:
+            continue
+    return [row for row in rows if row]
+
+
+def _guessed_decimal(columns: list[list[str]], delimiter: str) -> str:
+    if delimiter == ",":
+        return "."
+    points = commas = 0
+    for cells in columns:
+        points += all(re.fullmatch(_NUMBER, cell) for cell in cells)
+        commas += all(re.fullmatch(_NUMBER, _pointed(cell, ",")) for cell in cells)
+    return "," if commas > points else "."
+
+
+def _pointed(cell: str, decimal: str) -> str:
+    """Return a number with a point; one that has a point already stays no number."""
+    if decimal == ".":
+        return cell
+    return cell.replace(".", "\0").replace(decimal, ".")
+
+
+def _guessed_time(header: tuple[str, ...], columns: list[list[str]]) -> str:
+    folded = [name.casefold() for name in header]
+    for name in _TIME_NAMES:
+        if name in folded:
+            return header[folded.index(name)]
+    for name, cells in zip(header, columns, strict=True):
+        if cells and all(re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", cell) for cell in cells):
+            return name
+    raise _wrong(
+        "no column looks like the time", f"name it with --map; it has {cut(', '.join(header))}"
+    )
+
+
+def _kind(cells: list[str], decimal: str) -> str:
+    if not cells:
+        return "empty"
+    if all(re.fullmatch(_NUMBER, _pointed(cell, decimal)) for cell in cells):
+        return "number"
+    return "bool" if all(cell in {"true", "false"} for cell in cells) else "text"
+
+
+def _is_zoned(cell: str) -> bool:
+    return bool(re.fullmatch(_NUMBER, cell) or re.search(r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})$", cell))
+
+
+# --- Rows ----------------------------------------------------------------------------------------
+
+
+def read(
+    stream: IO[bytes], layout: Layout, *, zone: tzinfo | None = None
+) -> Iterator[Read | Refused]:
+    """Yield the rows of a file.
+
+    Args:
+        stream: Binary, at its beginning.
+        layout: What `look` found.
+        zone: What times without a zone are in; None refuses them.
+    """
+    lines = Lines(stream, layout.encoding)
+    begins = [1]
+
+    def texts() -> Iterator[str]:
+        for number, line in lines:
+            begins[0] = number
+            yield _TOO_LONG + "\n" if line is None else line
+
+    source = texts()
+    reader = csv.reader(source, delimiter=layout.delimiter)
+    first = True
+    while True:
+        begin = begins[0] + (not first)
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Refused(begin, "invalid_line", cut(str(error)))
+            continue
+        cells = [cell.strip() for cell in row]
+        if first:
+            first = False
+            continue
+        if not any(cells):
+            continue
+        try:
+            if _TOO_LONG in cells:
+                raise lines.why_not()
+            if tuple(cells) == layout.header:
+                raise InvalidError("the names of the columns again", code="invalid_line")
+            if len(cells) != len(layout.header):
+                raise InvalidError(
+                    f"it has {len(cells)} cells, and the table {len(layout.header)} columns",
+                    code="invalid_line",
+                )
+            yield Read(begin, _observation(cells, layout, zone))
+        except TwinError as error:
+            yield refused(begin, error)
+
+
+def _observation(cells: list[str], layout: Layout, zone: tzinfo | None) -> reading.Observation:
+    value: dict[str, Any] = {}
+    time_us = None
+    for name, kind, cell in zip(layout.header, layout.kinds, cells, strict=True):
+        if kind == "time":
+            time_us = _time(cell, zone)
+        elif cell:
+            value[name] = _cell(name, kind, cell, layout.decimal)
+    found = reading.parse(value)
+    return found._replace(time_us=time_us)
+
+
+def _time(cell: str, zone: tzinfo | None) -> int:
+    if not cell:
+        raise InvalidError("it has no time", code="no_time")
+    if re.fullmatch(_NUMBER, cell):
+        return times.to_microseconds(_number(cell))
+    return times.to_microseconds(cell, zone)
+
+
+def _cell(name: str, kind: str, cell: str, decimal: str) -> Any:
+    if kind in {"number", "empty"}:
+        pointed = _pointed(cell, decimal)
+        if re.fullmatch(_NUMBER, pointed):
+            return _number(pointed)
+        if kind == "number" or re.fullmatch(_NOT_FINITE, cell, re.IGNORECASE):
+            raise InvalidError(f"{cut(name)}: {shown(cell)} is not a number", code="invalid_value")
+        return cell
+    if kind == "bool":
+        if cell in {"true", "false"}:
+            return cell == "true"
+        raise InvalidError(
+            f"{cut(name)}: {shown(cell)} is neither true nor false", code="invalid_value"
+        )
+    return cell
+
+
+def _number(text: str) -> int | float:
+    if re.fullmatch(_WHOLE, text):
+        if len(text) > 20:  # more than 64 bits; Python may refuse to read it
+            raise InvalidError(f"{cut(text)} is more than 64 bits", code="invalid_value")
+        return int(text)
+    return float(text)
