@@ -51,6 +51,7 @@ def test_a_plain_table() -> None:
         ("timestamp", "value", "status"),
         "timestamp",
         ("time", "number", "text"),
+        False,
         True,
         ("delimiter", "encoding", "decimal", "time"),
     )

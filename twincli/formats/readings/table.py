@@ -35,9 +35,10 @@ SAMPLE_ROWS = 1000
 _TOO_LONG = "\0"
 
 _DELIMITERS = (",", ";", "\t", "|")
+_SPACES = " \t\n\r\v\f"
 _TIME_NAMES = ("timestamp", "time", "datetime", "date", "ts", "time_utc", "utc", "zeit", "t")
-_WHOLE = r"[+-]?(?:0|[1-9][0-9]*)"
-_NUMBER = rf"{_WHOLE}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|[+-]?\.[0-9]+"
+WHOLE = r"[+-]?(?:0|[1-9][0-9]*)"
+NUMBER = rf"{WHOLE}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|[+-]?\.[0-9]+"
 _NOT_FINITE = r"[+-]?(?:nan|inf|infinity)"
 
 
@@ -51,6 +52,7 @@ class Layout(NamedTuple):
         header: The names of the columns.
         time: The name of the column with the time.
         kinds: For each column ``number``, ``bool``, ``text``, ``empty`` or ``time``.
+        numeric_time: Whether the times in the beginning are numbers.
         zoned: Whether every time in the beginning says its zone, or is a number.
         found: Which of these were found rather than told, for people.
     """
@@ -61,6 +63,7 @@ class Layout(NamedTuple):
     header: tuple[str, ...]
     time: str
     kinds: tuple[str, ...]
+    numeric_time: bool
     zoned: bool
     found: tuple[str, ...]
 
@@ -101,7 +104,7 @@ def look(
     rows = _sample(text, delimiter)
     if not rows or not any(rows[0]):
         raise _wrong("it is empty, or does not begin with the names of its columns")
-    header = tuple(name.strip() for name in rows[0])
+    header = tuple(name.strip(_SPACES) for name in rows[0])
     if len(header) > MAX_COLUMNS:
         raise _wrong(f"it has more than {MAX_COLUMNS} columns")
     for name in header:
@@ -109,8 +112,11 @@ def look(
             raise _wrong("a column has no name")
         if header.count(name) > 1:
             raise _wrong(f"two columns are named {shown(name)}")
+    rows[1:] = [_without_tail(row, len(header)) for row in rows[1:]]
     body = [row for row in rows[1:] if len(row) == len(header) and tuple(row) != tuple(rows[0])]
-    columns = [[cell for row in body if (cell := row[at].strip())] for at in range(len(header))]
+    columns = [
+        [cell for row in body if (cell := row[at].strip(_SPACES))] for at in range(len(header))
+    ]
     decimal = decimal or _guessed_decimal(columns, delimiter)
     if time is None:
         time = _guessed_time(header, columns)
@@ -121,12 +127,27 @@ def look(
         "time" if name == time else _kind(cells, decimal)
         for name, cells in zip(header, columns, strict=True)
     )
-    zoned = all(map(_is_zoned, columns[header.index(time)]))
-    return Layout(delimiter, encoding, decimal, header, time, kinds, zoned, tuple(found))
+    moments = columns[header.index(time)]
+    return Layout(
+        delimiter,
+        encoding,
+        decimal,
+        header,
+        time,
+        kinds,
+        bool(moments) and all(re.fullmatch(NUMBER, cell) for cell in moments),
+        all(map(_is_zoned, moments)),
+        tuple(found),
+    )
 
 
 def _wrong(why: str, hint: str | None = None) -> InvalidError:
     return InvalidError(f"the table cannot be read: {why}", code="invalid_table", hint=hint)
+
+
+def _without_tail(cells: list[str], width: int) -> list[str]:
+    """Return the cells of a row without empty ones behind the last column."""
+    return cells[:width] if len(cells) > width and not any(cells[width:]) else cells
 
 
 def _guessed_encoding(head: bytes) -> str:
@@ -168,8 +189,8 @@ def _guessed_decimal(columns: list[list[str]], delimiter: str) -> str:
         return "."
     points = commas = 0
     for cells in columns:
-        points += all(re.fullmatch(_NUMBER, cell) for cell in cells)
-        commas += all(re.fullmatch(_NUMBER, _pointed(cell, ",")) for cell in cells)
+        points += all(re.fullmatch(NUMBER, cell) for cell in cells)
+        commas += all(re.fullmatch(NUMBER, _pointed(cell, ",")) for cell in cells)
     return "," if commas > points else "."
 
 
@@ -196,13 +217,13 @@ def _guessed_time(header: tuple[str, ...], columns: list[list[str]]) -> str:
 def _kind(cells: list[str], decimal: str) -> str:
     if not cells:
         return "empty"
-    if all(re.fullmatch(_NUMBER, _pointed(cell, decimal)) for cell in cells):
+    if all(re.fullmatch(NUMBER, _pointed(cell, decimal)) for cell in cells):
         return "number"
     return "bool" if all(cell in {"true", "false"} for cell in cells) else "text"
 
 
 def _is_zoned(cell: str) -> bool:
-    return bool(re.fullmatch(_NUMBER, cell) or re.search(r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})$", cell))
+    return bool(re.fullmatch(NUMBER, cell) or re.search(r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})$", cell))
 
 
 # --- Rows ----------------------------------------------------------------------------------------
@@ -238,7 +259,7 @@ def read(
         except csv.Error as error:
             yield Refused(begin, "invalid_line", cut(str(error)))
             continue
-        cells = [cell.strip() for cell in row]
+        cells = [cell.strip(_SPACES) for cell in row]
         if first:
             first = False
             continue
@@ -249,6 +270,7 @@ def read(
                 raise lines.why_not()
             if tuple(cells) == layout.header:
                 raise InvalidError("the names of the columns again", code="invalid_line")
+            cells = _without_tail(cells, len(layout.header))
             if len(cells) != len(layout.header):
                 raise InvalidError(
                     f"it has {len(cells)} cells, and the table {len(layout.header)} columns",
@@ -274,7 +296,7 @@ def _observation(cells: list[str], layout: Layout, zone: tzinfo | None) -> readi
 def _time(cell: str, zone: tzinfo | None) -> int:
     if not cell:
         raise InvalidError("it has no time", code="no_time")
-    if re.fullmatch(_NUMBER, cell):
+    if re.fullmatch(NUMBER, cell):
         return times.to_microseconds(_number(cell))
     return times.to_microseconds(cell, zone)
 
@@ -282,7 +304,7 @@ def _time(cell: str, zone: tzinfo | None) -> int:
 def _cell(name: str, kind: str, cell: str, decimal: str) -> Any:
     if kind in {"number", "empty"}:
         pointed = _pointed(cell, decimal)
-        if re.fullmatch(_NUMBER, pointed):
+        if re.fullmatch(NUMBER, pointed):
             return _number(pointed)
         if kind == "number" or re.fullmatch(_NOT_FINITE, cell, re.IGNORECASE):
             raise InvalidError(f"{cut(name)}: {shown(cell)} is not a number", code="invalid_value")
@@ -297,7 +319,7 @@ def _cell(name: str, kind: str, cell: str, decimal: str) -> Any:
 
 
 def _number(text: str) -> int | float:
-    if re.fullmatch(_WHOLE, text):
+    if re.fullmatch(WHOLE, text):
         if len(text) > 20:  # more than 64 bits; Python may refuse to read it
             raise InvalidError(f"{cut(text)} is more than 64 bits", code="invalid_value")
         return int(text)
