@@ -121,9 +121,10 @@ def _place(
         if first == last:
             _add(places, first + offset, np.add.reduceat(signed, starts))
             continue
-        for at in np.unique(place):
-            there = np.where(place == at, signed, 0)
-            _add(places, int(at) + offset, np.add.reduceat(there, starts))
+        for at in range(first, last + 1):
+            there = place == at
+            if there.any():
+                _add(places, at + offset, np.add.reduceat(np.where(there, signed, 0), starts))
 
 
 def _add(places: dict[int, Array], place: int, sums: Array) -> None:

@@ -67,8 +67,12 @@ def test_a_series_stays_what_it_was(tmp_path: Path) -> None:
     path.write_text("t,a\n1,2\n")
     assert quick(path, {"a": "f64"}) == [("s.a", "f64", 1_000_000, 2.0)]
     assert quick(path, {"a": "text"}) is None
-    path.write_text("t,a\n1,2\n2,2.5\n")
-    assert quick(path) == [("s.a", "f64", 1_000_000, 2.0), ("s.a", "f64", 2_000_000, 2.5)]
+    # A whole column, until a number comes that is not, behind the sample.
+    path.write_text("t,a\n" + "1,2\n" * 1100 + "2,2.5\n")
+    found = quick(path)
+    assert found is not None
+    assert found[-1] == ("s.a", "f64", 2_000_000, 2.5)
+    assert found == slow(path)
     assert quick(path, {"a": "i64"}) is None
 
 

@@ -76,6 +76,7 @@ class Table:
             )
 
 
+_HELD = {"whole": "i64", "number": "f64", "bool": "bool", "text": "text"}
 _FILL = {"f64": 0.0, "i64": 0, "bool": False, "text": ""}
 
 
@@ -107,9 +108,8 @@ def read(
     kinds: dict[str, str] = {}
     for name, kind in zip(layout.header, layout.kinds, strict=True):
         if kind not in {"time", "empty"}:
-            held = {"number": known.get(name, "i64"), "bool": "bool", "text": "text"}[kind]
-            fitting = {"f64", "i64"} if kind == "number" else {held}
-            if known.get(name, held) not in fitting:
+            held = known.get(name, _HELD[kind])
+            if held not in ({"f64", "i64"} if kind in {"whole", "number"} else {kind}):
                 return None
             kinds[name] = held
     free = {name for name, kind in kinds.items() if kind == "i64" and name not in known}

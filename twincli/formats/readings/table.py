@@ -51,7 +51,8 @@ class Layout(NamedTuple):
         decimal: The mark in numbers: ``.`` or ``,``.
         header: The names of the columns.
         time: The name of the column with the time.
-        kinds: For each column ``number``, ``bool``, ``text``, ``empty`` or ``time``.
+        kinds: For each column ``whole`` (numbers, so far), ``number``, ``bool``, ``text``,
+            ``empty`` or ``time``.
         numeric_time: Whether the times in the beginning are numbers.
         zoned: Whether every time in the beginning says its zone, or is a number.
         found: Which of these were found rather than told, for people.
@@ -217,6 +218,8 @@ def _guessed_time(header: tuple[str, ...], columns: list[list[str]]) -> str:
 def _kind(cells: list[str], decimal: str) -> str:
     if not cells:
         return "empty"
+    if all(re.fullmatch(WHOLE, cell) for cell in cells):
+        return "whole"
     if all(re.fullmatch(NUMBER, _pointed(cell, decimal)) for cell in cells):
         return "number"
     return "bool" if all(cell in {"true", "false"} for cell in cells) else "text"
@@ -302,11 +305,11 @@ def _time(cell: str, zone: tzinfo | None) -> int:
 
 
 def _cell(name: str, kind: str, cell: str, decimal: str) -> Any:
-    if kind in {"number", "empty"}:
+    if kind in {"whole", "number", "empty"}:
         pointed = _pointed(cell, decimal)
         if re.fullmatch(NUMBER, pointed):
             return _number(pointed)
-        if kind == "number" or re.fullmatch(_NOT_FINITE, cell, re.IGNORECASE):
+        if kind != "empty" or re.fullmatch(_NOT_FINITE, cell, re.IGNORECASE):
             raise InvalidError(f"{cut(name)}: {shown(cell)} is not a number", code="invalid_value")
         return cell
     if kind == "bool":
