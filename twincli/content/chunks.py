@@ -135,6 +135,12 @@ def load_duckdb() -> Any:
     return duckdb
 
 
+def _connect() -> Any:
+    connection = load_duckdb().connect(":memory:", config={"threads": "1"})
+    connection.execute("SET enable_progress_bar = false")  # it would go to stdout
+    return connection
+
+
 def cut(batch: Batch) -> Iterator[Batch]:
     """Yield the parts of a batch that become a chunk each.
 
@@ -165,7 +171,7 @@ class Writer:
     """Writes chunks. One at a time; several writers may work in threads."""
 
     def __init__(self) -> None:
-        self._connection = load_duckdb().connect(":memory:", config={"threads": "1"})
+        self._connection = _connect()
 
     def __enter__(self) -> Self:
         return self
@@ -277,7 +283,7 @@ class Reader:
     """Reads chunks that this home wrote. Not for several threads at once."""
 
     def __init__(self) -> None:
-        self._connection = load_duckdb().connect(":memory:", config={"threads": "1"})
+        self._connection = _connect()
 
     def __enter__(self) -> Self:
         return self

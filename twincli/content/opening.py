@@ -48,7 +48,7 @@ def engine(path: str) -> Any:
             "autoload_known_extensions": "false",
         },
     )
-    connection.execute("SET temp_directory = ''")
+    connection.execute("SET enable_progress_bar = false; SET temp_directory = ''")
     connection.execute("SET allowed_paths = [" + "'" + path.replace("'", "''") + "']")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

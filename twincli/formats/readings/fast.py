@@ -115,7 +115,8 @@ def read(
     free = {name for name, kind in kinds.items() if kind == "i64" and name not in known}
     connection = duckdb.connect(scratch or ":memory:", config={"threads": str(threads)})
     try:
-        connection.execute("SET TimeZone = 'UTC'")
+        # A progress bar would go to stdout.
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         wrong = _load(connection, path, layout, kinds)
         if wrong is not None and wrong and wrong <= free:
             # The first row decides, but none of them is stored yet: these are of doubles.

@@ -70,7 +70,8 @@ def read(
         ) from error
     connection = duckdb.connect(config={"threads": str(threads), "memory_limit": memory})
     try:
-        connection.execute("SET TimeZone = 'UTC'; SET temp_directory = ''")
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        connection.execute("SET temp_directory = ''")
         connection.execute("SET allowed_paths = ['" + path.replace("'", "''") + "']")
         connection.execute("SET enable_external_access = false; SET lock_configuration = true")
         return _read(connection, path, stream, known, time)
