@@ -6,6 +6,7 @@ import importlib.util
 import re
 import shlex
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -142,7 +143,7 @@ def test_examples_are_commands_with_their_own_options(
 
     for module in (context, typer_frame):
         monkeypatch.setattr(module, "Context", reached)
-    typed = shlex.split(re.split(" [<>] ", line)[0])
+    typed = list(takewhile(lambda word: word not in {"<", ">"}, shlex.split(line)))
     assert typed[: len(words) + 1] == ["twin", *words]
     assert "the command line was understood" in invoke(*typed[1:]).stderr
 

@@ -16,6 +16,7 @@ from twincli.errors import TwinError
 from twincli.ledger import Ledger, state
 from twincli.ledger.index import TEXTS
 from twincli.ledger.state import SHORT
+from twincli.model import expression
 
 Damage = Callable[[Ledger, sqlite3.Connection], None]
 
@@ -32,6 +33,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ledger.append_many(ALICE, first["id"], ({"n": n, "note": "oil"} for n in range(2 * SHORT)))
         ledger.submit(create(2, data={"name": "blue car", "id": "id:app:Car:7"}))
         ledger.search_assets("car")
+        assert len(list(ledger.find(expression.parse("name ~ car")))) == 2
         ledger.replay(first["id"])
         ledger.checkpoint()
     yield place
@@ -91,6 +93,11 @@ def without_words(table: str, body: str, seq: int) -> Damage:
 
 
 DAMAGES: dict[str, Damage] = {
+    "a field is gone": run("DELETE FROM field WHERE value = 'red car'"),
+    "a field is another's": run("UPDATE field SET asset = 7 WHERE value = 'red car'"),
+    "a path is another": run("UPDATE field_path SET text = 'serials' WHERE text = 'serial'"),
+    "an asset is said to be whole": run("UPDATE field_of SET is_whole = 0"),
+    "an asset is not found": run("DELETE FROM field_of"),
     "an output is gone": run("DELETE FROM output WHERE seq = 3"),
     "an output is added": run("INSERT INTO output VALUES (1, 3, 1)"),
     "an output is another's": run("UPDATE output SET seq = seq + 1 WHERE seq = 130"),
@@ -222,6 +229,10 @@ def test_every_table_is_looked_at(original: Path) -> None:
             if not name.startswith(TEXTS)
         }
     assert names == {
+        "field",
+        "field_of",
+        "field_path",
+        "found_until",
         "mark",
         "output",
         "place",

@@ -21,8 +21,10 @@ from twincli.model.expression import (
     Text,
     Time,
     Truth,
+    has_quantity,
     parse,
     predicate,
+    without_quantities,
 )
 
 CAR = {
@@ -53,6 +55,8 @@ def holds(text: str, document: dict[str, Any] = CAR) -> bool:
         ('x = "200"', Compare(("x",), "=", (Text("200"),))),
         ("x = 200 hp", Compare(("x",), "=", (Quantity("200", "hp"),))),
         ("x = 250h", Compare(("x",), "=", (Quantity("250", "h"),))),
+        ("x = 5kg", Compare(("x",), "=", (Text("5kg"),))),
+        ("x > -2.5 %", Compare(("x",), ">", (Quantity("-2.5", "%"),))),
         ("x = 007", Compare(("x",), "=", (Text("007"),))),
         ("x = 1e3", Compare(("x",), "=", (Number(1000.0),))),
         ("x = true", Compare(("x",), "=", (Truth(True),))),
@@ -194,6 +198,24 @@ def test_a_unit_is_converted_by_who_knows_the_field() -> None:
 
     assert predicate(node, miles)({"mileage": 5000})
     assert not predicate(node, miles)({"mileage": 4000})
+
+
+def test_quantities_are_replaced_where_the_field_has_a_unit() -> None:
+    def convert(path: tuple[str, ...], quantity: Quantity) -> float:
+        if path != ("x",):
+            raise InvalidError("no unit", code="unit_mismatch")
+        return float(quantity.number) * 1000
+
+    node = parse("not (x = 2 km) and (y in (3 m, 4) or exists(z)) and a = 1")
+    assert has_quantity(node)
+    plain_node = without_quantities(node, convert)
+    assert not has_quantity(plain_node)
+    x, y = Compare(("x",), "=", (Number(2000.0),)), Compare(("y",), "in", (Number(4),))
+    a = Compare(("a",), "=", (Number(1),))
+    assert plain_node == And((Not(x), Or((y, Exists(("z",)))), a))
+    nothing = without_quantities(parse("y = 3 m"), convert)
+    assert not predicate(nothing)({"y": 3})
+    assert predicate(Not(nothing))({})
 
 
 @given(st.text(alphabet="ab=<>!~()'\",. \\1-0notndrhase", max_size=60))

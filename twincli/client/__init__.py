@@ -9,13 +9,14 @@ from twincli.errors import ConfigError, UsageError
 from twincli.values import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from twincli.crypto.ed25519 import Signer
     from twincli.errors import InvalidError
     from twincli.ledger.reading import Entry
     from twincli.ledger.rows import PrimaryId, Spendable, Standing
     from twincli.ledger.state import Stretch
+    from twincli.model import expression
     from twincli.rules.replay import Replay
     from twincli.rules.validity import View
 
@@ -181,6 +182,26 @@ class LedgerClient(Protocol):
 
     def once(self, asset_id: str, token: str) -> list[tuple[frozenset[str], str]]:
         """Return who signed transactions with a once token, and their ids."""
+
+    def find(
+        self,
+        node: expression.Node,
+        *,
+        after: str | None = None,
+        template_cid: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Iterator[str]:
+        """Yield the ids of assets for which an expression without quantities holds.
+
+        Raises:
+            UsageError: ``not_supported``.
+        """
+
+    def identified(self, identifier: str) -> list[str]:
+        """Return the twins that were given a primary identifier here, as far as it is known."""
+
+    def pinned(self) -> list[tuple[str, str]]:
+        """Return the id and CID of every template that assets are held to."""
 
     def find_prefix(self, prefix: str, limit: int = 2) -> list[str]:
         """Return transaction ids that start with hex digits."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from twincli.ledger.reading import Entry
     from twincli.ledger.rows import PrimaryId, Spendable, Standing
     from twincli.ledger.state import Stretch
+    from twincli.model import expression
     from twincli.rules.replay import Replay
     from twincli.rules.validity import View
 
@@ -121,6 +122,22 @@ class EmbeddedClient:
 
     def stretches(self, asset_id: str) -> list[Stretch]:
         return self.ledger.stretches(asset_id)
+
+    def find(
+        self,
+        node: expression.Node,
+        *,
+        after: str | None = None,
+        template_cid: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Iterator[str]:
+        return self.ledger.find(node, after=after, template_cid=template_cid, progress=progress)
+
+    def identified(self, identifier: str) -> list[str]:
+        return self.ledger.identified(identifier)
+
+    def pinned(self) -> list[tuple[str, str]]:
+        return self.ledger.pinned()
 
     def unspent(self, asset_id: str) -> list[Spendable]:
         return self.ledger.unspent(asset_id)

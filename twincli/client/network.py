@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from twincli.ledger.ledger import Ledger
     from twincli.ledger.rows import PrimaryId, Spendable, Standing
     from twincli.ledger.state import Stretch
+    from twincli.model import expression
     from twincli.rules.replay import Replay
     from twincli.rules.validity import Known, View
 
@@ -109,6 +110,7 @@ class NetworkClient:
         self._synced: dict[str, float] = {}
         self._absent: set[str] = set()
         self._has_histories = True
+        self._has_all = False
         self._others: list[Nodes] = []
 
     @property
@@ -534,6 +536,36 @@ class NetworkClient:
             for asset_id in chunk:
                 self._sync(asset_id)
             yield from self.copy.standings(chunk)
+
+    def find(
+        self,
+        node: expression.Node,
+        *,
+        after: str | None = None,
+        template_cid: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Iterator[str]:
+        """Yield assets as the verified copy finds them, once it has all that the node lists."""
+        self._bring_all()
+        return self.copy.find(node, after=after, template_cid=template_cid, progress=progress)
+
+    def identified(self, identifier: str) -> list[str]:  # noqa: ARG002
+        return []  # who submits keeps them: the node
+
+    def pinned(self) -> list[tuple[str, str]]:
+        self._bring_all()
+        return self.copy.pinned()
+
+    def _bring_all(self) -> None:
+        """Bring all assets up to date, once a command.
+
+        Raises:
+            UsageError: ``not_supported``.
+        """
+        if not self._has_all:
+            for _ in self.standings(self.asset_ids()):
+                pass
+            self._has_all = True
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         stated = set(self.nodes.outputs(public_key, spent=spent))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from twincli.ledger import fields, state
 from twincli.ledger.faults import DATABASE_ERRORS, translate
 from twincli.ledger.index import TEXTS, Index
 from twincli.ledger.state import count_right
@@ -59,6 +60,7 @@ def _differences(ledger: Reader, index: Index) -> Iterator[str]:
         for what, sql in _queries():
             yield from _compared(what, index.connection, derived.connection, sql)
         yield from _states(ledger, index)
+        yield from _fields(ledger, index)
     finally:
         run("COMMIT")
         derived.close()
@@ -134,3 +136,30 @@ def _states(ledger: Reader, index: Index) -> Iterator[str]:
             good = 0
         if good != count:
             yield f"{count - good} kept states of asset {asset} are not what its history comes to"
+
+
+def _fields(ledger: Reader, index: Index) -> Iterator[str]:
+    """Yield which assets were not taken apart as they are; see ``fields``."""
+    known = index.fetched(
+        "SELECT asset, seq, is_whole, template, template_cid FROM field_of ORDER BY asset"
+    )
+    for asset, seq, *said in known:
+        row = ledger.store.row_at(asset)
+        replay = None if row is None else state.replay(ledger, row.id.hex())
+        if replay is None or replay.last is None:
+            yield f"fields of {asset}, which is no asset"
+            continue
+        if ledger.seq(replay.last["id"]) != seq:
+            continue  # brought up to date when somebody looks for something
+        taken = fields.leaves(fields.document_of(replay))
+        held = index.fetched(
+            "SELECT text, kind, value, folded, moment FROM field JOIN field_path ON number = path"
+            " WHERE asset = ?",
+            (asset,),
+        )
+        if set(held) != set(taken.rows) or said != [taken.is_whole, *fields.pin_of(replay)]:
+            yield f"the fields of asset {asset} are not those it has"
+    until = index.fetched("SELECT seq FROM found_until")[0][0]
+    missing = set(ledger.store.touched(0, until)) - {row[0] for row in known}
+    if missing:
+        yield f"{len(missing)} assets cannot be found by what they are"

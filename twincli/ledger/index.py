@@ -14,7 +14,7 @@ from itertools import islice
 
 from twincli.crypto import canonical, conditions
 from twincli.errors import ConfigError, TwinError, UsageError
-from twincli.ledger import lost
+from twincli.ledger import fields, lost
 from twincli.ledger.faults import DATABASE_ERRORS, SQL_ERRORS, translate
 from twincli.model import record, words
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
 
-INDEX_VERSION = 10
+INDEX_VERSION = 11
 PAGE = 2000
 TEXTS = ("asset_text", "metadata_text")
 
@@ -226,7 +226,7 @@ class Index:
             ).fetchall()
             for (name,) in names:
                 run(f'DROP TABLE IF EXISTS "{name}"')
-            for statement in _SCHEMA.split(";"):
+            for statement in (_SCHEMA + fields.SCHEMA).split(";"):
                 if statement.strip():
                     run(statement)
             begun = lost.Mark(self.ledger_id, 0, "")
@@ -331,12 +331,20 @@ class Index:
                 progress(mark, self.store.tip().last_seq)
             if len(rows) < PAGE:
                 return mark
-            if self._is_interrupted():
-                raise TwinError(
-                    "indexing was interrupted, so the index is incomplete",
-                    code="interrupted",
-                    retryable=True,
-                )
+            self.check_interrupted()
+
+    def check_interrupted(self) -> None:
+        """End a catch-up that is to end.
+
+        Raises:
+            TwinError: ``interrupted``; what was indexed stays.
+        """
+        if self._is_interrupted():
+            raise TwinError(
+                "indexing was interrupted, so the index is incomplete",
+                code="interrupted",
+                retryable=True,
+            )
 
     def _take(self, rows: list[Row]) -> None:
         run, many = self.connection.execute, self.connection.executemany
@@ -515,6 +523,66 @@ class Index:
             if len(rows) < PAGE:
                 return
             after = rows[-1][0]
+
+    def fetched(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        """Return what a question of ``find`` gives."""
+        return list(self._tried(partial(_fetched, self, sql, values)))
+
+    def keep_fields(self, taken: list[fields.Taken]) -> None:
+        """Keep assets taken apart, in place of what was kept of them before."""
+        self._tried(partial(self._keep_fields, taken))
+
+    def _keep_fields(self, taken: list[fields.Taken]) -> None:
+        run, many = self.connection.execute, self.connection.executemany
+        run("BEGIN IMMEDIATE")
+        try:
+            # Another process may have been here, and have seen more.
+            held = dict(
+                run(
+                    "SELECT asset, seq FROM field_of WHERE asset IN"
+                    " (SELECT value FROM json_each(?))",
+                    (json.dumps([one.asset for one in taken]),),
+                )
+            )
+            taken = [one for one in taken if held.get(one.asset, 0) < one.seq]
+            many(
+                "DELETE FROM field WHERE asset = ?",
+                [(one.asset,) for one in taken if one.asset in held],
+            )
+            paths = dict.fromkeys(row[0] for one in taken for row in one.leaves.rows)
+            many("INSERT OR IGNORE INTO field_path (text) VALUES (?)", [(path,) for path in paths])
+            numbers = {
+                path: run("SELECT number FROM field_path WHERE text = ?", (path,)).fetchone()[0]
+                for path in paths
+            }
+            many(
+                "INSERT OR IGNORE INTO field VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (numbers[path], kind, value, one.asset, folded, moment)
+                    for one in taken
+                    for path, kind, value, folded, moment in one.leaves.rows
+                ],
+            )
+            many(
+                "INSERT OR REPLACE INTO field_of VALUES (?, ?, ?, ?, ?)",
+                [
+                    (one.asset, one.seq, one.leaves.is_whole, one.template, one.template_cid)
+                    for one in taken
+                ],
+            )
+            run("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                run("ROLLBACK")
+            raise
+
+    def keep_found_until(self, seq: int) -> None:
+        """Keep that all assets are taken apart as they were at a position."""
+        self._tried(
+            lambda: self.connection.execute(
+                "UPDATE found_until SET seq = ? WHERE seq < ?", (seq, seq)
+            )
+        )
 
     def state(self, asset: int) -> tuple[int, str] | None:
         """Return a kept state: its seq and the document; None if its checksum fails."""

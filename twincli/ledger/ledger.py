@@ -22,7 +22,7 @@ from twincli.rules import validity
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from twincli.ledger.files import Files
     from twincli.ledger.rows import PrimaryId
     from twincli.ledger.state import Stretch
+    from twincli.model import expression
     from twincli.rules.replay import Replay
     from twincli.rules.structure import Checked
 
@@ -191,6 +192,45 @@ class Ledger(Reader):
         from twincli.ledger import state
 
         return state.stretches(self, asset_id)
+
+    def find(
+        self,
+        node: expression.Node,
+        *,
+        after: str | None = None,
+        template_cid: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Iterator[str]:
+        """Yield the ids of assets for which an expression holds, in commit order.
+
+        It is asked of their facts with their state over them; what is yielded was read from the
+        ledger, whatever the index says.
+
+        Args:
+            node: From ``expression.parse``, without quantities.
+            after: Begin behind this asset.
+            template_cid: Only assets held to this template; empty: only those held to none.
+            progress: Called while assets are indexed, with how many are and how many there are.
+        """
+        from twincli.ledger import find
+
+        start = self._start(after)
+        found = find.find(self, node, after=start, template_cid=template_cid, progress=progress)
+        return map(self.id_at, found)
+
+    def identified(self, identifier: str) -> list[str]:
+        """Return the twins that were given a primary identifier here, whatever their template.
+
+        Args:
+            identifier: From ``fields.identifier``.
+        """
+        return [self.id_at(seq) for seq in self.store.identified(identifier)]
+
+    def pinned(self) -> list[tuple[str, str]]:
+        """Return the id and CID of every template that assets are held to."""
+        from twincli.ledger import find
+
+        return find.pinned(self)
 
     # --- Writing --------------------------------------------------------------------------------
 

@@ -442,6 +442,19 @@ class Store:
             yield from rows
             after = rows[-1][0]
 
+    def touched(self, after: int, until: int) -> list[int]:
+        """Return the assets of the transactions in a range, in order of their CREATEs."""
+        sql = "SELECT DISTINCT asset FROM tx WHERE seq > ? AND seq <= ? ORDER BY asset"
+        return [row[0] for row in self._all(sql, after, until)]
+
+    def lasts(self, assets: list[int]) -> list[tuple[int, int]]:
+        """Return assets, and the positions of their last transactions."""
+        return self._all(
+            "SELECT asset, max(seq) FROM tx WHERE asset IN (SELECT value FROM json_each(?))"
+            " GROUP BY asset",
+            json.dumps(assets),
+        )
+
     def last_row(self, asset: int) -> Row | None:
         """Return the last transaction of an asset."""
         row = self._one(
@@ -654,6 +667,13 @@ class Store:
             *identity,
         )
         return None if row is None else int(row[0])
+
+    def identified(self, identifier: str) -> list[int]:
+        """Return the positions of the CREATEs that have an identifier, whatever their template."""
+        if self.version == 1:
+            return []
+        sql = "SELECT seq FROM primary_id WHERE identifier = ? ORDER BY seq"
+        return [row[0] for row in self._all(sql, identifier)]
 
     def begin_reading(self) -> None:
         """Let all reads see one moment, until ``end_reading``."""

@@ -85,7 +85,7 @@ class Compare(NamedTuple):
     Attributes:
         path: Names from the top level down.
         operator: ``= != < <= > >= ~ in has``.
-        values: One value; of ``in`` at least one.
+        values: One value; of ``in`` at least one. Without any it never holds.
     """
 
     path: tuple[str, ...]
@@ -383,6 +383,39 @@ def folded(text: str) -> str:
 
     plain = normalize("NFKD", normalize("NFKC", text).casefold())
     return "".join(character for character in plain if not combining(character))
+
+
+def has_quantity(node: Node) -> bool:
+    """Say whether a number with a unit is compared, which a field's unit has to meet."""
+    if isinstance(node, And | Or):
+        return any(map(has_quantity, node.parts))
+    if isinstance(node, Not):
+        return has_quantity(node.part)
+    return isinstance(node, Compare) and any(isinstance(one, Quantity) for one in node.values)
+
+
+def without_quantities(node: Node, convert: Convert) -> Node:
+    """Return the tree with plain numbers for quantities.
+
+    Args:
+        node: From `parse`.
+        convert: Returns a quantity in the unit of the field at a path. Where it raises
+            InvalidError no value of the field compares with that quantity.
+    """
+    if isinstance(node, And | Or):
+        parts = tuple(without_quantities(part, convert) for part in node.parts)
+        return And(parts) if isinstance(node, And) else Or(parts)
+    if isinstance(node, Not):
+        return Not(without_quantities(node.part, convert))
+    if isinstance(node, Exists):
+        return node
+    values: list[Value] = []
+    for value in node.values:
+        try:
+            values.append(plain(node.path, value, convert))
+        except InvalidError:
+            continue
+    return node._replace(values=tuple(values))
 
 
 # --- Evaluating --------------------------------------------------------------------------------

@@ -180,6 +180,15 @@ class Template(NamedTuple):
     view: dict[str, Any]
     document: dict[str, Any]
 
+    def field_at(self, path: tuple[str, ...]) -> Field | None:
+        """Return the field or fact at a path, or None where none is declared."""
+        known: dict[str, Field] | None = {**self.facts, **self.fields}
+        found = None
+        for name in path:
+            found = (known or {}).get(name)
+            known = None if found is None else found.fields
+        return found
+
     @property
     def family(self) -> str:
         """The id without its version: twins of one family share their identifiers."""

@@ -147,8 +147,12 @@ class AssetItem(TypedDict):
     owner: str
     amount: str
     burned: bool
+    data: NotRequired[Json]
+    """Of ``find`` and of ``list --columns``."""
+    template: NotRequired[str | None]
+    """Of ``find``, ``list --state`` and ``list --template``: the template it is held to."""
     state: NotRequired[Json]
-    """Of ``list --state``."""
+    """Of ``find`` and ``list --state``."""
 
 
 class Assets(TypedDict):
@@ -156,6 +160,14 @@ class Assets(TypedDict):
 
     schema: str
     assets: Iterable[AssetItem]
+
+
+class Found(TypedDict):
+    """``twin.found/1``, in commit order."""
+
+    schema: str
+    assets: Iterable[AssetItem]
+    warnings: list[str]
 
 
 class Output(TypedDict):

@@ -11,6 +11,7 @@ from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageErro
 from twincli.model import names as _names
 from twincli.model import owners, record
 from twincli.model.ids import MIN_PREFIX, is_prefix
+from twincli.model.transaction import signers_of
 from twincli.values import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -66,9 +67,40 @@ def asset_id_of(workspace: Workspace, ref: str) -> str:
             )
         if ids:
             return _asset_of(workspace, ids[0])
+    identified = _by_identifier(workspace, bare)
+    if len(identified) > 1:
+        raise ConflictError(
+            f"{bare} identifies several twins: {', '.join(identified)}",
+            code="ambiguous",
+            hint="give the id of one",
+        )
+    if identified:
+        return identified[0]
     raise NotFoundError(
         f"there is no asset {bare!r} on this ledger", hint=_near_asset(workspace, bare)
     )
+
+
+def _by_identifier(workspace: Workspace, text: str) -> list[str]:
+    """Return the twins of that primary identifier that are mine, or whose issuer I have named."""
+    from twincli.model import fields
+
+    try:
+        wanted = fields.identifier(text, "it")
+    except InvalidError:
+        return []
+    found = workspace.client.identified(wanted)
+    if not found:
+        return []
+    names = Names(workspace)
+    mine = {info.public_key for info in workspace.keystore.scan()[0]}
+    held = set(workspace.client.held_by(sorted(mine)))
+    return [
+        asset_id
+        for asset_id in found
+        if asset_id in held
+        or any(map(names.of_key, signers_of(workspace.client.required(asset_id).tx)))
+    ]
 
 
 def _by_did(workspace: Workspace, text: str) -> str:

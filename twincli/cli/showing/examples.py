@@ -49,7 +49,14 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "twin asset transfer beans --out 5:bob --out 95:alice",
     ),
     "asset show": ("twin asset show car", "twin asset show car --get state.mileage"),
-    "asset list": ("twin asset list", "twin asset list --all --kind vehicle"),
+    "asset list": (
+        "twin asset list --columns name,mileage,owner",
+        "twin asset list --all --template vehicle-tracking --state",
+    ),
+    "asset find": (
+        "twin asset find 'vin = 1HGCM82633A004352'",
+        "twin asset find 'mileage > 50000 km and not (facility ~ north)'",
+    ),
     "asset burn": ("twin asset burn car",),
     "asset migrate": ("twin asset migrate car --template vehicle-tracking-v2 --dry-run",),
     "asset diff": ("twin asset diff car --since 7d", "twin asset diff car --by recorded"),

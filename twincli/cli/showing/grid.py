@@ -41,7 +41,7 @@ def lines(
         color: Whether to emphasise: names bold, ids dim, kinds coloured.
     """
     first = list(islice(rows, _SAMPLE))
-    if not headers:
+    if not headers or not first:
         return
     shown = [index for index in range(len(headers)) if any(row[index] for row in first)]
     every: Iterator[Sequence[str]] = chain(first, rows)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from twincli.crypto import conditions
+from twincli.model import record
+from twincli.model.template import family
 from twincli.model.transaction import asset_of
 from twincli.rules.replay import is_burned
 from twincli.services import resolve
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     from twincli.ledger.reading import Entry
     from twincli.ledger.rows import Standing
+    from twincli.rules.replay import Pin
     from twincli.services.documents import (
         AssetItem,
         Assets,
@@ -33,7 +36,9 @@ def list_assets(
     owner: str | None = None,
     kind: str | None = None,
     model: str | None = None,
+    template: str | None = None,
     state: bool = False,
+    data: bool = False,
 ) -> Assets:
     """Return assets: those my keys own and those I have named, or all.
 
@@ -43,6 +48,8 @@ def list_assets(
         owner: Only those this party owns.
         kind: Only of this kind.
         model: Only of this model.
+        template: Only those held to this template, or to one of its family, such as ``pump``.
+        data: Include the facts of each.
         state: Include the current state of each.
 
     Returns:
@@ -60,7 +67,8 @@ def list_assets(
         if wanted is not None:
             fitting = set(client.assets_with(name, wanted))
             ids = [asset_id for asset_id in ids if asset_id in fitting]
-    return {"schema": "twin.assets/1", "assets": _items(workspace, ids, state=state)}
+    shown = items(workspace, ids, state=state, data=data, template=template)
+    return {"schema": "twin.assets/1", "assets": shown}
 
 
 def _mine(workspace: Workspace) -> list[str]:
@@ -70,7 +78,23 @@ def _mine(workspace: Workspace) -> list[str]:
     return held if named <= set(held) else workspace.client.in_order([*held, *named])
 
 
-def _items(workspace: Workspace, ids: Iterable[str], *, state: bool) -> Iterator[AssetItem]:
+def items(
+    workspace: Workspace,
+    ids: Iterable[str],
+    *,
+    state: bool = False,
+    data: bool = False,
+    template: str | None = None,
+) -> Iterator[AssetItem]:
+    """Yield assets of a listing.
+
+    Args:
+        workspace: Rooms.
+        ids: The assets.
+        state: Include the state of each.
+        data: Include the facts of each.
+        template: Only those held to this template, or to one of its family.
+    """
     names, asset_names = resolve.Names(workspace), resolve.asset_names(workspace)
     ledger_id = workspace.client.ledger_id
     for standing in workspace.client.standings(ids):
@@ -88,10 +112,21 @@ def _items(workspace: Workspace, ids: Iterable[str], *, state: bool) -> Iterator
             "amount": holding["amount"],
             "burned": all(is_burned(output) for output in outputs),
         }
-        if state:
+        if data:
+            item["data"] = record.without_envelope(standing.create["asset"]["data"])
+        if state or template is not None:
             replay = workspace.client.replay(asset_id)
-            item["state"] = {} if replay is None else replay.common
+            pin = None if replay is None else replay.pin
+            if template is not None and not _is_of(template, pin):
+                continue
+            item["template"] = None if pin is None else pin.template
+            if state:
+                item["state"] = {} if replay is None else replay.common
         yield item
+
+
+def _is_of(template: str, pin: Pin | None) -> bool:
+    return pin is not None and template in {pin.template, family(pin.template)}
 
 
 def outputs(

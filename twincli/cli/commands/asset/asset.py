@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from twincli.cli.asking import confirm
-from twincli.cli.commands.asset import changes, migrate  # noqa: F401 - their commands
+from twincli.cli.commands.asset import changes, find, migrate  # noqa: F401 - their commands
 from twincli.cli.commands.asset.group import app
 from twincli.cli.context import Context
 from twincli.cli.parsing import candidates, typer_frame
@@ -69,14 +69,29 @@ def list_assets(
     ] = None,
     kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only this kind.")] = None,
     model: Annotated[str | None, typer.Option(metavar="MODEL", help="Only this model.")] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="Only those held to this template, or to any of its family (the id without -vN).",
+            autocompletion=candidates.templates,
+        ),
+    ] = None,
     state: Annotated[
         bool, typer.Option("--state", help="Include the current state of each.")
     ] = False,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="A,B.C", help="Columns to show: paths in the state or the facts."),
+    ] = None,
 ) -> Result:
     """List your assets: those your keys own and those you have named."""
     if everything and owner is not None:
         raise UsageError("--all and --owner cannot be given together")
+    from twincli.cli.commands.asset import columns as chosen
     from twincli.services.asset import listings
+
+    picked = None if columns is None else chosen.chosen(columns)
 
     document = listings.list_assets(
         context.workspace(),
@@ -84,12 +99,15 @@ def list_assets(
         owner=owner,
         kind=kind,
         model=model,
-        state=state,
+        template=template,
+        state=state or picked is not None,
+        data=picked is not None,
     )
     return Result(
         document,
         listing="assets",
-        columns=(
+        columns=picked
+        or (
             ("name", "name"),
             ("id", "id"),
             ("kind", "kind"),

@@ -1,0 +1,125 @@
+"""Finding assets by what they are.
+
+The rows of ``fields`` are brought up to date when somebody looks for something, not when something
+is written, so that they cost an append nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, Any
+
+from twincli.ledger import state
+from twincli.ledger.fields import Condition, Taken, condition, document_of, leaves, pin_of
+from twincli.model import expression
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from twincli.ledger.reading import Reader
+
+PAGE = 500
+"""Assets that are taken apart in one transaction, and how many are found at a time."""
+
+
+def find(
+    ledger: Reader,
+    node: expression.Node,
+    *,
+    after: int = 0,
+    template_cid: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[int]:
+    """Yield the positions of the assets for which an expression holds, in commit order.
+
+    Args:
+        ledger: Where they are.
+        node: Without quantities.
+        after: Only assets behind this position.
+        template_cid: Only those held to this template; empty: to none.
+        progress: Called while assets are taken apart, with how many are and how many there are.
+    """
+    catch_up(ledger, progress)
+    holds = expression.predicate(node)
+    asked = condition(node)
+    pin = Condition("TRUE", ()) if template_cid is None else _of_template(template_cid)
+    looked_at = pin.sql if asked is None else f"{pin.sql} AND NOT is_whole"
+    streams = [_holding(ledger, _positions(ledger, Condition(looked_at, pin.values), after), holds)]
+    if asked is not None:
+        sql = f"{pin.sql} AND is_whole AND {asked.sql}"
+        # What is shown is what the ledger holds, whatever the index says.
+        known = _positions(ledger, Condition(sql, pin.values + asked.values), after)
+        streams.append(_holding(ledger, known, holds))
+    yield from heapq.merge(*streams)
+
+
+def pinned(ledger: Reader) -> list[tuple[str, str]]:
+    """Return the id and CID of every template that assets are held to."""
+    catch_up(ledger)
+    sql = (
+        "SELECT DISTINCT template, template_cid FROM field_of WHERE template_cid != ''"
+        " ORDER BY template, template_cid"
+    )
+    return [(row[0], row[1]) for row in ledger.plain_index.fetched(sql)]
+
+
+def _of_template(template_cid: str) -> Condition:
+    return Condition("template_cid = ?", (template_cid,))
+
+
+def _positions(ledger: Reader, wanted: Condition, after: int) -> Iterator[int]:
+    sql = (
+        f"SELECT asset FROM field_of WHERE asset > ? AND {wanted.sql}"  # noqa: S608
+        f" ORDER BY asset LIMIT {PAGE}"
+    )
+    while rows := ledger.plain_index.fetched(sql, (after, *wanted.values)):
+        yield from (int(row[0]) for row in rows)
+        after = int(rows[-1][0])
+
+
+def _holding(
+    ledger: Reader, positions: Iterator[int], holds: Callable[[Mapping[str, Any]], bool]
+) -> Iterator[int]:
+    for asset in positions:
+        replay = state.replay(ledger, ledger.id_at(asset))
+        if replay is not None and holds(document_of(replay)):
+            yield asset
+
+
+def catch_up(ledger: Reader, progress: Callable[[int, int], None] | None = None) -> None:
+    """Take apart the assets that something was written to since the last time."""
+    index = ledger.index
+    reached = int(index.fetched("SELECT seq FROM found_until")[0][0])
+    until = ledger.tip().last_seq
+    if reached >= until:
+        return
+    touched = ledger.store.touched(reached, until)
+    for at in range(0, len(touched), PAGE):
+        page = touched[at : at + PAGE]
+        known = dict(
+            index.fetched(
+                "SELECT asset, seq FROM field_of WHERE asset IN (SELECT value FROM json_each(?))",
+                (str(page),),
+            )
+        )
+        index.keep_fields(
+            [
+                taken
+                for asset, last in ledger.store.lasts(page)
+                if known.get(asset) != last
+                for taken in [_taken(ledger, asset)]
+            ]
+        )
+        if progress is not None:
+            progress(at + len(page), len(touched))
+        index.check_interrupted()
+    index.keep_found_until(until)
+
+
+def _taken(ledger: Reader, asset: int) -> Taken:
+    replay = state.replay(ledger, ledger.id_at(asset))
+    assert replay is not None
+    assert replay.last is not None
+    seq = ledger.seq(replay.last["id"])
+    assert seq is not None
+    return Taken(asset, seq, *pin_of(replay), leaves(document_of(replay)))

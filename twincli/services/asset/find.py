@@ -1,0 +1,130 @@
+"""Finding twins by what they are: an expression about their facts and states."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from twincli.errors import InvalidError, NotFoundError, UsageError
+from twincli.model import expression, fields
+from twincli.rules.replay import Pin
+from twincli.services import catalogue
+from twincli.services.asset import listings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twincli.model.expression import Quantity
+    from twincli.services.catalogue import Model
+    from twincli.services.documents import Found
+    from twincli.services.workspace import Workspace
+
+_WRONG = "invalid_expression"
+
+
+def find(
+    workspace: Workspace,
+    text: str,
+    *,
+    limit: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Found:
+    """Find the twins for which an expression holds.
+
+    It is about their facts with their state over them. A number with a unit is compared in the
+    unit that each twin's template gives the field; where there is none the comparison is false.
+
+    Args:
+        workspace: Rooms.
+        text: Such as ``facility = Plant-A and power > 150 kW``.
+        limit: Show at most N.
+        progress: Called while the index is brought up to date.
+
+    Returns:
+        ``twin.found/1``: assets in commit order, as they are read.
+
+    Raises:
+        UsageError: ``invalid_expression``, ``not_supported``; a limit below 1.
+    """
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit takes a whole number from 1, not {limit}")
+    try:
+        node = expression.parse(text)
+    except InvalidError as error:
+        raise _on_the_command_line(error) from error
+    warnings: list[str] = []
+    if expression.has_quantity(node):
+        ids = iter(_with_units(workspace, node, progress, warnings))
+    else:
+        ids = workspace.client.find(node, progress=progress)
+    shown = listings.items(workspace, islice(ids, limit), state=True, data=True)
+    return {"schema": "twin.found/1", "assets": shown, "warnings": warnings}
+
+
+def _on_the_command_line(error: InvalidError) -> UsageError:
+    return UsageError(error.message, code=error.code, hint=error.hint)
+
+
+def _with_units(
+    workspace: Workspace,
+    node: expression.Node,
+    progress: Callable[[int, int], None] | None,
+    warnings: list[str],
+) -> list[str]:
+    """Return what an expression with units finds; it is asked once for each template in use."""
+    client = workspace.client
+    converting = _Converting()
+    found = list(client.find(converting.asked(node, None), template_cid="", progress=progress))
+    for template_id, cid in client.pinned():
+        try:
+            model = catalogue.of_twin(workspace, Pin(template_id, cid, ""))
+        except (NotFoundError, InvalidError):
+            warnings.append(
+                f"the template {template_id} ({cid}) is not here, so no unit of its twins is known"
+            )
+            model = None
+        found += client.find(converting.asked(node, model), template_cid=cid)
+    converting.check()
+    return client.in_order(found)
+
+
+class _Converting:
+    """Converts the quantities of an expression, and knows what no template could convert."""
+
+    def __init__(self) -> None:
+        self.failed: InvalidError | None = None
+        self.has_converted = False
+
+    def asked(self, node: expression.Node, model: Model | None) -> expression.Node:
+        """Return an expression as it is for the twins of a template."""
+
+        def convert(path: tuple[str, ...], quantity: Quantity) -> float:
+            try:
+                return self._convert(model, path, quantity)
+            except InvalidError as error:
+                if self.failed is None or self.failed.code == _WRONG:
+                    self.failed = error
+                raise
+
+        return expression.without_quantities(node, convert)
+
+    def _convert(self, model: Model | None, path: tuple[str, ...], quantity: Quantity) -> float:
+        field = None if model is None else model.template.field_at(path)
+        if model is None or field is None or field.unit is None:
+            raise InvalidError(
+                "no twin here has a template that gives this field a unit",
+                code=_WRONG,
+                hint="leave the unit out, or quote a text: name = '5 m'",
+            )
+        made = fields.convert(quantity.number, quantity.unit, field.unit, model.units)
+        self.has_converted = True
+        return made
+
+    def check(self) -> None:
+        """Refuse an expression of which no template could convert a quantity.
+
+        Raises:
+            UsageError: ``invalid_expression``, ``unit_mismatch``.
+        """
+        if self.failed is not None and not self.has_converted:
+            raise _on_the_command_line(self.failed)
