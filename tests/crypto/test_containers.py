@@ -508,3 +508,13 @@ def test_keys_in_json_that_are_refused(document: dict[str, Any], code: str) -> N
     with pytest.raises(InvalidError) as caught:
         containers.read(json.dumps(document), "base58")
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("form", ["pem", "openssh"])
+def test_strange_characters_in_a_sealed_key_are_refused(form: str) -> None:
+    text = containers.secret_text(ALICE, form, b"horse")
+    lines = text.splitlines()
+    broken = "\n".join([lines[0], "!" + lines[1], *lines[2:]]) + "\n"
+    with pytest.raises(InvalidError) as caught:
+        containers.read(broken, form, lambda: b"horse")
+    assert caught.value.code == "invalid_key_file"

@@ -58,6 +58,32 @@ def test_varint_reads_back(number: int, rest: bytes) -> None:
     assert multikey.decode_varint(multikey.encode_varint(number) + rest) == (number, rest)
 
 
+def test_the_largest_number_has_a_varint() -> None:
+    number = 2**63 - 1
+    assert multikey.decode_varint(multikey.encode_varint(number)) == (number, b"")
+
+
+def test_the_longest_text() -> None:
+    """A text of 4,096 characters is read, a longer one is not."""
+    assert multikey.decode_multibase("z" + "1" * 4095) == bytes(4095)
+    with pytest.raises(InvalidError) as caught:
+        multikey.decode_multibase("z" + "1" * 4096)
+    assert caught.value.code == "invalid_multikey"
+
+
+# https://github.com/multiformats/multicodec/blob/master/table.csv; compressed points.
+LENGTHS = {0xE7: 33, 0xEA: 48, 0xEB: 96, 0xEC: 32, 0xED: 32, 0x1200: 33, 0x1201: 49, 0x1202: 67}
+
+
+@pytest.mark.parametrize(("codec", "length"), LENGTHS.items())
+def test_the_length_of_every_kind_of_key(codec: int, length: int) -> None:
+    key = bytes(range(length))
+    assert multikey.decode(multikey.encode(codec, key)) == (codec, key)
+    for other in (key[1:], key + b"0"):
+        with pytest.raises(InvalidError):
+            multikey.encode(codec, other)
+
+
 @pytest.mark.parametrize("number", [-1, 2**63])
 def test_numbers_without_a_varint(number: int) -> None:
     with pytest.raises(InvalidError):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twincli.crypto import ed25519
+from twincli.crypto import ed25519, vault
 from twincli.crypto.vault import Vault
 
 
@@ -42,3 +43,19 @@ def test_the_repr_shows_nothing() -> None:
     assert cell is not None
     cell.seed[:] = b"s" * 32
     assert "ssss" not in repr(cell)
+
+
+@pytest.mark.parametrize(("status", "locked"), [(0, True), (-1, False)])
+def test_a_vault_says_whether_it_is_locked(
+    monkeypatch: pytest.MonkeyPatch, status: int, *, locked: bool
+) -> None:
+    class Library:
+        """Stands for libsodium where the system allows locked memory, or does not."""
+
+        def sodium_mlock(self, _base: object, length: int) -> int:
+            assert length
+            return status
+
+    with monkeypatch.context() as patch:
+        patch.setattr(vault, "lib", Library())
+        assert Vault(1).locked is locked

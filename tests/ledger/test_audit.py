@@ -380,3 +380,14 @@ def test_what_is_written_meanwhile_is_no_problem(
         assert report.transactions == 1
         assert report.blocks == 2
         assert ledger.counts()["transactions"] == 3
+
+
+def test_progress_ends_with_all(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    with Ledger.open(tmp_path) as ledger:
+        ledger.submit_many(story())
+        ledger.verify(workers=1, progress=lambda done, total: told.append((done, total)))
+        assert told == [(7, 7)]
+        report = ledger.verify_last(3)
+        assert (report.transactions, report.blocks) == (3, 0)
+        assert ledger.verify_last(100).transactions == 7

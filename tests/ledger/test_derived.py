@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -266,3 +268,41 @@ def test_states_of_a_corrected_history_are_right(
         ledger.replay(asset, block.time_ms)
         ledger.search_assets("car")
         assert ledger.verify_index() == []
+
+
+def test_an_index_in_use_for_too_long_is_not_made_again(original: Path) -> None:
+    class Locked:
+        """Stands for a connection that waited for another process in vain."""
+
+        def execute(self, *_: object) -> None:
+            raise sqlite3.OperationalError("database is locked")
+
+    with Ledger.open(original) as ledger:
+        index = ledger.index
+        real, inode = index.connection, (original / "index.db").stat().st_ino
+        index.connection = cast("sqlite3.Connection", Locked())
+        try:
+            with pytest.raises(TwinError) as caught:
+                index.mark()
+        finally:
+            index.connection = real
+        assert (caught.value.code, caught.value.retryable) == ("busy", True)
+        assert (original / "index.db").stat().st_ino == inode
+
+
+def test_a_damaged_index_that_cannot_be_removed_is_said(
+    original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Path(shutil.copytree(original, tmp_path / "copy"))
+    (place / "index.db").write_bytes(b"no index" * 1000)
+
+    def refused(_path: str) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "unlink", refused)
+    with (
+        Ledger.open(place) as ledger,
+        pytest.raises(TwinError, match="cannot be removed") as caught,
+    ):
+        ledger.search_assets("car")
+    assert caught.value.code == "read_only"

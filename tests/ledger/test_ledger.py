@@ -14,7 +14,7 @@ from tests.ledger.chains import ALICE, BOB, CAROL, Tx, chain, create, owned, spe
 from twincli.crypto import base58, merkle
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, ConflictError, InvalidError, NotFoundError, UsageError
-from twincli.ledger import Ledger
+from twincli.ledger import Ledger, mark
 from twincli.ledger.block import app_hash
 from twincli.ledger.files import locate, read_key
 
@@ -744,3 +744,29 @@ def test_damaged_outputs_are_not_spent(tmp_path: Path, body: object) -> None:
         with pytest.raises(ConfigError) as caught:
             ledger.submit(spend((first, 0)))
         assert caught.value.code == "damaged_ledger"
+
+
+def test_blocks_by_their_ids(ledger: Ledger) -> None:
+    txs = [create(number) for number in range(7)]
+    for size in (1, 2, 1, 3):
+        ledger.submit_many([txs.pop(0) for _ in range(size)])
+    held = [ledger.block(height) for height in range(1, 5)]
+    ids = [[tx["id"] for tx in block["transactions"]] for block in held if block]
+    assert [len(block) for block in ids] == [1, 2, 1, 3]
+    for height, block in enumerate(ids, 1):
+        assert [tx_id for tx_id, _ in ledger.block_ids(height)] == block
+        assert [tx_id for tx_id, _ in ledger.block_ids(height, 1, 1)] == block[1:2]
+    assert ledger.block_ids(5) == []
+    assert [(found.height, found.size) for found in ledger.commits(1, 2)] == [(2, 2), (3, 1)]
+    assert [found.height for found in ledger.commits(0)] == [1, 2, 3, 4]
+    assert [found.height for found in ledger.commits(0, size=3)] == [1, 2]
+    assert [[tx_id for tx_id, _ in found.ids] for found in ledger.commits(0)] == ids
+
+
+def test_a_block_of_others_is_noted_as_ones_own(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        ledger.apply_block(1, ledger.tip().time_ms, [create()])
+        noted = mark.read(locate(str(tmp_path)).mark)
+        assert noted is not None
+        assert (noted.height, noted.seq) == (1, 1)
+        assert noted.tx_id == create()["id"]

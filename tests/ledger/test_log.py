@@ -122,10 +122,11 @@ def test_processes_that_verify_a_part_write_nothing_either(
         ledger.checkpoint()
         if with_log:
             ledger.append_many(ALICE, first["id"], [{"n": 0}])
-    before = content(place)
+    before, changed = content(place), place.stat().st_mtime_ns
     with Ledger.open(place, create=False, read_only=True) as ledger:
         assert ledger.verify(workers=2).problems == []
     assert content(place) == before
+    assert place.stat().st_mtime_ns == changed  # nor was anything there for a while
 
 
 @pytest.mark.usefixtures("kept_temporaries")

@@ -111,6 +111,8 @@ ON_CREATE: list[tuple[str, Change, str]] = [
     ("13 asset.data a text", put("asset", "data", "x"), SCHEMA),
     # 15, 17, 18: inputs
     ("15 inputs null", put("inputs", None), SCHEMA),
+    ("15 inputs a number", put("inputs", 7), SCHEMA),
+    ("15 inputs an object", put("inputs", {"0": CREATE["inputs"][0]}), SCHEMA),
     ("15 inputs empty", put("inputs", []), SCHEMA),
     ("15 two inputs", put("inputs", CREATE["inputs"] * 2), SCHEMA),
     ("15 fulfills something", put(*FULFILLS, TRANSFER["inputs"][0]["fulfills"]), SCHEMA),
@@ -199,6 +201,7 @@ ON_CREATE: list[tuple[str, Change, str]] = [
     ("31 nested far too deep", put(*DETAILS, nested(150, LEAF)), "threshold_too_deep"),
     ("32 amount 0", put("outputs", 0, "amount", "0"), "amount_error"),
     ("32 amount 00", put("outputs", 0, "amount", "00"), "amount_error"),
+    ("32 amount of 20 digits", put("outputs", 0, "amount", "1" * 20), "amount_error"),
     ("32 amount too large", put("outputs", 0, "amount", "9000000000000000001"), "amount_error"),
 ]
 
@@ -510,3 +513,9 @@ def test_a_transaction_without_an_id_is_told_so(missing: str | None) -> None:
         with pytest.raises(InvalidError, match=r"has no id$") as caught:
             structure.check(tx)
         assert caught.value.code == "invalid_hash"
+
+
+def test_the_first_missing_field_is_named() -> None:
+    broken = changed(changed(CREATE, drop("inputs")), drop("version"))
+    with pytest.raises(InvalidError, match=r"^inputs is missing$"):
+        structure.check(broken)
