@@ -13,6 +13,7 @@ the keys that sign without their secret being read here.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from twincli import files
 from twincli.crypto import canonical
@@ -34,6 +35,7 @@ from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from twincli.crypto.ed25519 import Signer
     from twincli.crypto.sealing import Cost
@@ -186,12 +188,13 @@ class KeyStore:
         info = key.info._replace(passphrase=passphrase is not None)
         document = self._whole(UnlockedKey(info, key.keypair, key.mnemonic), passphrase)
         # Sealing takes a while; a key that was removed meanwhile must not come back.
-        if self.get(info.name) != key.info:
-            raise ConflictError(
-                f"the key {info.name} was changed by another process", code="changed"
-            )
-        self._kept = None
-        files.replace(self._path(info.name), keyfile.to_bytes(document))
+        with self._changing():
+            if self.get(info.name) != key.info:
+                raise ConflictError(
+                    f"the key {info.name} was changed by another process", code="changed"
+                )
+            self._kept = None
+            files.replace(self._path(info.name), keyfile.to_bytes(document))
         return info
 
     def create_external(self, info: KeyInfo) -> None:
@@ -210,12 +213,17 @@ class KeyStore:
             raise UsageError(f"the location of the key {info.name} is not UTF-8 text")
         self._write_new(document)
 
+    def _changing(self) -> AbstractContextManager[None]:
+        """Return a context in which no other process changes keys, or copies all of them."""
+        return files.held(self.directory)
+
     def _write_new(self, document: dict[str, Any]) -> None:
         name = document["name"]
         self._kept = None
         make_directory(self.directory)
         try:
-            files.write_new(self._path(name), keyfile.to_bytes(document))
+            with self._changing():
+                files.write_new(self._path(name), keyfile.to_bytes(document))
         except ConflictError as error:
             if error.retryable:
                 raise
@@ -445,19 +453,19 @@ class KeyStore:
         renamed = keyfile.info_of(document)._replace(name=new)
         make_directory(self.directory)
         data = keyfile.to_bytes({**document, "name": new})
-        if names.fold(old) == names.fold(new):
-            files.replace(self._path(new), data)
-        else:
+        with self._changing():
+            if names.fold(old) == names.fold(new):
+                files.replace(self._path(new), data)
+                return renamed
             try:
                 files.write_new(self._path(new), data)
             except ConflictError as error:
                 if error.retryable:
                     raise
                 raise self._taken(new) from error
-            try:
+            # Another process may have removed it under its old name.
+            with suppress(FileNotFoundError):
                 files.unlink(self._path(old), identity)
-            except FileNotFoundError:
-                return renamed  # another process removed it under its old name
         return renamed
 
     def remove(self, name: str, *, shred: bool = False) -> str | None:
@@ -483,14 +491,16 @@ class KeyStore:
         if shred:
             self._have_forgotten(name)
             try:
-                files.shred(path)
+                with self._changing():
+                    files.shred(path)
             except FileNotFoundError as error:
                 raise self._not_found(name) from error
             return None
         directory = os.path.join(self.directory, _REMOVED)
         make_directory(directory)
         try:
-            return files.move_aside(path, directory, names.fold(name))
+            with self._changing():
+                return files.move_aside(path, directory, names.fold(name))
         except FileNotFoundError as error:
             raise self._not_found(name) from error
 

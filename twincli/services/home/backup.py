@@ -209,25 +209,22 @@ def _named(path: str, copy: str) -> Iterator[None]:
 
 
 def _keys(home: str) -> list[Part]:
-    """Return the files of keys, those that were removed included.
-
-    A key that is given another name while we look may be missed under both, so this goes on until
-    nothing new is seen twice; what was read before is not read again.
-    """
+    """Return the files of keys, those that were removed included, as they are at one moment."""
     _, faults = KeyStore(os.path.join(home, KEYS)).scan()
     if faults:
         raise faults[0]
-    parts: dict[str, Part] = {}
-    quiet = 0
-    for _ in range(1000):
-        found = _key_names(home)
-        unread = [name for name in found if name not in parts]
-        for name in unread:
-            with suppress(FileNotFoundError):
-                parts[name] = in_memory(name, read_private(place_of(home, name)))
-        quiet = 0 if unread else quiet + 1
-        if quiet == 2:
-            return [parts[name] for name in found]
+    # No key gets another name meanwhile, under both of which it might be missed.
+    with files.held(place_of(home, KEYS)):
+        parts: dict[str, Part] = {}
+        for _ in range(1000):
+            found = _key_names(home)
+            unread = [name for name in found if name not in parts]
+            if not unread:
+                return [parts[name] for name in found]
+            # Where the system has no such lock, one may be gone again; then they are listed again.
+            for name in unread:
+                with suppress(FileNotFoundError):
+                    parts[name] = in_memory(name, read_private(place_of(home, name)))
     raise TwinError("the keys keep changing", code="busy", hint="try again", retryable=True)
 
 
