@@ -405,3 +405,27 @@ def test_snapshots_of_a_large_state_take_no_more_than_its_history(tmp_path: Path
     with closing(sqlite3.connect(tmp_path / "index.db")) as connection:
         rows = connection.execute("SELECT seq FROM snapshot WHERE document <> ''").fetchall()
     assert rows == [(3 * EVERY,)]
+
+
+def test_a_replay_that_may_not_read_all_comes_further_each_time(tmp_path: Path) -> None:
+    first = create(metadata={"z": 1})
+    with Ledger.open(tmp_path) as ledger:
+        ledger.submit(first)
+        grow(ledger, first, 10)
+        assert ledger.replay(first["id"], most=1_000) is None
+        whole = ledger.replay(first["id"])
+        again = ledger.replay(first["id"], most=1_000_000)
+        assert whole is not None
+        assert again is not None
+        assert again.common == whole.common
+        grow(ledger, first, 3 * EVERY)
+        size = sum(map(len, ledger.bodies(first["id"])))
+        most = size // 2
+        tries = 1
+        while (made := ledger.replay(first["id"], most=most)) is None:
+            tries += 1
+            assert tries < 5
+        assert tries > 1
+        assert made.common["n"] == 3 * EVERY
+        assert ledger.replay("0" * 64, most=1) is None
+        assert ledger.replay(first["id"], 0, most=0) is not None

@@ -526,7 +526,6 @@ def test_a_history_too_large_for_a_page_says_so(
 ) -> None:
     monkeypatch.setattr(source, "PARSED", 100_000)
     monkeypatch.setattr(source, "KEPT_FOR_NAMES", 25_000)
-    monkeypatch.setattr(explorer, "LARGE", 1_000)
     tip = car = made(ledger, {"a": 1})
     for number in range(20):
         tip = appended(ledger, tip, {"n": number, "text": "x" * 8_000})

@@ -154,16 +154,19 @@ class Ledger(Reader):
     ) -> None:
         self.close()
 
-    def replay(self, asset_id: str, as_of_ms: int | None = None) -> Replay | None:
+    def replay(
+        self, asset_id: str, as_of_ms: int | None = None, most: int | None = None
+    ) -> Replay | None:
         """Return the state of an asset, or None when there is none of that id.
 
         Args:
             asset_id: Id of the CREATE.
             as_of_ms: Only what was committed up to then, milliseconds since the epoch.
+            most: None, too, where more characters of transactions would have to be read.
         """
         from twincli.ledger import state
 
-        return state.replay(self, asset_id, as_of_ms)
+        return state.replay(self, asset_id, as_of_ms, most)
 
     def replay_then(self, asset_id: str, tx_id: str | None) -> Replay | None:
         """Return the state of an asset when a transaction was its last; None for an unknown one.

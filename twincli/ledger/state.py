@@ -17,6 +17,8 @@ from twincli.rules.replay import Pin, Replay, corrected_by, corrects
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from twincli.ledger.index import Index, Snapshot
     from twincli.ledger.reading import Reader
     from twincli.ledger.rows import Row
@@ -59,18 +61,56 @@ class Stretch(NamedTuple):
     ended_ms: int | None
 
 
-def replay(ledger: Reader, asset_id: str, as_of_ms: int | None = None) -> Replay | None:
+class _TooLongError(Exception):
+    """More would be read than was allowed."""
+
+
+class _Bound:
+    """Counts the characters that a replay reads.
+
+    Args:
+        most: How many it may read; None: any number.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self._left = most
+
+    def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield rows while they may be read.
+
+        Raises:
+            _TooLongError: The next one may not.
+        """
+        for row in rows:
+            if self._left is not None:
+                self._left -= len(row.body)
+                if self._left < 0:
+                    raise _TooLongError
+            yield row
+
+
+def replay(
+    ledger: Reader, asset_id: str, as_of_ms: int | None = None, most: int | None = None
+) -> Replay | None:
     """Return the replay of an asset up to its tip, or None when there is no such asset.
+
+    Where it would read too much, that is None, too; snapshots of what it has read are kept, so that
+    the next replay comes further.
 
     Args:
         ledger: Where it is.
         asset_id: Id of the CREATE.
         as_of_ms: Only what was committed up to then, milliseconds since the epoch.
+        most: Characters of transactions that it may read; None: any number.
     """
     asset = ledger.seq(asset_id)
     if asset is None:
         return None
-    return _until(ledger, asset, None if as_of_ms is None else ledger.store.last_seq_at(as_of_ms))
+    until = None if as_of_ms is None else ledger.store.last_seq_at(as_of_ms)
+    try:
+        return _until(ledger, asset, until, _Bound(most))
+    except _TooLongError:
+        return None
 
 
 def replay_then(ledger: Reader, asset_id: str, tx_id: str | None) -> Replay | None:
@@ -84,21 +124,21 @@ def replay_then(ledger: Reader, asset_id: str, tx_id: str | None) -> Replay | No
     asset, until = ledger.seq(asset_id), None if tx_id is None else ledger.seq(tx_id)
     if asset is None:
         return None
-    return Replay() if until is None else _until(ledger, asset, until)
+    return Replay() if until is None else _until(ledger, asset, until, _Bound())
 
 
-def _until(ledger: Reader, asset: int, until: int | None) -> Replay:
+def _until(ledger: Reader, asset: int, until: int | None, bound: _Bound) -> Replay:
     first = []
-    for row in ledger.store.rows(asset=asset, until=until, page=SHORT + 1):
+    for row in bound.rows(ledger.store.rows(asset=asset, until=until, page=SHORT + 1)):
         first.append(row.tx)
         if len(first) > SHORT:
             break
     else:
         return _replayed(first)
     if until is None:
-        return _newest(ledger, asset)
-    known = corrected_by(row.tx for row in ledger.store.corrections(asset, until))
-    return _walked(ledger, asset, until, _Corrected(ledger, known), THEN).made
+        return _newest(ledger, asset, bound)
+    known = corrected_by(row.tx for row in bound.rows(ledger.store.corrections(asset, until)))
+    return _walked(ledger, asset, until, _Corrected(ledger, known), THEN, bound).made
 
 
 def replay_to(ledger: Reader, asset_id: str, tx_id: str | None) -> Replay:
@@ -115,7 +155,7 @@ def replay_to(ledger: Reader, asset_id: str, tx_id: str | None) -> Replay:
     known = corrected_by(row.tx for row in ledger.store.corrections(asset))
     if until is None:
         return Replay(known)
-    return _walked(ledger, asset, until, _Corrected(ledger, known), NOW).made
+    return _walked(ledger, asset, until, _Corrected(ledger, known), NOW, _Bound()).made
 
 
 def stretches(ledger: Reader, asset_id: str) -> list[Stretch]:
@@ -251,7 +291,12 @@ class _Keeping:
 
 
 def _walked(
-    ledger: Reader, asset: int, until: int | None, corrected: _Corrected, kind: int
+    ledger: Reader,
+    asset: int,
+    until: int | None,
+    corrected: _Corrected,
+    kind: int,
+    bound: _Bound,
 ) -> _Walk:
     """Replay from the nearest snapshot that holds."""
     index = ledger.plain_index
@@ -269,7 +314,7 @@ def _walked(
         walk = _Walk(corrected.ids)
     walk.made.corrected = corrected.ids
     keeping = _Keeping(index, asset, corrected, kind)
-    for row in ledger.store.rows(asset=asset, after=walk.seq, until=until):
+    for row in bound.rows(ledger.store.rows(asset=asset, after=walk.seq, until=until)):
         if walk.add(ledger, row, row.tx):
             keeping.keep(walk)
     return walk
@@ -283,7 +328,7 @@ def _from_snapshot(ledger: Reader, asset: int, snapshot: Snapshot) -> _Walk | No
     return walk
 
 
-def _newest(ledger: Reader, asset: int) -> Replay:
+def _newest(ledger: Reader, asset: int, bound: _Bound) -> Replay:
     """Return the state at the tip, from the newest that is kept."""
     index = ledger.plain_index
     kept = index.state(asset)
@@ -292,7 +337,7 @@ def _newest(ledger: Reader, asset: int) -> Replay:
     if walk is not None:
         corrected = _Corrected(ledger, walk.made.corrected)
         keeping = _Keeping(index, asset, corrected, NOW)
-        for row in ledger.store.rows(asset=asset, after=walk.seq):
+        for row in bound.rows(ledger.store.rows(asset=asset, after=walk.seq)):
             tx = row.tx
             if corrects(tx) is not None:
                 walk = None
@@ -303,8 +348,10 @@ def _newest(ledger: Reader, asset: int) -> Replay:
         begun = 0
         last = ledger.store.last_row(asset)
         assert last is not None
-        known = corrected_by(row.tx for row in ledger.store.corrections(asset, last.seq))
-        walk = _walked(ledger, asset, last.seq, _Corrected(ledger, known), NOW)
+        known = corrected_by(
+            row.tx for row in bound.rows(ledger.store.corrections(asset, last.seq))
+        )
+        walk = _walked(ledger, asset, last.seq, _Corrected(ledger, known), NOW, bound)
     if walk.count - begun >= SHORT:
         index.keep_state(asset, walk.seq, _dump(walk))
     return walk.made

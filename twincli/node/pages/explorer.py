@@ -23,7 +23,7 @@ from twincli.node.pages import parts
 from twincli.node.pages.charts import Series, chart
 from twincli.node.pages.excerpt import LONGEST_NAME, cut, excerpt
 from twincli.node.pages.html import ROOT, Html, Tag, document, facts, join, section, table
-from twincli.node.pages.source import LARGE, Owners, Source, name_of
+from twincli.node.pages.source import Owners, Source, name_of
 from twincli.rules.authority import AUTHORISED, CLAIMED
 from twincli.rules.replay import corrected_by
 from twincli.values import NamedTuple
@@ -287,7 +287,6 @@ class _Past(NamedTuple):
         charts: Of the numbers in it.
         owners: Who held it when.
         is_whole: All of the history was read.
-        is_large: It is too large to be replayed for a page.
     """
 
     shown: list[Entry]
@@ -295,13 +294,12 @@ class _Past(NamedTuple):
     charts: Html
     owners: Owners
     is_whole: bool
-    is_large: bool
 
 
 def _past(source: Source, asset_id: str, corrected: frozenset[str]) -> _Past:
     shown: list[Entry] = []
     series, owners = Series(), Owners()
-    count, read = 0, source.left
+    count = 0
     for entry in source.entries(asset_id):
         if count < HISTORY:
             shown.append(entry)
@@ -312,13 +310,11 @@ def _past(source: Source, asset_id: str, corrected: frozenset[str]) -> _Past:
         count += 1
         if count == CHARTED:
             break
-    read -= source.left
     is_whole = count == source.ledger.count(asset_id)
     drawn = [chart(name, points) for name, points in series.drawn()]
     note = f"Of the first {count:,} transactions." if drawn and not is_whole else ""
     charts = join(*drawn, parts.quiet(note) if note else "")
-    is_large = not is_whole and read > LARGE * count
-    return _Past(shown, count > HISTORY or not is_whole, charts, owners, is_whole, is_large)
+    return _Past(shown, count > HISTORY or not is_whole, charts, owners, is_whole)
 
 
 def _asset(source: Source, argument: str, query: Mapping[str, str]) -> str | None:
@@ -341,7 +337,7 @@ def _asset(source: Source, argument: str, query: Mapping[str, str]) -> str | Non
         return document(title, heading, where, _history(source, argument, shown, has_more=more))
     corrected = corrected_by(_corrections(source, argument))
     past = _past(source, argument, corrected)
-    replay = None if past.is_large else ledger.replay(argument)
+    replay = source.replay(argument)
     envelope = record.creating_envelope(first.tx)
     return document(
         title,
@@ -417,7 +413,7 @@ def _parent(source: Source, part: Entry, value: Any) -> str | None:
             break
     else:
         is_whole = count == source.ledger.count(value)
-    replay = source.ledger.replay(value) if count and is_whole else None
+    replay = source.replay(value) if count and is_whole else None
     standing = owners.standing(part, replay, is_whole=is_whole)
     return join(parts.named(source, value), " ", _mark(standing))
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 PARSED = 8 << 20
 """Bytes of transactions that one page parses."""
 KEPT_FOR_NAMES = PARSED // 4
-LARGE = 128 << 10
-"""Bytes of a transaction, on average, that make a history too large to be replayed for a page."""
 _TRIED = 5
 _LATER = 1 << 62
 
@@ -83,6 +81,10 @@ class Source:
             yield entry
             if self.left < KEPT_FOR_NAMES:
                 return
+
+    def replay(self, asset_id: str) -> Replay | None:
+        """Return the state of an asset; None: unknown, or too much would be read for it."""
+        return self.ledger.replay(asset_id, most=PARSED)
 
     def name(self, asset_id: str) -> str | None:
         """Return the name of an asset, as its creator gave it."""
