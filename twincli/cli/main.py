@@ -174,7 +174,7 @@ def _dispatch(shared: list[str], rest: list[str], typed: list[str]) -> int:
 
 def _split_shared(words: list[str]) -> tuple[list[str], list[str]]:
     """Split off the shared options that stand at the beginning."""
-    from twincli.cli.options import GLOBAL, SHORT
+    from twincli.cli.options import GET_EXAMPLE, GLOBAL, SHORT
     from twincli.errors import UsageError
 
     takes_value = {option.name: option.metavar is not None for option in GLOBAL}
@@ -190,7 +190,8 @@ def _split_shared(words: list[str]) -> tuple[list[str], list[str]]:
         index += 1
         if takes_value[name] and not equals:
             if index == len(words):
-                raise UsageError(f"--{name} needs a value")
+                hint = GET_EXAMPLE if name == "get" else None
+                raise UsageError(f"--{name} needs a value", hint=hint)
             found.append(words[index])
             index += 1
     return found, words[index:]

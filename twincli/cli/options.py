@@ -145,7 +145,7 @@ class Options(NamedTuple):
             if values.get(name) is not None:
                 config.checked(name, values[name], f"--{name}")
         if values.get("get") == "":
-            raise UsageError("--get needs the path of a value", hint="for example --get id")
+            raise UsageError("--get needs the path of a value", hint=GET_EXAMPLE)
         given: dict[str, Any] = {}
         for name in cls._fields:
             value = values.get(name)
@@ -159,6 +159,9 @@ class Options(NamedTuple):
 def option_key(name: str) -> str:
     """Return the name of an option's value: ``dry-run`` is kept as ``dry_run``."""
     return name.replace("-", "_")
+
+
+GET_EXAMPLE = "for example --get id; twin help options explains all shared options"
 
 
 LARGEST = 2**53

@@ -86,6 +86,37 @@ class PlainAsset(AssetHead, Holding, TxPlace, AssetFacts, AssetLinks):
     """``twin.asset/1`` without what it has only while it is split."""
 
 
+class RealTime(TypedDict):
+    """A field that is a stream, with its latest value; ``source`` is the role that writes it."""
+
+    name: str
+    type: str
+    unit: str | None
+    source: str | None
+    value: Any
+
+
+class CardItem(TypedDict):
+    """A value on a card; ``suspect``: its transaction marks it as doubtful."""
+
+    path: str
+    label: str
+    value: Any
+    unit: str | None
+    suspect: bool
+
+
+class View(TypedDict):
+    """A twin as its template shows it; ``name`` is the template's, ``charts`` are paths."""
+
+    template: str
+    name: str
+    title: str | None
+    card: list[CardItem]
+    map: CardItem | None
+    charts: list[str]
+
+
 class Asset(PlainAsset):
     """``twin.asset/1``."""
 
@@ -94,6 +125,10 @@ class Asset(PlainAsset):
     parent_standing: NotRequired[str]
     """Of ``show``, of a part: whether the parent's owners said so (``authorised``), its own key
     (``claimed_by_entity``) or somebody else (``unauthorised``)."""
+    real_time: NotRequired[list[RealTime] | None]
+    """Of ``show``, of a twin with a template that has streams; null where it is not at hand."""
+    view: NotRequired[View]
+    """Of ``show --view``."""
 
 
 class WrittenAsset(Asset):

@@ -19,7 +19,9 @@ from twincli.services.asset import tree
 STRANGER = KeyPair.from_seed(b"s" * 32)
 
 ASSET = [
-    name for name in documents.Asset.__annotations__ if name not in {"outputs", "parent_standing"}
+    name
+    for name in documents.Asset.__annotations__
+    if name not in {"outputs", "parent_standing", "real_time", "view"}
 ]
 
 

@@ -424,3 +424,20 @@ def test_a_dry_run_checks_and_writes_nothing(rooms: Rooms) -> None:
     with pytest.raises(InvalidError):
         writes.create(dry, "b", Definition({"$x": 1}))
     assert rooms.ledger.counts()["transactions"] == 1
+
+
+def test_a_lifecycle_holds_for_its_twin(rooms: Rooms) -> None:
+    given = {"stages": ["design", "sale"], "currentStage": "design"}
+    made = writes.create(rooms.workspace, "bike", Definition({"lifecycle": given}))
+    assert made["data"]["lifecycle"] == given
+    wrong = {**given, "currentStage": "scrap"}
+    with pytest.raises(InvalidError, match=r"lifecycle\.currentStage"):
+        writes.create(rooms.workspace, "bike2", Definition({"lifecycle": wrong}))
+    with pytest.raises(InvalidError, match=r"lifecycle\.stages\[1\]: the template has no"):
+        writes.create(
+            rooms.workspace,
+            "PROD-1",
+            Definition({"lifecycle": given}, template="product-lifecycle-v1"),
+        )
+    with pytest.raises(InvalidError, match=r"lifecycle\.currentStage"):
+        writes.create(rooms.workspace, "bike3", Definition({}, {"lifecycle": wrong}))

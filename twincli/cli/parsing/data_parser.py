@@ -16,7 +16,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from twincli.cli.options import GLOBAL, SHORT, Option, check_number, not_a_choice, option_key
+from twincli.cli.options import (
+    GET_EXAMPLE,
+    GLOBAL,
+    SHORT,
+    Option,
+    check_number,
+    not_a_choice,
+    option_key,
+)
 from twincli.cli.parsing.data_commands import DataCommand, options_elsewhere, options_of
 from twincli.cli.parsing.json_values import Reading, is_unicode, read_json
 from twincli.errors import InvalidError, UsageError
@@ -218,7 +226,8 @@ class _Parser:
 
     def _value_after(self, word: str, following: tuple[str, ...]) -> str:
         if not following:
-            raise self._usage(f"{word} needs a value")
+            hint = GET_EXAMPLE if word == "--get" else None
+            raise self._usage(f"{word} needs a value", hint=hint)
         value = following[0]
         if value.startswith("--"):
             raise self._usage(

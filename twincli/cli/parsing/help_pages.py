@@ -12,7 +12,14 @@ from twincli.cli.showing.help_page import SHARED, Page, Row
 _OWN = "Options"
 
 
-def of_command(path: str, command: Any, *, short: bool = True, ending: str = "") -> Page:
+def of_command(
+    path: str,
+    command: Any,
+    *,
+    short: bool = True,
+    ending: str = "",
+    refused: tuple[str, ...] = (),
+) -> Page:
     """Return the page of a command.
 
     Args:
@@ -20,6 +27,7 @@ def of_command(path: str, command: Any, *, short: bool = True, ending: str = "")
         command: Typer's command.
         short: Whether it has short options.
         ending: A last paragraph.
+        refused: Shared options that mean nothing to it.
     """
     arguments = [
         param for param in command.params if isinstance(param, TyperArgument) and not param.hidden
@@ -40,6 +48,7 @@ def of_command(path: str, command: Any, *, short: bool = True, ending: str = "")
         sections=tuple((heading, tuple(rows)) for heading, rows in sections.items()),
         short=short,
         ending=ending,
+        refused=refused,
     )
 
 

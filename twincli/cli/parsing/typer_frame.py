@@ -61,6 +61,7 @@ from twincli.cli import table
 from twincli.cli.context import Context, is_terminal
 from twincli.cli.opened import NOTHING, Creates
 from twincli.cli.options import (
+    GET_EXAMPLE,
     GLOBAL,
     SHORT,
     WIDE,
@@ -173,6 +174,7 @@ def command(
             [parameter.replace(annotation=hints[parameter.name]) for parameter in own]
         )
         run.__annotations__ = {parameter.name: hints[parameter.name] for parameter in own}
+        _refused[path] = refuses
         app.command(name, cls=WriteCommand if writes else Command, hidden=hidden)(run)
         return function
 
@@ -188,6 +190,9 @@ def _take(values: dict[str, Any], prefix: str) -> dict[str, Any]:
 class ClosedPipeError(Exception):
     """The reader of stdout has gone."""
 
+
+_refused: dict[str, tuple[str, ...]] = {}
+"""Shared options that mean nothing to a command, by its words."""
 
 _typed: tuple[str, ...] = ()
 
@@ -293,7 +298,8 @@ class Command(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Draw the help."""
-        _draw(help_pages.of_command(ctx.command_path, self), formatter)
+        refused = _refused.get(ctx.command_path.partition(" ")[2], ())
+        _draw(help_pages.of_command(ctx.command_path, self, refused=refused), formatter)
 
 
 class WriteCommand(Command):
@@ -557,6 +563,8 @@ def _usage(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "twin"
     hint = f"did you mean {' or '.join(sorted(possible))}?" if possible else f"see {path} --help"
+    if message == "--get needs a value":
+        hint = GET_EXAMPLE
     return UsageError(message, hint=hint)
 
 

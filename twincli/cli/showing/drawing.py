@@ -38,6 +38,15 @@ def asset(document: dict[str, Any], console: Any) -> None:
         "state" if "outputs" not in document else "state before the split",
         document["state"],
     )
+    _section(
+        console,
+        "real time",
+        {
+            field["name"]: "none yet" + (f", from {field['source']}" if field["source"] else "")
+            for field in document.get("real_time") or ()
+            if field["value"] is None
+        },
+    )
     for entry in document.get("outputs", ()):
         console.print(
             Text(

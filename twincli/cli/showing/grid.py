@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _SAMPLE = 100
 _GAP = 2
 _NARROW = 10
+_NARROWEST = 8
+_BREAKABLE = frozenset({"path", "value", "before", "after", "by"})
 _TOKEN = 24
 _LONGEST_LABEL = 20
 _SHORT_ID = 10
@@ -54,7 +56,9 @@ def lines(
         for index, header in enumerate(headers)
     ]
     least = [
-        min(width, _TOKEN, max(_NARROW, *(_longest_token(row[index]) for row in first), 1))
+        min(width, _NARROWEST)
+        if headers[index] in _BREAKABLE
+        else min(width, _TOKEN, max(_NARROW, *(_longest_token(row[index]) for row in first), 1))
         for index, width in enumerate(natural)
     ]
     widths = _fitted(natural, least, columns)

@@ -41,6 +41,7 @@ class Page(NamedTuple):
         shared: Whether the shared options follow.
         short: Whether the command has short options.
         ending: A last paragraph.
+        refused: Shared options that the command refuses, and that are left out.
     """
 
     usage: str
@@ -50,6 +51,7 @@ class Page(NamedTuple):
     shared: bool = True
     short: bool = True
     ending: str = ""
+    refused: tuple[str, ...] = ()
 
 
 def root() -> Page:
@@ -96,16 +98,20 @@ def draw(page: Page, columns: int = WIDEST, *, bold: bool = False) -> str:
     ]
     if page.shared:
         blocks.append([_heading(SHARED, bold=bold, more=" (twin help options)")])
-        blocks[-1] += _filled(shared_words(short=page.short), columns, indent=2)
+        blocks[-1] += _filled(
+            shared_words(short=page.short, refused=page.refused), columns, indent=2
+        )
     if page.ending:
         blocks.append(list(_wrapped(page.ending, columns)))
     return "\n\n".join("\n".join(lines) for lines in blocks) + "\n"
 
 
-def shared_words(*, short: bool) -> list[str]:
+def shared_words(*, short: bool, refused: tuple[str, ...] = ()) -> list[str]:
     """Return the shared options, each with the name of its value."""
     words = []
     for option in GLOBAL:
+        if option.name in refused:
+            continue
         word = f"--{option.name}" if option.metavar is None else f"--{option.name} {option.metavar}"
         words.append(f"-{SHORT[option.name]}|{word}" if short and option.name in SHORT else word)
     return [*words, *(["--wide", "-h|--help"] if short else ["--help"])]

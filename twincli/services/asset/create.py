@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58
 from twincli.errors import ConflictError, InvalidError, LockedError, TwinError, UsageError
-from twincli.model import names, owners, record, times
+from twincli.model import lifecycle, names, owners, record, times
 from twincli.model import transaction as _transaction
 from twincli.rules.authority import AUTHORISED, CLAIMED
 from twincli.rules.data import check_data
@@ -110,6 +110,10 @@ def create(
     if wanted.template is not None:
         assert name is not None
         wanted, fitted = _fit(workspace, name, wanted, writing)
+    if lifecycle.KEY in wanted.data or lifecycle.KEY in (wanted.state or {}):
+        stages = () if fitted is None else fitted.model.template.stages
+        lifecycle.check(wanted.data, stages)
+        lifecycle.check(wanted.state or {}, stages)
     book, client = workspace.book, workspace.client
     present = None
     if name is not None:

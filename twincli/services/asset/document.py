@@ -5,7 +5,7 @@ from __future__ import annotations
 from twincli.errors import NotFoundError
 from twincli.model import record, times
 from twincli.model.transaction import asset_of, signers_of
-from twincli.rules.replay import Replay, is_burned
+from twincli.rules.replay import Pin, Replay, is_burned
 from twincli.services import resolve
 from twincli.values import TYPE_CHECKING, cast
 
@@ -45,6 +45,13 @@ def show(workspace: Workspace, ref: str, as_of: str | None = None) -> Asset:
 
         part = workspace.client.required(asset_id)
         shown["parent_standing"] = standing.at_birth(workspace.client, shown["parent"], part)
+    template, cid = shown["template"], shown["template_cid"]
+    if template is not None and cid is not None and shown["kind"] != record.TEMPLATE:
+        from twincli.services.asset.real_time import real_time
+
+        fields = real_time(workspace, Pin(template, cid, ""), shown["state"])
+        if fields is None or fields:
+            shown["real_time"] = fields
     return shown
 
 

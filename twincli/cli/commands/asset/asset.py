@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from twincli.cli.asking import confirm
-from twincli.cli.commands.asset import changes, find, migrate  # noqa: F401 - their commands
+from twincli.cli.commands.asset import cards, changes, find, migrate  # noqa: F401 - their commands
 from twincli.cli.commands.asset.group import app
+from twincli.cli.commands.asset.write import PIPED
 from twincli.cli.context import Context
 from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
@@ -31,13 +32,17 @@ def show(
     as_of: Annotated[
         str | None, typer.Option(metavar="TIME", help="As they were at this time.")
     ] = None,
+    view: Annotated[bool, typer.Option("--view", help="Draw the card of their template.")] = False,
 ) -> Result:
     """Show assets: their facts, state and owners."""
     from twincli.services.asset import document as documents
 
     workspace = context.workspace()
+    if view:
+        return cards.show(workspace, names, as_of)
     if len(names) == 1:
-        return Result(documents.show(workspace, names[0], as_of), terminal=drawing.asset)
+        document = documents.show(workspace, names[0], as_of)
+        return Result(document, terminal=drawing.asset, warnings=cards.missing(document))
     return Result(
         {
             "schema": "twin.assets/1",
@@ -145,7 +150,13 @@ def burn(
         return partial.prepared(context, document, str(prepare))
     said = f"would burn {name}" if context.dry_run else f"burned {name}"
     notes = partial.not_prepared(prepare) or (said,)
-    return Result(document, notes=notes, warnings=tuple(document["warnings"]))
+    return Result(
+        document,
+        columns=(*PIPED, ("burned", "burned")),
+        notes=notes,
+        warnings=tuple(document["warnings"]),
+        terminal=drawing.written,
+    )
 
 
 @typer_frame.command(app, "outputs")
@@ -278,6 +289,8 @@ def _draw_tree(document: Tree, console: Any, *, wide: bool) -> None:
         elif node["cut"]:
             what += " (continued: twin asset tree ID)"
         ident = node.get("id") or node["public_key"]
+        if not wide and len(ident) + len(text) > console.width and "id" not in node:
+            ident = f"{ident[:10]}..."  # a broken line draws no tree; --wide shows it whole
         text.append(f"  {one_line(what)}", style="not bold")
         text.append(f"  {ident if wide else grid.shortened(ident)}", style="not bold dim")
         return text

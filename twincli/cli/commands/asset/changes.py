@@ -74,10 +74,9 @@ def diff(
             ("path", _path),
             ("before", lambda item: _side(item, "before")),
             ("after", lambda item: _side(item, "after")),
-            ("time", last(both_times)),
+            ("time", lambda item: last(both_times)(item) + _earlier(item)),
             ("id", last(lambda tx: tx["transaction_id"])),
-            ("signed by", last(lambda tx: ", ".join(map(named, tx["signers"])))),
-            ("times", lambda item: "" if item["count"] == 1 else str(item["count"])),
+            ("by", last(lambda tx: ", ".join(map(named, tx["signers"])))),
         )
     else:
         columns = (
@@ -132,7 +131,7 @@ def blame(
             ("value", lambda item: _text(item["value"])),
             ("time", both_times),
             ("id", "transaction_id"),
-            ("signed by", signed_by),
+            ("by", signed_by),
         )
     else:
         columns = (
@@ -154,6 +153,11 @@ def _path(item: Any) -> str:
         f" of {item['output'][:10]}:{item['output'].partition(':')[2]}" if item["output"] else ""
     )
     return f"{item['path']}{output}" + (" (fact)" if item["of"] == "facts" else "")
+
+
+def _earlier(item: Change) -> str:
+    """Return how many more transactions wrote a value, for a table that names the last."""
+    return "" if item["count"] == 1 else f" and {item['count'] - 1} before"
 
 
 def _side(item: Any, side: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from twincli.cli.commands.asset.group import app
+from twincli.cli.commands.asset.write import PIPED
 from twincli.cli.context import Context
 from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
@@ -42,6 +43,7 @@ def migrate(
     would = "would move" if context.dry_run else "moved"
     return Result(
         document,
+        columns=(*PIPED, ("template", "template")),
         notes=(
             *partial.not_prepared(prepare),
             f"{would} {name} to {document['template']}",

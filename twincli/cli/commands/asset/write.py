@@ -5,7 +5,7 @@ They run without Typer; see ``twincli.cli.parsing.data_parser`` for their comman
 
 from __future__ import annotations
 
-from twincli.cli.result import Result
+from twincli.cli.result import Column, Result
 from twincli.cli.showing import drawing, partial
 from twincli.cli.showing.output import to_json
 from twincli.crypto import canonical
@@ -21,6 +21,20 @@ if TYPE_CHECKING:
     from twincli.services.documents import Appends, FoundAsset, WrittenAsset
     from twincli.services.resolve import PlannedKey
     from twincli.services.workspace import Workspace
+
+
+PIPED: tuple[Column, ...] = (
+    ("name", "name"),
+    ("id", "id"),
+    ("transaction_id", "transaction_id"),
+    ("height", "height"),
+    ("at", "at"),
+    ("committed_at", "committed_at"),
+    ("owner", "owner"),
+    ("state", "state"),
+    ("signed_by", "signed_by"),
+)
+"""What a write prints to a pipe: what a script goes on with; ``--json`` has all the rest."""
 
 
 def _begin(context: Context) -> Workspace:
@@ -43,6 +57,7 @@ def _result(document: WrittenAsset | FoundAsset, notes: tuple[str, ...] = ()) ->
     echo = tuple(f"{name} = {to_json(item)}" for name, item in written.items())
     return Result(
         document,
+        columns=PIPED if "created" not in document else (*PIPED, ("created", "created")),
         notes=(*notes, *echo),
         warnings=tuple(document["warnings"]),
         terminal=drawing.written,

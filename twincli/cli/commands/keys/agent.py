@@ -14,6 +14,14 @@ app = typer_frame.group("agent")
 
 
 def _result(document: dict[str, Any], *notes: str) -> Result:
+    if not document["running"]:
+        # There is nothing to say of a process that is not there.
+        return Result(
+            document,
+            columns=(("running", lambda _: "no"), ("socket", "socket")),
+            notes=("no agent is running", *notes),
+            warnings=tuple(document["warnings"]),
+        )
     return Result(
         document,
         columns=(
