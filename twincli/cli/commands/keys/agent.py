@@ -19,7 +19,7 @@ def _result(document: dict[str, Any], *notes: str) -> Result:
         return Result(
             document,
             columns=(("running", lambda _: "no"), ("socket", "socket")),
-            notes=("no agent is running", *notes),
+            notes=notes,
             warnings=tuple(document["warnings"]),
         )
     return Result(
