@@ -174,7 +174,7 @@ def command(
             [parameter.replace(annotation=hints[parameter.name]) for parameter in own]
         )
         run.__annotations__ = {parameter.name: hints[parameter.name] for parameter in own}
-        _refused[path] = refuses
+        REFUSED[path] = refuses
         app.command(name, cls=WriteCommand if writes else Command, hidden=hidden)(run)
         return function
 
@@ -191,7 +191,7 @@ class ClosedPipeError(Exception):
     """The reader of stdout has gone."""
 
 
-_refused: dict[str, tuple[str, ...]] = {}
+REFUSED: dict[str, tuple[str, ...]] = {}
 """Shared options that mean nothing to a command, by its words."""
 
 _typed: tuple[str, ...] = ()
@@ -298,7 +298,7 @@ class Command(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Draw the help."""
-        refused = _refused.get(ctx.command_path.partition(" ")[2], ())
+        refused = REFUSED.get(ctx.command_path.partition(" ")[2], ())
         _draw(help_pages.of_command(ctx.command_path, self, refused=refused), formatter)
 
 
