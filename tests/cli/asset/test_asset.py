@@ -73,7 +73,7 @@ def test_list(invoke: Invoke, made: dict[str, Any]) -> None:
     twin = quietly(invoke)
     items = twin("asset", "list")["assets"]
     assert [item["name"] for item in items] == ["car", "clips"]
-    assert list(items[0]) == list(documents.AssetItem.__annotations__)[:-1]
+    assert list(items[0]) == list(documents.AssetItem.__annotations__)[:-3]
     assert [item["name"] for item in twin("asset", "list", "--owner", "bob")["assets"]] == ["clips"]
     assert twin("asset", "list", "--all") == twin("asset", "list")
     assert len(twin("asset", "list", "--kind", "asset")["assets"]) == 2
