@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 import time
 from contextlib import contextmanager, suppress
 
@@ -27,6 +28,7 @@ _RESERVED = ".reserved-"
 _HEX = frozenset("0123456789abcdef")
 _STALE_SECONDS = 3600.0
 _PRIVATE = 0o600
+_IS_LINUX = sys.platform == "linux"
 _O_BINARY = getattr(os, "O_BINARY", 0)
 _NO_LINKS = frozenset(
     {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
@@ -136,6 +138,103 @@ def incoming(directory: str, *, mode: int = _PRIVATE, overwrite: bool = True) ->
             except OSError as error:
                 raise cannot("write", found.path, error) from error
         sync_directory(os.path.dirname(found.path))
+
+
+class Together:
+    """New files that become durable, and get their names, together; see ``together``.
+
+    Args:
+        directory: Where they are meanwhile.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._named: list[tuple[str, str]] = []
+
+    @contextmanager
+    def file(self) -> Iterator[Incoming]:
+        """Write one; it is kept if it has a ``path`` when the block ends.
+
+        Raises:
+            ConfigError: ``cannot_write``.
+        """
+        temporary = temporary_beside(os.path.join(self._directory, ""))
+        found = None
+        try:
+            with _open_new(temporary, self._directory, durable=False) as write:
+                found = Incoming(write)
+                yield found
+            if found.path is not None:
+                self._named.append((temporary, found.path))
+        finally:
+            if found is None or found.path is None:
+                _discard(temporary)
+
+    def publish(self) -> None:
+        """Make all of them durable, then give them their names, which are durable, too."""
+        self._sync([temporary for temporary, _ in self._named])
+        directories = sorted({os.path.dirname(path) for _, path in self._named})
+        for directory in directories:
+            make_directory(directory)
+        for temporary, path in self._named:
+            try:
+                os.replace(temporary, path)
+            except OSError as error:
+                raise cannot("write", path, error) from error
+        if self._named:
+            self._sync([self._directory, *directories])
+        self._named.clear()
+
+    def discard(self) -> None:
+        """Remove what has no name yet."""
+        for temporary, _ in self._named:
+            _discard(temporary)
+
+    def _sync(self, paths: list[str]) -> None:
+        if len(paths) > _FEW and _sync_file_system(self._directory):
+            return
+        for path in paths:
+            sync_directory(path)
+
+
+@contextmanager
+def together(directory: str) -> Iterator[Together]:
+    """Write many new files with one sync for all; they have their names when the block ends.
+
+    Raises:
+        ConfigError: ``cannot_write``.
+    """
+    sweep(directory)
+    found = Together(directory)
+    try:
+        yield found
+        found.publish()
+    finally:
+        found.discard()
+
+
+_FEW = 16
+"""As many files are synced one by one: a sync of the file system waits for other programs, too."""
+
+
+def _sync_file_system(directory: str) -> bool:
+    """Make everything on a file system durable; False where the system has no such call."""
+    import ctypes
+
+    call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None) if _IS_LINUX else None
+    if call is None:
+        return False
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except OSError as error:
+        raise cannot("write", directory, error) from error
+    try:
+        if call(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise cannot("write", directory, OSError(number, os.strerror(number)))
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def replace(
@@ -425,20 +524,46 @@ def shred(path: str) -> None:
     unlink(path, (status.st_dev, status.st_ino))
 
 
-def sweep(directory: str, *, now: float | None = None) -> None:
+def lock_at_once(descriptor: int) -> bool:
+    """Lock an open file for this process, without waiting; say whether nobody else had it.
+
+    Where the system has no such lock, nobody has it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a file system without locks
+    return True
+
+
+def sweep(
+    directory: str,
+    *,
+    now: float | None = None,
+    every: bool = False,
+    seconds: float = _STALE_SECONDS,
+) -> None:
     """Remove temporary files that a killed process left more than an hour ago.
 
     Args:
         directory: Where to look.
         now: Unix seconds; the present when not given.
+        every: All files there are temporary.
+        seconds: How old they are.
     """
-    oldest = (time.time() if now is None else now) - _STALE_SECONDS
+    oldest = (time.time() if now is None else now) - seconds
     try:
         names = os.listdir(directory)
     except OSError:
         return  # the write that follows says what is wrong
     for name in names:
-        if is_passing(name):
+        if every or is_passing(name):
             path = os.path.join(directory, name)
             try:
                 if os.lstat(path).st_mtime < oldest:

@@ -27,9 +27,9 @@ from twincli.crypto import cid
 from twincli.errors import (
     ConfigError,
     InvalidError,
-    NotFoundError,
     NotVerifiedError,
     TwinError,
+    UndeterminedError,
     UnreachableError,
     UsageError,
 )
@@ -235,7 +235,7 @@ def test_a_store(store: ContentStore) -> None:
 def test_what_a_store_has_not(store: ContentStore) -> None:
     assert not store.has(NONE)
     for ask in (store.open, store.size):
-        with pytest.raises(NotFoundError) as caught:
+        with pytest.raises(UndeterminedError) as caught:
             ask(NONE)
         assert caught.value.code == "missing_content"
 

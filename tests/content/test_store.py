@@ -15,7 +15,7 @@ import pytest
 
 from twincli.content.store import Blobs
 from twincli.crypto import cid
-from twincli.errors import ConfigError, InvalidError, NotFoundError, TwinError
+from twincli.errors import ConfigError, InvalidError, TwinError, UndeterminedError
 
 HELLO = "bafkreifjjcie6lypi6ny7amxnfftagclbuxndqonfipmb64f2km2devei4"
 NONE = cid.of(b"not there").text
@@ -90,7 +90,7 @@ def test_the_largest_file(tmp_path: Path) -> None:
 def test_what_is_not_there(blobs: Blobs) -> None:
     assert list(blobs.cids()) == []
     for ask in (blobs.open, blobs.size, blobs.check, blobs.remove):
-        with pytest.raises(NotFoundError) as caught:
+        with pytest.raises(UndeterminedError) as caught:
             ask(NONE)
         assert caught.value.code == "missing_content"
 

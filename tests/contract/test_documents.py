@@ -90,6 +90,25 @@ DOCUMENTS = [
         members(documents.NameImport),
         ("names", "twin.name/1", NAME),
     ),
+    (
+        "file attach car OTHER",
+        "twin.attached/1",
+        members(documents.Attached),
+        ("files", "twin.attached-file/1", members(documents.NewFile)),
+    ),
+    (
+        "file list car",
+        "twin.files/1",
+        "files",
+        ("files", "twin.file-item/1", members(documents.FileItem)),
+    ),
+    (
+        "file check car",
+        "twin.file-check/1",
+        members(documents.FileCheck),
+        ("files", "twin.checked-file/1", members(documents.CheckedFile)),
+    ),
+    ("file get car note -o OUT", "twin.file/1", members(documents.FetchedFile), None),
     ("tx show TX", "twin.transaction/1", TX, None),
     (
         "tx show TX TX",
@@ -223,6 +242,7 @@ DOCUMENTS = [
 # These do not give the same answer twice.
 ONCE = (
     "append",
+    "attach",
     "create",
     "burn",
     "migrate",
@@ -258,6 +278,9 @@ def prepared(words: str, invoke: Invoke, tmp_path: Path, node: str) -> list[str]
     if "PARTIAL" in words:
         prepare = ("--prepare", str(tmp_path / "partial.json"))
         assert invoke("asset", "append", "car", "--mileage", "1300", *prepare).status == 0
+    if words.startswith("file"):
+        (tmp_path / "note").write_text("delivered")
+        assert invoke("file", "attach", "car", str(tmp_path / "note")).status == 0
     if "NOTE" in words:
         (tmp_path / "note").write_text("delivered")
         sign = ("keys", "sign", "alice", str(tmp_path / "note"))
@@ -270,6 +293,7 @@ def prepared(words: str, invoke: Invoke, tmp_path: Path, node: str) -> list[str]
         "NOTE": str(tmp_path / "note"),
         "SIGNATURE": str(tmp_path / "note.sig"),
         "TX": made["first"]["transaction_id"],
+        "OTHER": __file__,
         "OUT": str(tmp_path / "new.tar"),
         "BACKUP": str(tmp_path / "made.tar"),
         "NODE": node,

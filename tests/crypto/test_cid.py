@@ -17,7 +17,7 @@ from twincli.errors import InvalidError
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "vectors" / "ipfs_unixfs.json").read_text()
 )
-OURS = "kubo_cidv1_raw_256k"
+OURS = {"kubo_cidv1_raw_256k": cid.USUAL, "unixfs_v1_2025_1m_1024": cid.LARGE}
 
 
 def content(label: str, size: int) -> bytes:
@@ -27,17 +27,39 @@ def content(label: str, size: int) -> bytes:
     return b"".join(blocks)[:size]
 
 
+@pytest.mark.parametrize("profile", OURS)
 @pytest.mark.parametrize("case", VECTORS["files"], ids=lambda case: case["label"])
-def test_files(case: dict[str, Any]) -> None:
+def test_files(case: dict[str, Any], profile: str) -> None:
     data = content(case["label"], case["size"])
     assert sha256(data).hexdigest() == case["sha256"]
-    assert cid.of(data).text == case["cid"][OURS]
+    wanted = case["cid"][profile]
+    assert cid.of(data, OURS[profile]).text == wanted
+    for stated in (None, "unheard-of", 7, OURS[profile].name):
+        matcher = cid.Matcher(wanted, stated)
+        matcher.update(data)
+        assert matcher.matches
+        assert matcher.size == case["size"]
+        if stated == OURS[profile].name:
+            assert matcher.usual.text == wanted
+        matcher.update(b"x")
+        assert not matcher.matches
+
+
+def test_nodes_are_handed_on() -> None:
+    case = next(case for case in VECTORS["files"] if case["size"] > 2 * cid.USUAL.chunk)
+    blocks: dict[bytes, bytes] = {}
+    hasher = cid.Hasher(on_node=blocks.__setitem__)
+    hasher.update(content(case["label"], case["size"]))
+    root = hasher.cid()
+    assert sha256(blocks[root.encoded]).digest() == root.digest
 
 
 @pytest.mark.ci
 def test_a_file_of_more_than_174_chunks_of_chunks() -> None:
     case = VECTORS["slow_file"]
-    assert cid.of(content(case["label"], case["size"])).text == case["cid"][OURS]
+    data = content(case["label"], case["size"])
+    for profile, wanted in OURS.items():
+        assert cid.of(data, wanted).text == case["cid"][profile]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +72,7 @@ def test_well_known(data: bytes, text: str) -> None:
 
 @given(st.data())
 def test_the_size_of_the_pieces_does_not_matter(data: st.DataObject) -> None:
-    whole = content("pieces", 3 * cid.CHUNK_BYTES + 5)
+    whole = content("pieces", 3 * cid.USUAL.chunk + 5)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
     hasher = cid.Hasher()
     for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
@@ -60,16 +82,16 @@ def test_the_size_of_the_pieces_does_not_matter(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("chunks", [1, 2, 174, 175, 348, 349, 174 * 174, 174 * 174 + 1])
-def test_asking_does_not_end_it(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asking_does_not_end_it(chunks: int) -> None:
     """At the edges of levels a CID on the way is that of a file that ends there."""
-    monkeypatch.setattr(cid, "CHUNK_BYTES", 2)
-    hasher = cid.Hasher()
+    tiny = cid.Profile("tiny", 2, 174)
+    hasher = cid.Hasher(tiny)
     hasher.update(b"ab" * chunks)
-    assert hasher.cid() == cid.of(b"ab" * chunks)
+    assert hasher.cid() == cid.of(b"ab" * chunks, tiny)
     hasher.update(b"c")
-    assert hasher.cid() == cid.of(b"ab" * chunks + b"c")
+    assert hasher.cid() == cid.of(b"ab" * chunks + b"c", tiny)
     hasher.update(b"d")
-    assert hasher.cid() == cid.of(b"ab" * chunks + b"cd")
+    assert hasher.cid() == cid.of(b"ab" * chunks + b"cd", tiny)
 
 
 def test_text_and_back() -> None:

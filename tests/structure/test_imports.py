@@ -58,6 +58,7 @@ FLOORS = {
         {"home"},
         {"network"},
         {"template", "link", "grant"},
+        {"template", "grant", "file"},
         {"record"},
         {"keys", "asset"},
         {"names", "tx"},

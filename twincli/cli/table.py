@@ -20,6 +20,9 @@ NOUNS: dict[str, tuple[str, str]] = {
     "grant": (
         "twincli.cli.commands.grant.grant",
         "Allow others to write about a twin, and take it back.",
+    "file": (
+        "twincli.cli.commands.file.file",
+        "Attach files to twins, and fetch, check and pin them.",
     ),
     "link": (
         "twincli.cli.commands.link.link",
@@ -76,6 +79,8 @@ ABOUT = "git for physical things: identities and digital twins as signed transac
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Twins", ("asset", "template", "link", "grant", "history", "search")),
+    ("Twins", ("asset", "template", "grant", "history", "search")),
+    ("Twins", ("asset", "template", "file", "history", "search")),
     ("Keys and identities", ("keys", "agent", "did", "name")),
     ("Ledger and networks", ("tx", "ledger", "push", "pull", "node")),
     ("This installation", ("status", "doctor", "backup", "config", "completion", "demo", "help")),
@@ -95,6 +100,7 @@ NOUN_ALIASES = {
     "templates": "template",
     "grants": "grant",
     "links": "link",
+    "files": "file",
     "model": "template",
     "ledgers": "ledger",
     "nodes": "node",
@@ -239,6 +245,7 @@ CHANGING = frozenset(
         "link remove",
         "grant add",
         "grant revoke",
+        "file attach",
     )
 )
 """Commands that change something: with --quiet they print nothing when they succeed."""

@@ -7,18 +7,20 @@ content is never taken for the file.
 from __future__ import annotations
 
 import io
+import json
 from contextlib import closing, suppress
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from twincli.client.bounds import Bounds, BoundsError, Pace
+from twincli.client.untrusted import stated_offers
 from twincli.content.store import PIECE_BYTES, Stored
 from twincli.crypto import cid as _cid
 from twincli.errors import (
     ConfigError,
     InvalidError,
-    NotFoundError,
     NotVerifiedError,
     TwinError,
+    UndeterminedError,
     UnreachableError,
     UsageError,
 )
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
 
     from twincli.client.tls import Tls
+
+OFFER = "content"
+"""What a node that keeps content states at its root."""
 
 LARGEST = 1 << 30
 """Bytes of a file at most, unless more are expected; nodes accept as many by default."""
@@ -43,14 +48,14 @@ class ContentStore(Protocol):
         """Return the bytes of a file.
 
         Raises:
-            NotFoundError: ``missing_content``.
+            UndeterminedError: ``missing_content``.
         """
 
     def open(self, cid: str) -> IO[bytes]:
         """Open a file to read it.
 
         Raises:
-            NotFoundError: ``missing_content``.
+            UndeterminedError: ``missing_content``.
         """
 
     def put(self, stream: IO[bytes], expected: str | None = None) -> Stored:
@@ -61,11 +66,11 @@ class ContentStore(Protocol):
         """
 
 
-class NodeContent:
-    """The files on a twin node.
+class Place:
+    """Somewhere that files are fetched from and sent to over HTTP.
 
     Args:
-        url: Of the node, such as ``https://node.example``.
+        url: Such as ``https://node.example``.
         headers: Sent with each request, such as a token.
         timeout: Seconds to wait for an answer.
         tls: Certificates for ``https``.
@@ -86,84 +91,30 @@ class NodeContent:
         self.tls = tls
         self.largest = largest
 
-    def has(self, cid: str) -> bool:
-        """Say whether a file is there.
-
-        Raises:
-            InvalidError: ``invalid_cid``.
-            UnreachableError: ``node_error``.
-        """
-        try:
-            self.size(cid)
-        except NotFoundError:
-            return False
-        return True
-
-    def size(self, cid: str) -> int:
-        """Return the bytes of a file.
-
-        Raises:
-            NotFoundError: ``missing_content``.
-            InvalidError: ``invalid_cid``.
-            UnreachableError: ``node_error``.
-        """
-        connection, response, _ = self._ask("HEAD", cid)
-        with closing(connection):
-            length = response.getheader("content-length")
-        if length is None or not (length.isascii() and length.isdigit() and len(length) < 20):
-            raise self.failed("it does not state the size of the file")
-        return int(length)
-
-    def open(self, cid: str) -> IO[bytes]:
-        """Open a file to read it; the end is reached only if the content matches its CID.
-
-        Raises:
-            NotFoundError: ``missing_content``.
-            InvalidError: ``invalid_cid``.
-            UnreachableError: ``node_error``. Reading may raise it, too, or NotVerifiedError
-                ``cid_mismatch``.
-        """
-        checked = _Checked(self, cid, *self._ask("GET", cid))
-        return io.BufferedReader(checked, PIECE_BYTES)
-
-    def put(self, stream: IO[bytes], expected: str | None = None) -> Stored:
-        """Upload a file.
+    def request(
+        self,
+        method: str,
+        target: str,
+        body: tuple[IO[bytes], int] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Return the response to a request; the caller closes it.
 
         Args:
-            stream: Can be read twice: the CID must be known first.
-            expected: The CID it must have.
+            method: Such as ``GET``.
+            target: Path and query, below the path of the URL.
+            body: What is sent, and its size.
+            headers: More of them.
 
         Raises:
-            InvalidError: ``cid_mismatch``, ``too_large``.
-            ConfigError: ``not_allowed``: the node needs a token, or is read-only.
             UnreachableError: ``node_error``.
+            UsageError: ``bad_url``.
         """
-        start = stream.tell()
-        hasher = _cid.Hasher()
-        while piece := stream.read(PIECE_BYTES):
-            hasher.update(piece)
-        cid = hasher.cid().text
-        if expected is not None and expected != cid:
-            raise InvalidError(
-                f"this is the content of {cid}, not of {expected}", code="cid_mismatch"
-            )
-        stream.seek(start)
-        connection, response, _ = self._ask("PUT", cid, stream, hasher.size)
-        with closing(connection):
-            return Stored(cid, hasher.size, response.status == 201)
-
-    # --- HTTP -----------------------------------------------------------------------------------
-
-    def _ask(
-        self, method: str, cid: str, body: IO[bytes] | None = None, length: int = 0
-    ) -> tuple[HTTPConnection, HTTPResponse, Bounds]:
-        """Return a connection, a successful response and its bounds; the caller closes it."""
         from http.client import HTTPConnection, HTTPException, HTTPSConnection
         from urllib.parse import urlsplit
 
         from twincli.client.tls import DEFAULT_TLS
 
-        _cid.parse(cid)
         parts = urlsplit(self.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise UsageError(f"{self.url!r} must be http://HOST or https://HOST", code="bad_url")
@@ -176,37 +127,20 @@ class NodeContent:
             connection = HTTPConnection(parts.netloc, timeout=self.timeout)
         bounds = Bounds(self.timeout)
         connection.response_class = bounds.response_class()
-        headers = dict(self.headers)
-        sent: Any = None if body is None else _Paced(body, self.timeout)
+        wanted = {**self.headers, **(headers or {})}
+        sent: Any = None
         if body is not None:
-            headers["content-length"] = str(length)
-            headers["content-type"] = "application/octet-stream"
+            sent = _Paced(body[0], self.timeout)
+            wanted["content-length"] = str(body[1])
+            wanted.setdefault("content-type", "application/octet-stream")
         try:
             with suppress(BrokenPipeError, ConnectionResetError):
                 # A node may refuse a file before it has taken all of it.
-                connection.request(
-                    method, f"{parts.path.rstrip('/')}/twin/v1/content/{cid}", sent, headers
-                )
-            response = connection.getresponse()
-            if response.status in {200, 201}:
-                return connection, response, bounds
-            said = response.read(1 << 16)
+                connection.request(method, parts.path.rstrip("/") + target, sent, wanted)
+            return Response(self, connection, connection.getresponse(), bounds)
         except (OSError, HTTPException, BoundsError) as error:
             connection.close()
             raise self.failed(error) from error
-        connection.close()
-        raise self._refused(response.status, _message(said), cid)
-
-    def _refused(self, status: int, message: str, cid: str) -> TwinError:
-        if status == 404:
-            return NotFoundError(
-                f"{self.url} does not have the content {cid}", code="missing_content"
-            )
-        if status == 413:
-            return InvalidError(message or "the file is too large for the node", code="too_large")
-        if status in {401, 403}:
-            return ConfigError(f"{self.url} denies access: {message or status}", code="not_allowed")
-        return self.failed(message or f"status {status}")
 
     def failed(self, why: str | Exception) -> UnreachableError:
         """Return the error for an unusable answer."""
@@ -225,23 +159,176 @@ class NodeContent:
         )
 
 
-class _Checked(io.RawIOBase):
-    """The content that a node sends, compared with its CID at the end."""
+class Response:
+    """The response to a request.
+
+    Attributes:
+        status: Of HTTP.
+    """
 
     def __init__(
-        self,
-        node: NodeContent,
-        cid: str,
-        connection: HTTPConnection,
-        response: HTTPResponse,
-        bounds: Bounds,
+        self, place: Place, connection: HTTPConnection, response: HTTPResponse, bounds: Bounds
     ) -> None:
-        self._node = node
-        self._cid = cid
+        self._place = place
         self._connection = connection
         self._response = response
         self._bounds = bounds
-        self._hasher = _cid.Hasher()
+        self.status = response.status
+
+    def header(self, name: str) -> str | None:
+        """Return a header."""
+        return self._response.getheader(name)
+
+    def read(self, size: int) -> bytes:
+        """Read the next bytes; none at the end.
+
+        Raises:
+            UnreachableError: ``node_error``.
+        """
+        from http.client import HTTPException
+
+        try:
+            data = self._response.read(size)
+        except (OSError, HTTPException, BoundsError) as error:
+            raise self._place.failed(error) from error
+        self._bounds.take(len(data))
+        return data
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+class NodeContent(Place):
+    """The files on a twin node; see ``Place``."""
+
+    def keeps_content(self) -> bool:
+        """Say whether this is a node of twincli that keeps content.
+
+        Raises:
+            UnreachableError: ``node_error``.
+        """
+        with closing(self.request("GET", "/", headers={"accept": "application/json"})) as response:
+            said = response.read(1 << 16)
+        try:
+            info = json.loads(said)
+        except (ValueError, RecursionError):
+            return False
+        return isinstance(info, dict) and OFFER in stated_offers(info)
+
+    def has(self, cid: str) -> bool:
+        """Say whether a file is there.
+
+        Raises:
+            InvalidError: ``invalid_cid``.
+            UnreachableError: ``node_error``.
+        """
+        try:
+            self.size(cid)
+        except UndeterminedError:
+            return False
+        return True
+
+    def size(self, cid: str) -> int:
+        """Return the bytes of a file.
+
+        Raises:
+            UndeterminedError: ``missing_content``.
+            InvalidError: ``invalid_cid``.
+            UnreachableError: ``node_error``.
+        """
+        with closing(self._ask("HEAD", cid)) as response:
+            length = response.header("content-length")
+        if length is None or not (length.isascii() and length.isdigit() and len(length) < 20):
+            raise self.failed("it does not state the size of the file")
+        return int(length)
+
+    def open(self, cid: str) -> IO[bytes]:
+        """Open a file to read it; the end is reached only if the content matches its CID.
+
+        Raises:
+            UndeterminedError: ``missing_content``.
+            InvalidError: ``invalid_cid``.
+            UnreachableError: ``node_error``. Reading may raise it, too, or NotVerifiedError
+                ``cid_mismatch``.
+        """
+        return io.BufferedReader(_Checked(self, cid, self._ask("GET", cid)), PIECE_BYTES)
+
+    def begin(self, cid: str, start: int) -> tuple[int, Response]:
+        """Ask for a file from a byte on; what comes is not checked.
+
+        Returns:
+            The byte at which it begins, and the response.
+
+        Raises:
+            UndeterminedError: ``missing_content``.
+            UnreachableError: ``node_error``.
+        """
+        response = self._ask("GET", cid, headers={"range": f"bytes={start}-"} if start else None)
+        return (start if response.status == 206 else 0), response
+
+    def put(self, stream: IO[bytes], expected: str | None = None) -> Stored:
+        """Upload a file.
+
+        Args:
+            stream: Can be read twice: the CID must be known first.
+            expected: The CID it must have.
+
+        Raises:
+            InvalidError: ``cid_mismatch``, ``too_large``.
+            ConfigError: ``not_allowed``: the node needs a token, or is read-only.
+            UnreachableError: ``node_error``.
+        """
+        start = stream.tell()
+        hasher = _cid.Hasher() if expected is None else _cid.Matcher(expected)
+        while piece := stream.read(PIECE_BYTES):
+            hasher.update(piece)
+        if isinstance(hasher, _cid.Hasher):
+            cid = hasher.cid().text
+        elif hasher.matches:
+            cid = str(expected)
+        else:
+            raise InvalidError(f"this is not the content of {expected}", code="cid_mismatch")
+        stream.seek(start)
+        with closing(self._ask("PUT", cid, (stream, hasher.size))) as response:
+            return Stored(cid, hasher.size, response.status == 201)
+
+    def _ask(
+        self,
+        method: str,
+        cid: str,
+        body: tuple[IO[bytes], int] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Return a successful response; the caller closes it."""
+        _cid.parse(cid)
+        response = self.request(method, f"/twin/v1/content/{cid}", body, headers)
+        if response.status in {200, 201, 206}:
+            return response
+        with closing(response):
+            said = response.read(1 << 16)
+        raise self._refused(response.status, _message(said), cid)
+
+    def _refused(self, status: int, message: str, cid: str) -> TwinError:
+        if status == 404:
+            return UndeterminedError(
+                f"{self.url} does not have the content {cid}", code="missing_content"
+            )
+        if status == 413:
+            return InvalidError(message or "the file is too large for the node", code="too_large")
+        if status in {401, 403}:
+            return ConfigError(f"{self.url} denies access: {message or status}", code="not_allowed")
+        return self.failed(message or f"status {status}")
+
+
+class _Checked(io.RawIOBase):
+    """The content that a node sends, compared with its CID at the end."""
+
+    def __init__(self, node: NodeContent, cid: str, response: Response) -> None:
+        self._node = node
+        self._cid = cid
+        self._response = response
+        self._matcher = _cid.Matcher(cid)
 
     def readable(self) -> bool:
         """Say yes."""
@@ -249,18 +336,12 @@ class _Checked(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Read the next bytes."""
-        from http.client import HTTPException
-
-        try:
-            data = self._response.read(len(buffer))
-        except (OSError, HTTPException, BoundsError) as error:
-            raise self._node.failed(error) from error
-        self._bounds.take(len(data))
+        data = self._response.read(len(buffer))
         buffer[: len(data)] = data
-        self._hasher.update(data)
-        if self._hasher.size > self._node.largest:
+        self._matcher.update(data)
+        if self._matcher.size > self._node.largest:
             raise self._node.failed(f"the file is larger than {self._node.largest} bytes")
-        if not data and self._hasher.cid().text != self._cid:
+        if not data and not self._matcher.matches:
             raise NotVerifiedError(
                 f"the content that {self._node.url} sent is not {self._cid}",
                 code="cid_mismatch",
@@ -270,7 +351,7 @@ class _Checked(io.RawIOBase):
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self._response.close()
         super().close()
 
 
@@ -293,8 +374,6 @@ class _Paced:
 
 def _message(data: bytes) -> str:
     """Return the message of a node's error; empty where it has none."""
-    import json
-
     try:
         found = json.loads(data).get("message")
     except (ValueError, AttributeError):

@@ -5,25 +5,37 @@
     content/e4/bafkrei...e4      the last two letters spread them over directories
 
 A file comes in under a passing name and gets its CID once all of it is durable, so what is under a
-CID is whole. Two processes that bring the same file leave one.
+CID is whole. Two processes that bring the same file leave one. Many files that come together are
+made durable together.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Protocol
 
 from twincli import files
 from twincli.crypto import cid as _cid
-from twincli.errors import InvalidError, NotFoundError
+from twincli.errors import ConflictError, InvalidError, UndeterminedError
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
 PIECE_BYTES = 1 << 20
+
+_KEPT_SECONDS = 7 * 86400.0
+"""How long the beginning of a file is kept for another attempt."""
+
+
+class Readable(Protocol):
+    """What bytes are read from, such as a file."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes; none at the end."""
 
 
 class Stored(NamedTuple):
@@ -48,12 +60,17 @@ class Arrival:
         created: When it is kept: whether it was not there before.
     """
 
-    def __init__(self, store: Blobs, write: files.Write, expected: str | None, limit: int) -> None:
-        self._store = store
+    def __init__(
+        self,
+        write: files.Write,
+        expected: str | None,
+        limit: int,
+        profile: _cid.Profile = _cid.USUAL,
+    ) -> None:
         self._write = write
         self._expected = expected
         self._limit = limit
-        self._hasher = _cid.Hasher()
+        self._hasher = _cid.Hasher(profile) if expected is None else _cid.Matcher(expected)
         self.cid: str | None = None
         self.created = False
 
@@ -61,6 +78,12 @@ class Arrival:
     def size(self) -> int:
         """Bytes that have come."""
         return self._hasher.size
+
+    def take_all(self, stream: Readable) -> str:
+        """Take all of a stream, and finish."""
+        while piece := stream.read(PIECE_BYTES):
+            self.write(piece)
+        return self.finish()
 
     def write(self, data: bytes) -> None:
         """Take the next bytes.
@@ -70,10 +93,7 @@ class Arrival:
             ConfigError: ``cannot_write``: the disk is full.
         """
         if self.size + len(data) > self._limit:
-            raise InvalidError(
-                f"the file is larger than the limit of {self._limit} bytes",
-                code="too_large",
-            )
+            raise too_large(self._limit)
         self._hasher.update(data)
         self._write(data)
 
@@ -83,16 +103,19 @@ class Arrival:
         Raises:
             InvalidError: ``cid_mismatch``: it is not the file that was announced.
         """
-        found = self._hasher.cid().text
-        if self._expected is not None and found != self._expected:
+        if isinstance(self._hasher, _cid.Hasher):
+            self.cid = self._hasher.cid().text
+        elif self._hasher.matches:
+            self.cid = self._expected
+        else:
             raise InvalidError(
-                f"the content is that of {found}, not of {self._expected}",
+                f"the content is that of {self._hasher.usual.text}, not of {self._expected}",
                 code="cid_mismatch",
                 hint="it was altered or cut short on its way, or its CID was made with other"
-                f" settings than {_cid.PROFILE}",
+                f" settings than {' and '.join(_cid.PROFILES)}",
             )
-        self.cid = found
-        return found
+        assert self.cid is not None
+        return self.cid
 
 
 class Blobs:
@@ -122,10 +145,10 @@ class Blobs:
             _cid.parse(expected)
         files.make_directory(self.directory)
         with files.incoming(self.directory) as incoming:
-            arrival = Arrival(self, incoming.write, expected, self.limit)
+            arrival = Arrival(incoming.write, expected, self.limit)
             yield arrival
             if arrival.cid is not None:
-                path = self._path(arrival.cid)
+                path = self.path(arrival.cid)
                 files.make_directory(os.path.dirname(path))
                 incoming.path = path
         arrival.created = incoming.created
@@ -137,10 +160,35 @@ class Blobs:
             InvalidError, ConfigError: As ``arriving``.
         """
         with self.arriving(expected) as arrival:
-            while piece := stream.read(PIECE_BYTES):
-                arrival.write(piece)
-            found = arrival.finish()
+            found = arrival.take_all(stream)
         return Stored(found, arrival.size, arrival.created)
+
+    @contextmanager
+    def batch(self) -> Iterator[Batch]:
+        """Take many files that are all durable when the block ends, or none of them kept.
+
+        Raises:
+            ConfigError: ``cannot_write``.
+        """
+        files.make_directory(self.directory)
+        with files.together(self.directory) as together:
+            yield Batch(self, together)
+
+    @contextmanager
+    def resuming(self, cid: str, profile: object = None) -> Iterator[Partial]:
+        """Take a file in several attempts: what came before is kept, and taken up again.
+
+        Raises:
+            InvalidError: ``invalid_cid``.
+            ConfigError: ``cannot_write``; ``busy``: another process fetches it.
+        """
+        path = self.path(cid)
+        directory = os.path.join(self.directory, "partial")
+        files.make_directory(directory)
+        files.make_directory(os.path.dirname(path))
+        files.sweep(directory, every=True, seconds=_KEPT_SECONDS)
+        with Partial(os.path.join(directory, cid), path, cid, profile, self.limit) as partial:
+            yield partial
 
     def has(self, cid: str) -> bool:
         """Say whether a file is there.
@@ -148,17 +196,17 @@ class Blobs:
         Raises:
             InvalidError: ``invalid_cid``.
         """
-        return os.path.isfile(self._path(cid))
+        return os.path.isfile(self.path(cid))
 
     def size(self, cid: str) -> int:
         """Return the bytes of a file.
 
         Raises:
-            NotFoundError: ``missing_content``.
+            UndeterminedError: ``missing_content``.
             InvalidError: ``invalid_cid``.
             ConfigError: ``cannot_read``.
         """
-        path = self._path(cid)
+        path = self.path(cid)
         try:
             status = os.stat(path)
         except FileNotFoundError as error:
@@ -173,11 +221,11 @@ class Blobs:
         """Open a file to read it.
 
         Raises:
-            NotFoundError: ``missing_content``.
+            UndeterminedError: ``missing_content``.
             InvalidError: ``invalid_cid``.
             ConfigError: ``cannot_read``.
         """
-        path = self._path(cid)
+        path = self.path(cid)
         try:
             return open(path, "rb")
         except FileNotFoundError as error:
@@ -185,19 +233,26 @@ class Blobs:
         except OSError as error:
             raise files.cannot("read", path, error) from error
 
-    def check(self, cid: str) -> bool:
+    def check(self, cid: str, profile: object = None) -> bool:
         """Say whether a file still is what its CID says; reads all of it.
 
+        Args:
+            cid: The CID.
+            profile: The name of its profile, where somebody stated one.
+
         Raises:
-            NotFoundError: ``missing_content``.
+            UndeterminedError: ``missing_content``.
             InvalidError: ``invalid_cid``.
             ConfigError: ``cannot_read``.
         """
-        hasher = _cid.Hasher()
+        matcher = _cid.Matcher(cid, profile)
         with self.open(cid) as stream:
-            while piece := stream.read(PIECE_BYTES):
-                hasher.update(piece)
-        return hasher.cid().text == cid
+            try:
+                while piece := stream.read(PIECE_BYTES):
+                    matcher.update(piece)
+            except OSError as error:
+                raise files.cannot("read", self.path(cid), error) from error
+        return matcher.matches
 
     def cids(self) -> Iterator[str]:
         """Yield the CIDs of all files, in no order."""
@@ -218,11 +273,11 @@ class Blobs:
         """Remove a file.
 
         Raises:
-            NotFoundError: ``missing_content``.
+            UndeterminedError: ``missing_content``.
             InvalidError: ``invalid_cid``.
             ConfigError: ``cannot_write``.
         """
-        path = self._path(cid)
+        path = self.path(cid)
         try:
             os.unlink(path)
         except FileNotFoundError as error:
@@ -231,9 +286,156 @@ class Blobs:
             raise files.cannot("write", path, error) from error
         files.sync_directory(os.path.dirname(path))
 
-    def _path(self, cid: str) -> str:
+    def path(self, cid: str) -> str:
+        """Return where a file is, or would be.
+
+        Raises:
+            InvalidError: ``invalid_cid``.
+        """
         _cid.parse(cid)
         return os.path.join(self.directory, cid[-2:], cid)
+
+
+class Partial:
+    """A file that comes in several attempts; see ``Blobs.resuming``.
+
+    Args:
+        here: Where its beginning is kept.
+        there: Where it belongs.
+        cid: Its CID.
+        profile: The name of its profile, where somebody stated one.
+        limit: Bytes at most.
+    """
+
+    def __init__(self, here: str, there: str, cid: str, profile: object, limit: int) -> None:
+        self._here = here
+        self._there = there
+        self._wanted = (cid, profile)
+        self._limit = limit
+        self._matcher = _cid.Matcher(cid, profile)
+        self._is_kept = False
+
+    def __enter__(self) -> Self:
+        try:
+            self._file = open(self._here, "a+b", buffering=0, opener=_private)
+        except OSError as error:
+            raise files.cannot("write", self._here, error) from error
+        if not files.lock_at_once(self._file.fileno()):
+            self._file.close()
+            raise ConflictError(
+                f"another process is fetching {self._wanted[0]}", code="busy", retryable=True
+            )
+        self._file.seek(0)
+        while piece := self._file.read(PIECE_BYTES):
+            self._matcher.update(piece)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._is_kept and not self.size:
+            with suppress(OSError):
+                os.unlink(self._here)
+        self._file.close()
+
+    @property
+    def size(self) -> int:
+        """Bytes that have come."""
+        return self._matcher.size
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            ConfigError: ``cannot_write``: the disk is full.
+            InvalidError: ``too_large``.
+        """
+        if self.size + len(data) > self._limit:
+            raise too_large(self._limit)
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[self._file.write(view) or 0 :]
+        except OSError as error:
+            raise files.cannot("write", self._here, error) from error
+        self._matcher.update(data)
+
+    def clear(self) -> None:
+        """Forget what came."""
+        self._file.truncate(0)
+        self._matcher = _cid.Matcher(*self._wanted)
+
+    def finish(self) -> bool:
+        """Keep the file, durably, if all of it came; say whether it did.
+
+        Raises:
+            ConfigError: ``cannot_write``.
+        """
+        if not self._matcher.matches:
+            return False
+        try:
+            os.fsync(self._file.fileno())
+            os.replace(self._here, self._there)
+        except OSError as error:
+            raise files.cannot("write", self._there, error) from error
+        files.sync_directory(os.path.dirname(self._there))
+        self._is_kept = True
+        return True
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+class Batch:
+    """Files that become durable together; see ``Blobs.batch``.
+
+    Args:
+        store: Where they go.
+        together: Writes them.
+    """
+
+    def __init__(self, store: Blobs, together: files.Together) -> None:
+        self._store = store
+        self._together = together
+        self._taken: set[str] = set()
+
+    def put(self, stream: Readable, profile: _cid.Profile = _cid.USUAL) -> Stored:
+        """Take all of a stream.
+
+        A file that is there already, and is what its CID says, is not written again.
+
+        Raises:
+            InvalidError: ``too_large``.
+            ConfigError: ``cannot_write``, ``cannot_read``.
+        """
+        first = stream.read(profile.chunk + 1)
+        if len(first) <= profile.chunk:
+            if len(first) > self._store.limit:
+                raise too_large(self._store.limit)
+            cid = _cid.of(first, profile).text
+            if self._is_there(cid, len(first), profile):
+                return Stored(cid, len(first), created=False)
+        with self._together.file() as file:
+            arrival = Arrival(file.write, None, self._store.limit, profile)
+            arrival.write(first)
+            cid = arrival.take_all(stream)
+            if self._is_there(cid, arrival.size, profile):
+                return Stored(cid, arrival.size, created=False)
+            file.path = self._store.path(cid)
+            self._taken.add(cid)
+        return Stored(cid, arrival.size, created=True)
+
+    def _is_there(self, cid: str, size: int, profile: _cid.Profile) -> bool:
+        if cid in self._taken:
+            return True
+        try:
+            return self._store.size(cid) == size and self._store.check(cid, profile.name)
+        except UndeterminedError:
+            return False
+
+
+def too_large(limit: int) -> InvalidError:
+    """Return the error for a file that is larger than a store takes."""
+    return InvalidError(f"the file is larger than the limit of {limit} bytes", code="too_large")
 
 
 def _is_cid(name: str) -> bool:
@@ -244,8 +446,8 @@ def _is_cid(name: str) -> bool:
     return True
 
 
-def _missing(cid: str) -> NotFoundError:
-    return NotFoundError(
+def _missing(cid: str) -> UndeterminedError:
+    return UndeterminedError(
         f"the content {cid} is not here",
         code="missing_content",
         hint="it may be on a node or in a bundle; the ledger proves it when it arrives",

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from twincli.content.store import PIECE_BYTES
 from twincli.crypto import cid as _cid
-from twincli.errors import InvalidError, NotFoundError
+from twincli.errors import InvalidError, UndeterminedError
 from twincli.node import answers
 from twincli.node.answers import Answer, Sent
 from twincli.node.kept import FullError
@@ -48,7 +48,7 @@ async def get(node: Node, request: Request) -> Answer | Sent:
         size = blobs.size(cid)
     except InvalidError as error:
         return answers.failure(400, error.message)
-    except NotFoundError as error:
+    except UndeterminedError as error:
         return answers.failure(404, error.message)
     tag = f'"{cid}"'
     same = ((b"etag", tag.encode()), (b"cache-control", b"public, max-age=31536000, immutable"))

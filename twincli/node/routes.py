@@ -66,7 +66,7 @@ async def root(node: Node, request: Request) -> Answer:
         "twin": {
             "ledger": node.ledger.id,
             "height": node.height(),
-            "offers": list(twins.OFFERS),
+            "offers": [*twins.OFFERS, *(() if node.options.content is None else ("content",))],
         },
     }
     return answers.of(found)._replace(headers=(_BY_ACCEPT,))

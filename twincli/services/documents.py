@@ -750,3 +750,116 @@ class TemplateImport(TypedDict):
     template: Json
     file: str | None
     losses: list[TemplateLoss]
+class AttachedFile(TypedDict):
+    """What is stated of a file.
+
+    ``profile`` says how its CID was made, ``valid_until`` is a date or a time.
+    """
+
+    cid: str | None
+    name: str | None
+    size: int | None
+    type: str | None
+    issuer: str | None
+    valid_until: str | None
+    profile: str | None
+
+
+class NewFile(AttachedFile):
+    """A file that was attached; ``created`` is false where it was attached before."""
+
+    transaction_id: str | None
+    created: bool
+
+
+class Attached(TypedDict):
+    """``twin.attached/1``: files that were attached to a twin.
+
+    ``transaction_id`` is that of the last. ``form`` and ``standing`` are as in
+    ``twin.record-item/1``; ``uploaded_to`` are the nodes that took the content.
+    """
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    ledger: str
+    transaction_id: str | None
+    form: str
+    standing: str | None
+    created: int
+    existing: int
+    files: list[NewFile]
+    signed_by: list[str | None]
+    uploaded_to: list[str]
+    warnings: list[str]
+
+
+class FileItem(AttachedFile):
+    """``twin.file-item/1``: a file of a twin; ``here`` says whether its content is."""
+
+    asset_id: str
+    asset_name: str | None
+    transaction_id: str
+    form: str
+    at: str | None
+    committed_at: str | None
+    signers: list[str | None]
+    signer_names: list[str | None]
+    standing: str | None
+    here: bool
+
+
+class Files(TypedDict):
+    """``twin.files/1``."""
+
+    schema: str
+    files: Iterable[FileItem]
+
+
+class FetchedFile(TypedDict):
+    """``twin.file/1``: a file that was written; ``fetched_from`` is null where it was here."""
+
+    schema: str
+    cid: str
+    name: str | None
+    size: int
+    file: str | None
+    fetched_from: str | None
+
+
+class CheckedFile(TypedDict):
+    """``twin.checked-file/1``: a file whose ``status`` is ``ok``, ``altered`` or ``missing``."""
+
+    cid: str
+    name: str | None
+    size: int | None
+    asset_id: str | None
+    asset_name: str | None
+    status: str
+
+
+class FileCheck(TypedDict):
+    """``twin.file-check/1``; ``status`` is the worst of all: altered, then missing, then ok."""
+
+    schema: str
+    status: str
+    ok: int
+    altered: int
+    missing: int
+    files: list[CheckedFile]
+
+
+class PinnedFile(TypedDict):
+    """``twin.pinned-file/1``; ``status``: ``pinned``, ``existing``, ``altered``, ``missing``."""
+
+    cid: str
+    name: str | None
+    status: str
+
+
+class Pins(TypedDict):
+    """``twin.pins/1``."""
+
+    schema: str
+    kubo: str
+    files: list[PinnedFile]

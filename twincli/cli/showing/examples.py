@@ -32,6 +32,17 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     "template diff": ("twin template diff pump-v1 pump.yaml",),
     "template import": ("twin template import thermostat.json -o thermostat-v1.json",),
     "template export": ("twin template export vehicle-tracking-v1 -o vehicle.json",),
+    "file attach": (
+        "twin file attach car inspection.pdf --type inspection --valid-until 2027-01-15",
+        "twin file attach car photos/*.jpg --type photo",
+    ),
+    "file get": (
+        "twin file get car inspection.pdf -o copy.pdf",
+        "twin file get car inspection.pdf | sha256sum",
+    ),
+    "file list": ("twin file list car",),
+    "file check": ("twin file check car", "twin file check"),
+    "file pin": ("twin file pin car --kubo http://127.0.0.1:5001",),
     "did new": ("twin did new alice --role owner",),
     "did show": ("twin did show alice",),
     "did resolve": ("twin did resolve alice --json",),

@@ -26,6 +26,7 @@ WRITES: dict[str, tuple[Any, ...]] = {
     "link remove": (documents.Said,),
     "grant add": (documents.WrittenGrants,),
     "grant revoke": (documents.WrittenRevocation,),
+    "file attach": (documents.Attached,),
     "name set": (documents.Name,),
     "name import": (documents.NameImport,),
     "tx sign": (documents.Signing,),

@@ -1,0 +1,1 @@
+"""Files of twins: attached, found, fetched, checked and pinned."""

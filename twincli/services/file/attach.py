@@ -1,0 +1,319 @@
+"""Attach files to a twin: store and upload their content, then say so on the ledger."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+from twincli.content.store import PIECE_BYTES
+from twincli.crypto import canonical
+from twincli.crypto import cid as _cid
+from twincli.crypto.digests import sha256
+from twincli.errors import InvalidError, LockedError, UsageError
+from twincli.files import cannot
+from twincli.model import record, times
+from twincli.rules.authority import AUTHORISED
+from twincli.rules.data import check_data
+from twincli.services import resolve
+from twincli.services.asset.attempt import Target
+from twincli.services.asset.write_options import PLAIN, Writing, checked_at
+from twincli.services.file import attached
+from twincli.services.record.say import APPENDED, say
+from twincli.services.signers import keys_to_spend, unlock
+from twincli.services.tx.prepared import Prepared
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from twincli.client.content import NodeContent
+    from twincli.content.store import Blobs, Readable
+    from twincli.services.documents import Attached, NewFile, Said
+    from twincli.services.workspace import Workspace
+
+
+class Brought(NamedTuple):
+    """A file to attach.
+
+    Attributes:
+        name: What it is called.
+        opened: Opens it.
+        is_car: Whether it is a CAR, from which the file is taken.
+    """
+
+    name: str
+    opened: Callable[[], AbstractContextManager[IO[bytes]]]
+    is_car: bool = False
+
+
+class Stores(NamedTuple):
+    """Where content goes.
+
+    Attributes:
+        blobs: On this machine.
+        nodes: Nodes of twincli that get it before it is anchored.
+    """
+
+    blobs: Blobs
+    nodes: Sequence[NodeContent] = ()
+
+
+def attach(
+    workspace: Workspace,
+    stores: Stores,
+    ref: str,
+    brought: Sequence[Brought],
+    details: attached.Details = attached.Details(),  # noqa: B008 - a value
+    writing: Writing = PLAIN,
+    *,
+    profile: _cid.Profile = _cid.USUAL,
+    before: Callable[[str], None] | None = None,
+) -> Attached | Prepared:
+    """Attach files to a twin.
+
+    What the same signer has said of the same file before is not said again. Their content is
+    durable here, and on the nodes, before the ledger names it.
+
+    Args:
+        workspace: Rooms.
+        stores: Where content goes.
+        ref: The twin.
+        brought: The files.
+        details: What is said of them.
+        writing: W, without ``bare``; with several files a token is numbered.
+        profile: How their CIDs are made.
+        before: Told what should be known before anything is written.
+
+    Raises:
+        UsageError: ``--if-tip`` or ``--prepare`` with several files; see ``say``.
+        ConfigError: ``cannot_read``, ``cannot_write``: nothing is on the ledger.
+        TwinError: As ``say``.
+    """
+    details = details.checked()
+    writing.check()
+    if writing.bare:
+        raise UsageError("--bare writes no envelope, in which a file is named", hint="leave it out")
+    if len(brought) != 1 and (writing.if_tip is not None or writing.prepare):
+        raise UsageError("--if-tip and --prepare are for a single file")
+    target = Target.find(workspace, ref, writing)
+    bodies = _stored(workspace, stores.blobs, brought, details, profile)
+    uploaded = [] if workspace.dry_run else _uploaded(stores, bodies)
+    tokens = _tokens(bodies, writing)
+    known = _known(target, bodies, tokens)
+    new = [number for number, tx_id in enumerate(known) if tx_id is None]
+    signer = _bulk_signer(target) if len(new) > 1 else None
+    said: Said | None = None
+    if signer is not None:
+        _append_many(target, signer, new, bodies, tokens, known)
+    else:
+        numbers = new or [0]  # what was said before is looked at again
+        for number in numbers:
+            one = writing._replace(once=tokens[number])
+            made = say(workspace, ref, attached.KIND, bodies[number], one, before=before)
+            if isinstance(made, Prepared):
+                return made
+            said = made
+            known[number] = said["transaction_id"]
+    return _document(target, bodies, known, set(new), uploaded, said, signer)
+
+
+def _stored(
+    workspace: Workspace,
+    blobs: Blobs,
+    brought: Sequence[Brought],
+    details: attached.Details,
+    profile: _cid.Profile,
+) -> list[dict[str, Any]]:
+    """Store the files, with one sync for all, and return what is said of each, each once."""
+    bodies: dict[bytes, dict[str, Any]] = {}
+
+    def note(name: str, cid: str, size: int, profile: _cid.Profile) -> None:
+        made = attached.body(cid, size, name, profile.name, details)
+        check_data(None, {record.KEY: record.envelope(attached.KIND, body=made)})
+        bodies.setdefault(canonical.encode(made), made)
+
+    if workspace.dry_run:
+        for item in brought:
+            with _reading(item, profile) as (stream, used):
+                hasher = _cid.Hasher(used)
+                while piece := stream.read(PIECE_BYTES):
+                    hasher.update(piece)
+            note(item.name, hasher.cid().text, hasher.size, used)
+    else:
+        with blobs.batch() as batch:
+            for item in brought:
+                with _reading(item, profile) as (stream, used):
+                    kept = batch.put(stream, used)
+                note(item.name, kept.cid, kept.size, used)
+    return list(bodies.values())
+
+
+@contextmanager
+def _reading(item: Brought, profile: _cid.Profile) -> Iterator[tuple[Readable, _cid.Profile]]:
+    """Open a file; what is in a CAR keeps the profile that its root was made with."""
+    with item.opened() as stream:
+        if not item.is_car:
+            yield _Named(item.name, stream), profile
+            return
+        from twincli.content import car
+
+        try:
+            found = car.FileInCar(stream)
+            hashers = [_cid.Hasher(used) for used in (profile, *_cid.PROFILES.values())]
+            while piece := found.read(PIECE_BYTES):
+                for hasher in hashers:
+                    hasher.update(piece)
+            used = next(
+                (item.profile for item in hashers if item.cid().encoded == found.root), profile
+            )
+            yield car.FileInCar(stream), used
+        except OSError as error:
+            raise cannot("read", item.name, error) from error
+        except InvalidError as error:
+            raise error.within(item.name)  # noqa: B904 - it is the same error
+
+
+class _Named:
+    """A stream whose faults name the file."""
+
+    def __init__(self, name: str, stream: IO[bytes]) -> None:
+        self._name = name
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        """Read the next bytes."""
+        try:
+            return self._stream.read(size)
+        except OSError as error:
+            raise cannot("read", self._name, error) from error
+
+
+def _uploaded(stores: Stores, bodies: Sequence[dict[str, Any]]) -> list[str]:
+    """Give the content to the nodes that do not have it; return which have it now."""
+    for node in stores.nodes:
+        for found in bodies:
+            if not node.has(found["cid"]):
+                with stores.blobs.open(found["cid"]) as stream:
+                    node.put(stream, found["cid"])
+    return [node.url for node in stores.nodes]
+
+
+def _tokens(bodies: Sequence[dict[str, Any]], writing: Writing) -> list[str]:
+    """Return a once token for each file: by itself that of what is said, so it is said once."""
+    if writing.once is None:
+        return [f"file:{sha256(canonical.encode(found)).hexdigest()[:32]}" for found in bodies]
+    if len(bodies) == 1:
+        return [writing.once]
+    return [f"{writing.once}:{number}" for number in range(1, len(bodies) + 1)]
+
+
+def _known(
+    target: Target, bodies: Sequence[dict[str, Any]], tokens: Sequence[str]
+) -> list[str | None]:
+    """Return for each file the transaction in which keys of mine said the same before, or None."""
+    client = target.workspace.client
+    mine = _mine(target.workspace)
+    found: list[str | None] = []
+    for stated, token in zip(bodies, tokens, strict=True):
+        ids = [tx_id for signers, tx_id in client.once(target.asset_id, token) if signers <= mine]
+        if not ids:
+            ids = [
+                tx_id
+                for key in mine
+                for tx_id in client.assets_with("nonce", record.once_nonce(token, [key]))
+            ]
+        found.append(next((tx_id for tx_id in ids if _says(target, tx_id, stated)), None))
+    return found
+
+
+def _mine(workspace: Workspace) -> set[str]:
+    if workspace.keys:
+        return {resolve.public_key_of(workspace, name) for name in workspace.keys}
+    return {info.public_key for info in workspace.keystore.scan()[0]}
+
+
+def _says(target: Target, tx_id: str, stated: dict[str, Any]) -> bool:
+    tx = target.workspace.client.required(tx_id).tx
+    if tx["operation"] == "CREATE":
+        found = record.creating_envelope(tx)
+        return found.get("about") == target.asset_id and found.get("body") == stated
+    found = record.envelope_of(tx["metadata"]) or {}
+    return found.get("kind") == attached.KIND and found.get("body") == stated
+
+
+def _bulk_signer(target: Target) -> tuple[str, Any] | None:
+    """Return the key that alone owns the whole twin and can append in bulk; None: none can."""
+    workspace = target.workspace
+    unspent = workspace.client.unspent(target.asset_id)
+    if len(unspent) != 1:
+        return None
+    details = unspent[0].output["condition"]["details"]
+    if "public_key" not in details:
+        return None
+    try:
+        infos = keys_to_spend(workspace, [details], target.ref)
+    except LockedError:
+        return None
+    if workspace.dry_run:
+        return infos[0].public_key, None
+    return infos[0].public_key, unlock(workspace, infos)[0]
+
+
+def _append_many(
+    target: Target,
+    signer: tuple[str, Any],
+    new: Sequence[int],
+    bodies: Sequence[dict[str, Any]],
+    tokens: Sequence[str],
+    known: list[str | None],
+) -> None:
+    workspace, _, asset_id, writing = target
+    now = workspace.now()
+    at = times.to_text(now if writing.at is None else checked_at(writing.at, now))
+    if workspace.dry_run:
+        return
+
+    def metadatas() -> Iterator[dict[str, Any]]:
+        for number in new:
+            said = record.envelope(attached.KIND, at=at, once=tokens[number], body=bodies[number])
+            yield {record.KEY: said}
+
+    made = workspace.client.append_many(signer[1], asset_id, metadatas())
+    for number, tx_id in zip(new, made, strict=True):
+        known[number] = tx_id
+
+
+def _document(
+    target: Target,
+    bodies: Sequence[dict[str, Any]],
+    known: Sequence[str | None],
+    new: set[int],
+    uploaded: list[str],
+    said: Said | None,
+    signer: tuple[str, Any] | None,
+) -> Attached:
+    workspace, _, asset_id, _ = target
+    files: list[NewFile] = [
+        {
+            **attached.of_body(stated),
+            "transaction_id": known[number],
+            "created": number in new,
+        }
+        for number, stated in enumerate(bodies)
+    ]
+    return {
+        "schema": "twin.attached/1",
+        "asset_id": asset_id,
+        "asset_name": resolve.asset_name(workspace, asset_id),
+        "ledger": workspace.client.ledger_id,
+        "transaction_id": known[-1] if known else None,
+        "form": APPENDED if said is None else said["form"],
+        "standing": AUTHORISED if said is None else said["standing"],
+        "created": len(new),
+        "existing": len(bodies) - len(new),
+        "files": files,
+        "signed_by": [signer[0]] if said is None and signer else said["signers"] if said else [],
+        "uploaded_to": uploaded,
+        "warnings": [] if said is None else said["warnings"],
+    }
