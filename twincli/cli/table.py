@@ -20,6 +20,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "grant": (
         "twincli.cli.commands.grant.grant",
         "Allow others to write about a twin, and take it back.",
+    ),
     "file": (
         "twincli.cli.commands.file.file",
         "Attach files to twins, and fetch, check and pin them.",
