@@ -82,6 +82,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Twins", ("asset", "template", "link", "grant", "history", "search")),
     ("Twins", ("asset", "template", "grant", "history", "search")),
     ("Twins", ("asset", "template", "file", "history", "search")),
+    ("Twins", ("asset", "template", "file", "grant", "history", "search")),
     ("Keys and identities", ("keys", "agent", "did", "name")),
     ("Ledger and networks", ("tx", "ledger", "push", "pull", "node")),
     ("This installation", ("status", "doctor", "backup", "config", "completion", "demo", "help")),

@@ -120,8 +120,9 @@ def test_altered_and_missing_are_never_mixed_up(
         assert run.status == 3
         assert run.json["status"] == "altered"
         assert {item["status"] for item in run.json["files"]} == {"altered", "ok"}
-    for words in (("-o", str(out)), ()):
-        run = invoke("file", "get", "car", "quality.pdf", *words)
+    places: tuple[tuple[str, ...], ...] = (("-o", str(out)), ())
+    for place in places:
+        run = invoke("file", "get", "car", "quality.pdf", *place)
         assert run.status == 3
         assert "altered" in run.stderr
         assert run.stdout == ""
