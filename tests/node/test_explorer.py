@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twincli.crypto import cid
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError
 from twincli.ledger import Ledger
@@ -572,3 +573,26 @@ def test_an_altered_past_is_not_shown(which: int, tmp_path: Path) -> None:
             assert caught.value.code == "damaged_ledger"
         with pytest.raises(ConfigError):
             list(ledger.entries(car["id"]))
+
+
+def test_files_are_downloads(ledger: Ledger) -> None:
+    thing = made(ledger, {"name": "car"})
+    text = cid.of(b"x").text
+    bodies: list[Any] = [
+        {"cid": text, "size": 1234, "name": EVIL, "type": EVIL},
+        {"cid": "javascript:alert(1)", "size": "x", "name": 7},
+        {},
+        [],
+    ]
+    last = thing
+    for body in bodies:
+        last = appended(ledger, last, {"twin": {"v": 1, "kind": "file", "body": body}})
+    said = {"v": 1, "kind": "statement", "about": thing["id"], "says": "file"}
+    made(ledger, {"twin": {**said, "body": {**bodies[0], "name": "of a stranger"}}})
+    page = shown(ledger, f"/explorer/asset/{thing['id']}")
+    content = [link for link in page.links if "content" in link]
+    assert content == [f"/twin/v1/content/{text}"] * 2
+    assert "1,234" in page.words
+    assert "of a stranger" in page.words
+    assert not {"script", "img"} & set(page.tags)
+    assert "Files" not in shown(ledger, f"/explorer/asset/{made(ledger, None)['id']}").words

@@ -173,6 +173,7 @@ class Response:
         self._connection = connection
         self._response = response
         self._bounds = bounds
+        self._fault: Exception | None = None
         self.status = response.status
 
     def header(self, name: str) -> str | None:
@@ -185,14 +186,27 @@ class Response:
         Raises:
             UnreachableError: ``node_error``.
         """
-        from http.client import HTTPException
+        from http.client import HTTPException, IncompleteRead
 
+        if self._fault is not None:
+            raise self._place.failed(self._fault)
         try:
             data = self._response.read(size)
+        except IncompleteRead as error:
+            # What came before the end is whole; whoever goes on later needs it.
+            self._fault = error
+            if not error.partial:
+                raise self._place.failed(error) from error
+            data = error.partial
         except (OSError, HTTPException, BoundsError) as error:
             raise self._place.failed(error) from error
         self._bounds.take(len(data))
         return data
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it ended before all that it announced had come."""
+        return bool(self._response.length)
 
     def close(self) -> None:
         """Close the connection."""

@@ -78,3 +78,9 @@ def _take(source: Source, partial: Partial, cid: str) -> None:
                     code="node_error",
                 )
             partial.write(piece)
+        if response.is_cut:
+            raise UnreachableError(
+                f"{source.url} failed: it sent a part of the file",
+                code="node_error",
+                retryable=True,
+            )

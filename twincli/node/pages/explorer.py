@@ -284,6 +284,7 @@ class _Past(NamedTuple):
     Attributes:
         shown: The entries that the page lists.
         has_more: There are later ones.
+        files: Those in which its owners attached a file.
         charts: Of the numbers in it.
         owners: Who held it when.
         is_whole: All of the history was read.
@@ -291,6 +292,7 @@ class _Past(NamedTuple):
 
     shown: list[Entry]
     has_more: bool
+    files: list[Entry]
     charts: Html
     owners: Owners
     is_whole: bool
@@ -298,12 +300,15 @@ class _Past(NamedTuple):
 
 def _past(source: Source, asset_id: str, corrected: frozenset[str]) -> _Past:
     shown: list[Entry] = []
+    files: list[Entry] = []
     series, owners = Series(), Owners()
     count = 0
     for entry in source.entries(asset_id):
         if count < HISTORY:
             shown.append(entry)
         owners.add(entry)
+        if len(files) < LISTED and record.kind_of(entry.tx["metadata"]) == _FILE:
+            files.append(entry)
         if entry.tx["id"] not in corrected:
             members = record.without_envelope(entry.tx["metadata"])
             series.add(parts.happened_ms(entry), members)
@@ -314,7 +319,7 @@ def _past(source: Source, asset_id: str, corrected: frozenset[str]) -> _Past:
     drawn = [chart(name, points) for name, points in series.drawn()]
     note = f"Of the first {count:,} transactions." if drawn and not is_whole else ""
     charts = join(*drawn, parts.quiet(note) if note else "")
-    return _Past(shown, count > HISTORY or not is_whole, charts, owners, is_whole)
+    return _Past(shown, count > HISTORY or not is_whole, files, charts, owners, is_whole)
 
 
 def _asset(source: Source, argument: str, query: Mapping[str, str]) -> str | None:
@@ -354,6 +359,7 @@ def _asset(source: Source, argument: str, query: Mapping[str, str]) -> str | Non
         _state(source, replay),
         past.charts,
         _of_creation(record.without_envelope(first.tx["asset"]["data"])),
+        _files(source, argument, past, replay),
         _parts(source, argument, past, replay),
         _history(
             source, argument, past.shown[:HISTORY], has_more=past.has_more, corrected=corrected
@@ -442,6 +448,35 @@ def _parts(source: Source, asset_id: str, past: _Past, replay: Replay | None) ->
     return join(
         section("Parts", table(("name", "kind", "standing"), rows, "")),
         parts.quiet(f"{others:,} more parts are not listed.") if others else "",
+    )
+
+
+_FILE = "file"
+
+
+def _files(source: Source, asset_id: str, past: _Past, replay: Replay | None) -> str:
+    """Return the files of a thing, as downloads, and whose word it is that they are."""
+    ledger = source.ledger
+    found = [(_FILE, record.envelope_of(entry.tx["metadata"]), Html()) for entry in past.files]
+    stated = ledger.index.stated("about", asset_id)
+    for seq in stated[:LISTED]:
+        statement = source.entry(ledger.id_at(seq))
+        if statement is None:
+            break
+        said = record.creating_envelope(statement.tx)
+        standing = past.owners.standing(statement, replay, is_whole=past.is_whole)
+        found.append((said.get("says"), said, _mark(standing)))
+    rows = []
+    for says, envelope, mark in found:
+        body = (envelope or {}).get("body")
+        if says == _FILE and isinstance(body, dict):
+            rows.append((*parts.download(body), mark))
+    if not rows:
+        return ""
+    others = len(stated) > LISTED or len(past.files) == LISTED
+    return join(
+        section("Files", table(("name", "type", "bytes", "standing"), rows, "")),
+        parts.quiet("More files are not listed: twin file list") if others else "",
     )
 
 

@@ -6,7 +6,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from twincli.crypto import cid as _cid
 from twincli.crypto import conditions
+from twincli.errors import InvalidError
 from twincli.model import owners, record, times
 from twincli.node.pages.excerpt import LONGEST_NAME, cut, excerpt
 from twincli.node.pages.html import ROOT, Html, Tag, facts, join
@@ -28,6 +30,21 @@ def link(kind: str, argument: str, text: str | None = None) -> Html:
     """Return a link to a page; without a text it shows its argument, whole."""
     shown = Tag("code")(argument) if text is None else text
     return Tag("a", href=f"{ROOT}/{kind}/{quote(argument, safe='')}")(shown)
+
+
+def download(body: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return name, type and size of a file as its record states them; the name is a download."""
+    name, cid, size = (body.get(key) for key in ("name", "cid", "size"))
+    shown = cut(name, LONGEST_NAME) if isinstance(name, str) and name else "without a name"
+    linked: str = shown
+    if isinstance(cid, str):
+        try:
+            linked = Tag("a", href=f"/twin/v1/content/{_cid.parse(cid).text}", download="")(shown)
+        except InvalidError:
+            linked = shown
+    word = body.get("type")
+    kind = cut(word, LONGEST_NAME) if isinstance(word, str) else ""
+    return linked, kind, f"{size:,}" if type(size) is int and 0 <= size < 1 << 63 else ""
 
 
 def short(kind: str, argument: str) -> Html:
