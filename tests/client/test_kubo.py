@@ -100,15 +100,16 @@ class Answering(BaseHTTPRequestHandler):
 
     def add(self, query: dict[str, list[str]], body: bytes) -> None:
         head = f"content-type: {self.headers['content-type']}\r\n\r\n".encode()
-        (part,) = BytesParser().parsebytes(head + body).get_payload()
-        data = part.get_payload(decode=True)  # type: ignore[union-attr]
+        whole, part = BytesParser().parsebytes(head + body).walk()
+        assert whole.is_multipart()
+        data = part.get_payload(decode=True)
         assert isinstance(data, bytes)
         self.server.adds.append(query)
         size = int(query["chunker"][0].removeprefix("size-"))
         profile = next(item for item in cid.PROFILES.values() if item.chunk == size)
         made = cid.of(b"other" if self.server.wrong else data, profile).text
         self.server.pinned[made] = data
-        name = part.get_filename()  # type: ignore[union-attr]
+        name = part.get_filename()
         self.send(200, {"Name": name, "Bytes": 5}, {"Name": name, "Hash": made, "Size": "1"})
 
     def listed(self, query: dict[str, list[str]], _body: bytes) -> None:

@@ -457,14 +457,16 @@ _FILE = "file"
 def _files(source: Source, asset_id: str, past: _Past, replay: Replay | None) -> str:
     """Return the files of a thing, as downloads, and whose word it is that they are."""
     ledger = source.ledger
-    found = [(_FILE, record.envelope_of(entry.tx["metadata"]), Html()) for entry in past.files]
+    found: list[tuple[Any, Any, Html]] = [
+        (_FILE, record.envelope_of(entry.tx["metadata"]), Html()) for entry in past.files
+    ]
     stated = ledger.index.stated("about", asset_id)
     for seq in stated[:LISTED]:
         statement = source.entry(ledger.id_at(seq))
         if statement is None:
             break
         said = record.creating_envelope(statement.tx)
-        standing = past.owners.standing(statement, replay, is_whole=past.is_whole)
+        standing = past.owners.standing(statement, replay, is_whole=past.is_whole, kind=_FILE)
         found.append((said.get("says"), said, _mark(standing)))
     rows = []
     for says, envelope, mark in found:

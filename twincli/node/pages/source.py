@@ -144,11 +144,14 @@ class Owners:
             details = output["condition"]["details"]
             self._held.append(_Held(details, time_ms, entry.spent_by.get(index)))
 
-    def standing(self, part: Entry, replay: Replay | None, *, is_whole: bool) -> str:
-        """Say whose word it is that ``part`` is a part of this asset.
+    def standing(
+        self, part: Entry, replay: Replay | None, *, is_whole: bool, kind: str = record.LINK
+    ) -> str:
+        """Say whose word it is that ``part`` is a part of this asset, or says of it.
 
         Args:
             part: The CREATE that says so.
+            kind: What kind of record it is.
             replay: Of this asset, to its tip; None: it was too large.
             is_whole: Whether all transactions of this asset were added.
         """
@@ -162,7 +165,7 @@ class Owners:
             return UNCHECKED
         # What holders of other parts say is not looked into: a page reads no second history.
         place = Place(part.height or 0, LAST, part.time_ms)
-        topic = authority.Topic(record.LINK)
+        topic = authority.Topic(kind)
         return self._authority.judge(signers_of(part.tx), place, topic).standing
 
     def _is_held(self, held: _Held, when: int) -> bool:
