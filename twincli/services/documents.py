@@ -750,6 +750,8 @@ class TemplateImport(TypedDict):
     template: Json
     file: str | None
     losses: list[TemplateLoss]
+
+
 class AttachedFile(TypedDict):
     """What is stated of a file.
 
