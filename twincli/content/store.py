@@ -80,9 +80,26 @@ class Arrival:
         return self._hasher.size
 
     def take_all(self, stream: Readable) -> str:
-        """Take all of a stream, and finish."""
-        while piece := stream.read(PIECE_BYTES):
-            self.write(piece)
+        """Take all of a stream, and finish; a large one is hashed while it is written."""
+        pool = None
+        try:
+            while piece := stream.read(PIECE_BYTES):
+                if len(piece) < PIECE_BYTES:
+                    self.write(piece)
+                    continue
+                if pool is None:
+                    from concurrent.futures import ThreadPoolExecutor
+
+                    pool = ThreadPoolExecutor(1)
+                self._check_limit(len(piece))
+                hashed = pool.submit(self._hasher.update, piece)
+                try:
+                    self._write(piece)
+                finally:
+                    hashed.result()
+        finally:
+            if pool is not None:
+                pool.shutdown()
         return self.finish()
 
     def write(self, data: bytes) -> None:
@@ -92,10 +109,13 @@ class Arrival:
             InvalidError: ``too_large``.
             ConfigError: ``cannot_write``: the disk is full.
         """
-        if self.size + len(data) > self._limit:
-            raise too_large(self._limit)
+        self._check_limit(len(data))
         self._hasher.update(data)
         self._write(data)
+
+    def _check_limit(self, size: int) -> None:
+        if self.size + size > self._limit:
+            raise too_large(self._limit)
 
     def finish(self) -> str:
         """Return the CID of what came; it is kept when the block of ``arriving`` ends.

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from base64 import b32decode, b32encode
 from binascii import Error as DecodeError
+from functools import lru_cache
 
 from twincli.crypto.digests import sha256
 from twincli.errors import InvalidError
@@ -70,6 +71,7 @@ class Cid(NamedTuple):
         return "b" + b32encode(self.encoded).rstrip(b"=").decode("ascii").lower()
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Cid:
     """Return the CID of a text.
 

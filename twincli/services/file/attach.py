@@ -214,10 +214,11 @@ def _known(
     """Return for each file the transaction in which keys of mine said the same before, or None."""
     client = target.workspace.client
     mine = _mine(target.workspace)
+    has_statements = bool(client.assets_with("about", target.asset_id))
     found: list[str | None] = []
     for stated, token in zip(bodies, tokens, strict=True):
         ids = [tx_id for signers, tx_id in client.once(target.asset_id, token) if signers <= mine]
-        if not ids:
+        if not ids and has_statements:
             ids = [
                 tx_id
                 for key in mine
