@@ -57,8 +57,7 @@ FLOORS = {
     "services": (
         {"home"},
         {"network"},
-        {"template", "link", "grant"},
-        {"template", "grant", "file"},
+        {"template", "link", "grant", "file"},
         {"record"},
         {"keys", "asset"},
         {"names", "tx"},

@@ -79,10 +79,7 @@ ABOUT = "git for physical things: identities and digital twins as signed transac
 """What ``twin`` is, above the list of its commands."""
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Twins", ("asset", "template", "link", "grant", "history", "search")),
-    ("Twins", ("asset", "template", "grant", "history", "search")),
-    ("Twins", ("asset", "template", "file", "history", "search")),
-    ("Twins", ("asset", "template", "file", "grant", "history", "search")),
+    ("Twins", ("asset", "template", "file", "link", "grant", "history", "search")),
     ("Keys and identities", ("keys", "agent", "did", "name")),
     ("Ledger and networks", ("tx", "ledger", "push", "pull", "node")),
     ("This installation", ("status", "doctor", "backup", "config", "completion", "demo", "help")),
