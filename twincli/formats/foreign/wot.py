@@ -198,7 +198,7 @@ class _Maker:
         ):
             if name not in whole:
                 raise invalid((), f"the member {name} is missing")
-            if not isinstance(whole[name], kinds) or not whole[name]:
+            if not isinstance(whole[name], kinds) or whole[name] in ([], {}):
                 raise invalid((name,), f"{shown(whole[name])} has no place here")
 
     def members(self, name: str) -> list[tuple[str, Any]]:
