@@ -77,6 +77,10 @@ def test_a_refused_transaction_leaves_nothing(ledger: Ledger) -> None:
     assert ledger.counts() == {"transactions": 2, "assets": 1}
 
 
+def test_an_empty_ledger_counts_nothing(ledger: Ledger) -> None:
+    assert ledger.counts() == {"transactions": 0, "assets": 0}
+
+
 def test_submit_many_is_one_block_in_which_later_ones_spend_earlier_ones(ledger: Ledger) -> None:
     txs = chain(5)
     assert ledger.submit_many(txs) == 1

@@ -399,6 +399,24 @@ def test_errors_name_the_path() -> None:
         assert caught.value.message.startswith(f"{path}: ")
 
 
+def test_errors_name_the_place_in_nested_conditions() -> None:
+    wrong = conditions.threshold_details(1, [LEAF, nested(1, {"type": "none"})])
+    with pytest.raises(InvalidError) as caught:
+        structure.check(changed(CREATE, put(*DETAILS[:-1], "details", wrong)))
+    where = "outputs[0].condition.details.subconditions[1].subconditions[0]"
+    assert f"{where} is neither" in caught.value.message.replace(": ", " ")
+    short = conditions.threshold_details(1, [nested(1, {**LEAF, "public_key": "x"})])
+    with pytest.raises(InvalidError) as caught:
+        structure.check(changed(CREATE, put(*DETAILS[:-1], "details", short)))
+    assert "details.subconditions[0].subconditions[0].public_key" in caught.value.message
+
+
+@pytest.mark.parametrize("operation", ["create", "GENESIS", None, ["CREATE"]])
+def test_an_unknown_operation_is_named(operation: Any) -> None:
+    with pytest.raises(InvalidError, match=r"^operation is .*, not CREATE or TRANSFER"):
+        structure.check(changed(CREATE, put("operation", operation)))
+
+
 def test_what_passes_is_taken_apart() -> None:
     checked = structure.check(TRANSFER)
     assert checked.id == TRANSFER["id"]
