@@ -15,13 +15,16 @@ from urllib.parse import parse_qs, urlsplit
 
 from twincli.errors import InvalidError
 from twincli.ledger import Ledger
-from twincli.node import histories, twins
+from twincli.node import finding, histories, twins
+from twincli.node.answers import RefusedError
 from twincli.rules.validity import SERVER
 
 API = "/api/v1"
 HISTORIES = "/twin/v1/histories"
 ASSETS = "/twin/v1/assets"
 BLOCKS = "/twin/v1/blocks"
+FIND = "/twin/v1/find"
+TEMPLATES = "/twin/v1/templates"
 Answer = tuple[int, Any]
 
 
@@ -91,7 +94,7 @@ class FakeNode:
         if body is None:
             found = self.get(path, query)
         else:
-            ours = {HISTORIES: self.histories, BLOCKS: self.blocks}
+            ours = {HISTORIES: self.histories, BLOCKS: self.blocks, FIND: self.find}
             found = ours.get(path, self.post)(body)
         if body is not None and self.drop:
             self.drop -= 1
@@ -141,6 +144,15 @@ class FakeNode:
         texts = twins.places(self.ledger, twins.parse_ids(body))
         return 200, [json.loads(text) for text in texts]
 
+    def find(self, body: bytes) -> Answer:
+        """Answer as a node of twincli does."""
+        if self.states is None:
+            return 404, "<!DOCTYPE HTML><title>404 Not Found</title>"
+        try:
+            return 200, finding.page(self.ledger, finding.parse(body))
+        except RefusedError as error:
+            return error.answer.status, json.loads(error.answer.body)
+
     def get(self, path: str, query: dict[str, str]) -> Answer:
         ledger = self.ledger
         if path == "/":
@@ -170,6 +182,8 @@ class FakeNode:
             stated = (query["name"], query["value"]) if "name" in query else None
             texts = twins.listed(ledger, stated, query.get("after"))
             return 200, [json.loads(text) for text in texts]
+        if path == TEMPLATES and self.states is not None:
+            return 200, finding.pinned(ledger)
         if path == f"{API}/blocks":
             return 200, ledger.blocks_of(query["transaction_id"])
         return 404, "<!DOCTYPE HTML><title>404 Not Found</title>"

@@ -8,12 +8,21 @@ from typing import Any
 import pytest
 
 from tests.client.conftest import Connect
-from tests.client.fakenode import ASSETS, BLOCKS, HISTORIES, FakeNode, serving
+from tests.client.fakenode import (
+    ASSETS,
+    BLOCKS,
+    FIND,
+    HISTORIES,
+    TEMPLATES,
+    FakeNode,
+    serving,
+)
 from tests.ledger.chains import chain, create, spend
 from twincli.client import BLOCK_TIME, LISTING, network
 from twincli.errors import NotVerifiedError, TwinError, UsageError
 from twincli.ledger import Ledger
-from twincli.model import record
+from twincli.model import expression, record
+from twincli.node import finding
 from twincli.rules.validity import SERVER
 
 OURS = "ab" * 32
@@ -264,3 +273,133 @@ def test_a_plain_network_lists_nothing(node: FakeNode, connect: Connect) -> None
         connect(node).asset_ids()
     assert caught.value.code == "not_supported"
     assert not any(ASSETS in asked for asked in node.asked)
+
+
+# --- Finding -----------------------------------------------------------------------------------
+
+
+def numbered(count: int) -> list[dict[str, Any]]:
+    return [create(data={"number": number, "twin": PIN}) for number in range(count)]
+
+
+PIN = {"v": 1, "kind": "asset", "template": "pump-v1", "template_cid": "bafy1"}
+
+
+def found(client: network.NetworkClient, text: str, **options: Any) -> list[str]:
+    return list(client.find(expression.parse(text), **options))
+
+
+def absent(_: Any) -> Any:
+    return 404, "<!DOCTYPE HTML><title>404 Not Found</title>"
+
+
+@pytest.mark.parametrize("page", [500, 2, 1])
+def test_only_what_is_found_is_fetched(
+    page: int, ours: FakeNode, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "PAGE", page)
+    made = numbered(7)
+    ours.ledger.submit_many(made)
+    changed = spend((made[6], 0), metadata={"number": 3})
+    ours.ledger.submit(changed)
+    client = connect(ours)
+    expected = [made[number]["id"] for number in (3, 5, 6)]
+    assert found(client, "number in (3, 5)") == expected
+    assert found(client, "number in (3, 5)", template_cid="bafy1") == expected
+    assert found(client, "number = 3", template_cid="") == []
+    assert sorted(client.copy.asset_ids()) == sorted(expected)
+    assert client.pinned() == [("pump-v1", "bafy1")]
+    assert not any(ASSETS in asked for asked in ours.asked)
+
+
+def test_a_node_cannot_add_to_what_is_found(ours: FakeNode, connect: Connect) -> None:
+    made = numbered(4)
+    moved = spend((made[0], 0))
+    ours.ledger.submit_many([*made, moved])
+    ours.answers[FIND] = lambda _: (
+        200,
+        {"assets": [tx["id"] for tx in made], "after": None},
+    )
+    assert found(connect(ours), "number = 2") == [made[2]["id"]]
+    assert found(connect(ours), "number = 2", template_cid="bafy2") == []
+    for listed, behind, code in (
+        (["ef" * 32], None, "history_omitted"),
+        (["x"], None, "history_omitted"),
+        ([moved["id"]], None, "wrong_listing"),
+        ([made[1]["id"]] * 2, None, "wrong_listing"),
+        ([], made[1]["id"], "wrong_listing"),
+    ):
+        answer = 200, {"assets": listed, "after": behind}
+        ours.answers[FIND] = lambda _, answer=answer: answer  # type: ignore[misc]
+        assert lying(lambda: found(connect(ours), "number = 2")) == code
+
+
+def test_a_node_cannot_hide_what_this_machine_has_seen(ours: FakeNode, connect: Connect) -> None:
+    made = numbered(4)
+    ours.ledger.submit_many(made)
+    client = connect(ours)
+    assert len(found(client, "number < 3")) == 3
+    ours.ledger.submit(spend((made[2], 0), metadata={"number": 9}))
+    ours.answers[FIND] = lambda _: (200, {"assets": [made[1]["id"]], "after": None})
+    ours.answers[TEMPLATES] = lambda _: (200, [])
+    assert found(client, "number < 3") == [made[1]["id"], made[0]["id"]]
+    assert client.pinned() == [("pump-v1", "bafy1")]
+
+
+def test_a_node_cannot_invent_templates_in_use(ours: FakeNode, connect: Connect) -> None:
+    (one,) = numbered(1)
+    ours.ledger.submit(one)
+    ours.answers[TEMPLATES] = lambda _: (200, [["other-v1", "bafy2", one["id"]]])
+    assert connect(ours).pinned() == [("pump-v1", "bafy1")]
+    ours.answers[TEMPLATES] = lambda _: (200, [["other-v1", "bafy2", "ef" * 32]])
+    assert lying(lambda: connect(ours).pinned()) == "history_omitted"
+
+
+def test_where_a_node_cannot_find_everything_is_brought(ours: FakeNode, connect: Connect) -> None:
+    made = numbered(3)
+    ours.ledger.submit_many(made)
+    long = f"number = 1 or name in ({', '.join(['x'] * 1200)})"
+    for text in ("number = 1", "number = 1 or " + " or ".join(["a = 1"] * 100), long):
+        asked = len(ours.asked)
+        assert found(connect(ours), text) == [made[1]["id"]]
+        assert any(ASSETS in question for question in ours.asked[asked:]) == (len(text) > 20)
+    for path in (FIND, TEMPLATES):
+        ours.answers[path] = absent
+    client = connect(ours)
+    assert found(client, "number = 1") == [made[1]["id"]]
+    assert client.pinned() == [("pump-v1", "bafy1")]
+    assert sum(FIND in question for question in ours.asked) == 3
+
+
+def test_a_listing_that_breaks_off(ours: FakeNode, connect: Connect) -> None:
+    (one,) = numbered(1)
+    ours.ledger.submit(one)
+    told = iter([(200, {"assets": [one["id"]], "after": one["id"]}), absent(None)])
+    ours.answers[FIND] = lambda _: next(told)
+    assert lying(lambda: found(connect(ours), "number = 0")) == "wrong_listing"
+
+
+@pytest.mark.parametrize(
+    "answer", [[], 7, {}, {"assets": [7], "after": None}, {"assets": [], "after": 7}]
+)
+def test_an_odd_answer_about_what_is_found(answer: Any, ours: FakeNode, connect: Connect) -> None:
+    ours.answers[FIND] = lambda _: (200, answer)
+    with pytest.raises(TwinError) as caught:
+        found(connect(ours), "number = 1")
+    assert caught.value.code == "node_error"
+
+
+@pytest.mark.parametrize("answer", [{}, [7], [["a", "b"]], [["a", "b", 7]]])
+def test_an_odd_answer_about_templates(answer: Any, ours: FakeNode, connect: Connect) -> None:
+    ours.answers[TEMPLATES] = lambda _: (200, answer)
+    with pytest.raises(TwinError) as caught:
+        connect(ours).pinned()
+    assert caught.value.code == "node_error"
+
+
+def test_a_plain_network_finds_nothing(node: FakeNode, connect: Connect) -> None:
+    for action in (lambda: found(connect(node), "a = 1"), lambda: connect(node).pinned()):
+        with pytest.raises(UsageError) as caught:
+            action()
+        assert caught.value.code == "not_supported"
+    assert not any("/twin/" in asked for asked in node.asked)

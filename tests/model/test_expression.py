@@ -14,6 +14,7 @@ from twincli.model.expression import (
     And,
     Compare,
     Exists,
+    Node,
     Not,
     Number,
     Or,
@@ -24,6 +25,7 @@ from twincli.model.expression import (
     has_quantity,
     parse,
     predicate,
+    text_of,
     without_quantities,
 )
 
@@ -229,6 +231,64 @@ def test_any_text_is_answered_or_refused_with_a_position(text: str) -> None:
         return
     assert fault.code == "invalid_expression"
     assert "at character " in fault.message
+
+
+NAMES = st.sampled_from([("a",), ("b", "c"), ("exists",), ("x-y", "and"), ("5",), ("ä\\",)])
+TEXTS = st.text(alphabet="ab'\"\\\n (),=ä\u2028", max_size=6)
+DOUBLES = st.floats(allow_nan=False, allow_infinity=False).map(Number)
+QUANTITIES = st.sampled_from(
+    [Quantity("007", "h"), Quantity("1e3", "h"), Quantity("-2.5", "%"), Quantity("2", "ms")]
+)
+MOMENTS = st.integers(-62_135_596_800_000, 253_402_300_799_999).map(Time)
+ORDERED = st.one_of(
+    TEXTS.map(Text),
+    DOUBLES,
+    st.integers(-(10**19) + 1, 10**20 - 1).map(Number),
+    MOMENTS,
+    QUANTITIES,
+)
+VALUES = st.one_of(ORDERED, st.booleans().map(Truth))
+COMPARISONS = st.one_of(
+    st.builds(Compare, NAMES, st.sampled_from(["=", "!=", "has"]), st.tuples(VALUES)),
+    st.builds(Compare, NAMES, st.sampled_from(["<", "<=", ">", ">="]), st.tuples(ORDERED)),
+    st.builds(Compare, NAMES, st.just("~"), st.tuples(TEXTS.map(Text))),
+    st.builds(Compare, NAMES, st.just("in"), st.lists(VALUES, min_size=1, max_size=3).map(tuple)),
+)
+TREES: st.SearchStrategy[Node] = st.recursive(
+    st.one_of(COMPARISONS, st.builds(Exists, st.one_of(NAMES, st.just(("and",))))),
+    lambda inner: st.one_of(
+        st.builds(Not, inner),
+        st.builds(And, st.lists(inner, min_size=2, max_size=3).map(tuple)),
+        st.builds(Or, st.lists(inner, min_size=2, max_size=3).map(tuple)),
+    ),
+    max_leaves=12,
+)
+
+
+@given(TREES)
+def test_what_is_written_is_read_as_the_same(node: Node) -> None:
+    assert parse(text_of(node)) == node
+
+
+@given(st.text(alphabet="ab=<>!~()'\",. \\1-0notndrhase", max_size=60))
+def test_what_was_read_is_written_no_deeper(text: str) -> None:
+    try:
+        node = parse("(" * 31 + text + ")" * 31)
+    except InvalidError:
+        return
+    assert parse(text_of(node)) == node
+
+
+def test_what_never_holds_is_written_so() -> None:
+    never = Compare(("a",), ">", ())
+    for document in ({}, {"a": 1}, {"a": None}):
+        for node in (never, Not(never), And((never, Exists(("a",)))), Or((Exists(("a",)), never))):
+            assert predicate(parse(text_of(node)))(document) == predicate(node)(document)
+
+
+def test_terms_are_counted() -> None:
+    assert expression.count(parse("a = 1 and (b in (1, 2, 3) or not exists(c))")) == 5
+    assert expression.count(Compare(("a",), "=", ())) == 1
 
 
 def test_folding_is_that_of_search() -> None:

@@ -137,7 +137,7 @@ class EmbeddedClient:
         return self.ledger.identified(identifier)
 
     def pinned(self) -> list[tuple[str, str]]:
-        return self.ledger.pinned()
+        return [pin[:2] for pin in self.ledger.pinned()]
 
     def unspent(self, asset_id: str) -> list[Spendable]:
         return self.ledger.unspent(asset_id)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from itertools import islice
+from itertools import chain, islice
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,7 +37,7 @@ from twincli.errors import (
     UnreachableError,
 )
 from twincli.ledger.reading import Entry
-from twincli.model import record, times
+from twincli.model import expression, record, times
 from twincli.model import transaction as _transaction
 from twincli.model.ids import is_id
 from twincli.rules.validity import SERVER
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from twincli.ledger.ledger import Ledger
     from twincli.ledger.rows import PrimaryId, Spendable, Standing
     from twincli.ledger.state import Stretch
-    from twincli.model import expression
     from twincli.rules.replay import Replay
     from twincli.rules.validity import Known, View
 
@@ -110,6 +109,7 @@ class NetworkClient:
         self._synced: dict[str, float] = {}
         self._absent: set[str] = set()
         self._has_histories = True
+        self._has_find = True
         self._has_all = False
         self._others: list[Nodes] = []
 
@@ -545,16 +545,78 @@ class NetworkClient:
         template_cid: str | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Iterator[str]:
-        """Yield assets as the verified copy finds them, once it has all that the node lists."""
+        """Yield assets for which the expression holds in the verified copy.
+
+        A node of ours says which to look at. What it leaves out comes last if the copy has it.
+        """
+        text = expression.text_of(node)
+        if self._has_find and after is None and _is_readable(text):
+            pages = self._pages(text, template_cid)
+            first = next(pages, None)
+            if first is not None:
+                return self._found(first, pages, node, template_cid)
         self._bring_all()
         return self.copy.find(node, after=after, template_cid=template_cid, progress=progress)
+
+    def _pages(self, text: str, template_cid: str | None) -> Iterator[list[str]]:
+        """Yield what a node of ours finds, page by page; nothing where it cannot do that."""
+        if self.ledger_id == self._network_id:
+            return
+        behind: str | None = None
+        asked_behind: set[str] = set()
+        while True:
+            found = self.nodes.found(text, template_cid, behind)
+            if found is None:
+                if behind is not None:
+                    raise lie("wrong_listing", "a node stops answering in the middle of a listing")
+                self._has_find = False
+                return
+            page, behind = found
+            yield page
+            if behind is None:
+                return
+            if behind in asked_behind:
+                raise lie("wrong_listing", f"a node lists what is behind {behind} twice")
+            asked_behind.add(behind)
+
+    def _found(
+        self,
+        first: list[str],
+        pages: Iterator[list[str]],
+        node: expression.Node,
+        template_cid: str | None,
+    ) -> Iterator[str]:
+        seen: set[str] = set()
+        for page in chain([first], pages):
+            listed = list(self._verified(page, seen))
+            for asset_id in listed:
+                self._sync(asset_id)
+            # It may have changed since, or the node lies: only what holds here is found.
+            yield from self.copy.holding(listed, node, template_cid)
+        known = [
+            asset_id
+            for asset_id in self.copy.find(node, template_cid=template_cid)
+            if asset_id not in seen
+        ]
+        self.prepare(known)
+        for asset_id in known:
+            self._sync(asset_id)
+        yield from self.copy.holding(known, node, template_cid)
 
     def identified(self, identifier: str) -> list[str]:  # noqa: ARG002
         return []  # who submits keeps them: the node
 
     def pinned(self) -> list[tuple[str, str]]:
+        """Return the templates of which this machine has seen that an asset is held to them."""
+        if self._has_find and self.ledger_id != self._network_id:
+            stated = self.nodes.pinned()
+            if stated is not None:
+                self.prepare(asset_id for _, _, asset_id in stated)
+                for _, _, asset_id in stated:
+                    self._bring(asset_id, stated=True)
+                return [pin[:2] for pin in self.copy.pinned()]
         self._bring_all()
-        return self.copy.pinned()
+        return [pin[:2] for pin in self.copy.pinned()]
 
     def _bring_all(self) -> None:
         """Bring all assets up to date, once a command.
@@ -625,14 +687,8 @@ class NetworkClient:
         seen: set[str] = set()
         after: str | None = None
         while page := self.nodes.listed(after, stated):
-            self.prepare(page)
-            for asset_id in page:
-                if asset_id in seen:
-                    raise lie("wrong_listing", f"a node lists the asset {asset_id} twice")
-                seen.add(asset_id)
+            for asset_id in self._verified(page, seen):
                 tx = self._shown(asset_id)
-                if tx["operation"] != "CREATE":
-                    raise lie("wrong_listing", f"a node lists {asset_id}, which is not an asset")
                 if stated is not None and stated not in record.statements(tx["asset"]["data"]):
                     raise lie(
                         "wrong_listing",
@@ -640,6 +696,22 @@ class NetworkClient:
                     )
                 yield asset_id
             after = page[-1]
+
+    def _verified(self, page: list[str], seen: set[str]) -> Iterator[str]:
+        """Yield the assets of a page of a listing, each once it is there and verified.
+
+        Args:
+            page: As the node has it.
+            seen: Of the pages before; it grows.
+        """
+        self.prepare(page)
+        for asset_id in page:
+            if asset_id in seen:
+                raise lie("wrong_listing", f"a node lists the asset {asset_id} twice")
+            seen.add(asset_id)
+            if self._shown(asset_id)["operation"] != "CREATE":
+                raise lie("wrong_listing", f"a node lists {asset_id}, which is not an asset")
+            yield asset_id
 
     def assets_with(self, name: str, value: str) -> list[str]:
         """Return assets that state something.
@@ -886,6 +958,15 @@ class NetworkClient:
     def _height(self, tx_id: str) -> int | None:
         place = self._place_of(tx_id)
         return None if place is None else place[0]
+
+
+def _is_readable(text: str) -> bool:
+    """Say whether the text of an expression is short and flat enough to be read again."""
+    try:
+        expression.parse(text)
+    except InvalidError:
+        return False
+    return True
 
 
 class _View:

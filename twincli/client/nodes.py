@@ -238,17 +238,6 @@ class Nodes:
         Returns:
             A history for each, None for an unknown one; None where the nodes cannot answer this.
         """
-        from bigchaindb_driver.exceptions import TransportError
-
-        def question(node: Node) -> Any:
-            try:
-                return node.driver.transport.forward_request(
-                    method="POST", path="/twin/v1/histories", json={"of": wanted}
-                )
-            except TransportError as error:
-                if error.status_code in {400, 403, 404, 405, 413}:
-                    return None  # not a node of twincli, or an older one
-                raise
 
         def shape(answer: Any) -> list[History | None] | None:
             if answer is None:
@@ -257,7 +246,61 @@ class Nodes:
                 raise _strange(answer)
             return [None if item is None else _history(item) for item in answer]
 
+        question = _beyond("POST", "/twin/v1/histories", json={"of": wanted})
         return self._ask(question, shape, transport.LARGEST)
+
+    def found(
+        self, text: str, template_cid: str | None, after: str | None
+    ) -> tuple[list[str], str | None] | None:
+        """Return a page of the assets for which an expression holds, from a node of twincli.
+
+        Args:
+            text: The expression, without quantities.
+            template_cid: Only those held to this template; empty: to none.
+            after: From the page before.
+
+        Returns:
+            Ids, and what to go on behind, None where that is all; None where the nodes cannot
+            answer this.
+        """
+
+        def shape(answer: Any) -> tuple[list[str], str | None] | None:
+            if answer is None:
+                return None
+            ids, behind = _object(answer).get("assets"), answer.get("after")
+            if (
+                not isinstance(ids, list)
+                or not all(isinstance(item, str) for item in ids)
+                or not isinstance(behind, str | None)
+            ):
+                raise _strange(answer)
+            return ids, behind
+
+        asked = {"expression": text, "template_cid": template_cid, "after": after}
+        return self._ask(_beyond("POST", "/twin/v1/find", json=asked), shape)
+
+    def pinned(self) -> list[tuple[str, str, str]] | None:
+        """Return the templates that assets are held to, from a node of twincli.
+
+        Returns:
+            Id, CID, and an asset held to it; None where the nodes cannot answer this.
+        """
+
+        def shape(answer: Any) -> list[tuple[str, str, str]] | None:
+            if answer is None:
+                return None
+            if not isinstance(answer, list):
+                raise _strange(answer)
+            for pin in answer:
+                if (
+                    not isinstance(pin, list)
+                    or len(pin) != 3
+                    or not all(isinstance(part, str) for part in pin)
+                ):
+                    raise _strange(pin)
+            return [(name, cid, asset_id) for name, cid, asset_id in answer]
+
+        return self._ask(_beyond("GET", "/twin/v1/templates"), shape)
 
     def places(self, tx_ids: Sequence[str]) -> list[tuple[int, int] | None]:
         """Return height and time of the blocks of transactions, from a node of twincli.
@@ -470,6 +513,21 @@ def _node(url: str, headers: Mapping[str, str], timeout: float, tls: Tls) -> Nod
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return Node(url, driver, adapter)
+
+
+def _beyond(method: str, path: str, **asked: Any) -> Callable[[Node], Any]:
+    """Return a question that only a node of twincli answers; others, and older ones, give None."""
+    from bigchaindb_driver.exceptions import TransportError
+
+    def question(node: Node) -> Any:
+        try:
+            return node.driver.transport.forward_request(method=method, path=path, **asked)
+        except TransportError as error:
+            if error.status_code in {400, 403, 404, 405, 413}:
+                return None
+            raise
+
+    return question
 
 
 def is_loopback(url: str) -> bool:

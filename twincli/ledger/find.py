@@ -14,7 +14,7 @@ from twincli.ledger.fields import Condition, Taken, condition, document_of, leav
 from twincli.model import expression
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from twincli.ledger.reading import Reader
 
@@ -30,7 +30,20 @@ def find(
     template_cid: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[int]:
-    """Yield the positions of the assets for which an expression holds, in commit order.
+    """Yield the positions of the assets for which an expression holds; see ``examined``."""
+    looked_at = examined(ledger, node, after=after, template_cid=template_cid, progress=progress)
+    return (asset for asset, holds in looked_at if holds)
+
+
+def examined(
+    ledger: Reader,
+    node: expression.Node,
+    *,
+    after: int = 0,
+    template_cid: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[tuple[int, bool]]:
+    """Yield the positions of the assets that are looked at, in commit order, and what is found.
 
     Args:
         ledger: Where they are.
@@ -38,29 +51,52 @@ def find(
         after: Only assets behind this position.
         template_cid: Only those held to this template; empty: to none.
         progress: Called while assets are taken apart, with how many are and how many there are.
+
+    Yields:
+        A position, and whether the expression holds. It does not for those left out.
     """
     catch_up(ledger, progress)
     holds = expression.predicate(node)
     asked = condition(node)
     pin = Condition("TRUE", ()) if template_cid is None else _of_template(template_cid)
     looked_at = pin.sql if asked is None else f"{pin.sql} AND NOT is_whole"
-    streams = [_holding(ledger, _positions(ledger, Condition(looked_at, pin.values), after), holds)]
+    streams = [_tested(ledger, _positions(ledger, Condition(looked_at, pin.values), after), holds)]
     if asked is not None:
         sql = f"{pin.sql} AND is_whole AND {asked.sql}"
         # What is shown is what the ledger holds, whatever the index says.
         known = _positions(ledger, Condition(sql, pin.values + asked.values), after)
-        streams.append(_holding(ledger, known, holds))
+        streams.append(_tested(ledger, known, holds))
     yield from heapq.merge(*streams)
 
 
-def pinned(ledger: Reader) -> list[tuple[str, str]]:
-    """Return the id and CID of every template that assets are held to."""
-    catch_up(ledger)
+def holding(
+    ledger: Reader, asset_ids: Iterable[str], node: expression.Node, template_cid: str | None
+) -> Iterator[str]:
+    """Yield those of some assets for which an expression holds; see ``examined``."""
+    holds = expression.predicate(node)
+    for asset_id in asset_ids:
+        replay = state.replay(ledger, asset_id)
+        if (
+            replay is not None
+            and (template_cid is None or pin_of(replay)[1] == template_cid)
+            and holds(document_of(replay))
+        ):
+            yield asset_id
+
+
+def pinned(
+    ledger: Reader,
+    limit: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[tuple[str, str, int]]:
+    """Return id and CID of templates that assets are held to, each with the first such asset."""
+    catch_up(ledger, progress)
     sql = (
-        "SELECT DISTINCT template, template_cid FROM field_of WHERE template_cid != ''"
-        " ORDER BY template, template_cid"
+        "SELECT template, template_cid, min(asset) FROM field_of WHERE template_cid != ''"
+        " GROUP BY template, template_cid ORDER BY template, template_cid LIMIT ?"
     )
-    return [(row[0], row[1]) for row in ledger.plain_index.fetched(sql)]
+    rows = ledger.plain_index.fetched(sql, (-1 if limit is None else limit,))
+    return [(row[0], row[1], int(row[2])) for row in rows]
 
 
 def _of_template(template_cid: str) -> Condition:
@@ -77,13 +113,12 @@ def _positions(ledger: Reader, wanted: Condition, after: int) -> Iterator[int]:
         after = int(rows[-1][0])
 
 
-def _holding(
+def _tested(
     ledger: Reader, positions: Iterator[int], holds: Callable[[Mapping[str, Any]], bool]
-) -> Iterator[int]:
+) -> Iterator[tuple[int, bool]]:
     for asset in positions:
         replay = state.replay(ledger, ledger.id_at(asset))
-        if replay is not None and holds(document_of(replay)):
-            yield asset
+        yield asset, replay is not None and holds(document_of(replay))
 
 
 def catch_up(ledger: Reader, progress: Callable[[int, int], None] | None = None) -> None:

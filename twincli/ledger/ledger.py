@@ -221,6 +221,32 @@ class Ledger(Reader):
         found = find.find(self, node, after=start, template_cid=template_cid, progress=progress)
         return map(self.id_at, found)
 
+    def examined(
+        self,
+        node: expression.Node,
+        *,
+        after: str | None = None,
+        template_cid: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Iterator[tuple[str, bool]]:
+        """Yield what ``find`` looks at, and whether it is found.
+
+        For those who may not look for as long as it takes: an asset can be continued from.
+        """
+        from twincli.ledger import find
+
+        start = self._start(after)
+        found = find.examined(self, node, after=start, template_cid=template_cid, progress=progress)
+        return ((self.id_at(asset), holds) for asset, holds in found)
+
+    def holding(
+        self, asset_ids: Iterable[str], node: expression.Node, template_cid: str | None = None
+    ) -> Iterator[str]:
+        """Yield those of some assets that ``find`` would find."""
+        from twincli.ledger import find
+
+        return find.holding(self, asset_ids, node, template_cid)
+
     def identified(self, identifier: str) -> list[str]:
         """Return the twins that were given a primary identifier here, whatever their template.
 
@@ -229,11 +255,19 @@ class Ledger(Reader):
         """
         return [self.id_at(seq) for seq in self.store.identified(identifier)]
 
-    def pinned(self) -> list[tuple[str, str]]:
-        """Return the id and CID of every template that assets are held to."""
+    def pinned(
+        self, limit: int | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> list[tuple[str, str, str]]:
+        """Return id and CID of every template that assets are held to, and the first such asset.
+
+        Args:
+            limit: Return at most N.
+            progress: See ``find``.
+        """
         from twincli.ledger import find
 
-        return find.pinned(self)
+        found = find.pinned(self, limit, progress)
+        return [(name, cid, self.id_at(asset)) for name, cid, asset in found]
 
     # --- Writing --------------------------------------------------------------------------------
 

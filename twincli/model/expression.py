@@ -418,6 +418,62 @@ def without_quantities(node: Node, convert: Convert) -> Node:
     return node._replace(values=tuple(values))
 
 
+# --- Writing -----------------------------------------------------------------------------------
+
+
+def text_of(node: Node) -> str:
+    """Return an expression that `parse` reads as the same tree.
+
+    A comparison without values is written as one that never holds. A tree that `parse` did not
+    make can be too long or too deep for it.
+
+    Args:
+        node: Numbers in it are finite.
+    """
+    if isinstance(node, Or):
+        return " or ".join(_grouped(part, Or) for part in node.parts)
+    if isinstance(node, And):
+        return " and ".join(_grouped(part, And | Or) for part in node.parts)
+    if isinstance(node, Not):
+        return f"not {_grouped(node.part, And | Or)}"
+    path = ".".join(node.path)
+    if isinstance(node, Exists):
+        return f"exists({path})"
+    if not node.values:
+        return f"(exists({path}) and not exists({path}))"
+    values = ", ".join(map(_value_text, node.values))
+    return f"{path} {node.operator} " + (f"({values})" if node.operator == "in" else values)
+
+
+def _grouped(node: Node, kinds: Any) -> str:
+    text = text_of(node)
+    return f"({text})" if isinstance(node, kinds) else text
+
+
+def _value_text(value: Value) -> str:
+    if isinstance(value, Text):
+        escaped = value.text.replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{escaped}'"
+    if isinstance(value, Truth):
+        return "true" if value.truth else "false"
+    if isinstance(value, Time):
+        return times.to_text(value.time_ms)
+    if isinstance(value, Quantity):
+        # A span may have leading zeros, which a number has not.
+        joined = value.number + value.unit
+        return joined if _span().fullmatch(joined) else f"{value.number} {value.unit}"
+    return repr(value.number)
+
+
+def count(node: Node) -> int:
+    """Return how many values and fields an expression looks at, which is what it costs."""
+    if isinstance(node, And | Or):
+        return sum(map(count, node.parts))
+    if isinstance(node, Not):
+        return count(node.part)
+    return 1 if isinstance(node, Exists) else max(1, len(node.values))
+
+
 # --- Evaluating --------------------------------------------------------------------------------
 
 

@@ -80,8 +80,9 @@ class Node:
         self.metrics = Metrics()
         self.readers = Readers(open_ledger)
         self._indexing = Readers(open_ledger, threads=1)
-        # Pages take longer than what programs ask for, which does not wait for them.
+        # Pages and finding take longer than other requests, which do not wait for them.
         self.pages = Readers(open_ledger, threads=1)
+        self.finding = Readers(open_ledger, threads=1)
         self.events = Events(self.readers, self.height)
         self.writer = Writer(self.ledger.path, self.metrics, self.events.committed)
         self.bodies = Bodies(self.options.max_body)
@@ -113,6 +114,7 @@ class Node:
         self.readers.interrupt()
         self._indexing.interrupt()
         self.pages.interrupt()
+        self.finding.interrupt()
 
     async def close(self, *, at_once: bool = False) -> None:
         """Finish what was accepted, unless ``at_once``, and close the ledger."""
@@ -125,6 +127,7 @@ class Node:
         await self.readers.close()
         await self._indexing.close()
         await self.pages.close()
+        await self.finding.close()
         self.ledger.close()
 
     def height(self) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from twincli import __version__
-from twincli.node import histories, twins
+from twincli.model import expression
+from twincli.node import finding, histories, twins
 
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _KEY = {"type": "string", "pattern": "^[1-9A-HJ-NP-Za-km-z]{43,44}$"}
@@ -271,6 +272,34 @@ def document(max_body: int) -> dict[str, Any]:
                 },
             ),
         },
+        "/twin/v1/find": {
+            "post": _operation(
+                "Assets for whose facts and state an expression holds, in commit order.",
+                _object({"assets": _list(_HASH), "after": {"oneOf": [{"type": "null"}, _HASH]}}),
+                errors=(400, 408, 413, 503),
+                description=f"At most {finding.PAGE}, or what is found in {finding.SECONDS:g} s."
+                " Ask again with the after of the answer, until it is null. The expression has"
+                f" no units and at most {finding.MOST_TERMS} values. With a template_cid only"
+                " assets held to that template, or, if it is empty, to none.",
+                requestBody={
+                    "required": True,
+                    **_content(
+                        {
+                            "type": "object",
+                            "required": ["expression"],
+                            "properties": {
+                                "expression": {
+                                    "type": "string",
+                                    "maxLength": expression.MAX_LENGTH,
+                                },
+                                "template_cid": {"type": ["string", "null"]},
+                                "after": {"oneOf": [{"type": "null"}, _HASH]},
+                            },
+                        }
+                    ),
+                },
+            )
+        },
         "/twin/v1/histories": {
             "post": _operation(
                 "The transactions of many assets, each in commit order; null for an unknown one.",
@@ -283,6 +312,13 @@ def document(max_body: int) -> dict[str, Any]:
                     "required": True,
                     **_content(_object({"of": _list(_list({"type": ["string", "null"]}))})),
                 },
+            )
+        },
+        "/twin/v1/templates": {
+            "get": _operation(
+                "The templates that assets are held to: id, CID, and an asset held to it.",
+                _list(_list({"type": "string"})),
+                errors=(400, 503),
             )
         },
         **{

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from twincli.crypto import base58
 from twincli.errors import UsageError
-from twincli.node import answers, content, events, histories, openapi, queries, twins
+from twincli.node import answers, content, events, finding, histories, openapi, queries, twins
 from twincli.node.answers import Answer, Streamed
 from twincli.node.pages import explorer, html
 from twincli.node.queries import Parameter
@@ -286,7 +286,9 @@ ROUTES = (
     Route("/twin/v1/assets", {"GET": twins.assets}),
     Route("/twin/v1/blocks", {"POST": twins.blocks}),
     Route("/twin/v1/content/{cid}", {"GET": content.get, "PUT": content.put}),
+    Route("/twin/v1/find", {"POST": finding.post}),
     Route("/twin/v1/histories", {"POST": histories.post}),
+    Route("/twin/v1/templates", {"GET": finding.templates}),
     Route(html.ROOT, {"GET": pages}),
     Route(f"{html.ROOT}/search", {"GET": pages}),
     *(
