@@ -57,7 +57,7 @@ FLOORS = {
     "services": (
         {"home"},
         {"network"},
-        {"template", "link", "grant", "file"},
+        {"template", "link", "grant", "file", "stream"},
         {"record"},
         {"keys", "asset"},
         {"names", "tx"},

@@ -1,0 +1,1 @@
+"""Streams of twins: readings, each under a signature."""

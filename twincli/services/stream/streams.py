@@ -1,0 +1,211 @@
+"""The streams of a twin and what is recorded in them, read from a ledger.
+
+A stream is an asset of its own: a CREATE of kind ``stream`` that names the twin as its ``parent``.
+Its chain holds records of kind ``reading``, in which the readings stand, and of kind ``chunk``,
+which name the files that hold them. Whose word they are about the twin is judged one by one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.errors import InvalidError, NotFoundError
+from twincli.model import inline, manifest, names, record, times
+from twincli.model.transaction import signers_of
+from twincli.rules.authority import STANDINGS, Topic
+from twincli.services import resolve
+from twincli.services.asset.document import claimed
+from twincli.services.standing import Speakers, owners_now
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from twincli.ledger.reading import Entry
+    from twincli.model.inline import Inline
+    from twincli.model.manifest import Entry as ChunkEntry
+    from twincli.services.workspace import Workspace
+
+READING, CHUNK = KINDS = ("reading", "chunk")
+"""The kinds of records that a stream holds."""
+
+RESERVED = frozenset(
+    (
+        *("events", "states", "stages", "maintenance", "certifications"),
+        *("files", "links", "grants", "facts", "state", "history"),
+    )
+)
+"""Names that queries ask records by."""
+MAX_NAME = manifest.MAX_NAME
+
+
+class Stream(NamedTuple):
+    """A stream.
+
+    Attributes:
+        asset_id: The asset.
+        twin_id: The twin it says it belongs to.
+        name: Its name.
+        standing: One of ``authority.STANDINGS``: whose word it is that the twin has it.
+        owners: The conditions that hold it.
+        created_at: When it was committed, or None.
+    """
+
+    asset_id: str
+    twin_id: str
+    name: str
+    standing: str
+    owners: tuple[dict[str, Any], ...]
+    created_at: str | None
+
+
+class Anchor(NamedTuple):
+    """A record of a stream.
+
+    Attributes:
+        tx_id: The transaction.
+        kind: ``reading`` or ``chunk``.
+        height: Of its block, or None.
+        at: As the signer claims, or None.
+        committed_at: When it was committed, or None.
+        signers: Public keys.
+        standing: One of ``authority.STANDINGS``.
+        via: The grant or link by which it counts, or None.
+        readings: Of kind ``reading``.
+        chunks: Of kind ``chunk``.
+        fault: Why its body cannot be read; then it has neither.
+    """
+
+    tx_id: str
+    kind: str
+    height: int | None
+    at: str | None
+    committed_at: str | None
+    signers: tuple[str, ...]
+    standing: str
+    via: str | None
+    readings: tuple[Inline, ...] = ()
+    chunks: tuple[ChunkEntry, ...] = ()
+    fault: str | None = None
+
+
+def check_name(name: str) -> str:
+    """Return a name that a stream may have.
+
+    Raises:
+        InvalidError: ``invalid_name``.
+    """
+    why = None
+    if not 0 < len(name) <= MAX_NAME or name != name.strip() or not name.isprintable():
+        why = f"it has 1 to {MAX_NAME} visible characters"
+    elif "." in name or name.startswith(("$", "-")):
+        why = "it has no dot and does not begin with $ or -"
+    elif name in RESERVED:
+        why = "records of that kind are asked for by it"
+    if why is not None:
+        raise InvalidError(f"{name!r} is not a name of a stream: {why}", code="invalid_name")
+    return name
+
+
+def of_twin(workspace: Workspace, twin_id: str) -> list[Stream]:
+    """Return the streams that name a twin as theirs, those whose word counts first."""
+    client = workspace.client
+    found = []
+    speakers = Speakers(client)
+    for asset_id in client.assets_with("parent", twin_id):
+        entry = client.required(asset_id)
+        stream = _stream(workspace, speakers, entry)
+        if stream is not None and stream.twin_id == twin_id:
+            found.append(stream)
+    return sorted(found, key=lambda stream: STANDINGS.index(stream.standing))
+
+
+def _stream(workspace: Workspace, speakers: Speakers, entry: Entry) -> Stream | None:
+    envelope = record.creating_envelope(entry.tx)
+    name, parent = envelope.get("name"), envelope.get("parent")
+    if envelope.get("kind") != record.STREAM or not isinstance(parent, str):
+        return None
+    try:
+        check_name(name if isinstance(name, str) else "")
+    except InvalidError:
+        return None
+    assert isinstance(name, str)
+    verdict = speakers.of(parent, entry, Topic(record.STREAM, stream=name))
+    return Stream(
+        entry.tx["id"],
+        parent,
+        name,
+        verdict.standing,
+        tuple(owners_now(workspace.client, entry.tx["id"])),
+        times.told(entry.time_ms),
+    )
+
+
+def find_or_none(workspace: Workspace, twin_id: str, name: str) -> Stream | None:
+    """Return the stream of that name whose word counts most, the first one of several."""
+    return next((stream for stream in of_twin(workspace, twin_id) if stream.name == name), None)
+
+
+def find(workspace: Workspace, ref: str, name: str) -> Stream:
+    """Return a stream of a twin.
+
+    Args:
+        workspace: Rooms.
+        ref: The twin.
+        name: The stream.
+
+    Raises:
+        NotFoundError: ``not_found``, with a near name.
+    """
+    known = of_twin(workspace, resolve.asset_id_of(workspace, ref))
+    for stream in known:
+        if stream.name == name:
+            return stream
+    listed = list(dict.fromkeys(stream.name for stream in known))
+    near = names.near(name, listed)
+    if near:
+        hint = f"did you mean {near}?"
+    else:
+        hint = f"it has {', '.join(listed)}" if listed else f"twin stream push {ref} {name} ..."
+    raise NotFoundError(f"{ref} has no stream {name!r}", hint=hint)
+
+
+def anchors(workspace: Workspace, stream: Stream, after: str | None = None) -> Iterator[Anchor]:
+    """Yield the records of a stream in the order of its chain.
+
+    Args:
+        workspace: Rooms.
+        stream: The stream.
+        after: Only those after this transaction.
+    """
+    speakers = Speakers(workspace.client)
+    for entry in workspace.client.entries(stream.asset_id, after):
+        envelope = record.envelope_of(entry.tx["metadata"]) or {}
+        kind = envelope.get("kind")
+        if entry.tx["operation"] == "CREATE" or kind not in KINDS:
+            continue
+        verdict = speakers.of(stream.twin_id, entry, Topic(kind, stream=stream.name))
+        made = Anchor(
+            entry.tx["id"],
+            kind,
+            entry.height,
+            claimed(entry.tx),
+            times.told(entry.time_ms),
+            tuple(signers_of(entry.tx)),
+            verdict.standing,
+            verdict.via,
+        )
+        yield with_body(made, stream.name, envelope.get("body"))
+
+
+def with_body(anchor: Anchor, stream_name: str, body: Any) -> Anchor:
+    """Return an anchor with what its body says, or with why it says nothing."""
+    try:
+        if anchor.kind == READING:
+            return anchor._replace(readings=inline.read(body))
+        found = manifest.read(body)
+    except InvalidError as error:
+        return anchor._replace(fault=error.message)
+    if found.stream != stream_name:
+        return anchor._replace(fault=f"it names another stream, {found.stream}")
+    return anchor._replace(chunks=found.chunks)
