@@ -263,7 +263,7 @@ def test_what_the_index_says_wrongly_is_not_shown(ledger: Ledger) -> None:
 def test_an_interrupted_catch_up_goes_on(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     from twincli.ledger import find
 
-    monkeypatch.setattr(find, "PAGE", 2)
+    monkeypatch.setattr(find, "TAKEN", 2)
     ledger.submit_many([create(number) for number in range(5)])
     seen: list[tuple[int, int]] = []
 

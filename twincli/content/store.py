@@ -23,9 +23,13 @@ from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
     from typing import Self
 
 PIECE_BYTES = 1 << 20
+
+_AHEAD = 8
+"""As many pieces of a large file are written before they are hashed."""
 
 _KEPT_SECONDS = 7 * 86400.0
 """How long the beginning of a file is kept for another attempt."""
@@ -80,27 +84,34 @@ class Arrival:
         return self._hasher.size
 
     def take_all(self, stream: Readable) -> str:
-        """Take all of a stream, and finish; a large one is hashed while it is written."""
-        pool = None
-        try:
-            while piece := stream.read(PIECE_BYTES):
-                if len(piece) < PIECE_BYTES:
-                    self.write(piece)
-                    continue
-                if pool is None:
-                    from concurrent.futures import ThreadPoolExecutor
-
-                    pool = ThreadPoolExecutor(1)
-                self._check_limit(len(piece))
-                hashed = pool.submit(self._hasher.update, piece)
-                try:
-                    self._write(piece)
-                finally:
-                    hashed.result()
-        finally:
-            if pool is not None:
-                pool.shutdown()
+        """Take all of a stream, and finish; a large one is hashed while it is read and written."""
+        piece = stream.read(PIECE_BYTES)
+        if len(piece) == PIECE_BYTES:
+            self._take_hashing(stream, piece)
+        else:
+            while piece:
+                self.write(piece)
+                piece = stream.read(PIECE_BYTES)
         return self.finish()
+
+    def _take_hashing(self, stream: Readable, piece: bytes) -> None:
+        from collections import deque
+        from concurrent.futures import ThreadPoolExecutor
+
+        size = self.size
+        waiting: deque[Future[None]] = deque()
+        with ThreadPoolExecutor(1) as pool:
+            while piece:
+                size += len(piece)
+                if size > self._limit:
+                    raise too_large(self._limit)
+                waiting.append(pool.submit(self._hasher.update, piece))
+                self._write(piece)
+                if len(waiting) == _AHEAD:
+                    waiting.popleft().result()
+                piece = stream.read(PIECE_BYTES)
+            for hashed in waiting:
+                hashed.result()
 
     def write(self, data: bytes) -> None:
         """Take the next bytes.
@@ -109,13 +120,10 @@ class Arrival:
             InvalidError: ``too_large``.
             ConfigError: ``cannot_write``: the disk is full.
         """
-        self._check_limit(len(data))
+        if self.size + len(data) > self._limit:
+            raise too_large(self._limit)
         self._hasher.update(data)
         self._write(data)
-
-    def _check_limit(self, size: int) -> None:
-        if self.size + size > self._limit:
-            raise too_large(self._limit)
 
     def finish(self) -> str:
         """Return the CID of what came; it is kept when the block of ``arriving`` ends.
@@ -434,15 +442,23 @@ class Batch:
             cid = _cid.of(first, profile).text
             if self._is_there(cid, len(first), profile):
                 return Stored(cid, len(first), created=False)
+            with self._together.file() as file:
+                file.write(first)
+                self._keep(file, cid)
+            return Stored(cid, len(first), created=True)
         with self._together.file() as file:
             arrival = Arrival(file.write, None, self._store.limit, profile)
-            arrival.write(first)
+            # Up to the end of a chunk, so that no later one is put together from two pieces.
+            arrival.write(first + stream.read(2 * PIECE_BYTES - len(first)))
             cid = arrival.take_all(stream)
             if self._is_there(cid, arrival.size, profile):
                 return Stored(cid, arrival.size, created=False)
-            file.path = self._store.path(cid)
-            self._taken.add(cid)
+            self._keep(file, cid)
         return Stored(cid, arrival.size, created=True)
+
+    def _keep(self, file: files.Incoming, cid: str) -> None:
+        file.path = self._store.path(cid)
+        self._taken.add(cid)
 
     def _is_there(self, cid: str, size: int, profile: _cid.Profile) -> bool:
         if cid in self._taken:

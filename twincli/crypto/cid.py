@@ -11,8 +11,6 @@ importer in ``tests/vectors/ipfs_unixfs.json``.
 
 from __future__ import annotations
 
-from base64 import b32decode, b32encode
-from binascii import Error as DecodeError
 from functools import lru_cache
 
 from twincli.crypto.digests import sha256
@@ -46,7 +44,13 @@ RAW = 0x55
 DAG_PB = 0x70
 
 _SHA256 = b"\x12\x20"
-_LONGEST = 59
+_LENGTH = 59  # of the text: 36 bytes in base32, behind the letter of that
+_ALPHABET = b"abcdefghijklmnopqrstuvwxyz234567"
+# As digits that Python reads; whatever else there is becomes none.
+_DIGITS = bytes(
+    b"0123456789abcdefghijklmnopqrstuv"[_ALPHABET.index(code)] if code in _ALPHABET else 0x7E
+    for code in range(256)
+)
 
 
 class Cid(NamedTuple):
@@ -68,7 +72,15 @@ class Cid(NamedTuple):
     @property
     def text(self) -> str:
         """The CID in base32, as it is written: ``bafkrei...`` or ``bafybei...``."""
-        return "b" + b32encode(self.encoded).rstrip(b"=").decode("ascii").lower()
+        number = int.from_bytes(self.encoded) << 2  # 290 bits, ten to a pair of letters
+        pairs = _pairs()
+        return "b" + "".join([pairs[number >> shift & 1023] for shift in range(280, -1, -10)])
+
+
+@lru_cache(maxsize=1)
+def _pairs() -> list[str]:
+    letters = _ALPHABET.decode("ascii")
+    return [first + second for first in letters for second in letters]
 
 
 @lru_cache(maxsize=1024)
@@ -79,15 +91,17 @@ def parse(text: str) -> Cid:
         InvalidError: ``invalid_cid``: it is not a CIDv1 of a raw block or a dag-pb node with a
             SHA-256, written in lower-case base32 in its one canonical form.
     """
-    if len(text) == _LONGEST and text.startswith("b"):
+    if len(text) == _LENGTH and text.startswith("b") and text.isascii():
         try:
-            data = b32decode(text[1:].upper() + "=" * (-(_LONGEST - 1) % 8))
-        except (DecodeError, ValueError):
-            data = b""
-        if len(data) == 36 and data[0] == 1 and data[1] in (RAW, DAG_PB) and data[2:4] == _SHA256:
-            cid = Cid(data[1], data[4:])
-            if cid.text == text:
-                return cid
+            number = int(text[1:].encode("ascii").translate(_DIGITS), 32)
+        except ValueError:
+            number = 0
+        data = (number >> 2).to_bytes(36)
+        # Two bits are left over: in the one canonical form they are 0.
+        if not number & 3 and data[:1] == b"\x01" and data[2:4] == _SHA256:
+            codec = data[1]
+            if codec in (RAW, DAG_PB):
+                return Cid(codec, data[4:])
     raise InvalidError(
         f"{text[:70]!r} is not a supported CID",
         code="invalid_cid",
@@ -220,6 +234,8 @@ class Matcher:
 
 def of(data: bytes, profile: Profile = USUAL) -> Cid:
     """Return the CID of a file in memory."""
+    if len(data) <= profile.chunk:
+        return Cid(RAW, sha256(data).digest())
     hasher = Hasher(profile)
     hasher.update(data)
     return hasher.cid()

@@ -97,28 +97,31 @@ def leaves(document: Mapping[str, Any]) -> Leaves:
     stack: list[tuple[str, Any]] = [("", document)]
     while stack:
         path, value = stack.pop()
-        items: list[tuple[int, Any]] = []
-        if isinstance(value, dict):
-            if path:
-                items.append((0, value))
+        kind = type(value)  # as JSON gives them: one comparison each
+        items: list[Any] | None = None
+        if kind is dict:
             left -= len(path) * len(value)
             if left < 0 or len(rows) + len(value) > MAX_ROWS:
                 return Leaves([], is_whole=False)
             # An expression cannot name a member that has a dot in its name, or none.
-            stack += [
-                (f"{path}.{name}" if path else name, member)
-                for name, member in value.items()
-                if name and "." not in name
-            ]
-        elif isinstance(value, list):
+            before = f"{path}." if path else ""
+            for name, member in value.items():
+                if name and "." not in name and member is not None:
+                    stack.append((before + name, member))
+            if not path:
+                continue
+        elif kind is list:
             if len(rows) + len(value) > MAX_ROWS:
                 return Leaves([], is_whole=False)
-            items = [(0, value), *((ELEMENT, one) for one in value if _is_plain(one))]
-        elif value is not None:
-            items.append((0, value))
-        for shift, one in items:
-            made = _row(path, shift, one)
+            items = [one for one in value if _is_plain(one)]
+        left -= len(path) + (len(value) if kind is str else 0)
+        made = _row(path, 0, value)
+        if made is None or left < 0 or len(rows) == MAX_ROWS:
+            return Leaves([], is_whole=False)
+        rows.append(made)
+        for one in items or ():
             left -= len(path) + (len(one) if isinstance(one, str) else 0)
+            made = _row(path, ELEMENT, one)
             if made is None or left < 0 or len(rows) == MAX_ROWS:
                 return Leaves([], is_whole=False)
             rows.append(made)
@@ -131,18 +134,21 @@ def _is_plain(value: Any) -> bool:
 
 def _row(path: str, shift: int, value: Any) -> Row | None:
     """Return a row, None for what SQLite does not hold or compares otherwise."""
-    if not _is_text(path):
+    if not path.isascii() and not _is_text(path):
         return None
-    if isinstance(value, str):
-        if not _is_text(value):
+    kind = type(value)
+    if kind is str:
+        if not value.isascii() and not _is_text(value):
             return None
         folded = expression.folded(value)
         plain = folded if folded != value else None
         return path, shift + TEXT, value, plain, expression.time_of(value)
-    if isinstance(value, bool):
+    if kind is int:
+        return (path, shift + NUMBER, value, None, None) if -_LARGEST <= value < _LARGEST else None
+    if kind is float:
+        return (path, shift + NUMBER, value, None, None) if math.isfinite(value) else None
+    if kind is bool:
         return path, shift + TRUTH, int(value), None, None
-    if isinstance(value, int | float):
-        return (path, shift + NUMBER, value, None, None) if _fits(value) else None
     return path, shift + OTHER, 1, None, None
 
 

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from twincli.ledger.reading import Reader
+    from twincli.rules.replay import Replay
 
 PAGE = 500
-"""Assets that are taken apart in one transaction, and how many are found at a time."""
+"""How many assets are found at a time."""
+
+TAKEN = 2000
+"""How many are taken apart in one transaction."""
 
 
 def find(
@@ -129,21 +133,18 @@ def catch_up(ledger: Reader, progress: Callable[[int, int], None] | None = None)
     if reached >= until:
         return
     touched = ledger.store.touched(reached, until)
-    for at in range(0, len(touched), PAGE):
-        page = touched[at : at + PAGE]
+    for at in range(0, len(touched), TAKEN):
+        page = touched[at : at + TAKEN]
         known = dict(
             index.fetched(
                 "SELECT asset, seq FROM field_of WHERE asset IN (SELECT value FROM json_each(?))",
                 (str(page),),
             )
         )
+        spans = ledger.store.spans(page, state.SHORT + 1)
+        changed = ((asset, count) for asset, last, count in spans if known.get(asset) != last)
         index.keep_fields(
-            [
-                taken
-                for asset, last in ledger.store.lasts(page)
-                if known.get(asset) != last
-                for taken in [_taken(ledger, asset)]
-            ]
+            [_taken(ledger, asset, replay) for asset, replay in state.replays(ledger, changed)]
         )
         if progress is not None:
             progress(at + len(page), len(touched))
@@ -151,10 +152,8 @@ def catch_up(ledger: Reader, progress: Callable[[int, int], None] | None = None)
     index.keep_found_until(until)
 
 
-def _taken(ledger: Reader, asset: int) -> Taken:
-    replay = state.replay(ledger, ledger.id_at(asset))
-    assert replay is not None
+def _taken(ledger: Reader, asset: int, replay: Replay) -> Taken:
     assert replay.last is not None
-    seq = ledger.seq(replay.last["id"])
+    seq = asset if replay.last is replay.create else ledger.seq(replay.last["id"])
     assert seq is not None
     return Taken(asset, seq, *pin_of(replay), leaves(document_of(replay)))

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SHORT = 64
 """Histories up to this length are replayed whole, without opening the index."""
 
+_AT_ONCE = 500
+"""Transactions of short histories that are read with one question."""
+
 EVERY = 2000
 """Transactions of an asset from one snapshot to the next."""
 
@@ -185,8 +188,44 @@ def stretches(ledger: Reader, asset_id: str) -> list[Stretch]:
     return [*found, Stretch(after, None, 0, None, None, time_ms, None)]
 
 
+def replays(ledger: Reader, assets: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Replay]]:
+    """Yield assets and their replays up to the tip; short histories are read many at once.
+
+    Args:
+        ledger: Where they are.
+        assets: Position of each, and how many transactions it has, counted as far as ``SHORT + 1``.
+    """
+    waiting: list[int] = []
+    held = 0
+    for asset, count in assets:
+        if count > SHORT:
+            made = replay(ledger, ledger.id_at(asset))
+            assert made is not None
+            yield asset, made
+            continue
+        waiting.append(asset)
+        held += count
+        if held >= _AT_ONCE:
+            yield from _short(ledger, waiting)
+            waiting, held = [], 0
+    yield from _short(ledger, waiting)
+
+
+def _short(ledger: Reader, assets: list[int]) -> Iterator[tuple[int, Replay]]:
+    txs: list[dict[str, Any]] = []
+    asset = 0
+    for row in ledger.store.histories(assets):
+        if row.asset != asset and txs:
+            yield asset, _replayed(txs)
+            txs = []
+        asset = row.asset
+        txs.append(row.tx)
+    if txs:
+        yield asset, _replayed(txs)
+
+
 def _replayed(txs: list[dict[str, Any]]) -> Replay:
-    made = Replay(corrected_by(txs))
+    made = Replay(corrected_by(txs) if len(txs) > 1 else frozenset())
     for tx in txs:
         made.add(tx)
     return made

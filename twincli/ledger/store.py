@@ -447,13 +447,28 @@ class Store:
         sql = "SELECT DISTINCT asset FROM tx WHERE seq > ? AND seq <= ? ORDER BY asset"
         return [row[0] for row in self._all(sql, after, until)]
 
-    def lasts(self, assets: list[int]) -> list[tuple[int, int]]:
-        """Return assets, and the positions of their last transactions."""
+    def spans(self, assets: list[int], most: int) -> list[tuple[int, int, int]]:
+        """Return assets, the positions of their last transactions, and how many they have.
+
+        Args:
+            assets: Their positions.
+            most: Count no further than this.
+        """
         return self._all(
-            "SELECT asset, max(seq) FROM tx WHERE asset IN (SELECT value FROM json_each(?))"
-            " GROUP BY asset",
+            "SELECT value, (SELECT max(seq) FROM tx WHERE asset = value),"
+            " (SELECT count(*) FROM (SELECT 1 FROM tx WHERE asset = value LIMIT ?))"
+            " FROM json_each(?)",
+            most,
             json.dumps(assets),
         )
+
+    def histories(self, assets: list[int]) -> list[Row]:
+        """Return all transactions of some assets, those of an asset together and in order."""
+        rows = self._all(
+            f"{_TXS} WHERE asset IN (SELECT value FROM json_each(?)) ORDER BY asset, seq",  # noqa: S608
+            json.dumps(assets),
+        )
+        return list(map(row_of, rows))
 
     def last_row(self, asset: int) -> Row | None:
         """Return the last transaction of an asset."""
