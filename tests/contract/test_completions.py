@@ -64,6 +64,7 @@ def completions(line: str, home: Path) -> list[str]:
         ("twin --json config pa", ["path"]),
         ("twin keys export a --format p", ["pem"]),
         ("twin keys pass", ["passwd"]),
+        ("twin keys list --no", []),  # it has no use for --node
     ],
 )
 def test_bash_is_offered(line: str, offered: list[str], home: Path) -> None:

@@ -192,6 +192,17 @@ class Context(Opened):
         if not confirm.confirm(question, self, details):
             raise TwinError("cancelled", code="declined")
 
+    def warn_before(self, question: str, warning: str) -> None:
+        """Ask on a terminal whether to go on; elsewhere the warning is printed with the result.
+
+        Raises:
+            TwinError: ``declined``: the answer was no.
+        """
+        import sys
+
+        if is_terminal(sys.stdin) and is_terminal(sys.stderr) and not self.dry_run:
+            self.confirm(question, details=[f"twin: warning: {warning}"])
+
 
 def is_terminal(stream: Any) -> bool:
     """Say whether a stream, which may be missing or closed, is a terminal."""

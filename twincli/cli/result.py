@@ -18,6 +18,7 @@ class Result(NamedTuple):
             is then printed as it comes.
         columns: For a listing (or, on one document, instead of all members): header, and the
             dotted path of the value or a function of the item.
+        brief: Columns on a terminal without ``--wide``, where all would not fit it.
         item_schema: ``schema`` of each line of ``--jsonl``.
         terminal: Draws the document on a Rich console in a way of its own.
         text: Printed as it stands to terminal and pipe, for scripts and help topics.
@@ -31,6 +32,7 @@ class Result(NamedTuple):
     document: Mapping[str, Any]
     listing: str | None = None
     columns: tuple[Column, ...] = ()
+    brief: tuple[Column, ...] = ()
     item_schema: str | None = None
     terminal: Callable[[Any, Any], None] | None = None
     text: str | None = None

@@ -80,13 +80,20 @@ def _yaml(data: bytes, what: str) -> Marked:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}" if mark is not None else ""
-        raise InvalidError(
-            f"{what}{where}: {error.problem or error.context or 'it is not YAML'}",
-            code="invalid_yaml",
-        ) from error
+        why = error.problem or error.context or "it is not YAML"
+        if mark is not None and _is_indented_by_tab(text, mark.line):
+            why = "a tab cannot indent YAML; use spaces"
+        elif why.startswith("mapping values are not allowed"):
+            why = "a text with a colon needs quotes"
+        raise InvalidError(f"{what}{where}: {why}", code="invalid_yaml") from error
     except yaml.YAMLError as error:
         why = str(error).partition("\n")[0]
         raise InvalidError(f"{what} is not YAML: {why}"[:200], code="invalid_yaml") from error
+
+
+def _is_indented_by_tab(text: str, line: int) -> bool:
+    lines = text.splitlines()[line : line + 1]
+    return any("\t" in found[: len(found) - len(found.lstrip())] for found in lines)
 
 
 class _Builder:

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import ConfigError, InvalidError
+from twincli.model.names import near
 from twincli.model.template import MAX_DEPTH, MAX_FAULTS, MAX_FIELDS, NUMERIC, Fault
 
 if TYPE_CHECKING:
@@ -76,6 +77,9 @@ GROUPS: dict[str, dict[str, str]] = {
     "speed": {
         **dict.fromkeys(("km/h", "kmh", "kph"), "kilometer/hour"),
         "m/s": "meter/second",
+        "cm/s": "centimeter/second",
+        "mm/s": "millimeter/second",  # of vibration, as the next
+        "in/s": "inch/second",
         **dict.fromkeys(("mph", "mi/h"), "mile/hour"),
         **dict.fromkeys(("kn", "kt", "knot", "knots"), "knot"),
         "ft/s": "foot/second",
@@ -270,10 +274,12 @@ def _by_library(unit: str) -> dict[str, str]:
     registry = _registry()
     import pint
 
+    meant = near(unit, [name for group in GROUPS.values() for name in group])
+    right = f"did you mean {meant}?" if meant else "write km, C, %, kWh ...;"
     unknown = InvalidError(
         f"the unit {unit[:40]!r} is not known",
         code="unknown_unit",
-        hint="write km, C, %, kWh ...; a word of your own: ownUnit: true",
+        hint=f"{right} a word of your own: ownUnit: true",
     )
     # Only plain products and quotients: what else its parser takes is nothing to hand to it.
     if len(unit) > 60 or not re.fullmatch(

@@ -228,7 +228,9 @@ class _Parser:
         node = self.any_of()
         if self.token.kind != "end":
             raise self._fault(
-                self.token.at, f"unexpected {self.token.text!r}; join conditions with and, or"
+                self.token.at,
+                f"unexpected {self.token.text!r}; join conditions with and, or; quote a text of"
+                " several words",
             )
         return node
 

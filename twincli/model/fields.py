@@ -289,7 +289,13 @@ class _Checker:
     def _enum(self, field: Field, path: str, value: Any) -> Any:
         if not isinstance(value, str) or value not in field.values:
             more = " ..." if len(field.values) > 20 else ""
-            raise _wrong(path, value, f"one of {', '.join(map(cut, field.values[:20]))}{more}")
+            meant = near(value, field.values) if isinstance(value, str) else None
+            raise _wrong(
+                path,
+                value,
+                f"one of {', '.join(map(cut, field.values[:20]))}{more}",
+                f"did you mean {cut(meant)}?" if meant else None,
+            )
         return value
 
     def _datetime(self, _field: Field, path: str, value: Any) -> Any:
@@ -308,7 +314,9 @@ class _Checker:
             self._on_earth(path, dict(zip(_COORDINATES, value[:2], strict=True)))
             return value
         if not isinstance(value, dict):
-            raise _wrong(path, value, "an object with latitude and longitude")
+            raise _wrong(
+                path, value, "an object with latitude and longitude", f"--{path} '[52.5, 13.4]'"
+            )
         made = {str(_ALIASES.get(name, name)): item for name, item in value.items()}
         if len(made) < len(value):
             raise _wrong(path, value, "one latitude and one longitude")

@@ -277,7 +277,7 @@ def read(document: Any) -> Template:
         raise InvalidError(
             f"the template is invalid: {where}{first.message}",
             code="invalid_template",
-            hint=f"{first.right}; twin template check FILE lists everything that is wrong",
+            hint=f"{first.right}; everything that is wrong: twin template check FILE",
         )
     states = document.get("states") or {}
     return Template(

@@ -80,6 +80,31 @@ def test_nothing_found_is_said(fleet: Invoke) -> None:
     assert "no twin here fits: facility = Nowhere" in run.stderr
 
 
+def test_a_path_that_no_twin_has_is_said(fleet: Invoke) -> None:
+    run = fleet("asset", "find", "facilty = Plant-A or engineHours > 3")
+    assert run.status == 0
+    assert "no twin here has facilty; did you mean facility?" in run.stderr
+    assert "no twin here has engineHours" not in run.stderr
+    run = fleet("asset", "find", "specifications.mak = CAT or zzzzz = 1", tty=True)
+    assert "no twin here has specifications.mak; did you mean specifications.make?" in run.stderr
+    assert "no twin here has zzzzz\n" in run.stderr
+    run = fleet("asset", "find", "enginehours > 3 min", "--json")
+    assert (run.status, run.error["hint"]) == (2, "did you mean engineHours?")
+
+
+def test_an_expression_without_quotes(fleet: Invoke) -> None:
+    run = fleet("asset", "find", "facility", "=", "Plant-A", "--json")
+    assert (run.status, run.error["hint"]) == (2, "twin asset find 'facility = Plant-A'")
+
+
+def test_a_template_that_no_twin_follows_is_said(fleet: Invoke) -> None:
+    run = fleet("asset", "list", "--template", "manufacturing-prodct-v2")
+    assert run.status == 0
+    assert "did you mean manufacturing-product-v2?" in run.stderr
+    run = fleet("asset", "list", "--template", "zzzzz")
+    assert run.stderr == "no twin here follows zzzzz\n"
+
+
 def test_columns(fleet: Invoke) -> None:
     head, *rows = fleet(
         "asset",

@@ -96,3 +96,19 @@ def test_without_a_template_there_is_no_card(twin: Invoke) -> None:
     run = twin("asset", "show", "stone", "--view", "--json")
     assert run.status == 4
     assert run.error["code"] == "no_template"
+
+
+def test_numbers_are_rounded_for_people_only(twin: Invoke) -> None:
+    for given, shown in (
+        ("20000 km", "12427.424 miles"),
+        ("5 miles", "5 miles"),
+        ("3 m", "0.001864 miles"),
+        ("1e15 miles", "1000000000000000 miles"),
+    ):
+        assert twin("asset", "append", "van", "--mileage", given).status == 0
+        rows = dict(
+            line.split("\t") for line in twin("asset", "show", "van", "--view").stdout.splitlines()
+        )
+        assert rows["Mileage"].replace(".0 ", " ").replace("e+15", "0" * 15) == shown, given
+    whole = twin("asset", "append", "van", "--mileage", "20000 km", "--json").json
+    assert whole["state"]["mileage"] == 12427.42384474668

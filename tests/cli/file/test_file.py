@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import resource
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 
 from tests.cli.stories import Twin, quietly
 from tests.conftest import Invoke
+from twincli.content import car
 from twincli.crypto import cid
 
 PDF = b"%PDF-1.4 a quality certificate\n"
@@ -256,6 +259,42 @@ def test_a_car_is_the_file_in_it(twin: Twin, tmp_path: Path) -> None:
         assert again["profile"] == profile
         assert again["name"] == f"{profile}.png"
     assert twin("file", "check", "car")["status"] == "ok"
+
+
+def test_a_car_made_with_other_settings_is_warned_of(twin: Twin, tmp_path: Path) -> None:
+    data = os.urandom(5000)
+    other = cid.Profile("small", 1000, 3)
+    with (tmp_path / "x.png.car").open("wb") as out:
+        root, _ = car.write(io.BytesIO(data), other, out.write)
+    made = twin("file", "attach", "car", str(tmp_path / "x.png.car"))
+    (found,) = made["files"]
+    assert found["cid"] == cid.of(data).text
+    (warning,) = made["warnings"]
+    assert found["cid"] in warning
+    assert root.text in warning
+
+
+def test_a_stranger_is_asked_before_a_file_is_written(
+    twin: Twin,
+    invoke: Invoke,
+    pdf: str,
+    terminal: Callable[[str], Callable[[], str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("twincli.cli.context.is_terminal", lambda _stream: True)
+    twin("keys", "new", "stranger", "--no-passphrase")
+    (tmp_path / "b.txt").write_text("b")
+    before = twin("history", "car")
+    said = terminal("n\n")
+    words = ("file", "attach", "car", pdf, str(tmp_path / "b.txt"), "--key", "stranger")
+    assert invoke(*words, tty=True).status == 1
+    assert "unauthorised" in said()
+    assert twin("file", "list", "car")["files"] == []
+    assert twin("history", "car") == before
+    terminal("y\n")
+    assert invoke(*words, tty=True).status == 0
+    assert len(twin("file", "list", "car")["files"]) == 2
 
 
 def test_a_token_of_ones_own(twin: Twin, invoke: Invoke, pdf: str) -> None:

@@ -366,6 +366,19 @@ def test_list_says_which_keys_have_no_passphrase(
     assert "chmod 600" in invoke("keys", "list").stderr
 
 
+def test_a_terminal_gets_a_table_of_keys(
+    invoke: Invoke, passphrase: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    invoke("keys", "new", "alice", "--passphrase-file", passphrase)
+    invoke("keys", "new", "user_qc_manager", "--no-passphrase")
+    head, *rows = invoke("keys", "list", tty=True).stdout.splitlines()
+    assert head.split() == ["name", "passphrase", "created"]
+    assert [row.split()[:2] for row in rows] == [["alice", "yes"], ["user_qc_manager", "NONE"]]
+    assert "did:key:" in invoke("keys", "list", "--wide", tty=True).stdout
+
+
 def test_show_asks_for_nothing_and_shows_no_secret(invoke: Invoke, passphrase: str) -> None:
     made = invoke("keys", "new", "Alice", "--passphrase-file", passphrase, "--json").json
     shown = invoke("keys", "show", "alice", "--json")

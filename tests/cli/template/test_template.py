@@ -342,12 +342,18 @@ def test_ranges_and_quality(invoke: Invoke, made: Make, file: Callable[[Any], st
     hot = made("asset", "append", "probe", "--t", "100")
     tx = made("tx", "show", hot["transaction_id"])
     assert tx["transaction"]["metadata"]["twin"]["suspect"] == ["t"]
+    doubt = "t is outside the good range and marked as suspect"
+    assert hot["warnings"] == [doubt]
+    run = invoke("asset", "append", "probe", "--vin", "2", "--json")
+    assert (run.status, run.error["code"]) == (7, "unknown_field")
+    assert run.error["message"] == "vin is a fact, and facts never change"
     words = ("asset", "create", "odd", "--template", "probe-v1", "--vin", "2", "--t", "-300")
     assert invoke(*words).status == 7
     assert made(*words, "--on-invalid", "suspect")["state"] == {"t": -300}
     strict = ("asset", "create", "hot", "--template", "probe-v1", "--vin", "3", "--t", "120")
     assert invoke(*strict, "--on-invalid", "reject").status == 7
-    assert made(*strict)["state"] == {"t": 120}
+    strange = made(*strict)
+    assert (strange["state"], strange["warnings"]) == ({"t": 120}, [doubt])
 
 
 def test_the_name_is_the_identifier_where_the_template_says_so(invoke: Invoke, made: Make) -> None:

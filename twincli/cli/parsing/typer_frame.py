@@ -292,6 +292,13 @@ class Command(TyperCommand):
                     hint=f"if {following!r} is the value, write {word}={following}",
                 )
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Offer what can be written, without the options that the command refuses."""
+        refused = {f"--{name}" for name in REFUSED.get(ctx.command_path.partition(" ")[2], ())}
+        return [
+            item for item in super().shell_complete(ctx, incomplete) if item.value not in refused
+        ]
+
     def usage_pieces(self) -> list[str]:
         """Return what follows the arguments in the line of usage."""
         return ["[OPTIONS]"]

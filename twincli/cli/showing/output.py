@@ -345,7 +345,7 @@ def _grid(result: Result, mode: Mode) -> Iterator[str]:
 
     items = iter(result.document[str(result.listing)])
     first = next(items, None)
-    columns = _columns(result, first)
+    columns = (not mode.wide and result.brief) or _columns(result, first)
     every: Iterator[Any] = iter(()) if first is None else chain((first,), items)
 
     def text(value: Any) -> str:

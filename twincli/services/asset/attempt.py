@@ -123,6 +123,10 @@ def perform(target: Target, write: Write) -> WrittenAsset | Prepared:
             conditions = [item.output["condition"]["details"] for item in attempt.spends]
             infos = keys_to_spend(workspace, conditions, ref)
         warnings = [*attempt.warnings, *_edits.type_changes(replay.common, attempt.written)]
+        if "suspect" in attempt.stated:
+            from twincli.services.asset import fitting
+
+            warnings += fitting.doubts(attempt.stated)
         metadata = _metadata(target, replay, attempt, warnings)
         check_data(None, metadata)
         spends = [_transaction.Spend.of_output(*item) for item in attempt.spends]

@@ -144,6 +144,9 @@ def create(
                 before(warning)
     if fitted is not None:
         warnings += _about_template(workspace, fitted)
+        from twincli.services.asset import fitting
+
+        warnings += fitting.doubts(fitted.stated)
     if writing.prepare:
         from twincli.services.tx import cosign
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from twincli.errors import InvalidError, NotFoundError, UsageError
 from twincli.model import expression, fields
+from twincli.model.names import near
 from twincli.rules.replay import Pin
 from twincli.services import catalogue
 from twincli.services.asset import listings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from twincli.model.expression import Quantity
     from twincli.services.catalogue import Model
@@ -61,6 +62,37 @@ def find(
     return {"schema": "twin.found/1", "assets": shown, "warnings": warnings}
 
 
+def absent(workspace: Workspace, text: str) -> Iterator[tuple[str, str | None]]:
+    """Yield the paths of an expression that no twin has, each with a near one or None.
+
+    Args:
+        workspace: Rooms.
+        text: The expression, which `find` took.
+    """
+    for path in sorted(expression.paths(expression.parse(text))):
+        if next(iter(workspace.client.find(expression.Exists(path))), None) is None:
+            yield ".".join(path), near(".".join(path), known_paths(workspace))
+
+
+def known_paths(workspace: Workspace) -> list[str]:
+    """Return the paths of the templates that twins here are held to."""
+    found: set[str] = set()
+    for template_id, cid in workspace.client.pinned():
+        try:
+            model = catalogue.of_twin(workspace, Pin(template_id, cid, ""))
+        except (NotFoundError, InvalidError):
+            continue
+        if model is not None:
+            form = model.template
+            found |= {*form.facts, *form.fields}
+            found |= {
+                f"{field.name}.{part}"
+                for field in (*form.facts.values(), *form.fields.values())
+                for part in field.fields or ()
+            }
+    return sorted(found)
+
+
 def _on_the_command_line(error: InvalidError) -> UsageError:
     return UsageError(error.message, code=error.code, hint=error.hint)
 
@@ -84,7 +116,7 @@ def _with_units(
             )
             model = None
         found += client.find(converting.asked(node, model), template_cid=cid)
-    converting.check()
+    converting.check(known_paths(workspace))
     return client.in_order(found)
 
 
@@ -93,6 +125,7 @@ class _Converting:
 
     def __init__(self) -> None:
         self.failed: InvalidError | None = None
+        self.path: tuple[str, ...] = ()
         self.has_converted = False
 
     def asked(self, node: expression.Node, model: Model | None) -> expression.Node:
@@ -103,7 +136,7 @@ class _Converting:
                 return self._convert(model, path, quantity)
             except InvalidError as error:
                 if self.failed is None or self.failed.code == _WRONG:
-                    self.failed = error
+                    self.failed, self.path = error, path
                 raise
 
         return expression.without_quantities(node, convert)
@@ -112,7 +145,7 @@ class _Converting:
         field = None if model is None else model.template.field_at(path)
         if model is None or field is None or field.unit is None:
             raise InvalidError(
-                "no twin here has a template that gives this field a unit",
+                f"no template of the twins here gives {'.'.join(path)} a unit",
                 code=_WRONG,
                 hint="leave the unit out, or quote a text: name = '5 m'",
             )
@@ -120,11 +153,18 @@ class _Converting:
         self.has_converted = True
         return made
 
-    def check(self) -> None:
+    def check(self, known: list[str]) -> None:
         """Refuse an expression of which no template could convert a quantity.
+
+        Args:
+            known: Paths of templates, of which one may have been meant.
 
         Raises:
             UsageError: ``invalid_expression``, ``unit_mismatch``.
         """
         if self.failed is not None and not self.has_converted:
+            path = ".".join(self.path)
+            meant = near(path, known) if self.failed.code == _WRONG and path not in known else None
+            if meant is not None:
+                self.failed.hint = f"did you mean {meant}?"
             raise _on_the_command_line(self.failed)

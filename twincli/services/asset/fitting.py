@@ -9,7 +9,7 @@ from twincli.model import fields, identity
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from twincli.ledger.rows import PrimaryId
     from twincli.model.fields import Checked
@@ -111,6 +111,13 @@ def change(model: Model, written: Mapping[str, Any], on_invalid: str | None = No
         InvalidError: ``unknown_field``, ``invalid_value``, ``unit_mismatch``, ``out_of_range``.
     """
     form = model.template
+    for name in () if form.additional else written:
+        if name in {*form.facts, form.primary, *form.secondary} - form.fields.keys():
+            raise InvalidError(
+                f"{name} is a fact, and facts never change",
+                code="unknown_field",
+                hint=f"what changes is {', '.join(sorted(form.fields)) or 'nothing'}",
+            )
     checked = fields.check(form.fields, written, model.units, additional=form.additional)
     return Fitted({}, checked.values, judged(form.fields, checked, on_invalid), model)
 
@@ -150,6 +157,18 @@ def judged(
     if doubted:
         stated["suspect"] = doubted
     return stated
+
+
+def doubts(stated: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the warning about values that are recorded as suspect."""
+    paths: list[str] = stated.get("suspect", [])
+    if paths:
+        shown = ", ".join(paths[:_SHOWN]) + (" ..." if len(paths) > _SHOWN else "")
+        verb = "is" if len(paths) == 1 else "are"
+        yield f"{shown} {verb} outside the good range and marked as suspect"
+
+
+_SHOWN = 5
 
 
 def _described(known: Mapping[str, Field], path: str) -> str:

@@ -97,7 +97,11 @@ def attach(
     if len(brought) != 1 and (writing.if_tip is not None or writing.prepare):
         raise UsageError("--if-tip and --prepare are for a single file")
     target = Target.find(workspace, ref, writing)
-    bodies = _stored(workspace, stores.blobs, brought, details, profile)
+    warnings: list[str] = []
+    bodies = _stored(workspace, stores.blobs, brought, details, profile, warnings)
+    if before is not None:
+        for warning in warnings:
+            before(warning)
     uploaded = [] if workspace.dry_run else _uploaded(stores, bodies)
     tokens = _tokens(bodies, writing)
     known = _known(target, bodies, tokens)
@@ -115,7 +119,7 @@ def attach(
                 return made
             said = made
             known[number] = said["transaction_id"]
-    return _document(target, bodies, known, set(new), uploaded, said, signer)
+    return _document(target, bodies, known, set(new), uploaded, said, signer, warnings)
 
 
 def _stored(
@@ -124,8 +128,12 @@ def _stored(
     brought: Sequence[Brought],
     details: attached.Details,
     profile: _cid.Profile,
+    warnings: list[str],
 ) -> list[dict[str, Any]]:
-    """Store the files, with one sync for all, and return what is said of each, each once."""
+    """Store the files, with one sync for all, and return what is said of each, each once.
+
+    A CAR whose root is not made by a profile of ours is warned of.
+    """
     bodies: dict[bytes, dict[str, Any]] = {}
 
     def note(name: str, cid: str, size: int, profile: _cid.Profile) -> None:
@@ -135,7 +143,7 @@ def _stored(
 
     if workspace.dry_run:
         for item in brought:
-            with _reading(item, profile) as (stream, used):
+            with _reading(item, profile, warnings) as (stream, used):
                 hasher = _cid.Hasher(used)
                 while piece := stream.read(PIECE_BYTES):
                     hasher.update(piece)
@@ -143,14 +151,16 @@ def _stored(
     else:
         with blobs.batch() as batch:
             for item in brought:
-                with _reading(item, profile) as (stream, used):
+                with _reading(item, profile, warnings) as (stream, used):
                     kept = batch.put(stream, used)
                 note(item.name, kept.cid, kept.size, used)
     return list(bodies.values())
 
 
 @contextmanager
-def _reading(item: Brought, profile: _cid.Profile) -> Iterator[tuple[Readable, _cid.Profile]]:
+def _reading(
+    item: Brought, profile: _cid.Profile, warnings: list[str]
+) -> Iterator[tuple[Readable, _cid.Profile]]:
     """Open a file; what is in a CAR keeps the profile that its root was made with."""
     with item.opened() as stream:
         if not item.is_car:
@@ -164,10 +174,14 @@ def _reading(item: Brought, profile: _cid.Profile) -> Iterator[tuple[Readable, _
             while piece := found.read(PIECE_BYTES):
                 for hasher in hashers:
                     hasher.update(piece)
-            used = next(
-                (item.profile for item in hashers if item.cid().encoded == found.root), profile
-            )
-            yield car.FileInCar(stream), used
+            same = [hasher.profile for hasher in hashers if hasher.cid().encoded == found.root]
+            if not same:
+                theirs = _cid.Cid(found.root[1], found.root[4:]).text
+                warnings.append(
+                    f"{item.name}: the CAR was made with other settings, so the file gets another"
+                    f" CID: {hashers[0].cid().text} instead of {theirs}"
+                )
+            yield car.FileInCar(stream), same[0] if same else profile
         except OSError as error:
             raise cannot("read", item.name, error) from error
         except InvalidError as error:
@@ -293,6 +307,7 @@ def _document(
     uploaded: list[str],
     said: Said | None,
     signer: tuple[str, Any] | None,
+    warnings: Sequence[str],
 ) -> Attached:
     workspace, _, asset_id, _ = target
     files: list[NewFile] = [
@@ -316,5 +331,5 @@ def _document(
         "files": files,
         "signed_by": [signer[0]] if said is None and signer else said["signers"] if said else [],
         "uploaded_to": uploaded,
-        "warnings": [] if said is None else said["warnings"],
+        "warnings": [*warnings, *([] if said is None else said["warnings"])],
     }

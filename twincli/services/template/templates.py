@@ -113,7 +113,7 @@ def read(data: bytes, what: str) -> Template:
         InvalidError: ``invalid_template``, naming line and path of the first fault.
     """
     found = marked.read(data, what)
-    faults = template.faults(found.value)
+    faults = template.faults(found.value) or units.faults(found.value)
     if faults:
         first, line = faults[0], found.line(faults[0].path)
         where = f"line {line}: " if line else ""
@@ -121,7 +121,7 @@ def read(data: bytes, what: str) -> Template:
         raise InvalidError(
             f"{what} is not a valid template: {where}{path}{first.message}",
             code="invalid_template",
-            hint=f"{first.right}; twin template check FILE lists everything that is wrong",
+            hint=f"{first.right}; everything that is wrong: twin template check FILE",
         )
     return template.read(found.value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -15,6 +16,7 @@ from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import drawing, grid, partial
 from twincli.errors import TwinError, UsageError
+from twincli.model.names import near
 from twincli.model.text import one_line, separated
 from twincli.services.tx.prepared import Prepared
 
@@ -108,8 +110,19 @@ def list_assets(
         state=state or picked is not None,
         data=picked is not None,
     )
+    notes: tuple[str, ...] = ()
+    if template is not None:
+        rows = iter(document["assets"])
+        first = list(islice(rows, 1))
+        document["assets"] = chain(first, rows)
+        if not first:
+            meant = near(template, candidates.templates())
+            notes = (
+                f"no twin here follows {template}" + (f"; did you mean {meant}?" if meant else ""),
+            )
     return Result(
         document,
+        notes=notes,
         listing="assets",
         columns=picked
         or (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WIDEST = 72
 """Columns of a card; a line is hard to follow over more."""
+_LARGE = 1e12
 
 
 def show(workspace: Workspace, names: list[str], as_of: str | None) -> Result:
@@ -59,9 +60,18 @@ def value_of(item: CardItem) -> str:
     if isinstance(value, dict) and {"latitude", "longitude"} <= value.keys():
         text = f"{to_json(value['latitude'])}, {to_json(value['longitude'])}"
     else:
-        text = value if isinstance(value, str) else to_json(value)
+        text = value if isinstance(value, str) else _rounded(value)
     unit = f" {item['unit']}" if item["unit"] else ""
     return f"{text}{unit}{' (suspect)' if item['suspect'] else ''}"
+
+
+def _rounded(value: Any) -> str:
+    """Return a number as people read it, which a conversion has many digits of; else JSON."""
+    if not isinstance(value, float) or abs(value) >= _LARGE:
+        return to_json(value)
+    if 0 < abs(value) < 1:
+        return f"{value:.4g}"
+    return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def _items(view: View) -> Iterator[CardItem]:

@@ -133,16 +133,6 @@ def did_new(context: Context, parsed: Parsed) -> Result:
     return result._replace(notes=(*notes, *result.notes))
 
 
-def _warn_before(context: Context, warning: str) -> None:
-    """Ask on a terminal whether to go on; elsewhere the warning is printed with the result."""
-    import sys
-
-    from twincli.cli.context import is_terminal
-
-    if is_terminal(sys.stdin) and is_terminal(sys.stderr) and not context.dry_run:
-        context.confirm("create it anyway?", details=[f"twin: warning: {warning}"])
-
-
 def _create(
     context: Context,
     parsed: Parsed,
@@ -177,7 +167,7 @@ def _create(
         context.writes.writing(),
         if_missing=bool(values.get("if_missing")),
         planned=planned,
-        before=lambda warning: _warn_before(context, warning),
+        before=lambda warning: context.warn_before("create it anyway?", warning),
     )
     if isinstance(document, Prepared):
         return Result(document.document) if planned else _done(context, document)

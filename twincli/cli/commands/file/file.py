@@ -68,6 +68,13 @@ def attach(
         partial.check_free(prepare)
     workspace = context.workspace()
     nodes, notes = _places(context)
+    asked: set[str] = set()
+
+    def before(warning: str) -> None:
+        if warning not in asked:  # once for all files
+            asked.add(warning)
+            context.warn_before("attach anyway?", warning)
+
     document = service.attach(
         workspace,
         service.Stores(_blobs(context), nodes),
@@ -76,13 +83,14 @@ def attach(
         attached.Details(kind, issuer, valid_until),
         context.writes.writing(),
         profile=cid.PROFILES[profile],
+        before=before,
     )
     if isinstance(document, Prepared):
         return partial.prepared(context, document, str(prepare))
-    made, before = document["created"], document["existing"]
+    made, existing = document["created"], document["existing"]
     said = f"{'would attach' if context.dry_run else 'attached'} {_files(made)}" if made else ""
-    if before:
-        said += f"{'; ' if said else ''}{_files(before)} already attached"
+    if existing:
+        said += f"{'; ' if said else ''}{_files(existing)} already attached"
     return Result(
         document,
         listing="files",

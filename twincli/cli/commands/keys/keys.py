@@ -25,7 +25,7 @@ from twincli.cli.commands.keys.arguments import (
 from twincli.cli.context import Context
 from twincli.cli.opened import HOME
 from twincli.cli.parsing import typer_frame
-from twincli.cli.result import Result
+from twincli.cli.result import Column, Result
 from twincli.errors import ConfigError, TwinError, UsageError
 
 app = typer_frame.group("keys")
@@ -282,7 +282,7 @@ def recover(
 
 @typer_frame.command(app, "list", refuses=("node",))
 def list_keys(context: Context) -> Result:
-    """List the keys; PASSPHRASE shows NONE for a key without one."""
+    """List the keys; public keys and DIDs with --wide, or by twin keys show NAME."""
     from twincli.services.keys import keys
 
     document = keys.list_keys(context.workspace_without_ledger())
@@ -293,14 +293,24 @@ def list_keys(context: Context) -> Result:
             ("name", "name"),
             ("public_key", "public_key"),
             ("did", "did"),
-            ("passphrase", lambda key: "yes" if key["passphrase"] else "NONE"),
+            _PASSPHRASE,
             ("rule", "rule"),
             ("provider", "provider"),
             ("created", "created"),
         ),
+        brief=(
+            ("name", "name"),
+            _PASSPHRASE,
+            ("created", lambda key: (key["created"] or "")[:10]),
+            ("rule", lambda key: "" if key["rule"] == "random" else key["rule"]),
+            ("provider", lambda key: "" if key["provider"] == "file" else key["provider"]),
+        ),
         item_schema="twin.key/1",
         warnings=tuple(document["warnings"]),
     )
+
+
+_PASSPHRASE: Column = ("passphrase", lambda key: "yes" if key["passphrase"] else "NONE")
 
 
 @typer_frame.command(app, "show", refuses=("node",))
