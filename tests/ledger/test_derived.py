@@ -13,7 +13,7 @@ from typing import cast
 
 import pytest
 
-from tests.ledger.chains import ALICE, BOB, create
+from tests.ledger.chains import ALICE, BOB, Tx, create
 from twincli.errors import TwinError
 from twincli.ledger import Ledger, state
 from twincli.ledger.index import TEXTS
@@ -32,7 +32,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         envelope = {"v": 1, "kind": "asset", "name": "gate"}
         first = create(data={"name": "red car", "serial": 4711, "twin": envelope})
         ledger.submit(first)
-        ledger.append_many(ALICE, first["id"], ({"n": n, "note": "oil"} for n in range(2 * SHORT)))
+        items: list[Tx] = [{"n": n, "note": "oil"} for n in range(2 * SHORT)]
+        items[5]["twin"] = {"v": 1, "kind": "file", "body": {}}
+        ledger.append_many(ALICE, first["id"], items)
         ledger.submit(create(2, data={"name": "blue car", "id": "id:app:Car:7"}))
         ledger.search_assets("car")
         assert len(list(ledger.find(expression.parse("name ~ car")))) == 2
@@ -106,6 +108,7 @@ DAMAGES: dict[str, Damage] = {
     "a key is another": run("UPDATE public_key SET text = ?", BOB.public_key),
     "a key is gone": run("DELETE FROM public_key"),
     "a key is added": run("INSERT INTO public_key (text) VALUES (?)", BOB.public_key),
+    "a record is gone": run("DELETE FROM stated WHERE name = 'records of 1'"),
     "a statement is gone": run("DELETE FROM stated WHERE name = 'kind'"),
     "a statement is another": run("UPDATE stated SET value = 'Bus' WHERE name = 'model'"),
     "a statement is added": run("INSERT INTO stated VALUES ('parent', 'x', 1)"),

@@ -445,6 +445,50 @@ def test_assets_are_found_by_what_their_envelope_states(ledger: Ledger) -> None:
     assert ledger.assets_with("kind", "\udcff") == []
 
 
+def test_records_are_found_by_their_kind(ledger: Ledger) -> None:
+    first, other = create(0), create(1)
+    ledger.submit_many([first, other])
+    made: dict[str, list[str]] = {}
+    for asset in (first, other):
+        last = asset
+        for number in range(150):
+            kind = ("append", "file", "link", "strange", "file")[number % 5]
+            envelope = {"v": 1, "kind": kind, "body": {"n": number}}
+            last = spend((last, 0), metadata={"n": number, "twin": envelope})
+            ledger.submit(last)
+            made.setdefault(kind + asset["id"], []).append(last["id"])
+    assert len(made["file" + first["id"]]) == 60
+
+    def found(asset: Tx, *kinds: str) -> list[str]:
+        return [entry.tx["id"] for entry in ledger.records(asset["id"], kinds)]
+
+    for kind in ("append", "file", "link", "strange", "grant"):
+        for asset in (first, other):
+            assert found(asset, kind) == made.get(kind + asset["id"], [])
+    everything = [*ledger.entries(first["id"])]
+    for kinds in (("file", "link"), ("link", "file"), ("file", "strange")):
+        wanted = {tx_id for kind in kinds for tx_id in made[kind + first["id"]]}
+        right = [entry for entry in everything if entry.tx["id"] in wanted]
+        assert [*ledger.records(first["id"], kinds)] == right
+    assert found(create(3), "file") == found(first) == []
+
+
+def test_a_record_in_the_index_that_is_none_is_not_believed(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "ledger") as ledger:
+        first, other = create(0), create(1)
+        filed = spend((first, 0), metadata={"twin": {"v": 1, "kind": "file", "body": {}}})
+        ledger.submit_many([first, other, filed])
+        assert len([*ledger.records(first["id"], ["file"])]) == 1
+        change = ledger.plain_index.connection.execute
+        change("UPDATE stated SET name = 'records of 2' WHERE name = 'records of 1'")
+        change("UPDATE tally SET name = 'records of 2' WHERE name = 'records of 1'")
+        assert [*ledger.records(other["id"], ["file"])] == []
+        assert [code for _, code, _ in ledger.verify_index() or []] == ["damaged_index"] * 2
+        change("DELETE FROM stated WHERE name = 'records of 2'")
+        assert [*ledger.records(other["id"], ["file"])] == []  # made again
+        assert [entry.tx for entry in ledger.records(first["id"], ["file"])] == [filed]
+
+
 def test_once_tokens_are_found_with_their_signers(ledger: Ledger) -> None:
     first = create(outputs=[owned(ALICE, BOB)])
     txs = [first]

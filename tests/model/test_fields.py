@@ -189,6 +189,31 @@ def test_a_conversion_is_the_double_nearest_to_the_exact_value(number: Any) -> N
     assert fields.convert(text, "F", "C", UNITS) == float(exact)
 
 
+NUMBERS = st.from_regex(
+    r"[+-]?[0-9]{1,25}(\.[0-9]{1,12})?([eE][+-]?[0-9]{1,3})?", fullmatch=True
+).filter(str.isascii)
+WHOLE = st.integers(-(2**80), 2**80)
+PARTS = st.integers(1, 2**80)
+
+
+@given(NUMBERS, WHOLE, PARTS, WHOLE, PARTS)
+def test_any_number_and_factor_is_rounded_as_fractions_are(
+    number: str, over: int, under: int, shift: int, parts: int
+) -> None:
+    units = {"a": {"b": [over, under, shift, parts]}}
+    for unit, exact in (
+        ("a", Fraction(number)),
+        ("b", Fraction(number) * Fraction(over, under) + Fraction(shift, parts)),
+    ):
+        try:
+            right = float(exact)
+        except OverflowError:
+            with pytest.raises(InvalidError, match="too large"):
+                fields.convert(number, unit, "a", units)
+        else:
+            assert fields.convert(number, unit, "a", units).hex() == right.hex()
+
+
 def test_a_number_too_large_for_a_double() -> None:
     with pytest.raises(InvalidError, match="too large"):
         fields.convert("1e400", "km", "miles", UNITS)

@@ -9,7 +9,7 @@ from twincli.errors import ConfigError, UsageError
 from twincli.values import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from twincli.crypto.ed25519 import Signer
     from twincli.errors import InvalidError
@@ -135,6 +135,9 @@ class LedgerClient(Protocol):
 
     def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
         """Yield an asset's transactions in commit order."""
+
+    def records(self, asset_id: str, kinds: Collection[str]) -> Iterator[Entry]:
+        """Yield those TRANSFERs of an asset that are records of some kinds, in commit order."""
 
     def transactions(self, asset_id: str, after: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield an asset's transactions as on the wire, in commit order."""

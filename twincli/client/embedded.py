@@ -7,7 +7,7 @@ from twincli.ledger.ledger import Ledger
 from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.ledger import Verdict
@@ -101,6 +101,9 @@ class EmbeddedClient:
 
     def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
         return self.ledger.entries(asset_id, after)
+
+    def records(self, asset_id: str, kinds: Collection[str]) -> Iterator[Entry]:
+        return self.ledger.records(asset_id, kinds)
 
     def transactions(self, asset_id: str, after: str | None = None) -> Iterator[dict[str, Any]]:
         return self.ledger.iter_transactions(asset_id, after)

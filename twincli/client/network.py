@@ -43,7 +43,7 @@ from twincli.model.ids import is_id
 from twincli.rules.validity import SERVER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from twincli.client import Outcome
     from twincli.client.nodes import History, Nodes
@@ -455,6 +455,10 @@ class NetworkClient:
     def entries(self, asset_id: str, after: str | None = None) -> Iterator[Entry]:
         self._sync(asset_id)
         return self._placed_entries(self.copy.entries(asset_id, after))
+
+    def records(self, asset_id: str, kinds: Collection[str]) -> Iterator[Entry]:
+        self._sync(asset_id)
+        return self._placed_entries(self.copy.records(asset_id, kinds))
 
     def transactions(self, asset_id: str, after: str | None = None) -> Iterator[dict[str, Any]]:
         self._sync(asset_id)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
 
-INDEX_VERSION = 11
+INDEX_VERSION = 12
 PAGE = 2000
 TEXTS = ("asset_text", "metadata_text")
 
@@ -358,6 +358,10 @@ class Index:
             if tx["operation"] == "CREATE":
                 assets.append((row.seq, *_searched(tx_id, tx["asset"]["data"])))
                 stated += [(*pair, row.seq) for pair in record.statements(tx["asset"]["data"])]
+            else:
+                kind = record.kind_of(tx["metadata"])
+                if kind in record.RECORD_KINDS:
+                    stated.append((_of(row.asset), kind, row.seq))
             metadata.append((row.seq, *_searched(tx_id, tx["metadata"])))
             for index, output in enumerate(tx["outputs"]):
                 keys = dict.fromkeys(output["public_keys"] or ())
@@ -431,6 +435,15 @@ class Index:
         # Half a surrogate pair (from a terminal in another encoding) is in no CREATE.
         clean = value.encode("utf-8", "replace").decode()
         return [row[0] for row in self._tried(partial(self._stated, name, clean, after, limit))]
+
+    def recorded(self, asset: int, kind: str) -> list[int]:
+        """Return the positions of an asset's records of a kind.
+
+        Args:
+            asset: Position of its CREATE.
+            kind: One of ``record.RECORD_KINDS``.
+        """
+        return self.stated(_of(asset), kind)
 
     def _stated(self, name: str, value: str, after: int, limit: int) -> list[tuple[int]]:
         if not after:  # else it was checked with the page before
@@ -654,6 +667,11 @@ class Index:
     def _digest(self, asset: int, seq: int, document: str) -> str:
         text = f"{self.ledger_id} {asset} {seq} {document}"
         return canonical.sha3_hex(text.encode("utf-8", "backslashreplace"))
+
+
+def _of(asset: int) -> str:
+    """Return the name under which ``stated`` has the kinds of an asset's records."""
+    return f"records of {asset}"
 
 
 def _fetched(index: Index, sql: str, values: tuple[Any, ...]) -> list[Any]:

@@ -11,13 +11,14 @@ from twincli.ledger import mark, meta
 from twincli.ledger.faults import damaged
 from twincli.ledger.files import locate
 from twincli.ledger.rows import Spendable, decoded, prove, unproven_outputs
+from twincli.model import record
 from twincli.model.transaction import CREATE, TRANSFER
 from twincli.rules.structure import CheckedOutput
 from twincli.rules.validity import Known
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from twincli.ledger.index import Index, Placed
     from twincli.ledger.rows import Block, Row, Standing
@@ -163,6 +164,33 @@ class Reader:
             tx = decoded(body, tx_id)
             prove(body, tx_id)
             yield Entry(tx, height, time_ms, spent_by or {}, len(body))
+
+    def records(self, asset_id: str, kinds: Collection[str]) -> Iterator[Entry]:
+        """Yield those TRANSFERs of an asset that are records of some kinds, in commit order.
+
+        Fast on a long history: all others are passed over.
+
+        Args:
+            asset_id: Id of the CREATE.
+            kinds: Any; those that this version does not know are looked for in the whole history.
+
+        Raises:
+            ConfigError: ``damaged_ledger``: one of them was altered.
+        """
+        asset = self.seq(asset_id)
+        if asset is None:
+            return
+        found = self.entries(asset_id)
+        if record.RECORD_KINDS.issuperset(kinds):
+            index = self.index
+            seqs = sorted({seq for kind in kinds for seq in index.recorded(asset, kind)})
+            pages = (seqs[at : at + PAGE] for at in range(0, len(seqs), PAGE))
+            rows = (row for page in pages for row in self.store.rows_at(page))
+            found = (self._entry(row) for row in rows if row.asset == asset)
+        for entry in found:
+            tx = entry.tx
+            if tx["operation"] == TRANSFER and record.kind_of(tx["metadata"]) in kinds:
+                yield entry
 
     def corrections(self, asset_id: str) -> list[dict[str, Any]]:
         """Return the transactions of an asset that may correct others, in commit order.

@@ -17,7 +17,6 @@ from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from fractions import Fraction
 
     from twincli.model.template import Field, Template
 
@@ -174,9 +173,7 @@ def convert(number: str, unit: str, into: str, units: Units) -> float:
     Raises:
         InvalidError: ``unit_mismatch``: what the unit measures is not what the field does.
     """
-    from fractions import Fraction
-
-    exact = Fraction(number)
+    top, bottom = _ratio(number)
     if unit != into:
         factors = units.get(into, {}).get(unit)
         if factors is None:
@@ -185,20 +182,27 @@ def convert(number: str, unit: str, into: str, units: Units) -> float:
                 code="unit_mismatch",
                 hint=_known(units.get(into, {}), into),
             )
-        exact = exact * Fraction(factors[0], factors[1]) + Fraction(factors[2], factors[3])
-    return _nearest(exact)
+        over, under, shift, parts = factors
+        top = top * over * parts + shift * under * bottom
+        bottom *= under * parts
+    try:
+        return top / bottom if top else 0.0  # of integers: rounded once, half to even
+    except OverflowError:
+        raise InvalidError("the number is too large for a double", code="invalid_value") from None
+
+
+def _ratio(number: str) -> tuple[int, int]:
+    """Return a number as it is written as numerator and denominator."""
+    mantissa, _, exponent = number.replace("E", "e").partition("e")
+    whole, _, part = mantissa.partition(".")
+    power = int(exponent or 0) - len(part)
+    digits = int(whole + part)
+    return (digits * 10**power, 1) if power > 0 else (digits, 10**-power)
 
 
 def _known(units: Mapping[str, Any], into: str) -> str:
     shown = [name for name in sorted(units, key=len) if name != into][:8]
     return f"give it in {into}" + (f", or in {', '.join(shown)} ..." if shown else "")
-
-
-def _nearest(exact: Fraction) -> float:
-    try:
-        return float(exact)
-    except OverflowError:
-        raise InvalidError("the number is too large for a double", code="invalid_value") from None
 
 
 # --- Values ------------------------------------------------------------------------------------

@@ -85,12 +85,12 @@ def records(
 def _appended(
     workspace: Workspace, asset_id: str, kinds: Collection[str] | None
 ) -> Iterator[Record]:
-    for entry in workspace.client.entries(asset_id):
+    client = workspace.client
+    found = client.entries(asset_id) if kinds is None else client.records(asset_id, kinds)
+    for entry in found:
         envelope = record.envelope_of(entry.tx["metadata"]) or {}
         kind = envelope.get("kind")
-        if entry.tx["operation"] == "CREATE" or not isinstance(kind, str):
-            continue
-        if kind in _PLAIN if kinds is None else kind not in kinds:
+        if entry.tx["operation"] == "CREATE" or not isinstance(kind, str) or kind in _PLAIN:
             continue
         yield _record(entry, APPENDED, kind, envelope.get("body"), OWNER)
 
