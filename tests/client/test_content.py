@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +23,7 @@ import pytest
 from tests.conftest import Clock
 from twincli.client.bounds import BoundsError, Pace
 from twincli.client.content import ContentStore, NodeContent
+from twincli.client.fetching import fetch
 from twincli.content.store import Blobs
 from twincli.crypto import cid
 from twincli.errors import (
@@ -393,6 +395,28 @@ def test_content_without_end_is_given_up(liar: Any) -> None:
     node.largest = 2_000_000
     with node.open(HELLO_CID) as stream, pytest.raises(UnreachableError, match="larger than"):
         stream.read()
+
+
+def test_a_large_file_that_comes_in_odd_pieces(tmp_path: Path) -> None:
+    data = os.urandom(3_000_000)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(data)
+                for piece in (head, data[:5_000], data[5_000:]):
+                    connection.sendall(piece)
+                    time.sleep(0.1)  # each is read by itself
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        node = NodeContent(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=5)
+        blobs = Blobs(str(tmp_path / "blobs"))
+        fetch(node, blobs, cid.of(data).text)
+        thread.join()
+    assert blobs.check(cid.of(data).text)
 
 
 def test_how_slow_is_too_slow(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

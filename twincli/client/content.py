@@ -11,7 +11,7 @@ import json
 from contextlib import closing, suppress
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from twincli.client.bounds import Bounds, BoundsError, Pace
+from twincli.client.bounds import OVERHEAD_BYTES, Bounds, BoundsError, Pace
 from twincli.client.untrusted import stated_offers
 from twincli.content.store import PIECE_BYTES, Stored
 from twincli.crypto import cid as _cid
@@ -181,7 +181,7 @@ class Response:
         return self._response.getheader(name)
 
     def read(self, size: int) -> bytes:
-        """Read the next bytes; none at the end.
+        """Read some of the next bytes; none at the end.
 
         Raises:
             UnreachableError: ``node_error``.
@@ -191,7 +191,8 @@ class Response:
         if self._fault is not None:
             raise self._place.failed(self._fault)
         try:
-            data = self._response.read(size)
+            # Bytes count as overhead until they were read as content.
+            data = self._response.read(min(size, OVERHEAD_BYTES // 4))
         except IncompleteRead as error:
             # What came before the end is whole; whoever goes on later needs it.
             self._fault = error
