@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.ledger.chains import ALICE, BOB, create, owned, spend
 from twincli.errors import TwinError
-from twincli.ledger import Ledger, fields
+from twincli.ledger import Ledger, field_table
 from twincli.model import expression
 from twincli.model.expression import And, Compare, Exists, Node, Not, Number, Or, Text, Time, Truth
 
@@ -73,13 +73,13 @@ EXPRESSIONS: st.SearchStrategy[Node] = st.recursive(
 
 def answered(documents: list[dict[str, Any]], node: Node) -> list[int] | None:
     """Return which documents SQL finds; None where it has to be asked otherwise."""
-    asked = fields.condition(node)
+    asked = field_table.condition(node)
     if asked is None:
         return None
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(fields.SCHEMA)
+        connection.executescript(field_table.SCHEMA)
         for number, document in enumerate(documents):
-            taken = fields.leaves(document)
+            taken = field_table.leaves(document)
             connection.execute(
                 "INSERT INTO field_of VALUES (?, 1, ?, '', '')", (number, taken.is_whole)
             )
@@ -99,7 +99,7 @@ def agrees(documents: list[dict[str, Any]], node: Node) -> None:
     if found is None:
         return
     holds = expression.predicate(node)
-    whole = [n for n, document in enumerate(documents) if fields.leaves(document).is_whole]
+    whole = [n for n, document in enumerate(documents) if field_table.leaves(document).is_whole]
     assert found == [n for n in whole if holds(documents[n])], (node, documents)
 
 
@@ -225,13 +225,13 @@ def test_what_is_too_large_to_take_apart_is_found_all_the_same(ledger: Ledger) -
         deep = {"d" * 100: deep}
     large: list[dict[str, Any]] = [
         {"n": 1, "list": list(range(2000))},
-        {"n": 2, "text": "x" * (fields.MAX_CHARACTERS + 1)},
+        {"n": 2, "text": "x" * (field_table.MAX_CHARACTERS + 1)},
         {"n": 3, **{f"member{i}": i for i in range(1500)}},
         {"n": 4, "deep": deep},
     ]
     ids = [create(data=data)["id"] for data in large]
     for data in large:
-        assert not fields.leaves(data).is_whole
+        assert not field_table.leaves(data).is_whole
         ledger.submit(create(data=data))
     ledger.submit(create(data={"n": 5, "list": [7]}))
     assert found(ledger, "n in (1, 2, 3, 4)") == ids

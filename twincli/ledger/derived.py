@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from twincli.ledger import fields, state
+from twincli.ledger import field_table, state
 from twincli.ledger.faults import DATABASE_ERRORS, translate
 from twincli.ledger.index import TEXTS, Index
 from twincli.ledger.state import count_right
@@ -139,7 +139,7 @@ def _states(ledger: Reader, index: Index) -> Iterator[str]:
 
 
 def _fields(ledger: Reader, index: Index) -> Iterator[str]:
-    """Yield which assets were not taken apart as they are; see ``fields``."""
+    """Yield which assets were not taken apart as they are; see ``field_table``."""
     known = index.fetched(
         "SELECT asset, seq, is_whole, template, template_cid FROM field_of ORDER BY asset"
     )
@@ -147,17 +147,17 @@ def _fields(ledger: Reader, index: Index) -> Iterator[str]:
         row = ledger.store.row_at(asset)
         replay = None if row is None else state.replay(ledger, row.id.hex())
         if replay is None or replay.last is None:
-            yield f"fields of {asset}, which is no asset"
+            yield f"fields of {asset}, which is not an asset"
             continue
         if ledger.seq(replay.last["id"]) != seq:
             continue  # brought up to date when somebody looks for something
-        taken = fields.leaves(fields.document_of(replay))
+        taken = field_table.leaves(field_table.document_of(replay))
         held = index.fetched(
             "SELECT text, kind, value, folded, moment FROM field JOIN field_path ON number = path"
             " WHERE asset = ?",
             (asset,),
         )
-        if set(held) != set(taken.rows) or said != [taken.is_whole, *fields.pin_of(replay)]:
+        if set(held) != set(taken.rows) or said != [taken.is_whole, *field_table.pin_of(replay)]:
             yield f"the fields of asset {asset} are not those it has"
     until = index.fetched("SELECT seq FROM found_until")[0][0]
     missing = set(ledger.store.touched(0, until)) - {row[0] for row in known}

@@ -1,7 +1,7 @@
 """Finding assets by what they are.
 
-The rows of ``fields`` are brought up to date when somebody looks for something, not when something
-is written, so that they cost an append nothing.
+The rows of ``field_table`` are brought up to date when somebody looks for something, not when
+something is written, so that they cost an append nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import heapq
 from typing import TYPE_CHECKING, Any
 
 from twincli.ledger import state
-from twincli.ledger.fields import Condition, Taken, condition, document_of, leaves, pin_of
+from twincli.ledger.field_table import Condition, Taken, condition, document_of, leaves, pin_of
 from twincli.model import expression
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from itertools import islice
 
 from twincli.crypto import canonical, conditions
 from twincli.errors import ConfigError, TwinError, UsageError
-from twincli.ledger import fields, lost
+from twincli.ledger import field_table, lost
 from twincli.ledger.faults import DATABASE_ERRORS, SQL_ERRORS, translate
 from twincli.model import record, words
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
@@ -226,7 +226,7 @@ class Index:
             ).fetchall()
             for (name,) in names:
                 run(f'DROP TABLE IF EXISTS "{name}"')
-            for statement in (_SCHEMA + fields.SCHEMA).split(";"):
+            for statement in (_SCHEMA + field_table.SCHEMA).split(";"):
                 if statement.strip():
                     run(statement)
             begun = lost.Mark(self.ledger_id, 0, "")
@@ -541,11 +541,11 @@ class Index:
         """Return what a question of ``find`` gives."""
         return list(self._tried(partial(_fetched, self, sql, values)))
 
-    def keep_fields(self, taken: list[fields.Taken]) -> None:
+    def keep_fields(self, taken: list[field_table.Taken]) -> None:
         """Keep assets taken apart, in place of what was kept of them before."""
         self._tried(partial(self._keep_fields, taken))
 
-    def _keep_fields(self, taken: list[fields.Taken]) -> None:
+    def _keep_fields(self, taken: list[field_table.Taken]) -> None:
         run, many = self.connection.execute, self.connection.executemany
         run("BEGIN IMMEDIATE")
         try:
