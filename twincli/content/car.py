@@ -170,7 +170,7 @@ class FileInCar:
                 yield block
             return
         if codec != _cid.DAG_PB:
-            raise dag.malformed("something else than a file")
+            raise dag.malformed("something other than a file")
         found = dag.node(block)
         if found.data:
             yield found.data

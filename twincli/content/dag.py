@@ -126,5 +126,5 @@ def cid_at(data: bytes, at: int = 0) -> tuple[bytes, int]:
 
 
 def malformed(what: str) -> InvalidError:
-    """Return the error for a CAR that holds something else than a file."""
+    """Return the error for a CAR that holds something other than a file."""
     return InvalidError(f"the CAR holds {what}", code="invalid_car")

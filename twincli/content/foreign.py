@@ -93,7 +93,7 @@ def _refused(why: str) -> InvalidError:
     return InvalidError(
         f"a chunk is refused: {why}",
         code="invalid_chunk",
-        hint="its bytes are those that were signed; who made them has to correct them",
+        hint="its bytes are as they were signed; only its maker can correct them",
     )
 
 

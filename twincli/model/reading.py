@@ -446,7 +446,7 @@ def is_repeat(path: str, there: Any, new: Any) -> bool:
         return False
     if kind_of(there) != kind_of(new) or there != new:
         raise ConflictError(
-            f"{path} is {shown(there)} at this time already and cannot be {shown(new)}, too",
+            f"{path} is already {shown(there)} at this time, so it cannot be {shown(new)}",
             code="conflicting_reading",
             hint="give the second one a seq of its own, or another source",
         )

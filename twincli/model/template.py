@@ -625,7 +625,7 @@ class _Checker:
         elif item.get("name") in RESERVED_STREAMS | RESERVED_LEAVES:
             self.add(
                 (*path, "name"),
-                f"no stream can be called {item['name']}: that is asked for by this name already",
+                f"no stream can be called {item['name']}: the name is reserved",
                 "rename the field",
             )
         parts = item.get("fields")
@@ -633,7 +633,7 @@ class _Checker:
             if isinstance(part, dict) and part.get("name") in tuple(RESERVED_LEAVES):
                 self.add(
                     (*path, "fields", at, "name"),
-                    f"no stream has a part {part['name']}: every reading says that by itself",
+                    f"no stream has a part {part['name']}: every reading has one",
                     "rename the part, or leave it out",
                 )
 

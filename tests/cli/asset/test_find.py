@@ -105,6 +105,15 @@ def test_a_template_that_no_twin_follows_is_said(fleet: Invoke) -> None:
     assert run.stderr == "no twin here follows zzzzz\n"
 
 
+def test_an_empty_list_says_where_the_others_are(fleet: Invoke) -> None:
+    assert "yours" not in fleet("asset", "list", "--kind", "nothing").stderr
+    for name in ("W1", "W2", "W3", "digger"):
+        assert fleet("asset", "burn", name, "--yes").status == 0
+        assert fleet("name", "remove", name, "--yes").status == 0
+    run = fleet("asset", "list")
+    assert (run.status, "twin asset list --all" in run.stderr) == (0, True)
+
+
 def test_columns(fleet: Invoke) -> None:
     head, *rows = fleet(
         "asset",

@@ -49,6 +49,7 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     "did list": ("twin did list",),
     "asset create": (
         "twin asset create car --vin WDB1 --owner alice",
+        "twin asset create P-1 --template pump-v1 --serialNumber S-1",
         "twin asset create beans --amount 100 --title 'Coffee beans'",
     ),
     "asset append": (

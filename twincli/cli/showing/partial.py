@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from twincli.cli.context import Context
-    from twincli.services.documents import Signing, SigningInput, SigningOutput
+    from twincli.cli.result import Column
+    from twincli.services.documents import Said, Signing, SigningInput, SigningOutput
     from twincli.services.tx.prepared import Prepared
 
 STDOUT = "-"
@@ -54,6 +55,33 @@ def prepared(context: Context, made: Prepared, path: str) -> Result:
 def not_prepared(path: str | None) -> tuple[str, ...]:
     """Return what to say where ``--prepare`` met what ``--once`` had done before."""
     return () if path is None else (f"already done before; {path} was not written",)
+
+
+RECORDED: tuple[Column, ...] = (
+    ("twin", lambda made: made["asset_name"] or made["asset_id"]),
+    ("kind", "kind"),
+    ("body", "body"),
+    ("standing", "standing"),
+    ("transaction_id", "transaction_id"),
+    ("height", "height"),
+    ("committed_at", "committed_at"),
+    ("signers", "signer_names"),
+)
+"""What a record that was written shows; ``--json`` has all the rest."""
+
+
+def recorded(context: Context, made: Said | Prepared) -> Result:
+    """Return the result of writing a record, or write the file of ``--prepare``."""
+    from twincli.services.tx.prepared import Prepared
+
+    if isinstance(made, Prepared):
+        return prepared(context, made, str(context.writes.prepare))
+    return Result(
+        made,
+        columns=RECORDED,
+        notes=not_prepared(context.writes.prepare),
+        warnings=tuple(made["warnings"]),
+    )
 
 
 def saved(document: Signing, whole: dict[str, Any], path: str, *, in_place: bool = False) -> Result:

@@ -225,7 +225,7 @@ class _Maker:
         draft.lose(
             (*path, "id"),
             "an identifier",
-            "the model has none: the twin's own name is it (assetId)",
+            "the model has none, so the twin's name serves (assetId)",
         )
         name = self.label(model, path) or model.id_short or model.id[-100:]
         kind = model.id_short or "asset"

@@ -589,7 +589,7 @@ class _Maker:
         draft.lose(
             (*path, "@id"),
             "an identifier",
-            "the model has none: the twin's own name is it (assetId)",
+            "the model has none, so the twin's name serves (assetId)",
         )
         document: dict[str, Any] = {
             "id": template_id(segments, version),

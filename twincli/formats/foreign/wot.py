@@ -151,7 +151,7 @@ class _Maker:
             )
         self.rest((), whole, _THING_MEMBERS)
         draft.lose(
-            ("id",), "an identifier", "the model has none: the twin's own name is it (assetId)"
+            ("id",), "an identifier", "the model has none, so the twin's name serves (assetId)"
         )
         name = title or "thing"
         kind = next(

@@ -107,7 +107,7 @@ def _read(
     for name in paths:
         kind = _KINDS.get(types[name])
         if kind is None:
-            raise _wrong(f"column {shown(name)} is {cut(types[name])}, which no series is")
+            raise _wrong(f"column {shown(name)} is {cut(types[name])}, which no series can be")
         held = known.get(name, kind)
         if held != kind and (held, kind) != ("f64", "i64"):
             raise _wrong(f"column {shown(name)} is of another type than its series")

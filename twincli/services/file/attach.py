@@ -93,7 +93,9 @@ def attach(
     details = details.checked()
     writing.check()
     if writing.bare:
-        raise UsageError("--bare writes no envelope, in which a file is named", hint="leave it out")
+        raise UsageError(
+            "--bare leaves out the envelope, which names a file", hint="leave --bare out"
+        )
     if len(brought) != 1 and (writing.if_tip is not None or writing.prepare):
         raise UsageError("--if-tip and --prepare are for a single file")
     target = Target.find(workspace, ref, writing)

@@ -68,7 +68,8 @@ def bring(blobs: Blobs, sources: Sequence[Source], cid: str, profile: str | None
         worst = UndeterminedError(
             f"the content {cid} is not here",
             code="missing_content",
-            hint="a node may have it: twin file get --node URL; so may a backup or its author",
+            hint=f"a node may have it: twin file get {cid} --node URL -o FILE; so may a backup or"
+            " its author",
         )
     raise worst
 
@@ -82,7 +83,7 @@ def altered(cid: str) -> NotVerifiedError:
     return NotVerifiedError(
         f"the content of {cid} on this machine was altered",
         code="altered",
-        hint="attach the file again, or fetch it again: twin file get --node URL",
+        hint=f"attach the file again, or fetch it again: twin file get {cid} --node URL -o FILE",
     )
 
 

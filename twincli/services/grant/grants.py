@@ -117,7 +117,7 @@ def add(
         for key in keys
     ]
     already = [
-        f"{names.of_key(key) or key} can write everything about {ref} already, as its owner"
+        f"{names.of_key(key) or key} can already write everything about {ref}, as its owner"
         for key in keys
         if any(
             conditions.can_fulfil(details, [key])
@@ -129,13 +129,13 @@ def add(
 
 def _future(workspace: Workspace, text: str) -> int:
     now = workspace.now()
-    until_ms = times.parse(text, now)
+    hint = "write the first day on which it no longer holds, such as 2031-01-01"
+    try:
+        until_ms = times.parse(text, now)
+    except UsageError as error:
+        raise error.reworded(f"--expires: {error.message}", hint=hint) from error
     if until_ms <= now:
-        raise UsageError(
-            f"--expires {text} is already past",
-            code="bad_time",
-            hint="write the first day on which it no longer holds, such as 2031-01-01",
-        )
+        raise UsageError(f"--expires {text} is already past", code="bad_time", hint=hint)
     return until_ms
 
 

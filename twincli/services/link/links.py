@@ -51,7 +51,7 @@ def add(
         raise UsageError(f"{ref} cannot be a {verb} of itself")
     if writing.once is None and _active(workspace, ref, child):
         raise ConflictError(
-            f"{other} is linked to {ref} already", code="exists", hint=f"twin link list {ref}"
+            f"{other} is already linked to {ref}", code="exists", hint=f"twin link list {ref}"
         )
     return say(workspace, ref, record.LINK, {"verb": verb, "to": child}, writing, is_owners=True)
 

@@ -101,7 +101,7 @@ def say(
     assert kind in record.RECORD_KINDS
     if writing.bare:
         raise UsageError(
-            f"--bare writes no envelope, in which a record of kind {kind} is",
+            f"--bare leaves out the envelope, which a record of kind {kind} needs",
             hint="leave --bare out",
         )
     writing.check()

@@ -80,8 +80,13 @@ def _recognised(value: Any, what: str) -> str:
     if len(found) == 1:
         return found[0]
     if isinstance(value, dict) and {"identifiers", "assetType"} <= set(value):
-        raise UsageError(f"{what} is a template already", hint=f"twin template check {what}")
-    why = f"it could be {' or '.join(found)}" if found else "it does not say so itself"
+        raise UsageError(f"{what} is already a template", hint=f"twin template check {what}")
+    if not found:
+        raise UsageError(
+            f"{what} does not say that it is a DTDL interface, a WoT Thing or an AAS",
+            hint=f"if it is one, add --format {'|'.join(FORMATS)}",
+        )
+    why = f"it could be {' or '.join(found)}"
     raise UsageError(
         f"the format of {what} is not clear: {why}", hint=f"add --format {'|'.join(FORMATS)}"
     )

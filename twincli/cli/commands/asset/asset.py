@@ -110,16 +110,17 @@ def list_assets(
         state=state or picked is not None,
         data=picked is not None,
     )
+    rows = iter(document["assets"])
+    first = list(islice(rows, 1))
+    document["assets"] = chain(first, rows)
     notes: tuple[str, ...] = ()
-    if template is not None:
-        rows = iter(document["assets"])
-        first = list(islice(rows, 1))
-        document["assets"] = chain(first, rows)
-        if not first:
-            meant = near(template, candidates.templates())
-            notes = (
-                f"no twin here follows {template}" + (f"; did you mean {meant}?" if meant else ""),
-            )
+    if not first and template is not None:
+        meant = near(template, candidates.templates())
+        notes = (
+            f"no twin here follows {template}" + (f"; did you mean {meant}?" if meant else ""),
+        )
+    elif not first and not everything and owner is None and kind is None and model is None:
+        notes = ("no asset here is yours or has a name; to see all: twin asset list --all",)
     return Result(
         document,
         notes=notes,

@@ -30,7 +30,7 @@ CAR = ".car"
 
 KuboUrl = Annotated[
     str | None,
-    typer.Option("--kubo", metavar="URL", help="HTTP API of an IPFS node, where it is fetched."),
+    typer.Option("--kubo", metavar="URL", help="HTTP API of an IPFS node, to fetch it from."),
 ]
 
 
@@ -214,7 +214,7 @@ def list_files(
         ),
     ] = None,
 ) -> Result:
-    """List the files of a twin, and whose word it is that they are."""
+    """List the files of a twin, and whose word each is."""
     document = {"schema": "twin.files/1", "files": _items(context, name)}
     return Result(
         document,

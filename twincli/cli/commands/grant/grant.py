@@ -13,8 +13,6 @@ from twincli.cli.result import Result
 from twincli.cli.showing import partial
 
 if TYPE_CHECKING:
-    from twincli.services.documents import WrittenGrants, WrittenRevocation
-    from twincli.services.tx.prepared import Prepared
     from twincli.services.workspace import Workspace
 
 app = typer_frame.group("grant")
@@ -56,7 +54,7 @@ def add(
         typer.Option(metavar="TIME", help="First moment at which it no longer holds."),
     ] = None,
 ) -> Result:
-    """Allow others to write about a twin: all that are named, or none."""
+    """Allow others to write about a twin: everyone who is named, or nobody."""
     from twincli.services.grant import grants
 
     made = grants.add(
@@ -68,7 +66,7 @@ def add(
         expires=expires,
         writing=context.writes.writing(),
     )
-    return _done(context, made)
+    return partial.recorded(context, made)
 
 
 @typer_frame.command(app, "list")
@@ -167,19 +165,7 @@ def revoke(
         reason=reason,
         writing=context.writes.writing(),
     )
-    return _done(context, made)
-
-
-def _done(context: Context, made: WrittenGrants | WrittenRevocation | Prepared) -> Result:
-    from twincli.services.tx.prepared import Prepared
-
-    if isinstance(made, Prepared):
-        return partial.prepared(context, made, str(context.writes.prepare))
-    return Result(
-        made,
-        notes=partial.not_prepared(context.writes.prepare),
-        warnings=tuple(made["warnings"]),
-    )
+    return partial.recorded(context, made)
 
 
 def _scope(item: dict[str, Any]) -> str:

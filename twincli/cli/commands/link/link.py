@@ -12,8 +12,6 @@ from twincli.cli.result import Result
 from twincli.cli.showing import partial
 
 if TYPE_CHECKING:
-    from twincli.services.documents import Said
-    from twincli.services.tx.prepared import Prepared
     from twincli.services.workspace import Workspace
 
 app = typer_frame.group("link")
@@ -35,7 +33,9 @@ def add(context: Context, twin: Twin, verb: Verb, other: Other) -> Result:
     """Say that another asset is a part or stream of a twin; its holder may then write about it."""
     from twincli.services.link import links
 
-    return _done(context, links.add(_begin(context), twin, verb, other, context.writes.writing()))
+    return partial.recorded(
+        context, links.add(_begin(context), twin, verb, other, context.writes.writing())
+    )
 
 
 @typer_frame.command(app, "remove", writes=True)
@@ -43,7 +43,9 @@ def remove(context: Context, twin: Twin, other: Other) -> Result:
     """Take back the links from a twin to another asset."""
     from twincli.services.link import links
 
-    return _done(context, links.remove(_begin(context), twin, other, context.writes.writing()))
+    return partial.recorded(
+        context, links.remove(_begin(context), twin, other, context.writes.writing())
+    )
 
 
 @typer_frame.command(app, "list")
@@ -63,16 +65,4 @@ def list_links(context: Context, twin: Twin) -> Result:
             ("link", "id"),
         ),
         item_schema="twin.link-item/1",
-    )
-
-
-def _done(context: Context, made: Said | Prepared) -> Result:
-    from twincli.services.tx.prepared import Prepared
-
-    if isinstance(made, Prepared):
-        return partial.prepared(context, made, str(context.writes.prepare))
-    return Result(
-        made,
-        notes=partial.not_prepared(context.writes.prepare),
-        warnings=tuple(made["warnings"]),
     )

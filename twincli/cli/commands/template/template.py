@@ -164,9 +164,16 @@ def register(
         said = "would register"
     return Result(
         {**document},
+        columns=tuple((name, name) for name in _REGISTERED),
         notes=(*partial.not_prepared(prepare), f"{said} {wanted.id}"),
         warnings=tuple(document["warnings"]),
     )
+
+
+_REGISTERED = (
+    *("template", "template_cid", "id", "transaction_id", "height", "committed_at"),
+    *("owner", "signed_by", "created"),
+)
 
 
 @typer_frame.command(app, "diff")
