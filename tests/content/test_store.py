@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -169,12 +170,33 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
 
 def test_a_directory_in_the_way(blobs: Blobs) -> None:
     (Path(blobs.directory) / "i4" / HELLO).mkdir(parents=True)
-    with pytest.raises(ConfigError):
+    with pytest.raises(UndeterminedError):
         blobs.open(HELLO)
     with pytest.raises(ConfigError):
         blobs.remove(HELLO)
     with pytest.raises(ConfigError):
         put(blobs, b"hello world\n")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+def test_what_is_no_file_is_missing(
+    blobs: Blobs, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Path(blobs.directory) / "i4" / HELLO
+    place.parent.mkdir(parents=True)
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "socket":
+        monkeypatch.chdir(place.parent)  # the path of a socket is short
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind("s")
+        Path("s").rename(place)
+    else:
+        place.symlink_to("/dev/zero")
+    with pytest.raises(UndeterminedError):
+        blobs.check(HELLO)
+    assert put(blobs, b"hello world\n") == HELLO
+    assert blobs.check(HELLO)
 
 
 def test_killed_while_it_comes_nothing_half_is_there(blobs: Blobs) -> None:

@@ -253,6 +253,7 @@ class Blobs:
             InvalidError: ``invalid_cid``.
             ConfigError: ``cannot_read``.
         """
+        self.size(cid)  # a pipe in its place would wait for a writer
         path = self.path(cid)
         try:
             return open(path, "rb")
@@ -293,7 +294,11 @@ class Blobs:
         for shelf in shelves:
             directory = os.path.join(self.directory, shelf)
             if len(shelf) == 2 and os.path.isdir(directory):
-                for name in os.listdir(directory):
+                try:
+                    names = os.listdir(directory)
+                except OSError as error:
+                    raise files.cannot("read", directory, error) from error
+                for name in names:
                     if _is_cid(name) and name.endswith(shelf):
                         yield name
 

@@ -636,7 +636,9 @@ def revoked(body: Mapping[str, Any]) -> Revoked | None:
 
     since_ms = times.parse_claim(body.get("since"))
     listed, grant, everything = (body.get(name) for name in ("from", "grant", "all"))
-    if ("since" in body and since_ms is None) or everything not in {None, True}:
+    if "since" in body and since_ms is None:
+        return None
+    if everything is not None and everything is not True:
         return None
     what: list[tuple[str, str]] = [] if everything is None else [_ALL]
     if isinstance(grant, str):

@@ -74,3 +74,10 @@ def test_emphasis_is_for_names_ids_and_kinds() -> None:
     assert "\x1b[1mcar\x1b[0m" in colored[1]
     assert "\x1b[2mab\x1b[0m" in colored[1]
     assert "\x1b[36mvan\x1b[0m" in colored[1]
+
+
+def test_a_cell_of_megabytes_is_drawn_whole() -> None:
+    row = ["x" * 2_000_000, "\ufdfa" * 100_000, "a" + "\u0301" * 100_000]
+    lines = list(grid.lines(["a", "b", "c"], iter([row]), 80))
+    drawn = "".join(lines[1:])
+    assert [drawn.count(text[-1]) for text in row] == [2_000_000, 100_000, 100_000]

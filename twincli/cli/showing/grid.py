@@ -112,7 +112,8 @@ def _fitted(natural: list[int], least: list[int], columns: int) -> list[int] | N
     room = columns - _GAP * (len(natural) - 1)
     if sum(least) > room:
         return None
-    widths = list(natural)
+    # A wider one takes all there is; a stranger's megabyte is not narrowed letter by letter.
+    widths = [min(width, columns) for width in natural]
     while sum(widths) > room:
         at = max(
             (index for index in range(len(widths)) if widths[index] > least[index]),
@@ -156,17 +157,29 @@ def _stacked(
 
 def _folded(text: str, width: int) -> Iterator[str]:
     """Break a text into lines, at blanks where there are some."""
-    while cells(text) > width:
-        end = width
-        while cells(text[:end]) > width:
-            end -= 1
-        blank = text.rfind(" ", 1, end + 1)
+    at = 0
+    while (end := _fitting(text, at, width)) < len(text):
+        blank = text.rfind(" ", at + 1, end + 1)
         # A long word is broken, unless it would fit on a line of its own.
-        word = text[blank + 1 : blank + 2 + width].partition(" ")[0] if blank > 0 else text
-        cut = blank if blank > end // 2 or cells(word) <= width else max(end, 1)
-        yield text[:cut].rstrip(" ")
-        text = text[cut:].lstrip(" ")
-    yield text
+        word = text[blank + 1 : blank + 2 + width].partition(" ")[0]
+        is_kept = blank > 0 and (blank - at > (end - at) // 2 or cells(word) <= width)
+        cut = blank if is_kept else max(end, at + 1)
+        yield text[at:cut].rstrip(" ")
+        at = cut
+        while text.startswith(" ", at):
+            at += 1
+    yield text[at:]
+
+
+def _fitting(text: str, at: int, width: int) -> int:
+    """Return the first letter from a place on that does not fit, or the length of the text."""
+    if text.isascii():
+        return min(at + width, len(text))
+    for index in range(at, len(text)):
+        width -= cells(text[index])
+        if width < 0:
+            return index
+    return len(text)
 
 
 def _style(header: str) -> str:
