@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from benchmarks.report import Figure, arguments, report
 from benchmarks.run import environment
 from twincli.book.store import Book
+from twincli.crypto import cid
 from twincli.crypto.ed25519 import KeyPair
 from twincli.keystore.store import KeyStore
 from twincli.ledger import Ledger
 from twincli.model import owners, record, times, transaction
+from twincli.services import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 GROWS, FLAT = 13, 2
 RUNS = 3
+TEMPLATE = "vehicle-tracking-v1"
 CREATED = "2024-01-20T09:00:00Z"
 MIDDLE = "2024-01-20T16:00:00Z"
 """About half of the appends were committed before; every commit is an hour after the last."""
@@ -81,6 +84,11 @@ CASES: dict[str, tuple[Case, ...]] = {
         Case(("asset", "balance", "a0", "--json"), GROWS),
         Case(("asset", "list", "--json"), GROWS),
     ),
+    "twins": (
+        Case(("asset", "find", "mileage = 7", "--json"), FLAT),
+        Case(("asset", "list", "--state", "--jsonl"), GROWS),
+        Case(("asset", "list", "--template", TEMPLATE, "--columns", "mileage", "--json"), GROWS),
+    ),
     "parts": (Case(("asset", "tree", "a0", "--json"), GROWS),),
     "appends": (
         Case(("asset", "show", "a0", "--json"), FLAT),
@@ -93,6 +101,7 @@ CASES: dict[str, tuple[Case, ...]] = {
         Case(("history", "a0", "--reverse", "--limit", "5", "--json"), FLAT),
         Case(("history", "a0", "--since", MIDDLE, "--limit", "5", "--json"), FLAT),
         Case(("history", "a0", "--until", MIDDLE, "--reverse", "--limit", "5", "--json"), FLAT),
+        Case(("file", "list", "a0", "--json"), FLAT),
         Case(("history", "a0", "--json"), GROWS),
     ),
 }
@@ -150,9 +159,32 @@ def _parts(ledger: Opened, count: int) -> list[str]:
 def _appends(ledger: Opened, count: int) -> list[str]:
     """Append to one asset, in ten commits."""
     (root,) = _submit(ledger, _creates(1))
-    metadatas = ({"mileage": number} for number in range(count))
+    metadatas: list[dict[str, object]] = [{"mileage": number} for number in range(count)]
+    for number in range(3):
+        body = {"cid": cid.of(b"%d" % number).text, "size": 1, "name": f"{number}.txt"}
+        metadatas[count // 4 * number] = {record.KEY: record.envelope("file", body=body)}
     ledger.append_many(KEY, root, metadatas, commit_every=max(count // 10, 1))
     return [root]
+
+
+def _twins(ledger: Opened, count: int) -> list[str]:
+    """Make twins that are held to a template, with a few facts and some state."""
+    model = catalogue.built_in(TEMPLATE)
+    assert model is not None
+
+    def made() -> Iterator[dict[str, object]]:
+        for number in range(count):
+            pin = {"template": TEMPLATE, "template_cid": model.cid}
+            envelope = record.envelope("asset", nonce=str(number), **pin)
+            make = ("Otter", "Fox", "Bear")[number % 3]
+            facts = {"vin": f"V{number}", "make": make, "year": 2000 + number % 25}
+            place = {"latitude": number % 90, "longitude": number % 180}
+            state = {"mileage": number, "location": place}
+            data = {**facts, record.KEY: envelope}
+            tx = transaction.create([KEY.public_key], [transaction.Output(MINE)], data, state)
+            yield transaction.sign(tx, [KEY])
+
+    return _submit(ledger, made())[: max(count // 10, 2)]
 
 
 MAKERS = {
@@ -161,6 +193,7 @@ MAKERS = {
     "outputs": _outputs,
     "parts": _parts,
     "appends": _appends,
+    "twins": _twins,
 }
 
 
