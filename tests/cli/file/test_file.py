@@ -261,6 +261,12 @@ def test_a_car_is_the_file_in_it(twin: Twin, tmp_path: Path) -> None:
     assert twin("file", "check", "car")["status"] == "ok"
 
 
+def test_no_file_is_said(twin: Twin, invoke: Invoke) -> None:
+    run = invoke("file", "list", "car")
+    assert (run.status, run.stderr) == (0, "no file is attached to car\n")
+    assert twin("file", "list")["files"] == []
+
+
 def test_a_car_made_with_other_settings_is_warned_of(twin: Twin, tmp_path: Path) -> None:
     data = os.urandom(5000)
     other = cid.Profile("small", 1000, 3)

@@ -61,6 +61,18 @@ def test_built_in_templates_need_no_home(invoke: Invoke, home: Path) -> None:
     assert not home.exists()
 
 
+def test_a_template_is_drawn_with_what_may_be_written(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    text = invoke("template", "show", "construction-equipment-v1", tty=True).stdout
+    assert "\n  make " in text
+    assert "idle" in text
+    assert "schedules: inspection yearly, service every-250-hours" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_on_a_terminal_a_template_is_drawn(invoke: Invoke) -> None:
     text = invoke("template", "show", "manufacturing-product-v2", tty=True).stdout
     for part in ("manufacturing-product-v2", "identified by assetId", "defectRate", "events:"):

@@ -60,7 +60,7 @@ def not_prepared(path: str | None) -> tuple[str, ...]:
 RECORDED: tuple[Column, ...] = (
     ("twin", lambda made: made["asset_name"] or made["asset_id"]),
     ("kind", "kind"),
-    ("body", "body"),
+    ("body", lambda made: output.to_json(made["body"])),
     ("standing", "standing"),
     ("transaction_id", "transaction_id"),
     ("height", "height"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -215,9 +216,12 @@ def list_files(
     ] = None,
 ) -> Result:
     """List the files of a twin, and whose word each is."""
-    document = {"schema": "twin.files/1", "files": _items(context, name)}
+    rows = iter(_items(context, name))
+    first = list(islice(rows, 1))
+    document = {"schema": "twin.files/1", "files": chain(first, rows)}
     return Result(
         document,
+        notes=() if first else (f"no file is attached to {name or 'a twin of yours'}",),
         listing="files",
         columns=(
             *((item, item) for item in ("name", "type", "issuer", "valid_until", "size", "cid")),

@@ -12,11 +12,13 @@ from twincli.cli.context import Context
 from twincli.cli.opened import ANY_LEDGER
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
-from twincli.cli.showing import partial
+from twincli.cli.showing import grid, help_page, partial
 from twincli.errors import ExitCode
 from twincli.model import text as texts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from twincli.services.catalogue import Model
     from twincli.services.documents import TemplateLoss
 
@@ -267,9 +269,22 @@ def _losses(losses: list[TemplateLoss]) -> tuple[str, ...]:
 _SHOWN = 8
 
 
+def _rows(what: str, items: list[dict[str, Any]], indent: str = "") -> Iterator[list[str]]:
+    """Yield a row for each field and, indented, for each part of it."""
+    for item in items:
+        words = [what]
+        words += ["required"] if item.get("required") else []
+        words += ["stream"] if item.get("realTime") else []
+        words += [f"from {item['source']}"] if item.get("source") else []
+        words += [f"one of {' '.join(item['values'])}"] if item.get("values") else []
+        cells = (item["name"], item["type"], item.get("unit", ""), ", ".join(words))
+        name, *others = (texts.one_line(cell) for cell in cells)
+        yield [indent + name, *others]
+        yield from _rows("part", item.get("fields", ()), f"{indent}  ")
+
+
 def _draw(document: dict[str, Any], console: Any) -> None:
     """Draw a template: its head, then a table of facts and fields."""
-    from rich.table import Table
     from rich.text import Text
 
     form = document["template"]
@@ -287,23 +302,19 @@ def _draw(document: dict[str, Any], console: Any) -> None:
             )
         )
     )
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for header in ("name", "type", "unit", "what"):
-        table.add_column(header, overflow="fold")
-    for kind, items in (("fact", form.get("facts", ())), ("field", form.get("trackingFields", ()))):
-        for item in items:
-            words = [kind]
-            words += ["required"] if item.get("required") else []
-            words += ["stream"] if item.get("realTime") else []
-            words += [f"from {item['source']}"] if item.get("source") else []
-            cells = (item["name"], item["type"], item.get("unit", ""), ", ".join(words))
-            table.add_row(*(Text(texts.visible(cell)) for cell in cells))
-    if table.row_count:
-        console.print(table)
+    rows = [*_rows("fact", form.get("facts", ())), *_rows("field", form.get("trackingFields", ()))]
+    for line in grid.lines(
+        ("name", "type", "unit", "what"), iter(rows), help_page.terminal_columns()
+    ):
+        console.print(Text(line.rstrip(" ")), soft_wrap=True)
+    schedules = (
+        f"{name} {often['every'] if isinstance(often, dict) else often}"
+        for name, often in form.get("schedules", {}).items()
+    )
     for title, names in (
         ("events", form.get("eventTypes", ())),
         ("stages", form.get("stages", ())),
-        ("schedules", list(form.get("schedules", ()))),
+        ("schedules", list(schedules)),
     ):
         if names:
             console.print(Text(texts.visible(f"{title}: {', '.join(names)}")))
