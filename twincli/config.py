@@ -82,6 +82,7 @@ class Paths(NamedTuple):
         ledger: Directory of ``ledger.db``, ``ledger.key`` and ``index.db``.
         book: The file of local names.
         content: Directory of files by their CID.
+        streams: The file of what streams hold, which is derived; their spools are beside it.
         nodes: The file of networks that have a name.
         networks: Directory of what was fetched from networks, a copy each.
         memory: What the home has held, so that a loss is noticed; see ``Memory``.
@@ -94,6 +95,7 @@ class Paths(NamedTuple):
     ledger: str
     book: str
     content: str
+    streams: str
     nodes: str
     networks: str
     memory: str
@@ -144,6 +146,7 @@ def paths(home: str | None = None) -> Paths:
         ledger=os.path.join(directory, "ledger"),
         book=os.path.join(directory, "book.db"),
         content=os.path.join(directory, "content"),
+        streams=os.path.join(directory, "streams", "streams.db"),
         nodes=os.path.join(directory, "nodes.json"),
         networks=os.path.join(directory, "networks"),
         memory=os.path.join(directory, "memory.json"),

@@ -70,7 +70,7 @@ FLOORS = {
 UPWARD = {("twincli.cli.commands.home.demo", "main")}
 
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
-SQL_ROOMS = {"ledger", "book", "database"}
+SQL_ROOMS = {"ledger", "book", "database", "content"}
 TALKING_ROOMS = {"cli", "__main__"}
 # The one place that may catch everything, so that a bug ends in a line and a report.
 LAST_RESORT = "twincli.cli.main"
@@ -128,7 +128,7 @@ def import_faults(target: str, room: str) -> Iterator[str]:
         elif room in ROOTLESS or RANKS[other] >= RANKS[room]:
             yield f"{room} imports {other}, which is not of a lower rank"
     elif parts[0] == "sqlite3" and room not in SQL_ROOMS:
-        yield "imports sqlite3; only the ledger and the book know SQL"
+        yield "imports sqlite3; only rooms with a file of their own know SQL"
     elif parts[0] == "click" or (parts[0] == "typer" and any(p.startswith("_") for p in parts)):
         yield f"imports {target}; only public names of typer are safe"
     elif parts[0] == "typer" and room != "cli":

@@ -25,6 +25,10 @@ NOUNS: dict[str, tuple[str, str]] = {
         "twincli.cli.commands.file.file",
         "Attach files to twins, and fetch, check and pin them.",
     ),
+    "stream": (
+        "twincli.cli.commands.stream.stream",
+        "Record the readings of twins, each under a signature.",
+    ),
     "link": (
         "twincli.cli.commands.link.link",
         "Say what belongs to a twin.",
@@ -79,7 +83,7 @@ ABOUT = "git for physical things: identities and digital twins as signed transac
 """What ``twin`` is, above the list of its commands."""
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Twins", ("asset", "template", "file", "link", "grant", "history", "search")),
+    ("Twins", ("asset", "template", "stream", "file", "link", "grant", "history", "search")),
     ("Keys and identities", ("keys", "agent", "did", "name")),
     ("Ledger and networks", ("tx", "ledger", "push", "pull", "node")),
     ("This installation", ("status", "doctor", "backup", "config", "completion", "demo", "help")),
@@ -100,6 +104,7 @@ NOUN_ALIASES = {
     "grants": "grant",
     "links": "link",
     "files": "file",
+    "streams": "stream",
     "model": "template",
     "ledgers": "ledger",
     "nodes": "node",
@@ -245,6 +250,8 @@ CHANGING = frozenset(
         "grant add",
         "grant revoke",
         "file attach",
+        "stream create",
+        "stream push",
     )
 )
 """Commands that change something: with --quiet they print nothing when they succeed."""

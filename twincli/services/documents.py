@@ -126,6 +126,7 @@ class Asset(PlainAsset):
     """Of ``show``, of a part: whether the parent's owners said so (``authorised``), its own key
     (``claimed_by_entity``) or somebody else (``unauthorised``)."""
     real_time: NotRequired[list[RealTime] | None]
+    streams: NotRequired[list["StreamValues"]]
     """Of ``show``, of a twin with a template that has streams; null where it is not at hand."""
     view: NotRequired[View]
     """Of ``show --view``."""
@@ -407,6 +408,151 @@ class Said(RecordItem):
     asset_name: str | None
     ledger: str
     warnings: list[str]
+
+
+class CreatedStream(TypedDict):
+    """``twin.stream-created/1``: a stream; ids are null in a dry run."""
+
+    schema: str
+    asset_id: str | None
+    twin_id: str
+    twin: str
+    stream: str
+    ledger: str
+    owner: str
+    owners: list[str | None]
+    transaction_id: str | None
+    height: int | None
+    committed_at: str | None
+    created: bool
+    signed_by: list[str | None]
+    warnings: list[str]
+
+
+class RefusedLine(TypedDict):
+    """A line that is not stored, and why."""
+
+    line: int
+    code: str
+    reason: str
+
+
+class ReadingSpan(TypedDict):
+    """The times of the first and the last reading."""
+
+    first_at: str | None
+    last_at: str | None
+
+
+class Pushed(ReadingSpan):
+    """``twin.pushed/1``: observations that were stored, from the first to the last time.
+
+    ``count`` are new, ``existing`` were there; ``readings`` stand in the record, ``chunks`` are the
+    CIDs of files. ``transaction_id`` is the last record, null where nothing was new.
+    """
+
+    schema: str
+    asset_id: str | None
+    twin_id: str
+    twin: str
+    stream: str
+    stream_created: bool
+    ledger: str
+    transaction_id: str | None
+    height: int | None
+    at: str | None
+    committed_at: str | None
+    standing: str | None
+    count: int
+    existing: int
+    refused_count: int
+    refused: list[RefusedLine]
+    readings: list[Json]
+    chunks: list[str]
+    signed_by: list[str | None]
+    warnings: list[str]
+
+
+class StreamItem(ReadingSpan):
+    """``twin.stream-item/1``: a stream; ``standing``: whose word it is that the twin has it.
+
+    ``readings`` counts observations, ``values`` the single values in them; ``chunks_unread`` are
+    not at hand, and their observations are not counted.
+    """
+
+    asset_id: str
+    twin_id: str
+    twin: str | None
+    stream: str
+    owner: str
+    standing: str
+    readings: int
+    values: int
+    inline: int
+    chunks: int
+    chunk_bytes: int
+    chunks_unread: int
+
+
+class StreamAnchor(TypedDict):
+    """The last record of a stream, and whose word it is about the twin."""
+
+    transaction_id: str
+    kind: str
+    height: int | None
+    at: str | None
+    committed_at: str | None
+    signers: list[str]
+    signer_names: list[str | None]
+    standing: str
+    via: str | None
+
+
+class LatestValue(TypedDict):
+    """The last value of a series."""
+
+    path: str
+    timestamp: str
+    value: Any
+    source: str
+    suspect: bool
+    transaction_id: str
+
+
+class StreamShown(StreamItem):
+    """``twin.stream/1``: a stream, and what its chain says.
+
+    ``anchors`` are its records, ``malformed`` those that cannot be read; ``series`` is what each
+    of them holds.
+    """
+
+    schema: str
+    ledger: str
+    created_at: str | None
+    anchors: int
+    malformed: int
+    last: StreamAnchor | None
+    sources: list[str]
+    latest: list[LatestValue]
+    series: dict[str, str]
+
+
+class StreamList(TypedDict):
+    """``twin.streams/1``, those whose word counts first."""
+
+    schema: str
+    twin_id: str
+    twin: str
+    streams: list[StreamItem]
+
+
+class StreamValues(TypedDict):
+    """The latest values of one stream of a twin; ``timestamp`` is the last of them."""
+
+    stream: str
+    timestamp: str
+    values: Json
+    suspect: list[str]
 
 
 class LinkItem(TypedDict):

@@ -76,6 +76,7 @@ SHARED_NAMES = {
         ),
         (("asset", "append"), "corrects output"),
         (("asset", "transfer"), "to out in children entity"),
+        (("stream", "push"), "source quality unit on-invalid"),
     ],
 )
 def test_the_real_options_are_a_closed_list(command: tuple[str, str], own: str) -> None:
@@ -90,6 +91,7 @@ def test_the_commands_with_data_are_a_closed_list() -> None:
         ("asset", "create"),
         ("asset", "append"),
         ("asset", "transfer"),
+        ("stream", "push"),
     }
     assert [option.name for option in GLOBAL] == GLOBAL_NAMES
 
@@ -602,20 +604,46 @@ def test_an_option_of_another_command_is_never_data(
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=map(" ".join, COMMANDS))
 def test_each_option_of_each_other_command_is_refused(command: Any) -> None:
     own = {option.name for option in options_of(command)}
+    words = named(command)
     for other in COMMANDS.values():
         for option in other.options:
-            if option.name not in own:
+            if option.name in own:
+                continue
+            if (other.noun == "stream") == (command.noun == "stream"):
                 with pytest.raises(UsageError):
-                    parse(command, ["car", f"--{option.name}", "x"])
-                parsed = parse(command, ["car", "--str", f"{option.name}=x"])
-                assert parsed.edits == (Edit((option.name,), "x"),)
-                assert parse(command, ["car", "--", f"--{option.name}", "x"]).edits
+                    parse(command, [*words, f"--{option.name}", "x"])
+            parsed = parse(command, [*words, "--str", f"{option.name}=x"])
+            assert parsed.edits == (Edit((option.name,), "x"),)
+            assert parse(command, [*words, "--", f"--{option.name}", "x"]).edits
+
+
+def named(command: Any) -> list[str]:
+    """Return words for the arguments of a command that it cannot do without."""
+    return ["car", *("x" for word in command.arguments[1:] if not word.startswith("["))]
+
+
+@pytest.mark.parametrize("name", ["source", "quality", "unit"])
+def test_what_readings_say_of_themselves_stays_data_of_assets(name: str) -> None:
+    for command in COMMANDS.values():
+        if command.noun != "stream":
+            assert parse(command, ["car", f"--{name}", "x"]).edits == (Edit((name,), "x"),)
+
+
+def test_more_arguments_than_the_name() -> None:
+    push = COMMANDS["stream", "push"]
+    assert parse(push, ["car", "heat", "--value", "1"]).words == ("heat", None)
+    assert parse(push, ["car", "heat", "-"]).words == ("heat", "-")
+    assert parse(push, ["car", "heat", "--value", "-1"]).edits == (Edit(("value",), -1),)
+    for words in (["car"], ["car", "--value", "1"], ["car", "heat", "-", "more"], []):
+        with pytest.raises(UsageError):
+            parse(push, words)
 
 
 @pytest.mark.parametrize("name", ["kind", "limit", "format", "view", "columns", "model"])
 def test_options_of_commands_that_read_stay_data(name: str) -> None:
     for command in COMMANDS.values():
-        assert parse(command, ["car", f"--{name}", "x"]).edits == (Edit((name,), "x"),)
+        parsed = parse(command, [*named(command), f"--{name}", "x"])
+        assert parsed.edits == (Edit((name,), "x"),)
 
 
 # ------------------------------------------------------------ numbers, locales

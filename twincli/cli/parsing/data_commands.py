@@ -40,6 +40,7 @@ class DataCommand(NamedTuple):
         creates: What it may make where it is missing.
         needs_data: Whether giving no data is an error.
         lines: Whether ``--jsonl -`` reads one set of data a line from stdin.
+        arguments: What stands before the data; one in brackets may be left out.
     """
 
     noun: str
@@ -50,6 +51,7 @@ class DataCommand(NamedTuple):
     creates: Creates = NOTHING
     needs_data: bool = False
     lines: bool = False
+    arguments: tuple[str, ...] = ("NAME",)
 
 
 COMMANDS: dict[tuple[str, str], DataCommand] = {
@@ -122,6 +124,25 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
             ),
             "twincli.cli.commands.asset.write:asset_transfer",
         ),
+        DataCommand(
+            "stream",
+            "push",
+            "Push readings into a stream of a twin, which the first push makes.",
+            (
+                Option("source", "Who or what read it.", "TEXT"),
+                Option("quality", "What is doubted about it; default: good.", "WORD"),
+                Option("unit", "The unit of --value.", "UNIT"),
+                Option(
+                    "on-invalid",
+                    "What happens to values beyond a range.",
+                    "WHAT",
+                    choices=("reject", "suspect"),
+                ),
+            ),
+            "twincli.cli.commands.stream.push:stream_push",
+            creates=ANY_LEDGER,
+            arguments=("TWIN", "STREAM", "[FILE]"),
+        ),
     )
 }
 """The closed list: every command that takes free data."""
@@ -133,11 +154,15 @@ def options_of(command: DataCommand) -> tuple[Option, ...]:
 
 
 def options_elsewhere(command: DataCommand) -> dict[str, str]:
-    """Return the options of other commands with data: name, and the command that has it first."""
+    """Return the options of other commands with data: name, and the command that has it first.
+
+    What a reading says of itself are data to the commands of other nouns.
+    """
     own = {option.name for option in options_of(command)}
     return {
         option.name: f"{other.noun} {other.verb}"
         for other in reversed(COMMANDS.values())
+        if (other.noun == "stream") == (command.noun == "stream")
         for option in other.options
         if option.name not in own
     }

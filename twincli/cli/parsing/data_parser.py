@@ -37,6 +37,7 @@ class Parsed(NamedTuple):
 
     Attributes:
         name: The name of the twin.
+        words: What stands behind the name, before the data; None where it was left out.
         values: The real options by name, ``_`` for ``-``; absent ones are absent.
         edits: ``--k``, ``--set``, ``--str`` and ``--unset`` in their order.
         base: The object of ``--data``.
@@ -54,6 +55,7 @@ class Parsed(NamedTuple):
     lines: bool = False
     warnings: tuple[str, ...] = ()
     help: bool = False
+    words: tuple[str | None, ...] = ()
 
 
 def parse(
@@ -88,6 +90,8 @@ class _Parser:
         self.shared = {option.name for option in GLOBAL}
         self.read_stdin = read_stdin
         self.name: str | None = None
+        self.words: list[str] = []
+        self.example = " ".join(word for word in command.arguments if not word.startswith("["))
         self.values: dict[str, Any] = {}
         self.edits: list[Edit] = []
         self.lines = False
@@ -105,7 +109,11 @@ class _Parser:
         if self.values.get("help"):
             return Parsed(help=True)
         if self.name is None:
-            raise self._usage("the name is missing", hint=f"twin {self.path} NAME ...")
+            raise self._missing()
+        behind = self.command.arguments[1:]
+        for word in behind[len(self.words) :]:
+            if not word.startswith("["):
+                raise self._usage(f"{word} is missing", hint=f"twin {self.path} {self.example} ...")
         if self.values.get("data") == self.values.get("state") == "-":
             raise self._usage("--data and --state cannot both read stdin")
         base = self._document("data") or {}
@@ -121,6 +129,7 @@ class _Parser:
             state=state,
             lines=self.lines,
             warnings=tuple(self.warnings),
+            words=(*self.words, *(None for _ in behind[len(self.words) :])),
         )
 
     def _check_amount_of_data(self, *, given: bool) -> None:
@@ -189,8 +198,10 @@ class _Parser:
             )
         if self.name is None:
             if not word or word == "-":
-                raise self._usage("the name is missing", hint=f"twin {self.path} NAME ...")
+                raise self._missing()
             self.name = word
+        elif len(self.words) + 1 < len(self.command.arguments):
+            self.words.append(word)
         else:
             hint = "quote a value that contains spaces; write data as --name value"
             if self.path == "asset transfer":
@@ -203,7 +214,7 @@ class _Parser:
         if self.name is None:
             raise self._usage(
                 f"the name comes first, before {word.partition('=')[0]}",
-                hint=f"twin {self.path} NAME ...",
+                hint=f"twin {self.path} {self.example} ...",
             )
 
     def _data_words(self, argv: tuple[str, ...]) -> None:
@@ -378,6 +389,9 @@ class _Parser:
             if word.startswith("--") and option == name:
                 return (value if equals else following) or None
         return None
+
+    def _missing(self) -> UsageError:
+        return self._usage("the name is missing", hint=f"twin {self.path} {self.example} ...")
 
     def _usage(self, message: str, *, hint: str | None = None) -> UsageError:
         return UsageError(message, hint=hint or f"see twin {self.path} --help")

@@ -323,12 +323,13 @@ class DataHelp(TyperCommand):
     def __init__(self, entry: data_commands.DataCommand) -> None:
         own: list[Any] = [
             TyperArgument(
-                param_decls=["name"],
+                param_decls=[word.strip("[]").lower()],
                 type=str,
-                required=True,
-                metavar="NAME",
-                autocompletion=_names_for(entry),
+                required=not word.startswith("["),
+                metavar=word,
+                autocompletion=_names_for(entry) if number == 0 else None,
             )
+            for number, word in enumerate(entry.arguments)
         ]
         own.append(
             TyperArgument(
@@ -362,7 +363,8 @@ class DataHelp(TyperCommand):
 
 def _names_for(entry: data_commands.DataCommand) -> Callable[..., list[str]]:
     """Return what completes the name of a command with data: assets, or nothing for a new one."""
-    known = candidates.nothing if entry.creates.ledger else candidates.assets
+    is_new = entry.creates.ledger and entry.arguments == ("NAME",)
+    known = candidates.nothing if is_new else candidates.assets
 
     def offered(_context: Any, _words: list[str], _start: str) -> list[str]:
         return known()

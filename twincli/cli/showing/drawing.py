@@ -47,6 +47,8 @@ def asset(document: dict[str, Any], console: Any) -> None:
             if field["value"] is None
         },
     )
+    for stream in document.get("streams", ()):
+        _section(console, f"{stream['stream']} at {stream['timestamp']}", stream["values"])
     for entry in document.get("outputs", ()):
         console.print(
             Text(

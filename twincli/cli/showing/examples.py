@@ -32,6 +32,14 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     "template diff": ("twin template diff pump-v1 pump.yaml",),
     "template import": ("twin template import thermostat.json -o thermostat-v1.json",),
     "template export": ("twin template export vehicle-tracking-v1 -o vehicle.json",),
+    "stream create": ("twin stream create car location --owner tracker",),
+    "stream push": (
+        "twin stream push car mileage --value 12034.5",
+        "twin stream push car location --latitude 40.7 --longitude -74.0 --source gps-1",
+        "twin stream push car location readings.jsonl",
+    ),
+    "stream list": ("twin stream list car",),
+    "stream show": ("twin stream show car location",),
     "file attach": (
         "twin file attach car inspection.pdf --type inspection --valid-until 2027-01-15",
         "twin file attach car photos/*.jpg --type photo",

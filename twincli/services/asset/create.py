@@ -43,10 +43,11 @@ class Definition(NamedTuple):
         amount: The amount, for things that are counted.
         title: A title for people.
         model: Written in the JavaScript ORM's form, for this model.
-        kind: ``asset``, ``identity`` or ``template``.
+        kind: One of ``record.CREATING_KINDS``.
         template: The template that it follows; tracking fields among ``data`` go to the state.
         on_invalid: ``reject`` or ``suspect``, see ``fitting.judged``.
         stated: More of the envelope.
+        details: The condition that owns it, where that is known; then ``owner`` is None.
     """
 
     data: dict[str, Any]
@@ -61,6 +62,7 @@ class Definition(NamedTuple):
     template: str | None = None
     on_invalid: str | None = None
     stated: Mapping[str, Any] = MappingProxyType({})
+    details: dict[str, Any] | None = None
 
 
 def create(
@@ -118,7 +120,7 @@ def create(
     present = None
     if name is not None:
         present = book.lookup(client.ledger_id, name, resolve.exists(workspace))
-    owner = None
+    owner = wanted.details
     if wanted.owner is not None:
         owner = resolve.owner_details(workspace, wanted.owner, planned)
     if name is not None and present is not None and not if_missing and writing.once is None:

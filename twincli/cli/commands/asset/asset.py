@@ -11,6 +11,7 @@ from twincli.cli.asking import confirm
 from twincli.cli.commands.asset import cards, changes, find, migrate  # noqa: F401 - their commands
 from twincli.cli.commands.asset.group import app
 from twincli.cli.commands.asset.write import PIPED
+from twincli.cli.commands.stream import latest
 from twincli.cli.context import Context
 from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
@@ -21,7 +22,8 @@ from twincli.model.text import one_line, separated
 from twincli.services.tx.prepared import Prepared
 
 if TYPE_CHECKING:
-    from twincli.services.documents import Assets, Tree
+    from twincli.services.documents import Asset, Assets, Tree
+    from twincli.services.workspace import Workspace
 
 
 @typer_frame.command(app, "show")
@@ -37,24 +39,31 @@ def show(
     view: Annotated[bool, typer.Option("--view", help="Draw the card of their template.")] = False,
 ) -> Result:
     """Show assets: their facts, state and owners."""
-    from twincli.services.asset import document as documents
-
     workspace = context.workspace()
     if view:
         return cards.show(workspace, names, as_of)
     if len(names) == 1:
-        document = documents.show(workspace, names[0], as_of)
+        document = _shown(context, workspace, names[0], as_of)
         return Result(document, terminal=drawing.asset, warnings=cards.missing(document))
     return Result(
         {
             "schema": "twin.assets/1",
-            "assets": [documents.show(workspace, name, as_of) for name in dict.fromkeys(names)],
+            "assets": [_shown(context, workspace, name, as_of) for name in dict.fromkeys(names)],
         },
         listing="assets",
         columns=(("name", "name"), ("id", "id"), ("owners", "owner"), ("state", "state")),
         item_schema="twin.asset/1",
         terminal=_draw_assets,
     )
+
+
+def _shown(context: Context, workspace: Workspace, name: str, as_of: str | None) -> Asset:
+    from twincli.services.asset import document as documents
+
+    shown = documents.show(workspace, name, as_of)
+    if as_of is None:
+        latest.add(context, workspace, shown)
+    return shown
 
 
 def _draw_assets(document: Assets, console: Any) -> None:

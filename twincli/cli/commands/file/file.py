@@ -68,7 +68,7 @@ def attach(
     if prepare is not None:
         partial.check_free(prepare)
     workspace = context.workspace()
-    nodes, notes = _places(context)
+    nodes, notes = places(context)
     asked: set[str] = set()
 
     def before(warning: str) -> None:
@@ -351,7 +351,7 @@ def _nodes(context: Context) -> list[NodeContent]:
     return [NodeContent(url, headers, chosen.timeout, tls) for url in profile.urls]
 
 
-def _places(context: Context) -> tuple[list[NodeContent], tuple[str, ...]]:
+def places(context: Context) -> tuple[list[NodeContent], tuple[str, ...]]:
     """Return the nodes that take content, and what to say where the network takes none."""
     nodes = _nodes(context)
     if not nodes:

@@ -1,0 +1,37 @@
+"""What the commands about streams work with."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from twincli.content.inventory import Inventory
+from twincli.content.store import Blobs
+from twincli.services.stream.known import Room
+
+if TYPE_CHECKING:
+    from twincli.cli.context import Context
+    from twincli.client.content import NodeContent
+
+
+def room(context: Context, *, writes: bool = False) -> Room:
+    """Return what streams are worked on with.
+
+    Args:
+        context: The command.
+        writes: Whether nodes are to be asked if they take content.
+    """
+    inventory = Inventory(context.paths.streams)
+    context.at_end(inventory.close)
+    nodes: list[NodeContent] = []
+    if writes and context.network is not None:
+        from twincli.cli.commands.file import file
+
+        nodes, _ = file.places(context)
+    return Room(
+        context.workspace(),
+        inventory,
+        Blobs(context.paths.content),
+        nodes,
+        os.path.dirname(context.paths.streams),
+    )

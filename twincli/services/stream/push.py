@@ -1,0 +1,513 @@
+"""Push readings: one, which stands in the record itself, or many lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.errors import ConflictError, InvalidError, LockedError, TwinError
+from twincli.model import inline, reading, record, times
+from twincli.rules.authority import AUTHORISED
+from twincli.rules.data import check_data
+from twincli.services import resolve
+from twincli.services.asset.write_options import PLAIN, Writing, checked_at
+from twincli.services.record.say import say
+from twincli.services.stream import create, ingest, known, rules, streams
+from twincli.services.stream.ingest import Stored
+from twincli.services.tx.prepared import Prepared
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from twincli.content.inventory import Head
+    from twincli.model.inline import Inline
+    from twincli.model.reading import Observation
+    from twincli.services.documents import Pushed, RefusedLine
+    from twincli.services.stream.known import Room
+    from twincli.services.stream.rules import Rules
+    from twincli.services.stream.streams import Stream
+
+MAX_INLINE = 100
+"""Observations up to which a batch stands in the record itself."""
+BLOCK = 200_000
+"""Observations that are stored together."""
+MAX_LISTED = 1000
+"""Refused lines that are listed; all are counted."""
+CLOCK = "unset_clock"
+"""The quality of a reading whose time is that of a clock that was never set."""
+
+
+class Line(NamedTuple):
+    """A line of a file.
+
+    Attributes:
+        number: From 1.
+        observation: What it says, or None.
+        error: Why it says nothing.
+    """
+
+    number: int
+    observation: Observation | None
+    error: TwinError | None = None
+
+
+class Target(NamedTuple):
+    """Where readings go.
+
+    Attributes:
+        room: What it is worked on with.
+        ref: What the user calls the twin.
+        twin_id: The twin.
+        name: The stream.
+        stream: It, None where the first push makes it.
+        rules: Of the template.
+        was_made: Whether it was made just now.
+    """
+
+    room: Room
+    ref: str
+    twin_id: str
+    name: str
+    stream: Stream | None
+    rules: Rules
+    was_made: bool = False
+
+
+def target_of(room: Room, ref: str, name: str) -> Target:
+    """Return where readings of a stream go; nothing is made.
+
+    Raises:
+        InvalidError: ``invalid_name``.
+        NotFoundError: The twin, or its template, is not there.
+    """
+    streams.check_name(name)
+    twin_id = resolve.asset_id_of(room.workspace, ref)
+    stream = streams.find_or_none(room.workspace, twin_id, name)
+    if stream is not None and stream.standing != AUTHORISED:
+        stream = None  # somebody else's word; the twin's own is made beside it
+    return Target(room, ref, twin_id, name, stream, rules.of_stream(room.workspace, twin_id, name))
+
+
+def made(target: Target) -> Target:
+    """Return the target with its stream, which the first push makes.
+
+    Raises:
+        LockedError: ``no_key``.
+    """
+    if target.stream is not None or target.room.workspace.dry_run:
+        return target
+    workspace, twin_id = target.room.workspace, target.twin_id
+    details = create.owner_of(workspace, twin_id, None)
+    create.make(workspace, target.ref, twin_id, target.name, details)
+    stream = streams.find_or_none(workspace, twin_id, target.name)
+    assert stream is not None
+    return target._replace(stream=stream, was_made=True)
+
+
+def push(
+    room: Room,
+    ref: str,
+    name: str,
+    found: Observation,
+    writing: Writing = PLAIN,
+    *,
+    on_invalid: str | None = None,
+) -> Pushed | Prepared:
+    """Push one observation.
+
+    Args:
+        room: What it is worked on with.
+        ref: The twin.
+        name: The stream, which the first push makes.
+        found: The observation; its time is ``--at``, else now, where it states none.
+        writing: W.
+        on_invalid: ``reject`` or ``suspect``, see ``fitting.judged``.
+
+    Raises:
+        InvalidError: The template does not take it; ``type_changed``, ``time_ahead``.
+        ConflictError: ``conflicting_reading``, ``once_mismatch``.
+        LockedError: ``no_key``: nobody here may write into the stream.
+    """
+    target = target_of(room, ref, name)
+    timed = _timed(room, found, writing)
+    item = rules.hold(target.rules, timed, on_invalid)
+    inline.body([item])
+    target = made(target)
+    if writing.once is not None and target.stream is not None:
+        before = _of_once(target, writing.once, item, is_timed=found.time_us is not None)
+        if before is not None:
+            return before
+    done = _inline(target, [item], writing)
+    if isinstance(done, Prepared):
+        return done
+    for _, error in done.conflicts:
+        raise error
+    return document(target, [done])
+
+
+def _timed(room: Room, found: Observation, writing: Writing) -> Observation:
+    """Return an observation with its time; one that cannot be is refused or doubted."""
+    now_ms = room.workspace.now()
+    if found.time_us is None:
+        at_ms = now_ms if writing.at is None else checked_at(writing.at, now_ms)
+        return found._replace(time_us=at_ms * 1000)
+    if found.time_us > (now_ms + 5 * 60_000) * 1000:
+        raise InvalidError(
+            f"{times.microseconds_text(found.time_us)} is more than 5 minutes ahead of this"
+            " machine's clock",
+            code="time_ahead",
+            hint="is the clock of the device right?",
+        )
+    if reading.is_unset_clock(found.time_us) and reading.is_good(found.quality):
+        return found._replace(quality=CLOCK)
+    return found
+
+
+def _inline(
+    target: Target, items: Sequence[Inline], writing: Writing, *, skip_conflicts: bool = False
+) -> Stored | Prepared:
+    """Store observations in the record itself."""
+    room, stream = target.room, target.stream
+    if stream is None:  # a dry run, before the first push
+        return Stored(new=len(items), readings=tuple(items))
+
+    def write(_head: Head, behind: Writing) -> Stored | Prepared:
+        kinds = room.inventory.kinds(stream.asset_id) | target.rules.kinds
+        new, conflicts, existing = [], [], 0
+        seen: dict[Any, dict[str, Any]] = {}
+        for row, given in enumerate(items):
+            item, fresh = rules.settled(given, kinds)
+            identity = item.observation.identity
+            if identity not in seen:
+                seen[identity] = _there(room, stream, item.observation)
+            there = seen[identity]
+            try:
+                rest = {
+                    path: value
+                    for path, value in item.observation.leaves.items()
+                    if not reading.is_repeat(path, there.get(path), value)
+                }
+            except ConflictError as error:
+                conflicts.append((row, error))
+                continue
+            if not rest:
+                existing += 1
+                continue
+            kinds |= fresh
+            there.update(rest)
+            new.append(item._replace(observation=item.observation._replace(leaves=rest)))
+        refused = tuple(conflicts)
+        if (refused and not skip_conflicts) or not new:
+            return Stored(existing=existing, conflicts=refused)
+        body = inline.body(new)
+        check_data(None, {record.KEY: record.envelope(streams.READING, body=body)})
+        try:
+            said = say(
+                room.workspace, stream.asset_id, streams.READING, body, behind, is_owners=True
+            )
+        except LockedError as error:
+            raise explained(target, error)  # noqa: B904 - it is the same error
+        if isinstance(said, Prepared):
+            return said
+        known.head_of(room, stream)
+        return Stored((said,), len(new), existing, refused, readings=tuple(new))
+
+    done: Stored | Prepared = ingest.at_tip(room, stream, writing, write)
+    return done
+
+
+def _there(room: Room, stream: Stream, found: Observation) -> dict[str, Any]:
+    """Return the leaves that a stream has under the identity of an observation."""
+    time_us, source, seq = found.identity
+    assert time_us is not None
+    there: dict[str, Any] = {}
+    for its_source, its_seq, leaves in room.inventory.at(stream.asset_id, time_us):
+        if (its_source, its_seq) == (source, seq):
+            there |= leaves
+    for held in room.inventory.chunks(stream.asset_id, time_us, time_us):
+        there |= _in_chunk(room, stream, held, found)
+    return there
+
+
+def _in_chunk(room: Room, stream: Stream, held: Any, found: Observation) -> dict[str, Any]:
+    import json
+
+    entry = held.entry
+    assert found.time_us is not None
+    chunk = known.read_chunk(room, stream, entry, found.time_us, found.time_us + 1)
+    there = {}
+    for series in chunk.series:
+        for row in range(len(series.time)):
+            identity = (
+                int(series.time[row]),
+                series.source.names[series.source.codes[row]],
+                int(series.seq[row]),
+            )
+            if identity == found.identity:
+                value = series.values[row]
+                value = value.item() if hasattr(value, "item") else value
+                path = series.name[len(stream.name) + 1 :]
+                there[path] = json.loads(value) if series.kind == "list" else value
+    return there
+
+
+def explained(target: Target, error: LockedError) -> LockedError:
+    """Return the error of a key that may not write into a stream, with the way that works."""
+    if error.code != "no_key" or target.stream is None:
+        return error
+    workspace = target.room.workspace
+    owners = "; ".join(resolve.owners_text(workspace, details) for details in target.stream.owners)
+    who = " and ".join(workspace.keys) or "no key here"
+    ref, name = target.ref, target.name
+    other = workspace.keys[0] if len(workspace.keys) == 1 else "KEY"
+    error.reworded(
+        f"{who} cannot write into the stream {name} of {ref}: its owner is {owners}",
+        hint=f"sign as {owners}; or let the owner of {ref} make a stream for it:"
+        f" twin stream create {ref} NAME --owner {other}",
+    )
+    return error
+
+
+def _of_once(target: Target, token: str, item: Inline, *, is_timed: bool) -> Pushed | None:
+    """Return the document of what was pushed with the same token, or None.
+
+    Raises:
+        ConflictError: ``once_mismatch``: it was something else.
+    """
+    from twincli.services.asset.attempt import once_mismatch
+    from twincli.services.record.records import records
+
+    assert target.stream is not None
+    client = target.room.workspace.client
+    for _, tx_id in client.once(target.stream.asset_id, token):
+        for found in records(target.room.workspace, target.stream.asset_id, {streams.READING}):
+            if found.tx_id != tx_id:
+                continue
+            (first, *more) = inline.read(found.body)
+            known_item = first.observation
+            wanted = item.observation
+            if not is_timed:
+                wanted = wanted._replace(time_us=known_item.time_us)
+            if more or wanted.identity != known_item.identity or wanted.leaves != known_item.leaves:
+                raise once_mismatch(token, tx_id)
+            done = document(target, [Stored(existing=1, readings=(first,))])
+            return {**done, "transaction_id": tx_id}
+    return None
+
+
+# --- Lines ---------------------------------------------------------------------------------------
+
+
+def push_lines(
+    room: Room,
+    ref: str,
+    name: str,
+    lines: Iterable[Line],
+    writing: Writing = PLAIN,
+    *,
+    on_invalid: str | None = None,
+    skip: bool = False,
+) -> Pushed:
+    """Push many observations, blocks of them together.
+
+    A block with a line that is refused is not stored, nor what comes after it, unless ``skip``.
+
+    Args:
+        room: What it is worked on with.
+        ref: The twin.
+        name: The stream, which is made where it is missing.
+        lines: What they say.
+        writing: W, without ``prepare`` and ``if_tip``.
+        on_invalid: ``reject`` or ``suspect``, see ``fitting.judged``.
+        skip: Leave out what is refused, and store the rest.
+
+    Raises:
+        LockedError: ``no_key``.
+        ConfigError: ``missing_extra``.
+    """
+    target = target_of(room, ref, name)
+    done: list[Stored] = []
+    refused: list[RefusedLine] = []
+    count_refused = 0
+
+    def note(number: int, error: TwinError) -> None:
+        nonlocal count_refused
+        count_refused += 1
+        if len(refused) < MAX_LISTED:
+            refused.append({"line": number, "code": error.code, "reason": error.message})
+
+    for block in _blocks(lines):
+        items: list[tuple[int, Inline]] = []
+        for number, observation, error in block:
+            try:
+                if error is not None or observation is None:
+                    raise error or InvalidError("it says nothing", code="invalid_reading")
+                timed = _timed(room, observation, writing)
+                items.append((number, rules.hold(target.rules, timed, on_invalid)))
+            except TwinError as fault:
+                note(number, fault)
+        items = _of_one_kind(target, items, note)
+        if count_refused and not skip:
+            break
+        if not items:
+            continue
+        target = made(target)
+        stored = _stored(target, [item for _, item in items], writing, skip=skip)
+        for row, conflict in stored.conflicts:
+            note(items[row][0], conflict)
+        done.append(stored)
+        if count_refused and not skip:
+            break
+    found = document(target, done)
+    return {**found, "refused": refused, "refused_count": count_refused}
+
+
+def _blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    block: list[Line] = []
+    for line in lines:
+        block.append(line)
+        if len(block) == BLOCK:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _of_one_kind(
+    target: Target, items: list[tuple[int, Inline]], note: Any
+) -> list[tuple[int, Inline]]:
+    """Return the items whose values are what their series hold; the others are refused.
+
+    Where the first whole numbers of a new series are followed by others, all are doubles.
+    """
+    kinds = dict(target.rules.kinds)
+    if target.stream is not None:
+        known.head_of(target.room, target.stream)
+        kinds = target.room.inventory.kinds(target.stream.asset_id) | kinds
+    doubles = {
+        path
+        for _, item in items
+        for path, value in item.observation.leaves.items()
+        if type(value) is float and path not in kinds
+    }
+    kinds |= dict.fromkeys(doubles, "f64")
+    good = []
+    for number, item in items:
+        try:
+            settled, fresh = rules.settled(item, kinds)
+        except InvalidError as error:
+            note(number, error)
+            continue
+        kinds |= fresh
+        good.append((number, settled))
+    return good
+
+
+def _stored(
+    target: Target, items: Sequence[Inline], writing: Writing, *, skip: bool = False
+) -> Stored:
+    if len(items) <= MAX_INLINE or target.stream is None:
+        done = _inline(target, items, writing, skip_conflicts=skip)
+    else:
+        name = target.name
+        kinds = target.room.inventory.kinds(target.stream.asset_id) | target.rules.kinds
+        batch = ingest.gathered(items, name, kinds)
+        units, given = _units(target, items)
+        try:
+            done = ingest.store(
+                target.room,
+                target.stream,
+                batch,
+                writing,
+                units=units,
+                given=given,
+                skip_conflicts=skip,
+            )
+        except LockedError as error:
+            raise explained(target, error)  # noqa: B904 - it is the same error
+    assert not isinstance(done, Prepared)
+    return done
+
+
+def _units(target: Target, items: Sequence[Inline]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the units in which series are kept, and in which they were given."""
+    units: dict[str, str] = {}
+    given: dict[str, str] = {}
+    for item in items:
+        for path, unit in item.observation.units:
+            series = f"{target.name}.{path}"
+            if units.setdefault(series, unit) != unit:
+                raise InvalidError(
+                    f"{path} is given in {units[series]} and in {unit}",
+                    code="unit_mismatch",
+                    hint="without a template nothing says into which to convert them",
+                )
+        for each in item.given:
+            given.setdefault(f"{target.name}.{each.path}", each.unit)
+    return units, given
+
+
+def document(target: Target, done: Sequence[Stored]) -> Pushed:
+    """Return ``twin.pushed/1``."""
+    workspace, stream = target.room.workspace, target.stream
+    said = [each for stored in done for each in stored.said]
+    last = said[-1] if said else None
+    items = [item for stored in done for item in stored.readings]
+    entries = [entry for stored in done for entry in stored.chunks]
+    firsts = [entry.first_us for entry in entries]
+    lasts = [entry.last_us for entry in entries]
+    for item in items:
+        firsts.append(item.observation.time_us or 0)
+        lasts.append(item.observation.time_us or 0)
+    return {
+        "schema": "twin.pushed/1",
+        "asset_id": None if stream is None else stream.asset_id,
+        "twin_id": target.twin_id,
+        "twin": resolve.asset_name(workspace, target.twin_id) or target.ref,
+        "stream": target.name,
+        "stream_created": target.was_made,
+        "ledger": workspace.client.ledger_id,
+        "transaction_id": None if last is None else last["transaction_id"],
+        "height": None if last is None else last["height"],
+        "at": None if last is None else last["at"],
+        "committed_at": None if last is None else last["committed_at"],
+        "standing": None if last is None else _standing(target, last["transaction_id"]),
+        "count": sum(stored.new for stored in done),
+        "existing": sum(stored.existing for stored in done),
+        "refused_count": 0,
+        "refused": [],
+        "first_at": None if not firsts else _text(min(firsts)),
+        "last_at": None if not lasts else _text(max(lasts)),
+        "readings": inline.body(items)["readings"] if items else [],
+        "chunks": [entry.cid for entry in entries],
+        "signed_by": [] if last is None else last["signers"],
+        "warnings": _warnings(items),
+    }
+
+
+def _standing(target: Target, tx_id: str | None) -> str | None:
+    from twincli.rules.authority import Topic
+    from twincli.services.standing import Speakers
+
+    if tx_id is None or target.stream is None:
+        return None
+    client = target.room.workspace.client
+    entry = client.entry(tx_id)
+    if entry is None:
+        return None
+    topic = Topic(streams.READING, stream=target.name)
+    return Speakers(client).of(target.twin_id, entry, topic).standing
+
+
+def _warnings(items: Sequence[Inline]) -> list[str]:
+    found = []
+    doubted = sorted({path for item in items for path in item.suspect})
+    if doubted:
+        found.append(f"suspect by the template: {', '.join(doubted)}")
+    if any(item.observation.quality == CLOCK for item in items):
+        found.append("a time in 1970 is that of a clock that was never set: it is suspect")
+    return found
+
+
+def _text(time_us: int) -> str:
+    return times.microseconds_text(time_us, times.digits_of(time_us))
