@@ -62,7 +62,8 @@ FLOORS = {
         {"keys", "asset"},
         {"names", "tx"},
         {"signers"},
-        {"resolve", "catalogue", "standing"},
+        {"resolve"},
+        {"catalogue", "standing"},
         {"workspace", "documents"},
     ),
 }

@@ -200,8 +200,8 @@ class LedgerClient(Protocol):
             UsageError: ``not_supported``.
         """
 
-    def identified(self, identifier: str) -> list[str]:
-        """Return the twins that were given a primary identifier here, as far as it is known."""
+    def identified(self, identifier: str) -> list[str] | None:
+        """Return the twins that were given a primary identifier here, None where none is kept."""
 
     def pinned(self) -> list[tuple[str, str]]:
         """Return the id and CID of every template that assets are held to."""

@@ -607,8 +607,8 @@ class NetworkClient:
             self._sync(asset_id)
         yield from self.copy.holding(known, node, template_cid)
 
-    def identified(self, identifier: str) -> list[str]:  # noqa: ARG002
-        return []  # who submits keeps them: the node
+    def identified(self, identifier: str) -> None:  # noqa: ARG002
+        return None  # who submits keeps them: the node
 
     def pinned(self) -> list[tuple[str, str]]:
         """Return the templates of which this machine has seen that an asset is held to them."""

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from twincli.services.workspace import Workspace
 
 
+MOST_HITS = 100
+"""Assets with a text that are looked at for one that it identifies."""
+
+
 class Parties(Protocol):
     """Where keys and parties have names: a ``Workspace``, or less where no ledger is needed."""
 
@@ -89,18 +93,42 @@ def _by_identifier(workspace: Workspace, text: str) -> list[str]:
         wanted = fields.identifier(text, "it")
     except InvalidError:
         return []
-    found = workspace.client.identified(wanted)
+    client = workspace.client
+    kept = client.identified(wanted)
+    if kept is None and '"' not in text:
+        found = [hit["id"] for hit in client.search_assets(f'"{text}"', MOST_HITS)]
+    else:
+        found = kept or []
     if not found:
         return []
     names = Names(workspace)
     mine = {info.public_key for info in workspace.keystore.scan()[0]}
-    held = set(workspace.client.held_by(sorted(mine)))
-    return [
+    held = set(client.held_by(sorted(mine)))
+    known = [
         asset_id
         for asset_id in found
-        if asset_id in held
-        or any(map(names.of_key, signers_of(workspace.client.required(asset_id).tx)))
+        if asset_id in held or any(map(names.of_key, signers_of(client.required(asset_id).tx)))
     ]
+    if kept is not None:
+        return known
+    return [asset_id for asset_id in known if _identifier(workspace, asset_id) == wanted]
+
+
+def _identifier(workspace: Workspace, asset_id: str) -> str | None:
+    """Return the primary identifier that a twin has by its template, if that is at hand."""
+    from twincli.model import identity
+    from twincli.services import catalogue
+
+    replay = workspace.client.replay(asset_id)
+    if replay is None or replay.create is None:
+        return None
+    try:
+        model = catalogue.of_twin(workspace, replay.pin)
+        if model is None:
+            return None
+        return identity.identifier(model.template, replay.create["asset"]["data"], asset_id)
+    except (NotFoundError, InvalidError):
+        return None
 
 
 def _by_did(workspace: Workspace, text: str) -> str:

@@ -686,3 +686,29 @@ def test_a_twin_from_a_template(
         "--facility", "F", "--node", url,
     )  # fmt: skip
     assert named["data"]["assetId"] == "W-1"
+
+
+# --- What a twin is called -------------------------------------------------------------------
+
+
+def test_a_twin_is_named_by_its_identifier(
+    twin: Twin, invoke: Invoke, node: FakeNode, tmp_path: Path
+) -> None:
+    held = ("--template", "vehicle-tracking-v1", "--node", node.url)
+    mine = twin("asset", "create", "car", "--vin", "W0L000051T2123456", *held)["id"]
+    twin("asset", "create", "lorry", "--vin", "OTHER", "--make", "W0L000051T2123456", *held)
+    twin("asset", "create", "plain", "--vin", "W0L000051T2123456", "--node", node.url)
+
+    def shown(name: str, *words: str) -> str:
+        return invoke("asset", "show", name, "--node", node.url, "--get", "id", *words).stdout
+
+    assert shown("W0L000051T2123456") == shown("w0l000051t2123456") == f"{mine}\n"
+    for name in ("W0L0000", '"', "=", "color", "W0L000051T2123456 x"):
+        assert shown(name) == ""
+    # What strangers call so is not meant, until one of them has a name here.
+    other = ("--home", str(tmp_path / "other"))
+    key = twin("keys", "show", "alice")["public_key"]
+    invoke("keys", "new", "bob", "--no-passphrase", *other)
+    assert shown("W0L000051T2123456", *other) == ""
+    assert invoke("name", "set", "alice", key, *other).status == 0
+    assert shown("W0L000051T2123456", *other) == f"{mine}\n"
