@@ -72,7 +72,7 @@ def test_an_index_that_is_still_being_made(
 ) -> None:
     from twincli.ledger import find
 
-    monkeypatch.setattr(find, "PAGE", 3)
+    monkeypatch.setattr(find, "TAKEN", 3)
     monkeypatch.setattr(finding, "SECONDS", -1.0)
     for path, method in (("find", "POST"), ("templates", "GET")):
         answer = node.ask(method, f"/twin/v1/{path}", b'{"expression": "number = 9"}')

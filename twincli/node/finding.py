@@ -6,7 +6,6 @@ can leave assets out; it cannot add one for which the expression does not hold.
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from twincli.model import expression
 from twincli.model.ids import is_id
 from twincli.node import answers
 from twincli.node.answers import Answer, RefusedError
-from twincli.node.writing.bodies import busy
+from twincli.node.writing.bodies import busy, decoded
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -83,10 +82,7 @@ def parse(body: bytes) -> Question:
     Raises:
         RefusedError: 400.
     """
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RefusedError(answers.NOT_JSON) from None
+    given = decoded(body)
     text = given.get("expression") if isinstance(given, dict) else None
     if not isinstance(text, str):
         raise _refused("expression must be a text")

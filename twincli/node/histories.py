@@ -6,13 +6,13 @@ here what is new in all of them; it verifies what it gets as it does with every 
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from twincli.model.ids import is_id
 from twincli.model.transaction import asset_of
 from twincli.node import answers
 from twincli.node.answers import RefusedError, Streamed
+from twincli.node.writing.bodies import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,10 +44,7 @@ def parse(body: bytes) -> list[tuple[str, str | None]]:
     Raises:
         RefusedError: 400.
     """
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RefusedError(answers.NOT_JSON) from None
+    given = decoded(body)
     listed = given.get("of") if isinstance(given, dict) else None
     if not isinstance(listed, list) or not all(map(_is_pair, listed)):
         raise RefusedError(answers.failure(400, "of must be a list of [ID, ID or null]"))

@@ -6,7 +6,6 @@ leave something out of a listing; it cannot add what is not on the ledger.
 
 from __future__ import annotations
 
-import json
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from twincli.model.ids import is_id
 from twincli.node import answers, queries
 from twincli.node.answers import Answer, RefusedError, Streamed
 from twincli.node.queries import Parameter
+from twincli.node.writing.bodies import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -91,10 +91,7 @@ def parse_ids(body: bytes) -> list[str]:
     Raises:
         RefusedError: 400.
     """
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RefusedError(answers.NOT_JSON) from None
+    given = decoded(body)
     listed = given.get("of") if isinstance(given, dict) else None
     if not isinstance(listed, list) or not all(isinstance(i, str) and is_id(i) for i in listed):
         raise RefusedError(answers.failure(400, "of must be a list of ids"))

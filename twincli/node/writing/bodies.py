@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from twincli.node.answers import Answer, RefusedError, failure
+from twincli.node.answers import NOT_JSON, Answer, RefusedError, failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -108,6 +109,18 @@ def _is_utf8(content_type: bytes) -> bool:
 
 def _unsupported(what: str) -> RefusedError:
     return RefusedError(failure(415, f"{what}; send plain JSON in UTF-8", CLOSE))
+
+
+def decoded(body: bytes) -> Any:
+    """Return the value of a body that is JSON; transactions have stricter rules.
+
+    Raises:
+        RefusedError: 400.
+    """
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise RefusedError(NOT_JSON) from None
 
 
 def busy(message: str) -> Answer:

@@ -73,13 +73,14 @@ def blame(
     moments.checked_limit(limit)
     span = moments.Range.of(workspace, since, until, by)
     asset_id = resolve.asset_id_of(workspace, ref)
-    found = Origins.of(workspace, asset_id, as_of_ms(workspace, as_of))
+    then = as_of_ms(workspace, as_of)
+    found = Origins.of(workspace, asset_id, then)
     rows = found.rows(span)
     rows.sort(key=lambda row: row[0], reverse=reverse)
     return {
         "schema": "twin.blame/1",
         "asset_id": asset_id,
-        "as_of": None if as_of is None else times.to_text(times.parse(as_of, workspace.now())),
+        "as_of": times.told(then),
         "fields": [item for _, item in islice(rows, limit)],
     }
 

@@ -100,7 +100,7 @@ def diff(
     return {
         "schema": "twin.diff/1",
         "asset_id": asset_id,
-        "as_of": None if as_of is None else times.to_text(times.parse(as_of, workspace.now())),
+        "as_of": times.told(then),
         "changes": [change for _, change in islice(changes, limit)],
     }
 

@@ -10,7 +10,7 @@ from twincli.model import expression, fields
 from twincli.model.names import near
 from twincli.rules.replay import Pin
 from twincli.services import catalogue
-from twincli.services.asset import listings
+from twincli.services.asset import listings, moments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,8 +47,7 @@ def find(
     Raises:
         UsageError: ``invalid_expression``, ``not_supported``; a limit below 1.
     """
-    if limit is not None and limit < 1:
-        raise UsageError(f"--limit takes a whole number from 1, not {limit}")
+    moments.checked_limit(limit)
     try:
         node = expression.parse(text)
     except InvalidError as error:

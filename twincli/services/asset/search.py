@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from twincli.errors import UsageError
 from twincli.ledger.index import split_search
 from twincli.model import excerpt, record
 from twincli.model.ids import is_prefix
 from twincli.model.transaction import asset_of
 from twincli.model.words import fold
 from twincli.services import resolve
+from twincli.services.asset.moments import checked_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,10 +44,9 @@ def search(workspace: Workspace, text: str, limit: int | None = None) -> Search:
         of the value that holds it; both are null where a value is too large to look through.
 
     Raises:
-        UsageError: ``empty_search``.
+        UsageError: ``empty_search``; a limit below 1.
     """
-    if limit is not None and limit < 1:
-        raise UsageError(f"--limit takes a whole number from 1, not {limit}")
+    checked_limit(limit)
     found = workspace.client.search(text, limit or 0)
     hits = _Hits(workspace, text)
     every = chain(hits.by_name(), hits.by_id(), hits.by_words(found))

@@ -35,13 +35,14 @@ if TYPE_CHECKING:
         GrantItem,
         Grants,
         Json,
+        Said,
         WrittenGrants,
         WrittenRevocation,
     )
     from twincli.services.workspace import Workspace
 
-PENDING, ACTIVE, EXPIRED, ENDED = ("pending", "active", "expired", "revoked")
-"""The states of a grant: not yet on the ledger, in force, over, taken back."""
+PENDING, ACTIVE, EXPIRED = ("pending", "active", "expired")
+"""The states of a grant: not yet on the ledger, in force, over; or ``REVOKED``, taken back."""
 
 _READING = frozenset(("viewer", "auditor"))
 
@@ -97,34 +98,38 @@ def add(
     if isinstance(said, Prepared):
         return said
     names = resolve.Names(workspace)
-    is_there = said["height"] is not None and said["transaction_id"] is not None
-    made: list[GrantItem] = [
-        {
-            "id": said["transaction_id"],
-            "to": did.key_did(key),
-            "to_name": names.of_key(key),
-            "public_key": key,
-            "role": role,
-            "scope": _scope_of(body),
-            "until": body.get("until"),
-            "state": ACTIVE if is_there else PENDING,
-            "standing": AUTHORISED,
-            "granted_at": said["committed_at"] or said["at"],
-            "ended_at": None,
-            "ended_by": None,
-            "reason": None,
-        }
-        for key in keys
-    ]
+    held = owners_now(workspace.client, asset_id)
     already = [
         f"{names.of_key(key) or key} can already write everything about {ref}, as its owner"
         for key in keys
-        if any(
-            conditions.can_fulfil(details, [key])
-            for details in owners_now(workspace.client, asset_id)
-        )
+        if any(conditions.can_fulfil(details, [key]) for details in held)
     ]
-    return {**said, "warnings": [*said["warnings"], *already], "grants": made}
+    return {
+        **said,
+        "warnings": [*said["warnings"], *already],
+        "grants": [_made(said, key, names.of_key(key)) for key in keys],
+    }
+
+
+def _made(said: Said, key: str, name: str | None) -> GrantItem:
+    """Return the row of a grant that was just written, to one of those whom it names."""
+    body = said["body"]
+    is_there = said["height"] is not None and said["transaction_id"] is not None
+    return {
+        "id": said["transaction_id"],
+        "to": did.key_did(key),
+        "to_name": name,
+        "public_key": key,
+        "role": body["role"],
+        "scope": {name: body.get(name) for name in Scope._fields},
+        "until": body.get("until"),
+        "state": ACTIVE if is_there else PENDING,
+        "standing": AUTHORISED,
+        "granted_at": said["committed_at"] or said["at"],
+        "ended_at": None,
+        "ended_by": None,
+        "reason": None,
+    }
 
 
 def _future(workspace: Workspace, text: str) -> int:
@@ -137,10 +142,6 @@ def _future(workspace: Workspace, text: str) -> int:
     if until_ms <= now:
         raise UsageError(f"--expires {text} is already past", code="bad_time", hint=hint)
     return until_ms
-
-
-def _scope_of(members: Any) -> Json:
-    return {name: members.get(name) for name in Scope._fields}
 
 
 # --- Reading -----------------------------------------------------------------------------------
@@ -175,7 +176,7 @@ class _Reading(NamedTuple):
         ended_at, ended_by, reason = self.end(given, key)
         state = ACTIVE
         if verdict.standing == REVOKED:
-            state = ENDED
+            state = REVOKED
         elif verdict.standing == UNAUTHORISED:
             state = EXPIRED
         entry = self.workspace.client.required(given.tx_id)

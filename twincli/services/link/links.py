@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from twincli.services.tx.prepared import Prepared
     from twincli.services.workspace import Workspace
 
-ACTIVE, EXPIRED, ENDED = ("active", "expired", "revoked")
-"""The states of a link: in force, over since a transfer, taken back."""
+ACTIVE, EXPIRED = ("active", "expired")
+"""The states of a link: in force, over since a transfer; or ``REVOKED``, taken back."""
 
 
 def add(
@@ -106,7 +106,7 @@ def _items(workspace: Workspace, ref: str) -> list[LinkItem]:
             "to": child,
             "to_name": asset_names.get(child),
             "owner": "; ".join(names.owner(details) for details in held),
-            "state": ACTIVE if is_open else ENDED if verdict.standing == REVOKED else EXPIRED,
+            "state": ACTIVE if is_open else REVOKED if verdict.standing == REVOKED else EXPIRED,
             "standing": verdict.standing,
             "linked_at": times.told(given.place.time_ms),
         }

@@ -54,14 +54,7 @@ def diff(
 
     workspace = context.workspace()
     document = service(
-        workspace,
-        name,
-        since=since,
-        until=until,
-        limit=limit,
-        reverse=reverse,
-        by=by,
-        as_of=as_of,
+        workspace, name, since=since, until=until, limit=limit, reverse=reverse, by=by, as_of=as_of
     )
     named = histories.namer(workspace)
 
@@ -110,14 +103,7 @@ def blame(
 
     workspace = context.workspace()
     document = service(
-        workspace,
-        name,
-        since=since,
-        until=until,
-        limit=limit,
-        reverse=reverse,
-        by=by,
-        as_of=as_of,
+        workspace, name, since=since, until=until, limit=limit, reverse=reverse, by=by, as_of=as_of
     )
     named = histories.namer(workspace)
 
