@@ -103,7 +103,7 @@ def test_what_fits_stays_as_it_is(name: str, value: Any) -> None:
         ("when", 5, "not a date or a time"),
         ("place", {"latitude": 91, "longitude": 0}, "place.latitude: 91"),
         ("place", {"latitude": 0, "longitude": 180.1}, "place.longitude"),
-        ("place", {"latitude": 0}, "latitude and longitude"),
+        ("place", {"latitude": 0}, "has no longitude"),
         ("place", {"lat": 1, "latitude": 1, "lng": 2}, "one latitude"),
         ("place", {"lat": "1", "lng": 2}, "not a number"),
         ("place", {"lat": 1, "lng": 2, "accuracy": -1}, "at least 0"),
@@ -272,3 +272,10 @@ def test_whole_numbers_keep_every_digit() -> None:
     field = Field("n", "integer", unit="km")
     written = check({"n": field}, {"n": "9007199254740993 km"}, UNITS, additional=False)
     assert written.values == {"n": 9007199254740993}
+
+
+def test_half_a_place_is_named() -> None:
+    fields = {"location": Field("location", "coordinates")}
+    for half, absent in (({"lat": 52.5}, "longitude"), ({"longitude": 13.4}, "latitude")):
+        with pytest.raises(InvalidError, match=f"location has no {absent}"):
+            check(fields, {"location": half}, {}, additional=False)

@@ -327,7 +327,11 @@ class _Checker:
         for name in ("latitude", "longitude", "altitude", "accuracy"):
             if name not in made:
                 if name in _COORDINATES:
-                    raise _wrong(path, value, "an object with latitude and longitude")
+                    raise InvalidError(
+                        f"{path} has no {name}",
+                        code="invalid_value",
+                        hint=f"give both, as in --{path} '[52.5, 13.4]'",
+                    )
             elif type(made[name]) not in {int, float}:
                 raise _wrong(f"{path}.{name}", made[name], "a number")
         self._on_earth(path, made)
