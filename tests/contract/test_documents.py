@@ -28,19 +28,14 @@ WRITTEN = members(documents.WrittenAsset)
 HISTORY_ITEM = members(documents.HistoryItem)
 OUTPUT = members(documents.Output)
 BRIEF = members(documents.AssetItem)
-LEDGER = (
-    "id path profile created height time transactions assets app_hash root tree_size public_key"
-    " former_keys schema_version size_bytes"
-)
-RESTORED = (
-    "home restored created ledger height transactions ledger_key keys names size sha256 warnings"
-)
+LEDGER = members(documents.LedgerInfo)
+RESTORED = members(documents.Restored)
 NAME = members(documents.NameItem)
-MOVED = "ledger to assets transactions failed errors warnings"
-NETWORK = "name urls header_file tls_ca tls_cert tls_key network"
+MOVED = members(documents.Moves)
+NETWORK = members(documents.Network)
 SIGNING = members(documents.Signing)
-KEYS_MADE = "name path made keys"
-AGENT = "running pid socket started_at keys hardening warnings"
+KEYS_MADE = members(documents.Derivation)
+AGENT = members(documents.Agent)
 TX = members(documents.Transaction)
 
 # The command, the schema, the keys after it, and for a listing its name and the keys of an item.
@@ -129,12 +124,12 @@ DOCUMENTS = [
         LEDGER,
         None,
     ),
-    ("ledger reindex", "twin.reindex/1", "ledger transactions", None),
-    ("ledger upgrade", "twin.upgrade/1", "path upgraded before after backup", None),
+    ("ledger reindex", "twin.reindex/1", members(documents.Reindex), None),
+    ("ledger upgrade", "twin.upgrade/1", members(documents.Upgrade), None),
     (
         "backup create -o OUT",
         "twin.backup/1",
-        "file created ledger height transactions keys names size sha256 left_out warnings",
+        members(documents.Backup),
         None,
     ),
     (
@@ -146,40 +141,45 @@ DOCUMENTS = [
     (
         "node start --dry-run --port 0",
         "twin.node/1",
-        "url ws_url ledger pid read_only",
+        members(documents.ServedNode),
         None,
     ),
     (
         "push --dry-run --node NODE",
         "twin.push/1",
         MOVED,
-        ("assets", "twin.moved/1", "asset_id name status transactions"),
+        ("assets", "twin.moved/1", members(documents.MovedItem)),
     ),
     ("pull --node NODE", "twin.pull/1", MOVED, None),
     ("ledger import --search nothing --node NODE", "twin.import/1", MOVED, None),
-    ("node add b http://b.example", "twin.network/1", f"{NETWORK} created warnings", None),
+    (
+        "node add b http://b.example",
+        "twin.network/1",
+        members(documents.Network, "created", "warnings"),
+        None,
+    ),
     ("node use team", "twin.setting/1", "name value source changed", None),
     ("node remove team", "twin.network/1", NETWORK, None),
     (
         "node list",
         "twin.networks/1",
         "networks",
-        ("networks", "twin.network-item/1", f"{NETWORK} used"),
+        ("networks", "twin.network-item/1", members(documents.ListedNetwork)),
     ),
     (
         "node info NODE",
         "twin.node-info/1",
-        "node network nodes warnings",
+        members(documents.NodeInfo),
         (
             "nodes",
             "twin.node-item/1",
-            "url reachable software version ledger height latency_ms error hint",
+            members(documents.NodeItem),
         ),
     ),
     (
         "status",
         "twin.status/1",
-        "version home exists ledger default_key keys agent unpushed network",
+        members(documents.Status),
         None,
     ),
     ("agent status", "twin.agent/1", AGENT, None),
@@ -209,24 +209,31 @@ DOCUMENTS = [
         members(documents.Partial),
         None,
     ),
-    ("keys sign alice NOTE", "twin.signature/1", "public_key did digest signature", None),
+    ("keys sign alice NOTE", "twin.signature/1", members(documents.Signature), None),
     (
         "keys verify NOTE SIGNATURE --by alice",
         "twin.signature-check/1",
-        "valid reason public_key did name by digest warnings",
+        members(documents.SignatureCheck),
         None,
     ),
     (
         "keys export alice",
         "twin.key-export/1",
-        "name public_key format secret encrypted path text file warnings",
+        members(documents.KeyExport),
         None,
     ),
     (
         "keys passwd alice --no-passphrase",
         "twin.passwd/1",
         "keys",
-        ("keys", "twin.passwd-key/1", "name public_key passphrase changed error"),
+        ("keys", "twin.passwd-key/1", members(documents.PasswdItem)),
+    ),
+    ("keys show alice", "twin.key/1", members(documents.Key), None),
+    (
+        "keys list",
+        "twin.keys/1",
+        members(documents.Keys),
+        ("keys", "twin.key/1", members(documents.KeyItem)),
     ),
     ("keys derive fleet --count 2 --no-passphrase", "twin.derivation/1", KEYS_MADE, None),
     (
@@ -235,8 +242,13 @@ DOCUMENTS = [
         "ledger from to moved prepared left entities signed_by warnings",
         None,
     ),
-    ("keys remove bob --yes", "twin.removal/1", "name kept_at shredded", None),
-    ("doctor", "twin.doctor/1", "ok checks", ("checks", "twin.check/1", "name ok message hint")),
+    ("keys remove bob --yes", "twin.removal/1", members(documents.KeyRemoval), None),
+    (
+        "doctor",
+        "twin.doctor/1",
+        members(documents.Doctor),
+        ("checks", "twin.check/1", members(documents.CheckItem)),
+    ),
 ]
 
 # These do not give the same answer twice.

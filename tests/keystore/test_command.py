@@ -82,7 +82,7 @@ def new(
     if_missing: bool = False,
     dry_run: bool = False,
     **asked: Any,
-) -> dict[str, Any]:
+) -> Any:
     wanted = NewKey(name, None, if_missing)
     room = key_room(store, dry_run=dry_run)
     return providers.new_command(room, wanted, command=line, **asked)

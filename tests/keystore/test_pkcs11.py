@@ -64,7 +64,7 @@ def pin(_name: str) -> bytes:
     return PIN.encode()
 
 
-def new(store: KeyStore, chip: Chip, name: str = "gps", **asked: Any) -> dict[str, Any]:
+def new(store: KeyStore, chip: Chip, name: str = "gps", **asked: Any) -> Any:
     secrets = asked.pop("secret_source", pin)
     dry_run = asked.pop("dry_run", False)
     if_missing = asked.pop("if_missing", False)

@@ -651,6 +651,147 @@ class Effective(TypedDict):
     speakers: list[EffectiveItem]
 
 
+# --- Keys ----------------------------------------------------------------------------------------
+
+
+class KeyItem(TypedDict):
+    """A key in a listing. What only the key itself could say is null in a dry run that makes it.
+
+    ``created`` is when it was made, or false where ``--if-missing`` found the same key.
+    """
+
+    name: str
+    public_key: str | None
+    did: str | None
+    rule: str
+    path: str | None
+    created: str | bool | None
+    passphrase: bool | None
+    has_mnemonic: bool
+    provider: str
+    settings: NotRequired[Json]
+    """Where it lives elsewhere."""
+    mnemonic: NotRequired[str | None]
+    """Its phrase, where that was asked for."""
+
+
+class Key(KeyItem):
+    """``twin.key/1``."""
+
+    schema: str
+
+
+class Keys(TypedDict):
+    """``twin.keys/1``, by name; unusable files are ``warnings``."""
+
+    schema: str
+    keys: list[KeyItem]
+    warnings: list[str]
+
+
+class KeyExport(TypedDict):
+    """``twin.key-export/1``; ``text`` is null where there is a file, and always of a secret."""
+
+    schema: str
+    name: str
+    public_key: str
+    format: str
+    secret: bool
+    encrypted: bool
+    path: str | None
+    text: str | None
+    file: str | None
+    warnings: list[str]
+
+
+class PasswdItem(TypedDict):
+    """``twin.passwd-key/1``; ``error`` (``code message``) is null unless its file failed."""
+
+    name: str
+    public_key: str
+    passphrase: bool
+    changed: bool
+    error: Json | None
+
+
+class Passwd(TypedDict):
+    """``twin.passwd/1``."""
+
+    schema: str
+    keys: list[PasswdItem]
+
+
+class Derivation(TypedDict):
+    """``twin.derivation/1``: the keys at ``path``/0, ``path``/1 ...; ``made`` of them are new."""
+
+    schema: str
+    name: str
+    path: str
+    made: int
+    keys: list[Key]
+
+
+class KeyRemoval(TypedDict):
+    """``twin.removal/1``."""
+
+    schema: str
+    name: str
+    kept_at: str | None
+    shredded: bool
+
+
+class AgentKey(TypedDict):
+    """A key that the agent holds; ``name`` is null where it is no longer here."""
+
+    name: str | None
+    public_key: str
+    expires_at: str
+
+
+class Agent(TypedDict):
+    """``twin.agent/1``. Where no agent runs, the rest is null.
+
+    ``hardening`` has ``core_dumps_off not_dumpable memory_locked``.
+    """
+
+    schema: str
+    running: bool
+    pid: int | None
+    socket: str
+    started_at: str | None
+    keys: list[AgentKey]
+    hardening: Json | None
+    warnings: list[str]
+
+
+class Signature(TypedDict):
+    """``twin.signature/1``, of a file; null in a dry run. The digest is SHA-512 in hex."""
+
+    schema: str
+    public_key: str
+    did: str
+    digest: str
+    signature: str | None
+
+
+class SignatureCheck(TypedDict):
+    """``twin.signature-check/1``.
+
+    ``reason`` is null, ``hash_mismatch`` (it is of another file), ``bad_signature`` or
+    ``other_signer``; ``by`` is the public key that was asked for.
+    """
+
+    schema: str
+    valid: bool
+    reason: str | None
+    public_key: str
+    did: str
+    name: str | None
+    by: str | None
+    digest: str
+    warnings: list[str]
+
+
 # --- Names ---------------------------------------------------------------------------------------
 
 
@@ -873,6 +1014,238 @@ class Submissions(TypedDict):
     failed: int
     errors: list[Json]
     warnings: list[str]
+
+
+# --- Networks and ledgers ------------------------------------------------------------------------
+
+
+class NetworkItem(TypedDict):
+    """A network that has a name; of files only the paths."""
+
+    name: str
+    urls: list[str]
+    header_file: str | None
+    tls_ca: str | None
+    tls_cert: str | None
+    tls_key: str | None
+    network: str
+
+
+class ListedNetwork(NetworkItem):
+    """``twin.network-item/1``; ``used`` says whether the settings name it."""
+
+    used: bool
+
+
+class Network(NetworkItem):
+    """``twin.network/1``."""
+
+    schema: str
+    created: NotRequired[bool]
+    """Of ``add``: false where it had this name before."""
+    warnings: NotRequired[list[str]]
+    """Of ``add``."""
+
+
+class Networks(TypedDict):
+    """``twin.networks/1``."""
+
+    schema: str
+    networks: list[ListedNetwork]
+
+
+class NodeItem(TypedDict):
+    """``twin.node-item/1``; only nodes of twincli report ``ledger`` and ``height``."""
+
+    url: str
+    reachable: bool
+    software: str | None
+    version: str | None
+    ledger: str | None
+    height: int | None
+    latency_ms: float | None
+    error: str | None
+    hint: str | None
+
+
+class NodeInfo(TypedDict):
+    """``twin.node-info/1``."""
+
+    schema: str
+    node: str
+    network: str
+    nodes: list[NodeItem]
+    warnings: list[str]
+
+
+class ServedNode(TypedDict):
+    """``twin.node/1``: what ``node start`` serves."""
+
+    schema: str
+    url: str
+    ws_url: str
+    ledger: str | None
+    pid: int | None
+    read_only: bool
+
+
+class MovedItem(TypedDict):
+    """``twin.moved/1``: an asset, and how many of its transactions went."""
+
+    asset_id: str
+    name: str | None
+    status: str
+    transactions: int
+
+
+class Moves(TypedDict):
+    """``twin.push/1``, ``twin.pull/1``, ``twin.import/1``: from ``ledger`` to ``to``.
+
+    An error has ``asset_id name code message hint``.
+    """
+
+    schema: str
+    ledger: str
+    to: str
+    assets: list[MovedItem]
+    transactions: int
+    failed: int
+    errors: list[Json]
+    warnings: list[str]
+
+
+class LedgerInfo(TypedDict):
+    """``twin.ledger/1``. Hashes are hex; ``app_hash`` is empty before the first transaction.
+
+    ``former_keys`` are those of the ledgers that it was restored from.
+    """
+
+    schema: str
+    id: str
+    path: str
+    profile: str
+    created: str
+    height: int
+    time: str
+    transactions: int
+    assets: int
+    app_hash: str
+    root: str
+    tree_size: int
+    public_key: str
+    former_keys: list[str]
+    schema_version: int
+    size_bytes: int | None
+
+
+class Beginning(TypedDict):
+    """``twin.beginning/1``: the id of the ``lost`` ledger, and the new names of its files."""
+
+    schema: str
+    id: str | None
+    path: str
+    lost: str | None
+    kept: list[str]
+
+
+class Reindex(TypedDict):
+    """``twin.reindex/1``."""
+
+    schema: str
+    ledger: str
+    transactions: int
+
+
+class Upgrade(TypedDict):
+    """``twin.upgrade/1``: from schema ``before`` to ``after``; the backup, or null."""
+
+    schema: str
+    path: str
+    upgraded: bool
+    before: int
+    after: int
+    backup: str | None
+
+
+# --- Home ----------------------------------------------------------------------------------------
+
+
+class BackedUpLedger(TypedDict):
+    """The ledger of a backup; null where there is none."""
+
+    ledger: str | None
+    height: int | None
+    transactions: int
+
+
+class Backup(TypedDict):
+    """``twin.backup/1``; ``left_out`` lists the files of the home that are not in it."""
+
+    schema: str
+    file: str
+    created: str
+    ledger: str | None
+    height: int | None
+    transactions: int
+    keys: int
+    names: int
+    size: int
+    sha256: str
+    left_out: list[str]
+    warnings: list[str]
+
+
+class Restored(TypedDict):
+    """``twin.restore/1``; when the backup was ``created``; the ledger's new key."""
+
+    schema: str
+    home: str
+    restored: bool
+    created: str
+    ledger: str | None
+    height: int | None
+    transactions: int
+    ledger_key: str | None
+    keys: int
+    names: int
+    size: int
+    sha256: str
+    warnings: list[str]
+
+
+class CheckItem(TypedDict):
+    """``twin.check/1``; ``ok`` is null where something is missing that need not exist."""
+
+    name: str
+    ok: bool | None
+    message: str
+    hint: str | None
+
+
+class Doctor(TypedDict):
+    """``twin.doctor/1``; ``ok`` is false when a check failed."""
+
+    schema: str
+    ok: bool
+    checks: list[CheckItem]
+
+
+class Status(TypedDict):
+    """``twin.status/1``; ``network`` is the one that the settings name, or null.
+
+    ``unpushed`` has ``node transactions pushed_at`` of each ledger that this one went to.
+    """
+
+    schema: str
+    version: str
+    home: str
+    exists: bool
+    ledger: Json | None
+    default_key: str | None
+    keys: list[str]
+    agent: Json
+    unpushed: list[Json]
+    network: Json | None
 
 
 # --- Templates -----------------------------------------------------------------------------------

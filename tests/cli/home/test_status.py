@@ -155,7 +155,7 @@ def test_doctor_finds_a_clock_that_is_behind(
 ) -> None:
     garage(invoke)
 
-    def look(now_ms: int) -> dict[str, Any]:
+    def look(now_ms: int) -> Any:
         place = Place(str(home / "ledger"), str(home), str(home / "keys"), str(home / "book.db"))
         return doctor(place, now_ms=now_ms)
 

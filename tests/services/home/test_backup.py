@@ -60,16 +60,16 @@ def source(tmp_path: Path) -> Path:
     return home
 
 
-def make(home: Path, file: Path, **more: Any) -> dict[str, Any]:
+def make(home: Path, file: Path, **more: Any) -> Any:
     return backup.create(str(home), str(home / "config.json"), str(file), now_ms=NOW_MS, **more)
 
 
-def bring_back(file: Path, home: Path, **more: Any) -> dict[str, Any]:
+def bring_back(file: Path, home: Path, **more: Any) -> Any:
     with file.open("rb") as stream:
         return restore.restore(stream, file.name, str(home), str(home / "config.json"), **more)
 
 
-def restore_bytes(data: bytes, home: Path) -> dict[str, Any]:
+def restore_bytes(data: bytes, home: Path) -> Any:
     place = str(home / "config.json")
     return restore.restore(io.BytesIO(data), "the file", str(home), place)
 
@@ -239,7 +239,7 @@ def test_a_key_called_as_the_directory_of_removed_ones_is_counted(
 def test_settings_that_live_elsewhere(source: Path, packed: Path, tmp_path: Path) -> None:
     place = tmp_path / "etc" / "twincli" / "config.json"
 
-    def again(name: str) -> dict[str, Any]:
+    def again(name: str) -> Any:
         with packed.open("rb") as stream:
             return restore.restore(stream, "x", str(tmp_path / name), str(place))
 
@@ -596,7 +596,7 @@ def member(name: str, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
     return info, content
 
 
-def listing(*entries: tuple[str, bytes], **more: Any) -> dict[str, Any]:
+def listing(*entries: tuple[str, bytes], **more: Any) -> Any:
     found = [
         {"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in entries

@@ -31,11 +31,11 @@ def rooms(tmp_path: Path) -> Iterator[Rooms]:
         yield made
 
 
-def fleet(rooms: Rooms, **more: Any) -> dict[str, Any]:
+def fleet(rooms: Rooms, **more: Any) -> Any:
     return keys.recover(rooms.workspace, NewKey("fleet", None), ABOUT, **more)
 
 
-def derive(rooms: Rooms, count: int, **more: Any) -> dict[str, Any]:
+def derive(rooms: Rooms, count: int, **more: Any) -> Any:
     return phrases.derive(
         rooms.workspace._replace(dry_run=more.pop("dry_run", False)),
         "fleet",

@@ -78,13 +78,13 @@ def registered(rooms: Rooms, template_id: str) -> str:
     return found
 
 
-def fetched(other: Rooms, client: NetworkClient, *refs: str) -> dict[str, Any]:
+def fetched(other: Rooms, client: NetworkClient, *refs: str) -> Any:
     there = other.workspace._replace(client=client)
     here = other.workspace.client
     return pull.pull(there, here, pull.assets_to_pull(there, here, refs))
 
 
-def moved(document: dict[str, Any]) -> set[str]:
+def moved(document: Any) -> set[str]:
     return {item["asset_id"] for item in document["assets"] if item["status"] == "moved"}
 
 

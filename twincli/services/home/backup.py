@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from twincli.ledger.audit import Report
-    from twincli.services.documents import Document
+    from twincli.services.documents import BackedUpLedger, Backup, Document
 
 
 RECENT = 1000
@@ -73,7 +73,7 @@ def create(
     now_ms: int,
     write: Callable[[bytes], object] | None = None,
     dry_run: bool = False,
-) -> Document:
+) -> Backup:
     """Write a backup of a home while it may be in use.
 
     What is read later never needs what is read earlier: names before the ledger whose assets they
@@ -257,7 +257,7 @@ def ledger_document(ledger: Ledger) -> Document:
     }
 
 
-def ledger_members(ledger: Document | None) -> Document:
+def ledger_members(ledger: Document | None) -> BackedUpLedger:
     """Return the part of it for the command's document."""
     known = ledger or {"id": None, "height": None, "transactions": 0}
     return {

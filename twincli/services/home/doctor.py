@@ -15,13 +15,12 @@ from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
     from twincli.keystore.keyfile import KeyInfo
     from twincli.ledger.audit import Report
     from twincli.ledger.ledger import Ledger
     from twincli.ledger.lost import Mark
-    from twincli.services.documents import Document
+    from twincli.services.documents import Doctor, NodeItem
     from twincli.services.network.networks import Chosen
 
 RECENT = 1000
@@ -97,7 +96,7 @@ def doctor(
     root: str | None = None,
     network: Chosen | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Document:
+) -> Doctor:
     """Check everything, and change nothing.
 
     Args:
@@ -132,7 +131,10 @@ def doctor(
     return {
         "schema": "twin.doctor/1",
         "ok": all(check.ok is not False for check in checks),
-        "checks": [check._asdict() for check in checks],
+        "checks": [
+            {"name": check.name, "ok": check.ok, "message": check.message, "hint": check.hint}
+            for check in checks
+        ],
     }
 
 
@@ -502,12 +504,13 @@ def _network(chosen: Chosen, *, full: bool) -> Iterator[Check]:
         yield _copy(place, full=full)
 
 
-def _node(node: dict[str, Any]) -> Check:
+def _node(node: NodeItem) -> Check:
     name = f"node {node['url']}"
     if not node["reachable"]:
-        return _bad(name, node["error"], node["hint"] or "is it running?")
+        return _bad(name, str(node["error"]), node["hint"] or "is it running?")
     parts = [f"{node['software'] or 'it'} {node['version'] or 'answers'}"]
-    parts += [f"{part} {node[part]}" for part in ("ledger", "height") if node[part] is not None]
+    parts += [f"ledger {node['ledger']}"] if node["ledger"] is not None else []
+    parts += [f"height {node['height']}"] if node["height"] is not None else []
     return _good(name, ", ".join([*parts, f"{node['latency_ms']} ms"]))
 
 

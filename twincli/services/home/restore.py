@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import IO
 
-    from twincli.services.documents import Document
+    from twincli.services.documents import Document, Restored
 
 
 from twincli.services.home.backup import (
@@ -59,7 +59,7 @@ def restore(
     dry_run: bool = False,
     trusted: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> Document:
+) -> Restored:
     """Verify a backup, all of it, and make it the home.
 
     Nothing is put in place before all of it is verified. A process killed on the way

@@ -11,6 +11,7 @@ from twincli.services.network import pushed
 if TYPE_CHECKING:
     from twincli.keystore.store import KeyStore
     from twincli.ledger.ledger import Ledger
+    from twincli.services.documents import Status
     from twincli.services.network.networks import Chosen
 
 
@@ -21,7 +22,7 @@ def status(
     default_key: str | None,
     networks: str,
     chosen: Chosen | None = None,
-) -> dict[str, Any]:
+) -> Status:
     """Return where one stands.
 
     Args:

@@ -11,11 +11,11 @@ from twincli.model import times
 if TYPE_CHECKING:
     from twincli.keystore.keyfile import KeyInfo
     from twincli.keystore.store import UnlockedKey
-    from twincli.services.documents import Document
+    from twincli.services.documents import Agent
     from twincli.services.workspace import Workspace
 
 
-def start(workspace: Workspace, *, ttl: int) -> Document:
+def start(workspace: Workspace, *, ttl: int) -> Agent:
     """Unlock keys, start the agent if none runs, and have it hold the keys.
 
     Keys that it already holds get the new time limit. The agent is started only after at least one
@@ -97,7 +97,7 @@ def _unlocked(workspace: Workspace, infos: list[KeyInfo], warnings: list[str]) -
     return unlocked
 
 
-def status(workspace: Workspace) -> Document:
+def status(workspace: Workspace) -> Agent:
     """Return whether an agent runs, its keys and how its memory is protected.
 
     Returns:
@@ -112,7 +112,7 @@ def status(workspace: Workspace) -> Document:
     """
     store = workspace.keystore
     found = agent.status(store.directory)
-    document: Document = {
+    document: Agent = {
         "schema": "twin.agent/1",
         "running": found is not None,
         "pid": None,
@@ -143,7 +143,7 @@ def status(workspace: Workspace) -> Document:
     return document
 
 
-def lock(workspace: Workspace) -> Document:
+def lock(workspace: Workspace) -> Agent:
     """Have the agent forget its keys and keep running; nothing where none runs.
 
     Returns:
@@ -154,7 +154,7 @@ def lock(workspace: Workspace) -> Document:
     return status(workspace)
 
 
-def stop(workspace: Workspace) -> Document:
+def stop(workspace: Workspace) -> Agent:
     """Have the agent forget its keys and end; nothing where none runs.
 
     Returns:

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from twincli.crypto.ed25519 import KeyPair
     from twincli.keystore.keyfile import KeyInfo
     from twincli.keystore.store import UnlockedKey
-    from twincli.services.documents import Document
+    from twincli.services.documents import Key, KeyExport, Passwd, PasswdItem
     from twincli.services.keys.keys import NewKey
     from twincli.services.workspace import Workspace
 
 
-def export_public(workspace: Workspace, name: str, form: str) -> tuple[Document, str]:
+def export_public(workspace: Workspace, name: str, form: str) -> tuple[KeyExport, str]:
     """Return the public half of a key in a format of ``containers.FORMATS``.
 
     Returns:
@@ -44,7 +44,7 @@ def export_secret(
     form: str,
     *,
     passphrase: Callable[[], bytes] | None = None,
-) -> tuple[Document, str]:
+) -> tuple[KeyExport, str]:
     """Return the secret of a key in a format of ``containers.FORMATS``.
 
     A dry run checks and asks for no passphrase; the text is then empty.
@@ -80,7 +80,7 @@ def export_secret(
     return {**document, "warnings": _what_else(key, key.mnemonic)}, key.mnemonic + "\n"
 
 
-def _exported(info: KeyInfo, form: str, *, secret: bool, encrypted: bool) -> Document:
+def _exported(info: KeyInfo, form: str, *, secret: bool, encrypted: bool) -> KeyExport:
     return {
         "schema": "twin.key-export/1",
         "name": info.name,
@@ -143,7 +143,7 @@ def import_key(
     *,
     form: str | None,
     input_passphrase: Callable[[], bytes] | None = None,
-) -> Document:
+) -> Key:
     """Keep a key that another program made.
 
     A dry run checks and shows the key, and makes nothing.
@@ -183,7 +183,7 @@ def _read(text: str, form: str, passphrase: Callable[[], bytes] | None) -> KeyPa
 
 def passwd(
     workspace: Workspace, wanted: Sequence[str], *, new_passphrase: Callable[[], bytes] | None
-) -> Document:
+) -> Passwd:
     """Put keys under another passphrase, or under none.
 
     All are opened before the first is changed, so a wrong passphrase changes nothing. Copies of
@@ -229,7 +229,7 @@ def passwd(
     return {"schema": "twin.passwd/1", "keys": rows}
 
 
-def _changed(info: KeyInfo, *, changed: bool, error: TwinError | None = None) -> Document:
+def _changed(info: KeyInfo, *, changed: bool, error: TwinError | None = None) -> PasswdItem:
     return {
         "name": info.name,
         "public_key": info.public_key,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from twincli.keystore.keyfile import KeyInfo, SecretSource
-    from twincli.services.documents import Document
+    from twincli.services.documents import Key, KeyItem, KeyRemoval, Keys
     from twincli.services.workspace import Workspace
 
 
@@ -34,9 +34,9 @@ class NewKey(NamedTuple):
     if_missing: bool = False
 
 
-def document(info: KeyInfo) -> Document:
+def document(info: KeyInfo) -> Key:
     """Return the ``twin.key/1`` document of a key, with ``settings`` where it lives elsewhere."""
-    shown: Document = {
+    shown: Key = {
         "schema": "twin.key/1",
         "name": info.name,
         "public_key": info.public_key,
@@ -61,7 +61,7 @@ def new(
     words: int = 24,
     path: str | None = None,
     show_phrase: Callable[[str], None] | None = None,
-) -> Document:
+) -> Key:
     """Make a new key.
 
     In a dry run this checks, asks for nothing and makes nothing; unknown values are null.
@@ -132,7 +132,7 @@ def recover(
     path: str | None = None,
     checksum: bool = True,
     bip39_passphrase: str = "",
-) -> Document:
+) -> Key:
     """Make the key of a phrase that somebody kept.
 
     A dry run checks and shows the key, asks for no passphrase and makes nothing.
@@ -202,7 +202,7 @@ def keep(
     rule: str,
     path: str | None = None,
     phrase: str | None = None,
-) -> Document:
+) -> Key:
     """Keep a key that is already known, and return its ``twin.key/1``.
 
     Args:
@@ -246,12 +246,12 @@ def keep(
     return document(info)
 
 
-def list_keys(workspace: Workspace) -> Document:
+def list_keys(workspace: Workspace) -> Keys:
     """Return ``twin.keys/1``: all keys by name; unusable files become ``warnings``."""
     keys, faults = workspace.keystore.scan()
     return {
         "schema": "twin.keys/1",
-        "keys": [_without_schema(document(info)) for info in keys],
+        "keys": [_item(info) for info in keys],
         "warnings": [
             fault.message if fault.hint is None else f"{fault.message} ({fault.hint})"
             for fault in faults
@@ -259,7 +259,7 @@ def list_keys(workspace: Workspace) -> Document:
     }
 
 
-def show(workspace: Workspace, name: str, *, with_mnemonic: bool = False) -> Document:
+def show(workspace: Workspace, name: str, *, with_mnemonic: bool = False) -> Key:
     """Return ``twin.key/1`` of one key, with its phrase when asked for.
 
     Raises:
@@ -278,7 +278,7 @@ def show(workspace: Workspace, name: str, *, with_mnemonic: bool = False) -> Doc
     return result
 
 
-def rename(workspace: Workspace, old: str, new_name: str) -> Document:
+def rename(workspace: Workspace, old: str, new_name: str) -> Key:
     """Rename a key and return its ``twin.key/1``.
 
     Args:
@@ -300,7 +300,7 @@ def rename(workspace: Workspace, old: str, new_name: str) -> Document:
     return document(store.rename(old, new_name))
 
 
-def remove(workspace: Workspace, name: str, *, shred: bool = False) -> Document:
+def remove(workspace: Workspace, name: str, *, shred: bool = False) -> KeyRemoval:
     """Remove a key, keeping its file aside unless ``shred``.
 
     Returns:
@@ -343,7 +343,7 @@ def _check_book(workspace: Workspace, name: str, public_key: str | None = None) 
         )
 
 
-def planned(wanted: NewKey, rule: str, path: str | None, *, has_mnemonic: bool) -> Document:
+def planned(wanted: NewKey, rule: str, path: str | None, *, has_mnemonic: bool) -> Key:
     """Return the document of a key that is not made; unknown values are null."""
     return {
         "schema": "twin.key/1",
@@ -369,7 +369,7 @@ def _canonical(path: str | None) -> str | None:
     return None if path is None else derivation.format_path(derivation.parse_path(path))
 
 
-def _kept(present: KeyInfo, *, path: str | None = None, public_key: str | None = None) -> Document:
+def _kept(present: KeyInfo, *, path: str | None = None, public_key: str | None = None) -> Key:
     """Return the document of a key that already exists, if it is the one that was asked for."""
     if path is not None and present.path != path:
         why = f"it was not derived at {path}"
@@ -397,5 +397,5 @@ def timestamp(workspace: Workspace) -> str:
     return times.to_text(workspace.now() // 1000 * 1000)[:19] + "Z"
 
 
-def _without_schema(whole: Document) -> Document:
-    return {key: value for key, value in whole.items() if key != "schema"}
+def _item(info: KeyInfo) -> KeyItem:
+    return {name: value for name, value in document(info).items() if name != "schema"}  # type: ignore[return-value]

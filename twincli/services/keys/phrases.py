@@ -14,7 +14,7 @@ from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from twincli.keystore.keyfile import KeyInfo, SecretSource
-    from twincli.services.documents import Document
+    from twincli.services.documents import Derivation, Key
     from twincli.services.workspace import Workspace
 
 BRANCH = "m/44'/822'/0'/0'"
@@ -35,7 +35,7 @@ def derive(
     prefix: str | None = None,
     path: str | None = None,
     bip39_passphrase: str = "",
-) -> Document:
+) -> Derivation:
     """Make keys 0 to ``count`` - 1 of the phrase that a key keeps, at ``path``/0', ``path``/1' ...
 
     A key that already exists, under whatever name, stays as it is: an interrupted run is simply
@@ -75,7 +75,7 @@ def derive(
     for child, _ in wanted:
         names.check(child)
     infos = store.scan()[0]
-    result: Document = {
+    result: Derivation = {
         "schema": "twin.derivation/1",
         "name": parent.name,
         "path": derivation.format_path(branch),
@@ -129,7 +129,7 @@ def _seed(workspace: Workspace, parent: KeyInfo, bip39_passphrase: str) -> bytes
 
 def _expected(
     workspace: Workspace, here: dict[str, KeyInfo], wanted: NewKey, steps: tuple[int, ...]
-) -> Document:
+) -> Key:
     path = derivation.format_path(steps)
     present = here.get(names.fold(wanted.name))
     if present is not None and present.path == path:

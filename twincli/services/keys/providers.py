@@ -16,7 +16,7 @@ from twincli.services.keys.keys import check_name, document, present_key, timest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twincli.services.documents import Document
+    from twincli.services.documents import Key
     from twincli.services.keys.keys import NewKey
     from twincli.services.workspace import Workspace
 
@@ -30,7 +30,7 @@ def new_pkcs11(
     label: str | None = None,
     key_id: str | None = None,
     generate: bool = False,
-) -> Document:
+) -> Key:
     """Add a key that a token holds, or have the token make one.
 
     A dry run checks, looks for the token and asks for nothing; unknown values are null.
@@ -77,7 +77,7 @@ def new_pkcs11(
 
 def new_command(
     workspace: Workspace, wanted: NewKey, *, command: str, timeout: float | None = None
-) -> Document:
+) -> Key:
     """Add a key that a program signs with; the protocol is ``docs/sign-command.md``.
 
     A dry run checks and looks for the program without running it; unknown values are null.
@@ -137,7 +137,7 @@ def _new(
     make: Callable[[KeyInfo], KeyInfo],
     *,
     if_missing: bool,
-) -> Document:
+) -> Key:
     name = planned.name
     present = present_key(workspace, name) if if_missing else None
     if present is not None:
@@ -156,7 +156,7 @@ def _new(
             "passphrase": None,
             "has_mnemonic": False,
             "provider": planned.provider,
-            "settings": planned.settings,
+            "settings": planned.settings or {},
         }
     try:
         return document(make(planned))
@@ -167,7 +167,7 @@ def _new(
         return _kept(present, planned)  # another process was faster
 
 
-def _kept(present: KeyInfo, planned: KeyInfo) -> Document:
+def _kept(present: KeyInfo, planned: KeyInfo) -> Key:
     """Return the document of a key that already exists, if it is in the place asked for."""
     settings = present.settings or {}
     asked = {key: value for key, value in (planned.settings or {}).items() if value is not None}

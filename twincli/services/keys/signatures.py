@@ -22,7 +22,7 @@ from twincli.model.did import key_did
 from twincli.services import resolve
 
 if TYPE_CHECKING:
-    from twincli.services.documents import Document
+    from twincli.services.documents import Document, Signature, SignatureCheck
     from twincli.services.workspace import Workspace
 
 SCHEMA = "twin.signature/1"
@@ -53,7 +53,7 @@ def message_of(digest: str) -> bytes:
     return f"{SCHEMA}\nsha512 {digest}\n".encode()
 
 
-def sign(workspace: Workspace, name: str, file: IO[bytes]) -> Document:
+def sign(workspace: Workspace, name: str, file: IO[bytes]) -> Signature:
     """Sign a file with a key, wherever the key is.
 
     A dry run signs nothing; the signature is null.
@@ -120,7 +120,7 @@ def _malformed(why: str) -> InvalidError:
 
 def verify(
     workspace: Workspace, file: IO[bytes], signature: Document, by: str | None = None
-) -> Document:
+) -> SignatureCheck:
     """Check whether a signature is valid, and whose it is.
 
     Args:

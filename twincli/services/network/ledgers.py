@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twincli.errors import ConflictError
 from twincli.model import times
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from twincli.ledger.ledger import Ledger
+    from twincli.services.documents import Beginning, LedgerInfo, Reindex, Upgrade
 
 
-def info(ledger: Ledger) -> dict[str, Any]:
+def info(ledger: Ledger) -> LedgerInfo:
     """Return a ledger's identity, tip and size.
 
     Returns:
@@ -52,7 +53,7 @@ def _size(path: str) -> int | None:
     return sum(os.path.getsize(name) for name in (path, f"{path}-wal") if os.path.exists(name))
 
 
-def begin(path: str, known: str | None, *, dry_run: bool = False) -> dict[str, Any]:
+def begin(path: str, known: str | None, *, dry_run: bool = False) -> Beginning:
     """Begin a new ledger in place of a lost one.
 
     What is left of the old one is kept under other names, such as ``ledger.1.key``.
@@ -104,7 +105,7 @@ def begin(path: str, known: str | None, *, dry_run: bool = False) -> dict[str, A
     }
 
 
-def reindex(ledger: Ledger, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+def reindex(ledger: Ledger, progress: Callable[[int, int], None] | None = None) -> Reindex:
     """Rebuild the derived index.
 
     Args:
@@ -121,7 +122,7 @@ def reindex(ledger: Ledger, progress: Callable[[int, int], None] | None = None) 
     }
 
 
-def upgrade(path: str, now_ms: int, *, dry_run: bool = False) -> dict[str, Any]:
+def upgrade(path: str, now_ms: int, *, dry_run: bool = False) -> Upgrade:
     """Upgrade a ledger's file to the current schema, after a backup.
 
     Args:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from twincli.client import LedgerClient
-    from twincli.services.documents import Document
+    from twincli.services.documents import Moves
     from twincli.services.workspace import Workspace
 
 BATCH = 200
@@ -231,7 +231,7 @@ def _diverged(fork: Fork, *, pulls: bool) -> ConflictError:
     )
 
 
-def finish(workspace: Workspace, mover: Mover, schema: str) -> Document:
+def finish(workspace: Workspace, mover: Mover, schema: str) -> Moves:
     """Finish a run: give the assets their names on the other ledger, return the document.
 
     Args:
@@ -257,22 +257,28 @@ def finish(workspace: Workspace, mover: Mover, schema: str) -> Document:
                 except ConflictError as error:
                     warnings.append(error.message)
 
-    def named(item: Moved) -> Document:
-        return {"asset_id": item.asset_id, "name": next(iter(names[item.asset_id]), None)}
+    def name_of(item: Moved) -> str | None:
+        return next(iter(names[item.asset_id]), None)
 
     return {
         "schema": schema,
         "ledger": source,
         "to": target,
         "assets": [
-            {**named(item), "status": item.status, "transactions": item.transactions}
+            {
+                "asset_id": item.asset_id,
+                "name": name_of(item),
+                "status": item.status,
+                "transactions": item.transactions,
+            }
             for item in moved
         ],
         "transactions": sum(item.transactions for item in moved),
         "failed": sum(item.error is not None for item in moved),
         "errors": [
             {
-                **named(item),
+                "asset_id": item.asset_id,
+                "name": name_of(item),
                 "code": item.error.code,
                 "message": item.error.message,
                 "hint": item.error.hint,

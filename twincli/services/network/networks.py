@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from twincli.client.profiles import Profile
     from twincli.ledger.ledger import Ledger
-    from twincli.services.documents import Document
+    from twincli.services.documents import (
+        Document,
+        ListedNetwork,
+        Network,
+        NetworkItem,
+        Networks,
+        NodeInfo,
+        NodeItem,
+    )
 
 
 def find(file: str, node: str) -> Profile:
@@ -98,7 +106,7 @@ def add(
     tls: Tls = DEFAULT_TLS,
     *,
     dry_run: bool = False,
-) -> Document:
+) -> Network:
     """Give a network a name.
 
     Args:
@@ -142,9 +150,12 @@ def add(
     return {**_document(name, profile), "created": held is None, "warnings": warnings}
 
 
-def _document(name: str, profile: Profile) -> Document:
+def _document(name: str, profile: Profile) -> Network:
+    return {"schema": "twin.network/1", **_item(name, profile)}  # type: ignore[typeddict-item]
+
+
+def _item(name: str, profile: Profile) -> NetworkItem:
     return {
-        "schema": "twin.network/1",
         "name": name,
         "urls": list(profile.urls),
         "header_file": profile.header_file,
@@ -155,22 +166,21 @@ def _document(name: str, profile: Profile) -> Document:
     }
 
 
-def listing(file: str, used: str) -> Document:
+def listing(file: str, used: str) -> Networks:
     """Return the named networks.
 
     Returns:
         ``twin.networks/1`` with ``networks``: ``name urls header_file tls_ca tls_cert tls_key
         network used``.
     """
-    found = []
-    for name, profile in profiles.load(file).items():
-        document = _document(name, profile)
-        del document["schema"]
-        found.append({**document, "used": name == used})
+    found: list[ListedNetwork] = [
+        {**_item(name, profile), "used": name == used}
+        for name, profile in profiles.load(file).items()
+    ]
     return {"schema": "twin.networks/1", "networks": found}
 
 
-def remove(file: str, name: str, *, dry_run: bool = False) -> Document:
+def remove(file: str, name: str, *, dry_run: bool = False) -> Network:
     """Remove a network's name; its copy on this machine and the names of its assets stay.
 
     Returns:
@@ -189,7 +199,7 @@ def remove(file: str, name: str, *, dry_run: bool = False) -> Document:
     return _document(name, held)
 
 
-def info(profile: Profile, name: str, timeout: float, tls: Tls = DEFAULT_TLS) -> Document:
+def info(profile: Profile, name: str, timeout: float, tls: Tls = DEFAULT_TLS) -> NodeInfo:
     """Return the state of a network's nodes.
 
     Returns:
@@ -198,7 +208,7 @@ def info(profile: Profile, name: str, timeout: float, tls: Tls = DEFAULT_TLS) ->
         ``ledger`` and ``height``; from others they are null.
     """
     nodes = _nodes(profile, timeout, tls)
-    states = []
+    states: list[NodeItem] = []
     try:
         for url, said, seconds in nodes.one_by_one():
             failed = said if isinstance(said, TwinError) else None
@@ -269,7 +279,7 @@ def summary(chosen: Chosen, ledger: Ledger | None) -> Document:
         places = copies.of_network(chosen.directory, profile.network)
         nodes = info(profile, chosen.name, chosen.timeout, chosen.tls)["nodes"]
         node = next((node for node in nodes if node["reachable"]), nodes[0])
-        found = {name: node[name] for name in found}
+        found = {name: value for name, value in node.items() if name in found}
         other = (found["ledger"] or profile.network) if node["reachable"] else None
     except TwinError as error:
         found.update(error=error.message, hint=error.hint)

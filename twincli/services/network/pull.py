@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from twincli.client import LedgerClient
-    from twincli.services.documents import Document
+    from twincli.services.documents import Moves
     from twincli.services.workspace import Workspace
 
 
@@ -24,7 +24,7 @@ def pull(
     asset_ids: Iterable[str],
     *,
     schema: str = "twin.pull/1",
-) -> Document:
+) -> Moves:
     """Copy assets of another ledger to this one, whose rules are strict.
 
     Args:

@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from twincli.client import LedgerClient
-    from twincli.services.documents import Document
+    from twincli.services.documents import Moves
     from twincli.services.workspace import Workspace
 
 
-def push(
-    workspace: Workspace, there: LedgerClient, refs: Sequence[str], *, rebase: bool
-) -> Document:
+def push(workspace: Workspace, there: LedgerClient, refs: Sequence[str], *, rebase: bool) -> Moves:
     """Copy assets of this ledger to another one.
 
     Args:

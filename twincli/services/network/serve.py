@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from twincli.node.access import Hosts
     from twincli.node.server import Server
-    from twincli.services.documents import Document
+    from twincli.services.documents import Document, ServedNode
 
 
 class Start(NamedTuple):
@@ -66,7 +66,7 @@ def start(
     path: str,
     content: str,
     wanted: Start,
-    ready: Callable[[Document], None],
+    ready: Callable[[ServedNode], None],
     log: Callable[[Document], None] | None = None,
 ) -> bool:
     """Serve a ledger until a signal asks to stop.
@@ -126,7 +126,7 @@ def start(
             ledger.checkpoint()
 
 
-def check(path: str, wanted: Start) -> Document:
+def check(path: str, wanted: Start) -> ServedNode:
     """Check everything that ``start`` checks, without serving or writing.
 
     Returns:
@@ -257,7 +257,7 @@ def _server(wanted: Start) -> Server:
     )
 
 
-def _document(server: Server, wanted: Start, ledger_id: str | None, pid: int | None) -> Document:
+def _document(server: Server, wanted: Start, ledger_id: str | None, pid: int | None) -> ServedNode:
     return {
         "schema": "twin.node/1",
         "url": server.url,

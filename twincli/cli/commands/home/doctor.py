@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.errors import UsageError
 from twincli.model.text import one_line
+
+if TYPE_CHECKING:
+    from twincli.services.documents import Doctor
 
 app = typer_frame.bare()
 
@@ -79,7 +82,7 @@ def doctor(
     )
 
 
-def _verdict(document: dict[str, Any]) -> str:
+def _verdict(document: Doctor) -> str:
     checks = document["checks"]
     failed = [check["name"] for check in checks if check["ok"] is False]
     if not failed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,10 +10,13 @@ from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 
+if TYPE_CHECKING:
+    from twincli.services.documents import Agent
+
 app = typer_frame.group("agent")
 
 
-def _result(document: dict[str, Any], *notes: str) -> Result:
+def _result(document: Agent, *notes: str) -> Result:
     if not document["running"]:
         # There is nothing to say of a process that is not there.
         return Result(

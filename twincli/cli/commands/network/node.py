@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from typing import IO, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,9 @@ from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import output
 from twincli.files import cannot
+
+if TYPE_CHECKING:
+    from twincli.services.documents import ServedNode
 
 app = typer_frame.group("node")
 
@@ -126,7 +129,7 @@ def start(
         document = serve.check(context.ledger_path, wanted)
         return Result(document, notes=(f"would listen at {document['url']}",))
 
-    def ready(document: dict[str, Any]) -> None:
+    def ready(document: ServedNode) -> None:
         output.say(f"twin: node: listening at {document['url']}")
         # Browsers send no tokens.
         where = "" if token_file else f"in a browser: {_shown(advertise or document['url'])}; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from twincli.cli.opened import Creates
 from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
 from twincli.errors import UsageError
+
+if TYPE_CHECKING:
+    from twincli.services.documents import Moves
 
 app = typer_frame.bare()
 
@@ -55,7 +58,7 @@ def push(
 
 
 def remember(
-    context: Context, document: dict[str, Any], whole: int | None = None, *, pulled: bool = False
+    context: Context, document: Moves, whole: int | None = None, *, pulled: bool = False
 ) -> None:
     """Remember how much was copied, for ``twin status``."""
     if not context.dry_run:
@@ -64,7 +67,7 @@ def remember(
 
         pushed.note(
             context.paths.networks,
-            document["ledger" if pulled else "to"],
+            document["ledger"] if pulled else document["to"],
             context.node,
             context.home_ledger.ledger,
             now_ms(),
@@ -87,7 +90,7 @@ def require_other_ledger(context: Context, verb: str) -> None:
         )
 
 
-def copied(document: dict[str, Any], done: str, context: Context) -> Result:
+def copied(document: Moves, done: str, context: Context) -> Result:
     """Return the result of a command that copies assets."""
     count = document["transactions"]
     noun = "transaction" if count == 1 else "transactions"
@@ -106,7 +109,7 @@ def copied(document: dict[str, Any], done: str, context: Context) -> Result:
     )
 
 
-def _first_hint(document: dict[str, Any]) -> tuple[str, ...]:
+def _first_hint(document: Moves) -> tuple[str, ...]:
     """Return what to do about the first failure that has a hint."""
     hints = (entry["hint"] for entry in document["errors"])
     return tuple(f"hint: {hint}" for hint in hints if hint)[:1]
