@@ -68,8 +68,17 @@ def block(data: bytes, codec: int = cid.DAG_PB) -> tuple[bytes, bytes]:
     return made, cid.varint(len(made) + len(data)) + made + data
 
 
-def test_a_file_that_grows_beyond_measure_is_refused() -> None:
-    link, text = block(bytes(1 << 18), cid.RAW)
+class Counted(io.BytesIO):
+    seeks = 0
+
+    def seek(self, *place: int) -> int:
+        self.seeks += 1
+        return super().seek(*place)
+
+
+@pytest.mark.parametrize("leaf", [0, 1, 1 << 18])
+def test_a_file_that_grows_beyond_measure_is_refused(leaf: int) -> None:
+    link, text = block(bytes(leaf), cid.RAW)
     blocks = [text]
     for _ in range(6):
         inner = b"\x0a" + cid.varint(len(link)) + link
@@ -77,10 +86,12 @@ def test_a_file_that_grows_beyond_measure_is_refused() -> None:
         link, text = block(node)
         blocks.append(text)
     header = b"\xa2\x65roots\x81\xd8\x2a\x58\x25\x00" + link + b"\x67version\x01"
-    found = car.FileInCar(io.BytesIO(cid.varint(len(header)) + header + b"".join(blocks)))
+    stream = Counted(cid.varint(len(header)) + header + b"".join(blocks))
+    found = car.FileInCar(stream)
     with pytest.raises(InvalidError, match="much larger than the CAR"):
         while found.read(1 << 20):
             pass
+    assert stream.seeks < 20_000
 
 
 @pytest.mark.parametrize("cut", range(0, 197, 7))

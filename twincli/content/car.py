@@ -26,8 +26,8 @@ _BLOCKS = 1 << 20
 _DEPTH = 32
 _EXPANDED = 1 << 30
 """Bytes of a file at most whose CAR is smaller: equal blocks are in it once."""
-_PER_BLOCK = 1 << 10
-"""A visited block counts as many bytes at least, so that empty ones are bounded, too."""
+_PER_REPEAT = 1 << 16
+"""A block that is visited again counts as many bytes at least, so that small ones are bounded."""
 
 
 def write(
@@ -88,6 +88,7 @@ class FileInCar:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._places: dict[bytes, tuple[int, int]] = {}
+        self._visited: set[bytes] = set()
         stream.seek(0, os.SEEK_END)
         self._size = stream.tell()
         stream.seek(0)
@@ -157,7 +158,8 @@ class FileInCar:
             raise dag.malformed("not all of its file")
         if depth == 0:
             raise dag.malformed(f"a file of more than {_DEPTH} levels")
-        self._left -= max(place[1], _PER_BLOCK)
+        self._left -= max(place[1], _PER_REPEAT if cid in self._visited else 1)
+        self._visited.add(cid)
         if self._left < 0:
             raise dag.malformed("a file that is much larger than the CAR")
         self._stream.seek(place[0])
