@@ -57,6 +57,7 @@ FLOORS = {
     "services": (
         {"home"},
         {"network"},
+        {"query"},
         {"template", "link", "grant", "file", "stream"},
         {"record"},
         {"keys", "asset"},

@@ -54,6 +54,10 @@ BARE: dict[str, tuple[str, str]] = {
         "Show everything that happened to a twin.",
     ),
     "search": ("twincli.cli.commands.asset.search", "Search the ledger for words."),
+    "query": (
+        "twincli.cli.commands.query.query",
+        "Ask the streams of a twin: rows, averages of time, or SQL.",
+    ),
     "push": (
         "twincli.cli.commands.network.push",
         "Send assets of this ledger to a network, with their signatures.",
@@ -83,7 +87,10 @@ ABOUT = "git for physical things: identities and digital twins as signed transac
 """What ``twin`` is, above the list of its commands."""
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Twins", ("asset", "template", "stream", "file", "link", "grant", "history", "search")),
+    (
+        "Twins",
+        ("asset", "template", "stream", "query", "file", "link", "grant", "history", "search"),
+    ),
     ("Keys and identities", ("keys", "agent", "did", "name")),
     ("Ledger and networks", ("tx", "ledger", "push", "pull", "node")),
     ("This installation", ("status", "doctor", "backup", "config", "completion", "demo", "help")),
@@ -200,7 +207,6 @@ MEANT = {
     "blame": ("asset blame",),
     "migrate": ("asset migrate",),
     "find": ("asset find", "search"),
-    "query": ("asset find",),
     "set": ("config set", "name set"),
     "get": ("config get", "asset show"),
     "version": ("--version",),

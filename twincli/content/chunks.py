@@ -135,7 +135,12 @@ def load_duckdb() -> Any:
     return duckdb
 
 
-def _connect() -> Any:
+def connect() -> Any:
+    """Return an engine of one thread, which says nothing.
+
+    Raises:
+        ConfigError: ``missing_extra``.
+    """
     connection = load_duckdb().connect(":memory:", config={"threads": "1"})
     connection.execute("SET enable_progress_bar = false")  # it would go to stdout
     return connection
@@ -171,7 +176,7 @@ class Writer:
     """Writes chunks. One at a time; several writers may work in threads."""
 
     def __init__(self) -> None:
-        self._connection = _connect()
+        self._connection = connect()
 
     def __enter__(self) -> Self:
         return self
@@ -283,7 +288,7 @@ class Reader:
     """Reads chunks that this home wrote. Not for several threads at once."""
 
     def __init__(self) -> None:
-        self._connection = _connect()
+        self._connection = connect()
 
     def __enter__(self) -> Self:
         return self

@@ -1384,3 +1384,46 @@ class Pins(TypedDict):
     schema: str
     kubo: str
     files: list[PinnedFile]
+
+
+# --- Queries -------------------------------------------------------------------------------------
+
+
+class AskedStream(TypedDict):
+    """A stream that was asked."""
+
+    name: str
+    id: str
+
+
+class Queried(TypedDict):
+    """``twin.query/1``; ``rows`` are objects, the dotted names of ``columns`` nested.
+
+    ``chunks`` and ``transactions`` are what the answer was computed from; of ``from_rollups`` of
+    the chunks the summaries of minutes were read that this home had made of them.
+    """
+
+    schema: str
+    asset_id: str
+    streams: list[AskedStream]
+    columns: list[str]
+    truncated: bool
+    chunks: list[str]
+    transactions: list[str]
+    from_rollups: int
+    warnings: list[str]
+    rows: NotRequired[Iterable[Json]]
+
+
+class QueryFile(TypedDict):
+    """``twin.query-file/1``: an answer that was written to a file; ``rows`` is how many."""
+
+    schema: str
+    asset_id: str
+    file: str
+    format: str
+    rows: int
+    truncated: bool
+    chunks: list[str]
+    transactions: list[str]
+    warnings: list[str]

@@ -119,6 +119,10 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     "config unset": ("twin config unset key",),
     "config path": ("twin config path --get home",),
     "history": ("twin history car --limit 10 --reverse", "twin history car --format graph"),
+    "query": (
+        "twin query car --stream location --fields latitude,longitude --limit 9",
+        "twin query press --stream sensor --fields value --every 1m --agg average",
+    ),
     "search": ("twin search 'red truck'",),
     "push": ("twin push car --node shop",),
     "pull": ("twin pull --node shop",),

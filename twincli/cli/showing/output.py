@@ -84,15 +84,25 @@ def _write_all(pieces: Iterator[str], *, live: bool) -> None:
 def write(text: str) -> None:
     """Write text to stdout as UTF-8, whatever the locale says."""
     stream = sys.stdout
-    if stream is None or not text:
+    if stream is not None and text and getattr(stream, "buffer", None) is None:
+        try:
+            stream.write(text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise unwritten(error) from error
+    else:
+        write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(data: bytes) -> None:
+    """Write bytes to stdout."""
+    stream = sys.stdout
+    if stream is None or not data:
         return
     try:
-        raw = getattr(stream, "buffer", None)
-        if raw is None:
-            stream.write(text)
-        else:
-            stream.flush()
-            raw.write(text.encode("utf-8", "backslashreplace"))
+        stream.flush()
+        stream.buffer.write(data)
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -59,8 +59,8 @@ def bring(blobs: Blobs, sources: Sequence[Source], cid: str, profile: str | None
     for source in sources:
         try:
             fetch(source, blobs, cid, profile)
-        except (UndeterminedError, UnreachableError, NotVerifiedError, ConfigError) as error:
-            if worst is None or _RANK[type(error)] > _RANK[type(worst)]:
+        except FAULTS as error:
+            if worst is None or rank(error) > rank(worst):
                 worst = error
         else:
             return Held(cid, profile, source.url)
@@ -74,8 +74,13 @@ def bring(blobs: Blobs, sources: Sequence[Source], cid: str, profile: str | None
     raise worst
 
 
-_RANK = {UndeterminedError: 0, UnreachableError: 1, ConfigError: 2, NotVerifiedError: 3}
-"""The error that says most goes before the others: altered before unreachable before missing."""
+FAULTS = (UndeterminedError, UnreachableError, ConfigError, NotVerifiedError)
+"""Why content cannot be had; see ``rank``."""
+
+
+def rank(error: TwinError) -> int:
+    """Return how much one of `FAULTS` says: altered more than unreachable, that than missing."""
+    return [isinstance(error, kind) for kind in FAULTS].index(True)
 
 
 def altered(cid: str) -> NotVerifiedError:

@@ -1,0 +1,1 @@
+"""``twin query``: questions about streams."""

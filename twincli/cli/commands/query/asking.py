@@ -1,0 +1,70 @@
+"""What ``twin query`` and ``twin plot`` ask, and of which content."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from twincli.cli.context import Context
+    from twincli.services.query.asked import Typed
+    from twincli.services.query.feed import Feed
+    from twincli.services.query.query import Found
+
+
+def feed(context: Context) -> Feed:
+    """Return what reads chunks: of this home, else of the node that ``--node`` names."""
+    from twincli.cli.commands.file import file
+    from twincli.content.inventory import Inventory
+    from twincli.content.store import Blobs
+    from twincli.services.query.feed import Feed
+    from twincli.services.query.rollups import Rollups
+
+    has_home = os.path.isdir(context.paths.home)
+    inventory = Inventory(context.paths.streams if has_home else ":memory:")
+    nodes = [] if context.network is None else file.places(context)[0]
+    made = Feed(
+        Blobs(context.paths.content),
+        Rollups(context.paths.rollups if has_home else None),
+        nodes,
+        inventory.is_ours,
+    )
+    context.at_end(inventory.close)
+    context.at_end(made.close)
+    return made
+
+
+def answered(context: Context, feed: Feed, ref: str, typed: Typed) -> Found:
+    """Return the answer to a question."""
+    from twincli.services.query import query
+
+    return query.query(context.workspace(), feed, ref, typed)
+
+
+def answered_sql(context: Context, feed: Feed, ref: str, typed: Typed, text: str) -> Found:
+    """Return the answer to a question in SQL.
+
+    Raises:
+        UsageError: Options that SQL has words for.
+    """
+    from twincli.errors import UsageError
+    from twincli.services.query import asked, query, sql
+
+    for option, value in (
+        ("fields", typed.fields),
+        ("every", typed.every),
+        ("agg", typed.aggregates),
+        ("points", typed.points),
+        ("fill", typed.fill),
+        ("where", typed.where),
+        ("reverse", typed.reverse),
+    ):
+        if value:
+            raise UsageError(f"--{option} and --sql cannot be given together", hint="say it in SQL")
+    workspace = context.workspace()
+    question = asked.read(typed, workspace.now())
+    known = list(question.streams) or query.every(workspace, ref)
+    statement = sql.check(text, known)
+    found = query.opened(workspace, ref, statement.streams)
+    timeout = context.options.timeout or sql.SECONDS
+    return sql.run(feed, statement, found, question, timeout)

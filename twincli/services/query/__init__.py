@@ -1,0 +1,1 @@
+"""Questions about the streams of twins: rows, aggregates, SQL and charts."""

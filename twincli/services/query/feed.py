@@ -1,0 +1,208 @@
+"""Chunks on their way to an answer: brought here, checked against their CIDs, opened, read."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from twincli.content import chunks, foreign
+from twincli.model.batch import load_numpy
+from twincli.services.file import contents
+from twincli.services.query import rollups
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from twincli.analysis.summary import Summary
+    from twincli.client.fetching import Source
+    from twincli.content.chunks import Chunk
+    from twincli.content.store import Blobs
+    from twincli.errors import TwinError
+    from twincli.model.batch import Array
+    from twincli.model.manifest import Entry
+    from twincli.services.query.rollups import Rollup, Rollups
+
+
+class Feed:
+    """Reads the chunks of streams. What a chunk holds is used only once its CID was checked.
+
+    Args:
+        blobs: The content of this home.
+        kept: The rollups of this home.
+        sources: Where content is fetched from that is not here.
+        is_ours: Says whether a chunk was written by this home; others are opened in a child
+            process.
+    """
+
+    def __init__(
+        self,
+        blobs: Blobs,
+        kept: Rollups,
+        sources: Sequence[Source] = (),
+        is_ours: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        self._blobs = blobs
+        self._kept = kept
+        self._sources = sources
+        self._is_ours = is_ours
+        self._reader: chunks.Reader | None = None
+        self._checked: set[str] = set()
+        self._rollups: dict[str, Rollup] = {}
+        self._foreign: tuple[str, Chunk] | None = None
+        self.from_rollups: set[str] = set()
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if self._reader is not None:
+            self._reader.__exit__()
+
+    def check(self, entries: Iterable[Entry], *, whole: bool) -> None:
+        """Have chunks here; an altered one is reported before a missing one.
+
+        Args:
+            entries: The chunks.
+            whole: Check all of their bytes. Otherwise, of a chunk that has a rollup, only that it
+                is there and as long as it was: the rollup was made of checked bytes.
+
+        Raises:
+            NotVerifiedError: ``altered``, ``cid_mismatch``.
+            UndeterminedError: ``missing_content``.
+            UnreachableError: ``node_error``.
+        """
+        worst: TwinError | None = None
+        for entry in entries:
+            try:
+                if whole or not self._is_as_long(entry):
+                    self._bring(entry)
+            except contents.FAULTS as error:
+                if worst is None or contents.rank(error) > contents.rank(worst):
+                    worst = error
+        if worst is not None:
+            raise worst
+
+    def _is_as_long(self, entry: Entry) -> bool:
+        return (
+            self._known(entry) is not None
+            and self._blobs.has(entry.cid)
+            and self._blobs.size(entry.cid) == entry.size
+        )
+
+    def _bring(self, entry: Entry) -> None:
+        if entry.cid not in self._checked:
+            contents.bring(self._blobs, self._sources, entry.cid)
+            self._checked.add(entry.cid)
+
+    def _known(self, entry: Entry) -> Rollup | None:
+        found = self._rollups.get(entry.cid) or self._kept.get(entry.cid)
+        if found is not None:
+            self._rollups[entry.cid] = found
+        return found
+
+    def kinds(self, entry: Entry, stream: str) -> dict[str, str]:
+        """Return the kind of each series of a chunk."""
+        found = self._known(entry)
+        if found is not None:
+            return found.kinds
+        self._bring(entry)
+        path = self._blobs.path(entry.cid)
+        if self._is_ours(entry.cid):
+            return dict(self._own().about(path).kinds)
+        return dict(self._opened(entry, path, stream).about.kinds)
+
+    def rollup(self, entry: Entry, stream: str, *, again: bool = False) -> Rollup:
+        """Return the rollup of a chunk, made now where it is not kept.
+
+        Args:
+            entry: The chunk.
+            stream: The stream it belongs to.
+            again: Make it in any case: it was damaged.
+        """
+        found = None if again else self._known(entry)
+        if found is None:
+            found = rollups.made(self.chunk(entry, stream))
+            self._rollups[entry.cid] = found
+            self._kept.put(entry.cid, found)
+        return found
+
+    def minutes(self, entry: Entry, stream: str, name: str) -> Summary | None:
+        """Return the minutes of one series of numbers, None where the chunk has none of it."""
+        found = self.rollup(entry, stream)
+        if name not in found.parts:
+            return None
+        self.from_rollups.add(entry.cid)
+        try:
+            return found.summary(name)
+        except ValueError:
+            return self.rollup(entry, stream, again=True).summary(name)
+
+    def chunk(
+        self,
+        entry: Entry,
+        stream: str,
+        *,
+        names: Sequence[str] | None = None,
+        since_us: int | None = None,
+        until_us: int | None = None,
+    ) -> Chunk:
+        """Return the readings of a chunk; see ``chunks.Reader.read``.
+
+        Raises:
+            InvalidError: ``invalid_chunk``: it is a stranger's, and malformed.
+            ConfigError: ``missing_extra``, ``damaged_chunk``.
+        """
+        self._bring(entry)
+        path = self._blobs.path(entry.cid)
+        if not self._is_ours(entry.cid):
+            return _part(self._opened(entry, path, stream), names, since_us, until_us)
+        return self._own().read(path, names=names, since_us=since_us, until_us=until_us)
+
+    def _own(self) -> chunks.Reader:
+        if self._reader is None:
+            self._reader = chunks.Reader()
+        return self._reader
+
+    def _opened(self, entry: Entry, path: str, stream: str) -> Chunk:
+        # The last one is often asked for again: its kinds first, then its readings.
+        if self._foreign is None or self._foreign[0] != entry.cid:
+            self._foreign = entry.cid, foreign.read(os.path.abspath(path), entry, stream)
+        return self._foreign[1]
+
+    def values(
+        self, entry: Entry, stream: str, name: str, since_us: int | None, until_us: int | None
+    ) -> tuple[Array, Array, Array]:
+        """Return times, values and which are suspect of one series of numbers."""
+        self._bring(entry)
+        if self._is_ours(entry.cid):
+            kind = self.kinds(entry, stream)[name]
+            path = self._blobs.path(entry.cid)
+            return self._own().values(path, name, kind, since_us, until_us)
+        found = self.chunk(entry, stream, names=[name], since_us=since_us, until_us=until_us)
+        if found.series:
+            (series,) = found.series
+            return series.time, series.values, series.suspect
+        empty = load_numpy().zeros(0, dtype="int64")
+        return empty, empty, empty.astype(bool)
+
+
+def _part(
+    chunk: Chunk, names: Sequence[str] | None, since_us: int | None, until_us: int | None
+) -> Chunk:
+    """Return a part of a chunk that was read as a whole."""
+    found = []
+    for series in chunk.series:
+        if names is not None and series.name not in names:
+            continue
+        begin = 0 if since_us is None else int(series.time.searchsorted(since_us))
+        end = len(series.time) if until_us is None else int(series.time.searchsorted(until_us))
+        if begin < end:
+            rows = slice(begin, end)
+            found.append(
+                series._replace(
+                    time=series.time[rows],
+                    values=series.values[rows],
+                    quality=series.quality._replace(codes=series.quality.codes[rows]),
+                    source=series.source._replace(codes=series.source.codes[rows]),
+                    seq=series.seq[rows],
+                )
+            )
+    return chunk._replace(series=tuple(found))

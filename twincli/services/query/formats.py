@@ -1,0 +1,182 @@
+"""Rows as they are written: JSON, JSON Lines, CSV, Parquet."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from twincli.errors import UsageError
+from twincli.model.batch import load_numpy
+from twincli.model.text import in_json
+from twincli.services.query import answers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from twincli.services.query.answers import Answer
+    from twincli.services.query.query import Found
+
+JSON, JSONL, CSV, PARQUET = TO_FILES = ("json", "jsonl", "csv", "parquet")
+TABLE = "table"
+FORMATS = (TABLE, *TO_FILES)
+_PIECE = 2000
+
+
+def of_name(path: str) -> str | None:
+    """Return the format that the name of a file says, or None."""
+    ending = path.lower().removesuffix(".gz").rpartition(".")[2]
+    return ending if ending in TO_FILES else None
+
+
+def write(found: Found, form: str, put: Callable[[bytes], object]) -> int:
+    """Write rows; return how many.
+
+    Args:
+        found: The answer.
+        form: One of `TO_FILES`.
+        put: Takes bytes.
+    """
+    if form == PARQUET:
+        return _parquet(found.answer, put)
+    count = 0
+    for rows in _texts(found, form):
+        text, size = rows
+        put(text.encode("utf-8", "backslashreplace"))
+        count += size
+    return count
+
+
+@contextmanager
+def compressed(put: Callable[[bytes], object]) -> Iterator[Callable[[bytes], object]]:
+    """Give a writer whose bytes go on compressed; equal rows give equal bytes."""
+
+    class Sink(io.RawIOBase):
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: Any) -> int:
+            put(bytes(data))
+            return len(data)
+
+    with gzip.GzipFile(filename="", mode="wb", fileobj=Sink(), compresslevel=6, mtime=0) as file:
+        yield file.write
+
+
+def _texts(found: Found, form: str) -> Iterator[tuple[str, int]]:
+    if form == CSV:
+        yield from _csv(found)
+        return
+    documents = found.rows()
+    if form == JSON:
+        head = {**found.document, "rows": []}
+        yield in_json(_encode(head))[:-2], 0
+    first = True
+    while part := list(islice(documents, _PIECE)):
+        lines = [in_json(_encode(row)) for row in part]
+        if form == JSONL:
+            yield "\n".join(lines) + "\n", len(lines)
+        else:
+            yield ("" if first else ",") + ",".join(lines), len(lines)
+        first = False
+    if form == JSON:
+        yield "]}\n", 0
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+def _csv(found: Found) -> Iterator[tuple[str, int]]:
+    memory = io.StringIO()
+    writer = csv.writer(memory, lineterminator="\n")
+    writer.writerow([column.path for column in found.answer.columns])
+    odd = [
+        at
+        for at, column in enumerate(found.answer.columns)
+        if column.kind in {"list", "bool", "any"}
+    ]
+    rows = answers.rows(found.answer, found.digits)
+    while part := list(islice(rows, _PIECE)):
+        for row in part:
+            for at in odd:
+                row[at] = _cell(row[at])
+        writer.writerows(part)
+        yield memory.getvalue(), len(part)
+        memory.seek(0)
+        memory.truncate()
+    yield memory.getvalue(), 0
+
+
+def _cell(value: Any) -> Any:
+    if value is None or type(value) in {str, int, float}:
+        return value
+    return _encode(value)
+
+
+_SQL = {
+    "f64": "DOUBLE",
+    "i64": "BIGINT",
+    "bool": "BOOLEAN",
+    "text": "VARCHAR",
+    "list": "VARCHAR",
+    "any": "VARCHAR",
+    "time": "TIMESTAMP",
+}
+
+
+def _parquet(answer: Answer, put: Callable[[bytes], object]) -> int:
+    """Write a Parquet file by way of a temporary one."""
+    import os
+    import tempfile
+
+    from twincli.content import chunks
+
+    if not answer.columns:
+        raise UsageError("there are no columns to write", hint="name a field with --fields")
+    np = load_numpy()
+    blocks = list(answer.blocks)
+    count = sum(len(block.time) for block in blocks)
+    data: dict[str, Any] = {}
+    chosen = []
+    for at, column in enumerate(answer.columns):
+        name = f"c{at}"
+        quoted = '"' + column.path.replace('"', '""') + '"'
+        if column.kind == "time":
+            data[name] = np.concatenate([np.zeros(0, "int64"), *(block.time for block in blocks)])
+            chosen.append(f"make_timestamp({name}) AS {quoted}")
+            continue
+        values = [value for block in blocks for value in block.columns[at]]
+        data[name] = array(values, column.kind)
+        chosen.append(f"CAST({name} AS {_SQL[column.kind]}) AS {quoted}")
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "rows")
+        with chunks.connect() as connection:
+            connection.register("answer", data)
+            connection.execute(
+                f"COPY (SELECT {', '.join(chosen)} FROM answer)"  # noqa: S608
+                f" TO '{path.replace(chr(39), chr(39) * 2)}' (FORMAT parquet, COMPRESSION zstd)"
+            )
+        with open(path, "rb") as file:
+            while piece := file.read(1 << 20):
+                put(piece)
+    return count
+
+
+def array(values: list[Any], kind: str) -> Any:
+    """Return values as an array that an engine takes; None is masked, or None."""
+    np = load_numpy()
+    if kind in {"text", "list", "any"}:
+        made = np.empty(len(values), dtype=object)
+        made[:] = [
+            value if value is None or isinstance(value, str) else _encode(value) for value in values
+        ]
+        return made
+    dtype, empty = {"f64": ("float64", 0.0), "i64": ("int64", 0), "bool": ("bool", False)}[kind]
+    absent = np.array([value is None for value in values], dtype=bool)
+    filled = [empty if value is None else value for value in values]
+    whole = np.array(filled, dtype=dtype)
+    return np.ma.array(whole, mask=absent) if absent.any() else whole

@@ -1,0 +1,237 @@
+"""Ask the streams of a twin: rows, or aggregates of buckets of time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twincli.analysis.summary import MERGEABLE
+from twincli.errors import UsageError
+from twincli.model import times
+from twincli.rules.authority import AUTHORISED, OWNER
+from twincli.services import resolve
+from twincli.services.query import answers, asked, pieces
+from twincli.services.query.pieces import Held, Piece
+from twincli.services.stream import streams
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from twincli.model.manifest import Entry
+    from twincli.services.documents import Queried
+    from twincli.services.query.answers import Answer
+    from twincli.services.query.asked import Asked, Typed
+    from twincli.services.query.feed import Feed
+    from twincli.services.stream.streams import Stream
+    from twincli.services.workspace import Workspace
+
+COUNTED = frozenset((OWNER.standing, AUTHORISED))
+
+
+class Found(NamedTuple):
+    """An answer and what is said of it.
+
+    Attributes:
+        answer: Columns and rows.
+        digits: Of the second, in the times of the rows.
+        nulls: Whether a value that is not there is null, as in buckets that were filled.
+        document: ``twin.query/1`` without its rows.
+        warnings: What was left out.
+        truncated: Whether there are more rows than ``--limit``.
+    """
+
+    answer: Answer
+    digits: int
+    nulls: bool
+    document: Queried
+    warnings: tuple[str, ...]
+    truncated: bool
+
+    def rows(self) -> Iterator[dict[str, object]]:
+        """Yield the rows as objects."""
+        return answers.documents(self.answer, self.digits, nulls=self.nulls)
+
+
+class Streams(NamedTuple):
+    """The streams that are asked.
+
+    Attributes:
+        twin_id: Whose they are.
+        held: What they hold.
+        warnings: What they hold that does not count.
+    """
+
+    twin_id: str
+    held: tuple[Held, ...]
+    warnings: tuple[str, ...]
+
+
+def query(workspace: Workspace, feed: Feed, ref: str, typed: Typed) -> Found:
+    """Answer a question about streams of a twin.
+
+    All chunks in the range are checked before the first row comes.
+
+    Args:
+        workspace: Rooms.
+        feed: Reads chunks.
+        ref: The twin.
+        typed: What is asked.
+
+    Raises:
+        UsageError: The question is malformed.
+        NotFoundError: ``not_found``: the twin, or a stream.
+        InvalidError: ``not_a_number``; ``invalid_chunk``, ``type_changed``.
+        NotVerifiedError: ``altered``.
+        UndeterminedError: ``missing_content``.
+    """
+    question = asked.read(typed, workspace.now())
+    if not question.streams:
+        raise UsageError(
+            "name a stream with --stream",
+            hint=f"twin query {ref} --stream NAME; to see them: twin stream list {ref}",
+        )
+    found = opened(workspace, ref, question.streams)
+    return answered(feed, question, found)
+
+
+def answered(feed: Feed, question: Asked, found: Streams) -> Found:
+    """Answer a question about streams that are known."""
+    from twincli.services.query.aggregates import Aggregates
+    from twincli.services.query.rows import Rows
+
+    used = _used(question, found.held)
+    entries = [piece.entry for piece in used if piece.entry is not None]
+    _check(feed, question, entries)
+    made = (Aggregates if question.aggregates else Rows)(feed, question, found.held)
+    answer = made.answer()
+    truncated = False
+    if question.limit is not None:
+        answer, truncated = answers.cut(answer, question.limit)
+    warnings = [*found.warnings]
+    if made.conflicts:
+        warnings.append(
+            f"{made.conflicts} readings were given twice with different values; the first one"
+            " of each counts"
+        )
+    known = {column.path for column in answer.columns}
+    warnings += [
+        f"no reading in this range has {field}"
+        for field in question.fields
+        if field not in answers.ABOUT and not _is_there(field, known, question)
+    ]
+    digits = 3
+    if not question.aggregates:
+        digits = max((_digits(piece) for piece in used), default=3)
+    return Found(
+        answer,
+        digits,
+        question.fill is not None,
+        {
+            "schema": "twin.query/1",
+            "asset_id": found.twin_id,
+            "streams": [{"name": each.name, "id": each.asset_id} for each in found.held],
+            "columns": [column.path for column in answer.columns],
+            "truncated": truncated,
+            "chunks": list(dict.fromkeys(entry.cid for entry in entries)),
+            "transactions": list(dict.fromkeys(piece.tx_id for piece in used)),
+            "from_rollups": len(feed.from_rollups),
+            "warnings": warnings,
+        },
+        tuple(warnings),
+        truncated,
+    )
+
+
+def _is_there(field: str, known: set[str], question: Asked) -> bool:
+    from twincli.services.query import tables
+
+    ends = [""] if len(question.aggregates) < 2 else [f"_{name}" for name in question.aggregates]
+    return any(tables.is_chosen(path.removesuffix(end), [field]) for path in known for end in ends)
+
+
+def _digits(piece: Piece) -> int:
+    return max(times.digits_of(piece.first_us), times.digits_of(piece.last_us))
+
+
+def _used(question: Asked, held: Sequence[Held]) -> list[Piece]:
+    if question.by == asked.RECORDED:
+        return [piece for each in held for piece in each.pieces]
+    return [
+        piece
+        for each in held
+        for piece in pieces.in_range(each.pieces, question.since_us, question.until_us)
+    ]
+
+
+def _check(feed: Feed, question: Asked, entries: Sequence[Entry]) -> None:
+    """Check all chunks before the first row is printed."""
+    is_from_rollups = question.aggregates and set(question.aggregates) <= set(MERGEABLE)
+    feed.check(entries, whole=not is_from_rollups)
+
+
+def opened(workspace: Workspace, ref: str, names: Sequence[str]) -> Streams:
+    """Return streams of a twin and what they hold.
+
+    Raises:
+        NotFoundError: ``not_found``.
+    """
+    twin_id = resolve.asset_id_of(workspace, ref)
+    warnings: list[str] = []
+    held = []
+    for at, name in enumerate(dict.fromkeys(names)):
+        stream = streams.find(workspace, ref, name)
+        held.append(_held(workspace, stream, at, warnings))
+    return Streams(twin_id, tuple(held), tuple(warnings))
+
+
+def every(workspace: Workspace, ref: str) -> list[str]:
+    """Return the names of the streams of a twin that count."""
+    found = streams.of_twin(workspace, resolve.asset_id_of(workspace, ref))
+    return list(dict.fromkeys(each.name for each in found if each.standing in COUNTED))
+
+
+def _held(workspace: Workspace, stream: Stream, at: int, warnings: list[str]) -> Held:
+    """Return what a stream holds, in the order of its chain; what does not count is left out."""
+    found: list[Piece] = []
+    strange, faults = 0, 0
+    if stream.standing not in COUNTED:
+        warnings.append(
+            f"the stream {stream.name} is {stream.standing.replace('_', ' ')}:"
+            " the twin's owner has not made it"
+        )
+    for anchor in streams.anchors(workspace, stream):
+        if anchor.standing not in COUNTED and stream.standing in COUNTED:
+            strange += 1
+            continue
+        if anchor.fault is not None:
+            faults += 1
+            continue
+        recorded = times.parse_claim(anchor.committed_at)
+        begun = len(found)
+        found.extend(
+            Piece(at, order, entry.first_us, entry.last_us, anchor.tx_id, recorded, entry)
+            for order, entry in enumerate(anchor.chunks, begun)
+        )
+        for item in anchor.readings:
+            time_us = item.observation.time_us
+            assert time_us is not None
+            found.append(
+                Piece(
+                    at,
+                    len(found),
+                    time_us,
+                    time_us,
+                    anchor.tx_id,
+                    recorded,
+                    None,
+                    item.observation,
+                    item.suspect,
+                )
+            )
+    for count, why in (
+        (strange, "of others, without a grant, do not count"),
+        (faults, "are malformed"),
+    ):
+        if count:
+            warnings.append(f"{stream.name}: {count} records {why}, and are left out")
+    return Held(stream.name, stream.asset_id, tuple(found))
