@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.ledger.chains import ALICE
+from tests.ledger.chains import ALICE, create, owned, spend
 from tests.services.asset.test_history import BORN_MS, DETAILS, Clock, lives
 from twincli.book.store import Book
 from twincli.client.embedded import EmbeddedClient
@@ -184,6 +184,17 @@ def check_diff(
             assert seen == flat(at_end.common)
 
 
+def joined_over() -> list[dict[str, Any]]:
+    """Return a life in which a join brings a member along that stands over an object."""
+    first = create(data={"a": 1}, metadata={"m": 0}, outputs=[owned(ALICE, amount=2)])
+    halves = spend((first, 0), outputs=[owned(ALICE), owned(ALICE)])
+    one = spend((halves, 0), metadata={"m": {"x": 0}})
+    other = spend((halves, 1), metadata={"m": 4})
+    whole = spend((one, 0), (other, 0), metadata={"n": 5})
+    return [first, halves, one, other, whole]
+
+
+@example(joined_over(), 2, [(3, 0), (2, 0), (4, 0), (0, 0)])
 @given(
     lives(),
     st.integers(2, 4),

@@ -228,19 +228,26 @@ class _Pair:
             output = f"{ref[0]}:{ref[1]}" if self.after.is_split else None
             marks = self._marks.get(ref, {})
             for path, was, now in leaves.changes(self.before.outputs.get(ref, {}), state):
-                mark = marks.get(path) or self._corrected(path)
+                mark = marks.get(path) or self._otherwise(path, marks)
                 found.append(_change("state", path, output, was, now, mark))
         return found
 
-    def _corrected(self, path: str) -> Mark:
-        """Return the corrections in the range that changed what stands at a path."""
+    def _otherwise(self, path: str, marks: dict[str, Mark]) -> Mark:
+        """Return what in the range changed a leaf that no transaction in it wrote.
+
+        A correction did, or, where outputs were joined, the member that one of them brought along
+        stands over that of another.
+        """
         name = path.partition(".")[0]
         mark, others = Mark(), Mark()
         for target, origin in self._corrections:
             if name in (self._written(target) or ()):
                 mark = mark.and_by(origin)
             others = others.and_by(origin)
-        return mark if mark.total else others
+        if mark.total:
+            return mark
+        of_member = [held for other, held in marks.items() if other.partition(".")[0] == name]
+        return max(of_member, key=lambda held: held.total, default=others)
 
     def _written(self, tx_id: str) -> dict[str, Any] | None:
         entry = self._client.entry(tx_id)
