@@ -198,7 +198,7 @@ def _seq(value: Any) -> int:
 
 
 def flatten(members: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the leaves of an object by dotted path; null is no leaf.
+    """Return the leaves of an object by dotted path; null is not a leaf.
 
     Raises:
         InvalidError: See `parse`.

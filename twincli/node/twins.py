@@ -59,7 +59,7 @@ def listed(
         ledger: Where they are.
         stated: A name and a value that their CREATE states; None for all.
         after: The last one of the page before.
-        count: At most so many.
+        count: At most N.
     """
     if after is not None and ledger.seq(after) is None:
         return

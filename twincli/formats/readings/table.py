@@ -1,7 +1,7 @@
 """CSV: what a file looks like, and its rows by our rules.
 
 Delimiter, encoding, decimal mark, the column with the time and the types are told or found in the
-beginning of the file, and reported. A cell that is empty is no reading. A number is one as JSON
+beginning of the file, and reported. An empty cell is not a reading. A number is one as JSON
 has it, or with a plus, without a leading zero; ``007`` is a text. A column is of numbers if all
 its cells in the beginning are; a later cell that is not a number is then refused, never guessed.
 """

@@ -96,7 +96,7 @@ def _appended(
 
 
 _PLAIN = frozenset((record.APPEND, record.TRANSFER, record.BURN))
-"""What history shows, and is no record."""
+"""Kinds that history shows and that are not records."""
 
 
 def _stated(workspace: Workspace, asset_id: str, kinds: Collection[str] | None) -> Iterator[Record]:

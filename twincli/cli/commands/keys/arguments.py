@@ -10,24 +10,15 @@ import typer
 from twincli.cli import file_arguments
 from twincli.cli.asking import confirm, terminal
 from twincli.cli.context import Context
-from twincli.cli.options import Options
-from twincli.errors import ConfigError, InvalidError, LockedError, TwinError
+from twincli.cli.parsing import candidates
+from twincli.errors import ConfigError, InvalidError, LockedError
 from twincli.keystore import secret_text
 
 _LONGEST = 65536
 
 
-def key_names() -> list[str]:
-    """Return the names of keys, for completion."""
-    try:
-        with Context(Options()) as context:
-            return [info.name for info in context.keystore.scan()[0]]
-    except TwinError:
-        return []
-
-
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="The key's name.", autocompletion=key_names)
+    str, typer.Argument(metavar="NAME", help="The key's name.", autocompletion=candidates.keys)
 ]
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="The key's name.")]
 NoPassphrase = Annotated[

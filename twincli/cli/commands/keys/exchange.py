@@ -17,10 +17,10 @@ from twincli.cli.commands.keys.arguments import (
     NewName,
     NoPassphrase,
     bip39_passphrase,
-    key_names,
     secret_of,
 )
 from twincli.cli.context import Context, is_terminal
+from twincli.cli.parsing import candidates
 from twincli.cli.result import Result
 from twincli.errors import UsageError
 
@@ -174,7 +174,7 @@ def passwd(
     context: Context,
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NAME...", help="Names of keys.", autocompletion=key_names),
+        typer.Argument(metavar="NAME...", help="Names of keys.", autocompletion=candidates.keys),
     ],
     new_passphrase_file: Annotated[
         str | None,

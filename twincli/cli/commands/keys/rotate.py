@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from twincli.cli import file_arguments
-from twincli.cli.commands.keys.arguments import Name, key_names
+from twincli.cli.commands.keys.arguments import Name
 from twincli.cli.context import Context
+from twincli.cli.parsing import candidates
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
 from twincli.crypto import canonical
@@ -27,7 +28,7 @@ def rotate(
         typer.Option(
             metavar="NEW",
             help="The key to move to: a name, a DID or a public key.",
-            autocompletion=key_names,
+            autocompletion=candidates.keys,
         ),
     ],
     prepare: Annotated[

@@ -8,8 +8,9 @@ import typer
 
 from twincli.cli import file_arguments
 from twincli.cli.asking import sinks
-from twincli.cli.commands.keys.arguments import Name, key_names
+from twincli.cli.commands.keys.arguments import Name
 from twincli.cli.context import Context
+from twincli.cli.parsing import candidates
 from twincli.cli.result import Result
 from twincli.cli.showing import output, partial
 from twincli.errors import UsageError
@@ -56,7 +57,7 @@ def verify(
         typer.Option(
             metavar="NAME|DID|KEY",
             help="Its required signer.",
-            autocompletion=key_names,
+            autocompletion=candidates.keys,
         ),
     ] = None,
 ) -> Result:
