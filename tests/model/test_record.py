@@ -63,6 +63,7 @@ KINDS = {
     record.GRANT: RECORDS,
     record.REVOKE: RECORDS,
     record.LINK: RECORDS,
+    record.FILE: RECORDS,
     record.STATEMENT: ON_STATEMENT,
 }
 

@@ -1,1 +1,1 @@
-"""Blobs by their CID."""
+"""Files by their CID; chunks of readings are files, too."""

@@ -3,7 +3,7 @@
 On a CREATE it is ``asset.data.twin`` (``v kind name entity entity_proof parent about template
 nonce``, and ``at`` when it was given), on a TRANSFER ``metadata.twin`` (``v kind at clock source
 once corrects rebases body``). It is an object with an integer ``v``; any other ``twin`` is user
-data. One JSON Schema a kind lies in ``twincli/model/schemas``.
+data. ``twincli/model/schemas`` has JSON Schemas of the kinds that are written.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ MIGRATE = "migrate"
 GRANT = "grant"
 REVOKE = "revoke"
 LINK = "link"
+FILE = "file"
 CERTIFICATE = "certificate"
 
 CREATING_KINDS = frozenset((ASSET, IDENTITY, TEMPLATE, STREAM, CERTIFICATE, STATEMENT))
@@ -34,7 +35,7 @@ CREATING_KINDS = frozenset((ASSET, IDENTITY, TEMPLATE, STREAM, CERTIFICATE, STAT
 
 RECORD_KINDS = frozenset(
     (
-        *("event", "state", "stage", "maintenance", "reading", "chunk", "file", LINK, GRANT),
+        *("event", "state", "stage", "maintenance", "reading", "chunk", FILE, LINK, GRANT),
         *(REVOKE, "freeze", "unfreeze", CERTIFICATE, "check", "run", "task"),
     )
 )

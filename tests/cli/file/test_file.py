@@ -11,9 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from tests.cli.stories import Twin, quietly
@@ -67,6 +69,11 @@ def test_a_file_is_attached_and_comes_back(
     }.items():
         assert listed[key] == value
     assert twin("file", "list")["files"] == [listed]
+    said = twin("tx", "show", made["transaction_id"])["transaction"]["metadata"]["twin"]
+    schema = json.loads((resources.files("twincli") / "model/schemas/file.json").read_text())
+    jsonschema_rs.validate(schema, said)
+    with pytest.raises(jsonschema_rs.ValidationError):
+        jsonschema_rs.validate(schema, {**said, "body": {**said["body"], "size": "31"}})
     again = tmp_path / "again.pdf"
     for wanted in (file["cid"], "quality.pdf"):
         twin("file", "get", "car", wanted, "-o", str(again))

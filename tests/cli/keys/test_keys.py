@@ -462,11 +462,11 @@ def test_a_key_does_not_take_the_name_of_somebody_else(invoke: Invoke) -> None:
 
 
 def test_completion_knows_the_keys(invoke: Invoke) -> None:
-    from twincli.cli.commands.keys.arguments import key_names
+    from twincli.cli.parsing import candidates
 
-    assert key_names() == []
+    assert candidates.keys() == []
     invoke("keys", "new", "alice", "--no-passphrase")
-    assert key_names() == ["alice"]
+    assert candidates.keys() == ["alice"]
 
 
 # --- A directory that others can write ------------------------------------------------------------

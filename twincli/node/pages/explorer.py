@@ -307,7 +307,7 @@ def _past(source: Source, asset_id: str, corrected: frozenset[str]) -> _Past:
         if count < HISTORY:
             shown.append(entry)
         owners.add(entry)
-        if len(files) < LISTED and record.kind_of(entry.tx["metadata"]) == _FILE:
+        if len(files) < LISTED and record.kind_of(entry.tx["metadata"]) == record.FILE:
             files.append(entry)
         if entry.tx["id"] not in corrected:
             members = record.without_envelope(entry.tx["metadata"])
@@ -451,14 +451,11 @@ def _parts(source: Source, asset_id: str, past: _Past, replay: Replay | None) ->
     )
 
 
-_FILE = "file"
-
-
 def _files(source: Source, asset_id: str, past: _Past, replay: Replay | None) -> str:
     """Return the files of a thing, as downloads, and whose word it is that they are."""
     ledger = source.ledger
     found: list[tuple[Any, Any, Html]] = [
-        (_FILE, record.envelope_of(entry.tx["metadata"]), Html()) for entry in past.files
+        (record.FILE, record.envelope_of(entry.tx["metadata"]), Html()) for entry in past.files
     ]
     stated = ledger.index.stated("about", asset_id)
     for seq in stated[:LISTED]:
@@ -466,12 +463,12 @@ def _files(source: Source, asset_id: str, past: _Past, replay: Replay | None) ->
         if statement is None:
             break
         said = record.creating_envelope(statement.tx)
-        standing = past.owners.standing(statement, replay, is_whole=past.is_whole, kind=_FILE)
+        standing = past.owners.standing(statement, replay, is_whole=past.is_whole, kind=record.FILE)
         found.append((said.get("says"), said, _mark(standing)))
     rows = []
     for says, envelope, mark in found:
         body = (envelope or {}).get("body")
-        if says == _FILE and isinstance(body, dict):
+        if says == record.FILE and isinstance(body, dict):
             rows.append((*parts.download(body), mark))
     if not rows:
         return ""

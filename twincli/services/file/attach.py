@@ -116,7 +116,7 @@ def attach(
         numbers = new or [0]  # what was said before is looked at again
         for number in numbers:
             one = writing._replace(once=tokens[number])
-            made = say(workspace, ref, attached.KIND, bodies[number], one, before=before)
+            made = say(workspace, ref, record.FILE, bodies[number], one, before=before)
             if isinstance(made, Prepared):
                 return made
             said = made
@@ -140,7 +140,7 @@ def _stored(
 
     def note(name: str, cid: str, size: int, profile: _cid.Profile) -> None:
         made = attached.body(cid, size, name, profile.name, details)
-        check_data(None, {record.KEY: record.envelope(attached.KIND, body=made)})
+        check_data(None, {record.KEY: record.envelope(record.FILE, body=made)})
         bodies.setdefault(canonical.encode(made), made)
 
     if workspace.dry_run:
@@ -256,7 +256,7 @@ def _says(target: Target, tx_id: str, stated: dict[str, Any]) -> bool:
         found = record.creating_envelope(tx)
         return found.get("about") == target.asset_id and found.get("body") == stated
     found = record.envelope_of(tx["metadata"]) or {}
-    return found.get("kind") == attached.KIND and found.get("body") == stated
+    return found.get("kind") == record.FILE and found.get("body") == stated
 
 
 def _bulk_signer(target: Target) -> tuple[str, Any] | None:
@@ -293,7 +293,7 @@ def _append_many(
 
     def metadatas() -> Iterator[dict[str, Any]]:
         for number in new:
-            said = record.envelope(attached.KIND, at=at, once=tokens[number], body=bodies[number])
+            said = record.envelope(record.FILE, at=at, once=tokens[number], body=bodies[number])
             yield {record.KEY: said}
 
     made = workspace.client.append_many(signer[1], asset_id, metadatas())

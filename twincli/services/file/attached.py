@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import cid as _cid
 from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError, cut
-from twincli.model import times
+from twincli.model import record, times
 from twincli.rules.authority import AUTHORISED
 from twincli.services import resolve
 from twincli.services.asset import listings
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from twincli.services.record.records import Record
     from twincli.services.workspace import Workspace
 
-KIND = "file"
 _LONGEST = 255
 _ODD = frozenset(("Cc", "Cs"))
 
@@ -131,7 +130,7 @@ def of_twin(workspace: Workspace, blobs: Blobs, asset_id: str) -> Iterator[FileI
     """Yield the files of a twin, in the order in which they were attached."""
     names = resolve.Names(workspace)
     name = resolve.asset_name(workspace, asset_id)
-    for found in records(workspace, asset_id, (KIND,)):
+    for found in records(workspace, asset_id, (record.FILE,)):
         yield _item(found, names, blobs, asset_id, name)
 
 

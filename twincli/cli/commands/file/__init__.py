@@ -1,1 +1,1 @@
-"""Commands about files of twins."""
+"""Commands on files of twins."""

@@ -1,1 +1,1 @@
-"""Commands about grants."""
+"""Commands on grants."""

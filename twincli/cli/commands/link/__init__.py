@@ -1,1 +1,1 @@
-"""Commands about links."""
+"""Commands on links."""
