@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from twincli.crypto.ed25519 import Signer
+    from twincli.keystore.keyfile import KeyInfo
     from twincli.ledger.rows import PrimaryId
     from twincli.services.asset.fitting import Fitted
     from twincli.services.documents import CreatedAsset, FoundAsset
@@ -125,14 +126,7 @@ def create(
         owner = resolve.owner_details(workspace, wanted.owner, planned)
     if name is not None and present is not None and not if_missing and writing.once is None:
         raise _taken(name, present)
-    if writing.prepare and workspace.keys:
-        # Some of them may be other people's, who sign later.
-        issuers = []
-        keys = (resolve.public_key_of(workspace, ref, planned) for ref in workspace.keys)
-        signer_keys = list(dict.fromkeys(keys))
-    else:
-        issuers = keys_to_create(workspace, owner, planned)
-        signer_keys = [info.public_key for info in issuers]
+    issuers, signer_keys = _issuers(workspace, owner, writing, planned)
     details = owner or owners.of_keys(signer_keys)
     warnings: list[str] = []
     tx = _created(workspace, name, wanted, writing, signer_keys, details, planned)
@@ -163,7 +157,6 @@ def create(
     signers = unlock(workspace, issuers)
     _prove_entity(workspace, tx, signers, warnings)
     tx = _transaction.sign(tx, signers)
-    known = client.entry(tx["id"]) is not None
     if name is not None and present is not None and present != tx["id"]:
         if writing.once is not None:
             _check_token(workspace, present, tx, writing.once)
@@ -178,10 +171,38 @@ def create(
             raise
         _check_same(workspace, name, other, tx)
         return _existing(workspace, other)
+    return _submitted(workspace, name, tx, _identity(fitted, tx), warnings)
+
+
+def _issuers(
+    workspace: Workspace,
+    owner: dict[str, Any] | None,
+    writing: Writing,
+    planned: PlannedKey | None,
+) -> tuple[list[KeyInfo], list[str]]:
+    """Return the keys here that sign, and the public keys of all who do."""
+    if writing.prepare and workspace.keys:
+        # Some of them may be other people's, who sign later.
+        keys = (resolve.public_key_of(workspace, ref, planned) for ref in workspace.keys)
+        return [], list(dict.fromkeys(keys))
+    issuers = keys_to_create(workspace, owner, planned)
+    return issuers, [info.public_key for info in issuers]
+
+
+def _submitted(
+    workspace: Workspace,
+    name: str | None,
+    tx: dict[str, Any],
+    identity: PrimaryId | None,
+    warnings: list[str],
+) -> CreatedAsset:
+    """Submit a signed CREATE whose name is reserved, and confirm the name or set it free."""
+    book, client = workspace.book, workspace.client
+    known = client.entry(tx["id"]) is not None
     height: int | None = 0
     if not known:
         try:
-            height = client.submit(tx, _identity(fitted, tx))
+            height = client.submit(tx, identity)
         except (InvalidError, ConflictError) as error:
             # Another process may have submitted the very same one (--once).
             if error.code != "duplicate_transaction":
