@@ -58,6 +58,10 @@ BARE: dict[str, tuple[str, str]] = {
         "twincli.cli.commands.query.query",
         "Ask the streams of a twin: rows, averages of time, or SQL.",
     ),
+    "plot": (
+        "twincli.cli.commands.query.plot",
+        "Draw the streams of a twin as lines and tracks.",
+    ),
     "push": (
         "twincli.cli.commands.network.push",
         "Send assets of this ledger to a network, with their signatures.",
@@ -89,7 +93,18 @@ ABOUT = "git for physical things: identities and digital twins as signed transac
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "Twins",
-        ("asset", "template", "stream", "query", "file", "link", "grant", "history", "search"),
+        (
+            "asset",
+            "template",
+            "stream",
+            "query",
+            "plot",
+            "file",
+            "link",
+            "grant",
+            "history",
+            "search",
+        ),
     ),
     ("Keys and identities", ("keys", "agent", "did", "name")),
     ("Ledger and networks", ("tx", "ledger", "push", "pull", "node")),

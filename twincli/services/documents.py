@@ -1415,6 +1415,18 @@ class Queried(TypedDict):
     rows: NotRequired[Iterable[Json]]
 
 
+class Plot(TypedDict):
+    """``twin.plot/1``: charts by their titles; ``file`` is null where they were printed."""
+
+    schema: str
+    asset_id: str
+    file: str | None
+    charts: list[str]
+    chunks: list[str]
+    transactions: list[str]
+    warnings: list[str]
+
+
 class QueryFile(TypedDict):
     """``twin.query-file/1``: an answer that was written to a file; ``rows`` is how many."""
 

@@ -161,3 +161,23 @@ def test_what_is_not_there(invoke: Invoke) -> None:
     run = invoke("query", "press", "--stream", "sensor", "--fields", "valu")
     assert run.stdout == "\n"
     assert "no reading in this range has valu" in run.stderr
+
+
+def test_plot(twin: Twin, invoke: Invoke, home: Path, tmp_path: Path) -> None:
+    places = [
+        Observation({"latitude": 40.0 + at / 1000, "longitude": -3.7}, START + at * MINUTE)
+        for at in range(30)
+    ]
+    pushed(home, "location", places)
+    for name, magic in (("a.svg", b"<svg"), ("a.png", b"\x89PNG")):
+        for words in (("--stream", "sensor"), ("--stream", "location", "--stream", "sensor")):
+            path = tmp_path / (f"{len(words)}" + name)
+            made = twin("plot", "press", *words, "-o", str(path))
+            assert path.read_bytes().startswith(magic)
+            assert made["schema"] == "twin.plot/1"
+    assert made["charts"] == ["location: track", "sensor.metadata.speed", "sensor.value"]
+    run = invoke("plot", "press", "--stream", "sensor", "--fields", "value", "--every", "5m")
+    assert (run.status, run.stdout.splitlines()[0]) == (0, "sensor.value average")
+    assert invoke("plot", "press", "--stream", "door").status == 2
+    assert invoke("plot", "press", "--stream", "sensor", "-o", str(tmp_path / "x.jpg")).status == 2
+    assert invoke("plot", "press", "--stream", "sensor", "-o", str(path)).status == 5

@@ -123,6 +123,10 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "twin query car --stream location --fields latitude,longitude --limit 9",
         "twin query press --stream sensor --fields value --every 1m --agg average",
     ),
+    "plot": (
+        "twin plot press --stream sensor --since 30d -o month.svg",
+        "twin plot car --stream location -o track.png",
+    ),
     "search": ("twin search 'red truck'",),
     "push": ("twin push car --node shop",),
     "pull": ("twin pull --node shop",),
