@@ -104,6 +104,19 @@ DOCUMENTS = [
         ("files", "twin.checked-file/1", members(documents.CheckedFile)),
     ),
     ("file get car note -o OUT", "twin.file/1", members(documents.FetchedFile), None),
+    (
+        "query car --stream gauge --fields value",
+        "twin.query/1",
+        members(documents.Queried, "rows"),
+        ("rows", "twin.query-row/1", "value"),
+    ),
+    (
+        "query car --stream gauge -o OUT --format csv",
+        "twin.query-file/1",
+        members(documents.QueryFile),
+        None,
+    ),
+    ("plot car --stream gauge", "twin.plot/1", members(documents.Plot), None),
     ("tx show TX", "twin.transaction/1", TX, None),
     (
         "tx show TX TX",
@@ -290,6 +303,8 @@ def prepared(words: str, invoke: Invoke, tmp_path: Path, node: str) -> list[str]
     if "PARTIAL" in words:
         prepare = ("--prepare", str(tmp_path / "partial.json"))
         assert invoke("asset", "append", "car", "--mileage", "1300", *prepare).status == 0
+    if words.startswith(("query", "plot")):
+        assert invoke("stream", "push", "car", "gauge", "--value", "1.5").status == 0
     if words.startswith("file"):
         (tmp_path / "note").write_text("delivered")
         assert invoke("file", "attach", "car", str(tmp_path / "note")).status == 0
