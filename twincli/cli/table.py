@@ -273,6 +273,8 @@ CHANGING = frozenset(
         "file attach",
         "stream create",
         "stream push",
+        "stream import",
+        "stream follow",
     )
 )
 """Commands that change something: with --quiet they print nothing when they succeed."""

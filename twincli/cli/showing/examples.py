@@ -38,6 +38,14 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "twin stream push car location --latitude 40.7 --longitude -74.0 --source gps-1",
         "twin stream push car location readings.jsonl",
     ),
+    "stream import": (
+        "twin stream import car sensor readings.csv",
+        "twin stream import car location ride.gpx --on-invalid skip",
+    ),
+    "stream follow": (
+        "twin stream follow car location --exec ./gps.sh --every 30s --flush 60s",
+        "twin stream follow car location - --flush 100,60s",
+    ),
     "stream list": ("twin stream list car",),
     "stream show": ("twin stream show car location",),
     "file attach": (

@@ -75,7 +75,16 @@ class Lines:
         self._text = io.TextIOWrapper(buffered, self.encoding, errors, newline="")
 
     def __iter__(self) -> Iterator[tuple[int, str | None]]:
-        """Yield each line with its end; None for one that is too long or of wrong bytes."""
+        """Yield each line with its end; None for one that is too long or of wrong bytes.
+
+        Once.
+        """
+        try:
+            yield from self._numbered()
+        finally:
+            self._text.detach()  # whoever opened the stream closes it
+
+    def _numbered(self) -> Iterator[tuple[int, str | None]]:
         number = 0
         while line := self._text.readline(MAX_LINE):
             number += 1

@@ -211,7 +211,7 @@ def _guessed_time(header: tuple[str, ...], columns: list[list[str]]) -> str:
         if cells and all(re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", cell) for cell in cells):
             return name
     raise _wrong(
-        "no column looks like the time", f"name it with --map; it has {cut(', '.join(header))}"
+        "no column looks like the time", f"call it timestamp; it has {cut(', '.join(header))}"
     )
 
 

@@ -129,8 +129,7 @@ def push(
         LockedError: ``no_key``: nobody here may write into the stream.
     """
     target = target_of(room, ref, name)
-    timed = _timed(room, found, writing)
-    item = rules.hold(target.rules, timed, on_invalid)
+    item = rules.hold(target.rules, timed(room, found, writing), on_invalid)
     inline.body([item])
     target = made(target)
     if writing.once is not None and target.stream is not None:
@@ -145,7 +144,7 @@ def push(
     return document(target, [done])
 
 
-def _timed(room: Room, found: Observation, writing: Writing) -> Observation:
+def timed(room: Room, found: Observation, writing: Writing) -> Observation:
     """Return an observation with its time; one that cannot be is refused or doubted."""
     now_ms = room.workspace.now()
     if found.time_us is None:
@@ -342,20 +341,20 @@ def push_lines(
             try:
                 if error is not None or observation is None:
                     raise error or InvalidError("it says nothing", code="invalid_reading")
-                timed = _timed(room, observation, writing)
-                items.append((number, rules.hold(target.rules, timed, on_invalid)))
+                held = rules.hold(target.rules, timed(room, observation, writing), on_invalid)
+                items.append((number, held))
             except TwinError as fault:
                 note(number, fault)
-        items = _of_one_kind(target, items, note)
+        items = of_one_kind(target, items, note)
         if count_refused and not skip:
             break
         if not items:
             continue
         target = made(target)
-        stored = _stored(target, [item for _, item in items], writing, skip=skip)
-        for row, conflict in stored.conflicts:
+        result = stored(target, [item for _, item in items], writing, skip=skip)
+        for row, conflict in result.conflicts:
             note(items[row][0], conflict)
-        done.append(stored)
+        done.append(result)
         if count_refused and not skip:
             break
     found = document(target, done)
@@ -373,7 +372,7 @@ def _blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
         yield block
 
 
-def _of_one_kind(
+def of_one_kind(
     target: Target, items: list[tuple[int, Inline]], note: Any
 ) -> list[tuple[int, Inline]]:
     """Return the items whose values are what their series hold; the others are refused.
@@ -403,9 +402,10 @@ def _of_one_kind(
     return good
 
 
-def _stored(
+def stored(
     target: Target, items: Sequence[Inline], writing: Writing, *, skip: bool = False
 ) -> Stored:
+    """Store observations: few in the record itself, many in chunks."""
     if len(items) <= MAX_INLINE or target.stream is None:
         done = _inline(target, items, writing, skip_conflicts=skip)
     else:

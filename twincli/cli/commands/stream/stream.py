@@ -102,3 +102,122 @@ def show(context: Context, twin: Twin, stream: Name) -> Result:
             ("latest", lambda item: {each["path"]: each["value"] for each in item["latest"]}),
         ),
     )
+
+
+@typer_frame.command(app, "import", creates=ANY_LEDGER, writes=True)
+def import_file(
+    context: Context,
+    twin: Twin,
+    stream: Name,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The file, or - for stdin.")],
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="csv, jsonl, gpx, nmea, parquet; by its name."
+        ),
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="Of times without one: Europe/Berlin.")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(metavar="MARK", help="Between cells of CSV; tab: a tabulator.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Of the text.")] = None,
+    decimal: Annotated[
+        str | None, typer.Option(metavar="MARK", help="In numbers of CSV: a point or a comma.")
+    ] = None,
+    on_invalid: Annotated[
+        str,
+        typer.Option(
+            "--on-invalid",
+            metavar="WHAT",
+            help="reject: store nothing of what has a fault; suspect; skip: store the others.",
+        ),
+    ] = "reject",
+) -> Result:
+    """Import a file of readings; imported again, nothing is stored twice."""
+    from twincli.cli import stopping
+    from twincli.cli.commands.stream import sources
+    from twincli.cli.commands.stream.push import pushed
+    from twincli.cli.showing import progress
+    from twincli.services.stream import importing
+
+    writing = sources.many(context)
+    how = sources.how(file, form, zone, delimiter, encoding, decimal, on_invalid)
+    found: list[str] = []
+    with (
+        stopping.told(),
+        sources.as_file(file) as path,
+        progress.shown(context, "importing") as shown,
+    ):
+        document = importing.import_file(
+            room(context, writes=True),
+            twin,
+            stream,
+            path,
+            how,
+            writing,
+            progress=shown,
+            found=found.append,
+        )
+    result = pushed(context, document)
+    return result._replace(notes=(*found, *result.notes))
+
+
+@typer_frame.command(app, "follow", creates=ANY_LEDGER, writes=True)
+def follow(
+    context: Context,
+    twin: Twin,
+    stream: Name,
+    file: Annotated[
+        str | None, typer.Argument(metavar="[-]", help="JSON Lines from stdin, without --exec.")
+    ] = None,
+    command: Annotated[
+        str | None,
+        typer.Option("--exec", metavar="COMMAND", help="Prints one or more lines of JSON."),
+    ] = None,
+    every: Annotated[
+        str, typer.Option(metavar="SPAN", help="How often the command is run.")
+    ] = "30s",
+    flush: Annotated[
+        str,
+        typer.Option(metavar="WHEN", help="What is recorded together: 100, 60s, or 100,60s."),
+    ] = "100,60s",
+    on_invalid: Annotated[
+        str | None,
+        typer.Option("--on-invalid", metavar="WHAT", help="reject or suspect: beyond a range."),
+    ] = None,
+) -> Result:
+    """Record what a command prints, or stdin brings, until it ends or is stopped."""
+    from twincli.cli.commands.stream import sources
+    from twincli.cli.commands.stream.push import pushed
+    from twincli.cli.options import not_a_choice
+    from twincli.services.stream import follow as service
+
+    if on_invalid not in {None, "reject", "suspect"}:
+        raise not_a_choice("on-invalid", str(on_invalid), ("reject", "suspect"))
+    if (command is None) == (file is None) or file not in {None, "-"}:
+        raise UsageError(
+            "give either --exec COMMAND or - for stdin",
+            hint=f"twin stream follow {twin} {stream} --exec ./gps.sh --every 30s",
+        )
+    context.refuse("dry-run")
+    writing, when = sources.many(context), sources.flush_of(flush)
+    with sources.stopping() as stopped:
+        reads = (
+            sources.stdin(stopped)
+            if command is None
+            else sources.asked(command, sources.seconds("every", every), stopped)
+        )
+        document = service.follow(
+            room(context, writes=True),
+            twin,
+            stream,
+            reads,
+            when,
+            writing,
+            on_invalid=on_invalid,
+            tell=lambda text: sources.tell(context, text),
+        )
+    result = pushed(context, document)
+    return result._replace(exit_code=0)

@@ -1,0 +1,171 @@
+"""``twin stream import``: files of others, every fault with its line, nothing twice."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.stories import Twin, quietly
+from tests.conftest import Invoke
+
+GPX = """<?xml version="1.0"?>
+<gpx version="1.1"><trk><trkseg>
+<trkpt lat="40.1" lon="-3.7"><ele>600</ele><time>2024-01-20T09:00:00Z</time></trkpt>
+<trkpt lat="40.2" lon="-3.7"><time>2024-01-20T09:00:30Z</time></trkpt>
+</trkseg></trk></gpx>
+"""
+
+
+@pytest.fixture
+def twin(invoke: Invoke) -> Twin:
+    run = quietly(invoke)
+    run("keys", "new", "alice", "--no-passphrase")
+    run("asset", "create", "car")
+    return run
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def csv(path: Path, count: int, *more: str) -> str:
+    rows = [f"{1_704_067_200 + 30 * number},{number % 10 + 0.5},on" for number in range(count)]
+    path.write_text("\n".join(["timestamp,value,status", *rows, *more]) + "\n")
+    return str(path)
+
+
+def test_csv_twice_is_stored_once(twin: Twin, invoke: Invoke, here: Path) -> None:
+    file = csv(here / "sensor.csv", 6000)
+    made = twin("stream", "import", "car", "heat", file)
+    assert (made["count"], made["existing"], made["refused_count"]) == (6000, 0, 0)
+    assert len(made["chunks"]) == 3  # days
+    again = twin("stream", "import", "car", "heat", file)
+    assert (again["count"], again["existing"]) == (0, 6000)
+    csv(here / "sensor.csv", 6010)
+    assert twin("stream", "import", "car", "heat", file)["count"] == 10
+    shown = twin("stream", "show", "car", "heat")
+    assert (shown["readings"], shown["values"], shown["anchors"]) == (6010, 12020, 2)
+    assert shown["series"] == {"status": "text", "value": "f64"}
+    run = invoke("stream", "import", "car", "heat", file)
+    assert "found: delimiter ,, encoding utf-8" in run.stderr
+    assert "6010 already there" in run.stderr
+    quiet = invoke("stream", "import", "car", "heat", file, "--quiet")
+    assert quiet.stdout == ""
+
+
+def test_stdin_and_other_marks(twin: Twin) -> None:
+    text = "zeit;wert\n2024-01-20 10:00;3,5\n2024-01-20 10:01;4,5\n"
+    words = ("stream", "import", "car", "heat", "-", "--format", "csv")
+    made = twin(*words, "--zone", "Europe/Berlin", stdin=text)
+    assert made["first_at"] == "2024-01-20T09:00:00.000Z"
+    assert made["readings"][0]["data"] == {"wert": 3.5}
+
+
+@pytest.mark.parametrize(("on_invalid", "status", "count"), [("reject", 7, 0), ("skip", 10, 1200)])
+def test_refused_lines_have_a_number_and_a_reason(
+    twin: Twin, invoke: Invoke, here: Path, on_invalid: str, status: int, count: int
+) -> None:
+    file = csv(here / "a.csv", 1200, "1704070000,warm,on", "never,1.5,on")
+    run = invoke("stream", "import", "car", "heat", file, "--on-invalid", on_invalid, "--json")
+    assert (run.status, run.json["count"]) == (status, count)
+    assert [item["line"] for item in run.json["refused"]] == [1202, 1203]
+    assert "'warm' is not a number" in run.json["refused"][0]["reason"]
+    there = {item["stream"]: item["readings"] for item in twin("stream", "list", "car")["streams"]}
+    assert there == ({"heat": 1200} if count else {})
+
+
+def test_other_formats(twin: Twin, here: Path) -> None:
+    (here / "track.gpx").write_text(GPX)
+    made = twin("stream", "import", "car", "track", str(here / "track.gpx"))
+    assert made["count"] == 2
+    assert made["readings"][0]["data"]["latitude"] == 40.1
+    lines = "".join(json.dumps({"timestamp": 1_700_000_000 + n, "v": n}) + "\n" for n in range(300))
+    (here / "a.jsonl").write_text(lines)
+    assert twin("stream", "import", "car", "lines", str(here / "a.jsonl"))["count"] == 300
+    duckdb = pytest.importorskip("duckdb")
+    path = str(here / "a.parquet")
+    duckdb.sql(
+        "SELECT 1700000000 + i AS timestamp, i / 2 AS value FROM range(500) t(i)"
+    ).write_parquet(path)
+    assert twin("stream", "import", "car", "cells", path)["count"] == 500
+    assert twin("stream", "import", "car", "cells", path)["existing"] == 500
+
+
+def test_a_template_is_held(invoke: Invoke, twin: Twin, here: Path) -> None:
+    form = {
+        "id": "pump-v1",
+        "name": "Pump",
+        "assetType": "pump",
+        "identifiers": {"primary": "serial"},
+        "trackingFields": [{"name": "value", "type": "number", "min": 0, "max": 5}],
+    }
+    (here / "pump.json").write_text(json.dumps(form))
+    twin("template", "register", str(here / "pump.json"))
+    twin("asset", "create", "pump", "--template", "pump-v1", "--serial", "S1")
+    file = csv(here / "a.csv", 200)
+    run = invoke("stream", "import", "pump", "heat", file, "--json")
+    assert (run.status, run.json["count"], run.json["refused_count"]) == (7, 0, 100)
+    made = twin("stream", "import", "pump", "heat", file, "--on-invalid", "suspect")
+    assert made["count"] == 200
+    latest = twin("stream", "show", "pump", "heat")["latest"]
+    assert [item["suspect"] for item in latest if item["path"] == "value"] == [True]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("x.bin",),
+        ("-",),
+        ("a.csv", "--format", "xls"),
+        ("a.csv", "--on-invalid", "maybe"),
+        ("a.csv", "--decimal", ";"),
+        ("a.csv", "--delimiter", "ab"),
+        ("a.csv", "--zone", "Mars/Base"),
+        ("a.csv", "--once", "t"),
+    ],
+)
+def test_usage(twin: Twin, invoke: Invoke, here: Path, words: tuple[str, ...]) -> None:
+    csv(here / "a.csv", 2)
+    file = words[0] if words[0] == "-" else str(here / words[0])
+    assert invoke("stream", "import", "car", "heat", file, *words[1:]).status == 2
+    assert twin("stream", "list", "car")["streams"] == []
+
+
+def test_a_file_that_is_not_there(twin: Twin, invoke: Invoke) -> None:
+    assert twin("stream", "list", "car")["streams"] == []
+    assert invoke("stream", "import", "car", "heat", "nothing.csv").status == 4
+
+
+@pytest.mark.ci
+def test_killed_anywhere_nothing_is_lost_or_doubled(twin: Twin, home: Path, here: Path) -> None:
+    file = csv(here / "a.csv", 30_000)
+    words = [sys.executable, "-m", "twincli", "stream", "import", "car"]
+
+    def started(stream: str) -> Any:
+        return subprocess.Popen(
+            [*words, stream, file, "--home", str(home)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    begin = time.monotonic()
+    assert started("first").wait(60) == 0
+    whole = time.monotonic() - begin
+    source = random.Random(12)
+    for number in range(10):
+        for _ in range(5):
+            running = started(f"s{number}")
+            time.sleep(source.uniform(0.3, 1.0) * whole)
+            running.kill()
+            running.wait()
+        assert started(f"s{number}").wait(60) == 0
+        shown = twin("stream", "show", "car", f"s{number}")
+        assert (shown["readings"], shown["values"], shown["chunks_unread"]) == (30_000, 60_000, 0)

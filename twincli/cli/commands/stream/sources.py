@@ -1,0 +1,239 @@
+"""Where readings come from: files, stdin, a command that is run again and again."""
+
+from __future__ import annotations
+
+import io
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from twincli.cli import file_arguments
+from twincli.cli.options import not_a_choice
+from twincli.errors import InvalidError, NotFoundError, UsageError
+from twincli.formats.readings import jsonl
+from twincli.formats.readings.lines import Refused
+from twincli.services.stream import importing
+from twincli.services.stream.follow import Flush
+from twincli.services.stream.push import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import tzinfo
+
+    from twincli.cli.context import Context
+    from twincli.services.asset.write_options import Writing
+
+LONGEST = 60.0
+"""Seconds that a command may take."""
+MAX_OUTPUT = 1 << 24
+_POLL = 0.2
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_ENDINGS = {".ndjson": "jsonl", ".json": "jsonl", ".tsv": "csv", ".log": "nmea"}
+
+
+def many(context: Context) -> Writing:
+    """Return how to write many readings.
+
+    Raises:
+        UsageError: Options of a single write.
+    """
+    writing = context.writes.writing()
+    if writing.bare:
+        raise UsageError("--bare writes no envelope, in which readings are", hint="leave it out")
+    if writing.prepare or writing.if_tip or writing.once:
+        raise UsageError("--prepare, --if-tip and --once are for a single reading")
+    return writing
+
+
+def how(
+    file: str,
+    form: str | None,
+    zone: str | None,
+    delimiter: str | None,
+    encoding: str | None,
+    decimal: str | None,
+    on_invalid: str,
+) -> importing.How:
+    """Return how a file is read.
+
+    Raises:
+        UsageError: A choice that there is not; a format that the name does not say.
+    """
+    if form is None:
+        ending = file[file.rfind(".") :].lower() if "." in file else ""
+        form = _ENDINGS.get(ending, ending[1:])
+        if form not in importing.FORMATS:
+            raise UsageError(
+                f"{file_arguments.what(file)} does not say its format",
+                hint=f"add --format {' or '.join(importing.FORMATS)}",
+            )
+    for name, value, known in (
+        ("format", form, importing.FORMATS),
+        ("on-invalid", on_invalid, importing.ON_INVALID),
+        ("decimal", decimal or ".", (".", ",")),
+    ):
+        if value not in known:
+            raise not_a_choice(name, value, known)
+    mark = {"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter)
+    if mark is not None and (len(mark) != 1 or not mark.isascii() or mark in '"\r\n'):
+        raise UsageError(f"--delimiter {delimiter!r} is not a single mark")
+    return importing.How(form, _zone(zone), mark, encoding, decimal, on_invalid)
+
+
+def _zone(name: str | None) -> tzinfo | None:
+    if name is None:
+        return None
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
+        raise UsageError(
+            f"there is no zone {name!r}", hint="such as Europe/Berlin, or UTC"
+        ) from None
+
+
+@contextmanager
+def as_file(word: str) -> Iterator[str]:
+    """Yield the path of a file; stdin becomes a passing one."""
+    if word != "-":
+        with file_arguments.opened(word):
+            yield word
+        return
+    with tempfile.NamedTemporaryFile() as copy:
+        with file_arguments.opened(word) as stream:
+            shutil.copyfileobj(stream, copy)
+        copy.flush()
+        yield copy.name
+
+
+def seconds(name: str, text: str) -> float:
+    """Return a span of the command line in seconds."""
+    parts = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d|w)", text)
+    found = float(parts[1]) * _SECONDS[parts[2]] if parts else 0.0
+    if not 0 < found <= 366 * 86_400:
+        raise UsageError(f"--{name}: {text!r} is not a span", hint="such as 500ms, 30s, 5m or 1h")
+    return found
+
+
+def flush_of(text: str) -> Flush:
+    """Return when readings are recorded: ``100``, ``60s`` or ``100,60s``.
+
+    Raises:
+        UsageError: It is none of them.
+    """
+    count, span = None, None
+    for part in text.split(","):
+        if part.isascii() and part.isdigit() and count is None:
+            count = int(part[:9])
+        elif span is None:
+            span = seconds("flush", part)
+        else:
+            raise UsageError(f"--flush {text!r} is not a count, a span, or both")
+    if count == 0:
+        raise UsageError("--flush 0 would record nothing")
+    if count is None:
+        return Flush(seconds=span or 60.0)
+    return Flush(count, 86_400.0 if span is None else span)
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """Yield what is set by Ctrl-C and by signals to end, so that what was read is recorded."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = {
+        number: signal.signal(number, lambda *_: stopped.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def asked(command: str, every: float, stopped: threading.Event) -> Iterator[Line | None]:
+    """Yield what a command prints, run again and again."""
+    number = 0
+    due = time.monotonic()
+    while not stopped.is_set():
+        for line in _run(command):
+            number += 1
+            yield line._replace(number=number)
+        due = max(due + every, time.monotonic())
+        while not stopped.wait(min(max(0.0, due - time.monotonic()), 1.0)):
+            yield None
+            if time.monotonic() >= due:
+                break
+
+
+def _run(command: str) -> Iterator[Line]:
+    try:
+        done = subprocess.run(  # noqa: S602 - it is the user's own command line
+            command,
+            shell=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            timeout=LONGEST,
+            check=False,
+            start_new_session=True,  # Ctrl-C is for us; what it reads is recorded
+        )
+    except subprocess.TimeoutExpired:
+        yield Line(0, None, InvalidError(f"the command took more than {LONGEST:.0f} seconds"))
+        return
+    except OSError as error:
+        raise NotFoundError(f"cannot run {command}: {error.strerror}", code="no_file") from error
+    if done.returncode:
+        yield Line(0, None, InvalidError(f"the command ended with status {done.returncode}"))
+    yield from _lines(done.stdout[:MAX_OUTPUT])
+
+
+def _lines(data: bytes) -> Iterator[Line]:
+    for item in jsonl.read(io.BytesIO(data), timed=False):
+        if isinstance(item, Refused):
+            yield Line(item.line, None, InvalidError(item.reason, code=item.code))
+        else:
+            yield Line(item.line, item.observation)
+
+
+def stdin(stopped: threading.Event) -> Iterator[Line | None]:
+    """Yield what stdin brings, and None while it brings nothing."""
+    arrived: queue.Queue[bytes | None] = queue.Queue(1000)
+
+    def read() -> None:
+        with file_arguments.opened("-") as stream:
+            while line := stream.readline(MAX_OUTPUT):
+                arrived.put(line)
+        arrived.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    number = 0
+    while not stopped.is_set():
+        try:
+            data = arrived.get(timeout=_POLL)
+        except queue.Empty:
+            yield None
+            continue
+        if data is None:
+            return
+        number += 1
+        for line in _lines(data):
+            yield line._replace(number=number)
+
+
+def tell(context: Context, text: str) -> None:
+    """Say on stderr why a reading is left out, while the command goes on."""
+    if not context.mode.quiet:
+        sys.stderr.write(f"twin: warning: {text}\n")
+        sys.stderr.flush()
