@@ -196,7 +196,9 @@ def test_an_asset_with_its_state_and_a_chart(ledger: Ledger) -> None:
     assert "highest 1300" in label
 
 
-@pytest.mark.parametrize("values", [[1, 1], [-1e308, 1e308], [1.5], [True, False], [2**63 - 1, 0]])
+@pytest.mark.parametrize(
+    "values", [[1, 1], [-1e308, 1e308], [1.5], [5e-324, 0.0], [True, False], [2**63 - 1, 0]]
+)
 def test_charts_of_odd_numbers(ledger: Ledger, values: list[Any]) -> None:
     tip = car = made(ledger, {"a": 1})
     for value in values:

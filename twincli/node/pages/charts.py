@@ -86,7 +86,7 @@ def chart(name: str, points: Sequence[Point]) -> Html:
     def place(point: Point) -> tuple[float, float]:
         across = (point[0] - start) / (end - start) if end > start else 0.5
         # Halved, as the distance of two numbers may be too large to be one.
-        up = (point[1] / 2 - low / 2) / (high / 2 - low / 2) if high > low else 0.5
+        up = (point[1] / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else 0.5
         return left + across * (_WIDTH - left - _RIGHT), bottom - up * (bottom - _TOP)
 
     def label(text: str, x: float, y: float, anchor: str) -> Html:
