@@ -20,13 +20,15 @@ def test_a_home_goes_into_a_file_and_comes_back(invoke: Invoke, home: Path) -> N
     garage(invoke)
     twin = quietly(invoke)
     twin("config", "set", "key", "alice")
+    (home.parent / "plan.pdf").write_bytes(bytes(range(256)) * 5000)
+    twin("file", "attach", "car", str(home.parent / "plan.pdf"))
     before = [twin(*words.split()) for words in ("asset show car", "history car", "name list")]
     file = home.parent / "home.tar"
     made = invoke("backup", "create", "-o", str(file))
     assert made.status == 0
-    assert "keys 2, names 2, transactions 7" in made.stderr
+    assert "keys 2, names 2, transactions 8" in made.stderr
     assert "warning: the backup holds the secret of alice, bob" in made.stderr
-    assert dict(row.split("\t") for row in made.stdout.splitlines())["transactions"] == "7"
+    assert dict(row.split("\t") for row in made.stdout.splitlines())["transactions"] == "8"
     again = invoke("backup", "create", "-o", str(file), "--json")
     assert (again.status, again.error["code"]) == (5, "exists")
     here = invoke("backup", "restore", str(file), "--json")
@@ -40,6 +42,7 @@ def test_a_home_goes_into_a_file_and_comes_back(invoke: Invoke, home: Path) -> N
     assert (back.status, back.stderr) == (0, "")
     after = [twin(*words.split()) for words in ("asset show car", "history car", "name list")]
     assert after == before
+    assert [item["status"] for item in twin("file", "check")["files"]] == ["ok"]
     assert twin("doctor", "--full")["ok"]
     assert len(twin("ledger", "info")["former_keys"]) == 1
     assert twin("asset", "append", "car", "--mileage", "1300")["state"]["mileage"] == 1300

@@ -28,6 +28,7 @@ from tests.plugins.tools import require_tool
 from twincli import config
 from twincli.book.store import Book
 from twincli.client import profiles
+from twincli.content.store import Blobs
 from twincli.crypto import canonical, sealing
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError, ConflictError, InvalidError, TwinError
@@ -155,6 +156,17 @@ def test_the_layout_is_that_of_a_home() -> None:
     assert paths.book == f"/h/{archive.BOOK}"
     assert paths.ledger == f"/h/{os.path.dirname(archive.LEDGER)}"
     assert paths.keys == f"/h/{archive.KEYS}"
+    assert paths.content == f"/h/{archive.CONTENT}"
+    cid = "bafkreicu645lpcao64d4u3muizlcjylgpw4roybq33mq6saubeosq5e47i"
+    assert Blobs(paths.content).path(cid) == f"/h/content/7i/{cid}"
+    assert archive.is_content(f"content/7i/{cid}")
+    for wrong in (
+        f"content/7j/{cid}",
+        f"content/{cid}",
+        "content/7i/../7i",
+        f"content/7i/{cid}/7i",
+    ):
+        assert not archive.is_content(wrong)
 
 
 def test_the_file_is_a_tar_archive_for_others_too(packed: Path, tmp_path: Path) -> None:

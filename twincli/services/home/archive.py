@@ -33,10 +33,12 @@ BOOK = "book.db"
 LEDGER = "ledger/ledger.db"
 KEYS = "keys"
 REMOVED = "keys/removed"
+CONTENT = "content"
 
 MAX_SMALL = 1 << 16
 """Bytes of a key file; the settings are smaller still."""
 
+_CONTENT_FILE = re.compile(r"content/([a-z2-7]{2})/b[a-z2-7]{20,120}")
 _KEY_FILE = re.compile(r"keys/(removed/)?[a-z0-9][a-z0-9._-]{0,79}\.json")
 _BLOCK = tarfile.BLOCKSIZE
 _PIECE = 1 << 20
@@ -73,6 +75,12 @@ def on_disk(name: str, path: str) -> Part:
 def is_key_file(name: str) -> bool:
     """Say whether a place in the home is that of a key, present or removed."""
     return _KEY_FILE.fullmatch(name) is not None
+
+
+def is_content(name: str) -> bool:
+    """Say whether a place in the home is that of content."""
+    found = _CONTENT_FILE.fullmatch(name)
+    return found is not None and name.endswith(found[1])
 
 
 def digest_of(manifest: Document) -> str:
@@ -240,6 +248,6 @@ def _is_part(entry: Any) -> bool:
     name, size = entry["name"], entry["size"]
     if not isinstance(name, str) or type(size) is not int or size < 0:
         return False
-    if name in {BOOK, LEDGER}:
+    if name in {BOOK, LEDGER} or is_content(name):
         return True
     return size <= MAX_SMALL and (name in {SETTINGS, NODES} or is_key_file(name))

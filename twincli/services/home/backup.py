@@ -1,9 +1,9 @@
 """The whole home in one file, and back.
 
-Derived data (``index.db``) is left out, and so is the ledger's private key: two copies of
-a ledger must not sign with one key, so a restored ledger gets a new one. A restore reads the
-archive front to back, into a directory beside the home, and only what was found whole and in order
-becomes the home, in one rename.
+Derived data (``index.db``, what is kept of streams) is left out, and so is the ledger's private
+key: two copies of a ledger must not sign with one key, so a restored ledger gets a new one. A
+restore reads the archive front to back, into a directory beside the home, and only what was found
+whole and in order becomes the home, in one rename.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from twincli import __version__, files
 from twincli.book.store import Book
+from twincli.content.store import Blobs
 from twincli.crypto import canonical
 from twincli.errors import ConfigError, InvalidError, TwinError
 from twincli.keystore import keyfile
@@ -25,6 +26,7 @@ from twincli.ledger.ledger import Ledger
 from twincli.model import times
 from twincli.services.home.archive import (
     BOOK,
+    CONTENT,
     KEYS,
     LEDGER,
     MAX_SMALL,
@@ -33,6 +35,7 @@ from twincli.services.home.archive import (
     SETTINGS,
     Part,
     in_memory,
+    is_content,
     is_key_file,
     on_disk,
     pack,
@@ -152,7 +155,21 @@ def _parts(
                 ledger = ledger_document(opened)
         parts.append(on_disk(LEDGER, copy))
     parts += _keys(home)
+    parts += _content(home)
     return parts, ledger, names
+
+
+def _content(home: str) -> Iterator[Part]:
+    """Yield the files of twins and streams; they never change, so nothing is copied first."""
+    blobs = Blobs(place_of(home, CONTENT))
+    for cid in sorted(blobs.cids()):
+        path = blobs.path(cid)
+        name = f"{CONTENT}/{cid[-2:]}/{cid}"
+        if is_content(name) and os.path.isfile(path) and not os.path.islink(path):
+            try:
+                yield on_disk(name, path)
+            except OSError as error:
+                raise files.cannot("read", path, error) from error
 
 
 def settings_of(path: str) -> bytes | None:

@@ -23,6 +23,7 @@ from twincli.ledger.ledger import Ledger
 from twincli.model import ids, names
 from twincli.services.home.archive import (
     BOOK,
+    CONTENT,
     KEYS,
     LEDGER,
     MAX_SMALL,
@@ -179,6 +180,9 @@ def _unpack(archive: Archive, place: str) -> Document:
     for directory in (KEYS, REMOVED, os.path.dirname(LEDGER)):
         if any(entry["name"].startswith(f"{directory}/") for entry in manifest["files"]):
             files.make_directory(place_of(place, directory))
+    for shelf in sorted({entry["name"].rpartition("/")[0] for entry in manifest["files"]}):
+        if shelf.startswith(f"{CONTENT}/"):
+            files.make_directory(place_of(place, shelf))
     for entry in manifest["files"]:
         name, size = entry["name"], entry["size"]
         if archive.header() != (name, size):
