@@ -26,6 +26,8 @@ def test_a_stopped_append_says_how_far_it_came(invoke: Invoke, number: signal.Si
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Under nohup, or behind a shell's &, the signal would stay ignored, as it should.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
