@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from twincli.crypto import base58, canonical
+from twincli.crypto import base58, canonical, cid
 from twincli.crypto.ed25519 import KeyPair
 from twincli.model import record
 
@@ -170,6 +170,14 @@ def test_statements() -> None:
         ("template", "t"),
         ("model", "b"),
     ]
+
+
+def test_a_template_is_found_by_the_cid_of_what_it_is() -> None:
+    made = {"twin": {"v": 1, "kind": "template", "template": "pump-v1"}, "format": 1}
+    found = dict(record.statements(made))
+    assert found["compiled"] == cid.of(canonical.encode({"format": 1})).text
+    # What has no canonical form (a foreign ledger may hold it) is found by nothing.
+    assert "compiled" not in dict(record.statements({**made, "format": "\ud800"}))
 
 
 def test_a_once_nonce_depends_on_token_and_signers_alone() -> None:
