@@ -32,7 +32,7 @@ from twincli.formats.foreign import unit_words
         ("1/min", "rpm"),
         ("unity", "1"),
         ("G", None),
-        ("bpm", None),
+        ("wobbles", None),
         ("decibel", None),
         ("x" * 200, None),
         ("", None),

@@ -70,7 +70,10 @@ def test_the_samples() -> None:
         ({"type": "boolean"}, {"type": "boolean"}),
         ({"type": "string", "format": "date-time"}, {"type": "datetime"}),
         ({"type": "number", "unit": "%"}, {"type": "number", "unit": "%"}),
-        ({"type": "number", "unit": "bpm"}, {"type": "number", "unit": "bpm", "ownUnit": True}),
+        (
+            {"type": "number", "unit": "wobbles"},
+            {"type": "number", "unit": "wobbles", "ownUnit": True},
+        ),
         ({"type": "integer", "observable": True}, {"type": "integer", "realTime": True}),
         ({"enum": ["a", "b"]}, {"type": "enum", "values": ["a", "b"]}),
         ({"type": "integer", "enum": [1, 2]}, {"type": "integer"}),
