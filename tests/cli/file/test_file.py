@@ -358,11 +358,6 @@ def test_a_full_disk(twin: Twin, home: Path, tmp_path: Path) -> None:
     assert twin("file", "list", "car")["files"] == []
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="once, on a busy machine, file list had files twice that file check counts once;"
-    " not understood yet",
-)
 @pytest.mark.ci
 def test_killed_anywhere(twin: Twin, invoke: Invoke, home: Path, tmp_path: Path) -> None:
     """Whatever is on the ledger is stored, and what is stored is whole."""
@@ -389,4 +384,6 @@ def test_killed_anywhere(twin: Twin, invoke: Invoke, home: Path, tmp_path: Path)
     twin("file", "attach", "car", *paths)
     count = len(twin("file", "list", "car")["files"])
     assert count % 60 == 0
-    assert twin("file", "check")["ok"] == count
+    assert twin("file", "check", "car")["ok"] == count
+    # What was stored and never said, as its file was altered after the kill, is whole, too.
+    assert twin("file", "check")["ok"] >= count
