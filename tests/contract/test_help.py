@@ -16,6 +16,7 @@ import twincli.cli
 from tests.conftest import Invoke
 from twincli import config
 from twincli.cli import context, table
+from twincli.cli.opened import NOTHING, Creates
 from twincli.cli.options import GLOBAL
 from twincli.cli.parsing import data_commands, typer_frame
 from twincli.cli.showing import examples, help_page
@@ -149,6 +150,48 @@ def test_examples_are_commands_with_their_own_options(
     typed = list(takewhile(lambda word: word not in {"<", ">"}, shlex.split(line)))
     assert typed[: len(words) + 1] == ["twin", *words]
     assert "the command line was understood" in invoke(*typed[1:]).stderr
+
+
+# `keys verify` makes nothing and needs no home; `tx submit` of a CREATE is as `asset create`.
+MAKE_A_HOME = {
+    *("keys new", "keys recover", "keys import", "keys verify", "name set", "did new"),
+    *("asset create", "tx submit", "pull", "backup restore", "node start", "demo"),
+}
+
+
+def test_who_makes_a_home(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[str, bool] = {}
+
+    def noted(*_: object, creates: Creates = NOTHING, **_values: object) -> None:
+        made[path] = creates.home
+        raise TwinError("seen", code="seen")
+
+    for module in (context, typer_frame):
+        monkeypatch.setattr(module, "Context", noted)
+    for words in lines():
+        path = " ".join(words)
+        for line in examples.of(path)[:1]:
+            invoke(*takewhile(lambda word: word not in {"<", ">"}, shlex.split(line)[1:]))
+    assert {path for path, makes in made.items() if makes} == MAKE_A_HOME
+    assert len(made) > 80
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("file", "attach", "car", __file__),
+        ("stream", "create", "car", "location"),
+        ("stream", "push", "car", "location", "--value", "1"),
+        ("stream", "follow", "car", "location", "-"),
+        ("link", "add", "car", "part", "box"),
+    ],
+)
+def test_a_twin_that_cannot_be_there_leaves_no_home(
+    words: tuple[str, ...], invoke: Invoke, home: Path
+) -> None:
+    run = invoke(*words, "--json")
+    assert (run.status, run.error["code"]) == (4, "no_home")
+    assert not home.exists()
 
 
 @pytest.mark.parametrize(("word", "meant"), [*table.MEANT.items()])

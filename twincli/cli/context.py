@@ -143,10 +143,16 @@ class Context(Opened):
         )
 
     def workspace_or_none(self) -> Workspace | None:
-        """Return ``workspace``, None where there is no home, for what can do without one."""
+        """Return ``workspace``, None where there is no home, for what can do without one.
+
+        Raises:
+            NotFoundError: The ledger that ``--node`` names does not exist.
+        """
         try:
             return self.workspace()
-        except NotFoundError:
+        except NotFoundError as error:
+            if error.code != "no_home":
+                raise
             return None
 
     def workspace_without_ledger(self) -> Workspace:

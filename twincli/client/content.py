@@ -194,7 +194,7 @@ class Response:
             # Bytes count as overhead until they were read as content.
             data = self._response.read(min(size, OVERHEAD_BYTES // 4))
         except IncompleteRead as error:
-            # What came before the end is whole; whoever goes on later needs it.
+            # Keep what arrived: the next attempt continues from it.
             self._fault = error
             if not error.partial:
                 raise self._place.failed(error) from error

@@ -1,7 +1,7 @@
 """Files on an IPFS node, through the HTTP API of Kubo.
 
 A file is added with the settings that its CID was made with, and pinned. What a node sends is
-checked by whoever asked for it.
+checked by the caller.
 """
 
 from __future__ import annotations

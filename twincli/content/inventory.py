@@ -1,6 +1,6 @@
 """What the streams hold, as far as their chains were read here: ``streams.db``.
 
-It is derived from the ledger and the chunks, without a sync: whoever loses it reads the chains
+It is derived from the ledger and the chunks, without a sync; if it is lost, the chains are read
 again. For each stream it keeps how far its chain was read, the readings that stand in records, the
 times that the chunks span, the latest value of each series, and what each series is.
 """

@@ -434,7 +434,7 @@ class Batch:
     def put(self, stream: Readable, profile: _cid.Profile = _cid.USUAL) -> Stored:
         """Take all of a stream.
 
-        A file that is there already, and is what its CID says, is not written again.
+        A file that is already stored and matches its CID is not written again.
 
         Raises:
             InvalidError: ``too_large``.

@@ -115,6 +115,12 @@ def find(workspace: Workspace, ref: str) -> Model:
     raise _missing(workspace, ref)
 
 
+def ids(workspace: Workspace) -> list[str]:
+    """Return the ids of the templates at hand: in the package, then on the ledger."""
+    listed = (model.template.id for model in registered(workspace))
+    return list(dict.fromkeys([*built_in_ids(), *listed]))
+
+
 def is_ours(workspace: Workspace, model: Model) -> bool:
     """Say whether a key of this home registered a template."""
     entry = workspace.client.entry(model.asset_id) if model.asset_id is not None else None
@@ -197,8 +203,7 @@ def _model(data: bytes, source: str, asset_id: str | None = None) -> Model:
 
 
 def _missing(workspace: Workspace, ref: str) -> NotFoundError:
-    known = built_in_ids() + [model.template.id for model in registered(workspace)]
-    meant = near(ref, known)
+    meant = near(ref, ids(workspace))
     return NotFoundError(
         f"there is no template {ref!r}",
         code="missing_template",

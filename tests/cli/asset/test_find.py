@@ -105,6 +105,14 @@ def test_a_template_that_no_twin_follows_is_said(fleet: Invoke) -> None:
     assert run.stderr == "no twin here follows zzzzz\n"
 
 
+def test_a_template_that_is_there_is_not_meant_to_be_another(fleet: Invoke) -> None:
+    for template in ("vehicle-tracking-v1", "vehicle-tracking"):
+        run = fleet("asset", "list", "--template", template)
+        assert run.stderr == f"no twin here follows {template}\n"
+    run = fleet("asset", "list", "--template", "", "--json")
+    assert (run.status, run.error["message"]) == (2, "--template needs the id of a template")
+
+
 def test_an_empty_list_says_where_the_others_are(fleet: Invoke) -> None:
     assert "yours" not in fleet("asset", "list", "--kind", "nothing").stderr
     for name in ("W1", "W2", "W3", "digger"):

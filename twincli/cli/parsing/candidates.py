@@ -61,14 +61,11 @@ def templates() -> list[str]:
     """Return the ids of the templates at hand."""
     from twincli.services import catalogue
 
-    found = catalogue.built_in_ids()
     try:
         with Context(Options()) as context:
-            workspace = context.workspace()
-            found += [model.template.id for model in catalogue.registered(workspace)]
+            return catalogue.ids(context.workspace())
     except TwinError:
-        pass
-    return list(dict.fromkeys(found))
+        return catalogue.built_in_ids()
 
 
 def nothing() -> list[str]:

@@ -140,7 +140,6 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
                 ),
             ),
             "twincli.cli.commands.stream.push:stream_push",
-            creates=ANY_LEDGER,
             arguments=("TWIN", "STREAM", "[FILE]"),
         ),
     )

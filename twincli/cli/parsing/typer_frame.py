@@ -363,8 +363,7 @@ class DataHelp(TyperCommand):
 
 def _names_for(entry: data_commands.DataCommand) -> Callable[..., list[str]]:
     """Return what completes the name of a command with data: assets, or nothing for a new one."""
-    is_new = entry.creates.ledger and entry.arguments == ("NAME",)
-    known = candidates.nothing if is_new else candidates.assets
+    known = candidates.nothing if entry.creates.ledger else candidates.assets
 
     def offered(_context: Any, _words: list[str], _start: str) -> list[str]:
         return known()

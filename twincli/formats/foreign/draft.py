@@ -197,14 +197,14 @@ class Draft:
         """Count a field; say whether it may have parts, else report that they are free.
 
         Raises:
-            InvalidError: ``invalid_model``: a template has no room for so many fields.
+            InvalidError: ``invalid_model``: more fields than a template may have.
         """
         self.count += 1
         if self.count > template.MAX_FIELDS:
             raise invalid(
                 path,
                 f"the model has more than {template.MAX_FIELDS} fields",
-                "a template has no room for them; take the model apart",
+                "a template may not have that many; split the model",
             )
         if depth >= template.MAX_DEPTH:
             self.lose(

@@ -82,7 +82,7 @@ class Lines:
         try:
             yield from self._numbered()
         finally:
-            self._text.detach()  # whoever opened the stream closes it
+            self._text.detach()  # the caller closes the stream
 
     def _numbered(self) -> Iterator[tuple[int, str | None]]:
         number = 0

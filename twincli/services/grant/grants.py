@@ -75,8 +75,8 @@ def add(
     """
     if role in _READING:
         raise UsageError(
-            f"the role {role} allows reading, and everything here can be read by whoever has the"
-            " ledger: streams and files cannot be encrypted yet",
+            f"the role {role} cannot be granted yet: nothing is encrypted, so anybody with the"
+            " ledger can read it",
             code="not_supported",
             hint="--role writer allows writing",
         )
@@ -329,7 +329,7 @@ def revoke(
     Args:
         workspace: Rooms.
         ref: The twin.
-        whom: Names, DIDs or public keys; ``asset:NAME`` is a linked child, whoever holds it.
+        whom: Names, DIDs or public keys; ``asset:NAME`` is a linked child, with any holder.
         everything: All grants and links.
         since: Statements that were committed at this time or later do not count any more.
         reason: For people.
@@ -392,8 +392,10 @@ def _is_open(reading: _Reading, given: Given, since: str | None, key: str | None
 
 
 def _nothing(ref: str, who: str | None = None) -> NotFoundError:
-    has = f"{who} has" if who else "there is"
+    has = (
+        f"{who} has no grant for {ref} and holds none of its" if who else f"{ref} has no grants or"
+    )
     return NotFoundError(
-        f"{has} no grant and no linked part of {ref} that still counts",
+        f"{has} linked parts to revoke",
         hint=f"twin grant list {ref}",
     )

@@ -1,4 +1,4 @@
-"""Links from a twin to its parts and streams, by its owner: whoever holds them may speak for it.
+"""Links from a twin to its parts and streams, by its owner; their holders may speak for it.
 
 A part or stream whose CREATE the twin's owner signed (``--parent``) is linked by that. A record of
 kind ``link`` does the same for what exists: made by somebody else, or before the twin was sold.

@@ -18,6 +18,7 @@ from twincli.cli.result import Result
 from twincli.cli.showing import drawing, grid, partial
 from twincli.errors import TwinError, UsageError
 from twincli.model.names import near
+from twincli.model.template import family
 from twincli.model.text import one_line, separated
 from twincli.services.tx.prepared import Prepared
 
@@ -104,13 +105,16 @@ def list_assets(
     """List your assets: those your keys own and those you have named."""
     if everything and owner is not None:
         raise UsageError("--all and --owner cannot be given together")
+    if template == "":
+        raise UsageError("--template needs the id of a template", hint="twin template list")
     from twincli.cli.commands.asset import columns as chosen
+    from twincli.services import catalogue
     from twincli.services.asset import listings
 
     picked = None if columns is None else chosen.chosen(columns)
-
+    workspace = context.workspace()
     document = listings.list_assets(
-        context.workspace(),
+        workspace,
         everything=everything,
         owner=owner,
         kind=kind,
@@ -124,7 +128,9 @@ def list_assets(
     document["assets"] = chain(first, rows)
     notes: tuple[str, ...] = ()
     if not first and template is not None:
-        meant = near(template, candidates.templates())
+        known = catalogue.ids(workspace)
+        known = [*known, *map(family, known)]
+        meant = None if template in known else near(template, known)
         notes = (
             f"no twin here follows {template}" + (f"; did you mean {meant}?" if meant else ""),
         )

@@ -31,9 +31,9 @@ def chosen(text: str) -> tuple[Column, ...]:
     paths = [part.strip() for part in text.split(",")]
     for path in paths:
         if not all(path.split(".")):
-            shown = f"{path!r} in --columns" if path else "an empty path in --columns"
+            fault = f"{path!r} is not a path" if path else "a path is empty"
             raise UsageError(
-                f"{shown} is not a path",
+                f"--columns: {fault}",
                 hint="separate paths by commas, their parts by dots: --columns name,engine.hours",
             )
     return tuple((path, _value(tuple(path.split(".")))) for path in dict.fromkeys(paths))

@@ -10,7 +10,6 @@ import typer
 
 from twincli.cli import file_arguments
 from twincli.cli.context import Context, is_terminal
-from twincli.cli.opened import ANY_LEDGER
 from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
@@ -35,7 +34,7 @@ KuboUrl = Annotated[
 ]
 
 
-@typer_frame.command(app, "attach", creates=ANY_LEDGER, writes=True)
+@typer_frame.command(app, "attach", writes=True)
 def attach(
     context: Context,
     name: Annotated[

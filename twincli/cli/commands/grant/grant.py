@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twincli.cli.context import Context
-from twincli.cli.opened import NOTHING
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
@@ -30,7 +29,7 @@ def _begin(context: Context) -> Workspace:
     return context.workspace()
 
 
-@typer_frame.command(app, "add", creates=NOTHING, writes=True)
+@typer_frame.command(app, "add", writes=True)
 def add(
     context: Context,
     twin: Twin,
@@ -132,7 +131,7 @@ def show(
     )
 
 
-@typer_frame.command(app, "revoke", creates=NOTHING, writes=True)
+@typer_frame.command(app, "revoke", writes=True)
 def revoke(
     context: Context,
     twin: Twin,

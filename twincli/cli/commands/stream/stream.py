@@ -8,7 +8,6 @@ import typer
 
 from twincli.cli.commands.stream.rooms import room
 from twincli.cli.context import Context
-from twincli.cli.opened import ANY_LEDGER
 from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
@@ -22,7 +21,7 @@ Twin = Annotated[
 Name = Annotated[str, typer.Argument(metavar="STREAM", help="The stream.")]
 
 
-@typer_frame.command(app, "create", creates=ANY_LEDGER, writes=True)
+@typer_frame.command(app, "create", writes=True)
 def create(
     context: Context,
     twin: Twin,
@@ -104,7 +103,7 @@ def show(context: Context, twin: Twin, stream: Name) -> Result:
     )
 
 
-@typer_frame.command(app, "import", creates=ANY_LEDGER, writes=True)
+@typer_frame.command(app, "import", writes=True)
 def import_file(
     context: Context,
     twin: Twin,
@@ -164,7 +163,7 @@ def import_file(
     return result._replace(notes=(*found, *result.notes))
 
 
-@typer_frame.command(app, "follow", creates=ANY_LEDGER, writes=True)
+@typer_frame.command(app, "follow", writes=True)
 def follow(
     context: Context,
     twin: Twin,

@@ -9,7 +9,7 @@ import typer
 from twincli.cli import file_arguments
 from twincli.cli.asking import sinks, terminal
 from twincli.cli.context import Context
-from twincli.cli.opened import ANY_LEDGER
+from twincli.cli.opened import Creates
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import grid, help_page, partial
@@ -140,7 +140,7 @@ def _asked(what: str, default: str) -> str:
     return (answer or b"").decode("utf-8", "replace").strip() or default
 
 
-@typer_frame.command(app, "register", creates=ANY_LEDGER, writes=True)
+@typer_frame.command(app, "register", creates=Creates(ledger=True, file=True), writes=True)
 def register(
     context: Context,
     file: File,
