@@ -35,6 +35,18 @@ _NO_LINKS = frozenset(
 )
 
 
+def adding_up(progress: Callable[[int, int], None], total: int) -> Callable[[int], None]:
+    """Return what takes the size of each piece and reports how many bytes are done of how many."""
+    done = 0
+
+    def add(size: int) -> None:
+        nonlocal done
+        done += size
+        progress(done, max(done, total))  # a file may have grown
+
+    return add
+
+
 def make_directory(path: str) -> None:
     """Make a directory and those above it, private to their owner, unless they exist.
 

@@ -22,7 +22,7 @@ from twincli.errors import ConflictError, InvalidError, UndeterminedError
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
     from typing import Self
 
@@ -245,6 +245,14 @@ class Blobs:
             raise _missing(cid)
         return status.st_size
 
+    def total(self, cids: Iterable[str]) -> int:
+        """Return the bytes of those of some files that are there."""
+        found = 0
+        for cid in cids:
+            with suppress(UndeterminedError):
+                found += self.size(cid)
+        return found
+
     def open(self, cid: str) -> IO[bytes]:
         """Open a file to read it.
 
@@ -262,12 +270,15 @@ class Blobs:
         except OSError as error:
             raise files.cannot("read", path, error) from error
 
-    def check(self, cid: str, profile: object = None) -> bool:
+    def check(
+        self, cid: str, profile: object = None, progress: Callable[[int], None] | None = None
+    ) -> bool:
         """Say whether a file still is what its CID says; reads all of it.
 
         Args:
             cid: The CID.
             profile: The name of its profile, where somebody stated one.
+            progress: Called with the bytes of each piece that was read.
 
         Raises:
             UndeterminedError: ``missing_content``.
@@ -279,6 +290,8 @@ class Blobs:
             try:
                 while piece := stream.read(PIECE_BYTES):
                     matcher.update(piece)
+                    if progress is not None:
+                        progress(len(piece))
             except OSError as error:
                 raise files.cannot("read", self.path(cid), error) from error
         return matcher.matches

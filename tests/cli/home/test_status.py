@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sqlite3
@@ -14,6 +15,7 @@ import pytest
 from tests.cli.stories import garage, quietly
 from tests.conftest import Invoke
 from twincli import __version__
+from twincli.content.store import Blobs
 from twincli.services.home.doctor import Place, doctor
 
 STATUS = [
@@ -217,6 +219,62 @@ def test_doctor_ends_with_a_verdict(invoke: Invoke, home: Path) -> None:
     verdict = invoke("doctor").stderr.splitlines()[-1]
     assert verdict.startswith("1 of ")
     assert verdict.endswith("checks failed: ledger key")
+
+
+def test_doctor_reads_content(invoke: Invoke, home: Path, tmp_path: Path) -> None:
+    garage(invoke)
+    car = invoke("asset", "list", "--json").json["assets"][0]["name"]
+    for name in ("one", "two", "three"):
+        (tmp_path / name).write_text(name)
+    paths = [str(tmp_path / name) for name in ("one", "two", "three")]
+    attached = invoke("file", "attach", car, *paths, "--json").json["files"]
+    one, two, three = (next((home / "content").rglob(file["cid"])) for file in attached)
+    assert checks(invoke, "--full")["content"]["message"].endswith(": 3")
+    one.unlink()
+    found = checks(invoke, "--full")
+    assert found["content"]["message"].endswith(": 2")
+    assert found["missing content"]["ok"] is None
+    assert f"(one of {car})" in found["missing content"]["message"]
+    assert invoke("doctor", "--full").stderr.endswith("but content is missing\n")
+    assert "in order" in invoke("doctor").stderr
+    two.unlink()
+    os.mkfifo(two)
+    found = checks(invoke, "--full", status=3)
+    assert found["content"]["message"].startswith("1 of 3 files")
+    assert two.name in found["content"]["message"]
+    assert invoke("file", "check").status == 3
+    two.unlink()
+    three.write_text("threw")
+    found = checks(invoke, "--full", status=3)
+    assert three.name in found["content"]["message"]
+    assert "not read" in checks(invoke)["content"]["message"]
+
+
+def test_doctor_reads_content_that_no_ledger_names(invoke: Invoke, home: Path) -> None:
+    invoke("keys", "new", "alice", "--no-passphrase")
+    Blobs(str(home / "content")).put(io.BytesIO(b"left"))
+    assert checks(invoke, "--full")["content"]["ok"]
+    (home / "ledger").mkdir(exist_ok=True)
+    (home / "ledger" / "ledger.db").write_text("a letter\n" * 2000)
+    found = checks(invoke, "--full", status=3)
+    assert found["content"]["ok"]
+    assert found["files of twins"]["ok"] is None
+    (home / "content").rename(home / "moved")
+    (home / "content").write_text("")
+    for words in ([], ["--full"]):
+        assert checks(invoke, *words, status=3)["content"]["ok"] is False
+
+
+def test_doctor_says_how_far_it_has_read(home: Path) -> None:
+    blobs = Blobs(str(home / "content"))
+    for text in (b"one", bytes(3 << 20)):
+        blobs.put(io.BytesIO(text))
+    place = Place(str(home / "ledger"), str(home), str(home / "keys"), content=blobs.directory)
+    told: list[tuple[int, int]] = []
+    doctor(place, now_ms=0, full=True, reading=lambda done, total: told.append((done, total)))
+    assert len(told) > 2
+    assert told == sorted(told)
+    assert told[-1] == (3 + (3 << 20), 3 + (3 << 20))
 
 
 def test_doctor_finds_an_index_that_lies(invoke: Invoke, home: Path) -> None:

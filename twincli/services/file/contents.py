@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from twincli.client.fetching import fetch
@@ -14,7 +15,7 @@ from twincli.errors import (
     UndeterminedError,
     UnreachableError,
 )
-from twincli.files import cannot
+from twincli.files import adding_up, cannot
 from twincli.services.file import attached
 from twincli.values import NamedTuple
 
@@ -129,46 +130,47 @@ def copy_as_car(blobs: Blobs, held: Held, write: Callable[[bytes], None]) -> int
     return size
 
 
-def status(blobs: Blobs, cid: str, profile: str | None = None) -> str:
-    """Say whether the content of a file is here, and what its CID says."""
+def status(
+    blobs: Blobs,
+    cid: str,
+    profile: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> str:
+    """Say whether the content of a file is here, and what its CID says.
+
+    A pipe or a directory in its place is something else than its CID says.
+    """
     try:
-        return OK if blobs.check(cid, profile) else ALTERED
+        return OK if blobs.check(cid, profile, progress) else ALTERED
     except UndeterminedError:
-        return MISSING
+        return ALTERED if os.path.exists(blobs.path(cid)) else MISSING
 
 
-def check(blobs: Blobs, items: Iterable[FileItem], *, everything: bool = False) -> FileCheck:
+def check(
+    blobs: Blobs,
+    items: Iterable[FileItem],
+    *,
+    everything: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> FileCheck:
     """Check files: read all of their content.
 
     Args:
         blobs: The content.
         items: The files; those that strangers attached do not count.
         everything: Check content that belongs to none of them, too.
+        progress: Called with how many bytes were read and how many there are.
     """
-    found: dict[str, CheckedFile] = {}
+    wanted: dict[str, FileItem | None] = {}
     for item in attached.counted(items):
-        cid = str(item["cid"])
-        if cid not in found:
-            found[cid] = {
-                "cid": cid,
-                "name": item["name"],
-                "size": item["size"],
-                "asset_id": item["asset_id"],
-                "asset_name": item["asset_name"],
-                "status": status(blobs, cid, item["profile"]),
-            }
-    for cid in sorted(blobs.cids()) if everything else ():
-        if cid not in found:
-            found[cid] = {
-                "cid": cid,
-                "name": None,
-                "size": None,
-                "asset_id": None,
-                "asset_name": None,
-                "status": status(blobs, cid),
-            }
+        wanted.setdefault(str(item["cid"]), item)
+    if everything:
+        for cid in sorted(blobs.cids()):
+            wanted.setdefault(cid, None)
+    add = None if progress is None else adding_up(progress, blobs.total(wanted))
+    found = [_checked(blobs, cid, named, add) for cid, named in wanted.items()]
     counts = dict.fromkeys((OK, ALTERED, MISSING), 0)
-    for checked in found.values():
+    for checked in found:
         counts[checked["status"]] += 1
     worst = next((word for word in (ALTERED, MISSING) if counts[word]), OK)
     return {
@@ -177,7 +179,20 @@ def check(blobs: Blobs, items: Iterable[FileItem], *, everything: bool = False) 
         "ok": counts[OK],
         "altered": counts[ALTERED],
         "missing": counts[MISSING],
-        "files": list(found.values()),
+        "files": found,
+    }
+
+
+def _checked(
+    blobs: Blobs, cid: str, item: FileItem | None, progress: Callable[[int], None] | None
+) -> CheckedFile:
+    return {
+        "cid": cid,
+        "name": item and item["name"],
+        "size": item and item["size"],
+        "asset_id": item and item["asset_id"],
+        "asset_name": item and item["asset_name"],
+        "status": status(blobs, cid, item and item["profile"], progress),
     }
 
 

@@ -14,13 +14,13 @@ from twincli.model import times
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from twincli.keystore.keyfile import KeyInfo
     from twincli.ledger.audit import Report
     from twincli.ledger.ledger import Ledger
     from twincli.ledger.lost import Mark
-    from twincli.services.documents import Doctor, NodeItem
+    from twincli.services.documents import CheckedFile, Doctor, FileItem, NodeItem
     from twincli.services.network.networks import Chosen
 
 RECENT = 1000
@@ -31,6 +31,9 @@ DRIVER_HINT = (
     'pip install "twincli[bigchaindb]" and then'
     " pip install --no-deps bigchaindb-driver==0.6.2 cryptoconditions==0.8.1"
 )
+
+MISSING_CONTENT = "missing content"
+"""The check of files that are named and not here."""
 
 # RFC 8032, section 7.1, test 1: the seed, and the signature over nothing.
 _SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
@@ -76,6 +79,7 @@ class Place(NamedTuple):
         home: Path of the home, which may be missing; None: check the ledger only.
         keys: Directory of key files.
         book: File of names.
+        content: Directory of the content of files.
         ledger_id: Id of the ledger that the home had, or None.
         lost: The error of a home that lacks what was there, or None.
     """
@@ -84,6 +88,7 @@ class Place(NamedTuple):
     home: str | None = None
     keys: str = ""
     book: str = ""
+    content: str = ""
     ledger_id: str | None = None
     lost: TwinError | None = None
 
@@ -95,17 +100,21 @@ def doctor(
     full: bool = False,
     root: str | None = None,
     network: Chosen | None = None,
+    named: Callable[[], Iterable[FileItem]] = tuple,
     progress: Callable[[int, int], None] | None = None,
+    reading: Callable[[int, int], None] | None = None,
 ) -> Doctor:
     """Check everything, and change nothing.
 
     Args:
         place: What to check.
         now_ms: The present.
-        full: Verify all transactions, not only the last 1,000.
+        full: Verify all transactions, not only the last 1,000, and read all content.
         root: The root hash, hex, that the ledger has or once had; None: not compared.
         network: The network to check, too, or None.
+        named: Returns the files that twins of this home name.
         progress: Called while all are verified, with how much is done and how much there is.
+        reading: Called while content is read, with how many bytes are done and how many there are.
 
     Returns:
         ``twin.doctor/1``: ``ok`` (false when a check failed) and ``checks``:
@@ -127,6 +136,7 @@ def doctor(
     if network is not None:
         checks += _network(network, full=full)
     if place.home is not None:
+        checks += _content(place.content, named, reading) if full else _unread(place.content)
         checks += _leftovers(place.home, place.keys, place.ledger)
     return {
         "schema": "twin.doctor/1",
@@ -523,6 +533,67 @@ def _copy(place: str, *, full: bool) -> Check:
     except TwinError as error:
         return _bad("copy", error.message, error.hint)
     return _verified(report, "copy", copies.remedy(place), full=full)
+
+
+def _unread(directory: str) -> Iterator[Check]:
+    """Count the content, which is not read."""
+    from twincli.content.store import Blobs
+
+    try:
+        count = sum(1 for _ in Blobs(directory).cids())
+    except TwinError as error:
+        yield _fault("content", error)
+        return
+    if count:
+        yield _good("content", f"files here: {count}, not read", "twin file check reads them")
+
+
+def _content(
+    directory: str,
+    named: Callable[[], Iterable[FileItem]],
+    reading: Callable[[int, int], None] | None,
+) -> Iterator[Check]:
+    """Read all content, and look for what twins of this home name."""
+    from twincli.content.store import Blobs
+    from twincli.services.file import contents
+
+    items: list[FileItem] = []
+    try:
+        items.extend(named())
+    except TwinError as error:
+        yield _absent(
+            "files of twins",
+            f"they cannot be listed: {error.message}",
+            "twin file check, once that is mended",
+        )
+    try:
+        found = contents.check(Blobs(directory), items, everything=True, progress=reading)
+    except TwinError as error:
+        yield _fault("content", error)
+        return
+    if found["altered"]:
+        first = _first(found["files"], contents.ALTERED)
+        yield _bad(
+            "content",
+            f"{found['altered']} of {len(found['files'])} files are not what their CIDs say;"
+            f" the first: {first}",
+            "twin file check lists them; attach them again, or put them back from a backup",
+        )
+    elif found["ok"]:
+        yield _good("content", f"all files here are what their CIDs say: {found['ok']}")
+    if found["missing"]:
+        first = _first(found["files"], contents.MISSING)
+        yield _absent(
+            MISSING_CONTENT,
+            f"files of twins that are not here: {found['missing']}; the first: {first}",
+            "twin file check lists them; a node may have one: twin file get CID --node URL -o FILE",
+        )
+
+
+def _first(checked: Iterable[CheckedFile], status: str) -> str:
+    first = next(item for item in checked if item["status"] == status)
+    whose = first["asset_name"] or first["asset_id"]
+    return first["cid"] if whose is None else f"{first['cid']} ({first['name']} of {whose})"
 
 
 def _leftovers(home: str, keys: str, ledger: str) -> Iterator[Check]:

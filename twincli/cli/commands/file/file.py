@@ -254,9 +254,13 @@ def check(
     ] = None,
 ) -> Result:
     """Check that the content of files is here and unaltered; reads all of it."""
+    from twincli.cli.showing import progress
     from twincli.services.file import contents
 
-    document = contents.check(_blobs(context), _items(context, name), everything=name is None)
+    with progress.shown(context, "reading") as report:
+        document = contents.check(
+            _blobs(context), _items(context, name), everything=name is None, progress=report
+        )
     status = {contents.OK: ExitCode.OK, contents.ALTERED: ExitCode.NOT_VERIFIED}
     return Result(
         document,

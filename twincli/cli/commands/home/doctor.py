@@ -15,7 +15,9 @@ from twincli.errors import UsageError
 from twincli.model.text import one_line
 
 if TYPE_CHECKING:
-    from twincli.services.documents import Doctor
+    from collections.abc import Iterable
+
+    from twincli.services.documents import Doctor, FileItem
 
 app = typer_frame.bare()
 
@@ -26,7 +28,7 @@ ROOT_DIGITS = 64
 def doctor(
     context: Context,
     full: Annotated[
-        bool, typer.Option("--full", help="Verify every transaction, not only the last 1000.")
+        bool, typer.Option("--full", help="Verify every transaction and read all content.")
     ] = False,
     root: Annotated[
         str | None,
@@ -54,17 +56,23 @@ def doctor(
             paths.home,
             paths.keys,
             paths.book,
+            paths.content,
             config.remembered(paths).ledger,
             config.lost(paths),
         )
-    with progress.shown(context, "verifying") as report:
+    with (
+        progress.shown(context, "verifying") as report,
+        progress.shown(context, "reading") as reading,
+    ):
         document = service(
             place,
             now_ms=time.time_ns() // 1_000_000,
             full=full,
             root=None if root is None else _root(root),
             network=context.network,
+            named=lambda: _named(context),
             progress=report,
+            reading=reading,
         )
     return Result(
         document,
@@ -82,9 +90,22 @@ def doctor(
     )
 
 
+def _named(context: Context) -> Iterable[FileItem]:
+    """Return the files that twins of this home name; none where there is no ledger yet."""
+    from twincli.content.store import Blobs
+    from twincli.services.file import attached
+
+    workspace = context.workspace_or_none()
+    return () if workspace is None else attached.of_all(workspace, Blobs(context.paths.content))
+
+
 def _verdict(document: Doctor) -> str:
+    from twincli.services.home.doctor import MISSING_CONTENT
+
     checks = document["checks"]
     failed = [check["name"] for check in checks if check["ok"] is False]
+    if not failed and any(check["name"] == MISSING_CONTENT for check in checks):
+        return f"none of {len(checks)} checks failed, but content is missing"
     if not failed:
         return f"everything is in order: {len(checks)} checks, none failed"
     names = ", ".join(dict.fromkeys(failed))
