@@ -271,6 +271,16 @@ def test_settings_that_live_elsewhere(source: Path, packed: Path, tmp_path: Path
     assert "config.json" not in made["left_out"]
 
 
+def test_it_says_how_far_it_is(source: Path, tmp_path: Path) -> None:
+    Blobs(str(source / "content")).put(io.BytesIO(bytes(3 << 20)))
+    told: list[tuple[int, int]] = []
+    made = make(source, tmp_path / "b.tar", progress=lambda done, total: told.append((done, total)))
+    assert len(told) > 8
+    assert told == sorted(told)
+    done, total = told[-1]
+    assert done == total >= made["size"] + (3 << 20)
+
+
 # --- In use --------------------------------------------------------------------------------------
 
 WRITE = """

@@ -7,10 +7,9 @@ archive, though, so a reader takes only names that a home has, and no more bytes
 
 from __future__ import annotations
 
-import os
 import re
 import tarfile
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from twincli import files
@@ -66,10 +65,15 @@ def in_memory(name: str, data: bytes) -> Part:
     return Part(name, len(data), sha256(data).hexdigest(), data)
 
 
-def on_disk(name: str, path: str) -> Part:
+def on_disk(name: str, path: str, progress: Callable[[int], None]) -> Part:
     """Return a part whose content is read from a file, once for its sum and once to be packed."""
+    digest, size = sha256(), 0
     with open(path, "rb") as stream:
-        return Part(name, os.path.getsize(path), file_digest(stream, "sha256").hexdigest(), path)
+        while data := stream.read(_PIECE):
+            digest.update(data)
+            size += len(data)
+            progress(len(data))
+    return Part(name, size, digest.hexdigest(), path)
 
 
 def is_key_file(name: str) -> bool:
@@ -90,7 +94,11 @@ def digest_of(manifest: Document) -> str:
 
 
 def pack(
-    about: Document, parts: list[Part], time: int, write: Callable[[bytes], object]
+    about: Document,
+    parts: list[Part],
+    time: int,
+    write: Callable[[bytes], object],
+    progress: Callable[[int], None],
 ) -> tuple[int, str]:
     """Write an archive.
 
@@ -99,6 +107,7 @@ def pack(
         parts: The files.
         time: Seconds since the epoch, for those who list it.
         write: Takes the bytes.
+        progress: Called with the size of each piece that was written.
 
     Returns:
         Its size and SHA-256.
@@ -111,6 +120,7 @@ def pack(
         digest.update(data)
         size += len(data)
         write(data)
+        progress(len(data))
     return size, digest.hexdigest()
 
 

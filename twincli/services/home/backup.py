@@ -76,6 +76,7 @@ def create(
     now_ms: int,
     write: Callable[[bytes], object] | None = None,
     dry_run: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Backup:
     """Write a backup of a home while it may be in use.
 
@@ -89,6 +90,7 @@ def create(
         now_ms: The present.
         write: Takes the bytes in place of a file.
         dry_run: Do all of it but keep nothing.
+        progress: Called with how many bytes were read and how many are to be: each byte twice.
 
     Returns:
         ``twin.backup/1``: ``file created ledger height transactions keys names size sha256
@@ -104,13 +106,14 @@ def create(
     beside = file if write is None else os.path.join(home, BOOK)
     created = times.to_text(now_ms)
     with ExitStack() as stack:
-        parts, ledger, names = _parts(stack, home, settings, beside)
+        add = _nowhere if progress is None else files.adding_up(progress, 2 * _size(home))
+        parts, ledger, names = _parts(stack, home, settings, beside, add)
         about = {"created": created, "twincli": __version__, "ledger": ledger, "names": names}
         if dry_run:
             write = _nowhere
         elif write is None:
             write = stack.enter_context(files.new_file(file))
-        size, digest = pack(about, parts, now_ms // 1000, write)
+        size, digest = pack(about, parts, now_ms // 1000, write, add)
     return {
         "schema": "twin.backup/1",
         "file": file,
@@ -125,12 +128,19 @@ def create(
     }
 
 
-def _nowhere(_: bytes) -> None:
+def _nowhere(_: object) -> None:
     return
 
 
+def _size(home: str) -> int:
+    """Return about how many bytes of a home are in files that may be large."""
+    blobs = Blobs(place_of(home, CONTENT))
+    databases = [path for name in (BOOK, LEDGER) if os.path.exists(path := place_of(home, name))]
+    return sum(map(os.path.getsize, databases)) + blobs.total(blobs.cids())
+
+
 def _parts(
-    stack: ExitStack, home: str, settings: str, beside: str
+    stack: ExitStack, home: str, settings: str, beside: str, progress: Callable[[int], None]
 ) -> tuple[list[Part], Document | None, int]:
     """Return the files of a home, what its ledger is, and how many names it has."""
     small = ((SETTINGS, settings_of(settings)), (NODES, settings_of(os.path.join(home, NODES))))
@@ -144,7 +154,7 @@ def _parts(
                 book.copy(copy)
             with Book(copy) as book:
                 names = book.check()
-        parts.append(on_disk(BOOK, copy))
+        parts.append(on_disk(BOOK, copy, progress))
     path = os.path.join(home, *LEDGER.split("/"))
     if os.path.exists(path):
         copy = stack.enter_context(_empty_copy(beside))
@@ -153,13 +163,13 @@ def _parts(
             with Ledger.open(copy, create=False) as opened:
                 refuse_problems(opened.verify_last(RECENT), path)
                 ledger = ledger_document(opened)
-        parts.append(on_disk(LEDGER, copy))
+        parts.append(on_disk(LEDGER, copy, progress))
     parts += _keys(home)
-    parts += _content(home)
+    parts += _content(home, progress)
     return parts, ledger, names
 
 
-def _content(home: str) -> Iterator[Part]:
+def _content(home: str, progress: Callable[[int], None]) -> Iterator[Part]:
     """Yield the files of twins and streams; they never change, so nothing is copied first."""
     blobs = Blobs(place_of(home, CONTENT))
     for cid in sorted(blobs.cids()):
@@ -167,7 +177,7 @@ def _content(home: str) -> Iterator[Part]:
         name = f"{CONTENT}/{cid[-2:]}/{cid}"
         if is_content(name) and os.path.isfile(path) and not os.path.islink(path):
             try:
-                yield on_disk(name, path)
+                yield on_disk(name, path, progress)
             except OSError as error:
                 raise files.cannot("read", path, error) from error
 

@@ -36,6 +36,7 @@ def create(
 
     The search index and the ledger's own private key are left out: a restore creates new ones.
     """
+    from twincli.cli.showing import progress
     from twincli.services.home import backup
     from twincli.services.workspace import now_ms
 
@@ -50,14 +51,16 @@ def create(
         )
     context.need_home()
     context.need_ledger()
-    document = backup.create(
-        context.paths.home,
-        context.paths.settings,
-        out,
-        now_ms=now_ms(),
-        write=_to_stdout if to_stdout else None,
-        dry_run=context.dry_run,
-    )
+    with progress.shown(context, "reading") as report:
+        document = backup.create(
+            context.paths.home,
+            context.paths.settings,
+            out,
+            now_ms=now_ms(),
+            write=_to_stdout if to_stdout else None,
+            dry_run=context.dry_run,
+            progress=report,
+        )
     done = "would write" if context.dry_run else "wrote"
     counted = ", ".join(f"{name} {document[name]}" for name in ("keys", "names", "transactions"))
     note = f"{done} {document['size']} bytes ({counted})"
