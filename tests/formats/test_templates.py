@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 import twincli
 from docs.tools import template_format
+from tests.formats.changed import changed
 from tests.model.test_template import GUARDED, VEHICLE
 from twincli.crypto import canonical
 from twincli.formats import marked, units
@@ -104,21 +104,7 @@ json_values = st.recursive(
 
 @given(st.data())
 def test_schema_and_checker_agree(data: st.DataObject) -> None:
-    document: Any = copy.deepcopy(GUARDED)
-    place: Any = document
-    while True:
-        step = data.draw(
-            st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place)))
-        )
-        inner = place[step]
-        if isinstance(inner, (dict, list)) and inner and data.draw(st.booleans()):
-            place = inner
-            continue
-        if data.draw(st.booleans()):
-            place[step] = data.draw(json_values)
-        else:
-            del place[step]
-        break
+    document = changed(data, GUARDED, json_values)
     found = [
         fault
         for fault in template.faults(document)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.formats.changed import VALUES, changed
 from twincli.errors import ConfigError, InvalidError, UsageError, place
 from twincli.formats.foreign import aas
 from twincli.formats.foreign.draft import Imported
@@ -293,26 +293,9 @@ def test_depth_is_bounded() -> None:
 
 @given(st.data())
 def test_a_changed_model_is_read_or_refused(data: st.DataObject) -> None:
-    document: Any = copy.deepcopy(data.draw(st.sampled_from([SHELL, SUBMODEL])))
-    place_: Any = document
-    while True:
-        step = data.draw(
-            st.sampled_from(sorted(place_) if isinstance(place_, dict) else range(len(place_)))
-        )
-        inner = place_[step]
-        if isinstance(inner, (dict, list)) and inner and data.draw(st.booleans()):
-            place_ = inner
-            continue
-        place_[step] = data.draw(
-            st.none()
-            | st.booleans()
-            | st.integers()
-            | st.text(max_size=5)
-            | st.just([])
-            | st.just({})
-            | st.sampled_from(["Property", ["x"], {"modelType": "Property"}])
-        )
-        break
+    odd = st.sampled_from(["Property", ["x"], {"modelType": "Property"}])
+    model = data.draw(st.sampled_from([SHELL, SUBMODEL]))
+    document = changed(data, model, VALUES | odd)
     try:
         found = aas.read(document)
     except (InvalidError, UsageError):

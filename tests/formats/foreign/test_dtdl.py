@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.formats.changed import VALUES, changed
 from twincli.errors import InvalidError, UsageError, place
 from twincli.formats.foreign import dtdl
 from twincli.model import template
@@ -329,26 +330,9 @@ def test_ids_are_near_and_the_same_each_time() -> None:
 
 @given(st.data())
 def test_a_changed_model_is_read_or_refused(data: st.DataObject) -> None:
-    document: Any = json.loads(json.dumps([CONTROLLER, THERMOSTAT, *CASES[0]["input"]]))
-    place_: Any = document
-    while True:
-        step = data.draw(
-            st.sampled_from(sorted(place_) if isinstance(place_, dict) else range(len(place_)))
-        )
-        inner = place_[step]
-        if isinstance(inner, (dict, list)) and inner and data.draw(st.booleans()):
-            place_ = inner
-            continue
-        place_[step] = data.draw(
-            st.none()
-            | st.booleans()
-            | st.integers()
-            | st.text(max_size=5)
-            | st.just([])
-            | st.just({})
-            | st.sampled_from([THERMOSTAT["@id"], "double", "Object", ["Map"], {"@id": "x"}])
-        )
-        break
+    odd = st.sampled_from([THERMOSTAT["@id"], "double", "Object", ["Map"], {"@id": "x"}])
+    models = [CONTROLLER, THERMOSTAT, *CASES[0]["input"]]
+    document = changed(data, models, VALUES | odd)
     try:
         found = dtdl.read(document, THERMOSTAT["@id"])
     except (InvalidError, UsageError):
