@@ -22,7 +22,7 @@ import pytest
 
 from tests.conftest import Clock
 from twincli.client.bounds import BoundsError, Pace
-from twincli.client.content import ContentStore, NodeContent
+from twincli.client.content import NodeContent
 from twincli.client.fetching import fetch
 from twincli.content.store import Blobs
 from twincli.crypto import cid
@@ -216,13 +216,13 @@ def test_a_node_that_is_read_only(tmp_path: Path) -> None:
 
 
 @pytest.fixture(params=["local", "node"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, url: str) -> ContentStore:
+def store(request: pytest.FixtureRequest, tmp_path: Path, url: str) -> Blobs | NodeContent:
     if request.param == "local":
         return Blobs(str(tmp_path / "content"), limit=MOST)
     return NodeContent(url)
 
 
-def test_a_store(store: ContentStore) -> None:
+def test_a_store(store: Blobs | NodeContent) -> None:
     for data in (b"", os.urandom(300_001)):
         made = store.put(io.BytesIO(data))
         assert made.cid == cid.of(data).text
@@ -234,7 +234,7 @@ def test_a_store(store: ContentStore) -> None:
             assert stream.read() == data
 
 
-def test_what_a_store_has_not(store: ContentStore) -> None:
+def test_what_a_store_has_not(store: Blobs | NodeContent) -> None:
     assert not store.has(NONE)
     for ask in (store.open, store.size):
         with pytest.raises(UndeterminedError) as caught:
@@ -242,7 +242,7 @@ def test_what_a_store_has_not(store: ContentStore) -> None:
         assert caught.value.code == "missing_content"
 
 
-def test_what_a_store_refuses(store: ContentStore) -> None:
+def test_what_a_store_refuses(store: Blobs | NodeContent) -> None:
     with pytest.raises(InvalidError) as caught:
         store.put(io.BytesIO(b"x"), NONE)
     assert caught.value.code == "cid_mismatch"

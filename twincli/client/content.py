@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from contextlib import closing, suppress
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any
 
 from twincli.client.bounds import OVERHEAD_BYTES, Bounds, BoundsError, Pace
 from twincli.client.untrusted import stated_offers
@@ -36,34 +36,6 @@ OFFER = "content"
 
 LARGEST = 1 << 30
 """Bytes of a file at most, unless more are expected; nodes accept as many by default."""
-
-
-class ContentStore(Protocol):
-    """Files by their CID, such as ``content.store.Blobs`` and ``NodeContent``."""
-
-    def has(self, cid: str) -> bool:
-        """Say whether a file is there."""
-
-    def size(self, cid: str) -> int:
-        """Return the bytes of a file.
-
-        Raises:
-            UndeterminedError: ``missing_content``.
-        """
-
-    def open(self, cid: str) -> IO[bytes]:
-        """Open a file to read it.
-
-        Raises:
-            UndeterminedError: ``missing_content``.
-        """
-
-    def put(self, stream: IO[bytes], expected: str | None = None) -> Stored:
-        """Store a file.
-
-        Raises:
-            InvalidError: ``cid_mismatch``, ``too_large``.
-        """
 
 
 class Place:

@@ -34,7 +34,7 @@ LEDGER_DIGITS = 16
 _IDCHAR = r"(?:[A-Za-z0-9._-]|%[0-9A-Fa-f]{2})"
 _DID = rf"did:[a-z0-9]+:(?:{_IDCHAR}*:)*{_IDCHAR}+"
 _PCHAR = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"
-_URL = rf"({_DID})((?:/{_PCHAR}*)*)(?:\?((?:{_PCHAR}|[/?])*))?(?:\#((?:{_PCHAR}|[/?])*))?"
+_URL = rf"{_DID}(?:/{_PCHAR}*)*(?:\?(?:{_PCHAR}|[/?])*)?(?:\#(?:{_PCHAR}|[/?])*)?"
 _ASSET = r"did:bdb:(?:([0-9a-f]{16}):)?([0-9a-f]{64})"
 _TUTORIAL = r"did:([0-9a-f]{64})"
 _MAX_LENGTH = 2048
@@ -60,30 +60,13 @@ class Did(NamedTuple):
     orm_id: str | None = None
 
 
-class DidUrl(NamedTuple):
-    """A DID URL in its parts; ``query`` and ``fragment`` are None when absent."""
-
-    did: str
-    path: str
-    query: str | None
-    fragment: str | None
-
-
 def is_did(text: str) -> bool:
     """Say whether ``text`` is a DID by the syntax of DID Core. The tutorial's form is not."""
     return len(text) <= _MAX_LENGTH and re.fullmatch(_DID, text) is not None
 
 
-def parse_url(text: str) -> DidUrl:
-    """Take a DID URL apart.
-
-    Raises:
-        InvalidError: ``invalid_did``.
-    """
-    match = re.fullmatch(_URL, text) if len(text) <= _MAX_LENGTH else None
-    if match is None:
-        raise _bad(text, "it does not follow the syntax of DID URLs")
-    return DidUrl(match[1], match[2], match[3], match[4])
+def _is_url(text: str) -> bool:
+    return len(text) <= _MAX_LENGTH and re.fullmatch(_URL, text) is not None
 
 
 def parse(text: str) -> Did:
@@ -97,7 +80,7 @@ def parse(text: str) -> Did:
     a did:key has to be the key itself, since other fragments are other keys.
     """
     did, hash_, fragment = text.partition("#")
-    if hash_ and is_did(did) and re.fullmatch(_URL, text):
+    if hash_ and is_did(did) and _is_url(text):
         found = parse(did)
         if found.kind == "key" and fragment != did.removeprefix("did:key:"):
             raise _bad(text, "its fragment is not the key it names")
@@ -106,7 +89,7 @@ def parse(text: str) -> Did:
     if tutorial:
         return Did(text, "tutorial", asset_id=tutorial[1])
     if not is_did(text):
-        if len(text) <= _MAX_LENGTH and re.fullmatch(_URL, text):
+        if _is_url(text):
             raise _bad(text, "a DID has no path and no query")
         raise _bad(text, "it does not follow the syntax of DIDs")
     _, method, specific = text.split(":", 2)
