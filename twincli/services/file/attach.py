@@ -9,17 +9,17 @@ from twincli.content.store import PIECE_BYTES
 from twincli.crypto import canonical
 from twincli.crypto import cid as _cid
 from twincli.crypto.digests import sha256
-from twincli.errors import InvalidError, LockedError, UsageError
+from twincli.errors import InvalidError, UsageError
 from twincli.files import cannot
-from twincli.model import record, times
+from twincli.model import record
 from twincli.rules.authority import AUTHORISED
 from twincli.rules.data import check_data
 from twincli.services import resolve
 from twincli.services.asset.attempt import Target
-from twincli.services.asset.write_options import PLAIN, Writing, checked_at
+from twincli.services.asset.write_options import PLAIN, Writing
 from twincli.services.file import attached
+from twincli.services.record.many import Thing, bulk_signer, said_before, say_many
 from twincli.services.record.say import APPENDED, say
-from twincli.services.signers import keys_to_spend, unlock
 from twincli.services.tx.prepared import Prepared
 from twincli.values import NamedTuple
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from twincli.client.content import NodeContent
     from twincli.content.store import Blobs, Readable
     from twincli.services.documents import Attached, NewFile, Said
+    from twincli.services.record.many import BulkSigner
     from twincli.services.workspace import Workspace
 
 
@@ -105,21 +106,23 @@ def attach(
         for warning in warnings:
             before(warning)
     uploaded = [] if workspace.dry_run else _uploaded(stores, bodies)
-    tokens = _tokens(bodies, writing)
-    known = _known(target, bodies, tokens)
+    things = _things(bodies, writing)
+    known = said_before(target, record.FILE, things)
     new = [number for number, tx_id in enumerate(known) if tx_id is None]
-    signer = _bulk_signer(target) if len(new) > 1 else None
+    signer = bulk_signer(target) if len(new) > 1 else None
     said: Said | None = None
     if signer is not None:
-        _append_many(target, signer, new, bodies, tokens, known)
+        made = say_many(target, signer, record.FILE, [things[number] for number in new])
+        for number, tx_id in zip(new, made, strict=not workspace.dry_run):
+            known[number] = tx_id
     else:
         numbers = new or [0]  # what was said before is looked at again
         for number in numbers:
-            one = writing._replace(once=tokens[number])
-            made = say(workspace, ref, record.FILE, bodies[number], one, before=before)
-            if isinstance(made, Prepared):
-                return made
-            said = made
+            one = writing._replace(once=things[number].once)
+            done = say(workspace, ref, record.FILE, bodies[number], one, before=before)
+            if isinstance(done, Prepared):
+                return done
+            said = done
             known[number] = said["transaction_id"]
     return _document(target, bodies, known, set(new), uploaded, said, signer, warnings)
 
@@ -215,90 +218,16 @@ def _uploaded(stores: Stores, bodies: Sequence[dict[str, Any]]) -> list[str]:
     return [node.url for node in stores.nodes]
 
 
-def _tokens(bodies: Sequence[dict[str, Any]], writing: Writing) -> list[str]:
-    """Return a once token for each file: by itself that of what is said, so it is said once."""
+def _things(bodies: Sequence[dict[str, Any]], writing: Writing) -> list[Thing]:
+    """Return each file with a once token: by itself that of what is said, so it is said once."""
     if writing.once is None:
-        return [f"file:{sha256(canonical.encode(found)).hexdigest()[:32]}" for found in bodies]
+        return [
+            Thing(found, f"file:{sha256(canonical.encode(found)).hexdigest()[:32]}")
+            for found in bodies
+        ]
     if len(bodies) == 1:
-        return [writing.once]
-    return [f"{writing.once}:{number}" for number in range(1, len(bodies) + 1)]
-
-
-def _known(
-    target: Target, bodies: Sequence[dict[str, Any]], tokens: Sequence[str]
-) -> list[str | None]:
-    """Return for each file the transaction in which keys of mine said the same before, or None."""
-    client = target.workspace.client
-    mine = _mine(target.workspace)
-    has_statements = bool(client.assets_with("about", target.asset_id))
-    found: list[str | None] = []
-    for stated, token in zip(bodies, tokens, strict=True):
-        ids = [tx_id for signers, tx_id in client.once(target.asset_id, token) if signers <= mine]
-        if not ids and has_statements:
-            ids = [
-                tx_id
-                for key in mine
-                for tx_id in client.assets_with("nonce", record.once_nonce(token, [key]))
-            ]
-        found.append(next((tx_id for tx_id in ids if _says(target, tx_id, stated)), None))
-    return found
-
-
-def _mine(workspace: Workspace) -> set[str]:
-    if workspace.keys:
-        return {resolve.public_key_of(workspace, name) for name in workspace.keys}
-    return {info.public_key for info in workspace.keystore.scan()[0]}
-
-
-def _says(target: Target, tx_id: str, stated: dict[str, Any]) -> bool:
-    tx = target.workspace.client.required(tx_id).tx
-    if tx["operation"] == "CREATE":
-        found = record.creating_envelope(tx)
-        return found.get("about") == target.asset_id and found.get("body") == stated
-    found = record.envelope_of(tx["metadata"]) or {}
-    return found.get("kind") == record.FILE and found.get("body") == stated
-
-
-def _bulk_signer(target: Target) -> tuple[str, Any] | None:
-    """Return the key that alone owns the whole twin and can append in bulk; None: none can."""
-    workspace = target.workspace
-    unspent = workspace.client.unspent(target.asset_id)
-    if len(unspent) != 1:
-        return None
-    details = unspent[0].output["condition"]["details"]
-    if "public_key" not in details:
-        return None
-    try:
-        infos = keys_to_spend(workspace, [details], target.ref)
-    except LockedError:
-        return None
-    if workspace.dry_run:
-        return infos[0].public_key, None
-    return infos[0].public_key, unlock(workspace, infos)[0]
-
-
-def _append_many(
-    target: Target,
-    signer: tuple[str, Any],
-    new: Sequence[int],
-    bodies: Sequence[dict[str, Any]],
-    tokens: Sequence[str],
-    known: list[str | None],
-) -> None:
-    workspace, _, asset_id, writing = target
-    now = workspace.now()
-    at = times.to_text(now if writing.at is None else checked_at(writing.at, now))
-    if workspace.dry_run:
-        return
-
-    def metadatas() -> Iterator[dict[str, Any]]:
-        for number in new:
-            said = record.envelope(record.FILE, at=at, once=tokens[number], body=bodies[number])
-            yield {record.KEY: said}
-
-    made = workspace.client.append_many(signer[1], asset_id, metadatas())
-    for number, tx_id in zip(new, made, strict=True):
-        known[number] = tx_id
+        return [Thing(bodies[0], writing.once)]
+    return [Thing(found, f"{writing.once}:{number}") for number, found in enumerate(bodies, 1)]
 
 
 def _document(
@@ -308,7 +237,7 @@ def _document(
     new: set[int],
     uploaded: list[str],
     said: Said | None,
-    signer: tuple[str, Any] | None,
+    signer: BulkSigner | None,
     warnings: Sequence[str],
 ) -> Attached:
     workspace, _, asset_id, _ = target
@@ -331,7 +260,11 @@ def _document(
         "created": len(new),
         "existing": len(bodies) - len(new),
         "files": files,
-        "signed_by": [signer[0]] if said is None and signer else said["signers"] if said else [],
+        "signed_by": [signer.public_key]
+        if said is None and signer
+        else said["signers"]
+        if said
+        else [],
         "uploaded_to": uploaded,
         "warnings": [*warnings, *([] if said is None else said["warnings"])],
     }
