@@ -22,6 +22,8 @@ Nothing here reads a ledger or a clock; transactions and times are given.
 from __future__ import annotations
 
 from bisect import bisect_left
+from heapq import heappop, heappush
+from math import inf
 
 from twincli.crypto import conditions
 from twincli.model import record
@@ -94,14 +96,6 @@ class Scope(NamedTuple):
     kinds: frozenset[str] | None = None
     streams: frozenset[str] | None = None
 
-    def holds(self, topic: Topic) -> bool:
-        """Say whether a statement is inside."""
-        if self == _EVERYTHING:
-            return True
-        if topic.kind in (self.kinds or ()) or topic.stream in (self.streams or ()):
-            return True
-        return bool(topic.fields) and topic.fields <= (self.fields or frozenset())
-
 
 _EVERYTHING = Scope()
 
@@ -124,6 +118,8 @@ class Verdict(NamedTuple):
 
 OWNER = Verdict(AUTHORISED, None, "owner")
 """Of what a controller says."""
+
+_STRANGER = Verdict(UNAUTHORISED, None, "stranger")
 
 
 class Granted(NamedTuple):
@@ -148,7 +144,6 @@ class Given:
     Attributes:
         tx_id: The transaction that gave it.
         place: Where that stands.
-        givers: The conditions, as URIs, of which one has to hold something of the twin.
         public_key: Of a grant.
         role: Of a grant; only a writer may say anything.
         child: Of a link, the asset.
@@ -161,22 +156,20 @@ class Given:
     """
 
     __slots__ = (
-        *("child", "doubted", "ended", "ended_by", "givers", "place", "public_key", "role"),
-        *("scope", "tx_id", "until_ms", "verb"),
+        *("child", "doubted", "ended", "ended_by", "place", "public_key", "role", "scope"),
+        *("tx_id", "until_ms", "verb"),
     )
 
     def __init__(
         self,
         tx_id: str,
         place: Place,
-        givers: Collection[str],
         *,
         grant: Granted | None = None,
         link: tuple[str, str] | None = None,
     ) -> None:
         self.tx_id = tx_id
         self.place = place
-        self.givers = frozenset(givers)
         self.public_key = None if grant is None else grant.public_key
         self.role = None if grant is None else grant.role
         self.scope = _EVERYTHING if grant is None else grant.scope
@@ -188,6 +181,11 @@ class Given:
         self.ended: Place | None = None
         self.ended_by: str | None = None
         self.doubted: Place | None = None
+
+    @property
+    def name(self) -> str:
+        """What a transfer may keep it by, together with all others of this name."""
+        return self.tx_id if self.child is None else self.child
 
 
 class Revocation(NamedTuple):
@@ -305,9 +303,9 @@ class Holders:
         named = record.text(body.get("entity")) if isinstance(body, dict) else None
         return named or self.entity
 
-    def still_hold(self, uris: Iterable[str]) -> bool:
-        """Say whether one of some conditions holds something of the asset now."""
-        return any(self._counts[uri] > 0 for uri in uris)
+    def holds(self, uri: str) -> bool:
+        """Say whether a condition holds something of the asset now."""
+        return self._counts[uri] > 0
 
     def entity_before(self, position: Position) -> str | None:
         """Return the asset's own key before a position, or None."""
@@ -326,6 +324,109 @@ class Holders:
         ]
 
 
+class Gifts:
+    """What was given and has not ended, by those who gave it; nothing is walked in vain.
+
+    Those who gave something, conditions of which one has to hold something of the twin, are asked
+    again only when the one that they are known to live by holds nothing any more.
+
+    Args:
+        holders: Who holds the twin.
+    """
+
+    def __init__(self, holders: Holders) -> None:
+        self._holders = holders
+        self._given: dict[frozenset[str], dict[str, list[Given]]] = {}
+        self._by_uri: dict[str, list[frozenset[str]]] = {}
+        self._loose: list[frozenset[str]] = []
+
+    def add(self, givers: frozenset[str], given: Given | None = None) -> None:
+        """Take what somebody gave; None: only watch them."""
+        named = self._of(givers)
+        if given is not None:
+            named.setdefault(given.name, []).append(given)
+
+    def _of(self, givers: frozenset[str]) -> dict[str, list[Given]]:
+        named = self._given.get(givers)
+        if named is None:
+            named = self._given[givers] = {}
+            if not self._watch(givers):
+                self._loose.append(givers)
+        return named
+
+    def _watch(self, givers: frozenset[str]) -> bool:
+        """Watch a condition that holds something, if one does."""
+        for uri in givers:
+            if self._holders.holds(uri):
+                self._by_uri.setdefault(uri, []).append(givers)
+                return True
+        return False
+
+    def left(
+        self, spent: frozenset[str]
+    ) -> Iterator[tuple[frozenset[str], dict[str, list[Given]]]]:
+        """Yield those who hold nothing any more after a transfer, and forget what they gave."""
+        asked, self._loose = self._loose, []
+        for uri in spent:
+            if not self._holders.holds(uri):
+                asked += self._by_uri.pop(uri, [])
+        for givers in asked:
+            if not self._watch(givers):
+                yield givers, self._given.pop(givers)
+
+    def pass_on(self, named: dict[str, list[Given]], made: frozenset[str]) -> None:
+        """Take what others gave as given by those who hold the twin now."""
+        there = self._of(made)
+        # The smaller one always goes into the larger one, so that nothing moves often.
+        if len(there) < len(named):
+            there, named = named, there
+        for name, listed in named.items():
+            other = there.get(name, [])
+            more, less = (other, listed) if len(listed) < len(other) else (listed, other)
+            more += less
+            there[name] = more
+        self._given[made] = there
+
+
+Span = tuple["Position", "Position", float, int, "Given"]
+"""After which and up to which position something holds; until when; its number."""
+
+
+class Sweep:
+    """Finds what holds the longest at a position; cheap as long as the positions only grow."""
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        self._spans = sorted(spans, key=lambda span: span[0])
+        self._position: Position = (0, 0)
+        self._taken = 0
+        self._heap: list[tuple[float, int, Position, Given]] = []
+
+    def at(self, position: Position) -> Given | None:
+        """Return the one of those that hold at a position that does so until last, or the first."""
+        if position < self._position:
+            self._taken = 0
+            self._heap.clear()
+        self._position = position
+        while self._taken < len(self._spans) and self._spans[self._taken][0] < position:
+            _, end, until, number, given = self._spans[self._taken]
+            heappush(self._heap, (-until, number, end, given))
+            self._taken += 1
+        while self._heap and self._heap[0][2] < position:
+            heappop(self._heap)
+        return self._heap[0][3] if self._heap else None
+
+
+_FOREVER: Position = (LAST, LAST)
+
+_Name = tuple[str, "str | frozenset[str]"]
+"""What grants are looked up by: what they allow; and links: the child."""
+
+_ALLOWS_ALL: _Name = ("", "")
+
+MOST_SPANS = 1_000_000
+"""How much is kept in memory to judge quickly."""
+
+
 class Authority:
     """Who may speak for one twin, fed with its history in the order of the ledger.
 
@@ -342,16 +443,22 @@ class Authority:
         self.holders = Holders()
         self.given: list[Given] = []
         self.children: dict[str, list[Given]] = {}
-        self._living: list[Given] = []
+        self._gifts = Gifts(self.holders)
+        self._undoubted: list[Given] = []
         self._by_key: dict[str, list[Given]] = {}
+        self._writers: dict[str, list[Given]] = {}
         self._revoked: dict[tuple[str, str], _Revocations] = {}
-        self._clouds: list[frozenset[str]] = []
+        self._clouds: set[frozenset[str]] = set()
         self._weather: list[Position] = []
+        self._asked: dict[tuple[str, _Name], list[Sweep]] = {}
+        self._sweeps: dict[tuple[str, tuple[Given, ...]], list[Sweep]] = {}
+        self._spans = 0
 
     # --- Feeding --------------------------------------------------------------------------------
 
     def add(self, tx: Mapping[str, Any], place: Place) -> None:
         """Take the twin's next transaction."""
+        self._forget()
         spent, made = self.holders.add(tx, place)
         is_create = tx["operation"] == "CREATE"
         envelope = record.envelope_of(tx["asset"]["data"] if is_create else tx["metadata"])
@@ -365,7 +472,7 @@ class Authority:
             )
         is_known = envelope is None or _is_known(envelope, is_create=is_create)
         if spent != made and not is_create:
-            self._end(made, _keeps(envelope) if is_known else None, place, tx["id"])
+            self._end(spent, made, _keeps(envelope) if is_known else None, place, tx["id"])
         if not is_known and spent:
             self._doubt(spent | made, place)
         elif envelope is not None and not is_create:
@@ -378,11 +485,11 @@ class Authority:
     ) -> None:
         if kind == record.GRANT:
             for grant in granted(body):
-                self._give(Given(tx_id, place, givers, grant=grant))
+                self._give(Given(tx_id, place, grant=grant), givers)
         elif kind == record.LINK:
             verb, child = body.get("verb"), body.get("to")
             if isinstance(verb, str) and verb in VERBS and isinstance(child, str):
-                self._give(Given(tx_id, place, givers, link=(verb, child)))
+                self._give(Given(tx_id, place, link=(verb, child)), givers)
         elif kind == record.REVOKE:
             made = revoked(body)
             if made is None:
@@ -394,59 +501,79 @@ class Authority:
 
     def add_child(self, create: Mapping[str, Any], place: Place) -> None:
         """Take a CREATE that names the twin as its parent: a link if a controller signed it."""
+        self._forget()
         givers = self.holders.fulfilled_by(signers_of(create), place.position)
         if givers:
             kind = record.kind_of(create["asset"]["data"])
             verb = STREAM if kind == record.STREAM else PART
             child = str(create["id"])
-            self._give(Given(child, place, givers, link=(verb, child)))
+            self._give(Given(child, place, link=(verb, child)), frozenset(givers))
 
-    def _give(self, given: Given) -> None:
+    def _give(self, given: Given, givers: frozenset[str]) -> None:
         if self._clouds:
             given.doubted = given.place
+        else:
+            self._undoubted.append(given)
         self.given.append(given)
-        self._living.append(given)
+        self._gifts.add(givers, given)
         if given.public_key is not None:
             self._by_key.setdefault(given.public_key, []).append(given)
+            if given.role == WRITER:
+                self._writers.setdefault(given.public_key, []).append(given)
         if given.child is not None:
             self.children.setdefault(given.child, []).append(given)
 
     def _doubt(self, givers: frozenset[str], place: Place) -> None:
         if not self._clouds:
             self._weather.append(place.position)
-        if givers not in self._clouds:
-            self._clouds.append(givers)
-        for given in self._living:
-            if given.doubted is None:
-                given.doubted = place
+        self._clouds.add(givers)
+        self._gifts.add(givers)
+        for given in self._undoubted:
+            given.doubted = place
+        self._undoubted.clear()
 
     def _end(
-        self, made: frozenset[str], keeps: frozenset[str] | None, place: Place, tx_id: str
+        self,
+        spent: frozenset[str],
+        made: frozenset[str],
+        keeps: frozenset[str] | None,
+        place: Place,
+        tx_id: str,
     ) -> None:
         """End what those gave who hold nothing any more, but for what the transfer keeps.
 
         None: nobody here knows what it keeps.
         """
-        living = []
-        for given in self._living:
-            if self.holders.still_hold(given.givers):
-                living.append(given)
-            elif keeps is None or given.tx_id in keeps or given.child in keeps:
-                given.givers = made
-                living.append(given)
-            else:
-                given.ended, given.ended_by = place, tx_id
-        self._living = living
-        clouds = [givers for givers in self._clouds if self.holders.still_hold(givers)]
-        if self._clouds and not clouds:
+        was_clouded = bool(self._clouds)
+        for givers, named in self._gifts.left(spent):
+            self._clouds.discard(givers)
+            kept = named if keeps is None else {}
+            if keeps is not None:
+                for name, listed in named.items():
+                    if name in keeps:
+                        kept[name] = listed
+                        continue
+                    for given in listed:
+                        if given.tx_id in keeps:
+                            kept.setdefault(name, []).append(given)
+                        else:
+                            given.ended, given.ended_by = place, tx_id
+            if kept:
+                self._gifts.pass_on(kept, made)
+        if was_clouded and not self._clouds:
             self._weather.append(place.position)
-        self._clouds = clouds
+
+    def _forget(self) -> None:
+        """Forget what was prepared for judging: there is more to judge by."""
+        self._asked.clear()
+        self._sweeps.clear()
+        self._spans = 0
 
     # --- Judging --------------------------------------------------------------------------------
 
     def kept_by_all(self) -> list[str]:
         """Return the ids of what would end with a transfer, for one that is to keep it all."""
-        return list(dict.fromkeys(given.tx_id for given in self._living))
+        return list(dict.fromkeys(given.tx_id for given in self.given if given.ended is None))
 
     def grants_to(self, public_key: str) -> list[Given]:
         """Return all grants that a key ever got."""
@@ -493,21 +620,15 @@ class Authority:
         position = place.position
         if self.holders.fulfilled_by(keys, position):
             return OWNER
-        found = [Verdict(UNAUTHORISED, None, "stranger")]
+        found = [_STRANGER]
         for key in keys:
-            for given in self._by_key.get(key, ()):
-                if given.role != WRITER:
-                    continue
-                if not given.scope.holds(topic):
-                    found.append(Verdict(UNAUTHORISED, given.tx_id, "scope"))
-                    continue
-                verdict = self.held(given, key, place, claimed_ms)
-                if verdict.standing == AUTHORISED:
-                    return verdict
-                found.append(verdict)
+            for name in _names(topic):
+                found += self._by_name(key, name, place, claimed_ms)
+            for first in self._writers.get(key, [])[:1]:
+                if first.place.position < position:
+                    found.append(Verdict(UNAUTHORISED, first.tx_id, "scope"))
         for child in children:
-            for given in self.children.get(child, ()):
-                found += self._by_link(given, keys, place, claimed_ms, controls)
+            found += self._by_link(child, keys, place, claimed_ms, controls)
         best = max(found, key=_rank)
         # An even number of turns: no record that is unknown here lies over this place.
         if bisect_left(self._weather, position) % 2:
@@ -517,21 +638,77 @@ class Authority:
             return Verdict(CLAIMED, best.via, "entity")
         return best
 
+    def _by_name(
+        self, key: str, name: _Name, place: Place, claimed_ms: int | None
+    ) -> Iterator[Verdict]:
+        """Yield verdicts by what was given under a name, the best of all among them."""
+        for sweep in self._sweeps_of(key, name):
+            given = sweep.at(place.position)
+            if given is not None:
+                yield self.held(given, key, place, claimed_ms)
+
+    def _sweeps_of(self, key: str, name: _Name) -> list[Sweep]:
+        found = self._asked.get((key, name))
+        if found is None:
+            if name[0] == _CHILD:
+                listed = tuple(self.children.get(str(name[1]), ()))
+            else:
+                listed = tuple(
+                    one for one in self._writers.get(key, ()) if _allows(one.scope, name)
+                )
+            found = self._sweeps.get((key, listed))
+            if found is None:
+                if self._spans > MOST_SPANS:
+                    self._forget()
+                found = self._sweeps[key, listed] = self._swept(listed, key)
+                self._spans += len(listed)
+            self._asked[key, name] = found
+        return found
+
+    def _swept(self, listed: Iterable[Given], key: str) -> list[Sweep]:
+        """Return what finds, among things given, those that can have the best verdict."""
+        counting: list[Span] = []
+        standing: list[Span] = []
+        unended: list[Span] = []
+        revoked: list[Span] = []
+        begun: list[Span] = []
+        for number, given in enumerate(listed):
+            revocation = self.revocation(given, key)
+            gone, since = _FOREVER, inf
+            begin, until = given.place.position, inf if given.until_ms is None else given.until_ms
+            if revocation is not None:
+                gone = revocation.place.position
+                since = inf if revocation.since_ms is None else revocation.since_ms
+                revoked.append((gone, _FOREVER, inf, number, given))
+            end = gone if given.ended is None else min(gone, given.ended.position)
+            sure = end if given.doubted is None else min(end, given.doubted.position)
+            counting.append((begin, sure, min(until, since), number, given))
+            standing.append((begin, end, min(until, since), number, given))
+            unended.append((begin, end, until, number, given))
+            begun.append((begin, _FOREVER, inf, number, given))
+        return [*map(Sweep, (counting, standing, unended, revoked, begun))]
+
     def _by_link(
         self,
-        given: Given,
+        child: str,
         keys: Collection[str],
         place: Place,
         claimed_ms: int | None,
         controls: Callable[[str, Collection[str]], bool],
     ) -> Iterator[Verdict]:
-        """Yield the verdict by a link: the best that enough keys for the child have."""
-        assert given.child is not None
-        verdicts = {key: self.held(given, key, place, claimed_ms) for key in keys}
-        for limit in sorted(set(verdicts.values()), key=_rank, reverse=True):
-            able = [key for key, verdict in verdicts.items() if _rank(verdict) >= _rank(limit)]
-            if controls(given.child, able):
-                yield limit
+        """Yield the verdict by links to a child: the best that enough keys for it have.
+
+        The links need not be told apart: what ends the word of one key ends it for all older links.
+        """
+        name: _Name = (_CHILD, child)
+        verdicts = {
+            key: max(self._by_name(key, name, place, claimed_ms), key=_rank, default=_STRANGER)
+            for key in keys
+        }
+        for limit in sorted({*map(_rank, verdicts.values())}, reverse=True):
+            able = [key for key, verdict in verdicts.items() if _rank(verdict) >= limit]
+            if controls(child, able):
+                yield next(verdict for verdict in verdicts.values() if _rank(verdict) == limit)
                 return
 
     def held(self, given: Given, key: str, place: Place, claimed_ms: int | None = None) -> Verdict:
@@ -545,7 +722,7 @@ class Authority:
         """
         via, position = given.tx_id, place.position
         if position <= given.place.position:
-            return Verdict(UNAUTHORISED, None, "stranger")
+            return _STRANGER
         revoked = self.revocation(given, key)
         if revoked is not None and revoked.place.position < position:
             return Verdict(REVOKED, via, "revoked")
@@ -564,6 +741,27 @@ class Authority:
         if place.time_ms is None and any(moment is not None for moment, _ in moments):
             return Verdict(UNDETERMINED, via, "no_block_time")
         return Verdict(AUTHORISED, via, "link" if given.child is not None else "grant")
+
+
+_CHILD = "child"
+
+
+def _names(topic: Topic) -> Iterator[_Name]:
+    """Yield what a grant may allow of which each holds a statement."""
+    yield _ALLOWS_ALL
+    yield "kinds", topic.kind
+    if topic.stream is not None:
+        yield "streams", topic.stream
+    if topic.fields:
+        yield "fields", topic.fields
+
+
+def _allows(scope: Scope, name: _Name) -> bool:
+    if name == _ALLOWS_ALL:
+        return scope == _EVERYTHING
+    what, wanted = name
+    allowed: frozenset[str] = getattr(scope, what) or frozenset()
+    return wanted <= allowed if isinstance(wanted, frozenset) else wanted in allowed
 
 
 def _is_known(envelope: dict[str, Any], *, is_create: bool) -> bool:
