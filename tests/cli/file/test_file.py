@@ -336,6 +336,22 @@ def test_eight_processes_attach_the_same(twin: Twin, pdf: str, home: Path) -> No
     assert len(stored(home)) == 1
 
 
+def test_a_full_disk_behind_stdout(twin: Twin, home: Path, tmp_path: Path) -> None:
+    for size in (5, 3_000_000):
+        (tmp_path / f"f{size}").write_bytes(bytes(size))
+        twin("file", "attach", "car", str(tmp_path / f"f{size}"))
+        with open("/dev/full", "wb") as full:
+            run = subprocess.run(
+                [sys.executable, "-m", "twincli", "file", "get", "car", f"f{size}"],
+                env={**os.environ, "TWIN_HOME": str(home)},
+                stdout=full,
+                stderr=subprocess.PIPE,
+                check=False,
+            )
+        assert run.returncode == 1
+        assert run.stderr == b"twin: error: the output cannot be written: no space left on device\n"
+
+
 def test_a_full_disk(twin: Twin, home: Path, tmp_path: Path) -> None:
     large = tmp_path / "large"
     large.write_bytes(os.urandom(3_000_000))

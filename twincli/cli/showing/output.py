@@ -96,7 +96,12 @@ def write(text: str) -> None:
 
 
 def write_bytes(data: bytes) -> None:
-    """Write bytes to stdout."""
+    """Write bytes to stdout.
+
+    Raises:
+        BrokenPipeError: Nobody reads any more.
+        TwinError: ``output_failed``.
+    """
     stream = sys.stdout
     if stream is None or not data:
         return

@@ -169,7 +169,7 @@ def _wanted(context: Context, blobs: Blobs, words: Sequence[str]) -> Wanted:
         if not attached.is_cid(words[0]):
             raise UsageError(
                 f"{words[0]!r} is not a CID",
-                hint=f"a file by its name: twin file get TWIN {words[0]}",
+                hint="name the twin and its file: twin file get TWIN NAME; to see them: twin file list",
             )
         return Wanted(words[0])
     if len(words) != 2:
@@ -188,13 +188,10 @@ def _write(blobs: Blobs, held: Any, out: str | None) -> int:
     from twincli.services.file import contents
 
     if out is None:
-        stream = sys.stdout.buffer
+        from twincli.cli.showing import output
 
-        def write(data: bytes) -> None:
-            stream.write(data)
-
-        size = contents.copy(blobs, held, write)
-        stream.flush()
+        size = contents.copy(blobs, held, output.write_bytes)
+        output.flush()
         return size
     place = os.path.abspath(out)
     with files.incoming(os.path.dirname(place), mode=0o644, overwrite=False) as file:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -75,14 +74,12 @@ def create(
 def _to_stdout(data: bytes) -> None:
     """Write to stdout; a reader that goes away has no backup, so that is an error here."""
     try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        output.write_bytes(data)
+        output.flush()
     except BrokenPipeError as error:
         raise TwinError(
             "the reader closed the pipe before the backup was complete", code="output_failed"
         ) from error
-    except OSError as error:
-        raise output.unwritten(error) from error
 
 
 @typer_frame.command(app, "restore", creates=HOME, refuses=("node",))
