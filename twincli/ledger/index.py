@@ -87,10 +87,10 @@ _BREAK = " \u00a0 "
 # otherwise that there is no such template. Outputs have the empty name.
 _OUTPUTS = (
     "SELECT count(*), sum(seq + output_index) FROM output WHERE public_key ="
-    " (SELECT number FROM public_key WHERE text = ?2)"
+    " (SELECT number FROM public_key WHERE text = :value)"
 )
-_STATED = "SELECT count(*), sum(seq) FROM stated WHERE name = ?1 AND value = ?2"
-_TALLY = "SELECT count, total FROM tally WHERE name = ?1 AND value = ?2"
+_STATED = "SELECT count(*), sum(seq) FROM stated WHERE name = :name AND value = :value"
+_TALLY = "SELECT count, total FROM tally WHERE name = :name AND value = :value"
 
 
 class Snapshot(NamedTuple):
@@ -402,7 +402,7 @@ class Index:
         """
         count, total, held, held_total = self.connection.execute(
             f"SELECT * FROM ({sql}) LEFT JOIN ({_TALLY})",  # noqa: S608
-            (name, value),
+            {"name": name, "value": value},
         ).fetchone()
         if (count, total or 0) != (held or 0, held_total or 0):
             raise sqlite3.DatabaseError("entries were altered")

@@ -169,7 +169,8 @@ def _wanted(context: Context, blobs: Blobs, words: Sequence[str]) -> Wanted:
         if not attached.is_cid(words[0]):
             raise UsageError(
                 f"{words[0]!r} is not a CID",
-                hint="name the twin and its file: twin file get TWIN NAME; to see them: twin file list",
+                hint="name the twin and its file: twin file get TWIN NAME; "
+                "to see them: twin file list TWIN",
             )
         return Wanted(words[0])
     if len(words) != 2:
