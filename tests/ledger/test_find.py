@@ -290,3 +290,47 @@ def test_templates_in_use(ledger: Ledger) -> None:
     assert [pin[:2] for pin in ledger.pinned()] == [("pump-v1", "bafy1"), ("pump-v2", "bafy2")]
     assert found(ledger, "n >= 0", template_cid="bafy2") == [second["id"]]
     assert found(ledger, "n >= 0", template_cid="") == [plain["id"]]
+
+
+def test_an_index_that_is_rebuilt_meanwhile_loses_nothing(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from twincli.ledger import find
+
+    monkeypatch.setattr(find, "TAKEN", 2)
+    monkeypatch.setattr(find, "PAGE", 2)
+    txs = [create(number) for number in range(7)]
+    ledger.submit_many(txs)
+    seen: list[int] = []
+
+    def damaged(done: int, _whole: int) -> None:
+        seen.append(done)
+        if len(seen) == 2:
+            ledger.plain_index.rebuild()
+
+    ids = [tx["id"] for tx in txs]
+    assert found(ledger, "number >= 0", progress=damaged) == ids
+    assert seen == [2, 4, 2, 4, 6, 7]
+    listed = ledger.find(expression.parse("number >= 0"))
+    begun = [next(listed) for _ in range(3)]
+    ledger.plain_index.rebuild()
+    assert [*begun, *listed] == ids
+
+
+def test_what_is_written_meanwhile_is_not_taken_for_indexed(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the ledger loses its newest transactions, the index goes by its own mark."""
+    ledger.submit(create(1))
+    index = ledger.plain_index
+    reached = index.catch_up
+
+    def late() -> int:
+        until = reached()
+        ledger.submit(create(2))
+        return until
+
+    monkeypatch.setattr(index, "catch_up", late)
+    found(ledger, "number = 1")
+    [(until,)] = index.fetched("SELECT seq FROM found_until")
+    assert until == index.mark()

@@ -112,9 +112,18 @@ def _positions(ledger: Reader, wanted: Condition, after: int) -> Iterator[int]:
         f"SELECT asset FROM field_of WHERE asset > ? AND {wanted.sql}"  # noqa: S608
         f" ORDER BY asset LIMIT {PAGE}"
     )
-    while rows := ledger.plain_index.fetched(sql, (after, *wanted.values)):
-        yield from (int(row[0]) for row in rows)
-        after = int(rows[-1][0])
+    index, rebuilt = ledger.plain_index, ledger.plain_index.rebuilt
+    while True:
+        rows = index.fetched(sql, (after, *wanted.values))
+        if index.rebuilt != rebuilt:
+            # It was damaged, and what was taken apart is gone with it.
+            rebuilt = index.rebuilt
+            catch_up(ledger)
+        elif rows:
+            yield from (int(row[0]) for row in rows)
+            after = int(rows[-1][0])
+        else:
+            return
 
 
 def _tested(
@@ -127,9 +136,22 @@ def _tested(
 
 def catch_up(ledger: Reader, progress: Callable[[int, int], None] | None = None) -> None:
     """Take apart the assets that something was written to since the last time."""
-    index = ledger.index
+    index = ledger.plain_index
+    # No further than the index itself, which is thrown away where the ledger loses what it has.
+    until = index.catch_up()
+    rebuilt = -1
+    while index.rebuilt != rebuilt:
+        # Again where it was damaged: then what was taken apart before is gone.
+        rebuilt = index.rebuilt
+        _take_apart(ledger, until, progress)
+
+
+def _take_apart(
+    ledger: Reader, until: int, progress: Callable[[int, int], None] | None = None
+) -> None:
+    index = ledger.plain_index
+    rebuilt = index.rebuilt
     reached = int(index.fetched("SELECT seq FROM found_until")[0][0])
-    until = ledger.tip().last_seq
     if reached >= until:
         return
     touched = ledger.store.touched(reached, until)
@@ -149,6 +171,8 @@ def catch_up(ledger: Reader, progress: Callable[[int, int], None] | None = None)
         if progress is not None:
             progress(at + len(page), len(touched))
         index.check_interrupted()
+        if index.rebuilt != rebuilt:
+            return
     index.keep_found_until(until)
 
 

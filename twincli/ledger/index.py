@@ -144,6 +144,9 @@ class Index:
         store: The ledger it follows.
         ledger_id: 64 hex digits; an index of another ledger is thrown away.
         is_interrupted: Asked between the batches of a catch-up, which ends when it says so.
+
+    Attributes:
+        rebuilt: How often it was rebuilt since it was opened.
     """
 
     def __init__(
@@ -153,6 +156,7 @@ class Index:
         self.store = store
         self.ledger_id = ledger_id
         self._is_interrupted = is_interrupted
+        self.rebuilt = 0
         self.connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
@@ -278,6 +282,7 @@ class Index:
         Args:
             progress: Called after every page with how much is done, and how much there is.
         """
+        self.rebuilt += 1
         self.connection.close()
         if self.path != ":memory:":
             self._delete()

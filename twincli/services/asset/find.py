@@ -77,10 +77,7 @@ def known_paths(workspace: Workspace) -> list[str]:
     """Return the paths of the templates that twins here are held to."""
     found: set[str] = set()
     for template_id, cid in workspace.client.pinned():
-        try:
-            model = catalogue.of_twin(workspace, Pin(template_id, cid, ""))
-        except (NotFoundError, InvalidError):
-            continue
+        model = _model(workspace, template_id, cid)
         if model is not None:
             form = model.template
             found |= {*form.facts, *form.fields}
@@ -90,6 +87,13 @@ def known_paths(workspace: Workspace) -> list[str]:
                 for part in field.fields or ()
             }
     return sorted(found)
+
+
+def _model(workspace: Workspace, template_id: str, cid: str) -> Model | None:
+    try:
+        return catalogue.of_twin(workspace, Pin(template_id, cid, ""))
+    except (NotFoundError, InvalidError):
+        return None
 
 
 def _on_the_command_line(error: InvalidError) -> UsageError:
@@ -106,14 +110,18 @@ def _with_units(
     client = workspace.client
     converting = _Converting()
     found = list(client.find(converting.asked(node, None), template_cid="", progress=progress))
+    named: dict[str, list[str]] = {}
     for template_id, cid in client.pinned():
-        try:
-            model = catalogue.of_twin(workspace, Pin(template_id, cid, ""))
-        except (NotFoundError, InvalidError):
+        named.setdefault(cid, []).append(template_id)
+    for cid, template_ids in named.items():
+        # Anybody can hold a twin to these bytes under another id; they say what the units are.
+        models = (_model(workspace, template_id, cid) for template_id in template_ids)
+        model = next((found for found in models if found is not None), None)
+        if model is None:
             warnings.append(
-                f"the template {template_id} ({cid}) is not here, so no unit of its twins is known"
+                f"the template {template_ids[0]} ({cid}) is not here, so no unit of its twins is"
+                " known"
             )
-            model = None
         found += client.find(converting.asked(node, model), template_cid=cid)
     converting.check(known_paths(workspace))
     return client.in_order(found)
