@@ -122,7 +122,12 @@ class Place:
                 from twincli.client import tls
 
                 fault = tls.fault(why)
-            why = fault.message if fault is not None else str(why) or type(why).__name__
+            if fault is not None:
+                why = fault.message
+            elif isinstance(why, OSError) and why.strerror:
+                why = why.strerror.lower()
+            else:
+                why = str(why) or type(why).__name__
         return UnreachableError(
             f"{self.url} failed: {why}",
             code="node_error",

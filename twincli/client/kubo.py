@@ -20,6 +20,7 @@ from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from twincli.client.content import Response
+    from twincli.errors import UnreachableError
 
 USUAL = "http://127.0.0.1:5001"
 """Where Kubo listens on the machine that it runs on."""
@@ -42,6 +43,13 @@ class Pinned(NamedTuple):
 
 class Kubo(Place):
     """An IPFS node; see ``Place``."""
+
+    def failed(self, why: str | Exception) -> UnreachableError:
+        """See ``Place``."""
+        error = super().failed(why)
+        if isinstance(why, ConnectionRefusedError):
+            error.hint = "ipfs daemon starts it; to use another: --kubo URL"
+        return error
 
     def pin(self, stream: IO[bytes], cid: str, size: int, profile: _cid.Profile) -> Pinned:
         """Have a file added and pinned; what is pinned is not sent again.

@@ -272,6 +272,21 @@ def test_no_file_is_said(twin: Twin, invoke: Invoke) -> None:
     run = invoke("file", "list", "car")
     assert (run.status, run.stderr) == (0, "no file is attached to car\n")
     assert twin("file", "list")["files"] == []
+    assert invoke("file", "pin", "car").stderr == "no file is attached to car\n"
+
+
+def test_faults_name_the_file_as_it_was_given(twin: Twin, invoke: Invoke, tmp_path: Path) -> None:
+    path = tmp_path / "map.png.car"
+    path.write_bytes(b"this is a map")
+    run = invoke("file", "attach", "car", str(path))
+    assert run.status == 7
+    assert f"{path}: this is not a CAR" in run.stderr
+    path.write_bytes(PDF)
+    twin("file", "attach", "car", str(path.rename(tmp_path / "map.png")))
+    run = invoke("file", "pin", "car", "--kubo", "http://127.0.0.1:1")
+    assert run.status == 8
+    assert "127.0.0.1:1 failed: connection refused\n" in run.stderr
+    assert "ipfs daemon" in run.stderr
 
 
 def test_a_car_made_with_other_settings_is_warned_of(twin: Twin, tmp_path: Path) -> None:

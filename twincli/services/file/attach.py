@@ -39,11 +39,13 @@ class Brought(NamedTuple):
 
     Attributes:
         name: What it is called.
+        what: What errors call it.
         opened: Opens it.
         is_car: Whether it is a CAR, from which the file is taken.
     """
 
     name: str
+    what: str
     opened: Callable[[], AbstractContextManager[IO[bytes]]]
     is_car: bool = False
 
@@ -169,7 +171,7 @@ def _reading(
     """Open a file; what is in a CAR keeps the profile that its root was made with."""
     with item.opened() as stream:
         if not item.is_car:
-            yield _Named(item.name, stream), profile
+            yield _Named(item.what, stream), profile
             return
         from twincli.content import car
 
@@ -183,21 +185,21 @@ def _reading(
             if not same:
                 theirs = _cid.Cid(found.root[1], found.root[4:]).text
                 warnings.append(
-                    f"{item.name}: the CAR was made with other settings, so the file gets another"
+                    f"{item.what}: the CAR was made with other settings, so the file gets another"
                     f" CID: {hashers[0].cid().text} instead of {theirs}"
                 )
             yield car.FileInCar(stream), same[0] if same else profile
         except OSError as error:
-            raise cannot("read", item.name, error) from error
+            raise cannot("read", item.what, error) from error
         except InvalidError as error:
-            raise error.within(item.name)  # noqa: B904 - it is the same error
+            raise error.within(item.what)  # noqa: B904 - it is the same error
 
 
 class _Named:
     """A stream whose faults name the file."""
 
-    def __init__(self, name: str, stream: IO[bytes]) -> None:
-        self._name = name
+    def __init__(self, what: str, stream: IO[bytes]) -> None:
+        self._what = what
         self._stream = stream
 
     def read(self, size: int = -1) -> bytes:
@@ -205,7 +207,7 @@ class _Named:
         try:
             return self._stream.read(size)
         except OSError as error:
-            raise cannot("read", self._name, error) from error
+            raise cannot("read", self._what, error) from error
 
 
 def _uploaded(stores: Stores, bodies: Sequence[dict[str, Any]]) -> list[str]:
@@ -260,11 +262,7 @@ def _document(
         "created": len(new),
         "existing": len(bodies) - len(new),
         "files": files,
-        "signed_by": [signer.public_key]
-        if said is None and signer
-        else said["signers"]
-        if said
-        else [],
+        "signed_by": [signer.public_key] if signer else said["signers"] if said else [],
         "uploaded_to": uploaded,
         "warnings": [*warnings, *([] if said is None else said["warnings"])],
     }

@@ -310,6 +310,7 @@ def pin(
         columns=tuple((item, item) for item in ("status", "name", "cid")),
         item_schema="twin.pinned-file/1",
         exit_code=exit_code,
+        notes=() if found else (f"no file is attached to {name}",),
     )
 
 
@@ -334,7 +335,7 @@ def _brought(path: str) -> Brought:
         return file_arguments.opened(path)
 
     is_car = path.endswith(CAR)
-    return Brought(name_of(path.removesuffix(CAR) if is_car else path), opened, is_car)
+    return Brought(name_of(path.removesuffix(CAR) if is_car else path), path, opened, is_car)
 
 
 def _nodes(context: Context) -> list[NodeContent]:
