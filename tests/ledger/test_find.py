@@ -318,7 +318,7 @@ def test_an_index_that_is_rebuilt_meanwhile_loses_nothing(
 
 
 def test_what_is_written_meanwhile_is_not_taken_for_indexed(
-    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the ledger loses its newest transactions, the index goes by its own mark."""
     ledger.submit(create(1))
