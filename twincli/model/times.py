@@ -99,6 +99,14 @@ def parse_claim(text: object) -> int | None:
         return None
 
 
+def day_or_time(text: str) -> str | None:
+    """Return a date as it is, a time with its zone in UTC, and None for any other text."""
+    if len(text) == 10 and parse_claim(f"{text}T00:00:00Z") is not None:
+        return text
+    moment = parse_claim(text)
+    return None if moment is None else to_text(moment)
+
+
 def _written_here(text: str) -> int | None:
     """Return the time of a text that ``to_text`` makes, without a pattern; None for any other."""
     from datetime import UTC, datetime, timedelta

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from twincli.content.store import PIECE_BYTES
 from twincli.crypto import canonical
 from twincli.crypto import cid as _cid
 from twincli.crypto.digests import sha256
-from twincli.errors import InvalidError, UsageError
-from twincli.files import cannot
+from twincli.errors import UsageError
 from twincli.model import record
 from twincli.rules.authority import AUTHORISED
 from twincli.rules.data import check_data
@@ -18,48 +15,18 @@ from twincli.services import resolve
 from twincli.services.asset.attempt import Target
 from twincli.services.asset.write_options import PLAIN, Writing
 from twincli.services.file import attached
+from twincli.services.record.attachments import store, upload
 from twincli.services.record.many import Thing, bulk_signer, said_before, say_many
 from twincli.services.record.say import APPENDED, say
 from twincli.services.tx.prepared import Prepared
-from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Sequence
 
-    from twincli.client.content import NodeContent
-    from twincli.content.store import Blobs, Readable
     from twincli.services.documents import Attached, NewFile, Said
+    from twincli.services.record.attachments import Brought, Stores
     from twincli.services.record.many import BulkSigner
     from twincli.services.workspace import Workspace
-
-
-class Brought(NamedTuple):
-    """A file to attach.
-
-    Attributes:
-        name: What it is called.
-        what: What errors call it.
-        opened: Opens it.
-        is_car: Whether it is a CAR, from which the file is taken.
-    """
-
-    name: str
-    what: str
-    opened: Callable[[], AbstractContextManager[IO[bytes]]]
-    is_car: bool = False
-
-
-class Stores(NamedTuple):
-    """Where content goes.
-
-    Attributes:
-        blobs: On this machine.
-        nodes: Nodes of twincli that get it before it is anchored.
-    """
-
-    blobs: Blobs
-    nodes: Sequence[NodeContent] = ()
 
 
 def attach(
@@ -103,11 +70,11 @@ def attach(
         raise UsageError("--if-tip and --prepare are for a single file")
     target = Target.find(workspace, ref, writing)
     warnings: list[str] = []
-    bodies = _stored(workspace, stores.blobs, brought, details, profile, warnings)
+    bodies = _bodies(workspace, stores, brought, details, profile, warnings)
     if before is not None:
         for warning in warnings:
             before(warning)
-    uploaded = [] if workspace.dry_run else _uploaded(stores, bodies)
+    uploaded = upload(workspace, stores, [found["cid"] for found in bodies])
     things = _things(bodies, writing)
     known = said_before(target, record.FILE, things)
     new = [number for number, tx_id in enumerate(known) if tx_id is None]
@@ -129,95 +96,21 @@ def attach(
     return _document(target, bodies, known, set(new), uploaded, said, signer, warnings)
 
 
-def _stored(
+def _bodies(
     workspace: Workspace,
-    blobs: Blobs,
+    stores: Stores,
     brought: Sequence[Brought],
     details: attached.Details,
     profile: _cid.Profile,
     warnings: list[str],
 ) -> list[dict[str, Any]]:
-    """Store the files, with one sync for all, and return what is said of each, each once.
-
-    A CAR whose root is not made by a profile of ours is warned of.
-    """
+    """Store the files and return what is said of each, each once."""
     bodies: dict[bytes, dict[str, Any]] = {}
-
-    def note(name: str, cid: str, size: int, profile: _cid.Profile) -> None:
-        made = attached.body(cid, size, name, profile.name, details)
+    for kept in store(workspace, stores, brought, profile, warnings):
+        made = attached.body(kept.cid, kept.size, kept.name, kept.profile, details)
         check_data(None, {record.KEY: record.envelope(record.FILE, body=made)})
         bodies.setdefault(canonical.encode(made), made)
-
-    if workspace.dry_run:
-        for item in brought:
-            with _reading(item, profile, warnings) as (stream, used):
-                hasher = _cid.Hasher(used)
-                while piece := stream.read(PIECE_BYTES):
-                    hasher.update(piece)
-            note(item.name, hasher.cid().text, hasher.size, used)
-    else:
-        with blobs.batch() as batch:
-            for item in brought:
-                with _reading(item, profile, warnings) as (stream, used):
-                    kept = batch.put(stream, used)
-                note(item.name, kept.cid, kept.size, used)
     return list(bodies.values())
-
-
-@contextmanager
-def _reading(
-    item: Brought, profile: _cid.Profile, warnings: list[str]
-) -> Iterator[tuple[Readable, _cid.Profile]]:
-    """Open a file; what is in a CAR keeps the profile that its root was made with."""
-    with item.opened() as stream:
-        if not item.is_car:
-            yield _Named(item.what, stream), profile
-            return
-        from twincli.content import car
-
-        try:
-            found = car.FileInCar(stream)
-            hashers = [_cid.Hasher(used) for used in (profile, *_cid.PROFILES.values())]
-            while piece := found.read(PIECE_BYTES):
-                for hasher in hashers:
-                    hasher.update(piece)
-            same = [hasher.profile for hasher in hashers if hasher.cid().encoded == found.root]
-            if not same:
-                theirs = _cid.Cid(found.root[1], found.root[4:]).text
-                warnings.append(
-                    f"{item.what}: the CAR was made with other settings, so the file gets another"
-                    f" CID: {hashers[0].cid().text} instead of {theirs}"
-                )
-            yield car.FileInCar(stream), same[0] if same else profile
-        except OSError as error:
-            raise cannot("read", item.what, error) from error
-        except InvalidError as error:
-            raise error.within(item.what)  # noqa: B904 - it is the same error
-
-
-class _Named:
-    """A stream whose faults name the file."""
-
-    def __init__(self, what: str, stream: IO[bytes]) -> None:
-        self._what = what
-        self._stream = stream
-
-    def read(self, size: int = -1) -> bytes:
-        """Read the next bytes."""
-        try:
-            return self._stream.read(size)
-        except OSError as error:
-            raise cannot("read", self._what, error) from error
-
-
-def _uploaded(stores: Stores, bodies: Sequence[dict[str, Any]]) -> list[str]:
-    """Give the content to the nodes that do not have it; return which have it now."""
-    for node in stores.nodes:
-        for found in bodies:
-            if not node.has(found["cid"]):
-                with stores.blobs.open(found["cid"]) as stream:
-                    node.put(stream, found["cid"])
-    return [node.url for node in stores.nodes]
 
 
 def _things(bodies: Sequence[dict[str, Any]], writing: Writing) -> list[Thing]:

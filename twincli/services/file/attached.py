@@ -62,15 +62,14 @@ class Details(NamedTuple):
         until = self.valid_until
         if until is None:
             return self
-        is_date = len(until) == 10 and times.parse_claim(f"{until}T00:00:00Z") is not None
-        moment = times.parse_claim(until)
-        if not is_date and moment is None:
+        moment = times.day_or_time(until)
+        if moment is None:
             raise UsageError(
                 f"--valid-until: {cut(until)!r} is neither a date nor a time with its zone",
                 code="bad_time",
                 hint="--valid-until 2027-01-15, or 2027-01-15T12:00:00Z",
             )
-        return self if moment is None else self._replace(valid_until=times.to_text(moment))
+        return self._replace(valid_until=moment)
 
 
 def name_of(path: str) -> str:

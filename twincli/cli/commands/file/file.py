@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twincli.cli import file_arguments
+from twincli.cli.commands.file import content
+from twincli.cli.commands.file.content import CAR
 from twincli.cli.context import Context, is_terminal
 from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
@@ -19,14 +20,10 @@ from twincli.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from twincli.client.content import NodeContent
     from twincli.client.fetching import Source
     from twincli.content.store import Blobs
-    from twincli.services.file.attach import Brought
 
 app = typer_frame.group("file")
-
-CAR = ".car"
 
 KuboUrl = Annotated[
     str | None,
@@ -67,7 +64,7 @@ def attach(
     if prepare is not None:
         partial.check_free(prepare)
     workspace = context.workspace()
-    nodes, notes = places(context)
+    stores, notes = content.stores(context)
     asked: set[str] = set()
 
     def before(warning: str) -> None:
@@ -77,9 +74,9 @@ def attach(
 
     document = service.attach(
         workspace,
-        service.Stores(_blobs(context), nodes),
+        stores,
         name,
-        [_brought(path) for path in paths],
+        [content.brought(path) for path in paths],
         attached.Details(kind, issuer, valid_until),
         context.writes.writing(),
         profile=cid.PROFILES[profile],
@@ -129,7 +126,7 @@ def get(
         raise UsageError("stdout is a terminal", hint="write it to a file with -o FILE, or pipe it")
     if out is not None and not to_stdout:
         partial.check_free(out)
-    blobs = _blobs(context)
+    blobs = content.blobs(context)
     found = _wanted(context, blobs, words)
     if context.dry_run:
         size = blobs.size(found.cid) if blobs.has(found.cid) else 0
@@ -233,7 +230,7 @@ def _items(context: Context, name: str | None) -> Iterator[Any]:
     from twincli.services import resolve
     from twincli.services.file import attached
 
-    workspace, blobs = context.workspace(), _blobs(context)
+    workspace, blobs = context.workspace(), content.blobs(context)
     if name is None:
         return attached.of_all(workspace, blobs)
     return attached.of_twin(workspace, blobs, resolve.asset_id_of(workspace, name))
@@ -257,7 +254,7 @@ def check(
 
     with progress.shown(context, "reading") as report:
         document = contents.check(
-            _blobs(context), _items(context, name), everything=name is None, progress=report
+            content.blobs(context), _items(context, name), everything=name is None, progress=report
         )
     status = {contents.OK: ExitCode.OK, contents.ALTERED: ExitCode.NOT_VERIFIED}
     return Result(
@@ -290,7 +287,7 @@ def pin(
     """Have an IPFS node (Kubo) keep the content of files."""
     from twincli.services.file import attached, contents
 
-    blobs = _blobs(context)
+    blobs = content.blobs(context)
     wanted: Iterator[tuple[str, str | None, str | None]]
     if attached.is_cid(name):
         wanted = iter([(name, None, None)])
@@ -317,57 +314,8 @@ def pin(
 # --- Where content is -----------------------------------------------------------------------------
 
 
-def _blobs(context: Context) -> Blobs:
-    from twincli.content.store import Blobs
-
-    return Blobs(context.paths.content)
-
-
-def _brought(path: str) -> Brought:
-    """Return a file of the command line; it is opened when it is read."""
-    from twincli.services.file.attach import Brought
-    from twincli.services.file.attached import name_of
-
-    if path == "-":
-        raise UsageError("a file that is attached needs a name, and stdin has none")
-
-    def opened() -> Any:
-        return file_arguments.opened(path)
-
-    is_car = path.endswith(CAR)
-    return Brought(name_of(path.removesuffix(CAR) if is_car else path), path, opened, is_car)
-
-
-def _nodes(context: Context) -> list[NodeContent]:
-    """Return the content of the nodes that ``--node`` names."""
-    from twincli.client import profiles
-    from twincli.client.content import NodeContent
-    from twincli.services.network import networks
-
-    chosen = context.network
-    if chosen is None:
-        return []
-    profile = networks.find(chosen.file, chosen.name)
-    headers = profiles.headers(profile.header_file) if profile.header_file is not None else {}
-    tls = profile.tls.over(chosen.tls)
-    return [NodeContent(url, headers, chosen.timeout, tls) for url in profile.urls]
-
-
-def places(context: Context) -> tuple[list[NodeContent], tuple[str, ...]]:
-    """Return the nodes that take content, and what to say where the network takes none."""
-    nodes = _nodes(context)
-    if not nodes:
-        return [], ()
-    taking = [node for node in nodes if node.keeps_content()]
-    if taking:
-        return taking, ()
-    return [], (
-        "the network keeps no content: it stays on this machine; to share it: twin file pin",
-    )
-
-
 def _sources(context: Context, kubo: str | None) -> list[Source]:
-    found: list[Source] = [*_nodes(context)]
+    found: list[Source] = [*content.nodes(context)]
     return found if kubo is None else [_kubo(context, kubo), *found]
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def feed(context: Context) -> Feed:
     """Return what reads chunks: of this home, else of the node that ``--node`` names."""
-    from twincli.cli.commands.file import file
+    from twincli.cli.commands.file import content
     from twincli.content.inventory import Inventory
     from twincli.content.store import Blobs
     from twincli.services.query.feed import Feed
@@ -22,7 +22,7 @@ def feed(context: Context) -> Feed:
 
     has_home = os.path.isdir(context.paths.home)
     inventory = Inventory(context.paths.streams if has_home else ":memory:")
-    nodes = [] if context.network is None else file.places(context)[0]
+    nodes = [] if context.network is None else content.places(context)[0]
     made = Feed(
         Blobs(context.paths.content),
         Rollups(context.paths.rollups if has_home else None),

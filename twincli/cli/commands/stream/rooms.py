@@ -25,9 +25,9 @@ def room(context: Context, *, writes: bool = False) -> Room:
     context.at_end(inventory.close)
     nodes: list[NodeContent] = []
     if writes and context.network is not None:
-        from twincli.cli.commands.file import file
+        from twincli.cli.commands.file import content
 
-        nodes, _ = file.places(context)
+        nodes, _ = content.places(context)
     return Room(
         context.workspace(),
         inventory,
