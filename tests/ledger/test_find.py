@@ -292,6 +292,21 @@ def test_templates_in_use(ledger: Ledger) -> None:
     assert found(ledger, "n >= 0", template_cid="") == [plain["id"]]
 
 
+def test_an_index_that_lies_about_templates_is_not_believed(ledger: Ledger) -> None:
+    pin = {"template": "pump-v1", "template_cid": "bafy1"}
+    held = create(data={"n": 0, "twin": {"v": 1, "kind": "asset", **pin}})
+    plain = create(data={"n": 1})
+    large = create(data={"n": 2, "many": {str(n): n for n in range(3000)}})
+    for tx in (held, plain, large):
+        ledger.submit(tx)
+    assert found(ledger, "n >= 0", template_cid="bafy1") == [held["id"]]
+    ledger.plain_index.connection.execute(
+        "UPDATE field_of SET template = 'pump-v1', template_cid = 'bafy1'"
+    )
+    assert found(ledger, "n >= 0", template_cid="bafy1") == [held["id"]]
+    assert found(ledger, "n >= 0 or not exists(x)", template_cid="bafy1") == [held["id"]]
+
+
 def test_an_index_that_is_rebuilt_meanwhile_loses_nothing(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,13 @@ def test_what_is_written_reads_back() -> None:
     assert read(made) == (item,)
 
 
+def test_when_it_arrived_is_not_recorded() -> None:
+    item = of({"timestamp": 1, "x": 1})
+    assert body([item._replace(is_now=True)]) == body([item])
+    later = item._replace(is_now=True).later
+    assert (later.observation.time_us, later.is_now) == (1_000_001, True)
+
+
 def test_units_and_microseconds() -> None:
     for value in (
         {"value": 23.5, "unit": "C"},

@@ -128,7 +128,7 @@ def load_duckdb() -> Any:
         import duckdb
     except ImportError as error:
         raise ConfigError(
-            "streams of many readings need an extra package, duckdb",
+            "queries and bulk readings need an extra package, duckdb",
             code="missing_extra",
             hint='pip install "twincli[data]"',
         ) from error
@@ -289,6 +289,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._connection = connect()
+        load_numpy()  # with which the engine answers
 
     def __enter__(self) -> Self:
         return self

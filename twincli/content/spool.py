@@ -61,9 +61,11 @@ class Spool:
         found: list[Inline] = []
         for line in whole.split(b"\n"):
             try:
-                found += inline.read(json.loads(line))
+                value = json.loads(line)
+                items = inline.read(value)
             except (ValueError, InvalidError):  # a block that the disk lost
                 continue
+            found += (item._replace(is_now=value.get("is_now") is True) for item in items)
         return found
 
     def add(self, item: Inline) -> None:
@@ -72,8 +74,9 @@ class Spool:
         Raises:
             ConfigError: ``cannot_write``, ``disk_full``.
         """
+        value = inline.body([item]) | ({"is_now": True} if item.is_now else {})
         try:
-            os.write(self._descriptor, json.dumps(inline.body([item])).encode() + b"\n")
+            os.write(self._descriptor, json.dumps(value).encode() + b"\n")
             os.fsync(self._descriptor)
         except OSError as error:
             raise files.cannot("write", self.path, error) from error

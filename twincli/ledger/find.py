@@ -64,12 +64,13 @@ def examined(
     asked = condition(node)
     pin = Condition("TRUE", ()) if template_cid is None else _of_template(template_cid)
     looked_at = pin.sql if asked is None else f"{pin.sql} AND NOT is_whole"
-    streams = [_tested(ledger, _positions(ledger, Condition(looked_at, pin.values), after), holds)]
+    unsure = _positions(ledger, Condition(looked_at, pin.values), after)
+    streams = [_tested(ledger, unsure, holds, template_cid)]
     if asked is not None:
         sql = f"{pin.sql} AND is_whole AND {asked.sql}"
         # What is shown is what the ledger holds, whatever the index says.
         known = _positions(ledger, Condition(sql, pin.values + asked.values), after)
-        streams.append(_tested(ledger, known, holds))
+        streams.append(_tested(ledger, known, holds, template_cid))
     yield from heapq.merge(*streams)
 
 
@@ -79,13 +80,18 @@ def holding(
     """Yield those of some assets for which an expression holds; see ``examined``."""
     holds = expression.predicate(node)
     for asset_id in asset_ids:
-        replay = state.replay(ledger, asset_id)
-        if (
-            replay is not None
-            and (template_cid is None or pin_of(replay)[1] == template_cid)
-            and holds(document_of(replay))
-        ):
+        if _is_so(state.replay(ledger, asset_id), holds, template_cid):
             yield asset_id
+
+
+def _is_so(
+    replay: Replay | None, holds: Callable[[Mapping[str, Any]], bool], template_cid: str | None
+) -> bool:
+    return (
+        replay is not None
+        and (template_cid is None or pin_of(replay)[1] == template_cid)
+        and holds(document_of(replay))
+    )
 
 
 def pinned(
@@ -127,11 +133,13 @@ def _positions(ledger: Reader, wanted: Condition, after: int) -> Iterator[int]:
 
 
 def _tested(
-    ledger: Reader, positions: Iterator[int], holds: Callable[[Mapping[str, Any]], bool]
+    ledger: Reader,
+    positions: Iterator[int],
+    holds: Callable[[Mapping[str, Any]], bool],
+    template_cid: str | None,
 ) -> Iterator[tuple[int, bool]]:
     for asset in positions:
-        replay = state.replay(ledger, ledger.id_at(asset))
-        yield asset, replay is not None and holds(document_of(replay))
+        yield asset, _is_so(state.replay(ledger, ledger.id_at(asset)), holds, template_cid)
 
 
 def catch_up(ledger: Reader, progress: Callable[[int, int], None] | None = None) -> None:

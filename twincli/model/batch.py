@@ -117,7 +117,7 @@ def load_numpy() -> Any:
         import numpy as np
     except ImportError as error:
         raise ConfigError(
-            "streams of many readings need an extra package, numpy",
+            "queries and bulk readings need an extra package, numpy",
             code="missing_extra",
             hint='pip install "twincli[data]"',
         ) from error

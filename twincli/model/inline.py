@@ -32,11 +32,21 @@ class Inline(NamedTuple):
         observation: With its time.
         given: What was written in other units.
         suspect: Paths of values that a rule doubts.
+        is_now: Whether its time is only that at which it arrived; then it may give way to another
+            of the same moment. It is not recorded.
     """
 
     observation: Observation
     given: tuple[Given, ...] = ()
     suspect: tuple[str, ...] = ()
+    is_now: bool = False
+
+    @property
+    def later(self) -> Inline:
+        """The same a microsecond later."""
+        found = self.observation
+        assert found.time_us is not None
+        return self._replace(observation=found._replace(time_us=found.time_us + 1))
 
 
 def body(items: Sequence[Inline]) -> dict[str, Any]:
@@ -72,7 +82,7 @@ def _written(item: Inline) -> dict[str, Any]:
         made["given"] = [given._asdict() for given in item.given]
     if item.suspect:
         made["suspect"] = list(item.suspect)
-    if _read(made) != item._replace(observation=found._replace(stream=None)):
+    if _read(made) != item._replace(observation=found._replace(stream=None), is_now=False):
         raise InvalidError(
             "a name such as unit stands where it says something about a value",
             code="invalid_reading",

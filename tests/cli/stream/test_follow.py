@@ -40,6 +40,8 @@ def test_lines_from_stdin(twin: Twin, invoke: Invoke) -> None:
     assert "reading 24 is left out" in run.stderr
     shown = twin("stream", "show", "car", "heat")
     assert (shown["readings"], shown["anchors"]) == (23, 3)
+    quiet = invoke("stream", "follow", "car", "heat", "-", "--quiet", stdin="bad\n")
+    assert "reading 1 is left out" in quiet.stderr  # what is lost is not chatter
     again = twin("stream", "follow", "car", "heat", "-", stdin=lines)
     assert (again["count"], again["existing"]) == (0, 23)
 

@@ -55,7 +55,7 @@ def test_csv_twice_is_stored_once(twin: Twin, invoke: Invoke, here: Path) -> Non
     assert (shown["readings"], shown["values"], shown["anchors"]) == (6010, 12020, 2)
     assert shown["series"] == {"status": "text", "value": "f64"}
     run = invoke("stream", "import", "car", "heat", file)
-    assert "found: delimiter ,, encoding utf-8" in run.stderr
+    assert "found: delimiter ',', encoding utf-8, decimal '.'" in run.stderr
     assert "6010 already there" in run.stderr
     quiet = invoke("stream", "import", "car", "heat", file, "--quiet")
     assert quiet.stdout == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -285,3 +286,38 @@ def test_two_at_once_make_one_stream(twin: Twin, home: Path) -> None:
         assert process.returncode == 0, stderr
     (stream,) = twin("stream", "list", "car")["streams"]
     assert stream["readings"] == 4
+
+
+def test_eight_at_once_lose_nothing(twin: Twin, home: Path) -> None:
+    twin("stream", "create", "car", "count")
+    program = (
+        f"import sys, time; time.time_ns = lambda: {time.time_ns()}; from twincli.cli import main;"
+        " sys.exit(max(main.main(sys.argv[1:]) for _ in range(3)))"
+    )
+    words = ["stream", "push", "car", "count", "--home", str(home), "--value"]
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, *words, str(number % 2)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for number in range(8)
+    ]
+    for process in running:
+        _, stderr = process.communicate(timeout=120)
+        assert process.returncode == 0, stderr
+    shown = twin("stream", "show", "car", "count")
+    assert (shown["readings"], shown["anchors"]) == (24, 24)
+    assert shown["sources"] == [""]
+
+
+@pytest.mark.parametrize("count", [3, 150])
+def test_lines_without_a_time_have_each_their_own(twin: Twin, invoke: Invoke, count: int) -> None:
+    same = '{"value": 1}\n' * count
+    words = ("stream", "push", "car", "heat", "-")
+    assert (twin(*words, stdin=same)["count"], twin(*words, stdin=same)["count"]) == (count, count)
+    followed = twin("stream", "follow", "car", "heat", "-", stdin=same)
+    assert (followed["count"], followed["refused_count"]) == (count, 0)
+    assert twin("stream", "show", "car", "heat")["readings"] == 3 * count
+    run = invoke(*words, *AT, "--json", stdin='{"value": 1}\n{"value": 2}\n')
+    assert (run.status, run.json["refused"][0]["code"]) == (7, "conflicting_reading")

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from twincli.model import times
 from twincli.services.query import charts
 from twincli.services.query.charts import Line, Track
 
@@ -43,6 +44,23 @@ def test_numbers_of_any_size(values: list[float]) -> None:
     assert "nan" not in drawn
     assert "inf" not in drawn
     assert charts.png(drawn)[:4] == b"\x89PNG"
+    assert "UTC" in charts.terminal([Line("a", list(range(len(values))), values)], 80)
+
+
+@pytest.mark.parametrize(
+    ("first_us", "shown"),
+    [
+        (1_700_000_000_000_000, "22:13:0"),
+        (times.EARLIEST_US, "UTC"),
+        (times.LATEST_US, "UTC"),
+        (0, "00:00:0"),
+    ],
+)
+def test_an_axis_of_one_moment_lies_around_it(first_us: int, shown: str) -> None:
+    for moments in ([first_us], [first_us, first_us]):
+        drawn = charts.terminal([Line("a", moments, [1.5] * len(moments))], 80)
+        assert shown in drawn.splitlines()[-2] + drawn.splitlines()[-1]
+    assert "UTC" in charts.terminal([Line("a", [times.EARLIEST_US, first_us], [1.0, 2.0])], 80)
 
 
 def test_nothing_is_said_so() -> None:

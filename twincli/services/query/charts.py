@@ -24,6 +24,9 @@ _TOP, _BOTTOM, _RIGHT = 30, 24, 14
 _A_DIGIT = 6.6
 _DOTTED = 80
 _LONGEST = 80
+_HALF_A_MINUTE_US = 30_000_000
+# An axis begins a little before its first time, which has to be one, too.
+_FIRST_US = times.EARLIEST_US + 366 * 86_400_000_000
 COLORS = ("#1b6ca8", "#a8471b", "#2e7d32", "#6a3fa0", "#8a6d00", "#00707a")
 
 
@@ -256,12 +259,15 @@ def terminal(charts: Sequence[Chart], width: int, height: int = 14) -> str:
         figure.with_colors = False
         if isinstance(chart, Line):
             parts = chart.parts()
-            figure.x_label, figure.y_label = "UTC", "value"
+            low, high = chart.bounds or (0.0, 0.0)
+            unit = _unit(max(abs(low), abs(high)))
+            figure.x_label = "UTC"
+            figure.y_label = "value" if unit == 1 else f"value / {unit:g}"
             for part in parts:
-                moments = [_moment(chart.times_us[at]) for at in part]
-                figure.plot(moments, [chart.values[at] for at in part])
-            if parts and len(chart.times_us) > 1:
-                figure.set_x_limits(_moment(chart.times_us[0]), _moment(chart.times_us[-1]))
+                moments = [_moment(max(chart.times_us[at], _FIRST_US)) for at in part]
+                figure.plot(moments, [(chart.values[at] or 0) / unit for at in part])
+            if parts:
+                figure.set_x_limits(*_limits(chart.times_us[0], chart.times_us[-1]))
             is_empty = not parts
         else:
             plane = chart.plane()
@@ -272,6 +278,22 @@ def terminal(charts: Sequence[Chart], width: int, height: int = 14) -> str:
         drawn = "no values" if is_empty else figure.show()
         found.append(f"{one_line(chart.title)}\n{drawn}\n")
     return "\n".join(found)
+
+
+def _unit(largest: float) -> float:
+    """Return what values are divided by where they are too large or small to compute with."""
+    if largest > 1e300:
+        return 1e300
+    return 1e-300 if 0 < largest < 1e-300 else 1
+
+
+def _limits(first_us: int, last_us: int) -> tuple[datetime, datetime]:
+    """Return where an axis begins and ends; around a single moment it is a minute long."""
+    first_us, last_us = max(first_us, _FIRST_US), max(last_us, _FIRST_US)
+    if first_us == last_us:
+        first_us -= _HALF_A_MINUTE_US
+        last_us = min(last_us, times.LATEST_US - _HALF_A_MINUTE_US) + _HALF_A_MINUTE_US
+    return _moment(first_us), _moment(last_us)
 
 
 def _moment(time_us: int) -> datetime:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from twincli.content.spool import Spool
 from twincli.errors import InvalidError, TwinError
 from twincli.services.stream import push as pushing
-from twincli.services.stream import rules
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -66,17 +65,17 @@ def follow(
     target = pushing.made(pushing.target_of(room, ref, name))
     assert room.spool is not None
     assert target.stream is not None
+    clock = pushing.Clock(room, writing)
     with Spool(room.spool, target.stream.asset_id) as spool:
         batch = _Batch(target, spool, writing, tell)
         batch.pending = spool.read()
-        batch.flush()
+        batch.flush(resumed=True)
         for line in reads:
             if line is not None:
                 try:
                     if line.observation is None:
                         raise line.error or InvalidError("it says nothing", code="invalid_reading")
-                    timed = pushing.timed(room, line.observation, writing)
-                    batch.add(rules.hold(target.rules, timed, on_invalid))
+                    batch.add(pushing.taken(target, clock, line.observation, on_invalid))
                 except TwinError as error:
                     batch.refuse(line.number, error)
             if len(batch.pending) >= flush.most or batch.age >= flush.seconds:
@@ -113,13 +112,18 @@ class _Batch:
         self._spool.add(item)
         self.pending.append(item)
 
-    def flush(self) -> None:
-        """Record it, then forget it."""
+    def flush(self, *, resumed: bool = False) -> None:
+        """Record it, then forget it.
+
+        Args:
+            resumed: It was left by a process that was killed, and may be recorded already.
+        """
         if not self.pending:
             return
         numbered = list(enumerate(self.pending, 1))
         good = pushing.of_one_kind(self._target, numbered, self.refuse)
-        stored = pushing.stored(self._target, [item for _, item in good], self._writing, skip=True)
+        items = [item for _, item in good]
+        stored = pushing.stored(self._target, items, self._writing, skip=True, resumed=resumed)
         for row, error in stored.conflicts:
             self.refuse(good[row][0], error)
         # Readings are on the ledger; years of them are not kept in memory.

@@ -113,11 +113,12 @@ def _layout(path: str, how: How) -> Layout:
 
 def _described(layout: Layout) -> str:
     """Return what was found in a table, for people."""
+    marks = {"\t": "tab", " ": "space"}
     values = {
-        "delimiter": {"\t": "tab", " ": "space"}.get(layout.delimiter, layout.delimiter),
+        "delimiter": marks.get(layout.delimiter, f"'{layout.delimiter}'"),
         "encoding": layout.encoding,
-        "decimal": layout.decimal,
-        "time": layout.time,
+        "decimal": f"'{layout.decimal}'",
+        "time": repr(layout.time),
     }
     return "found: " + ", ".join(f"{name} {values[name]}" for name in layout.found)
 

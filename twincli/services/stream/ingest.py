@@ -52,6 +52,33 @@ class Stored(NamedTuple):
     readings: tuple[Inline, ...] = ()
 
 
+def summed(parts: Sequence[Stored]) -> Stored:
+    """Return what became of readings that were stored in parts."""
+    if len(parts) == 1:
+        return parts[0]
+    return Stored(
+        tuple(each for part in parts for each in part.said),
+        sum(part.new for part in parts),
+        sum(part.existing for part in parts),
+        tuple(each for part in parts for each in part.conflicts),
+        tuple(each for part in parts for each in part.chunks),
+        tuple(each for part in parts for each in part.readings),
+    )
+
+
+def check_extras() -> None:
+    """Check that what writes chunks is installed.
+
+    Raises:
+        ConfigError: ``missing_extra``.
+    """
+    from twincli.content import chunks
+    from twincli.model import batch as batches
+
+    chunks.load_duckdb()
+    batches.load_numpy()
+
+
 def at_tip(
     room: Room, stream: Stream, writing: Writing, write: Callable[[Head, Writing], Any]
 ) -> Any:

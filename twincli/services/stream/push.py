@@ -129,7 +129,7 @@ def push(
         LockedError: ``no_key``: nobody here may write into the stream.
     """
     target = target_of(room, ref, name)
-    item = rules.hold(target.rules, timed(room, found, writing), on_invalid)
+    item = taken(target, Clock(room, writing), found, on_invalid)
     inline.body([item])
     target = made(target)
     if writing.once is not None and target.stream is not None:
@@ -144,26 +144,55 @@ def push(
     return document(target, [done])
 
 
-def timed(room: Room, found: Observation, writing: Writing) -> Observation:
-    """Return an observation with its time; one that cannot be is refused or doubted."""
-    now_ms = room.workspace.now()
-    if found.time_us is None:
-        at_ms = now_ms if writing.at is None else checked_at(writing.at, now_ms)
-        return found._replace(time_us=at_ms * 1000)
-    if found.time_us > (now_ms + 5 * 60_000) * 1000:
-        raise InvalidError(
-            f"{times.microseconds_text(found.time_us)} is more than 5 minutes ahead of this"
-            " machine's clock",
-            code="time_ahead",
-            hint="is the clock of the device right?",
-        )
-    if reading.is_unset_clock(found.time_us) and reading.is_good(found.quality):
-        return found._replace(quality=CLOCK)
-    return found
+class Clock:
+    """Gives readings that state no time that of their arrival, to each another.
+
+    Args:
+        room: Says what time it is.
+        writing: ``--at`` is the time of all of them.
+    """
+
+    def __init__(self, room: Room, writing: Writing) -> None:
+        self._room, self._at = room, writing.at
+        self._last_us = 0
+
+    def timed(self, found: Observation) -> Observation:
+        """Return an observation with its time; one that cannot be is refused or doubted."""
+        now_ms = self._room.workspace.now()
+        if found.time_us is None:
+            if self._at is not None:
+                return found._replace(time_us=checked_at(self._at, now_ms) * 1000)
+            self._last_us = max(now_ms * 1000, self._last_us + 1)
+            return found._replace(time_us=self._last_us)
+        if found.time_us > (now_ms + 5 * 60_000) * 1000:
+            raise InvalidError(
+                f"{times.microseconds_text(found.time_us)} is more than 5 minutes ahead of this"
+                " machine's clock",
+                code="time_ahead",
+                hint="is the clock of the device right?",
+            )
+        if reading.is_unset_clock(found.time_us) and reading.is_good(found.quality):
+            return found._replace(quality=CLOCK)
+        return found
+
+    def is_now(self, found: Observation) -> bool:
+        """Say whether an observation gets its time from here."""
+        return found.time_us is None and self._at is None
+
+
+def taken(target: Target, clock: Clock, found: Observation, on_invalid: str | None) -> Inline:
+    """Return an observation as it is recorded: with its time, held to the template."""
+    held = rules.hold(target.rules, clock.timed(found), on_invalid)
+    return held._replace(is_now=clock.is_now(found))
 
 
 def _inline(
-    target: Target, items: Sequence[Inline], writing: Writing, *, skip_conflicts: bool = False
+    target: Target,
+    items: Sequence[Inline],
+    writing: Writing,
+    *,
+    skip_conflicts: bool = False,
+    resumed: bool = False,
 ) -> Stored | Prepared:
     """Store observations in the record itself."""
     room, stream = target.room, target.stream
@@ -176,16 +205,23 @@ def _inline(
         seen: dict[Any, dict[str, Any]] = {}
         for row, given in enumerate(items):
             item, fresh = rules.settled(given, kinds)
-            identity = item.observation.identity
-            if identity not in seen:
-                seen[identity] = _there(room, stream, item.observation)
-            there = seen[identity]
             try:
-                rest = {
-                    path: value
-                    for path, value in item.observation.leaves.items()
-                    if not reading.is_repeat(path, there.get(path), value)
-                }
+                while True:
+                    identity = item.observation.identity
+                    if identity not in seen:
+                        seen[identity] = _there(room, stream, item.observation)
+                    there = seen[identity]
+                    try:
+                        rest = _rest(item, there)
+                    except ConflictError:
+                        if not item.is_now:
+                            raise
+                    else:
+                        # What was left by a process that was killed may be a repeat; what
+                        # arrives now is another reading, even if it is of the same value.
+                        if not (item.is_now and there and not resumed):
+                            break
+                    item = item.later
             except ConflictError as error:
                 conflicts.append((row, error))
                 continue
@@ -194,7 +230,8 @@ def _inline(
                 continue
             kinds |= fresh
             there.update(rest)
-            new.append(item._replace(observation=item.observation._replace(leaves=rest)))
+            whole = item.observation._replace(leaves=rest)
+            new.append(item._replace(observation=whole, is_now=False))
         refused = tuple(conflicts)
         if (refused and not skip_conflicts) or not new:
             return Stored(existing=existing, conflicts=refused)
@@ -213,6 +250,19 @@ def _inline(
 
     done: Stored | Prepared = ingest.at_tip(room, stream, writing, write)
     return done
+
+
+def _rest(item: Inline, there: dict[str, Any]) -> dict[str, Any]:
+    """Return the leaves of an observation that are not there yet.
+
+    Raises:
+        ConflictError: ``conflicting_reading``.
+    """
+    return {
+        path: value
+        for path, value in item.observation.leaves.items()
+        if not reading.is_repeat(path, there.get(path), value)
+    }
 
 
 def _there(room: Room, stream: Stream, found: Observation) -> dict[str, Any]:
@@ -324,7 +374,7 @@ def push_lines(
         LockedError: ``no_key``.
         ConfigError: ``missing_extra``.
     """
-    target = target_of(room, ref, name)
+    target, clock = target_of(room, ref, name), Clock(room, writing)
     done: list[Stored] = []
     refused: list[RefusedLine] = []
     count_refused = 0
@@ -341,8 +391,7 @@ def push_lines(
             try:
                 if error is not None or observation is None:
                     raise error or InvalidError("it says nothing", code="invalid_reading")
-                held = rules.hold(target.rules, timed(room, observation, writing), on_invalid)
-                items.append((number, held))
+                items.append((number, taken(target, clock, observation, on_invalid)))
             except TwinError as fault:
                 note(number, fault)
         items = of_one_kind(target, items, note)
@@ -350,6 +399,8 @@ def push_lines(
             break
         if not items:
             continue
+        if len(items) > MAX_INLINE:
+            ingest.check_extras()  # before the stream is made
         target = made(target)
         result = stored(target, [item for _, item in items], writing, skip=skip)
         for row, conflict in result.conflicts:
@@ -403,11 +454,44 @@ def of_one_kind(
 
 
 def stored(
-    target: Target, items: Sequence[Inline], writing: Writing, *, skip: bool = False
+    target: Target,
+    items: Sequence[Inline],
+    writing: Writing,
+    *,
+    skip: bool = False,
+    resumed: bool = False,
 ) -> Stored:
-    """Store observations: few in the record itself, many in chunks."""
+    """Store observations: few in the record itself, many in chunks.
+
+    Args:
+        target: Where.
+        items: The observations; those whose time is that of their arrival give way to others.
+        writing: W.
+        skip: Store the others where some have another value already.
+        resumed: They were left by a process that was killed, and may be stored already.
+    """
+    rows, left = [*range(len(items))], [*items]
+    parts: list[Stored] = []
+    while True:
+        done = _stored(target, left, writing, skip=skip, resumed=resumed)
+        late = [at for at, _ in done.conflicts if left[at].is_now]
+        if skip or not late:
+            others = [(rows[at], error) for at, error in done.conflicts if at not in {*late}]
+            parts.append(done._replace(conflicts=tuple(others)))
+        if not late:
+            return ingest.summed(parts)
+        if skip:
+            rows, left = [rows[at] for at in late], [left[at].later for at in late]
+        else:
+            for at in late:
+                left[at] = left[at].later
+
+
+def _stored(
+    target: Target, items: Sequence[Inline], writing: Writing, *, skip: bool, resumed: bool
+) -> Stored:
     if len(items) <= MAX_INLINE or target.stream is None:
-        done = _inline(target, items, writing, skip_conflicts=skip)
+        done = _inline(target, items, writing, skip_conflicts=skip, resumed=resumed)
     else:
         name = target.name
         kinds = target.room.inventory.kinds(target.stream.asset_id) | target.rules.kinds

@@ -232,8 +232,7 @@ def stdin(stopped: threading.Event) -> Iterator[Line | None]:
             yield line._replace(number=number)
 
 
-def tell(context: Context, text: str) -> None:
-    """Say on stderr why a reading is left out, while the command goes on."""
-    if not context.mode.quiet:
-        sys.stderr.write(f"twin: warning: {text}\n")
-        sys.stderr.flush()
+def tell(text: str) -> None:
+    """Say on stderr why a reading is left out, while the command goes on, even if it is quiet."""
+    sys.stderr.write(f"twin: warning: {text}\n")
+    sys.stderr.flush()

@@ -216,7 +216,7 @@ def follow(
             when,
             writing,
             on_invalid=on_invalid,
-            tell=lambda text: sources.tell(context, text),
+            tell=sources.tell,
         )
     result = pushed(context, document)
     return result._replace(exit_code=0)
