@@ -10,12 +10,14 @@ from twincli.values import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from twincli.crypto.ed25519 import Signer
     from twincli.errors import InvalidError
     from twincli.ledger.reading import Entry
     from twincli.ledger.rows import PrimaryId, Spendable, Standing
     from twincli.ledger.state import Stretch
+    from twincli.ledger.together import Together
     from twincli.model import expression
     from twincli.rules.replay import Replay
     from twincli.rules.validity import View
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 LISTING = "listing"
 BLOCK_TIME = "block_time"
 PROOFS = "proofs"
+UNDOING = "undoing"
 
 COMMIT, SYNC, ASYNC = WAITS = ("commit", "sync", "async")
 """What a write may wait for; BigchainDB's modes."""
@@ -45,6 +48,10 @@ _WAYS_ROUND = {
     PROOFS: (
         "a BigchainDB network does not provide proofs",
         "twin pull copies an asset to your own ledger, which does",
+    ),
+    UNDOING: (
+        "a network cannot undo what was submitted to it",
+        "twin batch apply on your own ledger is atomic; then: twin push",
     ),
 }
 
@@ -79,7 +86,7 @@ class LedgerClient(Protocol):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What not every ledger can do: ``LISTING``, ``BLOCK_TIME``, ``PROOFS``.
+        """What not every ledger can do: ``LISTING``, ``BLOCK_TIME``, ``PROOFS``, ``UNDOING``.
 
         Asking for another raises ``lacking``.
         """
@@ -116,6 +123,16 @@ class LedgerClient(Protocol):
         self, signer: Signer, asset_id: str, metadatas: Iterable[dict[str, Any] | None]
     ) -> list[str]:
         """Append in bulk; return the ids."""
+
+    def together(self, *, keep: bool = True) -> AbstractContextManager[Together]:
+        """Make all that is submitted in a context one durable commit, see ``Ledger.together``.
+
+        Args:
+            keep: False: all of it is undone at the end.
+
+        Raises:
+            UsageError: ``not_supported``: the ledger has no ``UNDOING``.
+        """
 
     def prepare(self, tx_ids: Iterable[str]) -> None:
         """Have the assets of these transactions at hand.
@@ -236,6 +253,7 @@ __all__ = [
     "ON_LEDGER",
     "PROOFS",
     "SYNC",
+    "UNDOING",
     "WAITS",
     "LedgerClient",
     "lacking",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twincli.client import BLOCK_TIME, LISTING, PROOFS, present
+from twincli.client import BLOCK_TIME, LISTING, PROOFS, UNDOING, present
 from twincli.ledger.ledger import Ledger
 from twincli.values import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from twincli.ledger.reading import Entry
     from twincli.ledger.rows import PrimaryId, Spendable, Standing
     from twincli.ledger.state import Stretch
+    from twincli.ledger.together import Together
     from twincli.model import expression
     from twincli.rules.replay import Replay
     from twincli.rules.validity import View
@@ -29,7 +30,7 @@ class EmbeddedClient:
         before_write: Called with the ledger before the first write, which it may refuse.
     """
 
-    capabilities = frozenset({LISTING, BLOCK_TIME, PROOFS})
+    capabilities = frozenset({LISTING, BLOCK_TIME, PROOFS, UNDOING})
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -89,6 +90,9 @@ class EmbeddedClient:
         self, signer: Signer, asset_id: str, metadatas: Iterable[dict[str, Any] | None]
     ) -> list[str]:
         return self.for_writing().append_many(signer, asset_id, metadatas)
+
+    def together(self, *, keep: bool = True) -> Together:
+        return self.for_writing().together(keep=keep)
 
     def prepare(self, tx_ids: Iterable[str]) -> None:
         pass  # a file is at hand

@@ -17,7 +17,7 @@ from itertools import chain, islice
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from twincli.client import BLOCK_TIME, COMMIT, LISTING, copies, lacking, present
+from twincli.client import BLOCK_TIME, COMMIT, LISTING, UNDOING, copies, lacking, present
 from twincli.client.untrusted import (
     asset_of,
     in_order,
@@ -44,6 +44,7 @@ from twincli.rules.validity import SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from twincli.client import Outcome
     from twincli.client.nodes import History, Nodes
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from twincli.ledger.ledger import Ledger
     from twincli.ledger.rows import PrimaryId, Spendable, Standing
     from twincli.ledger.state import Stretch
+    from twincli.ledger.together import Together
     from twincli.rules.replay import Replay
     from twincli.rules.validity import Known, View
 
@@ -268,6 +270,9 @@ class NetworkClient:
         for tx_id in named:
             self._bring(tx_id)
         return self.copy.judge_each(wanted)
+
+    def together(self, *, keep: bool = True) -> AbstractContextManager[Together]:  # noqa: ARG002
+        raise lacking(UNDOING)
 
     def append_many(
         self, signer: Signer, asset_id: str, metadatas: Iterable[dict[str, Any] | None]

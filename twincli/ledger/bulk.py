@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from hashlib import sha3_256
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58, canonical, conditions, ed25519
@@ -19,86 +20,89 @@ from twincli.rules.structure import CheckedOutput, plain_output_text
 from twincli.rules.validity import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.reading import Reader
 
 
-def append_many(
-    ledger: Reader,
-    signer: Signer,
-    asset_id: str,
-    metadatas: Iterable[dict[str, Any] | None],
-    commit_every: int,
+Append = tuple[str, Any]
+"""The id of an asset, and what an append to it records."""
+
+
+def append_each(
+    ledger: Reader, signer: Signer, appends: Iterable[Append], commit_every: int
 ) -> list[str]:
-    """See ``Ledger.append_many``."""
+    """See ``Ledger.append_each``."""
     made: list[str] = []
-    source = iter(metadatas)
-    while chunk := _take(source, commit_every):
+    source = iter(appends)
+    while chunk := list(islice(source, commit_every)):
         with uncollected():
             with ledger.store.writing():
                 state = Applying(ledger, *ledger.next_block())
-                ids = _append_chunk(state, signer, asset_id, chunk, len(made))
+                ids = _append_chunk(state, signer, chunk, len(made))
                 state.write()
             state.remember()
         made += ids
     return made
 
 
-def _take(source: Iterator[dict[str, Any] | None], count: int) -> list[dict[str, Any] | None]:
-    chunk = []
-    for item in source:
-        chunk.append(item)
-        if len(chunk) >= count:
-            break
-    return chunk
+class _Chain:
+    """The end of an asset's history, to which is appended.
 
+    Args:
+        state: The block in the making.
+        asset_id: Id of the CREATE.
+        key: Public key of the only owner.
+    """
 
-def _append_chunk(
-    state: Applying,
-    signer: Signer,
-    asset_id: str,
-    metadatas: list[Any],
-    offset: int,
-) -> list[str]:
-    ledger = state.ledger
-    spendable = ledger.unspent(asset_id)
-    if not spendable:
-        raise NotFoundError(f"there is no asset {asset_id} to append to")
-    if len(spendable) > 1:
-        raise ConflictError(
-            f"asset {asset_id} is split over {len(spendable)} outputs; append to them one by one",
-            code="several_outputs",
+    __slots__ = ("asset", "head", "known", "output_index", "spent_seq", "tail", "tx_id")
+
+    def __init__(self, state: Applying, asset_id: str, key: str) -> None:
+        ledger = state.ledger
+        spendable = ledger.unspent(asset_id)
+        if not spendable:
+            raise NotFoundError(f"there is no asset {asset_id} to append to")
+        if len(spendable) > 1:
+            raise ConflictError(
+                f"asset {asset_id} is split over {len(spendable)} outputs; append to them one by"
+                " one",
+                code="several_outputs",
+            )
+        self.tx_id, self.output_index, output = spendable[0]
+        if output["condition"]["details"] != conditions.key_details(key):
+            raise LockedError(
+                f"{key} is not the only owner of asset {asset_id}", code="missing_signature"
+            )
+        located = ledger.locate(self.tx_id)
+        asset_located = ledger.locate(asset_id)
+        assert located is not None
+        assert asset_located is not None
+        amount = int(output["amount"])
+        self.asset = asset_located.asset
+        self.spent_seq = located.seq
+        self.known = Known(asset_id, [CheckedOutput(amount, conditions.key_condition(key), (key,))])
+        self.head = f'{{"asset":{{"id":"{asset_id}"}},"id":'
+        self.tail = (
+            ',"operation":"TRANSFER","outputs":['
+            + plain_output_text(key, str(amount))
+            + '],"version":"2.0"}'
         )
-    tx_id, output_index, output = spendable[0]
+
+
+def _append_chunk(state: Applying, signer: Signer, appends: list[Append], offset: int) -> list[str]:
     key = signer.public_key
-    if output["condition"]["details"] != conditions.key_details(key):
-        raise LockedError(
-            f"{key} is not the only owner of asset {asset_id}", code="missing_signature"
-        )
-    located = ledger.locate(tx_id)
-    asset_located = ledger.locate(asset_id)
-    assert located is not None
-    assert asset_located is not None
-    asset = asset_located.asset
     trusted = isinstance(signer, ed25519.KeyPair)
-    known = Known(
-        asset_id,
-        [CheckedOutput(int(output["amount"]), conditions.key_condition(key), (key,))],
-    )
     public = base58.decode_key(key)
     der_head = b"\xa4\x64\x80\x20" + public + b"\x81\x40"
-    head = f'{{"asset":{{"id":"{asset_id}"}},"id":'
     owner = f'"}},"owners_before":["{key}"]}}],"metadata":'
-    tail = (
-        ',"operation":"TRANSFER","outputs":['
-        + plain_output_text(key, str(int(output["amount"])))
-        + '],"version":"2.0"}'
-    )
-    spent_seq = located.seq
+    chains: dict[str, _Chain] = {}
     ids = []
-    for number, metadata in enumerate(metadatas, offset + 1):
+    for number, (asset_id, metadata) in enumerate(appends, offset + 1):
+        chain = chains.get(asset_id)
+        if chain is None:
+            chain = chains[asset_id] = _Chain(state, asset_id, key)
+        tx_id, output_index, head = chain.tx_id, chain.output_index, chain.head
         try:
             if metadata is None:
                 metadata_text = "null"
@@ -112,7 +116,7 @@ def _append_chunk(
                 metadata_text = canonical.text_of(metadata)
             inputs = (
                 f',"fulfills":{{"output_index":{output_index},"transaction_id":"{tx_id}'
-                f"{owner}{metadata_text}{tail}"
+                f"{owner}{metadata_text}{chain.tail}"
             )
             message = f'{head}null,"inputs":[{{"fulfillment":null{inputs}'.encode()
         except InvalidError as error:
@@ -140,12 +144,12 @@ def _append_chunk(
         rest = f',"inputs":[{{"fulfillment":"{fulfillment}"{inputs}'
         new_id = sha3_256(f"{head}null{rest}".encode()).hexdigest()
         state.seq += 1
-        state.spend(spent_seq, output_index, state.seq, new_id)
+        state.spend(chain.spent_seq, output_index, state.seq, new_id)
         if metadata is not None and "twin" in metadata:
             token = once_token(metadata)
             if token is not None:
-                state.batch.once.append((asset, token, key, state.seq))
-        state.put(new_id, asset, known, f'{head}"{new_id}"{rest}')
-        tx_id, output_index, spent_seq = new_id, 0, state.seq
+                state.batch.once.append((chain.asset, token, key, state.seq))
+        state.put(new_id, chain.asset, chain.known, f'{head}"{new_id}"{rest}')
+        chain.tx_id, chain.output_index, chain.spent_seq = new_id, 0, state.seq
         ids.append(new_id)
     return ids

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 
@@ -147,6 +148,7 @@ class Index:
 
     Attributes:
         rebuilt: How often it was rebuilt since it was opened.
+        is_held: Whether changes wait for ``release``.
     """
 
     def __init__(
@@ -157,6 +159,7 @@ class Index:
         self.ledger_id = ledger_id
         self._is_interrupted = is_interrupted
         self.rebuilt = 0
+        self.is_held = False
         self.connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
@@ -287,7 +290,63 @@ class Index:
         if self.path != ":memory:":
             self._delete()
         self.connection = self._open()
+        if self.is_held:
+            self.connection.execute("BEGIN IMMEDIATE")
         return self._follow(progress=progress)
+
+    # --- Changes ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _changing(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        """Make a change whole or not at all; while the index is held, it waits for `release`."""
+        run = self.connection.execute
+        begin, end, undo = (
+            ("SAVEPOINT change", "RELEASE change", "ROLLBACK TO change")
+            if self.is_held
+            else ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+        )
+        run(begin)
+        try:
+            yield run
+            run(end)
+        except BaseException:
+            if self.connection.in_transaction:
+                run(undo)
+            raise
+
+    def hold(self) -> None:
+        """Keep no change before ``release``; other processes cannot change the index meanwhile."""
+        if not self.is_held:
+            self._tried(partial(self.connection.execute, "BEGIN IMMEDIATE"))
+            self.is_held = True
+
+    def release(self, *, keep: bool) -> None:
+        """End what `hold` began."""
+        if self.is_held:
+            self.is_held = False
+            if self.connection.in_transaction:
+                self.connection.execute("COMMIT" if keep else "ROLLBACK")
+
+    def mark_point(self, name: str) -> int:
+        """Name a point to which `undo` goes back."""
+        self.connection.execute(f"SAVEPOINT {name}")
+        return self.rebuilt
+
+    def pass_point(self, name: str, marked: int) -> None:
+        """Drop a point."""
+        if marked == self.rebuilt:
+            self.connection.execute(f"RELEASE {name}")
+
+    def undo(self, name: str, marked: int | None) -> None:
+        """Undo what was changed since a point; without one, what was changed since `hold`."""
+        run = self.connection.execute
+        if marked == self.rebuilt:
+            run(f"ROLLBACK TO {name}")
+            run(f"RELEASE {name}")
+        else:
+            if self.connection.in_transaction:
+                run("ROLLBACK")
+            run("BEGIN IMMEDIATE")
 
     def mark(self) -> int:
         """Return the position of the last transaction that the index holds, or 0."""
@@ -315,8 +374,7 @@ class Index:
         if self.store.row_at(mark + 1) is None:
             return mark
         while True:
-            run("BEGIN IMMEDIATE")
-            try:
+            with self._changing():
                 mark = int(run("SELECT seq FROM mark").fetchone()[0])
                 end = mark + PAGE if until is None else min(mark + PAGE, until)
                 rows = list(self.store.rows(after=mark, until=end))
@@ -327,11 +385,6 @@ class Index:
                     run(
                         "UPDATE mark SET seq = ?, id = ?, digest = ?", (mark, tx_id, reached.digest)
                     )
-                run("COMMIT")
-            except BaseException:
-                if self.connection.in_transaction:
-                    run("ROLLBACK")
-                raise
             if progress is not None:
                 progress(mark, self.store.tip().last_seq)
             if len(rows) < PAGE:
@@ -468,20 +521,13 @@ class Index:
         return list(self._tried(partial(self._place, items)))
 
     def _place(self, items: list[Placed]) -> list[int]:
-        run = self.connection.execute
         refused = []
-        run("BEGIN IMMEDIATE")
-        try:
+        with self._changing() as run:
             for item in items:
                 if item.time_ms is not None and not self._has_room_for(item):
                     refused.append(item.seq)
                     continue
                 run("INSERT OR REPLACE INTO place VALUES (?, ?, ?)", item)
-            run("COMMIT")
-        except BaseException:
-            if self.connection.in_transaction:
-                run("ROLLBACK")
-            raise
         return refused
 
     def _has_room_for(self, item: Placed) -> bool:
@@ -551,9 +597,8 @@ class Index:
         self._tried(partial(self._keep_fields, taken))
 
     def _keep_fields(self, taken: list[field_table.Taken]) -> None:
-        run, many = self.connection.execute, self.connection.executemany
-        run("BEGIN IMMEDIATE")
-        try:
+        many = self.connection.executemany
+        with self._changing() as run:
             # Another process may have been here, and have seen more.
             held = dict(
                 run(
@@ -588,11 +633,6 @@ class Index:
                     for one in taken
                 ],
             )
-            run("COMMIT")
-        except BaseException:
-            if self.connection.in_transaction:
-                run("ROLLBACK")
-            raise
 
     def keep_found_until(self, seq: int) -> None:
         """Keep that all assets are taken apart as they were at a position."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from twincli.ledger.files import Files
     from twincli.ledger.rows import PrimaryId
     from twincli.ledger.state import Stretch
+    from twincli.ledger.together import Together
     from twincli.model import expression
     from twincli.rules.replay import Replay
     from twincli.rules.structure import Checked
@@ -402,9 +403,36 @@ class Ledger(Reader):
             ConflictError: ``several_outputs``.
             InvalidError: A rule is broken; whole commits before it stay.
         """
+        appends = ((asset_id, metadata) for metadata in metadatas)
+        return self.append_each(signer, appends, commit_every=commit_every)
+
+    def append_each(
+        self,
+        signer: Signer,
+        appends: Iterable[tuple[str, dict[str, Any] | None]],
+        *,
+        commit_every: int = 10_000,
+    ) -> list[str]:
+        """Append to many assets; see ``append_many``.
+
+        Args:
+            signer: The only owner of each asset's one unspent output.
+            appends: Ids of assets, each with what an append to it records, in order.
+            commit_every: How many share a durable commit (and a block).
+        """
         from twincli.ledger import bulk
 
-        return bulk.append_many(self, signer, asset_id, metadatas, commit_every)
+        return bulk.append_each(self, signer, appends, commit_every)
+
+    def together(self, *, keep: bool = True) -> Together:
+        """Return a context in which all that is submitted is one durable commit.
+
+        Args:
+            keep: False: all of it is undone at the end.
+        """
+        from twincli.ledger.together import Together
+
+        return Together(self, keep=keep)
 
     def _identify(self, state: Applying, identities: Sequence[tuple[int, PrimaryId]]) -> None:
         """Record what twins have to themselves, while no other process writes."""

@@ -473,6 +473,8 @@ class Reader:
             from twincli.ledger.index import Index
 
             self._index = Index(self._index_path, self.store, self.id, lambda: self._is_interrupted)
+        if self.store.is_together:
+            self._index.hold()
         return self._index
 
     def assets_with(
@@ -544,7 +546,7 @@ class Reader:
 
     def note(self, height: int, seq: int, tx_id: str) -> None:
         """Record outside of the ledger how far it has come."""
-        if self.store.durable and self.path != ":memory:":
+        if self.store.durable and self.path != ":memory:" and not self.store.is_together:
             path = locate(self.path).mark
             mark.write(path, mark.Mark(self.id, height, seq, tx_id))
 
@@ -612,6 +614,33 @@ class Reader:
         self._located[tx_id] = located
         if len(self._located) > CACHED:
             self._located.popitem(last=False)
+
+    def forget_after(self, seq: int) -> None:
+        """Forget what is kept in memory of transactions behind a position: they were undone."""
+        for tx_id in [tx_id for tx_id, kept in self._located.items() if kept.seq > seq]:
+            del self._located[tx_id]
+        self._times.clear()
+
+    def mark_index(self, name: str) -> int | None:
+        """Name the point to which `undo_index` goes back; return None where none is held."""
+        if self._index is None or not self._index.is_held:
+            return None
+        return self._index.mark_point(name)
+
+    def undo_index(self, name: str, marked: int | None) -> None:
+        """Undo what the index took in since `mark_index`."""
+        if self._index is not None and self._index.is_held:
+            self._index.undo(name, marked)
+
+    def pass_index(self, name: str, marked: int | None) -> None:
+        """Drop the point that `mark_index` named."""
+        if self._index is not None and marked is not None:
+            self._index.pass_point(name, marked)
+
+    def release_index(self, *, keep: bool) -> None:
+        """End what `Index.hold` began."""
+        if self._index is not None:
+            self._index.release(keep=keep)
 
     # --- Inside ---------------------------------------------------------------------------------
 

@@ -50,11 +50,13 @@ class Store:
     Attributes:
         writable: Whether something may be written, to the file and beside it.
         version: Of the schema. An older one is read, and written once it is upgraded.
+        is_together: Whether a write transaction is a part of a longer one, see ``Together``.
     """
 
     version = SCHEMA_VERSION
 
     writable = True
+    is_together = False
     _has_written = False
     _is_new = False
     _copy: str | None = None
@@ -717,6 +719,20 @@ class Store:
             database.relax(self.connection)
         run("BEGIN IMMEDIATE")
 
+    def begin_part(self, name: str) -> None:
+        """Begin a part of a write transaction, which can be undone by itself.
+
+        Raises:
+            ConfigError: ``cannot_write``: SQLite has ended the transaction, on a full disk.
+        """
+        if not self.connection.in_transaction:  # by itself it would be committed
+            raise ConfigError(
+                f"{self.path}: writing failed, and nothing of it was recorded",
+                code="cannot_write",
+                hint="is the disk full?",
+            )
+        self.connection.execute(f"SAVEPOINT {name}")
+
     def commit(self) -> None:
         """End what ``begin`` began; durable when this returns."""
         run = self.connection.execute
@@ -757,7 +773,10 @@ class Store:
 
 
 class Writing:
-    """A write transaction: commits on leaving, rolls back on an exception."""
+    """A write transaction: commits on leaving, rolls back on an exception.
+
+    As a part of a longer one it is only undone by itself.
+    """
 
     __slots__ = ("store",)
 
@@ -766,6 +785,9 @@ class Writing:
 
     def __enter__(self) -> None:
         store = self.store
+        if store.is_together:
+            store.begin_part("part")
+            return
         if not store.writable:
             raise ConfigError(
                 f"{store.path} cannot be written",
@@ -790,6 +812,15 @@ class Writing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self.store.is_together:
+            run = self.store.connection.execute
+            if error is not None and self.store.connection.in_transaction:
+                run("ROLLBACK TO part")
+            if self.store.connection.in_transaction:
+                run("RELEASE part")
+            if isinstance(error, SQL_ERRORS):
+                raise translate(error, self.store.path) from error
+            return
         if error is None:
             try:
                 self.store.commit()
