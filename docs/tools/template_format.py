@@ -49,7 +49,11 @@ SECTIONS = (
     ("States", "", ("states",)),
     ("Transition", "", ("states", "transitions")),
     ("Conditions of a transition", "", ("states", "transitions", "conditions")),
-    ("Schedule", "A text that says how often, or an object:", ("schedules",)),
+    (
+        "Schedule",
+        "A text that says how often, a list of them (whichever comes first), or an object:",
+        ("schedules",),
+    ),
     ("View", "", ("view",)),
 )
 
@@ -112,7 +116,8 @@ def _type(member: dict[str, Any]) -> str:
     if "$ref" in member:
         name = str(member["$ref"]).rpartition("/")[2]
         linked = {"field": "[field](#field)", "item": "[field](#field) without a name"}
-        return {**linked, "quality": "[object](#quality)"}.get(name, name)
+        plain = {"quality": "[object](#quality)", "often": "text or list of texts"}
+        return {**linked, **plain}.get(name, name)
     if "enum" in member:
         return "one of the [types](#types)"
     kind = str(member["type"])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, place, shown
-from twincli.model import expression
+from twincli.model import expression, schedules
 from twincli.model.names import near
 from twincli.values import NamedTuple
 
@@ -780,15 +780,32 @@ class _Checker:
             path = ("schedules", name)
             self.is_name(path, name)
             if isinstance(item, dict):
-                self.is_object(path, item, ("every", "types"))
+                self.is_object(path, item, ("every", "types", "of"))
                 if "every" not in item:
                     self.add(path, "the member every is missing", "for example every: quarterly")
-                else:
-                    self.is_text((*path, "every"), item["every"])
+                    continue
+                self.often((*path, "every"), item["every"])
                 if "types" in item:
                     self.names((*path, "types"), item["types"])
+                if "of" in item:
+                    self.is_text((*path, "of"), item["of"])
             else:
-                self.is_text(path, item)
+                self.often(path, item)
+
+    def often(self, path: tuple[str | int, ...], value: Any) -> None:
+        """Check how often something is due: a word, or a list of them."""
+        words = value if isinstance(value, list) else [value]
+        if not 1 <= len(words) <= schedules.MAX_RULES:
+            count, most = len(words), schedules.MAX_RULES
+            self.add(path, f"it has {count} periods", f"write 1 to {most}")
+            return
+        for at, word in enumerate(words):
+            spot = (*path, at) if isinstance(value, list) else path
+            if self.is_text(spot, word):
+                try:
+                    schedules.rule(word)
+                except InvalidError as error:
+                    self.add(spot, error.message, error.hint or "")
 
     def view(self, value: Any) -> None:
         if not self.is_object(("view",), value, _VIEW_MEMBERS):
@@ -832,6 +849,12 @@ class _Checker:
                     self.add(path, f"no transition asks for {shown(name)}", right)
                 if isinstance(text, str):
                     self.leads(value, path, text)
+        timed = value.get("schedules")
+        for name, item in timed.items() if isinstance(timed, dict) else ():
+            field = item.get("of") if isinstance(item, dict) else None
+            if isinstance(field, str):
+                path = ("schedules", name, "of")
+                self.found_at(value, path, tuple(field.split(".")), _COUNTING)
         given = value.get("view")
         view: dict[str, Any] = given if isinstance(given, dict) else {}
         for name, kinds in _VIEW_KINDS.items():
@@ -889,10 +912,11 @@ class _Checker:
 
 
 _NO_IDENTIFIERS = frozenset({"number", "boolean", "coordinates", "duration", "object", "list"})
+_COUNTING = ("number", "integer", "duration")
 _VIEW_KINDS: dict[str, tuple[str, ...]] = {
     "title": (),
     "card": (),
-    "charts": ("number", "integer", "duration"),
+    "charts": _COUNTING,
     "map": ("coordinates",),
 }
 

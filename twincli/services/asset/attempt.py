@@ -205,8 +205,13 @@ def held_to(
 
     Raises:
         InvalidError: ``unknown_field``, ``invalid_value``, ``unit_mismatch``, ``out_of_range``;
-            ``bare_template``: without an envelope nothing can be said of units.
+            ``bare_template``: without an envelope nothing can be said of units;
+            ``invalid_schedule``.
     """
+    if any(_holds_schedules(member) for member in (written, *written.values())):
+        from twincli.model import schedules
+
+        schedules.check(written)
     if found is None:
         return written, {}
     from twincli.services.asset import fitting
@@ -219,6 +224,10 @@ def held_to(
             hint="leave --bare out",
         )
     return fitted.state, fitted.stated
+
+
+def _holds_schedules(value: Any) -> bool:
+    return isinstance(value, dict) and "maintenanceSchedule" in value
 
 
 def held_to_template(

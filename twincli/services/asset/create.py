@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58
 from twincli.errors import ConflictError, InvalidError, LockedError, TwinError, UsageError
-from twincli.model import lifecycle, names, owners, record, times
+from twincli.model import lifecycle, names, owners, record, schedules, times
 from twincli.model import transaction as _transaction
 from twincli.rules.authority import AUTHORISED, CLAIMED
 from twincli.rules.data import check_data
@@ -117,6 +117,8 @@ def create(
         stages = () if fitted is None else fitted.model.template.stages
         lifecycle.check(wanted.data, stages)
         lifecycle.check(wanted.state or {}, stages)
+    schedules.check(wanted.data)
+    schedules.check(wanted.state or {})
     book, client = workspace.book, workspace.client
     present = None
     if name is not None:
