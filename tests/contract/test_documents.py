@@ -117,6 +117,12 @@ DOCUMENTS = [
         None,
     ),
     ("plot car --stream gauge", "twin.plot/1", members(documents.Plot), None),
+    (
+        "watch car --resume TX --limit 1",
+        "twin.watch/1",
+        members(documents.Watched),
+        ("events", "twin.watch-item/1", members(documents.WatchItem)),
+    ),
     ("tx show TX", "twin.transaction/1", TX, None),
     (
         "tx show TX TX",
@@ -303,7 +309,7 @@ def prepared(words: str, invoke: Invoke, tmp_path: Path, node: str) -> list[str]
     if "PARTIAL" in words:
         prepare = ("--prepare", str(tmp_path / "partial.json"))
         assert invoke("asset", "append", "car", "--mileage", "1300", *prepare).status == 0
-    if words.startswith(("query", "plot")):
+    if words.startswith(("query", "plot", "watch")):
         assert invoke("stream", "push", "car", "gauge", "--value", "1.5").status == 0
     if words.startswith("file"):
         (tmp_path / "note").write_text("delivered")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @contextmanager
@@ -18,13 +18,59 @@ def told() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread is told of signals
         return
+    with _handled(signal.default_int_handler, _ENDING):
+        yield
+
+
+class Whole:
+    """What is done inside a ``with`` of this is done whole before Ctrl-C ends it.
+
+    A second Ctrl-C ends it at once: it may wait for a reader that reads no more.
+    """
+
+    def __init__(self) -> None:
+        self._is_busy = False
+        self._is_due = False
+
+    def __enter__(self) -> None:
+        self._is_busy = True
+
+    def __exit__(self, *_: object) -> None:
+        self._is_busy = False
+        if self._is_due:
+            raise KeyboardInterrupt
+
+    def take(self, *_: object) -> None:
+        """Take a signal."""
+        if not self._is_busy or self._is_due:
+            raise KeyboardInterrupt
+        self._is_due = True
+
+
+@contextmanager
+def between() -> Iterator[Whole]:
+    """Raise KeyboardInterrupt for Ctrl-C and signals to end, but not inside of what is whole."""
+    whole = Whole()
+    if threading.current_thread() is not threading.main_thread():
+        yield whole
+        return
+    with _handled(whole.take, (signal.SIGINT, *_ENDING)):
+        yield whole
+
+
+_ENDING = (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
+
+
+@contextmanager
+def _handled(handler: Callable[..., object], numbers: tuple[int, ...]) -> Iterator[None]:
+    """Take signals that nobody ignores or takes otherwise."""
     before = {
-        number: signal.signal(number, signal.default_int_handler)
-        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
-        if signal.getsignal(number) == signal.SIG_DFL
+        number: signal.signal(number, handler)
+        for number in dict.fromkeys(numbers)
+        if signal.getsignal(number) in {signal.SIG_DFL, signal.default_int_handler}
     }
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, usual in before.items():
+            signal.signal(number, usual)

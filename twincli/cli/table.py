@@ -62,6 +62,10 @@ BARE: dict[str, tuple[str, str]] = {
         "twincli.cli.commands.query.plot",
         "Draw the streams of a twin as lines and tracks.",
     ),
+    "watch": (
+        "twincli.cli.commands.query.watch",
+        "Watch what happens to a twin: readings, records and appends, as they are committed.",
+    ),
     "push": (
         "twincli.cli.commands.network.push",
         "Send assets of this ledger to a network, with their signatures.",
@@ -99,6 +103,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "stream",
             "query",
             "plot",
+            "watch",
             "file",
             "link",
             "grant",

@@ -134,6 +134,9 @@ class LedgerClient(Protocol):
             UsageError: ``not_supported``: the ledger has no ``UNDOING``.
         """
 
+    def refresh(self) -> None:
+        """Ask again for what was fetched before: others may have written since."""
+
     def prepare(self, tx_ids: Iterable[str]) -> None:
         """Have the assets of these transactions at hand.
 

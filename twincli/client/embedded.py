@@ -94,6 +94,9 @@ class EmbeddedClient:
     def together(self, *, keep: bool = True) -> Together:
         return self.for_writing().together(keep=keep)
 
+    def refresh(self) -> None:
+        pass  # a file is read every time
+
     def prepare(self, tx_ids: Iterable[str]) -> None:
         pass  # a file is at hand
 

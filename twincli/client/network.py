@@ -321,6 +321,11 @@ class NetworkClient:
 
     # --- Reading ----------------------------------------------------------------------------------
 
+    def refresh(self) -> None:
+        self._synced.clear()
+        self._absent.clear()
+        self._has_all = False
+
     def prepare(self, tx_ids: Iterable[str]) -> None:
         wanted: dict[str, str | None] = {}
         for tx_id in dict.fromkeys(tx_ids):

@@ -1427,6 +1427,43 @@ class Plot(TypedDict):
     warnings: list[str]
 
 
+class WatchItem(TypedDict):
+    """``twin.watch-item/1``: something that was committed about a twin.
+
+    ``resume`` is the id of its transaction: a watch that is given it goes on behind it. ``stream``
+    is null of what is not in a stream. ``changes`` are members of the state, ``body`` what a record
+    says; ``readings`` and ``chunks`` are as they were signed, and empty with a ``fault``, which
+    says why they cannot be read.
+    """
+
+    resume: str
+    asset_id: str
+    stream: str | None
+    operation: str
+    kind: str | None
+    height: int | None
+    at: str | None
+    committed_at: str | None
+    signers: list[str]
+    signer_names: list[str | None]
+    standing: str | None
+    via: str | None
+    changes: Json
+    body: Json | None
+    readings: list[Json]
+    chunks: list[Json]
+    fault: str | None
+
+
+class Watched(TypedDict):
+    """``twin.watch/1``: what was committed about a twin after ``started_after``."""
+
+    schema: str
+    asset_id: str
+    started_after: str
+    events: list[WatchItem]
+
+
 class QueryFile(TypedDict):
     """``twin.query-file/1``: an answer that was written to a file; ``rows`` is how many."""
 

@@ -135,6 +135,10 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "twin plot press --stream sensor --since 30d -o month.svg",
         "twin plot car --stream location -o track.png",
     ),
+    "watch": (
+        "twin watch car --stream location",
+        "twin watch car --resume 2f9c41d08e --jsonl --limit 100 --timeout 60",
+    ),
     "search": ("twin search 'red truck'",),
     "push": ("twin push car --node shop",),
     "pull": ("twin pull --node shop",),
