@@ -86,7 +86,7 @@ class Paths(NamedTuple):
         nodes: The file of networks that have a name.
         networks: Directory of what was fetched from networks, a copy each.
         memory: What the home has held, so that a loss is noticed; see ``Memory``.
-        rollups: Directory of what was computed from chunks, made again when it is missing.
+        rollups: The file of what was computed from chunks, made again when it is missing.
     """
 
     home: str
@@ -152,7 +152,7 @@ def paths(home: str | None = None) -> Paths:
         nodes=os.path.join(directory, "nodes.json"),
         networks=os.path.join(directory, "networks"),
         memory=os.path.join(directory, "memory.json"),
-        rollups=os.path.join(directory, "rollups"),
+        rollups=os.path.join(directory, "streams", "rollups.db"),
     )
 
 

@@ -429,6 +429,39 @@ def _labels_of(texts: Array) -> Labels:
     return Labels(tuple(names), codes.astype(np.int32))
 
 
+def of_batch(batch: Batch, about: About) -> Chunk:
+    """Return what `Reader.read` gives of a part that was just written, without reading it.
+
+    Args:
+        batch: What `cut` yielded.
+        about: As `Writer.write` got it.
+    """
+    np = load_numpy()
+    found = []
+    for column in sorted(batch.columns, key=lambda each: each.series):
+        rows = slice(None) if column.valid is None else np.flatnonzero(column.valid)
+        time = batch.time[rows]
+        if len(time) == 0:
+            continue
+        quality = Labels(batch.quality.names, batch.quality.codes[rows])
+        if column.suspect is not None:
+            codes = np.where(column.suspect[rows], len(quality.names), quality.codes)
+            quality = Labels((*quality.names, reading.SUSPECT), codes)
+        found.append(
+            Series(
+                column.series,
+                column.kind,
+                time,
+                column.values[rows],
+                quality,
+                Labels(batch.source.names, batch.source.codes[rows]),
+                batch.seq[rows],
+            )
+        )
+    kinds = {series.name: series.kind for series in found}
+    return Chunk(About(about.stream, kinds, about.units, about.given), tuple(found))
+
+
 def as_batch(chunk: Chunk) -> Batch:
     """Return the observations of a chunk, in order, as `batches.subtract` wants what is there.
 

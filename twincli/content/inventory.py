@@ -8,23 +8,18 @@ times that the chunks span, the latest value of each series, and what each serie
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
-from contextlib import contextmanager, suppress
 
-from twincli import files
-from twincli.errors import ConfigError
-from twincli.values import TYPE_CHECKING, Any, NamedTuple, Self
+from twincli.content.derived import Derived
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator
 
     from twincli.model.inline import Inline
     from twincli.model.manifest import Entry
 
 VERSION = 1
-_WAIT_SECONDS = 30.0
-
 _SCHEMA = """
 CREATE TABLE stream (
     id TEXT PRIMARY KEY, tip TEXT NOT NULL, anchor TEXT, chunked TEXT,
@@ -175,7 +170,7 @@ class Taken(NamedTuple):
     is_fault: bool = False
 
 
-class Inventory:
+class Inventory(Derived):
     """The open file. Several processes may use one.
 
     Args:
@@ -183,89 +178,20 @@ class Inventory:
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
-        self._open: sqlite3.Connection | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._open is not None:
-            self._open.close()
-            self._open = None
-
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        if self._open is None:
-            if self._path != ":memory:":
-                files.make_directory(os.path.dirname(os.path.abspath(self._path)))
-            try:
-                self._open = self._connect()
-            except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError):
-                    raise _cannot(self._path, error) from error
-                for end in ("", "-wal", "-shm"):  # it is damaged, and is made again
-                    with suppress(OSError):
-                        os.unlink(self._path + end)
-                self._open = self._connect()
-        return self._open
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=_WAIT_SECONDS, isolation_level=None)
-        try:
-            run = connection.execute
-            run("PRAGMA journal_mode = WAL")
-            run("PRAGMA synchronous = OFF")
-            if run("PRAGMA user_version").fetchone()[0] != VERSION:
-                run("BEGIN IMMEDIATE")
-                if run("PRAGMA user_version").fetchone()[0] != VERSION:
-                    for name in (*_TABLES, "ours"):
-                        run(f"DROP TABLE IF EXISTS {name}")
-                    for statement in _SCHEMA.split(";"):
-                        run(statement)
-                    run(f"PRAGMA user_version = {VERSION}")
-                run("COMMIT")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        connection = self._connection
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise _cannot(self._path, error) from error
-
-    def _all(self, sql: str, *values: Any) -> list[Any]:
-        try:
-            return self._connection.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise _cannot(self._path, error) from error
+        super().__init__(path, VERSION, _SCHEMA)
 
     # --- Reading ----------------------------------------------------------------------------------
 
     def head(self, stream: str) -> Head:
         """Return how far a stream was read."""
-        found = self._all(
+        found = self.all(
             "SELECT tip, anchor, chunked, anchors, faults FROM stream WHERE id = ?", stream
         )
         return Head(*found[0]) if found else Head()
 
     def at(self, stream: str, time_us: int) -> list[tuple[str, int, dict[str, Any]]]:
         """Return source, seq and leaves of what was read at a time and stands in records."""
-        found = self._all(
+        found = self.all(
             "SELECT source, seq, leaves FROM inline WHERE stream = ? AND time_us = ?",
             stream,
             time_us,
@@ -274,7 +200,7 @@ class Inventory:
 
     def between(self, stream: str, first_us: int, last_us: int) -> Iterator[tuple[Any, ...]]:
         """Yield time, source, seq, leaves of what stands in records, from one time to another."""
-        for time_us, source, seq, leaves in self._all(
+        for time_us, source, seq, leaves in self.all(
             "SELECT time_us, source, seq, leaves FROM inline"
             " WHERE stream = ? AND time_us BETWEEN ? AND ? ORDER BY time_us",
             stream,
@@ -289,7 +215,7 @@ class Inventory:
         """Return the chunks of a stream that hold something from one time to another."""
         low = -(1 << 63) if first_us is None else first_us
         high = (1 << 63) - 1 if last_us is None else last_us
-        found = self._all(
+        found = self.all(
             "SELECT cid, size, count, first_us, last_us, tx, observations FROM chunk"
             " WHERE stream = ? AND last_us >= ? AND first_us <= ? ORDER BY first_us, cid",
             stream,
@@ -300,7 +226,7 @@ class Inventory:
 
     def latest(self, stream: str) -> list[Leaf]:
         """Return the last value of each series."""
-        found = self._all(
+        found = self.all(
             "SELECT path, time_us, source, seq, value, suspect, tx, kind FROM latest"
             " WHERE stream = ? ORDER BY path",
             stream,
@@ -312,21 +238,21 @@ class Inventory:
 
     def kinds(self, stream: str) -> dict[str, str]:
         """Return what each series holds."""
-        return dict(self._all("SELECT path, kind FROM latest WHERE stream = ?", stream))
+        return dict(self.all("SELECT path, kind FROM latest WHERE stream = ?", stream))
 
     def sources(self, stream: str) -> list[str]:
         """Return who read, in order."""
-        found = self._all("SELECT name FROM source WHERE stream = ? ORDER BY name", stream)
+        found = self.all("SELECT name FROM source WHERE stream = ? ORDER BY name", stream)
         return [name for (name,) in found]
 
     def totals(self, stream: str) -> Totals:
         """Return the sums over a stream."""
-        ((inline, values, first, last),) = self._all(
+        ((inline, values, first, last),) = self.all(
             "SELECT count(*), total((SELECT count(*) FROM json_each(leaves))), min(time_us),"
             " max(time_us) FROM inline WHERE stream = ?",
             stream,
         )
-        ((chunks, size, rows, seen, unread, begin, end),) = self._all(
+        ((chunks, size, rows, seen, unread, begin, end),) = self.all(
             "SELECT count(*), total(size), total(count), total(observations),"
             " count(*) - count(observations), min(first_us), max(last_us) FROM chunk"
             " WHERE stream = ?",
@@ -347,18 +273,18 @@ class Inventory:
 
     def is_ours(self, cid: str) -> bool:
         """Say whether this home wrote a chunk."""
-        return bool(self._all("SELECT 1 FROM ours WHERE cid = ?", cid))
+        return bool(self.all("SELECT 1 FROM ours WHERE cid = ?", cid))
 
     # --- Writing ----------------------------------------------------------------------------------
 
     def wrote(self, cids: Iterable[str]) -> None:
         """Note chunks that this home wrote."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.executemany("INSERT OR IGNORE INTO ours VALUES (?)", [(c,) for c in cids])
 
     def forget(self, stream: str) -> None:
         """Forget a stream, whose chain is then read again."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             for table in _TABLES:
                 column = "id" if table == "stream" else "stream"
                 connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (stream,))  # noqa: S608
@@ -374,7 +300,7 @@ class Inventory:
         Returns:
             The new head, that of the other process if it was first.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             present = self.head(stream)
             if present != before:
                 return present
@@ -409,7 +335,7 @@ class Inventory:
 
     def fill(self, stream: str, held: Held, summary: Summary) -> None:
         """Note what is in a chunk that was not at hand before."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(
                 "UPDATE chunk SET observations = ? WHERE stream = ? AND cid = ?",
                 (summary.observations, stream, held.cid),
@@ -474,11 +400,3 @@ class Inventory:
             "INSERT OR IGNORE INTO source VALUES (?, ?)",
             [(stream, name) for name in summary.sources],
         )
-
-
-def _cannot(path: str, error: sqlite3.Error) -> ConfigError:
-    return ConfigError(
-        f"{path} cannot be used: {error}",
-        code="cannot_write",
-        hint="it is derived from the ledger: move it away and it is made again",
-    )

@@ -18,7 +18,7 @@ from twincli.model.manifest import Entry
 from twincli.model.reading import Observation
 from twincli.services.query.feed import Feed
 from twincli.services.query.pieces import Held, Piece
-from twincli.services.query.rollups import Rollups
+from twincli.services.stream.rollups import Rollups
 
 MINUTE = 60_000_000
 DAY = 86_400_000_000

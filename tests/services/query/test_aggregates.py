@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import statistics
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -125,17 +127,27 @@ def test_rollups_equal_chunks_to_the_last_bit(place: Place, seed: int) -> None:
 def test_rollups_are_kept_and_made_again(place: Place, steady: Held) -> None:
     first = ask(place, [steady], fields="value", every="1m")
     expected = list(first.rows())
-    kept = [path for path in (place.directory / "rollups").rglob("*") if path.is_file()]
-    assert len(kept) == len(steady.pieces)
-    assert first.document["from_rollups"] == len(kept)
-    for damage in (b"", b"{}\n", b"\xff\n\xff", kept[0].read_bytes()[:-1], b"[1]\nx"):
-        for path in kept:
-            path.write_bytes(damage)
+    assert first.document["from_rollups"] == len(steady.pieces)
+    path = place.directory / "rollups"
+    whole = path.read_bytes()
+    for damage in (b"", b"{}\n", b"\xff\n\xff", whole[:-1], whole[: len(whole) // 2]):
+        path.write_bytes(damage)
         assert rows(place, [steady], fields="value", every="1m") == expected
-    text = kept[0].read_bytes()
-    at = text.index(b"\n") + 40
-    kept[0].write_bytes(text[:at] + bytes([text[at] ^ 255]) + text[at + 1 :])
-    assert rows(place, [steady], fields="value", every="1m") == expected
+    for change in (
+        "data = substr(data, 1, length(data) - 1)",
+        "data = x'02' || substr(data, 2)",
+        "data = ''",
+        "data = 'text'",
+        "kind = 'text'",
+        "series = series || 'x'",
+        '"check" = 0',
+    ):
+        with closing(sqlite3.connect(path)) as connection, connection:
+            assert connection.execute(f"UPDATE minutes SET {change} WHERE kind = 'f64'").rowcount
+        for every in ("1m", "7m"):
+            assert rows(place, [steady], fields="value", every=every) == rows(
+                place, [steady], fields="value", every=every, rollups=False
+            )
 
 
 def test_suspect_readings_do_not_count(place: Place) -> None:

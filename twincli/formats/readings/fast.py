@@ -54,9 +54,11 @@ class Table:
     def batches(self) -> Iterator[Batch]:
         """Yield the observations, in the order of the file."""
         np = load_numpy()
+        chosen = ", ".join(("time", *self._names.values()))
         for begin in range(0, self.rows, BLOCK):
             found = self._connection.execute(
-                "SELECT * FROM readings WHERE rowid >= ? AND rowid < ?", [begin, begin + BLOCK]
+                f"SELECT {chosen} FROM readings WHERE rowid >= ? AND rowid < ?",  # noqa: S608
+                [begin, begin + BLOCK],
             ).fetchnumpy()
             count = len(found["time"])
             columns = []
@@ -191,9 +193,10 @@ def _load(connection: Any, path: str, layout: Layout, kinds: Mapping[str, str]) 
 
 def _rule(kind: str, cell: str, value: str) -> str:
     if kind == "f64":
-        return (
-            f"regexp_full_match({cell}, '{table.NUMBER}') AND isfinite({value}) AND "
-            f"(abs({value}) <= {1 << 53} OR NOT regexp_full_match({cell}, '{table.WHOLE}'))"
+        return (  # whether it is whole is asked of large numbers only
+            f"regexp_full_match({cell}, '{table.NUMBER}') AND CASE WHEN abs({value}) <= {1 << 53}"
+            f" THEN true ELSE isfinite({value}) AND"
+            f" NOT regexp_full_match({cell}, '{table.WHOLE}') END"
         )
     if kind == "i64":
         return f"regexp_full_match({cell}, '{table.WHOLE}') AND {value} IS NOT NULL"

@@ -11,9 +11,10 @@ from twincli.analysis import buckets, sample, summary
 from twincli.analysis.summary import FROM_VALUES, MERGEABLE, SAMPLES
 from twincli.errors import UsageError
 from twincli.model.batch import load_numpy
-from twincli.services.query import answers, pieces, rollups, tables
+from twincli.services.query import answers, pieces, tables
 from twincli.services.query.answers import Answer, Block, Column
 from twincli.services.query.rows import Rows
+from twincli.services.stream import rollups
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -5,22 +5,21 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from twincli.content import chunks, foreign
-from twincli.model.batch import load_numpy
-from twincli.services.file import contents
-from twincli.services.query import rollups
+from twincli.services.stream import rollups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from twincli.analysis.packing import Averages
     from twincli.analysis.summary import Summary
     from twincli.client.fetching import Source
+    from twincli.content import chunks
     from twincli.content.chunks import Chunk
     from twincli.content.store import Blobs
     from twincli.errors import TwinError
     from twincli.model.batch import Array
     from twincli.model.manifest import Entry
-    from twincli.services.query.rollups import Rollup, Rollups
+    from twincli.services.stream.rollups import Rollup, Rollups
 
 
 class Feed:
@@ -55,6 +54,7 @@ class Feed:
         """Close what was opened."""
         if self._reader is not None:
             self._reader.__exit__()
+        self._kept.close()
 
     def check(self, entries: Iterable[Entry], *, whole: bool) -> None:
         """Have chunks here; an altered one is reported before a missing one.
@@ -69,6 +69,8 @@ class Feed:
             UndeterminedError: ``missing_content``.
             UnreachableError: ``node_error``.
         """
+        from twincli.services.file import contents
+
         worst: TwinError | None = None
         for entry in entries:
             try:
@@ -89,6 +91,8 @@ class Feed:
 
     def _bring(self, entry: Entry) -> None:
         if entry.cid not in self._checked:
+            from twincli.services.file import contents
+
             contents.bring(self._blobs, self._sources, entry.cid)
             self._checked.add(entry.cid)
 
@@ -102,7 +106,7 @@ class Feed:
         """Return the kind of each series of a chunk."""
         found = self._known(entry)
         if found is not None:
-            return found.kinds
+            return dict(found.kinds)
         self._bring(entry)
         path = self._blobs.path(entry.cid)
         if self._is_ours(entry.cid):
@@ -121,7 +125,7 @@ class Feed:
         if found is None:
             found = rollups.made(self.chunk(entry, stream))
             self._rollups[entry.cid] = found
-            self._kept.put(entry.cid, found)
+            self._kept.put([(entry.cid, found)])
         return found
 
     def minutes(self, entry: Entry, stream: str, name: str) -> Summary | None:
@@ -134,6 +138,21 @@ class Feed:
             return found.summary(name)
         except ValueError:
             return self.rollup(entry, stream, again=True).summary(name)
+
+    def averages(self, entry: Entry, name: str) -> Averages | None:
+        """Return the averages of the minutes of one series, None where it has to be summarised.
+
+        A chunk that has none of the series has no minutes of it either.
+        """
+        found = self._known(entry)
+        if found is None or name not in found.parts:
+            return None
+        try:
+            made = found.averages(name)
+        except ValueError:
+            return None
+        self.from_rollups.add(entry.cid)
+        return made
 
     def chunk(
         self,
@@ -158,12 +177,16 @@ class Feed:
 
     def _own(self) -> chunks.Reader:
         if self._reader is None:
+            from twincli.content import chunks
+
             self._reader = chunks.Reader()
         return self._reader
 
     def _opened(self, entry: Entry, path: str, stream: str) -> Chunk:
         # The last one is often asked for again: its kinds first, then its readings.
         if self._foreign is None or self._foreign[0] != entry.cid:
+            from twincli.content import foreign
+
             self._foreign = entry.cid, foreign.read(os.path.abspath(path), entry, stream)
         return self._foreign[1]
 
@@ -180,6 +203,8 @@ class Feed:
         if found.series:
             (series,) = found.series
             return series.time, series.values, series.suspect
+        from twincli.model.batch import load_numpy
+
         empty = load_numpy().zeros(0, dtype="int64")
         return empty, empty, empty.astype(bool)
 

@@ -7,6 +7,8 @@ is a file that nobody names, and what a record names is found as a repeat when i
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, closing
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from twincli import files
@@ -20,16 +22,21 @@ from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
-    from twincli.content.inventory import Head
+    from twincli.content.chunks import About
+    from twincli.content.inventory import Head, Summary
     from twincli.model.batch import Batch, Conflict
     from twincli.model.inline import Inline
     from twincli.services.asset.write_options import Writing
     from twincli.services.documents import Said
     from twincli.services.stream.known import Room
+    from twincli.services.stream.rollups import Rollup
     from twincli.services.stream.streams import Stream
 
 ATTEMPTS = 50
+THREADS = 2
+"""Chunks that are written at once."""
 
 
 class Stored(NamedTuple):
@@ -195,7 +202,8 @@ def store(
             return Stored(existing=existing, conflicts=refused)
         if room.workspace.dry_run:
             return Stored(new=count, existing=existing, conflicts=refused)
-        entries = _written(room, stream, new, units or {}, given or {})
+        written = _written(room, stream, new, units or {}, given or {})
+        entries = [each.entry for each in written]
         _upload(room, entries)
         said: list[Said] = []
         for part in manifest.batches(entries):
@@ -206,7 +214,8 @@ def store(
                 return made
             said.append(made)
             behind = behind._replace(if_tip=made["transaction_id"])
-        known.head_of(room, stream)
+        known.head_of(room, stream, {each.entry.cid: each.summary for each in written})
+        _keep(room, written)
         return Stored(tuple(said), count, existing, refused, tuple(entries))
 
     done: Stored | Prepared = at_tip(room, stream, writing, write)
@@ -222,30 +231,96 @@ def _refused(stream: Stream, conflict: Conflict) -> tuple[int, ConflictError]:
     raise AssertionError(conflict)  # a repeat is not a conflict
 
 
+class _Written(NamedTuple):
+    """A chunk that is durable, and what is in it."""
+
+    entry: Entry
+    summary: Summary
+    rollup: Rollup
+
+
 def _written(
     room: Room, stream: Stream, batch: Batch, units: Mapping[str, str], given: Mapping[str, str]
-) -> list[Entry]:
+) -> list[_Written]:
     """Write the chunks of a batch, all durable when this returns."""
     from twincli.content import chunks
 
     kinds = {column.series: column.kind for column in batch.columns}
     about = chunks.About(stream.name, kinds, units, given)
-    entries = []
     files.make_directory(room.blobs.directory)
-    with chunks.Writer() as writer, room.blobs.batch() as arriving:
-        for part in chunks.cut(batch):
-            path = files.temporary_beside(os.path.join(room.blobs.directory, "chunk"))
+    written: list[_Written] = []
+    with room.blobs.batch() as arriving:
+        for made in _made(os.path.join(room.blobs.directory, "chunk"), about, chunks.cut(batch)):
             try:
-                rows = writer.write(part, about, path)
-                with open(path, "rb") as stream_of_chunk:
-                    kept = arriving.put(stream_of_chunk)
+                with open(made.path, "rb") as file:
+                    kept = arriving.put(file)
             except OSError as error:
-                raise files.cannot("write", path, error) from error
+                raise files.cannot("write", made.path, error) from error
             finally:
-                files_gone(path)
-            entries.append(Entry(kept.cid, kept.size, rows, int(part.time[0]), int(part.time[-1])))
-    room.inventory.wrote(entry.cid for entry in entries)
-    return entries
+                files_gone(made.path)
+            entry = Entry(kept.cid, kept.size, made.rows, made.first_us, made.last_us)
+            written.append(_Written(entry, made.summary, made.rollup))
+    room.inventory.wrote(each.entry.cid for each in written)
+    return written
+
+
+class _Made(NamedTuple):
+    """A chunk in a passing file."""
+
+    path: str
+    rows: int
+    first_us: int
+    last_us: int
+    summary: Summary
+    rollup: Rollup
+
+
+def _made(beside: str, about: About, parts: Iterator[Batch]) -> Iterator[_Made]:
+    """Write chunks beside a path, several at once; yield them in their order."""
+    from collections import deque
+    from concurrent.futures import ThreadPoolExecutor
+
+    from twincli.content import chunks
+    from twincli.services.stream import rollups
+
+    free: SimpleQueue[chunks.Writer] = SimpleQueue()
+
+    def make(part: Batch) -> _Made:
+        path = files.temporary_beside(beside)
+        writer = free.get()
+        try:
+            rows = writer.write(part, about, path)
+        except BaseException:
+            files_gone(path)
+            raise
+        finally:
+            free.put(writer)
+        chunk = chunks.of_batch(part, about)
+        return _Made(
+            path,
+            rows,
+            int(part.time[0]),
+            int(part.time[-1]),
+            known.summarised(chunk, len(part.time)),
+            rollups.made(chunk),
+        )
+
+    waiting: deque[Future[_Made]] = deque()
+    with ExitStack() as stack:
+        for _ in range(THREADS):
+            free.put(stack.enter_context(chunks.Writer()))
+        pool = stack.enter_context(ThreadPoolExecutor(THREADS))
+        try:
+            for part in parts:
+                waiting.append(pool.submit(make, part))
+                if len(waiting) > THREADS + 1:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for each in waiting:
+                if not each.cancel() and each.exception() is None:
+                    files_gone(each.result().path)
 
 
 def files_gone(path: str) -> None:
@@ -254,6 +329,14 @@ def files_gone(path: str) -> None:
 
     with suppress(OSError):
         os.unlink(path)
+
+
+def _keep(room: Room, written: Sequence[_Written]) -> None:
+    """Keep the rollups of chunks that are anchored."""
+    from twincli.services.stream.rollups import Rollups
+
+    with closing(Rollups(room.rollups)) as kept:
+        kept.put((each.entry.cid, each.rollup) for each in written)
 
 
 def _upload(room: Room, entries: Sequence[Entry]) -> None:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 from twincli.content.inventory import Head, Inventory, Leaf, Summary, Taken
 from twincli.errors import ConfigError, InvalidError, UndeterminedError
 from twincli.model import record
+from twincli.model.batch import load_numpy
 from twincli.services.stream import streams
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from twincli.client.content import NodeContent
     from twincli.content.chunks import Chunk
     from twincli.content.store import Blobs
+    from twincli.model.batch import Array
     from twincli.model.manifest import Entry
     from twincli.services.stream.streams import Anchor, Stream
     from twincli.services.workspace import Workspace
@@ -30,6 +32,7 @@ class Room(NamedTuple):
         blobs: Content on this machine.
         nodes: Nodes of twincli that get content before it is anchored.
         spool: Directory of readings that are on their way.
+        rollups: File of the minutes of chunks, or None.
     """
 
     workspace: Workspace
@@ -37,10 +40,17 @@ class Room(NamedTuple):
     blobs: Blobs
     nodes: Sequence[NodeContent] = ()
     spool: str | None = None
+    rollups: str | None = None
 
 
-def head_of(room: Room, stream: Stream) -> Head:
-    """Return how far a stream goes, its chain read to the end."""
+def head_of(room: Room, stream: Stream, fresh: Mapping[str, Summary] | None = None) -> Head:
+    """Return how far a stream goes, its chain read to the end.
+
+    Args:
+        room: What it is worked on with.
+        stream: The stream.
+        fresh: What is in chunks that were written just now, by CID; others are read.
+    """
     client, inventory, asset_id = room.workspace.client, room.inventory, stream.asset_id
     head = inventory.head(asset_id)
     last = client.last(asset_id)
@@ -58,12 +68,14 @@ def head_of(room: Room, stream: Stream) -> Head:
             continue
         plain = streams.Anchor(entry.tx["id"], kind, None, None, None, (), "", None)
         anchor = streams.with_body(plain, stream.name, envelope.get("body"))
-        taken.append(_taken(room, stream, anchor))
+        taken.append(_taken(room, stream, anchor, fresh or {}))
     return inventory.add(asset_id, head, taken)
 
 
-def _taken(room: Room, stream: Stream, anchor: Anchor) -> Taken:
-    chunks = tuple((entry, summary_of(room, stream, entry)) for entry in anchor.chunks)
+def _taken(room: Room, stream: Stream, anchor: Anchor, fresh: Mapping[str, Summary]) -> Taken:
+    chunks = tuple(
+        (entry, fresh.get(entry.cid) or summary_of(room, stream, entry)) for entry in anchor.chunks
+    )
     is_fault = anchor.fault is not None
     return Taken(anchor.tx_id, readings=anchor.readings, chunks=chunks, is_fault=is_fault)
 
@@ -105,25 +117,24 @@ def summary_of(room: Room, stream: Stream, entry: Entry) -> Summary | None:
         return None
 
 
-def summarised(chunk: Chunk) -> Summary:
-    """Return what is in a chunk."""
+def summarised(chunk: Chunk, observations: int | None = None) -> Summary:
+    """Return what is in a chunk.
+
+    Args:
+        chunk: All of it.
+        observations: How many it has, where that is known.
+    """
     import json
 
-    seen: set[tuple[int, str, int]] = set()
+    if observations is None:
+        observations = _observations(chunk)
+
     latest: list[Leaf] = []
     sources: set[str] = set()
     prefix = len(chunk.about.stream) + 1
     for series in chunk.series:
         names = series.source.names
-        seen.update(
-            zip(
-                series.time.tolist(),
-                (names[code] for code in series.source.codes.tolist()),
-                series.seq.tolist(),
-                strict=True,
-            )
-        )
-        sources.update(names)
+        sources.update(names[code] for code in _distinct(series.source.codes))
         value = series.values[-1]
         value = value.item() if hasattr(value, "item") else value
         latest.append(
@@ -138,4 +149,39 @@ def summarised(chunk: Chunk) -> Summary:
                 series.kind,
             )
         )
-    return Summary(len(seen), tuple(latest), frozenset(sources))
+    return Summary(observations, tuple(latest), frozenset(sources))
+
+
+def _distinct(codes: Array) -> list[int]:
+    np = load_numpy()
+    found: list[int] = np.flatnonzero(np.bincount(codes)).tolist()
+    return found
+
+
+def _observations(chunk: Chunk) -> int:
+    """Return how many there are: readings of one time, source and seq are one."""
+    np = load_numpy()
+    if len(chunk.series) == 1:
+        return len(chunk.series[0].time)
+    known: dict[str, int] = {}
+    for series in chunk.series:
+        for name in series.source.names:
+            known.setdefault(name, len(known))
+    columns = (
+        np.concatenate([series.seq for series in chunk.series]),
+        np.concatenate(
+            [
+                np.array([known[name] for name in series.source.names], dtype="int64")[
+                    series.source.codes
+                ]
+                for series in chunk.series
+            ]
+        ),
+        np.concatenate([series.time for series in chunk.series]),
+    )
+    order = np.lexsort(columns)
+    fresh = np.zeros(max(0, len(order) - 1), dtype=bool)
+    for column in columns:
+        ordered = column[order]
+        fresh |= ordered[1:] != ordered[:-1]
+    return int(fresh.sum()) + bool(len(order))

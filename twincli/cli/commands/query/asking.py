@@ -18,7 +18,7 @@ def feed(context: Context) -> Feed:
     from twincli.content.inventory import Inventory
     from twincli.content.store import Blobs
     from twincli.services.query.feed import Feed
-    from twincli.services.query.rollups import Rollups
+    from twincli.services.stream.rollups import Rollups
 
     has_home = os.path.isdir(context.paths.home)
     inventory = Inventory(context.paths.streams if has_home else ":memory:")

@@ -34,4 +34,5 @@ def room(context: Context, *, writes: bool = False) -> Room:
         Blobs(context.paths.content),
         nodes,
         os.path.dirname(context.paths.streams),
+        context.paths.rollups,
     )
