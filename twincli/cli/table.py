@@ -31,7 +31,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     ),
     "link": (
         "twincli.cli.commands.link.link",
-        "Say what belongs to a twin.",
+        "Link assets: variants, components, successors, parts.",
     ),
     "tx": ("twincli.cli.commands.tx", "Show, check and submit transactions."),
     "ledger": ("twincli.cli.commands.network.ledger", "Manage the embedded ledger."),

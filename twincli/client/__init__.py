@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from twincli.crypto.ed25519 import Signer
     from twincli.errors import InvalidError
     from twincli.ledger.reading import Entry
-    from twincli.ledger.rows import PrimaryId, Spendable, Standing
+    from twincli.ledger.rows import Held, Linked, PrimaryId, Spendable, Standing
     from twincli.ledger.state import Stretch
     from twincli.ledger.together import Together
     from twincli.model import expression
@@ -196,6 +196,20 @@ class LedgerClient(Protocol):
 
     def standings(self, asset_ids: Iterable[str]) -> Iterator[Standing]:
         """Yield how assets stand, in the order given; for many, at little cost each."""
+
+    def linking(
+        self, asset_ids: Iterable[str], what: str, other: str | None = None
+    ) -> list[Linked]:
+        """Return what links any of some assets with others, or takes links of theirs back.
+
+        Args:
+            asset_ids: The assets.
+            what: ``LINKS``, ``ABOVE`` or ``REVOCATIONS`` of ``model.links``.
+            other: Only what links them with this one.
+        """
+
+    def held(self, asset_ids: Iterable[str]) -> dict[str, Held]:
+        """Return who holds assets; those that are not on the ledger are left out."""
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         """Return the outputs that name a key."""

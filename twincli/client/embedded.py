@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.ledger import Verdict
     from twincli.ledger.reading import Entry
-    from twincli.ledger.rows import PrimaryId, Spendable, Standing
+    from twincli.ledger.rows import Held, Linked, PrimaryId, Spendable, Standing
     from twincli.ledger.state import Stretch
     from twincli.ledger.together import Together
     from twincli.model import expression
@@ -160,6 +160,14 @@ class EmbeddedClient:
 
     def standings(self, asset_ids: Iterable[str]) -> Iterator[Standing]:
         return self.ledger.standings(asset_ids)
+
+    def linking(
+        self, asset_ids: Iterable[str], what: str, other: str | None = None
+    ) -> list[Linked]:
+        return self.ledger.linking(asset_ids, what, other)
+
+    def held(self, asset_ids: Iterable[str]) -> dict[str, Held]:
+        return self.ledger.held(asset_ids)
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         return self.ledger.outputs(public_key, spent)

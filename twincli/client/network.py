@@ -37,7 +37,8 @@ from twincli.errors import (
     UnreachableError,
 )
 from twincli.ledger.reading import Entry
-from twincli.model import expression, record, times
+from twincli.ledger.rows import Linked
+from twincli.model import expression, links, record, times
 from twincli.model import transaction as _transaction
 from twincli.model.ids import is_id
 from twincli.rules.validity import SERVER
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from twincli.client.nodes import History, Nodes
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.ledger import Ledger
-    from twincli.ledger.rows import PrimaryId, Spendable, Standing
+    from twincli.ledger.rows import Held, PrimaryId, Spendable, Standing
     from twincli.ledger.state import Stretch
     from twincli.ledger.together import Together
     from twincli.rules.replay import Replay
@@ -550,6 +551,48 @@ class NetworkClient:
             for asset_id in chunk:
                 self._sync(asset_id)
             yield from self.copy.standings(chunk)
+
+    def linking(
+        self, asset_ids: Iterable[str], what: str, other: str | None = None
+    ) -> list[Linked]:
+        """Return what links assets, or takes links back; where a node finds it, it is verified."""
+        wanted = list(dict.fromkeys(asset_ids))
+        self.prepare(wanted)
+        for asset_id in wanted:
+            self._sync(asset_id)
+            if what != links.REVOCATIONS:
+                self._find_links(asset_id)
+        found = self.copy.linking(wanted, what, other)
+        self._fetch_places(held.tx["id"] for held in found)
+        places = [self._place_of(held.tx["id"]) or (None, None) for held in found]
+        return [
+            Linked(held.seq, held.tx, *place) for held, place in zip(found, places, strict=True)
+        ]
+
+    def _find_links(self, asset_id: str) -> None:
+        """Have at hand what links an asset, as far as nodes know it."""
+        if LISTING not in self.capabilities:
+            self.search_metadata(f'"{asset_id}"')
+            self.search_assets(f'"{asset_id}"')
+            return
+        after: str | None = None
+        while page := self.nodes.listed(after, (links.LINKS, asset_id)):
+            self.prepare(page)
+            for tx_id in page:
+                if (links.LINKS, asset_id) not in links.found_by(self._shown(tx_id)):
+                    raise lie("wrong_listing", f"a node lists {tx_id} among links of {asset_id}")
+            after = page[-1]
+
+    def held(self, asset_ids: Iterable[str]) -> dict[str, Held]:
+        wanted = list(dict.fromkeys(asset_ids))
+        self.prepare(wanted)
+        for asset_id in wanted:
+            self._sync(asset_id)
+        # The copy's own blocks are others than the network's.
+        return {
+            asset_id: found._replace(since=None)
+            for asset_id, found in self.copy.held(wanted).items()
+        }
 
     def find(
         self,

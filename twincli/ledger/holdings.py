@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import islice
 
 from twincli.ledger.faults import damaged
-from twincli.ledger.rows import Spendable, Standing
+from twincli.ledger.rows import Held, Linked, Spendable, Standing, unproven_outputs
 from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from twincli.ledger.index import Index
     from twincli.ledger.store import Store
@@ -56,6 +56,53 @@ def standings(store: Store, asset_ids: Iterable[str]) -> Iterator[Standing]:
     while page := list(islice(source, size)):
         yield from _page(store, page)
         size = PAGE
+
+
+def linking(
+    store: Store,
+    index: Index,
+    time_of: Callable[[int], int],
+    asset_ids: list[str],
+    what: str,
+    other: str | None,
+) -> list[Linked]:
+    """Return the transactions that link any of some assets, or take links of theirs back.
+
+    Args:
+        store: The ledger.
+        index: Caught up.
+        time_of: Returns the time of a block.
+        asset_ids: The assets.
+        what: ``LINKS``, ``ABOVE`` or ``REVOCATIONS`` of ``model.links``.
+        other: Only what links them with this one.
+
+    Raises:
+        ConfigError: ``damaged_ledger``: one was altered.
+    """
+    seqs = index.stated_of(what, asset_ids)
+    if other is not None:
+        there = {*index.stated_of(what, [other])}
+        seqs = [seq for seq in seqs if seq in there]
+    rows = (row for at in range(0, len(seqs), PAGE) for row in store.rows_at(seqs[at : at + PAGE]))
+    return [Linked(row.seq, row.tx, row.height, time_of(row.height)) for row in rows]
+
+
+def held(store: Store, asset_ids: list[str]) -> dict[str, Held]:
+    """Return who holds assets; those that are not on the ledger are left out."""
+    found: dict[str, Held] = {}
+    for at in range(0, len(asset_ids), PAGE):
+        seqs = store.seqs_of(asset_ids[at : at + PAGE])
+        unspent = store.unspent_of(list(seqs.values()))
+        rows = {row.seq: row for row in store.rows_at(sorted({seq for _, seq, _ in unspent}))}
+        outputs = {seq: unproven_outputs(row.body, row.id.hex())[1] for seq, row in rows.items()}
+        by_seq = {seq: asset_id for asset_id, seq in seqs.items()}
+        for asset, seq, index in unspent:
+            asset_id = by_seq[asset]
+            known = found.get(asset_id) or Held(0, [], set())
+            known.details.append(outputs[seq][index]["condition"]["details"])
+            known.by.add(rows[seq].id.hex())
+            found[asset_id] = known._replace(since=max(known.since or 0, rows[seq].height))
+    return found
 
 
 def _page(store: Store, asset_ids: list[str]) -> Iterator[Standing]:

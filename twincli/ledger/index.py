@@ -17,7 +17,7 @@ from twincli.crypto import canonical, conditions
 from twincli.errors import ConfigError, TwinError, UsageError
 from twincli.ledger import field_table, lost
 from twincli.ledger.faults import DATABASE_ERRORS, SQL_ERRORS, translate
-from twincli.model import record, words
+from twincli.model import links, record, words
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
 
-INDEX_VERSION = 12
+INDEX_VERSION = 13
 PAGE = 2000
 TEXTS = ("asset_text", "metadata_text")
 
@@ -420,6 +420,7 @@ class Index:
                 kind = record.kind_of(tx["metadata"])
                 if kind in record.RECORD_KINDS:
                     stated.append((_of(row.asset), kind, row.seq))
+            stated += [(*pair, row.seq) for pair in links.found_by(tx)]
             metadata.append((row.seq, *_searched(tx_id, tx["metadata"])))
             for index, output in enumerate(tx["outputs"]):
                 keys = dict.fromkeys(output["public_keys"] or ())
@@ -502,6 +503,25 @@ class Index:
             kind: One of ``record.RECORD_KINDS``.
         """
         return self.stated(_of(asset), kind)
+
+    def stated_of(self, name: str, values: list[str]) -> list[int]:
+        """Return the positions of what states ``name`` as any of some values, each once."""
+        return list(self._tried(partial(self._stated_of, name, json.dumps(values))))
+
+    def _stated_of(self, name: str, values: str) -> list[int]:
+        of = "WHERE name = ? AND value IN (SELECT value FROM json_each(?))"
+        run = self.connection.execute
+        held = run(f"SELECT value, count, total FROM tally {of}", (name, values))  # noqa: S608
+        tallies = {value: [count, total] for value, count, total in held}
+        seqs = []
+        for value, seq in run(f"SELECT value, seq FROM stated {of}", (name, values)):  # noqa: S608
+            tally = tallies.setdefault(value, [0, 0])
+            tally[0] -= 1
+            tally[1] -= seq
+            seqs.append(seq)
+        if any(map(any, tallies.values())):
+            raise sqlite3.DatabaseError("entries were altered")
+        return sorted(set(seqs))
 
     def _stated(self, name: str, value: str, after: int, limit: int) -> list[tuple[int]]:
         if not after:  # else it was checked with the page before

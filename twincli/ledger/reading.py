@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from twincli.ledger.index import Index, Placed
-    from twincli.ledger.rows import Block, Row, Standing
+    from twincli.ledger.rows import Block, Held, Linked, Row, Standing
     from twincli.ledger.store import Store
 
 CACHED = 20_000
@@ -272,6 +272,21 @@ class Reader:
         from twincli.ledger import holdings
 
         return holdings.standings(self.store, asset_ids)
+
+    def linking(
+        self, asset_ids: Iterable[str], what: str, other: str | None = None
+    ) -> list[Linked]:
+        """Return what links any of some assets, or takes links back; see ``holdings``."""
+        from twincli.ledger import holdings
+
+        wanted = list(dict.fromkeys(asset_ids))
+        return holdings.linking(self.store, self.index, self.time_of, wanted, what, other)
+
+    def held(self, asset_ids: Iterable[str]) -> dict[str, Held]:
+        """Return who holds assets; see ``holdings``."""
+        from twincli.ledger import holdings
+
+        return holdings.held(self.store, list(dict.fromkeys(asset_ids)))
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         """Return the outputs that name a key, in commit order.

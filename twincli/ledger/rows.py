@@ -215,3 +215,33 @@ class Standing(NamedTuple):
 
     create: dict[str, Any]
     unspent: list[Spendable]
+
+
+class Linked(NamedTuple):
+    """A transaction that links assets, or takes links back; see ``model.links``.
+
+    Attributes:
+        seq: Its position, which orders those of one asset.
+        tx: As on the wire.
+        height: Of its block, None where that is not known.
+        time_ms: Of its block, None where the ledger does not report it.
+    """
+
+    seq: int
+    tx: dict[str, Any]
+    height: int | None
+    time_ms: int | None
+
+
+class Held(NamedTuple):
+    """Who holds an asset.
+
+    Attributes:
+        since: Height of the block with which the last of its unspent outputs came; None: unknown.
+        details: The condition of each.
+        by: The transactions that made them.
+    """
+
+    since: int | None
+    details: list[dict[str, Any]]
+    by: set[str]

@@ -1,4 +1,4 @@
-"""What records say: the bodies of events, states, stages, maintenance, certificates and links.
+"""What records say: the bodies of events, states, stages, maintenance and certificates.
 
 One table holds the members of each kind. `checked` holds a body to it before it is written; `read`
 takes a stranger's body apart by the same table and never raises: what is well formed is stated,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Judge = Callable[[Any], Iterator["Wrong"]]
 
 EVENT, STATE, STAGE, MAINTENANCE = ("event", "state", "stage", "maintenance")
-CERTIFICATE, LINK = ("certificate", "link")
+CERTIFICATE = "certificate"
 
 MAX_NAME = 200
 """Characters of a name: of a type, a state, a stage, a condition."""
@@ -127,11 +127,6 @@ def _size(value: Any) -> Iterator[Wrong]:
         yield Wrong((), f"{shown(value)} is not a size", "a number of bytes")
 
 
-def _asset(value: Any) -> Iterator[Wrong]:
-    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{64}", value):
-        yield Wrong((), f"{shown(value)} is not the id of an asset", "64 hexadecimal digits")
-
-
 def _standing(value: Any) -> Iterator[Wrong]:
     if value not in STANDINGS:
         yield Wrong((), f"{shown(value)} is not a standing", f"one of {', '.join(STANDINGS)}")
@@ -224,7 +219,6 @@ MEMBERS: dict[str, tuple[Member, ...]] = {
         *_FREE,
     ),
     CERTIFICATE: (Member("credential", _data, required=True), *_FREE),
-    LINK: (Member("verb", _name, required=True), Member("to", _asset, required=True)),
 }
 """The members of the body of each kind, in the order in which they are written."""
 

@@ -27,6 +27,7 @@ from math import inf
 
 from twincli.crypto import conditions
 from twincli.model import record
+from twincli.model.links import PART, POWERS, STREAM
 from twincli.model.transaction import signers_of
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
@@ -41,9 +42,6 @@ UNDETERMINED = "undetermined"
 STANDINGS = (AUTHORISED, CLAIMED, UNAUTHORISED, REVOKED, UNDETERMINED)
 
 WRITER = "writer"
-PART, STREAM = VERBS = ("part", "stream")
-"""Links whose children may speak for the twin."""
-
 LAST = 2**63
 """A height or number after all others: of what is not on the ledger yet."""
 
@@ -488,7 +486,7 @@ class Authority:
                 self._give(Given(tx_id, place, grant=grant), givers)
         elif kind == record.LINK:
             verb, child = body.get("verb"), body.get("to")
-            if isinstance(verb, str) and verb in VERBS and isinstance(child, str):
+            if isinstance(verb, str) and verb in POWERS and isinstance(child, str):
                 self._give(Given(tx_id, place, link=(verb, child)), givers)
         elif kind == record.REVOKE:
             made = revoked(body)
@@ -583,7 +581,7 @@ class Authority:
         """Return the revocation of what was given, as far as it concerns a key, or None."""
         names = [_ALL, ("given", given.tx_id), ("key", public_key)]
         if given.child is not None:
-            names.append(("given", given.child))
+            names += [("given", given.child), ("given", f"{given.verb} {given.child}")]
         found: Revocation | None = None
         for name in names:
             listed = self._revoked.get(name)
@@ -820,7 +818,8 @@ class Revoked(NamedTuple):
     """What a revocation names.
 
     Attributes:
-        what: Pairs: ``all`` and an empty text, ``given`` and an id, ``key`` and a public key.
+        what: Pairs: ``all`` and an empty text; ``given`` and an id, or a verb and an id; ``key``
+            and a public key.
         since_ms: From when on, or None.
     """
 
@@ -839,8 +838,11 @@ def revoked(body: Mapping[str, Any]) -> Revoked | None:
     if everything is not None and everything is not True:
         return None
     what: list[tuple[str, str]] = [] if everything is None else [_ALL]
+    verb = body.get("verb")
+    if not isinstance(verb, str | None):
+        return None
     if isinstance(grant, str):
-        what.append(("given", grant))
+        what.append(("given", grant if verb is None else f"{verb} {grant}"))
     elif grant is not None:
         return None
     if not isinstance(listed, list | None):

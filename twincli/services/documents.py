@@ -556,19 +556,29 @@ class StreamValues(TypedDict):
 
 
 class LinkItem(TypedDict):
-    """``twin.link-item/1``: what a twin's owner says belongs to it.
+    """``twin.link-item/1``: a link of an asset; it reads source, verb, target.
 
-    ``id`` is the record, or the CREATE that the owner signed; ``state`` is ``active``, ``expired``
-    (by a transfer of the twin) or ``revoked``; ``owner`` holds the other asset now.
+    ``id`` is the record, or the CREATE of a part; ``direction`` is ``outgoing`` or ``incoming``, as
+    seen from the asset that was asked about; ``owner`` holds the other one now, and ``end`` says
+    whether that one is ``present``, ``burned`` or ``missing`` on this ledger. ``state`` is
+    ``active``, ``proposed`` (only others than the owner of the source say it), ``expired`` (a part
+    or stream, by a transfer of the twin) or ``revoked``. ``said_by`` is the owner of the
+    ``source``, of the ``target``, of ``both``, or ``others``; only what both say is ``confirmed``.
     """
 
     id: str
+    source: str
+    source_name: str | None
     verb: str
-    to: str
-    to_name: str | None
-    owner: str
+    target: str
+    target_name: str | None
+    direction: str
+    owner: str | None
+    end: str
     state: str
     standing: str
+    said_by: str
+    confirmed: bool
     linked_at: str | None
 
 
@@ -579,6 +589,17 @@ class Links(TypedDict):
     asset_id: str
     asset_name: str | None
     links: list[LinkItem]
+
+
+class AddedLinks(TypedDict):
+    """``twin.links-added/1``: links of a file; ``existing`` were there before."""
+
+    schema: str
+    ledger: str
+    count: int
+    existing: int
+    links: list[Said]
+    warnings: list[str]
 
 
 class GrantItem(TypedDict):

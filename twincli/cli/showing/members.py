@@ -22,7 +22,7 @@ WRITES: dict[str, tuple[Any, ...]] = {
     "asset transfer": (documents.WrittenAsset,),
     "asset burn": (documents.WrittenAsset,),
     "asset migrate": (documents.WrittenAsset,),
-    "link add": (documents.Said,),
+    "link add": (documents.Said, documents.AddedLinks),
     "link remove": (documents.Said,),
     "grant add": (documents.WrittenGrants,),
     "grant revoke": (documents.WrittenRevocation,),

@@ -107,7 +107,7 @@ def say(
     writing.check()
     target = Target.find(workspace, ref, writing)
     told = dict(body)
-    if is_owners or _is_for_us(target):
+    if is_owners or is_for_us(target):
         done = perform(target, Saying(kind, told, check))
         if isinstance(done, Prepared):
             return done
@@ -120,7 +120,7 @@ def say(
     return _state(target, kind, told, before)
 
 
-def _is_for_us(target: Target) -> bool:
+def is_for_us(target: Target) -> bool:
     """Say whether keys of ours can append to the twin."""
     try:
         choose_outputs.mine(target, target.workspace.client.unspent(target.asset_id))
