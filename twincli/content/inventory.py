@@ -14,7 +14,7 @@ from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from twincli.model.inline import Inline
     from twincli.model.manifest import Entry
@@ -245,18 +245,27 @@ class Inventory(Derived):
         found = self.all("SELECT name FROM source WHERE stream = ? ORDER BY name", stream)
         return [name for (name,) in found]
 
-    def totals(self, stream: str) -> Totals:
-        """Return the sums over a stream."""
+    def totals(self, stream: str, without: Collection[str] = ()) -> Totals:
+        """Return the sums over a stream.
+
+        Args:
+            stream: The stream.
+            without: Records that do not count.
+        """
+        left = json.dumps(sorted(without))
         ((inline, values, first, last),) = self.all(
             "SELECT count(*), total((SELECT count(*) FROM json_each(leaves))), min(time_us),"
-            " max(time_us) FROM inline WHERE stream = ?",
+            " max(time_us) FROM inline"
+            " WHERE stream = ? AND tx NOT IN (SELECT value FROM json_each(?))",
             stream,
+            left,
         )
         ((chunks, size, rows, seen, unread, begin, end),) = self.all(
             "SELECT count(*), total(size), total(count), total(observations),"
             " count(*) - count(observations), min(first_us), max(last_us) FROM chunk"
-            " WHERE stream = ?",
+            " WHERE stream = ? AND tx NOT IN (SELECT value FROM json_each(?))",
             stream,
+            left,
         )
         firsts = [time for time in (first, begin) if time is not None]
         lasts = [time for time in (last, end) if time is not None]

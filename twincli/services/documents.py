@@ -476,6 +476,7 @@ class Pushed(ReadingSpan):
 class StreamItem(ReadingSpan):
     """``twin.stream-item/1``: a stream; ``standing``: whose word it is that the twin has it.
 
+    ``continues`` is the stream that it takes up; what that one held then is counted, too.
     ``readings`` counts observations, ``values`` the single values in them; ``chunks_unread`` are
     not at hand, and their observations are not counted.
     """
@@ -486,6 +487,7 @@ class StreamItem(ReadingSpan):
     stream: str
     owner: str
     standing: str
+    continues: str | None
     readings: int
     values: int
     inline: int
@@ -508,13 +510,25 @@ class StreamAnchor(TypedDict):
     via: str | None
 
 
+class BoundSource(TypedDict):
+    """A source whose readings count only if this key signs them."""
+
+    source: str
+    public_key: str
+    key_name: str | None
+
+
 class LatestValue(TypedDict):
-    """The last value of a series."""
+    """The last value of a series.
+
+    ``source_signed`` says whether the key to which its source is bound signed it; null: to none.
+    """
 
     path: str
     timestamp: str
     value: Any
     source: str
+    source_signed: bool | None
     suspect: bool
     transaction_id: str
 
@@ -533,6 +547,7 @@ class StreamShown(StreamItem):
     malformed: int
     last: StreamAnchor | None
     sources: list[str]
+    bound_sources: list[BoundSource]
     latest: list[LatestValue]
     series: dict[str, str]
 

@@ -183,3 +183,54 @@ def test_kinds_that_do_not_go_together(place: Place) -> None:
     with pytest.raises(InvalidError) as caught:
         rows(place, [held("a", [*one, observed(START + 1, v="x")])])
     assert caught.value.code == "type_changed"
+
+
+@pytest.mark.parametrize("suspect", [False, True])
+def test_an_older_stream_is_read_under_the_new_name(place: Place, suspect: bool) -> None:
+    older = random_pieces(place, "old")
+    plain = held("old", older)
+    taken_up = held("new", older)
+    renamed = tuple(piece._replace(called="old") for piece in taken_up.pieces)
+    taken_up = taken_up._replace(pieces=renamed)
+    for options in (
+        {"fields": "timestamp,value,source,quality"},
+        {"fields": "value", "every": "1h", "aggregates": "average,count,stddev"},
+        {"fields": "value", "every": "1h", "aggregates": "p95"},
+        {"fields": "value", "points": 10},
+    ):
+        asked_for = {**options, "suspect": suspect}
+        assert rows(place, [taken_up], **asked_for) == rows(place, [plain], **asked_for)
+
+
+def test_readings_of_a_source_that_its_key_did_not_sign(place: Place) -> None:
+    parts = random_pieces(place, "a")
+    whole = rows(place, [held("a", parts)], fields="timestamp,value,source")
+    rest = [row for row in whole if row["source"] != "s1"]
+    assert 0 < len(rest) < len(whole)
+    stream = held("a", parts)
+    unsigned = tuple(
+        piece._replace(unsigned=frozenset(("s1", "other")))
+        for piece in stream.pieces
+        if piece.observation is None or piece.observation.source != "s1"
+    )
+    stream = stream._replace(pieces=unsigned)
+    assert rows(place, [stream], fields="timestamp,value,source") == rest
+    (day,) = rows(place, [stream], fields="value", every="1d", aggregates="count")
+    assert day["value"] == len(rest)
+    none = tuple(piece._replace(unsigned=frozenset(("s0", "s1"))) for piece in unsigned)
+    stream = stream._replace(pieces=none[:1])
+    assert rows(place, [stream], fields="value") == []
+
+
+def random_pieces(place: Place, stream: str) -> list[Any]:
+    made = [
+        observed(
+            START + at * MINUTE,
+            f"s{at % 2}",
+            value=at * 1.5,
+            quality="odd" if at % 50 == 7 else "good",
+        )
+        for at in range(300)
+    ]
+    pushed = [observed(START + (300 + at) * MINUTE, f"s{at % 2}", value=1.5) for at in range(4)]
+    return [*place.chunk(gathered(made, stream), stream), *pushed]

@@ -164,7 +164,7 @@ class Aggregates:
         by_minutes = is_simple and is_mergeable and grid.is_of_minutes
         for part in pieces.windows(self._rows.pieces[at]):
             (first, *more) = part
-            if first.entry is None or more or not is_simple:
+            if not first.is_plain or more or not is_simple:
                 self._of_rows(part, wanted, found)
             elif not (by_minutes and self._of_minutes(first, wanted, found)):
                 self._of_chunk(first, wanted, found)

@@ -29,6 +29,8 @@ class Piece(NamedTuple):
         entry: The chunk, or None.
         observation: What was pushed, or None.
         suspect: Which of its values a rule doubts.
+        called: What the stream is called in the chunk: that of an older one, which it takes up.
+        unsigned: Sources whose readings in the chunk do not count.
     """
 
     stream: int
@@ -40,6 +42,13 @@ class Piece(NamedTuple):
     entry: Entry | None = None
     observation: Observation | None = None
     suspect: tuple[str, ...] = ()
+    called: str | None = None
+    unsigned: frozenset[str] = frozenset()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a chunk of which all counts, under the names that it has there."""
+        return self.entry is not None and self.called is None and not self.unsigned
 
 
 class Held(NamedTuple):

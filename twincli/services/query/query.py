@@ -190,16 +190,30 @@ def every(workspace: Workspace, ref: str) -> list[str]:
     return list(dict.fromkeys(each.name for each in found if each.standing in COUNTED))
 
 
+def _anchors(
+    workspace: Workspace, stream: Stream
+) -> Iterator[tuple[streams.Past | None, streams.Anchor]]:
+    """Yield the records of a stream, those of the ones that it takes up first."""
+    for older in streams.past(workspace, stream):
+        for anchor in streams.anchors(workspace, older.stream):
+            yield older, anchor
+    for anchor in streams.anchors(workspace, stream):
+        yield None, anchor
+
+
 def _held(workspace: Workspace, stream: Stream, at: int, warnings: list[str]) -> Held:
     """Return what a stream holds, in the order of its chain; what does not count is left out."""
     found: list[Piece] = []
-    strange, faults = 0, 0
+    strange, faults, unsigned, late = 0, 0, 0, 0
     if stream.standing not in COUNTED:
         warnings.append(
             f"the stream {stream.name} is {stream.standing.replace('_', ' ')}:"
             " the twin's owner has not made it"
         )
-    for anchor in streams.anchors(workspace, stream):
+    for older, anchor in _anchors(workspace, stream):
+        if older is not None and not older.has(anchor.height):
+            late += 1
+            continue
         if anchor.standing not in COUNTED and stream.standing in COUNTED:
             strange += 1
             continue
@@ -208,11 +222,27 @@ def _held(workspace: Workspace, stream: Stream, at: int, warnings: list[str]) ->
             continue
         recorded = times.parse_claim(anchor.committed_at)
         begun = len(found)
+        called = None
+        if older is not None and older.stream.name != stream.name:
+            called = older.stream.name
         found.extend(
-            Piece(at, order, entry.first_us, entry.last_us, anchor.tx_id, recorded, entry)
+            Piece(
+                at,
+                order,
+                entry.first_us,
+                entry.last_us,
+                anchor.tx_id,
+                recorded,
+                entry,
+                called=called,
+                unsigned=anchor.unsigned,
+            )
             for order, entry in enumerate(anchor.chunks, begun)
         )
         for item in anchor.readings:
+            if item.observation.source in anchor.unsigned:
+                unsigned += 1
+                continue
             time_us = item.observation.time_us
             assert time_us is not None
             found.append(
@@ -228,10 +258,12 @@ def _held(workspace: Workspace, stream: Stream, at: int, warnings: list[str]) ->
                     item.suspect,
                 )
             )
-    for count, why in (
-        (strange, "of others, without a grant, do not count"),
-        (faults, "are malformed"),
+    for count, what in (
+        (strange, "records of others, without a grant, do not count"),
+        (faults, "records are malformed"),
+        (unsigned, "readings are not signed by the key of their source"),
+        (late, "records of the stream that it continues came after it was made"),
     ):
         if count:
-            warnings.append(f"{stream.name}: {count} records {why}, and are left out")
+            warnings.append(f"{stream.name}: {count} {what}, and are left out")
     return Held(stream.name, stream.asset_id, tuple(found))

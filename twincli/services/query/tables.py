@@ -65,14 +65,17 @@ def table(feed: Feed, pieces: Sequence[Piece], wanted: Wanted) -> Table:
             continue
         parts += _gathered(pushed, wanted)
         pushed = []
+        called = piece.called or wanted.stream
         chunk = feed.chunk(
             piece.entry,
-            wanted.stream,
-            names=[f"{wanted.stream}.{path}" for path in wanted.kinds],
+            called,
+            names=[f"{called}.{path}" for path in wanted.kinds],
             since_us=wanted.since_us,
             until_us=wanted.until_us,
         )
         found = _of_chunk(chunk, wanted)
+        if found is not None and piece.unsigned:
+            found = _signed(found, piece.unsigned)
         if found is not None:
             parts.append(found)
     parts += _gathered(pushed, wanted)
@@ -176,11 +179,19 @@ def _rows(series: Series, rows: Array) -> Series:
 
 
 def _column(series: Series, wanted: Wanted) -> Column:
-    kind = wanted.kinds[series.name.partition(".")[2]]
-    values = series.values
+    path = series.name.partition(".")[2]
+    kind, values = wanted.kinds[path], series.values
     if kind == "f64" and series.kind == "i64":
         values = values.astype("float64")
-    return Column(series.name, kind, values)
+    return Column(f"{wanted.stream}.{path}", kind, values)
+
+
+def _signed(batch: Batch, unsigned: Collection[str]) -> Batch | None:
+    """Return the observations whose source is not one of those."""
+    np = load_numpy()
+    counts = np.array([name not in unsigned for name in batch.source.names], dtype=bool)
+    kept = counts[batch.source.codes]
+    return batches.select(batch, kept) if kept.any() else None
 
 
 def _are_same(first: Batch, second: Batch) -> bool:
@@ -202,7 +213,7 @@ def kinds(feed: Feed, pieces: Iterable[Piece], stream: str) -> dict[str, set[str
     found: dict[str, set[str]] = {}
     for piece in pieces:
         if piece.entry is not None:
-            for name, kind in feed.kinds(piece.entry, stream).items():
+            for name, kind in feed.kinds(piece.entry, piece.called or stream).items():
                 found.setdefault(name.partition(".")[2], set()).add(kind)
         elif piece.observation is not None:
             for path, value in piece.observation.leaves.items():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twincli.errors import ConflictError, LockedError
-from twincli.model import record
+from twincli.errors import ConflictError, LockedError, UsageError, shown
+from twincli.model import did, reading, record
 from twincli.rules.authority import AUTHORISED, Topic
 from twincli.services import resolve
 from twincli.services.asset import create as _create
@@ -17,7 +17,10 @@ from twincli.services.stream import streams
 from twincli.services.tx.prepared import Prepared
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from twincli.services.documents import CreatedStream
+    from twincli.services.stream.streams import Stream
     from twincli.services.workspace import Workspace
 
 
@@ -27,6 +30,8 @@ def create(
     name: str,
     *,
     owner: str | None = None,
+    continues: str | None = None,
+    sources: Sequence[str] = (),
     writing: Writing = PLAIN,
     if_missing: bool = False,
 ) -> CreatedStream | Prepared:
@@ -39,32 +44,89 @@ def create(
         ref: The twin.
         name: The stream.
         owner: Who writes into it: an owner expression; None: the twin's owners.
+        continues: The stream of the same twin whose life it takes up: its name or id. What that
+            one holds when this one is made belongs to this one, too.
+        sources: Each ``NAME=KEY``: readings of the source count only if the key signs them.
         writing: W.
         if_missing: A stream that is there is success, ``"created": false``.
 
     Raises:
         ConflictError: ``exists``.
         LockedError: ``no_key``: no key here may say what streams the twin has.
+        NotFoundError: ``not_found``: there is no stream to continue.
         InvalidError: ``invalid_name``.
+        UsageError: A source is malformed.
     """
     streams.check_name(name)
     twin_id = resolve.asset_id_of(workspace, ref)
     present = streams.find_or_none(workspace, twin_id, name)
     details = owner_of(workspace, twin_id, owner)
-    if present is not None and present.standing == AUTHORISED:
-        is_same = owner is None or present.owners == (details,)
+    bound = _bound(workspace, sources)
+    older = None if continues is None else _older(workspace, ref, twin_id, name, continues)
+    is_new = older is not None and present is not None and present.asset_id == older.asset_id
+    if present is not None and present.standing == AUTHORISED and not is_new:
+        is_same = (
+            (owner is None or present.owners == (details,))
+            and (older is None or present.continues == older.asset_id)
+            and (not bound or dict(present.sources) == bound)
+        )
         if not if_missing or not is_same:
-            other = "" if is_same else " with another owner"
+            other = "" if is_same else ", which is another one"
             raise ConflictError(
                 f"{ref} has a stream {name} already{other}",
                 code="exists",
                 hint=f"twin stream show {ref} {name}",
             )
         return _document(workspace, ref, twin_id, name, None, present.asset_id)
-    made = make(workspace, ref, twin_id, name, details, writing)
+    stated: dict[str, Any] = {}
+    if older is not None:
+        stated["continues"] = older.asset_id
+    if bound:
+        stated["sources"] = {source: did.key_did(key) for source, key in bound.items()}
+    made = make(workspace, ref, twin_id, name, details, writing, stated)
     if isinstance(made, Prepared):
         return made
     return _document(workspace, ref, twin_id, name, made, made["id"])
+
+
+def _bound(workspace: Workspace, sources: Sequence[str]) -> dict[str, str]:
+    """Return the public key of each source."""
+    found: dict[str, str] = {}
+    for text in sources:
+        source, mark, key = text.rpartition("=")
+        if not mark or not source or not key or len(source) > reading.MAX_SOURCE:
+            raise UsageError(
+                f"--source {shown(text)} does not say a source and its key",
+                hint="such as --source gps-1=tracker",
+            )
+        if source in found:
+            raise UsageError(f"--source {shown(source)} is given twice")
+        found[source] = resolve.public_key_of(workspace, key)
+    if len(found) > streams.MAX_SOURCES:
+        raise UsageError(f"a stream binds at most {streams.MAX_SOURCES} sources")
+    return found
+
+
+def _older(workspace: Workspace, ref: str, twin_id: str, name: str, text: str) -> Stream:
+    """Return the stream that is to be continued."""
+    known = streams.of_twin(workspace, twin_id)
+    older = next((each for each in known if each.asset_id == text), None)
+    older = older or streams.find(workspace, ref, text)
+    if older.standing != AUTHORISED:
+        raise LockedError(
+            f"the stream {text} of {ref} is {older.standing.replace('_', ' ')}, so nothing"
+            " continues it",
+            code="no_key",
+            hint=f"twin stream list {ref}",
+        )
+    for each in known:
+        if each.continues == older.asset_id and each.standing == AUTHORISED and each.name != name:
+            raise ConflictError(
+                f"the stream {each.name} continues {text} already",
+                code="exists",
+                hint=f"continue that one: --continues {each.name}",
+            )
+    return older
 
 
 def owner_of(workspace: Workspace, twin_id: str, owner: str | None) -> dict[str, Any]:
@@ -88,11 +150,17 @@ def make(
     name: str,
     details: dict[str, Any],
     writing: Writing = PLAIN,
+    stated: Mapping[str, Any] | None = None,
 ) -> Any:
     """Write the CREATE of a stream; return the document of the asset, or ``Prepared``."""
     signed = workspace._replace(keys=_signers(workspace, ref, twin_id, name))
-    wanted = Definition({}, kind=record.STREAM, parent=twin_id, title=name, details=details)
-    token = writing.once or f"stream:{twin_id}:{name}"
+    stated = stated or {}
+    wanted = Definition(
+        {}, kind=record.STREAM, parent=twin_id, title=name, details=details, stated=stated
+    )
+    token = writing.once or ":".join(
+        ("stream", twin_id, name, *([stated["continues"]] if "continues" in stated else []))
+    )
     return _create.create(signed, None, wanted, writing._replace(once=token))
 
 

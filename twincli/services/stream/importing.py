@@ -134,7 +134,7 @@ def _table(target: Target, path: str, how: How, layout: Layout | None) -> Table 
     kinds: dict[str, str] = {}
     if target.stream is not None:
         known.head_of(target.room, target.stream)
-        kinds = target.room.inventory.kinds(target.stream.asset_id)
+        kinds = known.kinds_of(target.room, target.stream)
     kinds |= target.rules.kinds
     if layout is None:
         return parquet.read(path, target.name, kinds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twincli.content.inventory import Head, Inventory, Leaf, Summary, Taken
+from twincli.content.inventory import Head, Inventory, Leaf, Summary, Taken, Totals
 from twincli.errors import ConfigError, InvalidError, UndeterminedError
 from twincli.model import record
 from twincli.model.batch import load_numpy
@@ -43,6 +43,13 @@ class Room(NamedTuple):
     rollups: str | None = None
 
 
+Life = list[tuple["Stream", frozenset[str]]]
+"""The streams that a stream consists of, the oldest first, itself last.
+
+Each with the records of it that came after the next one was made, and do not belong to that.
+"""
+
+
 def head_of(room: Room, stream: Stream, fresh: Mapping[str, Summary] | None = None) -> Head:
     """Return how far a stream goes, its chain read to the end.
 
@@ -70,6 +77,71 @@ def head_of(room: Room, stream: Stream, fresh: Mapping[str, Summary] | None = No
         anchor = streams.with_body(plain, stream.name, envelope.get("body"))
         taken.append(_taken(room, stream, anchor, fresh or {}))
     return inventory.add(asset_id, head, taken)
+
+
+def life_of(room: Room, stream: Stream) -> Life:
+    """Return the streams that a stream consists of, all read to the end but itself."""
+    client = room.workspace.client
+    found: Life = []
+    for past in streams.past(room.workspace, stream):
+        head_of(room, past.stream)
+        last = client.last(past.stream.asset_id)
+        late: frozenset[str] = frozenset()
+        if last is not None and not past.has(last.height):
+            late = frozenset(
+                entry.tx["id"]
+                for entry in client.entries(past.stream.asset_id)
+                if not past.has(entry.height)
+            )
+        found.append((past.stream, late))
+    return [*found, (stream, frozenset())]
+
+
+def kinds_of(room: Room, stream: Stream) -> dict[str, str]:
+    """Return what each series of a stream holds, that of the ones that it takes up included."""
+    if stream.continues is None:
+        return room.inventory.kinds(stream.asset_id)
+    kinds: dict[str, str] = {}
+    for each, late in life_of(room, stream):
+        held = room.inventory.latest(each.asset_id)
+        kinds |= {leaf.path: leaf.kind for leaf in held if leaf.tx not in late}
+    return kinds
+
+
+def latest_of(room: Room, stream: Stream) -> list[Leaf]:
+    """Return the last value of each series, that of the ones that it takes up included."""
+    found: dict[str, Leaf] = {}
+    for each, late in life_of(room, stream):
+        for leaf in room.inventory.latest(each.asset_id):
+            before = found.get(leaf.path)
+            if leaf.tx in late:
+                continue
+            if before is None or _order(before) <= _order(leaf):
+                found[leaf.path] = leaf
+    return [found[path] for path in sorted(found)]
+
+
+def _order(leaf: Leaf) -> tuple[int, str, int]:
+    return leaf.time_us, leaf.source, leaf.seq
+
+
+def totals_of(room: Room, stream: Stream) -> Totals:
+    """Return the sums over a stream, those of the ones that it takes up included."""
+    if stream.continues is None:
+        return room.inventory.totals(stream.asset_id)
+    every = [room.inventory.totals(each.asset_id, late) for each, late in life_of(room, stream)]
+    firsts = [each.first_us for each in every if each.first_us is not None]
+    lasts = [each.last_us for each in every if each.last_us is not None]
+    return Totals(
+        sum(each.observations for each in every),
+        sum(each.values for each in every),
+        sum(each.inline for each in every),
+        sum(each.chunks for each in every),
+        sum(each.bytes for each in every),
+        sum(each.unread for each in every),
+        min(firsts, default=None),
+        max(lasts, default=None),
+    )
 
 
 def _taken(room: Room, stream: Stream, anchor: Anchor, fresh: Mapping[str, Summary]) -> Taken:

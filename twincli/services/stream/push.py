@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twincli.errors import ConflictError, InvalidError, LockedError, TwinError
+from twincli.errors import ConflictError, InvalidError, LockedError, TwinError, cut
 from twincli.model import inline, reading, record, times
 from twincli.rules.authority import AUTHORISED
 from twincli.rules.data import check_data
 from twincli.services import resolve
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.record.say import say
+from twincli.services.signers import keys_to_spend
 from twincli.services.stream import create, ingest, known, rules, streams
 from twincli.services.stream.ingest import Stored
 from twincli.services.tx.prepared import Prepared
@@ -62,6 +63,7 @@ class Target(NamedTuple):
         stream: It, None where the first push makes it.
         rules: Of the template.
         was_made: Whether it was made just now.
+        signers: The public keys that will sign, where the stream binds sources to keys.
     """
 
     room: Room
@@ -71,6 +73,7 @@ class Target(NamedTuple):
     stream: Stream | None
     rules: Rules
     was_made: bool = False
+    signers: frozenset[str] | None = None
 
 
 def target_of(room: Room, ref: str, name: str) -> Target:
@@ -85,7 +88,52 @@ def target_of(room: Room, ref: str, name: str) -> Target:
     stream = streams.find_or_none(room.workspace, twin_id, name)
     if stream is not None and stream.standing != AUTHORISED:
         stream = None  # somebody else's word; the twin's own is made beside it
-    return Target(room, ref, twin_id, name, stream, rules.of_stream(room.workspace, twin_id, name))
+    held = rules.of_stream(room.workspace, twin_id, name)
+    return _signed(Target(room, ref, twin_id, name, stream, held))
+
+
+def _signed(target: Target) -> Target:
+    """Return the target with the keys that will sign, where that matters."""
+    stream = target.stream
+    if stream is None or not stream.sources:
+        return target
+    try:
+        infos = keys_to_spend(target.room.workspace, stream.owners[:1], target.name)
+    except LockedError:  # which the write explains
+        return target
+    return target._replace(signers=frozenset(info.public_key for info in infos))
+
+
+def _for_source(target: Target, source: str) -> Target:
+    """Return the target with the key of a source, if it is here and no key was named."""
+    workspace, stream = target.room.workspace, target.stream
+    key = None if stream is None else dict(stream.sources).get(source)
+    if key is None or workspace.keys:
+        return target
+    mine = next((i for i in workspace.keystore.scan()[0] if i.public_key == key), None)
+    if mine is None:
+        return target
+    return _signed(
+        target._replace(room=target.room._replace(workspace=workspace._replace(keys=(mine.name,))))
+    )
+
+
+def _check_source(target: Target, source: str) -> None:
+    """Check that the key to which a source is bound will sign.
+
+    Raises:
+        LockedError: ``wrong_source``.
+    """
+    if target.stream is None or target.signers is None:
+        return
+    key = dict(target.stream.sources).get(source)
+    if key is not None and key not in target.signers:
+        name = resolve.Names(target.room.workspace).of_key(key) or key
+        raise LockedError(
+            f"readings of the source {cut(source)} count only if {name} signs them",
+            code="wrong_source",
+            hint=f"sign with --key {name}, or name another source",
+        )
 
 
 def made(target: Target) -> Target:
@@ -128,7 +176,7 @@ def push(
         ConflictError: ``conflicting_reading``, ``once_mismatch``.
         LockedError: ``no_key``: nobody here may write into the stream.
     """
-    target = target_of(room, ref, name)
+    target = _for_source(target_of(room, ref, name), found.source)
     item = taken(target, Clock(room, writing), found, on_invalid)
     inline.body([item])
     target = made(target)
@@ -181,7 +229,13 @@ class Clock:
 
 
 def taken(target: Target, clock: Clock, found: Observation, on_invalid: str | None) -> Inline:
-    """Return an observation as it is recorded: with its time, held to the template."""
+    """Return an observation as it is recorded: with its time, held to the template.
+
+    Raises:
+        InvalidError: The template does not take it; ``time_ahead``.
+        LockedError: ``wrong_source``: its source is bound to a key that will not sign.
+    """
+    _check_source(target, found.source)
     held = rules.hold(target.rules, clock.timed(found), on_invalid)
     return held._replace(is_now=clock.is_now(found))
 
@@ -200,7 +254,7 @@ def _inline(
         return Stored(new=len(items), readings=tuple(items))
 
     def write(_head: Head, behind: Writing) -> Stored | Prepared:
-        kinds = room.inventory.kinds(stream.asset_id) | target.rules.kinds
+        kinds = known.kinds_of(room, stream) | target.rules.kinds
         new, conflicts, existing = [], [], 0
         seen: dict[Any, dict[str, Any]] = {}
         for row, given in enumerate(items):
@@ -433,7 +487,7 @@ def of_one_kind(
     kinds = dict(target.rules.kinds)
     if target.stream is not None:
         known.head_of(target.room, target.stream)
-        kinds = target.room.inventory.kinds(target.stream.asset_id) | kinds
+        kinds = known.kinds_of(target.room, target.stream) | kinds
     doubles = {
         path
         for _, item in items
@@ -494,7 +548,7 @@ def _stored(
         done = _inline(target, items, writing, skip_conflicts=skip, resumed=resumed)
     else:
         name = target.name
-        kinds = target.room.inventory.kinds(target.stream.asset_id) | target.rules.kinds
+        kinds = known.kinds_of(target.room, target.stream) | target.rules.kinds
         batch = ingest.gathered(items, name, kinds)
         units, given = _units(target, items)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twincli.model import reading, record, times
-from twincli.model.transaction import signers_of
+from twincli.model.transaction import asset_of, signers_of
 from twincli.rules.authority import AUTHORISED, Topic
 from twincli.services import resolve
 from twincli.services.asset.document import claimed
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from twincli.content.inventory import Leaf
+    from twincli.ledger.reading import Entry
     from twincli.services.documents import (
         LatestValue,
         StreamAnchor,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
         StreamShown,
         StreamValues,
     )
-    from twincli.services.stream.known import Room
+    from twincli.services.stream.known import Life, Room
     from twincli.services.stream.streams import Stream
 
 
@@ -40,8 +41,11 @@ def show(room: Room, ref: str, name: str) -> StreamShown:
     workspace = room.workspace
     stream = streams.find(workspace, ref, name)
     head = known.head_of(room, stream)
-    _fill(room, stream)
-    inventory = room.inventory
+    life = known.life_of(room, stream)
+    for each, _ in life:
+        _fill(room, each)
+    sources = {name for each, _ in life for name in room.inventory.sources(each.asset_id)}
+    names = resolve.Names(workspace)
     return {
         "schema": "twin.stream/1",
         **_item(room, stream),
@@ -50,9 +54,13 @@ def show(room: Room, ref: str, name: str) -> StreamShown:
         "anchors": head.anchors,
         "malformed": head.faults,
         "last": None if head.anchor is None else _anchor(room, stream, head.anchor),
-        "sources": inventory.sources(stream.asset_id),
-        "latest": [_latest(leaf) for leaf in inventory.latest(stream.asset_id)],
-        "series": dict(sorted(inventory.kinds(stream.asset_id).items())),
+        "sources": sorted(sources),
+        "bound_sources": [
+            {"source": source, "public_key": key, "key_name": names.of_key(key)}
+            for source, key in stream.sources
+        ],
+        "latest": [_latest(room, life, leaf) for leaf in known.latest_of(room, stream)],
+        "series": dict(sorted(known.kinds_of(room, stream).items())),
     }
 
 
@@ -85,7 +93,8 @@ def latest(room: Room, twin_id: str) -> list[StreamValues]:
             continue
         seen.add(stream.name)
         known.head_of(room, stream)
-        leaves = _counted(room, stream, speakers, room.inventory.latest(stream.asset_id))
+        life = known.life_of(room, stream)
+        leaves = _counted(room, life, speakers, known.latest_of(room, stream))
         if not leaves:
             continue
         last = max(leaf.time_us for leaf in leaves)
@@ -100,15 +109,33 @@ def latest(room: Room, twin_id: str) -> list[StreamValues]:
     return made
 
 
-def _counted(room: Room, stream: Stream, speakers: Speakers, leaves: Sequence[Leaf]) -> list[Leaf]:
+def _counted(room: Room, life: Life, speakers: Speakers, leaves: Sequence[Leaf]) -> list[Leaf]:
     """Return the values whose record counts about the twin."""
-    client = room.workspace.client
-    topic = Topic(streams.READING, stream=stream.name)
-    standings = {
-        tx: speakers.of(stream.twin_id, client.required(tx), topic).standing
-        for tx in {leaf.tx for leaf in leaves}
-    }
-    return [leaf for leaf in leaves if standings[leaf.tx] == AUTHORISED]
+    standings: dict[str, str] = {}
+    for leaf in leaves:
+        if leaf.tx not in standings:
+            entry = room.workspace.client.required(leaf.tx)
+            stream = _stream_of(life, entry)
+            topic = Topic(streams.READING, stream=stream.name)
+            standings[leaf.tx] = speakers.of(stream.twin_id, entry, topic).standing
+    return [
+        leaf
+        for leaf in leaves
+        if standings[leaf.tx] == AUTHORISED and _is_signed(room, life, leaf) is not False
+    ]
+
+
+def _stream_of(life: Life, entry: Entry) -> Stream:
+    """Return the stream in whose chain a record stands."""
+    asset_id = asset_of(entry.tx)
+    return next(stream for stream, _ in life if stream.asset_id == asset_id)
+
+
+def _is_signed(room: Room, life: Life, leaf: Leaf) -> bool | None:
+    """Say whether the key of its source signed a value; None where the source is free."""
+    entry = room.workspace.client.required(leaf.tx)
+    key = dict(_stream_of(life, entry).sources).get(leaf.source)
+    return None if key is None else key in signers_of(entry.tx)
 
 
 def _fill(room: Room, stream: Stream) -> None:
@@ -122,7 +149,7 @@ def _fill(room: Room, stream: Stream) -> None:
 
 def _item(room: Room, stream: Stream) -> StreamItem:
     workspace = room.workspace
-    totals = room.inventory.totals(stream.asset_id)
+    totals = known.totals_of(room, stream)
     names = resolve.Names(workspace)
     return {
         "asset_id": stream.asset_id,
@@ -131,6 +158,7 @@ def _item(room: Room, stream: Stream) -> StreamItem:
         "stream": stream.name,
         "owner": "; ".join(names.owner(details) for details in stream.owners),
         "standing": stream.standing,
+        "continues": stream.continues,
         "readings": totals.observations,
         "values": totals.values,
         "inline": totals.inline,
@@ -162,12 +190,13 @@ def _anchor(room: Room, stream: Stream, tx_id: str) -> StreamAnchor:
     }
 
 
-def _latest(leaf: Leaf) -> LatestValue:
+def _latest(room: Room, life: Life, leaf: Leaf) -> LatestValue:
     return {
         "path": leaf.path,
         "timestamp": _text(leaf.time_us),
         "value": leaf.value,
         "source": leaf.source,
+        "source_signed": _is_signed(room, life, leaf),
         "suspect": leaf.suspect,
         "transaction_id": leaf.tx,
     }

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import InvalidError, NotFoundError
-from twincli.model import inline, manifest, names, record, times
+from twincli.model import did, inline, manifest, names, record, times
 from twincli.model.transaction import signers_of
-from twincli.rules.authority import STANDINGS, Topic
+from twincli.rules.authority import AUTHORISED, STANDINGS, Topic
 from twincli.services import resolve
 from twincli.services.asset.document import claimed
 from twincli.services.standing import Speakers, owners_now
@@ -37,6 +37,10 @@ RESERVED = frozenset(
 )
 """Names that queries ask records by."""
 MAX_NAME = manifest.MAX_NAME
+MAX_PAST = 1000
+"""How many streams that take each other up are read."""
+MAX_SOURCES = 100
+"""Sources of a stream that are bound to keys."""
 
 
 class Stream(NamedTuple):
@@ -49,6 +53,9 @@ class Stream(NamedTuple):
         standing: One of ``authority.STANDINGS``: whose word it is that the twin has it.
         owners: The conditions that hold it.
         created_at: When it was committed, or None.
+        height: Of the block that has its CREATE, or None.
+        continues: The stream whose life it takes up, or None.
+        sources: Names of sources, each with the public key that has to sign its readings.
     """
 
     asset_id: str
@@ -57,6 +64,26 @@ class Stream(NamedTuple):
     standing: str
     owners: tuple[dict[str, Any], ...]
     created_at: str | None
+    height: int | None = None
+    continues: str | None = None
+    sources: tuple[tuple[str, str], ...] = ()
+
+
+class Past(NamedTuple):
+    """A stream that another one takes up.
+
+    Attributes:
+        stream: The older one.
+        until: The height at which the newer one was made; what the older one holds after it does
+            not belong to the newer one. None: that is not known yet.
+    """
+
+    stream: Stream
+    until: int | None
+
+    def has(self, height: int | None) -> bool:
+        """Say whether a record at a height belongs to the newer one, too."""
+        return self.until is None or (height is not None and height <= self.until)
 
 
 class Anchor(NamedTuple):
@@ -74,6 +101,7 @@ class Anchor(NamedTuple):
         readings: Of kind ``reading``.
         chunks: Of kind ``chunk``.
         fault: Why its body cannot be read; then it has neither.
+        unsigned: Sources whose keys did not sign it: what it says of them does not count.
     """
 
     tx_id: str
@@ -87,6 +115,7 @@ class Anchor(NamedTuple):
     readings: tuple[Inline, ...] = ()
     chunks: tuple[ChunkEntry, ...] = ()
     fault: str | None = None
+    unsigned: frozenset[str] = frozenset()
 
 
 def check_name(name: str) -> str:
@@ -108,7 +137,10 @@ def check_name(name: str) -> str:
 
 
 def of_twin(workspace: Workspace, twin_id: str) -> list[Stream]:
-    """Return the streams that name a twin as theirs, those whose word counts first."""
+    """Return the streams that name a twin as theirs, those whose word counts first.
+
+    One that another of the same name takes up comes after it.
+    """
     client = workspace.client
     found = []
     speakers = Speakers(client)
@@ -117,7 +149,28 @@ def of_twin(workspace: Workspace, twin_id: str) -> list[Stream]:
         stream = _stream(workspace, speakers, entry)
         if stream is not None and stream.twin_id == twin_id:
             found.append(stream)
-    return sorted(found, key=lambda stream: STANDINGS.index(stream.standing))
+    taken_up = {
+        (stream.continues, stream.name) for stream in found if stream.standing == AUTHORISED
+    }
+    return sorted(
+        found,
+        key=lambda stream: (
+            STANDINGS.index(stream.standing),
+            (stream.asset_id, stream.name) in taken_up,
+        ),
+    )
+
+
+def past(workspace: Workspace, stream: Stream) -> list[Past]:
+    """Return the streams that a stream takes up, the oldest first."""
+    if stream.continues is None:
+        return []
+    known = {each.asset_id: each for each in of_twin(workspace, stream.twin_id)}
+    found: list[Past] = []
+    while stream.continues in known and len(found) < MAX_PAST:
+        found.append(Past(known[stream.continues], stream.height))
+        stream = found[-1].stream
+    return found[::-1]
 
 
 def _stream(workspace: Workspace, speakers: Speakers, entry: Entry) -> Stream | None:
@@ -138,7 +191,25 @@ def _stream(workspace: Workspace, speakers: Speakers, entry: Entry) -> Stream | 
         verdict.standing,
         tuple(owners_now(workspace.client, entry.tx["id"])),
         times.told(entry.time_ms),
+        entry.height,
+        record.text(envelope.get("continues")),
+        _sources(envelope.get("sources")),
     )
+
+
+def _sources(value: Any) -> tuple[tuple[str, str], ...]:
+    """Return the sources that a CREATE binds to keys, as far as it is well formed."""
+    if not isinstance(value, dict) or len(value) > MAX_SOURCES:
+        return ()
+    found = []
+    for name, text in value.items():
+        try:
+            named = did.parse(text if isinstance(text, str) else "")
+        except InvalidError:
+            continue
+        if named.public_key is not None:
+            found.append((name, named.public_key))
+    return tuple(found)
 
 
 def find_or_none(workspace: Workspace, twin_id: str, name: str) -> Stream | None:
@@ -185,15 +256,17 @@ def anchors(workspace: Workspace, stream: Stream, after: str | None = None) -> I
         if entry.tx["operation"] == "CREATE" or kind not in KINDS:
             continue
         verdict = speakers.of(stream.twin_id, entry, Topic(kind, stream=stream.name))
+        signers = tuple(signers_of(entry.tx))
         made = Anchor(
             entry.tx["id"],
             kind,
             entry.height,
             claimed(entry.tx),
             times.told(entry.time_ms),
-            tuple(signers_of(entry.tx)),
+            signers,
             verdict.standing,
             verdict.via,
+            unsigned=frozenset(name for name, key in stream.sources if key not in signers),
         )
         yield with_body(made, stream.name, envelope.get("body"))
 

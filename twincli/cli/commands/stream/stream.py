@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,6 +32,16 @@ def create(
             metavar="OWNER", help="Who writes into it.", autocompletion=candidates.parties
         ),
     ] = None,
+    continues: Annotated[
+        str | None,
+        typer.Option(metavar="OLD", help="The stream of this twin whose life it takes up."),
+    ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=KEY", help="Readings of this source count only if KEY signs them; repeat."
+        ),
+    ] = None,
     if_missing: Annotated[
         bool, typer.Option("--if-missing", help="Succeed if the same stream already exists.")
     ] = False,
@@ -46,7 +56,14 @@ def create(
     if prepare is not None:
         partial.check_free(prepare)
     document = service.create(
-        context.workspace(), twin, stream, owner=owner, writing=writing, if_missing=if_missing
+        context.workspace(),
+        twin,
+        stream,
+        owner=owner,
+        continues=continues,
+        sources=source or (),
+        writing=writing,
+        if_missing=if_missing,
     )
     if isinstance(document, Prepared):
         return partial.prepared(context, document, str(prepare))
@@ -93,13 +110,27 @@ def show(context: Context, twin: Twin, stream: Name) -> Result:
             *(
                 (name, name)
                 for name in (
-                    *("twin", "stream", "asset_id", "owner", "standing", "readings", "values"),
+                    *("twin", "stream", "asset_id", "owner", "standing", "continues"),
+                    *("readings", "values"),
                     *("inline", "chunks", "chunks_unread", "anchors", "first_at", "last_at"),
                 )
             ),
-            ("sources", lambda item: ", ".join(filter(None, item["sources"]))),
+            ("sources", _sources),
             ("latest", lambda item: {each["path"]: each["value"] for each in item["latest"]}),
         ),
+    )
+
+
+def _sources(item: dict[str, Any]) -> str:
+    """Return the sources, each with the key that it is bound to."""
+    bound = {
+        each["source"]: each["key_name"] or each["public_key"] for each in item["bound_sources"]
+    }
+    named = dict.fromkeys((*item["sources"], *bound))
+    return ", ".join(
+        f"{source} (bound to {bound[source]})" if source in bound else source
+        for source in named
+        if source
     )
 
 
