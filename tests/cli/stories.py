@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests.conftest import Invoke
@@ -43,3 +45,36 @@ def garage(invoke: Invoke) -> dict[str, Any]:
     twin("asset", "transfer", "clips", "--out", "3:bob")
     twin("asset", "transfer", "clips", "--out", "1:alice", "--key", "bob")
     return made
+
+
+PUMP: dict[str, Any] = {
+    "id": "pump-v1",
+    "name": "Pump",
+    "assetType": "pump",
+    "category": "water",
+    "identifiers": {"primary": "serialNumber"},
+    "trackingFields": [{"name": "hours", "type": "number", "unit": "h"}],
+    "eventTypes": ["opened", "tested"],
+    "states": {
+        "initial": "stored",
+        "transitions": [
+            {"from": "stored", "to": "installed"},
+            {"from": "installed", "to": "running", "conditions": {"required": ["tested"]}},
+            {"from": "running", "to": "installed"},
+        ],
+        "conditions": {"tested": "events has tested"},
+    },
+    "stages": ["made", "sold", "used"],
+}
+"""A template with event types, states and stages."""
+
+
+def pump(invoke: Invoke, directory: Path) -> None:
+    """Make a pump, stored, that was made and sold."""
+    file = directory / "pump.json"
+    file.write_text(json.dumps(PUMP))
+    twin = quietly(invoke)
+    twin("template", "register", str(file))
+    twin("asset", "create", "pump", "--template", "pump-v1", "--serialNumber", "S1")
+    twin("stage", "add", "pump", "made", "--location", "Berlin", "--date", "2024-01-10")
+    twin("stage", "add", "pump", "sold")

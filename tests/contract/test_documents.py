@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.stories import garage
+from tests.cli.stories import garage, pump
 from tests.conftest import Invoke
 from twincli.cli.showing.members import WRITES
 from twincli.services import documents
@@ -84,6 +84,21 @@ DOCUMENTS = [
         "twin.name-import/1",
         members(documents.NameImport),
         ("names", "twin.name/1", NAME),
+    ),
+    ("event add car sold --price 5", "twin.record/1", members(documents.Said), None),
+    (
+        "event list car",
+        "twin.events/1",
+        members(documents.Events),
+        ("events", "twin.event/1", members(documents.EventItem)),
+    ),
+    ("state show pump", "twin.state/1", members(documents.State), None),
+    ("state move pump installed", "twin.record/1", members(documents.Said), None),
+    (
+        "stage list pump",
+        "twin.stages/1",
+        members(documents.Stages),
+        ("stages", "twin.stage/1", members(documents.StageItem)),
     ),
     (
         "file attach car OTHER",
@@ -287,6 +302,8 @@ ONCE = (
     "derive",
     "rotate",
     "remove",
+    "event add",
+    "state move",
 )
 
 
@@ -311,6 +328,10 @@ def prepared(words: str, invoke: Invoke, tmp_path: Path, node: str) -> list[str]
         assert invoke("asset", "append", "car", "--mileage", "1300", *prepare).status == 0
     if words.startswith(("query", "plot", "watch")):
         assert invoke("stream", "push", "car", "gauge", "--value", "1.5").status == 0
+    if words.startswith("event list"):
+        assert invoke("event", "add", "car", "sold", "--price", "5").status == 0
+    if "pump" in words:
+        pump(invoke, tmp_path)
     if words.startswith("file"):
         (tmp_path / "note").write_text("delivered")
         assert invoke("file", "attach", "car", str(tmp_path / "note")).status == 0

@@ -180,6 +180,9 @@ def test_who_makes_a_home(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> No
     "words",
     [
         ("file", "attach", "car", __file__),
+        ("event", "add", "car", "sold"),
+        ("state", "move", "car", "sold"),
+        ("stage", "add", "car", "sold"),
         ("stream", "create", "car", "location"),
         ("stream", "push", "car", "location", "--value", "1"),
         ("stream", "follow", "car", "location", "-"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from importlib import resources
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -188,3 +191,13 @@ def test_reading_never_raises_and_what_it_states_is_good(kind: str, body: dict[s
     if required <= found.stated.keys():
         assert bodies.read(kind, found.stated).malformed == ()
         bodies.checked(kind, found.stated)
+
+
+@pytest.mark.parametrize("kind", ["event", "maintenance", "stage", "state"])
+def test_the_schema_of_a_kind_takes_what_is_checked(kind: str) -> None:
+    file = resources.files("twincli") / "model" / "schemas" / f"{kind}.json"
+    schema = json.loads(file.read_text())["properties"]["body"]
+    assert list(schema["properties"]) == [member.name for member in bodies.MEMBERS[kind]]
+    assert schema["required"] == [member.name for member in bodies.MEMBERS[kind] if member.required]
+    validator = jsonschema_rs.validator_for(schema)
+    assert validator.is_valid(GOOD[kind])

@@ -64,6 +64,7 @@ KINDS = {
     record.REVOKE: RECORDS,
     record.LINK: RECORDS,
     record.FILE: RECORDS,
+    **dict.fromkeys(("event", "state", "stage", "maintenance"), RECORDS),
     record.STATEMENT: ON_STATEMENT,
 }
 

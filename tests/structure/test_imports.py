@@ -58,7 +58,7 @@ FLOORS = {
         {"home"},
         {"network"},
         {"query"},
-        {"template", "link", "grant", "file", "stream"},
+        {"template", "link", "grant", "file", "stream", "life"},
         {"record"},
         {"keys", "asset"},
         {"names", "tx"},

@@ -21,6 +21,18 @@ NOUNS: dict[str, tuple[str, str]] = {
         "twincli.cli.commands.grant.grant",
         "Allow others to write about a twin, and take it back.",
     ),
+    "event": (
+        "twincli.cli.commands.life.event",
+        "Record what happened to twins, and list it.",
+    ),
+    "state": (
+        "twincli.cli.commands.life.state",
+        "Show the state of a twin, and move it to another.",
+    ),
+    "stage": (
+        "twincli.cli.commands.life.stage",
+        "Record the stages that twins pass, and list them.",
+    ),
     "file": (
         "twincli.cli.commands.file.file",
         "Attach files to twins, and fetch, check and pin them.",
@@ -104,6 +116,9 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "query",
             "plot",
             "watch",
+            "event",
+            "state",
+            "stage",
             "file",
             "link",
             "grant",
@@ -131,6 +146,9 @@ NOUN_ALIASES = {
     "grants": "grant",
     "links": "link",
     "files": "file",
+    "events": "event",
+    "states": "state",
+    "stages": "stage",
     "streams": "stream",
     "model": "template",
     "ledgers": "ledger",

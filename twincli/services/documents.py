@@ -400,14 +400,143 @@ class RecordItem(TypedDict):
     via: str | None
 
 
-class Said(RecordItem):
-    """``twin.record/1``: a record that was written; ids and times are null in a dry run."""
+class SaidAbout(TypedDict):
+    """The twin that something was said about."""
 
     schema: str
     asset_id: str
     asset_name: str | None
     ledger: str
+
+
+class Said(SaidAbout, RecordItem):
+    """``twin.record/1``: a record that was written; ids and times are null in a dry run."""
+
     warnings: list[str]
+
+
+class ListedHead(TypedDict):
+    """What a list of records says of each; ``malformed`` names places that a stranger got wrong.
+
+    ``standing`` and ``via`` are as in ``twin.record-item/1``; ``late``: recorded more than a minute
+    after it happened.
+    """
+
+    at: str | None
+    committed_at: str | None
+    late: bool
+    transaction_id: str
+    form: str
+    height: int | None
+    signers: list[str]
+    signer_names: list[str | None]
+    standing: str | None
+    via: str | None
+    malformed: list[str]
+
+
+class RecordFile(TypedDict):
+    """A file that a record names; some members may be missing."""
+
+    cid: str
+    name: str
+    size: int
+    media_type: NotRequired[str]
+    type: NotRequired[str]
+    profile: NotRequired[str]
+
+
+class EventItem(ListedHead):
+    """``twin.event/1``: something that happened to a twin."""
+
+    type: str | None
+    data: Json | None
+    attachments: list[RecordFile] | None
+
+
+class Events(TypedDict):
+    """``twin.events/1``: the events of a twin, in the order in which they happened."""
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    events: Iterable[EventItem]
+
+
+class StateCondition(TypedDict):
+    """A condition of a move; ``expression`` is null where it is the signer's word.
+
+    ``holds`` says whether the expression holds now.
+    """
+
+    name: str
+    required: bool
+    expression: str | None
+    holds: bool | None
+
+
+class StateMove(TypedDict):
+    """A move that a twin may make from where it is."""
+
+    to: str
+    conditions: list[StateCondition]
+
+
+class State(TypedDict):
+    """``twin.state/1``: where a twin is in the states of its template, and where it may go.
+
+    ``transaction_id`` is the move that brought it there, null where it began there; the times and
+    signers are those of that move.
+    """
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    template: str
+    state: str
+    at: str | None
+    committed_at: str | None
+    transaction_id: str | None
+    signers: list[str]
+    signer_names: list[str | None]
+    moves: list[StateMove]
+    states: list[str]
+
+
+class PlannedStage(TypedDict):
+    """A stage of a twin: ``passed``, ``current``, ``skipped`` or ``ahead``."""
+
+    stage: str
+    standing: str
+
+
+class StageItem(ListedHead):
+    """``twin.stage/1``: a stage that was recorded.
+
+    ``fault`` says why it counts for nothing: ``malformed``, ``unknown_stage``, ``not_forward``.
+    """
+
+    stage: str | None
+    location: str | None
+    date: str | None
+    skipped: list[str] | None
+    data: Json | None
+    attachments: list[RecordFile] | None
+    fault: str | None
+
+
+class Stages(TypedDict):
+    """``twin.stages/1``: the stages of a twin, and what was recorded of them.
+
+    ``current`` is null before the first; ``plan`` has all of them, in their order.
+    """
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    current: str | None
+    plan: list[PlannedStage]
+    stages: Iterable[StageItem]
 
 
 class CreatedStream(TypedDict):

@@ -77,6 +77,9 @@ SHARED_NAMES = {
         (("asset", "append"), "corrects output"),
         (("asset", "transfer"), "to out in children entity"),
         (("stream", "push"), "source quality unit on-invalid"),
+        (("event", "add"), "attach"),
+        (("state", "move"), "from reason meets triggered-by attach"),
+        (("stage", "add"), "location date attach"),
     ],
 )
 def test_the_real_options_are_a_closed_list(command: tuple[str, str], own: str) -> None:
@@ -92,6 +95,9 @@ def test_the_commands_with_data_are_a_closed_list() -> None:
         ("asset", "append"),
         ("asset", "transfer"),
         ("stream", "push"),
+        ("event", "add"),
+        ("state", "move"),
+        ("stage", "add"),
     }
     assert [option.name for option in GLOBAL] == GLOBAL_NAMES
 
@@ -609,7 +615,7 @@ def test_each_option_of_each_other_command_is_refused(command: Any) -> None:
         for option in other.options:
             if option.name in own:
                 continue
-            if (other.noun == "stream") == (command.noun == "stream"):
+            if other.noun == command.noun or {other.noun, command.noun} <= {"asset", "did"}:
                 with pytest.raises(UsageError):
                     parse(command, [*words, f"--{option.name}", "x"])
             parsed = parse(command, [*words, "--str", f"{option.name}=x"])
@@ -626,7 +632,17 @@ def named(command: Any) -> list[str]:
 def test_what_readings_say_of_themselves_stays_data_of_assets(name: str) -> None:
     for command in COMMANDS.values():
         if command.noun != "stream":
-            assert parse(command, ["car", f"--{name}", "x"]).edits == (Edit((name,), "x"),)
+            assert parse(command, [*named(command), f"--{name}", "x"]).edits == (
+                Edit((name,), "x"),
+            )
+
+
+@pytest.mark.parametrize(
+    "name", ["location", "date", "reason", "from", "meets", "attach", "triggered-by"]
+)
+def test_what_is_said_of_events_and_moves_stays_data_of_assets(name: str) -> None:
+    for command in (APPEND, CREATE, COMMANDS["stream", "push"]):
+        assert parse(command, [*named(command), f"--{name}", "x"]).edits == (Edit((name,), "x"),)
 
 
 def test_more_arguments_than_the_name() -> None:

@@ -27,6 +27,8 @@ _ENTITY = Option("entity", "The thing's own key.", "KEY")
 
 _IF_MISSING = Option("if-missing", "Succeed if the same asset already exists.")
 
+_ATTACH = Option("attach", "A file, and what it is; may be repeated.", "FILE:TYPE", repeat=True)
+
 
 class DataCommand(NamedTuple):
     """One command that takes free data.
@@ -142,9 +144,46 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
             "twincli.cli.commands.stream.push:stream_push",
             arguments=("TWIN", "STREAM", "[FILE]"),
         ),
+        DataCommand(
+            "event",
+            "add",
+            "Record that something happened to a twin; the data tell more about it.",
+            (_ATTACH,),
+            "twincli.cli.commands.life.write:event_add",
+            arguments=("TWIN", "TYPE"),
+        ),
+        DataCommand(
+            "state",
+            "move",
+            "Move a twin into another state, as its template allows.",
+            (
+                Option("from", "The state it has to be in.", "STATE"),
+                Option("reason", "Why it moves.", "TEXT"),
+                Option("meets", "A condition that is met.", "NAME", repeat=True),
+                Option("triggered-by", "Who or what had it moved, if not the signer.", "WHO"),
+                _ATTACH,
+            ),
+            "twincli.cli.commands.life.write:state_move",
+            arguments=("TWIN", "STATE"),
+        ),
+        DataCommand(
+            "stage",
+            "add",
+            "Record that a twin has reached a stage; stages go forward only.",
+            (
+                Option("location", "Where.", "TEXT"),
+                Option("date", "When: a date, or a time with its zone.", "DATE"),
+                _ATTACH,
+            ),
+            "twincli.cli.commands.life.write:stage_add",
+            arguments=("TWIN", "STAGE"),
+        ),
     )
 }
 """The closed list: every command that takes free data."""
+
+
+_ASSETS = {"did": "asset"}
 
 
 def options_of(command: DataCommand) -> tuple[Option, ...]:
@@ -155,13 +194,14 @@ def options_of(command: DataCommand) -> tuple[Option, ...]:
 def options_elsewhere(command: DataCommand) -> dict[str, str]:
     """Return the options of other commands with data: name, and the command that has it first.
 
-    What a reading says of itself are data to the commands of other nouns.
+    Only of the same noun: what an event or a reading says of itself are data elsewhere. An
+    identity is an asset.
     """
     own = {option.name for option in options_of(command)}
     return {
         option.name: f"{other.noun} {other.verb}"
         for other in reversed(COMMANDS.values())
-        if (other.noun == "stream") == (command.noun == "stream")
+        if _ASSETS.get(other.noun, other.noun) == _ASSETS.get(command.noun, command.noun)
         for option in other.options
         if option.name not in own
     }

@@ -32,6 +32,18 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     "template diff": ("twin template diff pump-v1 pump.yaml",),
     "template import": ("twin template import thermostat.json -o thermostat-v1.json",),
     "template export": ("twin template export vehicle-tracking-v1 -o vehicle.json",),
+    "event add": (
+        "twin event add car inspection_completed --result passed",
+        "twin event add car accident_reported --at 2024-01-20 --attach a.pdf:report",
+    ),
+    "event list": ("twin event list car --since 30d",),
+    "state show": ("twin state show pump",),
+    "state move": (
+        "twin state move pump shipping",
+        "twin state move pump installed --from stored --meets tested",
+    ),
+    "stage add": ("twin stage add batch harvest --location Guatemala --date 2024-01-10",),
+    "stage list": ("twin stage list batch",),
     "stream create": ("twin stream create car location --owner tracker",),
     "stream push": (
         "twin stream push car mileage --value 12034.5",

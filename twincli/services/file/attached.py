@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import cid as _cid
 from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError, cut
-from twincli.model import record, times
+from twincli.model import bodies, record, times
 from twincli.rules.authority import AUTHORISED
 from twincli.services import resolve
 from twincli.services.asset import listings
@@ -126,11 +126,26 @@ def is_cid(text: str) -> bool:
 
 
 def of_twin(workspace: Workspace, blobs: Blobs, asset_id: str) -> Iterator[FileItem]:
-    """Yield the files of a twin, in the order in which they were attached."""
+    """Yield the files of a twin, in the order in which they were attached.
+
+    Those that events and other records name are among them.
+    """
     names = resolve.Names(workspace)
     name = resolve.asset_name(workspace, asset_id)
-    for found in records(workspace, asset_id, (record.FILE,)):
-        yield _item(found, names, blobs, asset_id, name)
+    for found in records(workspace, asset_id, (record.FILE, *_NAMING)):
+        if found.kind == record.FILE:
+            yield _item(found, found.body, names, blobs, asset_id, name)
+            continue
+        for each in bodies.read(found.kind, found.body).stated.get("attachments", ()):
+            yield _item(found, each, names, blobs, asset_id, name)
+
+
+_NAMING = tuple(
+    kind
+    for kind, members in bodies.MEMBERS.items()
+    if any(member.name == "attachments" for member in members)
+)
+"""Kinds of records that name files."""
 
 
 def of_all(workspace: Workspace, blobs: Blobs) -> Iterator[FileItem]:
@@ -140,9 +155,14 @@ def of_all(workspace: Workspace, blobs: Blobs) -> Iterator[FileItem]:
 
 
 def _item(
-    found: Record, names: resolve.Names, blobs: Blobs, asset_id: str, asset_name: str | None
+    found: Record,
+    body: dict[str, Any],
+    names: resolve.Names,
+    blobs: Blobs,
+    asset_id: str,
+    asset_name: str | None,
 ) -> FileItem:
-    stated = of_body(found.body)
+    stated = of_body(body)
     return {
         **stated,
         "asset_id": asset_id,

@@ -34,6 +34,7 @@ class Record(NamedTuple):
         at: When it happened, as its signer claims, or None.
         committed_at: When it was committed, or None where the ledger does not report it.
         happened_ms: When it happened: as claimed, else when it was committed; None: unknown.
+        recorded_ms: When it was committed, or None.
         height: Of its block, or None.
         signers: Public keys.
         standing: One of ``authority.STANDINGS``; None of a certificate, which weighs what its
@@ -49,6 +50,7 @@ class Record(NamedTuple):
     at: str | None
     committed_at: str | None
     happened_ms: int | None
+    recorded_ms: int | None
     height: int | None
     signers: tuple[str, ...]
     standing: str | None
@@ -127,6 +129,7 @@ def _record(entry: Entry, form: str, kind: str, body: Any, verdict: Verdict) -> 
         at=claimed(entry.tx),
         committed_at=times.told(entry.time_ms),
         happened_ms=entry.time_ms if stated is None else stated,
+        recorded_ms=entry.time_ms,
         height=entry.height,
         signers=tuple(signers_of(entry.tx)),
         standing=None if kind == record.CERTIFICATE else verdict.standing,

@@ -22,10 +22,9 @@ from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.signers import keys_to_create
 from twincli.services.standing import Speakers, owners_now
 from twincli.services.tx.prepared import Prepared
-from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from twincli.keystore.keyfile import KeyInfo
     from twincli.ledger.rows import Spendable
@@ -39,23 +38,36 @@ STATED = "statement"
 """The two forms of a record."""
 
 
-class Saying(NamedTuple):
+class Saying:
     """The write of a record by the twin's owner.
 
-    Attributes:
+    Args:
         kind: What kind of record.
         body: What it says.
-        check: Called before each attempt with the twin as it stands; raises where that forbids it.
+        check: Called before each attempt with the twin as it stands; raises where that forbids it,
+            or returns what it adds to the body.
+        adds: The members that it may add.
+
+    Attributes:
+        body: What was said: as planned last, or as it was recorded with the same once token.
     """
 
-    kind: str
-    body: dict[str, Any]
-    check: Callable[[Replay], None] | None = None
+    def __init__(
+        self,
+        kind: str,
+        body: dict[str, Any],
+        check: Callable[[Replay], Mapping[str, Any] | None] | None = None,
+        adds: Collection[str] = (),
+    ) -> None:
+        self.kind = kind
+        self.body = self._told = body
+        self._check = check
+        self._adds = frozenset(adds)
 
     def plan(self, target: Target, replay: Replay, unspent: list[Spendable]) -> Attempt:
         """See ``attempt.Write``."""
-        if self.check is not None:
-            self.check(replay)
+        if self._check is not None:
+            self.body = {**self._told, **(self._check(replay) or {})}
         item = choose_outputs.mine(target, unspent)[0]
         same_owner = _transaction.Output(
             item.output["condition"]["details"], int(item.output["amount"])
@@ -64,7 +76,16 @@ class Saying(NamedTuple):
 
     def is_same(self, target: Target, tx: dict[str, Any]) -> bool:  # noqa: ARG002
         """See ``attempt.Write``."""
-        return is_record(tx, self.kind, {}, body=self.body)
+        body = (record.envelope_of(tx["metadata"]) or {}).get("body")
+        if self._adds and isinstance(body, dict) and is_record(tx, self.kind, {}):
+            if self._plain(body) != self._plain(self._told):
+                return False
+            self.body = body
+            return True
+        return is_record(tx, self.kind, {}, body=self._told)
+
+    def _plain(self, body: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in body.items() if name not in self._adds}
 
 
 def say(
@@ -74,7 +95,8 @@ def say(
     body: Mapping[str, Any],
     writing: Writing = PLAIN,
     *,
-    check: Callable[[Replay], None] | None = None,
+    check: Callable[[Replay], Mapping[str, Any] | None] | None = None,
+    adds: Collection[str] = (),
     before: Callable[[str], None] | None = None,
     is_owners: bool = False,
 ) -> Said | Prepared:
@@ -86,7 +108,9 @@ def say(
         kind: One of ``record.RECORD_KINDS``.
         body: What is said.
         writing: W, without ``bare``.
-        check: Called before each attempt with the twin as it stands; raises where that forbids it.
+        check: Called before each attempt with the twin as it stands; raises where that forbids it,
+            or returns what it adds to the body.
+        adds: The members that it may add; a retry with the same once token may find others.
         before: Told what should be known before anything is written; it may raise.
         is_owners: Whether only the twin's owner can say such a thing.
 
@@ -108,15 +132,16 @@ def say(
     target = Target.find(workspace, ref, writing)
     told = dict(body)
     if is_owners or is_for_us(target):
-        done = perform(target, Saying(kind, told, check))
+        saying = Saying(kind, told, check, adds)
+        done = perform(target, saying)
         if isinstance(done, Prepared):
             return done
-        return _said(target, APPENDED, kind, told, done, OWNER)
+        return _said(target, APPENDED, kind, saying.body, done, OWNER)
     if check is not None:
         replay = workspace.client.replay(target.asset_id)
         if replay is None:
             raise NotFoundError(f"there is no asset {target.asset_id} on this ledger")
-        check(replay)
+        told = {**told, **(check(replay) or {})}
     return _state(target, kind, told, before)
 
 
@@ -206,7 +231,7 @@ def _about_standing(
     owner = "; ".join(names.owner(details) for details in held)
     to = "".join(f" --to {names.of_key(key) or key}" for key in keys)
     yield (
-        f"{who} may not write a {kind} record about {target.ref}{because}: it will be shown as"
+        f"{who} may not write {kind} records about {target.ref}{because}: it will be shown as"
         f" {shown}; its owner, {owner}, can write it, or allow it:"
         f" twin grant add {target.ref}{to} --role writer --scope {kind}"
     )

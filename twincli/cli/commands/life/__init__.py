@@ -1,0 +1,1 @@
+"""Events, states and stages of twins."""
