@@ -225,6 +225,17 @@ def test_what_was_altered_is_not_believed(original: Path, tmp_path: Path, sql: s
         assert ledger.verify_index() == []
 
 
+@pytest.mark.parametrize("sql", [sql for sql in ALTERED if "'kind'" in sql])
+def test_nor_where_several_are_asked_at_once(original: Path, tmp_path: Path, sql: str) -> None:
+    place = Path(shutil.copytree(original, tmp_path / "copy"))
+    with closing(sqlite3.connect(place / "index.db")) as connection:
+        assert connection.execute(sql).rowcount
+        connection.commit()
+    with Ledger.open(place) as ledger:
+        assert ledger.plain_index.stated_by("kind", ["asset", "asses"]) == [("asset", 1)]
+        assert ledger.verify_index() == []
+
+
 def test_every_table_is_looked_at(original: Path) -> None:
     """``mark`` is checked when the index is opened; ``place`` cannot be derived."""
     with closing(sqlite3.connect(original / "index.db")) as connection:

@@ -7,7 +7,7 @@ from twincli.ledger.ledger import Ledger
 from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.ledger import Verdict
@@ -186,6 +186,9 @@ class EmbeddedClient:
 
     def assets_with(self, name: str, value: str) -> list[str]:
         return self.ledger.assets_with(name, value)
+
+    def parts_of(self, asset_ids: Sequence[str]) -> dict[str, list[str]]:
+        return self.ledger.parts_of(asset_ids)
 
     def search_assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         return self.ledger.search_assets(text, limit)

@@ -21,7 +21,7 @@ from twincli.model import links, record, words
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
@@ -495,6 +495,19 @@ class Index:
         clean = value.encode("utf-8", "replace").decode()
         return [row[0] for row in self._tried(partial(self._stated, name, clean, after, limit))]
 
+    def stated_by(self, name: str, values: Sequence[str]) -> list[tuple[str, int]]:
+        """Return the CREATEs that state ``name`` as one of some values, in commit order.
+
+        Args:
+            name: What is stated.
+            values: As what.
+
+        Returns:
+            Pairs of the value and the position.
+        """
+        clean = json.dumps([value.encode("utf-8", "replace").decode() for value in values])
+        return list(self._tried(partial(self._stated_by, name, clean)))
+
     def recorded(self, asset: int, kind: str) -> list[int]:
         """Return the positions of an asset's records of a kind.
 
@@ -530,6 +543,25 @@ class Index:
             "SELECT seq FROM stated WHERE name = ? AND value = ? AND seq > ? ORDER BY seq LIMIT ?",
             (name, value, after, limit),
         ).fetchall()
+
+    def _stated_by(self, name: str, values: str) -> list[tuple[str, int]]:
+        run, among = self.connection.execute, "value IN (SELECT value FROM json_each(?))"
+        found: list[tuple[str, int]] = run(
+            f"SELECT value, seq FROM stated WHERE name = ? AND {among} ORDER BY seq",  # noqa: S608
+            (name, values),
+        ).fetchall()
+        tallies: dict[str, list[int]] = {}
+        for value, seq in found:
+            tally = tallies.setdefault(value, [0, 0])
+            tally[0] += 1
+            tally[1] += seq
+        held = run(
+            f"SELECT value, count, total FROM tally WHERE name = ? AND count <> 0 AND {among}",  # noqa: S608
+            (name, values),
+        )
+        if tallies != {value: [count, total] for value, count, total in held}:
+            raise sqlite3.DatabaseError("entries were altered")
+        return found
 
     def place(self, items: list[Placed]) -> list[int]:
         """Keep where transactions stand on the ledger that this one is a copy of.

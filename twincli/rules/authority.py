@@ -625,9 +625,12 @@ class Authority:
             for first in self._writers.get(key, [])[:1]:
                 if first.place.position < position:
                     found.append(Verdict(UNAUTHORISED, first.tx_id, "scope"))
-        for child in children:
-            found += self._by_link(child, keys, place, claimed_ms, controls)
         best = max(found, key=_rank)
+        for child in () if best.standing == AUTHORISED else children:
+            for verdict in self._by_link(child, keys, place, claimed_ms, controls):
+                best = max(best, verdict, key=_rank)
+            if best.standing == AUTHORISED:
+                break
         # An even number of turns: no record that is unknown here lies over this place.
         if bisect_left(self._weather, position) % 2:
             return Verdict(UNDETERMINED, best.via, "unknown_record")

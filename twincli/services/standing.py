@@ -14,7 +14,7 @@ from twincli.rules.authority import AUTHORISED, LAST, OWNER, Authority, Holders,
 from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from twincli.client import LedgerClient
     from twincli.ledger.reading import Entry
@@ -50,7 +50,7 @@ def at_birth(client: LedgerClient, parent: str, part: Entry) -> str:
             found = authority.standing(signers_of(part.tx), details, None)
             if height is not None and height <= part.height and found == AUTHORISED:
                 return AUTHORISED
-    return Speakers(client).of_part(parent, part).standing
+    return Speakers(client).of_part(parent, part.tx["id"]).standing
 
 
 class Speakers:
@@ -61,10 +61,17 @@ class Speakers:
         self._known: dict[str, Authority] = {}
         self._holders: dict[str, Holders] = {}
         self._held: dict[str, frozenset[str]] = {}
+        self._linked: dict[tuple[Authority, frozenset[str]], list[str]] = {}
+        self._parts: dict[tuple[str, str], tuple[list[str], Place, int | None]] = {}
 
-    def of_part(self, parent: str, part: Entry) -> Verdict:
+    def of_part(self, parent: str, part: str) -> Verdict:
         """Say how ``part`` stands, which states that it belongs to ``parent``."""
-        return self.of(parent, part, BELONGING)
+        self.authority(parent)
+        met = self._parts.get((parent, part))
+        if met is None:
+            return self.of(parent, self._client.required(part), BELONGING)
+        keys, place, stated_ms = met
+        return self._judged(parent, keys, place, BELONGING, stated_ms)
 
     def of(self, asset_id: str, entry: Entry, topic: Topic) -> Verdict:
         """Say whether the statement in a transaction of another asset counts.
@@ -123,7 +130,9 @@ class Speakers:
         parts = []
         for part in client.assets_with("parent", asset_id):
             entry = client.required(part)
-            parts.append((_place(entry, _PART), entry.tx))
+            place, tx = _place(entry, _PART), entry.tx
+            parts.append((place, tx))
+            self._parts[asset_id, part] = signers_of(tx), place, record.stated_ms(tx)
         parts.sort(key=lambda part: part[0].position, reverse=True)
         for number, entry in enumerate(client.entries(asset_id)):
             place = _place(entry, number)
@@ -153,16 +162,25 @@ class Speakers:
             lambda child, able: self.controls(child, able, place),
         )
 
-    def linked(self, found: Authority, keys: Collection[str]) -> list[str]:
-        """Return the linked children of which keys hold something, or once did."""
+    def linked(self, found: Authority, keys: Collection[str]) -> Iterator[str]:
+        """Yield the linked children of which keys hold something, or once did, in order.
+
+        Nothing is looked up before the first is asked for.
+        """
         if not found.children:
-            return []
-        held: set[str] = set()
-        for key in keys:
-            if key not in self._held:
-                self._held[key] = frozenset(self._client.held_by([key], ever=True))
-            held.update(self._held[key])
-        return [child for child in found.children if child in held]
+            return
+        asked = (found, frozenset(keys))
+        if asked not in self._linked:
+            held: set[str] = set()
+            for key in keys:
+                if key not in self._held:
+                    self._held[key] = frozenset(self._client.held_by([key], ever=True))
+                held.update(self._held[key])
+            self._linked[asked] = sorted(
+                held.intersection(found.children),
+                key=lambda child: found.children[child][0].place.position,
+            )
+        yield from self._linked[asked]
 
 
 def _place(entry: Entry, number: int) -> Place:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from twincli.errors import InvalidError, NotFoundError
 from twincli.model import record
@@ -10,6 +10,8 @@ from twincli.services import resolve
 from twincli.services.standing import Speakers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from twincli.ledger.rows import Standing
     from twincli.services.documents import Document, Tree
     from twincli.services.workspace import Workspace
@@ -36,6 +38,18 @@ def tree(workspace: Workspace, ref: str | None = None) -> Tree:
     return {"schema": "twin.tree/1", "roots": _Drawing(workspace).roots(ref)}
 
 
+PAGE = 500
+"""Assets whose parts are looked up at once."""
+
+
+class _Thing(NamedTuple):
+    """What is drawn of an asset: its id, its kind and the key that it names as its own."""
+
+    id: str
+    kind: str | None
+    entity: str | None
+
+
 class _Drawing:
     """One drawing of the tree; what is asked of many nodes is looked up once."""
 
@@ -46,16 +60,18 @@ class _Drawing:
         self.asset_names = resolve.asset_names(workspace)
         self.speakers = Speakers(workspace.client)
         self.seen: set[str] = set()
+        self.known: dict[str, _Thing] = {}
 
     def roots(self, ref: str | None) -> list[Document]:
         if ref is not None:
             return [self._root(ref)]
         keys = [info.public_key for info in self.workspace.keystore.scan()[0]]
         entities = {
-            entity
+            thing.entity
             for key in keys
-            for standing in self.client.standings(self.client.held_by([key]))
-            if (entity := self._entity(standing)) not in (None, key)
+            for page in self._pages(self.client.held_by([key]))
+            for thing in page
+            if thing.entity not in (None, key)
         }
         starts = [key for key in keys if key not in entities] or keys
         roots = [self._key(key, None) for key in starts]
@@ -103,20 +119,41 @@ class _Drawing:
         *,
         part_of: str | None = None,
     ) -> list[Document]:
-        return [
-            self._asset(standing, relation, depth, part_of)
-            for standing in self.client.standings(asset_ids)
-        ]
+        nodes = []
+        for page in self._pages(asset_ids):
+            parts = self.client.parts_of([thing.id for thing in page])
+            nodes += [
+                self._asset(thing, relation, depth, part_of, parts.get(thing.id, []))
+                for thing in page
+            ]
+        return nodes
+
+    def _pages(self, asset_ids: list[str]) -> Iterator[list[_Thing]]:
+        """Yield what is drawn of assets, in order; each is read once."""
+        for at in range(0, len(asset_ids), PAGE):
+            page = asset_ids[at : at + PAGE]
+            new = [asset_id for asset_id in page if asset_id not in self.known]
+            for standing in self.client.standings(new):
+                create = standing.create
+                self.known[create["id"]] = _Thing(
+                    create["id"], resolve.asset_kind(create), self._entity(standing)
+                )
+            yield [self.known[asset_id] for asset_id in page]
 
     def _asset(
-        self, standing: Standing, relation: str | None, depth: int, part_of: str | None
+        self,
+        thing: _Thing,
+        relation: str | None,
+        depth: int,
+        part_of: str | None,
+        parts: list[str],
     ) -> Document:
-        asset_id = standing.create["id"]
+        asset_id = thing.id
         node: Document = {
             "type": "asset",
             "name": self.asset_names.get(asset_id),
             "id": asset_id,
-            "kind": resolve.asset_kind(standing.create),
+            "kind": thing.kind,
             "relation": relation,
             "standing": None,
             "seen": asset_id in self.seen,
@@ -124,17 +161,15 @@ class _Drawing:
             "children": [],
         }
         if part_of is not None:
-            part = self.client.required(asset_id)
-            node["standing"] = self.speakers.of_part(part_of, part).standing
+            node["standing"] = self.speakers.of_part(part_of, asset_id).standing
         if node["seen"] or node["cut"]:
             return node
         self.seen.add(asset_id)
-        entity = self._entity(standing)
+        entity = thing.entity
         if entity is not None and entity not in self.seen:
             # What the thing owns by its own key hangs below the thing.
             node["children"] = self._key(entity, "owns", depth)["children"]
         known = {child["id"] for child in node["children"]}
-        parts = self.client.assets_with("parent", asset_id)
         node["children"] += self._assets(
             [part for part in parts if part not in known], "part", depth + 1, part_of=asset_id
         )

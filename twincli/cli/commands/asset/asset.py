@@ -278,7 +278,11 @@ def tree(
     document = service.tree(context.workspace(), name)
     return Result(
         document,
-        text=None if context.mode.terminal else _tree_rows(document),
+        text=(
+            _tree_rows(document)
+            if context.mode.form == "auto" and not context.mode.terminal
+            else None
+        ),
         terminal=lambda shown, console: _draw_tree(shown, console, wide=context.mode.wide),
     )
 
