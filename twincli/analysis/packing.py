@@ -1,9 +1,9 @@
 """Summaries of minutes as bytes, as rollups keep them. Equal summaries have equal bytes.
 
-A head of little-endian numbers, then three parts. The first two suffice for the average of each
-minute, and are read without numpy: beginnings, counts and the exact sums of the first and the last
-minute (which may go on in another chunk), deflated; then the averages, rounded once. The third has
-the other columns, deflated. A checksum covers all of them.
+A head of little-endian numbers, then parts. What comes first answers the average of each minute
+without numpy: the exact sums of the first and the last minute (which may go on in another chunk)
+and the averages, rounded once, as texts. The rest are the columns of the summary. The parts are
+deflated, and a checksum covers all of them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
+from twincli.analysis.buckets import MINUTE_US
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -20,48 +21,54 @@ if TYPE_CHECKING:
     from twincli.analysis.summary import Summary
     from twincli.model.batch import Array
 
-VERSION = 2
-_HEAD = "<BBIIIiHiH"
-_SIZE = struct.calcsize(_HEAD)
+VERSION = 3
+_CHECK = "<BI"
+_HEAD = "<BIqIIiHiH"
+_WHOLE, _REGULAR = 1, 2
+_EDGE = "<QiH"
 _INTEGERS = ("suspects", "first_times", "last_times")
 _TIMES = _INTEGERS[1:]
 _VALUES = ("lows", "highs", "firsts", "lasts")
 _LEVEL = 1
-_EDGE = "<iH"
-_CHECKED = 6
-"""Bytes of the head before the checksum ends."""
 
 
-class Exact(NamedTuple):
-    """A sum: a whole number times a power of two."""
+class NotASummaryError(ValueError):
+    """Bytes that are not a summary, or damaged: it has to be made again from the chunks."""
 
+
+class Edge(NamedTuple):
+    """The readings of one minute: how many, and their sum, a whole number times a power of two."""
+
+    readings: int
     number: int
     exponent: int
 
 
 class Averages(NamedTuple):
-    """The averages of minutes, as Python has them.
+    """The averages of minutes that have good readings.
 
     Attributes:
         begins: Microseconds, ascending.
-        counts: Good readings of each; a minute may have none.
-        values: The average of each, NaN where there is no good reading.
-        first, last: The exact sums of the first and the last minute.
+        texts: The average of each, as Python and JSON write it.
+        first, last: The first and the last minute.
     """
 
     begins: Sequence[int]
-    counts: Sequence[int]
-    values: Sequence[float]
-    first: Exact
-    last: Exact
+    texts: list[str]
+    first: Edge
+    last: Edge
 
 
 class _Parts(NamedTuple):
-    whole: bool
+    is_whole: bool
+    is_regular: bool
     groups: int
+    begin: int
     places: tuple[int, int, int, int]
+    first: Edge
+    last: Edge
     lead: bytes
-    values: bytes
+    texts: bytes
     rest: bytes
 
 
@@ -71,96 +78,104 @@ def pack(summary: Summary) -> bytes:
     from twincli.model.batch import load_numpy
 
     np = load_numpy()
+    begins, counts = summary.begins, summary.counts
+    groups = len(begins)
     whole = summary.lows.dtype == np.int64
+    is_regular = bool((np.diff(begins) == MINUTE_US).all() and counts.all())
+    numbers, exponent = exact.integers(summary.sums)
+    edges = b""
+    for at in (0, -1):
+        size = numbers[at].bit_length() // 8 + 1
+        edges += struct.pack(_EDGE, int(counts[at]), exponent, size)
+        edges += numbers[at].to_bytes(size, "little", signed=True)
+    lead = zlib.compress(begins.astype("<i8").tobytes() + counts.astype("<i8").tobytes(), _LEVEL)
+    averages = exact.means(summary.sums, counts)[counts > 0].tolist()
+    texts = zlib.compress("\n".join(map(repr, averages)).encode(), _LEVEL)
     values = "<i8" if whole else "<f8"
-    ends = exact.take(summary.sums, np.array([0, len(summary.begins) - 1]))
-    numbers, exponent = exact.integers(ends)
-    lead = [summary.begins.astype("<i8").tobytes(), summary.counts.astype("<i8").tobytes()]
-    for number in numbers:
-        size = number.bit_length() // 8 + 1
-        lead.append(struct.pack(_EDGE, exponent, size))
-        lead.append(number.to_bytes(size, "little", signed=True))
     columns = [
         summary.suspects.astype("<i8"),
         # From the beginning of the minute; of one without good readings it wraps around.
-        (summary.first_times - summary.begins).astype("<i8"),
-        (summary.last_times - summary.begins).astype("<i8"),
+        (summary.first_times - begins).astype("<i8"),
+        (summary.last_times - begins).astype("<i8"),
         *(getattr(summary, name).astype(values) for name in _VALUES),
         summary.sums.digits.astype("<i8"),
         summary.squares.digits.astype("<i8"),
     ]
-    first = zlib.compress(b"".join(lead), _LEVEL)
-    body: bytes = (
-        struct.pack(
-            _HEAD[0] + _HEAD[4:],
-            len(summary.begins),
-            len(first),
-            summary.sums.low,
-            len(summary.sums.digits),
-            summary.squares.low,
-            len(summary.squares.digits),
-        )
-        + first
-        + exact.means(summary.sums, summary.counts).astype("<f8").tobytes()
-        + zlib.compress(b"".join(column.tobytes() for column in columns), _LEVEL)
+    rest = zlib.compress(b"".join(column.tobytes() for column in columns), _LEVEL)
+    head = struct.pack(
+        _HEAD,
+        _WHOLE * whole + _REGULAR * is_regular,
+        groups,
+        int(begins[0]),
+        len(lead),
+        len(texts),
+        summary.sums.low,
+        len(summary.sums.digits),
+        summary.squares.low,
+        len(summary.squares.digits),
     )
-    return struct.pack("<BBI", VERSION, whole, zlib.crc32(body)) + body
+    body = head + edges + lead + texts + rest
+    return struct.pack(_CHECK, VERSION, zlib.crc32(body)) + body
 
 
 def _parts(data: bytes) -> _Parts:
     """Return the parts of what was packed.
 
     Raises:
-        ValueError: These are not the bytes of a summary.
+        NotASummaryError
     """
-    try:
-        version, whole, check, groups, size, *places = struct.unpack_from(_HEAD, data)
-    except struct.error as error:
-        raise ValueError("not a summary") from error
-    begin, end = _SIZE + size, _SIZE + size + 8 * groups
-    if version != VERSION or end > len(data) or zlib.crc32(data[_CHECKED:]) != check:
-        raise ValueError("not a summary")
+    at = struct.calcsize(_CHECK)
+    if len(data) < at or struct.unpack_from(_CHECK, data) != (VERSION, zlib.crc32(data[at:])):
+        raise NotASummaryError("not a summary")
+    flags, groups, begin, lead, texts, *places = struct.unpack_from(_HEAD, data, at)
+    at += struct.calcsize(_HEAD)
+    edges = []
+    for _ in range(2):
+        count, exponent, size = struct.unpack_from(_EDGE, data, at)
+        at += struct.calcsize(_EDGE)
+        number = int.from_bytes(data[at : at + size], "little", signed=True)
+        edges.append(Edge(count, number, exponent))
+        at += size
     low, digits, low_square, digits_square = places
     return _Parts(
-        bool(whole),
+        bool(flags & _WHOLE),
+        bool(flags & _REGULAR),
         groups,
+        begin,
         (low, digits, low_square, digits_square),
-        data[_SIZE:begin],
-        data[begin:end],
-        data[end:],
+        edges[0],
+        edges[1],
+        data[at : at + lead],
+        data[at + lead : at + lead + texts],
+        data[at + lead + texts :],
     )
 
 
-def averages(data: bytes) -> Averages:
-    """Return the averages of a summary that was packed, without loading numpy.
+def averages(data: bytes) -> Averages | None:
+    """Return the averages of a summary that was packed, without numpy; None: there are none.
 
     Raises:
-        ValueError: These are not its bytes, so it has to be made again from the chunks.
+        NotASummaryError
     """
     parts = _parts(data)
-    lead = zlib.decompress(parts.lead)
-    groups = parts.groups
-    numbers = struct.unpack_from(f"<{2 * groups}q", lead)
-    at = 16 * groups
-    ends = []
-    for _ in range(2):
-        exponent, size = struct.unpack_from(_EDGE, lead, at)
-        at += struct.calcsize(_EDGE)
-        ends.append(Exact(int.from_bytes(lead[at : at + size], "little", signed=True), exponent))
-        at += size
-    return Averages(
-        numbers[:groups],
-        numbers[groups:],
-        struct.unpack(f"<{groups}d", parts.values),
-        *ends,
-    )
+    texts = zlib.decompress(parts.texts).decode().split("\n")
+    if parts.is_regular:
+        end = parts.begin + parts.groups * MINUTE_US
+        return Averages(range(parts.begin, end, MINUTE_US), texts, parts.first, parts.last)
+    numbers = struct.unpack(f"<{2 * parts.groups}q", zlib.decompress(parts.lead))
+    begins = [
+        begin
+        for begin, count in zip(numbers[: parts.groups], numbers[parts.groups :], strict=True)
+        if count
+    ]
+    return Averages(begins, texts, parts.first, parts.last) if begins else None
 
 
 def unpack(data: bytes) -> Summary:
     """Return the summary that was packed.
 
     Raises:
-        ValueError: These are not its bytes, so it has to be made again from the chunks.
+        NotASummaryError
     """
     from twincli.analysis.exact import Sums
     from twincli.analysis.summary import Summary
@@ -175,7 +190,7 @@ def unpack(data: bytes) -> Summary:
     table = table.reshape(-1, groups)
     columns: dict[str, Array] = dict(zip(_INTEGERS, table, strict=False))
     for at, name in enumerate(_VALUES, len(_INTEGERS)):
-        columns[name] = table[at] if parts.whole else table[at].view(np.float64)
+        columns[name] = table[at] if parts.is_whole else table[at].view(np.float64)
     begins = lead[:groups].astype(np.int64)
     for name in _TIMES:
         columns[name] = columns[name] + begins

@@ -123,7 +123,9 @@ class Aggregates:
         self._feed = feed
         self._asked = asked
         self._held = held
-        self._rows = Rows(feed, asked._replace(fields=_paths(asked.fields), reverse=False), held)
+        self._rows = Rows(
+            feed, asked._replace(fields=answers.paths_of(asked.fields), reverse=False), held
+        )
         self._grid = grid(asked, held)
         for wanted in self._rows.wanted:
             for path, kind in self._chosen(wanted).items():
@@ -138,8 +140,10 @@ class Aggregates:
         return self._rows.conflicts
 
     def _chosen(self, wanted: Wanted) -> dict[str, str]:
-        fields = _paths(self._asked.fields)
-        return {path: kind for path, kind in wanted.kinds.items() if tables.is_chosen(path, fields)}
+        fields = answers.paths_of(self._asked.fields)
+        return {
+            path: kind for path, kind in wanted.kinds.items() if answers.is_chosen(path, fields)
+        }
 
     def answer(self) -> Answer:
         """Return the rows: a bucket each, or those that a sample chose."""
@@ -220,7 +224,7 @@ class Aggregates:
     # --- Samples ---------------------------------------------------------------------------------
 
     def _sampled(self, aggregate: str) -> Answer:
-        fields = _paths(self._asked.fields)
+        fields = answers.paths_of(self._asked.fields)
         numbers = list(
             dict.fromkeys(
                 path
@@ -265,10 +269,6 @@ class Aggregates:
         else:
             rows = sample.minmax(values, self._grid.begins(block.time))
         return answers.take(block, rows)
-
-
-def _paths(fields: Sequence[str]) -> tuple[str, ...]:
-    return tuple(field for field in fields if field not in answers.ABOUT)
 
 
 def _joined(blocks: Sequence[Block]) -> Block:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 from twincli.model import reading, times
 from twincli.model.batch import load_numpy
@@ -23,6 +25,10 @@ TIMESTAMP, STREAM, SOURCE, QUALITY, SEQ = ABOUT = (
 """What is said of an observation, beside its values."""
 
 
+_DAY_US = 86_400_000_000
+_MINUTE_US = 60_000_000
+
+
 class Column(NamedTuple):
     """A column of an answer.
 
@@ -35,6 +41,33 @@ class Column(NamedTuple):
     kind: str
 
 
+class Numbers(Sequence[float]):
+    """Doubles as they were written, which is what most of them are wanted for.
+
+    Attributes:
+        texts: As Python and JSON write them.
+    """
+
+    def __init__(self, texts: list[str]) -> None:
+        self.texts = texts
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @overload
+    def __getitem__(self, at: int) -> float: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Numbers: ...
+
+    def __getitem__(self, at: int | slice) -> float | Numbers:
+        found = self.texts[at]
+        return float(found) if isinstance(found, str) else Numbers(found)
+
+    def __iter__(self) -> Iterator[float]:
+        return map(float, self.texts)
+
+
 class Block(NamedTuple):
     """Some rows.
 
@@ -43,8 +76,8 @@ class Block(NamedTuple):
         columns: The values of each column, None where a row has none; that of the time is empty.
     """
 
-    time: Array
-    columns: tuple[list[Any], ...]
+    time: Array | list[int]
+    columns: tuple[Sequence[Any], ...]
 
 
 class Answer(NamedTuple):
@@ -61,8 +94,24 @@ class Answer(NamedTuple):
     nested: bool = True
 
 
-def time_texts(time: Array, digits: int) -> list[str]:
-    """Return times as RFC 3339; those that need six digits have them."""
+def paths_of(fields: Sequence[str]) -> tuple[str, ...]:
+    """Return the fields that are values of readings."""
+    return tuple(field for field in fields if field not in ABOUT)
+
+
+def is_chosen(path: str, fields: Sequence[str]) -> bool:
+    """Say whether a path is one of the fields, or inside one."""
+    return not fields or any(path == field or path.startswith(field + ".") for field in fields)
+
+
+def time_texts(time: Array | list[int], digits: int) -> list[str]:
+    """Return times as RFC 3339; those that need six digits have them.
+
+    A list holds whole minutes, in order.
+    """
+    if isinstance(time, list):
+        is_reversed = len(time) > 1 and time[0] > time[-1]
+        return _minute_texts(time[::-1])[::-1] if is_reversed else _minute_texts(time)
     np = load_numpy()
     if digits == 3 and len(time) and (time % 1000).any():
         digits = 6
@@ -74,17 +123,44 @@ def time_texts(time: Array, digits: int) -> list[str]:
     return [text + "Z" for text in texts]
 
 
+def _minute_texts(time: list[int]) -> list[str]:
+    ends = [f"T{hour:02}:{minute:02}:00.000Z" for hour in range(24) for minute in range(60)]
+    found: list[str] = []
+    at, size = 0, len(time)
+    while at < size:
+        day, rest = divmod(time[at], _DAY_US)
+        begin = times.microseconds_text(day * _DAY_US, 3)[:-14]
+        minute = rest // _MINUTE_US
+        stop = min(size, at + 1440 - minute)
+        if time[stop - 1] - time[at] == (stop - 1 - at) * _MINUTE_US:  # they follow each other
+            found += [begin + end for end in ends[minute : minute + stop - at]]
+        else:
+            stop = bisect_left(time, (day + 1) * _DAY_US, at)
+            rests = [each - day * _DAY_US for each in time[at:stop]]
+            found += [begin + ends[each // _MINUTE_US] for each in rests]
+        at = stop
+    return found
+
+
+def cells(columns: Sequence[Column], block: Block, digits: int) -> list[Sequence[Any]]:
+    """Return the values of each column of a block; times are texts."""
+    return [
+        time_texts(block.time, digits) if column.kind == "time" else values
+        for column, values in zip(columns, block.columns, strict=True)
+    ]
+
+
+def rows_of(columns: Sequence[Sequence[Any]], count: int) -> Iterator[list[Any]]:
+    """Yield columns as rows; without columns, rows of nothing."""
+    if not columns:
+        return ([] for _ in range(count))
+    return map(list, zip(*columns, strict=True))
+
+
 def rows(answer: Answer, digits: int) -> Iterator[list[Any]]:
     """Yield the rows, each a value a column; times are texts."""
-    at = [place for place, column in enumerate(answer.columns) if column.kind == "time"]
     for block in answer.blocks:
-        columns = list(block.columns)
-        for place in at:
-            columns[place] = time_texts(block.time, digits)
-        if not columns:
-            yield from ([] for _ in range(len(block.time)))
-            continue
-        yield from map(list, zip(*columns, strict=True))
+        yield from rows_of(cells(answer.columns, block, digits), len(block.time))
 
 
 def documents(answer: Answer, digits: int, *, nulls: bool) -> Iterator[dict[str, Any]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from twincli.analysis.packing import NotASummaryError
+from twincli.errors import ConfigError, UndeterminedError
 from twincli.services.stream import rollups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from twincli.analysis.packing import Averages
     from twincli.analysis.summary import Summary
     from twincli.client.fetching import Source
     from twincli.content import chunks
@@ -69,13 +70,15 @@ class Feed:
             UndeterminedError: ``missing_content``.
             UnreachableError: ``node_error``.
         """
+        wanted = [entry for entry in entries if whole or not self._is_as_long(entry)]
+        if not wanted:
+            return
         from twincli.services.file import contents
 
         worst: TwinError | None = None
-        for entry in entries:
+        for entry in wanted:
             try:
-                if whole or not self._is_as_long(entry):
-                    self._bring(entry)
+                self._bring(entry)
             except contents.FAULTS as error:
                 if worst is None or contents.rank(error) > contents.rank(worst):
                     worst = error
@@ -83,11 +86,12 @@ class Feed:
             raise worst
 
     def _is_as_long(self, entry: Entry) -> bool:
-        return (
-            self._known(entry) is not None
-            and self._blobs.has(entry.cid)
-            and self._blobs.size(entry.cid) == entry.size
-        )
+        if self.known(entry) is None:
+            return False
+        try:
+            return self._blobs.size(entry.cid) == entry.size
+        except (UndeterminedError, ConfigError):
+            return False  # bringing it says why
 
     def _bring(self, entry: Entry) -> None:
         if entry.cid not in self._checked:
@@ -96,7 +100,8 @@ class Feed:
             contents.bring(self._blobs, self._sources, entry.cid)
             self._checked.add(entry.cid)
 
-    def _known(self, entry: Entry) -> Rollup | None:
+    def known(self, entry: Entry) -> Rollup | None:
+        """Return the rollup of a chunk, None where it is not kept."""
         found = self._rollups.get(entry.cid) or self._kept.get(entry.cid)
         if found is not None:
             self._rollups[entry.cid] = found
@@ -104,7 +109,7 @@ class Feed:
 
     def kinds(self, entry: Entry, stream: str) -> dict[str, str]:
         """Return the kind of each series of a chunk."""
-        found = self._known(entry)
+        found = self.known(entry)
         if found is not None:
             return dict(found.kinds)
         self._bring(entry)
@@ -121,7 +126,7 @@ class Feed:
             stream: The stream it belongs to.
             again: Make it in any case: it was damaged.
         """
-        found = None if again else self._known(entry)
+        found = None if again else self.known(entry)
         if found is None:
             found = rollups.made(self.chunk(entry, stream))
             self._rollups[entry.cid] = found
@@ -136,23 +141,8 @@ class Feed:
         self.from_rollups.add(entry.cid)
         try:
             return found.summary(name)
-        except ValueError:
+        except NotASummaryError:
             return self.rollup(entry, stream, again=True).summary(name)
-
-    def averages(self, entry: Entry, name: str) -> Averages | None:
-        """Return the averages of the minutes of one series, None where it has to be summarised.
-
-        A chunk that has none of the series has no minutes of it either.
-        """
-        found = self._known(entry)
-        if found is None or name not in found.parts:
-            return None
-        try:
-            made = found.averages(name)
-        except ValueError:
-            return None
-        self.from_rollups.add(entry.cid)
-        return made
 
     def chunk(
         self,

@@ -93,21 +93,34 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=
 def _csv(found: Found) -> Iterator[tuple[str, int]]:
     memory = io.StringIO()
     writer = csv.writer(memory, lineterminator="\n")
-    writer.writerow([column.path for column in found.answer.columns])
-    odd = [
-        at
-        for at, column in enumerate(found.answer.columns)
-        if column.kind in {"list", "bool", "any"}
-    ]
-    rows = answers.rows(found.answer, found.digits)
-    while part := list(islice(rows, _PIECE)):
-        for row in part:
-            for at in odd:
-                row[at] = _cell(row[at])
-        writer.writerows(part)
-        yield memory.getvalue(), len(part)
-        memory.seek(0)
-        memory.truncate()
+    columns = found.answer.columns
+    writer.writerow([column.path for column in columns])
+    odd = [at for at, column in enumerate(columns) if column.kind in {"list", "bool", "any"}]
+    for block in found.answer.blocks:
+        cells = answers.cells(columns, block, found.digits)
+        # Times and numbers have no mark that a cell is quoted for.
+        is_plain = columns and all(
+            column.kind == "time" or isinstance(values, answers.Numbers)
+            for column, values in zip(columns, block.columns, strict=True)
+        )
+        if is_plain:
+            texts = [
+                values.texts if isinstance(values, answers.Numbers) else values for values in cells
+            ]
+            memory.write("\n".join(map(",".join, zip(*texts, strict=True))) + "\n")
+            yield memory.getvalue(), len(block.time)
+            memory.seek(0)
+            memory.truncate()
+            continue
+        rows = answers.rows_of(cells, len(block.time))
+        while part := list(islice(rows, _PIECE)):
+            for row in part:
+                for at in odd:
+                    row[at] = _cell(row[at])
+            writer.writerows(part)
+            yield memory.getvalue(), len(part)
+            memory.seek(0)
+            memory.truncate()
     yield memory.getvalue(), 0
 
 

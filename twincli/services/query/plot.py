@@ -121,7 +121,7 @@ def _lines(
     times: list[int] = []
     columns: dict[str, list[Any]] = {column.path: [] for column in found.answer.columns}
     for block in found.answer.blocks:
-        times += block.time.tolist()
+        times += map(int, block.time)
         for column, values in zip(found.answer.columns, block.columns, strict=True):
             columns[column.path] += values
     gap = gap or charts.usual_gap(times)

@@ -96,19 +96,24 @@ def query(workspace: Workspace, feed: Feed, ref: str, typed: Typed) -> Found:
 
 def answered(feed: Feed, question: Asked, found: Streams) -> Found:
     """Answer a question about streams that are known."""
-    from twincli.services.query.aggregates import Aggregates
-    from twincli.services.query.rows import Rows
+    from twincli.services.query import minutes
 
     used = _used(question, found.held)
     entries = [piece.entry for piece in used if piece.entry is not None]
     _check(feed, question, entries)
-    made = (Aggregates if question.aggregates else Rows)(feed, question, found.held)
-    answer = made.answer()
+    answer = minutes.answer(feed, question, found.held)
+    made = None
+    if answer is None:
+        from twincli.services.query.aggregates import Aggregates
+        from twincli.services.query.rows import Rows
+
+        made = (Aggregates if question.aggregates else Rows)(feed, question, found.held)
+        answer = made.answer()
     truncated = False
     if question.limit is not None:
         answer, truncated = answers.cut(answer, question.limit)
     warnings = [*found.warnings]
-    if made.conflicts:
+    if made is not None and made.conflicts:
         warnings.append(
             f"{made.conflicts} readings were given twice with different values; the first one"
             " of each counts"
@@ -143,10 +148,8 @@ def answered(feed: Feed, question: Asked, found: Streams) -> Found:
 
 
 def _is_there(field: str, known: set[str], question: Asked) -> bool:
-    from twincli.services.query import tables
-
     ends = [""] if len(question.aggregates) < 2 else [f"_{name}" for name in question.aggregates]
-    return any(tables.is_chosen(path.removesuffix(end), [field]) for path in known for end in ends)
+    return any(answers.is_chosen(path.removesuffix(end), [field]) for path in known for end in ends)
 
 
 def _digits(piece: Piece) -> int:

@@ -56,7 +56,7 @@ class Rows:
         return {
             path: tables.one_kind(stream, path, kinds)
             for path, kinds in found.items()
-            if tables.is_chosen(path, fields)
+            if answers.is_chosen(path, fields)
         }
 
     def _columns(self) -> tuple[Column, ...]:
@@ -78,7 +78,7 @@ class Rows:
                 columns[field] = Column(field, kind)
                 continue
             for path, found in kinds.items():
-                if tables.is_chosen(path, [field]):
+                if answers.is_chosen(path, [field]):
                     columns[path] = Column(path, _common(found))
         return tuple(columns.values())
 

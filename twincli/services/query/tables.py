@@ -240,11 +240,6 @@ def one_kind(stream: str, path: str, found: Collection[str]) -> str:
     )
 
 
-def is_chosen(path: str, fields: Sequence[str]) -> bool:
-    """Say whether a path is one of the fields, or inside one."""
-    return not fields or any(path == field or path.startswith(field + ".") for field in fields)
-
-
 def values_of(column: Column) -> list[Any]:
     """Return the values of a column as Python has them, None where there is none."""
     import json

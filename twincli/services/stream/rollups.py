@@ -39,8 +39,8 @@ class Rollup(NamedTuple):
         """Return the minutes of a series."""
         return packing.unpack(self.parts[name])
 
-    def averages(self, name: str) -> Averages:
-        """Return the averages of the minutes of a series, without loading numpy."""
+    def averages(self, name: str) -> Averages | None:
+        """Return the averages of the minutes of a series, without numpy; None: there are none."""
         return packing.averages(self.parts[name])
 
 
