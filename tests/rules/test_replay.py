@@ -313,3 +313,31 @@ def test_the_holder_of_a_part_does_not_move_the_whole() -> None:
         metadata=pinned(record.MIGRATE, "tea-v1", "bafk2"),
     )
     assert replayed(beans, split, part, joined).pin == ("tea-v1", "bafk2", joined["id"])
+
+
+def said(tx: Tx, kind: str, *, amount: int = 1) -> Tx:
+    return append(tx, {"twin": record.envelope(kind, body={})}, amount=amount)
+
+
+def test_who_holds_all_of_it_freezes_it() -> None:
+    frozen = said(CAR, record.FREEZE)
+    later = append(frozen, {"km": 2})
+    lifted = said(later, record.UNFREEZE)
+    assert replayed(CAR).frozen is None
+    assert replayed(CAR, frozen, later).frozen == frozen["id"]
+    assert replayed(CAR, frozen, later, lifted).frozen is None
+    assert replayed(CAR, frozen, later, lifted, said(lifted, record.FREEZE)).frozen
+
+
+def test_a_split_ends_a_freeze_and_nobody_freezes_a_part() -> None:
+    create_many = create(output(ALICE, amount=5), data={"vin": "2"})
+    frozen = said(create_many, record.FREEZE, amount=5)
+    split = transfer((frozen, 0), outputs=[output(ALICE, amount=3), output(ALICE, amount=2)])
+    part = transfer(
+        (split, 1),
+        outputs=[output(ALICE, amount=2)],
+        metadata={"twin": record.envelope(record.FREEZE, body={})},
+    )
+    assert replayed(create_many, frozen).frozen
+    assert replayed(create_many, frozen, split).frozen is None
+    assert replayed(create_many, frozen, split, part).frozen is None

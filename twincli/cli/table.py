@@ -259,6 +259,8 @@ CHANGING = frozenset(
         "asset append",
         "asset transfer",
         "asset burn",
+        "asset freeze",
+        "asset unfreeze",
         "asset migrate",
         "did new",
         "tx submit",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
 
-INDEX_VERSION = 13
+INDEX_VERSION = 14
 PAGE = 2000
 TEXTS = ("asset_text", "metadata_text")
 

@@ -417,6 +417,7 @@ def _dump(walk: _Walk) -> str:
             "common": made.common,
             "entity": made.entity,
             "pin": made.pin,
+            "frozen": made.frozen,
             "states": states,
             "outputs": outputs,
         }
@@ -431,6 +432,7 @@ def _load(ledger: Reader, asset: int, seq: int, document: str) -> _Walk | None:
         made.common = kept["common"]
         made.entity = kept["entity"]
         made.pin = None if kept["pin"] is None else Pin(*kept["pin"])
+        made.frozen = kept["frozen"]
         kept_last = kept["last"]
         made.outputs = {(tx, index): kept["states"][n] for tx, index, n in kept["outputs"]}
         walk.seq, walk.count = seq, int(kept["count"])

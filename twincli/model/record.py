@@ -27,6 +27,8 @@ MIGRATE = "migrate"
 GRANT = "grant"
 REVOKE = "revoke"
 LINK = "link"
+FREEZE = "freeze"
+UNFREEZE = "unfreeze"
 FILE = "file"
 CERTIFICATE = "certificate"
 
@@ -36,7 +38,7 @@ CREATING_KINDS = frozenset((ASSET, IDENTITY, TEMPLATE, STREAM, CERTIFICATE, STAT
 RECORD_KINDS = frozenset(
     (
         *("event", "state", "stage", "maintenance", "reading", "chunk", FILE, LINK, GRANT),
-        *(REVOKE, "freeze", "unfreeze", CERTIFICATE, "check", "run", "task"),
+        *(REVOKE, FREEZE, UNFREEZE, CERTIFICATE, "check", "run", "task"),
     )
 )
 """Kinds of typed records: what they say is in the envelope's ``body``, the state is untouched."""

@@ -5,7 +5,8 @@ State is the shallow merge of metadata from CREATE to tip, without the envelope;
 a split each output has its own along its path, and the common state is frozen at the split.
 An append that ``corrects`` another takes that one's values out; both stay in the history.
 The template is that of the CREATE, or of the last ``migrate`` that met one output and left one:
-what the holder of a part says does not bind the others.
+what the holder of a part says does not bind the others. The same
+is so of ``freeze``, which ends with a split: then each holder may do as it likes.
 """
 
 from __future__ import annotations
@@ -65,9 +66,10 @@ class Replay:
         is_split: Whether several unspent outputs hold the asset now.
         last: The last transaction.
         pin: The template, or None.
+        frozen: Id of the record that froze it, or None.
     """
 
-    __slots__ = ("common", "corrected", "create", "entity", "last", "outputs", "pin")
+    __slots__ = ("common", "corrected", "create", "entity", "frozen", "last", "outputs", "pin")
 
     def __init__(self, corrected: frozenset[str] = frozenset()) -> None:
         self.corrected = corrected
@@ -77,6 +79,7 @@ class Replay:
         self.common: dict[str, Any] = {}
         self.entity: str | None = None
         self.pin: Pin | None = None
+        self.frozen: str | None = None
 
     @property
     def is_split(self) -> bool:
@@ -110,8 +113,15 @@ class Replay:
             self.outputs[tx["id"], index] = after
         if len(self.outputs) == 1:
             self.common = after
-            if envelope is not None and envelope.get("kind") == record.MIGRATE:
+            kind = None if envelope is None else envelope.get("kind")
+            if envelope is not None and kind == record.MIGRATE:
                 self.pin = _pin(tx, envelope) or self.pin
+            elif kind == record.FREEZE:
+                self.frozen = tx["id"]
+            elif kind == record.UNFREEZE:
+                self.frozen = None
+        else:
+            self.frozen = None
         self.last = tx
         return Step(written, before, after, is_corrected)
 

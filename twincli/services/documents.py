@@ -62,11 +62,12 @@ class TxPlace(TypedDict):
 
 
 class AssetFacts(TypedDict):
-    """What an asset is."""
+    """What an asset is; ``frozen_by`` is the record that froze it, null where it is not frozen."""
 
     data: Json
     state: Json
     burned: bool
+    frozen_by: str | None
 
 
 class AssetLinks(TypedDict):
@@ -385,6 +386,7 @@ class RecordItem(TypedDict):
 
     ``form`` is ``append`` or ``statement``. ``standing`` is null of a certificate, which weighs
     what its issuer weighs; ``via`` is the grant or link by which it counts, or once did.
+    ``while_frozen`` says whether the twin was frozen then.
     """
 
     transaction_id: str | None
@@ -398,6 +400,7 @@ class RecordItem(TypedDict):
     signer_names: list[str | None]
     standing: str | None
     via: str | None
+    while_frozen: bool
 
 
 class SaidAbout(TypedDict):

@@ -10,10 +10,11 @@ import pytest
 
 from tests.services import writes
 from tests.services.rooms import Rooms, opened
-from twincli.errors import ConflictError, InvalidError, UsageError
-from twincli.model import record
+from twincli.errors import ConflictError, InvalidError, LockedError, UsageError
+from twincli.model import record, transaction
 from twincli.services.asset.append import Append
 from twincli.services.asset.create import Definition
+from twincli.services.asset.freeze import freeze, unfreeze
 from twincli.services.asset.write_options import PLAIN, Writing
 from twincli.services.record.records import records
 from twincli.services.record.say import say
@@ -190,3 +191,39 @@ def test_the_owner_of_a_share_speaks_for_the_thing(rooms: Rooms) -> None:
         made = say(rooms.using(key), "wine", "event", BODY, PLAIN)
         assert not isinstance(made, Prepared)
         assert made["form"] == "append"
+
+
+def test_what_others_say_of_a_frozen_twin_is_shown_as_such(rooms: Rooms) -> None:
+    before = said(rooms, "dora")
+    frozen = freeze(rooms.workspace, "car")
+    assert not isinstance(frozen, Prepared)
+    during = said(rooms, "dora", {"type": "crash"})
+    assert during["warnings"][-1].startswith("car is frozen")
+    assert (before["while_frozen"], during["while_frozen"]) == (False, True)
+    with pytest.raises(LockedError, match="car is frozen"):
+        said(rooms, "alice")
+    unfreeze(rooms.workspace, "car")
+    after = said(rooms, "dora", {"type": "repair"})
+    listed = {held.tx_id: held.while_frozen for held in records(rooms.workspace, car(rooms))}
+    assert [listed[one["transaction_id"]] for one in (before, during, after)] == [
+        False,
+        True,
+        False,
+    ]
+    assert listed[frozen["transaction_id"] or ""] is False
+
+
+def test_a_freeze_binds_no_other_program(rooms: Rooms) -> None:
+    freeze(rooms.workspace, "car")
+    item = rooms.workspace.client.unspent(car(rooms))[0]
+    keys = rooms.workspace.keystore
+    written = transaction.transfer(
+        [transaction.Spend.of_output(*item)],
+        [transaction.Output(item.output["condition"]["details"], 1)],
+        car(rooms),
+        {"twin": record.envelope("event", body=BODY)},
+    )
+    tx = transaction.sign(written, [keys.unlock("alice", None)])
+    rooms.workspace.client.submit(tx)
+    freeze_again = records(rooms.workspace, car(rooms), {"event"})
+    assert [held.while_frozen for held in freeze_again] == [True]

@@ -90,6 +90,8 @@ def _heading(document: dict[str, Any], console: Any) -> None:
         heading.append(f"  {_line(kind)}", style="not bold")
     if document["burned"]:
         heading.append("  burned", style="bold red")
+    if document["frozen_by"]:
+        heading.append("  frozen", style="bold cyan")
     console.print(heading)
 
 

@@ -98,6 +98,8 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "twin asset find 'mileage > 50000 km and not (facility ~ north)'",
     ),
     "asset burn": ("twin asset burn car",),
+    "asset freeze": ("twin asset freeze car",),
+    "asset unfreeze": ("twin asset unfreeze car",),
     "asset migrate": ("twin asset migrate car --template vehicle-tracking-v2 --dry-run",),
     "asset diff": ("twin asset diff car --since 7d", "twin asset diff car --by recorded"),
     "asset blame": ("twin asset blame car", "twin asset blame car --as-of 2024-01-20"),

@@ -21,6 +21,8 @@ WRITES: dict[str, tuple[Any, ...]] = {
     "asset append": (documents.WrittenAsset,),
     "asset transfer": (documents.WrittenAsset,),
     "asset burn": (documents.WrittenAsset,),
+    "asset freeze": (documents.WrittenAsset,),
+    "asset unfreeze": (documents.WrittenAsset,),
     "asset migrate": (documents.WrittenAsset,),
     "link add": (documents.Said, documents.AddedLinks),
     "link remove": (documents.Said,),

@@ -21,6 +21,7 @@ from twincli.services.asset import choose_outputs
 from twincli.services.asset.attempt import (
     Attempt,
     Target,
+    check_not_frozen,
     first_of_once,
     held_to,
     held_to_template,
@@ -229,6 +230,7 @@ class _Run:
         client = target.workspace.client
         replay = client.replay(target.asset_id)
         assert replay is not None
+        check_not_frozen(target.ref, replay)
         self._template = template_of(target, replay.pin)
         last = client.last(target.asset_id)
         self._tip = None if last is None else last.tx["id"]

@@ -7,7 +7,7 @@ another writer won meanwhile it is planned again (dotted paths included), unless
 from __future__ import annotations
 
 from twincli import BUILD_TIME_MS
-from twincli.errors import ConflictError, InvalidError, NotFoundError, TwinError
+from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError, TwinError
 from twincli.model import edits as _edits
 from twincli.model import record, times
 from twincli.model import transaction as _transaction
@@ -117,6 +117,8 @@ def perform(target: Target, write: Write) -> WrittenAsset | Prepared:
             if first is not None:
                 return document.written(workspace, asset_id, first, warnings)
         attempt = write.plan(target, replay, unspent)
+        if attempt.kind != record.UNFREEZE:
+            check_not_frozen(ref, replay)
         _check_tip(target, replay, attempt)
         infos: list[KeyInfo] = []
         if not writing.prepare:
@@ -167,6 +169,20 @@ def perform(target: Target, write: Write) -> WrittenAsset | Prepared:
     raise ConflictError(
         f"{ref}: other writers were faster {ATTEMPTS} times", code="busy", retryable=True
     )
+
+
+def check_not_frozen(ref: str, replay: Replay) -> None:
+    """Refuse to write to a twin that its owner froze.
+
+    Raises:
+        LockedError: ``frozen``.
+    """
+    if replay.frozen is not None:
+        raise LockedError(
+            f"{ref} is frozen, so nothing is written to it",
+            code="frozen",
+            hint=f"its owner can lift that: twin asset unfreeze {ref}",
+        )
 
 
 def recorded_all_the_same(tx_id: str, error: TwinError) -> TwinError:

@@ -13,7 +13,7 @@ from twincli.rules.authority import AUTHORISED, CLAIMED
 from twincli.rules.data import check_data
 from twincli.services import resolve
 from twincli.services.asset import document
-from twincli.services.asset.attempt import recorded_all_the_same
+from twincli.services.asset.attempt import check_not_frozen, recorded_all_the_same
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.signers import entity_key, keys_to_create, keys_to_spend, unlock
 from twincli.services.standing import BELONGING, Speakers, owners_now
@@ -245,9 +245,16 @@ def _about_template(workspace: Workspace, fitted: Fitted) -> Iterator[str]:
 def _about_parent(
     workspace: Workspace, wanted: Definition, signer_keys: list[str]
 ) -> Iterator[str]:
-    """Yield a warning where those who sign may not say what is part of the parent."""
+    """Yield a warning where those who sign may not say what is part of the parent.
+
+    Raises:
+        LockedError: ``frozen``: so is the parent.
+    """
     assert wanted.parent is not None
     parent, now = resolve.asset_id_of(workspace, wanted.parent), workspace.now()
+    replay = workspace.client.replay(parent)
+    if replay is not None:
+        check_not_frozen(resolve.asset_name(workspace, parent) or wanted.parent, replay)
     found = Speakers(workspace.client).now(parent, signer_keys, BELONGING, now, now)
     if found.standing in {AUTHORISED, CLAIMED}:
         return

@@ -70,6 +70,7 @@ def _asset(workspace: Workspace, asset_id: str, as_of_ms: int | None = None) -> 
         "data": record.without_envelope(replay.create["asset"]["data"]),
         "state": replay.common,
         "burned": all(is_burned(output) for _, output in held),
+        "frozen_by": replay.frozen,
         **_links(replay),
     }
     document = cast("Asset", plain)
@@ -253,6 +254,7 @@ def unsigned(
         "data": record.without_envelope(facts),
         "state": state,
         "burned": all(is_burned(output) for output in tx["outputs"]),
+        "frozen_by": replay.frozen or None,
         **links,
     }
     return {

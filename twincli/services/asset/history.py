@@ -207,6 +207,7 @@ def _copy(replay: Replay) -> Replay:
     made = Replay(replay.corrected)
     made.create, made.last, made.common = replay.create, replay.last, replay.common
     made.entity, made.pin, made.outputs = replay.entity, replay.pin, dict(replay.outputs)
+    made.frozen = replay.frozen
     return made
 
 

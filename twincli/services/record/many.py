@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from twincli.errors import LockedError
 from twincli.model import record, times
 from twincli.services import resolve
+from twincli.services.asset.attempt import check_not_frozen
 from twincli.services.asset.write_options import checked_at
 from twincli.services.signers import keys_to_spend, unlock
 from twincli.values import NamedTuple
@@ -80,8 +81,15 @@ def _says(target: Target, tx_id: str, kind: str, thing: Thing) -> bool:
 
 
 def bulk_signer(target: Target) -> BulkSigner | None:
-    """Return the key that alone owns the whole twin and can append in bulk; None: none can."""
+    """Return the key that alone owns the whole twin and can append in bulk; None: none can.
+
+    Raises:
+        LockedError: ``frozen``.
+    """
     workspace = target.workspace
+    replay = workspace.client.replay(target.asset_id)
+    if replay is not None:
+        check_not_frozen(target.ref, replay)
     unspent = workspace.client.unspent(target.asset_id)
     if len(unspent) != 1:
         return None

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from twincli.model import record, times
 from twincli.model.transaction import signers_of
-from twincli.rules.authority import OWNER, Verdict, topic_of
+from twincli.rules.authority import LAST, OWNER, Verdict, topic_of
 from twincli.services.asset.document import claimed
 from twincli.services.record.say import APPENDED, STATED
 from twincli.services.standing import Speakers
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from twincli.ledger.reading import Entry
     from twincli.services import resolve
@@ -40,6 +41,7 @@ class Record(NamedTuple):
         standing: One of ``authority.STANDINGS``; None of a certificate, which weighs what its
             issuer weighs.
         via: The grant or link by which it counts, or once did; None: none.
+        while_frozen: Whether the twin was frozen then.
         tx: The transaction.
     """
 
@@ -55,6 +57,7 @@ class Record(NamedTuple):
     signers: tuple[str, ...]
     standing: str | None
     via: str | None
+    while_frozen: bool
     tx: dict[str, Any]
 
 
@@ -77,11 +80,42 @@ def records(
         *_appended(workspace, asset_id, kinds),
         *_stated(workspace, asset_id, kinds),
     ]
+    spans = list(_frozen(workspace, asset_id))
+    if spans:
+        found = [held._replace(while_frozen=_is_within(held, spans)) for held in found]
     if by == HAPPENED:
         found.sort(key=lambda held: (held.happened_ms is None, held.happened_ms or 0))
     else:
         found.sort(key=lambda held: (held.height is None, held.height or 0))
     return found
+
+
+def _frozen(workspace: Workspace, asset_id: str) -> Iterator[tuple[str, int, float]]:
+    """Yield from which record and block to which block a twin was frozen."""
+    began: tuple[str, int] | None = None
+    for entry in workspace.client.records(asset_id, {record.FREEZE, record.UNFREEZE}):
+        height = LAST if entry.height is None else entry.height
+        if record.kind_of(entry.tx["metadata"]) == record.FREEZE:
+            began = began or (entry.tx["id"], height)
+        elif began is not None:
+            yield *began, height
+            began = None
+    if began is not None:
+        yield *began, inf
+
+
+def _is_within(held: Record, spans: Iterable[tuple[str, int, float]]) -> bool:
+    """Say whether something was said while the twin was frozen.
+
+    Of what stands in one block the twin's own records come first.
+    """
+    height = LAST if held.height is None else held.height
+    return any(
+        tx_id != held.tx_id
+        and (first <= height if held.form == STATED else first < height)
+        and (height < end)
+        for tx_id, first, end in spans
+    )
 
 
 def _appended(
@@ -134,6 +168,7 @@ def _record(entry: Entry, form: str, kind: str, body: Any, verdict: Verdict) -> 
         signers=tuple(signers_of(entry.tx)),
         standing=None if kind == record.CERTIFICATE else verdict.standing,
         via=verdict.via,
+        while_frozen=False,
         tx=entry.tx,
     )
 
@@ -152,4 +187,5 @@ def item(names: resolve.Names, found: Record) -> RecordItem:
         "signer_names": names.of_keys(found.signers),
         "standing": found.standing,
         "via": found.via,
+        "while_frozen": found.while_frozen,
     }

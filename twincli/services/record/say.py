@@ -175,7 +175,7 @@ def _state(
         workspace = workspace._replace(keys=tuple(info.name for info in infos))
         keys = [info.public_key for info in infos]
     verdict = _now(target, keys, topic_of(kind, body))
-    warnings = list(_about_standing(target, kind, keys, verdict))
+    warnings = [*_about_standing(target, kind, keys, verdict), *_about_freeze(target)]
     if before is not None:
         for warning in warnings:
             before(warning)
@@ -235,6 +235,13 @@ def _about_standing(
         f" {shown}; its owner, {owner}, can write it, or allow it:"
         f" twin grant add {target.ref}{to} --role writer --scope {kind}"
     )
+
+
+def _about_freeze(target: Target) -> Iterator[str]:
+    """Yield a warning where the twin is frozen: that binds its owner, not those who speak of it."""
+    replay = target.workspace.client.replay(target.asset_id)
+    if replay is not None and replay.frozen is not None:
+        yield f"{target.ref} is frozen: the record will be shown as said while it was"
 
 
 _WHY = {
@@ -304,5 +311,6 @@ def _said(
         "signer_names": resolve.Names(workspace).of_keys(made["signed_by"]),
         "standing": None if kind == record.CERTIFICATE else verdict.standing,
         "via": verdict.via,
+        "while_frozen": form == STATED and any(_about_freeze(target)),
         "warnings": list(made["warnings"]),
     }

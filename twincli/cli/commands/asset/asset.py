@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from twincli.cli.asking import confirm
-from twincli.cli.commands.asset import cards, changes, find, migrate  # noqa: F401 - their commands
+from twincli.cli.commands.asset import (  # noqa: F401 - their commands
+    cards,
+    changes,
+    find,
+    freeze,
+    migrate,
+)
 from twincli.cli.commands.asset.group import app
 from twincli.cli.commands.asset.write import PIPED
 from twincli.cli.commands.stream import latest
