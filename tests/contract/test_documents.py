@@ -100,6 +100,19 @@ DOCUMENTS = [
         members(documents.Stages),
         ("stages", "twin.stage/1", members(documents.StageItem)),
     ),
+    ("maintenance add car --type service", "twin.record/1", members(documents.Said), None),
+    (
+        "maintenance list car",
+        "twin.maintenance-list/1",
+        members(documents.Maintenance),
+        ("maintenance", "twin.maintenance/1", members(documents.MaintenanceItem)),
+    ),
+    (
+        "maintenance due car",
+        "twin.maintenance-due/1",
+        members(documents.Maintained),
+        ("due", "twin.due-item/1", members(documents.DueItem)),
+    ),
     (
         "file attach car OTHER",
         "twin.attached/1",
@@ -304,6 +317,7 @@ ONCE = (
     "remove",
     "event add",
     "state move",
+    "maintenance add",
 )
 
 
@@ -330,6 +344,9 @@ def prepared(words: str, invoke: Invoke, tmp_path: Path, node: str) -> list[str]
         assert invoke("stream", "push", "car", "gauge", "--value", "1.5").status == 0
     if words.startswith("event list"):
         assert invoke("event", "add", "car", "sold", "--price", "5").status == 0
+    if words.startswith(("maintenance list", "maintenance due")):
+        add = ("maintenance", "add", "car", "--type", "service", "--next", "2999-01-01")
+        assert invoke(*add).status == 0
     if "pump" in words:
         pump(invoke, tmp_path)
     if words.startswith("file"):

@@ -183,6 +183,7 @@ def test_who_makes_a_home(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> No
         ("event", "add", "car", "sold"),
         ("state", "move", "car", "sold"),
         ("stage", "add", "car", "sold"),
+        ("maintenance", "add", "car", "--type", "service"),
         ("stream", "create", "car", "location"),
         ("stream", "push", "car", "location", "--value", "1"),
         ("stream", "follow", "car", "location", "-"),

@@ -57,6 +57,7 @@ FLOORS = {
     "services": (
         {"home"},
         {"network"},
+        {"care"},
         {"query"},
         {"template", "link", "grant", "file", "stream", "life"},
         {"record"},

@@ -33,6 +33,10 @@ NOUNS: dict[str, tuple[str, str]] = {
         "twincli.cli.commands.life.stage",
         "Record the stages that twins pass, and list them.",
     ),
+    "maintenance": (
+        "twincli.cli.commands.care.maintenance",
+        "Record the maintenance of twins, and list what is due.",
+    ),
     "file": (
         "twincli.cli.commands.file.file",
         "Attach files to twins, and fetch, check and pin them.",
@@ -119,6 +123,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "event",
             "state",
             "stage",
+            "maintenance",
             "file",
             "link",
             "grant",
@@ -296,6 +301,7 @@ CHANGING = frozenset(
         "grant add",
         "grant revoke",
         "file attach",
+        "maintenance add",
         "stream create",
         "stream push",
         "stream import",

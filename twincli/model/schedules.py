@@ -161,8 +161,8 @@ def rule(value: object) -> Rule:
     number, _, unit = rest.partition("-")
     if number.isalpha():
         number, unit = "", rest
-    plain = unit.replace("-", "")
-    if every != "every" or not plain.isalpha() or not plain.isascii():
+    letters = unit.replace("-", "")
+    if every != "every" or not letters.isalpha() or not letters.isascii():
         raise _unknown(value, word)
     return _every(value, number, unit)
 
@@ -396,20 +396,20 @@ def satisfies(wanted: Schedule, work_type: str, done: tuple[str, ...] | list[str
     """
     if done:
         return wanted.name in done
-    names = {_plain(name) for name in (*wanted.types, wanted.name)}
-    return _plain(work_type) in names or stem(work_type) in names
+    names = {plain(name) for name in (*wanted.types, wanted.name)}
+    return plain(work_type) in names or stem(work_type) in names
 
 
 def stem(work_type: str) -> str:
     """Return a type of work in the form that is compared, without ``_performed`` and the like."""
-    plain = _plain(work_type)
+    text = plain(work_type)
     for ending in ("-performed", "-completed", "-done"):
-        if plain.endswith(ending):
-            return plain.removesuffix(ending)
-    return plain
+        if text.endswith(ending):
+            return text.removesuffix(ending)
+    return text
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Return a name as it is compared: ``filterChange``, ``filter_change`` are one."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name[:MAX_NAME])
     return re.sub(r"[\s_-]+", "-", spaced).casefold()

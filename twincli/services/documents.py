@@ -542,6 +542,120 @@ class Stages(TypedDict):
     stages: Iterable[StageItem]
 
 
+class UsedPart(TypedDict):
+    """A part that a work used; quantity and the cost of one are decimals as texts."""
+
+    part: str
+    quantity: str
+    cost: NotRequired[str]
+
+
+class Cost(TypedDict):
+    """A sum of costs in one currency; null: of amounts without one."""
+
+    currency: str | None
+    total: str
+
+
+class MaintenanceItem(ListedHead):
+    """``twin.maintenance/1``: something that was done to a twin.
+
+    ``schedules`` are those that it satisfies.
+    """
+
+    type: str | None
+    technician: str | None
+    work: list[str] | None
+    parts: list[UsedPart] | None
+    currency: str | None
+    total: str | None
+    done: list[str] | None
+    next: str | None
+    next_type: str | None
+    data: Json | None
+    attachments: list[RecordFile] | None
+    schedules: list[str]
+
+
+class Maintenance(TypedDict):
+    """``twin.maintenance-list/1``: the maintenance of a twin, in the order in which it happened.
+
+    ``totals`` has what the listed work cost, without what others say who may not.
+    """
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    totals: list[Cost]
+    maintenance: list[MaintenanceItem]
+
+
+class DueUsage(TypedDict):
+    """How far something is used; ``reading`` is null where nothing was read.
+
+    ``begun`` is what was read at the last work, ``due`` what is at the next.
+    """
+
+    field: str | None
+    counter: str
+    reading: float | None
+    begun: float
+    due: float
+
+
+class DueItem(TypedDict):
+    """``twin.due-item/1``: something that is due, or will be, by its date or its use.
+
+    ``reason`` is ``schedule``, ``next`` (work that was announced), ``warranty``, ``certificate`` or
+    ``file``; ``standing`` is ``overdue``, ``due``, ``upcoming``, or ``expired`` of a warranty.
+    ``since`` is from when it counts, or when it was said; ``last`` is the last work that counts for
+    it, ``transaction_id`` what says so.
+    """
+
+    asset_id: str
+    asset_name: str | None
+    standing: str
+    reason: str
+    name: str
+    every: str | None
+    due: str | None
+    usage: list[DueUsage]
+    since: str | None
+    last: str | None
+    transaction_id: str | None
+
+
+class UnmatchedWork(TypedDict):
+    """Maintenance that satisfies none of the schedules of its twin."""
+
+    asset_id: str
+    asset_name: str | None
+    type: str
+    at: str | None
+    transaction_id: str
+
+
+class UnclearSchedule(TypedDict):
+    """A schedule that cannot be judged, and why."""
+
+    asset_id: str
+    asset_name: str | None
+    schedule: str
+    why: str
+
+
+class Maintained(TypedDict):
+    """``twin.maintenance-due/1``: what is due; ``ok``: nothing is overdue or due."""
+
+    schema: str
+    ok: bool
+    as_of: str
+    within: str | None
+    due: list[DueItem]
+    unmatched: list[UnmatchedWork]
+    unclear: list[UnclearSchedule]
+
+
 class CreatedStream(TypedDict):
     """``twin.stream-created/1``: a stream; ids are null in a dry run."""
 

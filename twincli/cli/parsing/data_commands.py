@@ -178,6 +178,24 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
             "twincli.cli.commands.life.write:stage_add",
             arguments=("TWIN", "STAGE"),
         ),
+        DataCommand(
+            "maintenance",
+            "add",
+            "Record what was done to a twin; the data tell more about it.",
+            (
+                Option("type", "What kind of work it was.", "TYPE"),
+                Option("technician", "Who did it.", "TEXT"),
+                Option("work", "What was done.", "TEXT", repeat=True),
+                Option("part", "A part, how many, the cost of one.", "N:QTY[:COST]", repeat=True),
+                Option("currency", "Of the costs.", "CODE"),
+                Option("done", "A schedule that it satisfies.", "SCHEDULE", repeat=True),
+                Option("next", "When the next is due: a date, or a time with its zone.", "TIME"),
+                Option("next-type", "What kind of work the next is.", "TYPE"),
+                _ATTACH,
+            ),
+            "twincli.cli.commands.care.write:maintenance_add",
+            arguments=("TWIN",),
+        ),
     )
 }
 """The closed list: every command that takes free data."""

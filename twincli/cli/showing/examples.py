@@ -44,6 +44,15 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "stage add": ("twin stage add batch harvest --location Guatemala --date 2024-01-10",),
     "stage list": ("twin stage list batch",),
+    "maintenance add": (
+        "twin maintenance add hvac --type filters --part MERV-13-filter:1:45.99",
+        "twin maintenance add hvac --type cleaning --done deep --next 2027-01-15",
+    ),
+    "maintenance list": ("twin maintenance list hvac --since 2026-01-01",),
+    "maintenance due": (
+        "twin maintenance due --within 30d",
+        "twin maintenance due hvac -o due.ics",
+    ),
     "stream create": ("twin stream create car location --owner tracker",),
     "stream push": (
         "twin stream push car mileage --value 12034.5",

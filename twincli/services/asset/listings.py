@@ -62,7 +62,7 @@ def list_assets(
     elif everything:
         ids = client.asset_ids()
     else:
-        ids = _mine(workspace)
+        ids = mine(workspace)
     for name, wanted in (("kind", kind), ("model", model)):
         if wanted is not None:
             fitting = set(client.assets_with(name, wanted))
@@ -71,7 +71,8 @@ def list_assets(
     return {"schema": "twin.assets/1", "assets": shown}
 
 
-def _mine(workspace: Workspace) -> list[str]:
+def mine(workspace: Workspace) -> list[str]:
+    """Return the assets that my keys own and those I have named, in commit order."""
     keys = [info.public_key for info in workspace.keystore.scan()[0]]
     held = workspace.client.held_by(keys)
     named = {entry.asset_id for entry in workspace.book.list_assets(workspace.client.ledger_id)}

@@ -21,10 +21,10 @@ def event_add(context: Context, parsed: Parsed) -> Result:
     """``twin event add TWIN TYPE``."""
     from twincli.services.life import events
 
-    workspace, kind = _begun(context), str(parsed.words[0])
+    workspace, kind = begun(context), str(parsed.words[0])
     if parsed.values.get("attach"):
         events.check_type(workspace, parsed.name, kind)
-    more, notes = _more(context, workspace, parsed)
+    more, notes = data_and_files(context, workspace, parsed)
     made = events.add(
         workspace,
         parsed.name,
@@ -33,23 +33,23 @@ def event_add(context: Context, parsed: Parsed) -> Result:
         context.writes.writing(),
         before=lambda warning: context.warn_before("record it anyway?", warning),
     )
-    return _told(context, made, f"{kind} of {parsed.name}", notes)
+    return told(context, made, f"{kind} of {parsed.name}", notes)
 
 
 def state_move(context: Context, parsed: Parsed) -> Result:
     """``twin state move TWIN STATE``."""
     from twincli.services.life import states
 
-    workspace, state = _begun(context), str(parsed.words[0])
+    workspace, state = begun(context), str(parsed.words[0])
     start, meets = parsed.values.get("from"), parsed.values.get("meets", [])
     if parsed.values.get("attach"):
         states.check_move(workspace, parsed.name, state, start, meets)
-    more, notes = _more(context, workspace, parsed)
+    more, notes = data_and_files(context, workspace, parsed)
     more["reason"] = parsed.values.get("reason")
     more["meets"] = list(dict.fromkeys(meets)) or None
     more["triggered_by"] = parsed.values.get("triggered_by")
     made = states.move(workspace, parsed.name, state, more, context.writes.writing(), start=start)
-    return _told(context, made, f"{parsed.name} to the state {state}", notes)
+    return told(context, made, f"{parsed.name} to the state {state}", notes)
 
 
 def stage_add(context: Context, parsed: Parsed) -> Result:
@@ -57,7 +57,7 @@ def stage_add(context: Context, parsed: Parsed) -> Result:
     from twincli.model import times
     from twincli.services.life import stages
 
-    workspace, stage = _begun(context), str(parsed.words[0])
+    workspace, stage = begun(context), str(parsed.words[0])
     given = parsed.values.get("date")
     date = None if given is None else times.day_or_time(given)
     if given is not None and date is None:
@@ -68,14 +68,14 @@ def stage_add(context: Context, parsed: Parsed) -> Result:
         )
     if parsed.values.get("attach"):
         stages.check_stage(workspace, parsed.name, stage)
-    more, notes = _more(context, workspace, parsed)
+    more, notes = data_and_files(context, workspace, parsed)
     more["location"] = parsed.values.get("location")
     more["date"] = date
     made = stages.add(workspace, parsed.name, stage, more, context.writes.writing())
-    return _told(context, made, f"{parsed.name} in the stage {stage}", notes)
+    return told(context, made, f"{parsed.name} in the stage {stage}", notes)
 
 
-def _begun(context: Context) -> Workspace:
+def begun(context: Context) -> Workspace:
     """Return what to work with; refuse what cannot be written before anything is done."""
     if context.writes.prepare is not None:
         partial.check_free(context.writes.prepare)
@@ -86,7 +86,7 @@ def _begun(context: Context) -> Workspace:
     return context.workspace()
 
 
-def _more(
+def data_and_files(
     context: Context, workspace: Workspace, parsed: Parsed
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the data and the files of a record, and what to say of where these are."""
@@ -105,7 +105,8 @@ def _more(
     return more, notes
 
 
-def _told(context: Context, made: Said | Prepared, what: str, notes: tuple[str, ...]) -> Result:
+def told(context: Context, made: Said | Prepared, what: str, notes: tuple[str, ...]) -> Result:
+    """Return the result of a record, and what was done in words."""
     result = partial.recorded(context, made)
     did = "would record" if context.dry_run else "recorded"
     if "body" not in result.document:  # the file of --prepare

@@ -1,0 +1,1 @@
+"""Maintenance of twins: what was done, and what is due."""

@@ -1,0 +1,167 @@
+"""Bring together what is due for a twin: its schedules, its work, and all that has an end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.errors import InvalidError, NotFoundError
+from twincli.ledger.field_table import document_of
+from twincli.model import bodies, due, record, schedules, times
+from twincli.rules.authority import AUTHORISED
+from twincli.rules.replay import is_burned
+from twincli.services import catalogue
+from twincli.services.asset.document import claimed
+from twincli.services.care.meters import TwinMeters
+from twincli.services.file import attached
+from twincli.services.record.records import records
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from twincli.model.due import Dated, Work
+    from twincli.rules.replay import Pin, Replay
+    from twincli.services.care.meters import Streams
+    from twincli.services.catalogue import Model
+    from twincli.services.record.records import Record
+    from twincli.services.workspace import Workspace
+
+KINDS = (bodies.MAINTENANCE, bodies.EVENT, record.FILE, record.CERTIFICATE)
+"""The kinds of records that say that something is due, or was done."""
+
+
+class Gathered(NamedTuple):
+    """What was found about a twin.
+
+    Attributes:
+        found: What is due.
+        last_ms: When the last thing happened that it follows from.
+    """
+
+    found: due.Found
+    last_ms: int
+
+
+class Gatherer:
+    """Gathers what is due, twin by twin.
+
+    Args:
+        workspace: Rooms.
+        streams: The streams of twins, None where they are not asked.
+    """
+
+    def __init__(self, workspace: Workspace, streams: Streams | None = None) -> None:
+        self.workspace = workspace
+        self._streams = streams
+        self._models: dict[Pin, Model | None] = {}
+
+    def model(self, pin: Pin | None) -> Model | None:
+        """Return the template of a twin, None where it has none or its bytes are not here."""
+        if pin is None:
+            return None
+        key = pin._replace(by="")
+        if key not in self._models:
+            try:
+                self._models[key] = catalogue.of_twin(self.workspace, pin)
+            except (NotFoundError, InvalidError):
+                self._models[key] = None
+        return self._models[key]
+
+    def gather(
+        self,
+        asset_id: str,
+        replay: Replay,
+        *,
+        until_ms: int | None = None,
+        has_records: bool = True,
+    ) -> Gathered:
+        """Return what is due for a twin.
+
+        Args:
+            asset_id: The twin.
+            replay: As it stands.
+            until_ms: Only what had happened by then; None: all.
+            has_records: False: nobody has said anything about it.
+        """
+        create = replay.create
+        assert create is not None
+        model = self.model(replay.pin)
+        data = document_of(replay)
+        general = {} if model is None else model.template.schedules
+        held: list[Record] = []
+        if has_records:
+            held = [
+                one
+                for one in records(self.workspace, asset_id, KINDS)
+                if until_ms is None or one.happened_ms is None or one.happened_ms <= until_ms
+            ]
+        known = schedules.read(data, general).schedules
+        works = [work for one in held if (work := work_of(one, known)) is not None]
+        meters = TwinMeters(self.workspace, asset_id, replay, model, self._streams, until_ms)
+        twin = due.Twin(data, general, self._created(create), works, [*_dated(held)])
+        last_ms = max((one.happened_ms or 0 for one in held), default=0)
+        return Gathered(due.found(twin, meters), last_ms)
+
+    def _created(self, create: dict[str, Any]) -> str | None:
+        at = claimed(create)
+        if at is not None and times.parse_claim(at) is not None:
+            return times.day_or_time(at)
+        entry = self.workspace.client.entry(create["id"])
+        return None if entry is None else times.told(entry.time_ms)
+
+
+def is_over(workspace: Workspace, asset_id: str) -> bool:
+    """Say whether a twin was burned, so that nothing is due for it."""
+    held = workspace.client.unspent(asset_id)
+    return bool(held) and all(is_burned(item.output) for item in held)
+
+
+def work_of(one: Record, known: Sequence[schedules.Schedule]) -> Work | None:
+    """Return the work in a record that counts, None where there is none."""
+    if one.standing != AUTHORISED or one.kind not in {bodies.MAINTENANCE, bodies.EVENT}:
+        return None
+    stated = bodies.read(one.kind, one.body).stated
+    kind, data = stated.get("type"), stated.get("data", {})
+    if kind is None:
+        return None
+    until, next_type = due.stated_next(data)
+    if one.kind == bodies.EVENT:
+        inner = data.get("type")
+        types = (kind, inner) if isinstance(inner, str) and inner.strip() else (kind,)
+        if not any(due.is_work(name, data, known) for name in types):
+            return None
+        done = data.get("done", [])
+        names = [name for name in done if isinstance(name, str)] if isinstance(done, list) else []
+        return due.Work(
+            one.tx_id, one.happened_ms, types, tuple(names), until, next_type, data, is_event=True
+        )
+    if "next" in stated:
+        until = times.day_or_time(stated["next"])
+    return due.Work(
+        one.tx_id,
+        one.happened_ms,
+        (kind,),
+        tuple(stated.get("done", ())),
+        until,
+        stated.get("next_type", next_type),
+        data,
+    )
+
+
+def _dated(held: Sequence[Record]) -> Iterator[Dated]:
+    """Yield the files and certificates with an end, of several of one kind the last."""
+    last: dict[tuple[str, str], Dated | None] = {}
+    for one in held:
+        if one.kind == record.FILE and one.standing == AUTHORISED:
+            file = attached.of_body(one.body)
+            name = file["name"] or file["cid"] or ""
+            made = _ending(due.FILE, name, file["valid_until"], one)
+            last[due.FILE, file["type"] or name] = made
+    yield from (each for each in last.values() if each is not None)
+
+
+def _ending(reason: str, name: str, until: str | None, one: Record) -> Dated | None:
+    when = None if until is None else times.day_or_time(until)
+    if when is None:
+        return None
+    return due.Dated(reason, name, when, one.tx_id, one.happened_ms)
