@@ -24,6 +24,7 @@ ENVIRONMENT: tuple[tuple[str, str], ...] = (
     ("TWIN_TLS_CA", "file or directory of the certificate authorities to trust, in PEM"),
     ("TWIN_TLS_CERT", "file with the certificate to show to nodes, in PEM"),
     ("TWIN_TLS_KEY", "file with its key, if not in the same file"),
+    ("TWIN_STATUS_URL", "URL of a node where others can ask for the status of certificates"),
     ("TWIN_PASSPHRASE", "the passphrase of the keys; set but empty is an error"),
     ("TWIN_PASSPHRASE_FILE", "a file that holds the passphrase of the keys"),
     ("TWIN_NO_PASSPHRASE", "1 makes new keys without a passphrase"),
@@ -55,6 +56,7 @@ _DEFAULTS: dict[str, Any] = {
     "tls_ca": None,
     "tls_cert": None,
     "tls_key": None,
+    "status_url": None,
 }
 KEYS = tuple(_DEFAULTS)
 """The settings that a settings file may hold."""
@@ -107,7 +109,8 @@ class Settings(NamedTuple):
     """All settings, each with its source, and the paths they apply to.
 
     ``key`` is a key's name or None, ``timeout`` is in seconds; ``tls_ca``, ``tls_cert`` and
-    ``tls_key`` are paths or None.
+    ``tls_key`` are paths or None; ``status_url`` is the URL of a node that serves the status of
+    certificates, or None.
     """
 
     paths: Paths
@@ -119,6 +122,7 @@ class Settings(NamedTuple):
     tls_ca: Setting
     tls_cert: Setting
     tls_key: Setting
+    status_url: Setting
 
 
 def paths(home: str | None = None) -> Paths:
@@ -299,6 +303,7 @@ def load(
         tls_ca=resolve("tls_ca"),
         tls_cert=resolve("tls_cert"),
         tls_key=resolve("tls_key"),
+        status_url=resolve("status_url"),
     )
 
 
@@ -322,6 +327,8 @@ def checked(name: str, value: Any, where: str) -> Any:
     text = str(value)
     if not text:
         raise UsageError(f"{where} is empty")
+    if name == "status_url" and not text.startswith(("http://", "https://")):
+        raise UsageError(f"{where}: {text!r} is not http://HOST or https://HOST")
     if name == "color" and text not in COLORS:
         raise UsageError(f"{where}: {text!r} is not one of {', '.join(COLORS)}")
     return text

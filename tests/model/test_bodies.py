@@ -47,7 +47,13 @@ GOOD: dict[str, dict[str, Any]] = {
         "next_type": "quarterly",
         **FREE,
     },
-    "certificate": {"credential": {"type": []}, **FREE},
+    "certificate": {
+        "credential": {"type": []},
+        "revokes": "0" * 64,
+        "reason": "withdrawn",
+        "status_list": {"type": []},
+        **FREE,
+    },
 }
 
 
@@ -122,6 +128,9 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         },
         "conditions[0].standing: 'good' is not a standing",
     ),
+    ("certificate", {"revokes": "x"}, "revokes: 'x' is not the id of a transaction"),
+    ("certificate", {"revokes": 5}, "revokes: 5 is not the id of a transaction"),
+    ("certificate", {"credential": "x"}, "credential: 'x' is not an object"),
     ("stage", {"stage": "x", "date": "soon"}, "date: 'soon' is not a date or a time"),
     ("stage", {"stage": "x", "date": 20240110}, "date: 20240110 is not a date or a time"),
     ("maintenance", {"type": "x", "total": 45.99}, "total: 45.99 is not a decimal"),

@@ -65,6 +65,7 @@ KINDS = {
     record.LINK: RECORDS,
     record.FILE: RECORDS,
     **dict.fromkeys(("event", "state", "stage", "maintenance"), RECORDS),
+    record.CERTIFICATE: {**RECORDS, "about": "0" * 64, "nonce": "00" * 16},
     record.STATEMENT: ON_STATEMENT,
 }
 

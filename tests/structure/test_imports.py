@@ -58,6 +58,7 @@ FLOORS = {
         {"home"},
         {"network"},
         {"care"},
+        {"cert"},
         {"query"},
         {"template", "link", "grant", "file", "stream", "life"},
         {"record"},

@@ -12,6 +12,7 @@ import re
 from twincli.crypto import cid as _cid
 from twincli.errors import InvalidError, place, shown
 from twincli.model import times
+from twincli.model.ids import is_id
 from twincli.model.text import one_line
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
@@ -127,6 +128,11 @@ def _size(value: Any) -> Iterator[Wrong]:
         yield Wrong((), f"{shown(value)} is not a size", "a number of bytes")
 
 
+def _transaction(value: Any) -> Iterator[Wrong]:
+    if not isinstance(value, str) or not is_id(value):
+        yield Wrong((), f"{shown(value)} is not the id of a transaction", "64 hexadecimal digits")
+
+
 def _standing(value: Any) -> Iterator[Wrong]:
     if value not in STANDINGS:
         yield Wrong((), f"{shown(value)} is not a standing", f"one of {', '.join(STANDINGS)}")
@@ -218,7 +224,13 @@ MEMBERS: dict[str, tuple[Member, ...]] = {
         Member("next_type", _name),
         *_FREE,
     ),
-    CERTIFICATE: (Member("credential", _data, required=True), *_FREE),
+    CERTIFICATE: (
+        Member("credential", _data),
+        Member("revokes", _transaction),
+        Member("reason", _text),
+        Member("status_list", _data),
+        *_FREE,
+    ),
 }
 """The members of the body of each kind, in the order in which they are written."""
 

@@ -127,7 +127,7 @@ def statements(data: Any) -> list[tuple[str, str]]:
     Returns:
         Pairs of ``parent``, ``entity``, ``kind``, ``template``, ``about``, ``model``,
         ``registers`` (the id of a template that is registered here) and ``compiled`` (the CID of
-        its bytes), of a statement ``nonce``, and a text.
+        its bytes), of a statement or certificate ``nonce``, and a text.
     """
     found = envelope_of(data) or {}
     pairs = [
@@ -138,7 +138,7 @@ def statements(data: Any) -> list[tuple[str, str]]:
     if found.get("kind") == TEMPLATE and isinstance(found.get("template"), str):
         pairs.append(("registers", found["template"]))
         pairs += _compiled(data)
-    if found.get("kind") == STATEMENT and isinstance(found.get("nonce"), str):
+    if found.get("kind") in {STATEMENT, CERTIFICATE} and isinstance(found.get("nonce"), str):
         pairs.append(("nonce", found["nonce"]))
     model = orm_model(data)
     return pairs if model is None else [*pairs, ("model", model)]

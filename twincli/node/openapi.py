@@ -314,6 +314,15 @@ def document(max_body: int) -> dict[str, Any]:
                 },
             )
         },
+        "/twin/v1/status/{id}": {
+            "get": _operation(
+                "The status list of a certificate, a credential that its issuer signed.",
+                {"type": "object"},
+                _path("id", {"type": "string", "pattern": "^[0-9a-f]{64}[.][0-9a-f]{32}$"}),
+                errors=(404, 503),
+                security=[],
+            )
+        },
         "/twin/v1/templates": {
             "get": _operation(
                 "The templates that assets are held to: id, CID, and an asset held to it.",

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 
 from twincli.crypto import base58
 from twincli.errors import UsageError
-from twincli.node import answers, content, events, finding, histories, openapi, queries, twins
+from twincli.node import (
+    answers,
+    content,
+    events,
+    finding,
+    histories,
+    openapi,
+    queries,
+    status,
+    twins,
+)
 from twincli.node.answers import Answer, Streamed
 from twincli.node.pages import explorer, html
 from twincli.node.queries import Parameter
@@ -66,7 +76,11 @@ async def root(node: Node, request: Request) -> Answer:
         "twin": {
             "ledger": node.ledger.id,
             "height": node.height(),
-            "offers": [*twins.OFFERS, *(() if node.options.content is None else ("content",))],
+            "offers": [
+                *twins.OFFERS,
+                status.OFFER,
+                *(() if node.options.content is None else ("content",)),
+            ],
         },
     }
     return answers.of(found)._replace(headers=(_BY_ACCEPT,))
@@ -288,6 +302,7 @@ ROUTES = (
     Route("/twin/v1/content/{cid}", {"GET": content.get, "PUT": content.put}),
     Route("/twin/v1/find", {"POST": finding.post}),
     Route("/twin/v1/histories", {"POST": histories.post}),
+    Route("/twin/v1/status/{id}", {"GET": status.get}, is_open=True),
     Route("/twin/v1/templates", {"GET": finding.templates}),
     Route(html.ROOT, {"GET": pages}),
     Route(f"{html.ROOT}/search", {"GET": pages}),

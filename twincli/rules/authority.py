@@ -310,6 +310,12 @@ class Holders:
         found = bisect_left(self._named, position)
         return self._entities[found - 1] if found else None
 
+    def names(self, key: str, position: Position) -> bool:
+        """Say whether a condition that held something before a position names a key."""
+        return any(
+            bisect_left(self._turns[uri], position) % 2 for uri in self._by_leaf.get(key, ())
+        )
+
     def fulfilled_by(self, keys: Collection[str], position: Position) -> list[str]:
         """Return the conditions that held something before a position and that keys fulfil."""
         uris = dict.fromkeys(uri for key in keys for uri in self._by_leaf.get(key, ()))

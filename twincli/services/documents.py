@@ -656,6 +656,154 @@ class Maintained(TypedDict):
     unclear: list[UnclearSchedule]
 
 
+class CertificateItem(TypedDict):
+    """``twin.certificate-item/1``: a certificate of a twin, or a bare label among its facts.
+
+    ``form`` is ``issued``, ``self-declared``, ``foreign`` or ``unproven``; ``status`` is ``valid``,
+    ``expired``, ``expiring``, ``not-yet-valid``, ``revoked``, ``invalid`` or ``unproven``.
+    ``verified`` says whether proof, form and issuer are right; null: that could not be told.
+    ``issuer_name`` is what the issuer calls itself, ``issuer_key_name`` the name of its key here.
+    """
+
+    number: str | None
+    label: str | None
+    type: str | None
+    standard: str | None
+    form: str
+    status: str
+    verified: bool | None
+    issuer: str | None
+    issuer_name: str | None
+    issuer_key_name: str | None
+    valid_from: str | None
+    valid_until: str | None
+    subject: str | None
+    id: str | None
+    transaction_id: str | None
+    at: str | None
+    committed_at: str | None
+    signers: list[str | None]
+    signer_names: list[str | None]
+    revoked_at: str | None
+    revoked_by: str | None
+    reason: str | None
+    attachments: list[Json]
+
+
+class Certificates(TypedDict):
+    """``twin.certificates/1``: the certificates of a twin, in commit order, then its labels."""
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    certificates: list[CertificateItem]
+
+
+class CertificateCheck(TypedDict):
+    """A check of a certificate; ``result`` is ``passed``, ``failed`` or ``undetermined``."""
+
+    check: str
+    result: str
+    message: str
+
+
+class OneCertificate(CertificateItem):
+    """``twin.certificate/1``: a certificate with its checks and the credential itself."""
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    checks: list[CertificateCheck]
+    credential: Json
+
+
+class WrittenCertificate(Said):
+    """``twin.record/1`` of a certificate that was issued or added.
+
+    ``form`` is that of the record, ``certificate_form`` that of the certificate.
+    """
+
+    number: str | None
+    type: str | None
+    standard: str | None
+    certificate_form: str
+    issuer: str | None
+    issuer_name: str | None
+    valid_from: str | None
+    valid_until: str | None
+    id: str | None
+
+
+class CheckedCertificate(TypedDict):
+    """``twin.checked-certificate/1``: a certificate, label or file, and how it stands at a time.
+
+    ``form`` is that of a certificate, or ``file``.
+    """
+
+    asset_id: str
+    asset_name: str | None
+    number: str | None
+    label: str | None
+    type: str | None
+    standard: str | None
+    form: str
+    status: str
+    issuer: str | None
+    issuer_name: str | None
+    valid_from: str | None
+    valid_until: str | None
+    transaction_id: str | None
+    reason: str | None
+
+
+class CheckedCertificates(TypedDict):
+    """``twin.checked-certificates/1``; ``ok`` is false where one does not hold, or not for long."""
+
+    schema: str
+    ok: bool
+    as_of: str
+    within: str | None
+    certificates: list[CheckedCertificate]
+
+
+class VerifiedCertificate(TypedDict):
+    """``twin.verified-certificate/1``: a credential in a file, and all checks of it.
+
+    ``valid`` is null where something could not be told; ``form`` and ``transaction_id`` are null
+    where no ledger at hand has it.
+    """
+
+    schema: str
+    valid: bool | None
+    status: str
+    checks: list[CertificateCheck]
+    number: str | None
+    type: str | None
+    standard: str | None
+    form: str | None
+    issuer: str | None
+    issuer_name: str | None
+    issuer_key_name: str | None
+    subject: str | None
+    valid_from: str | None
+    valid_until: str | None
+    id: str | None
+    transaction_id: str | None
+    warnings: list[str]
+
+
+class ExportedCertificate(TypedDict):
+    """``twin.certificate-export/1``: a credential as it was issued; ``file`` is null on stdout."""
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    transaction_id: str
+    number: str | None
+    file: str | None
+    credential: Json
+
+
 class CreatedStream(TypedDict):
     """``twin.stream-created/1``: a stream; ids are null in a dry run."""
 

@@ -118,12 +118,27 @@ class Speakers:
 
     def controls(self, asset_id: str, keys: Collection[str], place: Place) -> bool:
         """Say whether keys controlled an asset before a place."""
+        return bool(self._holding(asset_id).fulfilled_by(keys, place.position))
+
+    def is_controller(self, asset_id: str, key: str, entry: Entry | None = None) -> bool:
+        """Say whether a key is the asset's own or among its owners'.
+
+        Args:
+            asset_id: The asset.
+            key: A public key.
+            entry: Where a transaction stands; None: now.
+        """
+        holders = self._holding(asset_id)
+        position = (LAST, LAST) if entry is None else _place(entry, LAST).position
+        return holders.entity_before(position) == key or holders.names(key, position)
+
+    def _holding(self, asset_id: str) -> Holders:
         holders = self._holders.get(asset_id)
         if holders is None:
             holders = self._holders[asset_id] = Holders()
             for number, entry in enumerate(self._client.entries(asset_id)):
                 holders.add(entry.tx, _place(entry, number))
-        return bool(holders.fulfilled_by(keys, place.position))
+        return holders
 
     def _read(self, asset_id: str) -> Authority:
         client, made = self._client, Authority()

@@ -2,7 +2,8 @@
 
 What the owner says is a TRANSFER to itself whose envelope has ``kind`` and ``body``; the state is
 untouched. Somebody who cannot fulfil the twin's output says it in a CREATE of their own, kind
-``statement``, whose envelope has ``about`` (the twin), ``says`` (the kind) and ``body``.
+``statement``, whose envelope has ``about`` (the twin), ``says`` (the kind) and ``body``; that of a
+certificate is of kind ``certificate``.
 """
 
 from __future__ import annotations
@@ -179,15 +180,18 @@ def _state(
     if before is not None:
         for warning in warnings:
             before(warning)
-    stated = {"about": asset_id, "says": kind, "body": body}
+    is_certificate = kind == record.CERTIFICATE
+    says = {} if is_certificate else {"says": kind}
+    stated = {"about": asset_id, **says, "body": body}
+    create_kind = kind if is_certificate else record.STATEMENT
     if writing.once is not None:
-        first = _first_of_once(target, keys, stated)
+        first = _first_of_once(target, keys, {"kind": create_kind, **stated})
         if first is not None:
             return _found(target, first)
     elif writing.at is None and BLOCK_TIME not in workspace.client.capabilities:
         # Nobody but the signer says when it was.
         writing = writing._replace(at=times.to_text(workspace.now()))
-    made = create(workspace, None, Definition({}, kind=record.STATEMENT, stated=stated), writing)
+    made = create(workspace, None, Definition({}, kind=create_kind, stated=stated), writing)
     if isinstance(made, Prepared):
         return made
     assert "written" in made
@@ -281,7 +285,7 @@ def _found(target: Target, tx_id: str) -> Said:
     made = document.written(target.workspace, tx_id, tx_id, ())
     entry = client.required(tx_id)
     envelope = record.creating_envelope(entry.tx)
-    kind, body = envelope["says"], envelope["body"]
+    kind, body = envelope.get("says", envelope["kind"]), envelope["body"]
     verdict = Speakers(client).of(target.asset_id, entry, topic_of(kind, body))
     return _said(target, STATED, kind, body, made, verdict)
 

@@ -1,0 +1,1 @@
+"""Credentials of others: the canonical form of their RDF graph."""

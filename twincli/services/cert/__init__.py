@@ -1,0 +1,1 @@
+"""Certificates of twins: issued, added, checked, verified and revoked."""

@@ -1,0 +1,293 @@
+"""The certificates of a twin, whoever signed them, and how each stands.
+
+Four forms are told apart. ``issued``: the signer of the record made it. ``self-declared``: a
+controller of the twin made it and names somebody else as the issuer; it is never verified.
+``foreign``: somebody else made it elsewhere, and it was brought here. ``unproven``: a label among
+the facts, which nobody signed as a certificate. What an issuer is worth, the reader decides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.crypto import base58, data_integrity
+from twincli.errors import ConflictError, NotFoundError, cut
+from twincli.model import credential as _credential
+from twincli.model import record
+from twincli.model.ids import is_prefix
+from twincli.model.names import fold
+from twincli.services import resolve
+from twincli.services.cert import proofs
+from twincli.services.record.records import records
+from twincli.services.standing import Speakers
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from twincli.model.credential import Claims
+    from twincli.services.documents import CertificateItem, Json
+    from twincli.services.record.records import Record
+    from twincli.services.workspace import Workspace
+
+ISSUED, SELF_DECLARED, FOREIGN, UNPROVEN = FORMS = (
+    "issued",
+    "self-declared",
+    "foreign",
+    "unproven",
+)
+REVOKED, INVALID = ("revoked", "invalid")
+"""Beside ``credential.VALID`` and so on, how a certificate stands."""
+
+LABELS = "certifications"
+"""The member of facts and state that holds bare labels."""
+
+MOST_LABELS = 1000
+
+
+class Revocation(NamedTuple):
+    """The end of a certificate, said by its issuer.
+
+    Attributes:
+        record: What says so.
+        reason: Why, or None.
+    """
+
+    record: Record
+    reason: str | None
+
+
+class Certificate(NamedTuple):
+    """A certificate that was recorded about a twin.
+
+    Attributes:
+        record: What recorded it.
+        document: The credential.
+        claims: What it says.
+        issuer_key: Base58 of the key that its issuer is, or None.
+        form: One of ``FORMS``.
+        revoked: The first revocation by its issuer, or None.
+    """
+
+    record: Record
+    document: dict[str, Any]
+    claims: Claims
+    issuer_key: str | None
+    form: str
+    revoked: Revocation | None
+
+
+def issuer_key_of(claims: Claims) -> str | None:
+    """Return the base58 key of an issuer that is a did:key, else None."""
+    if claims.issuer is None:
+        return None
+    key = data_integrity.key_of(f"{claims.issuer}#{claims.issuer.removeprefix('did:key:')}")
+    return None if key is None else base58.encode_key(key)
+
+
+def certificates(workspace: Workspace, asset_id: str) -> list[Certificate]:
+    """Return the certificates that were recorded about a twin, in commit order."""
+    client = workspace.client
+    speakers, names = Speakers(client), resolve.Names(workspace)
+    found: list[Certificate] = []
+    revocations: dict[str, list[Revocation]] = {}
+    for held in records(workspace, asset_id, (record.CERTIFICATE,), by="recorded"):
+        document, revokes = held.body.get("credential"), held.body.get("revokes")
+        if isinstance(document, dict):
+            claims = _credential.claims(document)
+            key = issuer_key_of(claims)
+            is_controller = key is not None and speakers.is_controller(
+                asset_id, key, client.required(held.tx_id)
+            )
+            form = _form(held, claims, key, names, is_controller=is_controller)
+            found.append(Certificate(held, document, claims, key, form, None))
+        elif isinstance(revokes, str):
+            reason = record.text(held.body.get("reason"))
+            revocations.setdefault(revokes, []).append(Revocation(held, reason))
+    return [_with_end(one, found, revocations) for one in found]
+
+
+def _form(
+    held: Record, claims: Claims, key: str | None, names: resolve.Names, *, is_controller: bool
+) -> str:
+    if claims.declared_issuer is not None:
+        return SELF_DECLARED
+    if is_controller and key is not None and claims.issuer_name is not None:
+        own = names.of_key(key)
+        if own is None or fold(own) != fold(claims.issuer_name):
+            return SELF_DECLARED
+    return ISSUED if key in held.signers else FOREIGN
+
+
+def _with_end(
+    one: Certificate, every: Sequence[Certificate], revocations: dict[str, list[Revocation]]
+) -> Certificate:
+    """Return a certificate with its revocation: by its issuer, wherever it is recorded."""
+    for other in every:
+        if other.issuer_key != one.issuer_key or not is_same(other.document, one.document):
+            continue
+        for made in revocations.get(other.record.tx_id, ()):
+            if one.issuer_key in made.record.signers:
+                return one._replace(revoked=made)
+    return one
+
+
+def is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Say whether two documents of one issuer are the same credential: of one id, or equal."""
+    ident = one.get("id")
+    return one == other or (isinstance(ident, str) and ident == other.get("id"))
+
+
+def standing(
+    one: Certificate, now_ms: int, within_ms: int = 0, *, is_valid: bool | None = None
+) -> str:
+    """Say how a certificate stands at a time.
+
+    Args:
+        one: The certificate.
+        now_ms: When.
+        within_ms: What ends within this time is expiring.
+        is_valid: Whether its proof, form and signer are right, where that is known.
+    """
+    if is_valid is False:
+        return INVALID
+    if one.revoked is not None:
+        ended = one.revoked.record.happened_ms
+        if ended is None or ended <= now_ms:
+            return REVOKED
+    claims = one.claims
+    return _credential.standing_at(claims.from_ms, claims.until_ms, now_ms, within_ms)
+
+
+_UNNAMED = "a credential"
+
+
+def item(
+    workspace: Workspace, one: Certificate, now_ms: int, within_ms: int = 0
+) -> CertificateItem:
+    """Return the row of a certificate in a listing."""
+    claims, held, ended = one.claims, one.record, one.revoked
+    names = resolve.Names(workspace)
+    is_valid = proofs.is_right(one.document, quickly=not _is_brought_by_owner(one))
+    return {
+        "number": claims.number,
+        "label": claims.number or claims.standard or claims.kind or claims.id or _UNNAMED,
+        "type": claims.kind or (claims.types[0] if claims.types else None),
+        "standard": claims.standard,
+        "form": one.form,
+        "status": standing(one, now_ms, within_ms, is_valid=is_valid),
+        "verified": is_valid if one.form in {ISSUED, FOREIGN} else False,
+        "issuer": claims.issuer,
+        "issuer_name": claims.declared_issuer or claims.issuer_name,
+        "issuer_key_name": None if one.issuer_key is None else names.of_key(one.issuer_key),
+        "valid_from": claims.valid_from,
+        "valid_until": claims.valid_until,
+        "subject": claims.subjects[0] if claims.subjects else None,
+        "id": claims.id,
+        "transaction_id": held.tx_id,
+        "at": held.at,
+        "committed_at": held.committed_at,
+        "signers": [*held.signers],
+        "signer_names": names.of_keys(held.signers),
+        "revoked_at": None if ended is None else ended.record.at or ended.record.committed_at,
+        "revoked_by": None if ended is None else ended.record.tx_id,
+        "reason": None if ended is None else ended.reason,
+        "attachments": [dict(file) for file in claims.attachments],
+    }
+
+
+def _is_brought_by_owner(one: Certificate) -> bool:
+    """Say whether it may cost time: what strangers bring is not taken apart in a listing."""
+    return one.record.form == "append"
+
+
+def labels(workspace: Workspace, asset_id: str) -> Iterator[CertificateItem]:
+    """Yield the bare labels among the facts and the state of a twin."""
+    replay = workspace.client.replay(asset_id)
+    if replay is None or replay.last is None:
+        return
+    facts = record.without_envelope(workspace.client.required(asset_id).tx["asset"].get("data"))
+    seen: list[Json] = []
+    for part in (facts, replay.common or {}):
+        listed = part.get(LABELS)
+        for found in (listed if isinstance(listed, list) else [listed])[:MOST_LABELS]:
+            if found is not None and found not in seen:
+                seen.append(found)
+                yield _label(found)
+
+
+def _label(found: Any) -> CertificateItem:
+    stated = found if isinstance(found, dict) else {"label": found}
+
+    def text(*names: str) -> str | None:
+        values = (stated.get(name) for name in names)
+        return next((value for value in values if isinstance(value, str)), None)
+
+    number = text("certificateNumber", "number")
+    label = text("label", "name", "standard", "type") or number
+    return {
+        "number": number,
+        "label": label if label is not None else cut(repr(found)),
+        "type": text("type"),
+        "standard": text("standard"),
+        "form": UNPROVEN,
+        "status": UNPROVEN,
+        "verified": False,
+        "issuer": None,
+        "issuer_name": text("issuer"),
+        "issuer_key_name": None,
+        "valid_from": text("validFrom"),
+        "valid_until": text("validUntil"),
+        "subject": None,
+        "id": None,
+        "transaction_id": None,
+        "at": None,
+        "committed_at": None,
+        "signers": [],
+        "signer_names": [],
+        "revoked_at": None,
+        "revoked_by": None,
+        "reason": None,
+        "attachments": [],
+    }
+
+
+def chosen(
+    found: Sequence[Certificate], ref: str, wanted: str | None, keys: Sequence[str] = ()
+) -> Certificate:
+    """Return the certificate that a number, an id or a transaction means.
+
+    Of several records of one credential it is the last; of several credentials of one number that
+    of the keys given.
+
+    Args:
+        found: The certificates of the twin.
+        ref: The twin, for errors.
+        wanted: Its number, its id, or the transaction that recorded it; None: the only one.
+        keys: Public keys of issuers that go before others.
+
+    Raises:
+        NotFoundError, ConflictError: None, or several.
+    """
+    hint = f"twin cert list {ref}"
+    fitting = [one for one in found if wanted is None or _is_called(one, wanted)]
+    if not fitting:
+        which = "" if wanted is None else f" {cut(wanted)!r}"
+        raise NotFoundError(f"{ref} has no certificate{which}", hint=f"to see what it has: {hint}")
+    mine = [one for one in fitting if one.issuer_key in keys]
+    several = mine or fitting
+    last = several[-1]
+    if any(not is_same(one.document, last.document) for one in several):
+        raise ConflictError(
+            f"{ref} has {len(several)} certificates"
+            + ("" if wanted is None else f" called {cut(wanted)!r}"),
+            code="ambiguous",
+            hint=f"name one by its number or its transaction: --number ID; {hint}",
+        )
+    return last
+
+
+def _is_called(one: Certificate, wanted: str) -> bool:
+    if wanted in (one.claims.number, one.claims.id, one.record.tx_id):
+        return True
+    return is_prefix(wanted) and one.record.tx_id.startswith(wanted.lower())
