@@ -89,6 +89,7 @@ class Paths(NamedTuple):
         networks: Directory of what was fetched from networks, a copy each.
         memory: What the home has held, so that a loss is noticed; see ``Memory``.
         rollups: The file of what was computed from chunks, made again when it is missing.
+        copies: Directory of chunks of others, written again here.
     """
 
     home: str
@@ -103,6 +104,7 @@ class Paths(NamedTuple):
     networks: str
     memory: str
     rollups: str
+    copies: str
 
 
 class Settings(NamedTuple):
@@ -157,6 +159,7 @@ def paths(home: str | None = None) -> Paths:
         networks=os.path.join(directory, "networks"),
         memory=os.path.join(directory, "memory.json"),
         rollups=os.path.join(directory, "streams", "rollups.db"),
+        copies=os.path.join(directory, "streams", "copies"),
     )
 
 

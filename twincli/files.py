@@ -180,7 +180,7 @@ class Together:
                 self._named.append((temporary, found.path))
         finally:
             if found is None or found.path is None:
-                _discard(temporary)
+                discard(temporary)
 
     def publish(self) -> None:
         """Make all of them durable, then give them their names, which are durable, too."""
@@ -200,7 +200,7 @@ class Together:
     def discard(self) -> None:
         """Remove what has no name yet."""
         for temporary, _ in self._named:
-            _discard(temporary)
+            discard(temporary)
 
     def _sync(self, paths: list[str]) -> None:
         if len(paths) > _FEW and _sync_file_system(self._directory):
@@ -316,7 +316,7 @@ def _temporary(path: str) -> Iterator[str]:
     try:
         yield temporary
     finally:
-        _discard(temporary)
+        discard(temporary)
 
 
 @contextmanager
@@ -412,7 +412,7 @@ def _move_without_links(source: str, path: str) -> None:
     except OSError as error:
         raise cannot("write", path, error) from error
     finally:
-        _discard(reserved)
+        discard(reserved)
 
 
 def open_at_once(path: str, flags: int) -> int:
@@ -482,7 +482,7 @@ def unlink(path: str, identity: tuple[int, int]) -> None:
             os.unlink(aside)
         else:
             _publish(aside, path)
-            _discard(aside)
+            discard(aside)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -518,10 +518,10 @@ def move_aside(path: str, directory: str, stem: str) -> str:
     try:
         os.replace(path, kept)
     except FileNotFoundError:
-        _discard(kept)
+        discard(kept)
         raise
     except OSError as error:
-        _discard(kept)
+        discard(kept)
         raise cannot("write", kept, error) from error
     sync_directory(directory)
     sync_directory(os.path.dirname(path))
@@ -624,7 +624,8 @@ def sync_directory(path: str) -> None:
             raise cannot("write", path, error) from error
 
 
-def _discard(path: str) -> None:
+def discard(path: str) -> None:
+    """Remove a passing file that may not be there."""
     try:
         os.unlink(path)
     except OSError:

@@ -195,10 +195,22 @@ class Writer:
         Raises:
             ConfigError: ``cannot_write``.
         """
-        columns = sorted(batch.columns, key=lambda column: column.series)
-        data, chosen, kinds = _long(batch, columns)
+        return self.rewrite(of_batch(batch, about), path)
+
+    def rewrite(self, chunk: Chunk, path: str) -> int:
+        """Write what a chunk holds to a file; return the number of readings.
+
+        Args:
+            chunk: All of it, in order.
+            path: A file that does not exist yet.
+
+        Raises:
+            ConfigError: ``cannot_write``.
+        """
+        about, kinds = chunk.about, {series.name: series.kind for series in chunk.series}
         if not kinds:
             raise InvalidError("a chunk without readings is not written", code="invalid_chunk")
+        data, chosen = _long(chunk)
         units = {name: unit for name, unit in about.units.items() if name in kinds}
         given = {name: unit for name, unit in about.given.items() if name in kinds}
         text = About(about.stream, kinds, units, given).text
@@ -222,38 +234,24 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _long(batch: Batch, columns: Sequence[Column]) -> tuple[dict[str, Any], str, dict[str, str]]:
-    """Return the rows of a chunk as arrays, what is selected of them, and the kinds."""
+def _long(chunk: Chunk) -> tuple[dict[str, Any], str]:
+    """Return the rows of a chunk as arrays, and what is selected of them."""
     np = load_numpy()
-    parts: dict[str, list[Any]] = {name: [] for name, _ in COLUMNS}
-    kinds: dict[str, str] = {}
-    names = np.array([*batch.quality.names, reading.SUSPECT], dtype=object)
-    for column in columns:
-        rows = slice(None) if column.valid is None else np.flatnonzero(column.valid)
-        time = batch.time[rows]
-        if len(time) == 0:
-            continue
-        kinds[column.series] = column.kind
-        quality = batch.quality.codes[rows]
-        if column.suspect is not None:
-            quality = np.where(column.suspect[rows], len(names) - 1, quality)
-        parts["series"].append((column.series, len(time)))
-        parts["ts"].append(time)
-        parts["quality"].append(quality)
-        parts["source"].append(batch.source.codes[rows])
-        parts["seq"].append(batch.seq[rows])
-        parts[_VALUES[column.kind]].append((sum(map(len, parts["ts"][:-1])), column.values[rows]))
-    data: dict[str, Any] = {}
-    if not kinds:
-        return data, "", kinds
-    for name in ("ts", "seq"):
-        data[name] = np.concatenate(parts[name])
-    count = len(data["ts"])
+    parts: dict[str, list[Any]] = {name: [] for name, _ in COLUMNS[2:6]}
+    count = 0
+    for series in chunk.series:
+        parts[_VALUES[series.kind]].append((count, series.values))
+        count += len(series.time)
+    data: dict[str, Any] = {
+        "ts": np.concatenate([series.time for series in chunk.series]),
+        "seq": np.concatenate([series.seq for series in chunk.series]),
+    }
     chosen = dict.fromkeys((name for name, _ in COLUMNS))
+    names = tuple(series.name for series in chunk.series)
     for name, found in (
-        ("series", Labels(tuple(kinds), _repeated([size for _, size in parts["series"]]))),
-        ("quality", Labels(tuple(names), np.concatenate(parts["quality"]))),
-        ("source", Labels(batch.source.names, np.concatenate(parts["source"]))),
+        ("series", Labels(names, _repeated([len(series.time) for series in chunk.series]))),
+        ("quality", _joined([series.quality for series in chunk.series])),
+        ("source", _joined([series.source for series in chunk.series])),
     ):
         if (found.codes == found.codes[0]).all():
             chosen[name] = f"{_quoted(found.names[found.codes[0]])} AS {name}"
@@ -273,7 +271,20 @@ def _long(batch: Batch, columns: Sequence[Column]) -> tuple[dict[str, Any], str,
             for begin, values in parts[name]:
                 whole[begin : begin + len(values)] = values
             data[name] = whole
-    return data, ", ".join(chosen[name] or name for name, _ in COLUMNS), kinds
+    return data, ", ".join(chosen[name] or name for name, _ in COLUMNS)
+
+
+def _joined(labels: Sequence[Labels]) -> Labels:
+    """Return labels behind each other."""
+    np = load_numpy()
+    if all(each.names == labels[0].names for each in labels):
+        return Labels(labels[0].names, np.concatenate([each.codes for each in labels]))
+    known: dict[str, int] = {}
+    codes = []
+    for each in labels:
+        places = [known.setdefault(name, len(known)) for name in each.names]
+        codes.append(np.array(places, dtype=np.int32)[each.codes])
+    return Labels(tuple(known), np.concatenate(codes))
 
 
 def _repeated(sizes: Sequence[int]) -> Array:

@@ -10,6 +10,8 @@ import numpy as np
 
 from twincli.content import chunks
 from twincli.content.chunks import About
+from twincli.content.copies import Copies
+from twincli.content.inventory import Inventory
 from twincli.content.store import Blobs
 from twincli.model import batch as batches
 from twincli.model import reading
@@ -32,11 +34,12 @@ class Place:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.blobs = Blobs(str(directory / "content"))
-        self.ours: set[str] = set()
+        self.inventory = Inventory(str(directory / "streams.db"))
 
     def feed(self, *, rollups: bool = True) -> Feed:
         kept = Rollups(str(self.directory / "rollups") if rollups else None)
-        return Feed(self.blobs, kept, (), self.ours.__contains__)
+        copies = Copies(self.blobs, self.inventory, str(self.directory / "copies"))
+        return Feed(self.blobs, copies, kept)
 
     def chunk(self, batch: Batch, stream: str, *, ours: bool = True) -> list[Entry]:
         made = []
@@ -47,10 +50,10 @@ class Place:
                 with path.open("rb") as file:
                     stored = self.blobs.put(file)
                 path.unlink()
-                if ours:
-                    self.ours.add(stored.cid)
                 first, last = int(part.time[0]), int(part.time[-1])
                 made.append(Entry(stored.cid, stored.size, rows, first, last))
+        if ours:
+            self.inventory.wrote(made, stream)
         return made
 
 

@@ -217,6 +217,8 @@ def test_readings_of_a_source_that_its_key_did_not_sign(place: Place) -> None:
     assert rows(place, [stream], fields="timestamp,value,source") == rest
     (day,) = rows(place, [stream], fields="value", every="1d", aggregates="count")
     assert day["value"] == len(rest)
+    minutes = rows(place, [stream], fields="value", every="1m")  # whatever is kept of them
+    assert [row["timestamp"] for row in minutes] == [row["timestamp"] for row in rest]
     none = tuple(piece._replace(unsigned=frozenset(("s0", "s1"))) for piece in unsigned)
     stream = stream._replace(pieces=none[:1])
     assert rows(place, [stream], fields="value") == []

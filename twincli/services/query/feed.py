@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from twincli.analysis.packing import NotASummaryError
@@ -10,12 +9,13 @@ from twincli.errors import ConfigError, UndeterminedError
 from twincli.services.stream import rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from twincli.analysis.summary import Summary
     from twincli.client.fetching import Source
     from twincli.content import chunks
     from twincli.content.chunks import Chunk
+    from twincli.content.copies import Copies
     from twincli.content.store import Blobs
     from twincli.errors import TwinError
     from twincli.model.batch import Array
@@ -28,27 +28,25 @@ class Feed:
 
     Args:
         blobs: The content of this home.
+        copies: What its chunks are read from.
         kept: The rollups of this home.
         sources: Where content is fetched from that is not here.
-        is_ours: Says whether a chunk was written by this home; others are opened in a child
-            process.
     """
 
     def __init__(
         self,
         blobs: Blobs,
+        copies: Copies,
         kept: Rollups,
         sources: Sequence[Source] = (),
-        is_ours: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._blobs = blobs
+        self._copies = copies
         self._kept = kept
         self._sources = sources
-        self._is_ours = is_ours
         self._reader: chunks.Reader | None = None
         self._checked: set[str] = set()
         self._rollups: dict[str, Rollup] = {}
-        self._foreign: tuple[str, Chunk] | None = None
         self.from_rollups: set[str] = set()
 
     def close(self) -> None:
@@ -86,7 +84,7 @@ class Feed:
             raise worst
 
     def _is_as_long(self, entry: Entry) -> bool:
-        if self.known(entry) is None:
+        if self._kept_of(entry) is None:
             return False
         try:
             return self._blobs.size(entry.cid) == entry.size
@@ -100,8 +98,14 @@ class Feed:
             contents.bring(self._blobs, self._sources, entry.cid)
             self._checked.add(entry.cid)
 
-    def known(self, entry: Entry) -> Rollup | None:
-        """Return the rollup of a chunk, None where it is not kept."""
+    def known(self, entry: Entry, stream: str) -> Rollup | None:
+        """Return the rollup of a chunk, None where it is not kept.
+
+        Only of a chunk that was seen to be what this anchor says.
+        """
+        return self._kept_of(entry) if self._copies.is_known(entry, stream) else None
+
+    def _kept_of(self, entry: Entry) -> Rollup | None:
         found = self._rollups.get(entry.cid) or self._kept.get(entry.cid)
         if found is not None:
             self._rollups[entry.cid] = found
@@ -109,14 +113,14 @@ class Feed:
 
     def kinds(self, entry: Entry, stream: str) -> dict[str, str]:
         """Return the kind of each series of a chunk."""
-        found = self.known(entry)
+        found = self.known(entry, stream)
         if found is not None:
             return dict(found.kinds)
+        return dict(self._own().about(self._path(entry, stream)).kinds)
+
+    def _path(self, entry: Entry, stream: str) -> str:
         self._bring(entry)
-        path = self._blobs.path(entry.cid)
-        if self._is_ours(entry.cid):
-            return dict(self._own().about(path).kinds)
-        return dict(self._opened(entry, path, stream).about.kinds)
+        return self._copies.path(entry, stream)
 
     def rollup(self, entry: Entry, stream: str, *, again: bool = False) -> Rollup:
         """Return the rollup of a chunk, made now where it is not kept.
@@ -126,7 +130,7 @@ class Feed:
             stream: The stream it belongs to.
             again: Make it in any case: it was damaged.
         """
-        found = None if again else self.known(entry)
+        found = None if again else self.known(entry, stream)
         if found is None:
             found = rollups.made(self.chunk(entry, stream))
             self._rollups[entry.cid] = found
@@ -159,10 +163,7 @@ class Feed:
             InvalidError: ``invalid_chunk``: it is a stranger's, and malformed.
             ConfigError: ``missing_extra``, ``damaged_chunk``.
         """
-        self._bring(entry)
-        path = self._blobs.path(entry.cid)
-        if not self._is_ours(entry.cid):
-            return _part(self._opened(entry, path, stream), names, since_us, until_us)
+        path = self._path(entry, stream)
         return self._own().read(path, names=names, since_us=since_us, until_us=until_us)
 
     def _own(self) -> chunks.Reader:
@@ -172,52 +173,10 @@ class Feed:
             self._reader = chunks.Reader()
         return self._reader
 
-    def _opened(self, entry: Entry, path: str, stream: str) -> Chunk:
-        # The last one is often asked for again: its kinds first, then its readings.
-        if self._foreign is None or self._foreign[0] != entry.cid:
-            from twincli.content import foreign
-
-            self._foreign = entry.cid, foreign.read(os.path.abspath(path), entry, stream)
-        return self._foreign[1]
-
     def values(
         self, entry: Entry, stream: str, name: str, since_us: int | None, until_us: int | None
     ) -> tuple[Array, Array, Array]:
         """Return times, values and which are suspect of one series of numbers."""
-        self._bring(entry)
-        if self._is_ours(entry.cid):
-            kind = self.kinds(entry, stream)[name]
-            path = self._blobs.path(entry.cid)
-            return self._own().values(path, name, kind, since_us, until_us)
-        found = self.chunk(entry, stream, names=[name], since_us=since_us, until_us=until_us)
-        if found.series:
-            (series,) = found.series
-            return series.time, series.values, series.suspect
-        from twincli.model.batch import load_numpy
-
-        empty = load_numpy().zeros(0, dtype="int64")
-        return empty, empty, empty.astype(bool)
-
-
-def _part(
-    chunk: Chunk, names: Sequence[str] | None, since_us: int | None, until_us: int | None
-) -> Chunk:
-    """Return a part of a chunk that was read as a whole."""
-    found = []
-    for series in chunk.series:
-        if names is not None and series.name not in names:
-            continue
-        begin = 0 if since_us is None else int(series.time.searchsorted(since_us))
-        end = len(series.time) if until_us is None else int(series.time.searchsorted(until_us))
-        if begin < end:
-            rows = slice(begin, end)
-            found.append(
-                series._replace(
-                    time=series.time[rows],
-                    values=series.values[rows],
-                    quality=series.quality._replace(codes=series.quality.codes[rows]),
-                    source=series.source._replace(codes=series.source.codes[rows]),
-                    seq=series.seq[rows],
-                )
-            )
-    return chunk._replace(series=tuple(found))
+        path = self._path(entry, stream)
+        kind = self.kinds(entry, stream)[name]
+        return self._own().values(path, name, kind, since_us, until_us)

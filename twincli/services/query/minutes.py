@@ -30,12 +30,12 @@ def answer(feed: Feed, asked: Asked, held: Sequence[Held]) -> Answer | None:
     (stream,) = held
     wanted = pieces.in_range(stream.pieces, asked.since_us, asked.until_us)
     parts = pieces.windows(wanted)
-    if not parts or any(len(part) > 1 or part[0].entry is None for part in parts):
+    if not parts or any(len(part) > 1 or not part[0].is_plain for part in parts):
         return None
     series: dict[str, _Series] = {}
     try:
         for (piece,) in parts:
-            if not _take(feed, asked, piece, series):
+            if not _take(feed, asked, stream.name, piece, series):
                 return None
     except NotASummaryError:
         return None
@@ -53,7 +53,7 @@ def _is_asked(asked: Asked) -> bool:
     )
 
 
-def _take(feed: Feed, asked: Asked, piece: Piece, series: dict[str, _Series]) -> bool:
+def _take(feed: Feed, asked: Asked, stream: str, piece: Piece, series: dict[str, _Series]) -> bool:
     """Take what a chunk has; say whether its rollup suffices."""
     assert piece.entry is not None
     since, until = asked.since_us, asked.until_us
@@ -63,7 +63,7 @@ def _take(feed: Feed, asked: Asked, piece: Piece, series: dict[str, _Series]) ->
         until = None
     if not rollups.are_minutes([since, until]):
         return False
-    rollup = feed.known(piece.entry)
+    rollup = feed.known(piece.entry, stream)
     if rollup is None:
         return False
     fields = answers.paths_of(asked.fields)

@@ -257,10 +257,10 @@ def _written(
             except OSError as error:
                 raise files.cannot("write", made.path, error) from error
             finally:
-                files_gone(made.path)
+                files.discard(made.path)
             entry = Entry(kept.cid, kept.size, made.rows, made.first_us, made.last_us)
             written.append(_Written(entry, made.summary, made.rollup))
-    room.inventory.wrote(each.entry.cid for each in written)
+    room.inventory.wrote((each.entry for each in written), stream.name)
     return written
 
 
@@ -287,15 +287,15 @@ def _made(beside: str, about: About, parts: Iterator[Batch]) -> Iterator[_Made]:
 
     def make(part: Batch) -> _Made:
         path = files.temporary_beside(beside)
+        chunk = chunks.of_batch(part, about)
         writer = free.get()
         try:
-            rows = writer.write(part, about, path)
+            rows = writer.rewrite(chunk, path)
         except BaseException:
-            files_gone(path)
+            files.discard(path)
             raise
         finally:
             free.put(writer)
-        chunk = chunks.of_batch(part, about)
         return _Made(
             path,
             rows,
@@ -320,15 +320,7 @@ def _made(beside: str, about: About, parts: Iterator[Batch]) -> Iterator[_Made]:
         finally:
             for each in waiting:
                 if not each.cancel() and each.exception() is None:
-                    files_gone(each.result().path)
-
-
-def files_gone(path: str) -> None:
-    """Remove a passing file that may not be there."""
-    from contextlib import suppress
-
-    with suppress(OSError):
-        os.unlink(path)
+                    files.discard(each.result().path)
 
 
 def _keep(room: Room, written: Sequence[_Written]) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from twincli.client.content import NodeContent
     from twincli.content.chunks import Chunk
+    from twincli.content.copies import Copies
     from twincli.content.store import Blobs
     from twincli.model.batch import Array
     from twincli.model.manifest import Entry
@@ -30,6 +31,7 @@ class Room(NamedTuple):
         workspace: The ledger, keys and names.
         inventory: What streams hold, as far as it is known here.
         blobs: Content on this machine.
+        copies: What chunks are read from.
         nodes: Nodes of twincli that get content before it is anchored.
         spool: Directory of readings that are on their way.
         rollups: File of the minutes of chunks, or None.
@@ -38,6 +40,7 @@ class Room(NamedTuple):
     workspace: Workspace
     inventory: Inventory
     blobs: Blobs
+    copies: Copies
     nodes: Sequence[NodeContent] = ()
     spool: str | None = None
     rollups: str | None = None
@@ -166,7 +169,7 @@ def read_chunk(
         InvalidError: ``invalid_chunk``.
         ConfigError: ``missing_extra``, ``damaged_chunk``.
     """
-    from twincli.content import chunks, foreign
+    from twincli.content import chunks
 
     if not room.blobs.has(entry.cid):
         raise UndeterminedError(
@@ -174,11 +177,9 @@ def read_chunk(
             code="missing_content",
             hint=f"twin file get {entry.cid} --node NODE -o FILE fetches it",
         )
-    path = room.blobs.path(entry.cid)
-    if room.inventory.is_ours(entry.cid):
-        with chunks.Reader() as reader:
-            return reader.read(path, since_us=since_us, until_us=until_us)
-    return foreign.read(path, entry, stream.name)
+    path = room.copies.path(entry, stream.name)
+    with chunks.Reader() as reader:
+        return reader.read(path, since_us=since_us, until_us=until_us)
 
 
 def summary_of(room: Room, stream: Stream, entry: Entry) -> Summary | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def feed(context: Context) -> Feed:
     """Return what reads chunks: of this home, else of the node that ``--node`` names."""
     from twincli.cli.commands.file import content
+    from twincli.content.copies import Copies
     from twincli.content.inventory import Inventory
     from twincli.content.store import Blobs
     from twincli.services.query.feed import Feed
@@ -23,11 +24,12 @@ def feed(context: Context) -> Feed:
     has_home = os.path.isdir(context.paths.home)
     inventory = Inventory(context.paths.streams if has_home else ":memory:")
     nodes = [] if context.network is None else content.places(context)[0]
+    blobs = Blobs(context.paths.content)
     made = Feed(
-        Blobs(context.paths.content),
+        blobs,
+        Copies(blobs, inventory, context.paths.copies),
         Rollups(context.paths.rollups if has_home else None),
         nodes,
-        inventory.is_ours,
     )
     context.at_end(inventory.close)
     context.at_end(made.close)

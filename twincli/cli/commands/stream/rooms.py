@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from twincli.content.copies import Copies
 from twincli.content.inventory import Inventory
 from twincli.content.store import Blobs
 from twincli.services.stream.known import Room
@@ -28,10 +29,12 @@ def room(context: Context, *, writes: bool = False) -> Room:
         from twincli.cli.commands.file import content
 
         nodes, _ = content.places(context)
+    blobs = Blobs(context.paths.content)
     return Room(
         context.workspace(),
         inventory,
-        Blobs(context.paths.content),
+        blobs,
+        Copies(blobs, inventory, context.paths.copies),
         nodes,
         os.path.dirname(context.paths.streams),
         context.paths.rollups,

@@ -1,0 +1,87 @@
+"""Chunks that may be read in this process: those that this home wrote, and copies of others.
+
+A chunk of somebody else is opened once, in a child process; what it holds is written again here and
+kept beside the content, so that later questions cost no more than those about own chunks. Copies
+are derived and found by what the anchor says of the original: the same file under another anchor is
+opened again, even if this home wrote it. Where writing it again gives the same bytes, there is no
+copy.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from twincli import files
+from twincli.content.store import Blobs
+
+if TYPE_CHECKING:
+    from twincli.content.inventory import Inventory
+    from twincli.model.manifest import Entry
+
+
+class Copies:
+    """What reads chunks from.
+
+    Args:
+        blobs: The content of this home.
+        inventory: Knows which chunks this home wrote, and the copies.
+        directory: Of the copies, made when the first one comes.
+    """
+
+    def __init__(self, blobs: Blobs, inventory: Inventory, directory: str) -> None:
+        self._blobs = blobs
+        self._inventory = inventory
+        self._kept = Blobs(directory)
+        self._known: dict[tuple[Entry, str], str] = {}
+
+    def path(self, entry: Entry, stream: str) -> str:
+        """Return the path of a file with what a chunk holds, which may be read here.
+
+        Args:
+            entry: The chunk, whose bytes are here and were checked.
+            stream: The stream it belongs to.
+
+        Raises:
+            InvalidError: ``invalid_chunk``: it is a stranger's, and malformed.
+            ConfigError: ``missing_extra``, ``cannot_write``, ``disk_full``.
+        """
+        key = (entry, stream)
+        if key not in self._known:
+            self._known[key] = self._copied(entry, stream) or self._made(entry, stream)
+        return self._known[key]
+
+    def is_known(self, entry: Entry, stream: str) -> bool:
+        """Say whether a chunk is, as far as this home has seen, what its anchor says."""
+        return (entry, stream) in self._known or self._inventory.copy_of(entry, stream) is not None
+
+    def _copied(self, entry: Entry, stream: str) -> str | None:
+        """Return the path of the chunk itself, of a copy that is there and whole, or None."""
+        cid = self._inventory.copy_of(entry, stream)
+        if cid == entry.cid:
+            return self._blobs.path(cid)
+        if cid is None or not self._kept.has(cid) or not self._kept.check(cid):
+            return None
+        return self._kept.path(cid)
+
+    def _made(self, entry: Entry, stream: str) -> str:
+        from twincli.content import chunks, foreign
+
+        path = self._blobs.path(entry.cid)
+        chunk = foreign.read(os.path.abspath(path), entry, stream)
+        files.make_directory(self._kept.directory)
+        copy = files.temporary_beside(os.path.join(self._kept.directory, "copy"))
+        try:
+            with chunks.Writer() as writer:
+                writer.rewrite(chunk, copy)
+            with open(copy, "rb") as file:
+                kept = self._kept.put(file)
+        except OSError as error:
+            raise files.cannot("write", copy, error) from error
+        finally:
+            files.discard(copy)
+        self._inventory.copied(entry, stream, kept.cid)
+        if kept.cid != entry.cid:
+            return self._kept.path(kept.cid)
+        self._kept.remove(kept.cid)
+        return path
