@@ -17,7 +17,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docs.tools import template_format
+from docs.tools import map_format, template_format
 from twincli import config
 from twincli.cli.commands.home.help import EXIT_CODES
 from twincli.cli.showing import help_page
@@ -188,6 +188,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/exit-codes.md": exit_codes,
     "reference/files.md": files,
     "reference/settings.md": settings,
+    "reference/map-format.md": map_format.page,
     "reference/template-format.md": template_format.page,
     "decisions/README.md": decisions,
 }

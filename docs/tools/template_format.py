@@ -105,7 +105,7 @@ def _table(schema: dict[str, Any], part: dict[str, Any]) -> str:
             _type(member),
             whole["description"],
             _bounds(whole),
-            f"`{_written(whole['examples'][0])}`",
+            f"`{written(whole['examples'][0])}`",
         )
         lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
@@ -174,7 +174,7 @@ def _only(schema: dict[str, Any]) -> dict[str, list[str]]:
 def _example(schema: dict[str, Any]) -> str:
     """Return a whole template, made of the examples of the members."""
     members = schema["properties"]
-    lines = [f"{name}: {_written(member['examples'][0])}" for name, member in members.items()]
+    lines = [f"{name}: {written(member['examples'][0])}" for name, member in members.items()]
     text = "\n".join(lines)
     return (
         "## Example\n\nThe examples of the top level together, in YAML; a test checks it.\n\n"
@@ -182,12 +182,12 @@ def _example(schema: dict[str, Any]) -> str:
     )
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
     """Return a value as YAML on one line."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}: {_written(item)}" for name, item in value.items()) + "}"
+        return "{" + ", ".join(f"{name}: {written(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_written, value)) + "]"
+        return "[" + ", ".join(map(written, value)) + "]"
     if isinstance(value, str):
         plain = value.replace("-", "").replace("_", "").replace(".", "").replace(" ", "")
         return value if plain.isalnum() else json.dumps(value)

@@ -535,3 +535,54 @@ def test_a_spoiled_page_is_found(book: Book, path: str) -> None:
 def test_a_book_that_is_not_there_holds_no_names(book: Book, path: str) -> None:
     assert book.check() == 0
     assert not os.path.exists(path)
+
+
+class UndoError(Exception):
+    """Raised to undo."""
+
+
+@pytest.mark.parametrize("exists_before", [True, False])
+def test_many_changes_are_one_and_parts_are_undone(tmp_path: Path, *, exists_before: bool) -> None:
+    path = str(tmp_path / "book.db")
+    with Book(path) as book, Book(path) as other:
+        if exists_before:
+            book.set_asset(LEDGER, "old", CAR)
+        with book.together() as unit:
+            book.reserve(LEDGER, "car", CAR)
+            with pytest.raises(UndoError), unit():
+                book.reserve(LEDGER, "box", BOX)
+                assert book.confirm(LEDGER, "box", BOX)
+                raise UndoError
+            with unit(), unit():
+                assert book.lookup(LEDGER, "box", yes) is None
+                assert book.confirm(LEDGER, "car", CAR)
+            assert other.lookup(LEDGER, "car", yes) is None
+        # Reserved, and confirmed only when the asset is known to be there.
+        assert [item.reserved for item in book.list_assets(LEDGER) if item.name == "car"] == [True]
+        book.settle()
+        book.settle()
+        assert [item.reserved for item in other.list_assets(LEDGER) if item.name == "car"] == [
+            False
+        ]
+        assert other.lookup(LEDGER, "box", yes) is None
+
+
+@pytest.mark.parametrize("exists_before", [True, False])
+def test_a_trial_and_an_exception_leave_no_names(tmp_path: Path, *, exists_before: bool) -> None:
+    path = str(tmp_path / "book.db")
+    with Book(path) as book:
+        if exists_before:
+            book.set_asset(LEDGER, "old", BOX)
+        with book.together(keep=False):
+            book.reserve(LEDGER, "car", CAR)
+            book.confirm(LEDGER, "car", CAR)
+        with pytest.raises(UndoError), book.together():
+            book.reserve(LEDGER, "car", CAR)
+            book.confirm(LEDGER, "car", CAR)
+            raise UndoError
+        book.settle()
+        assert book.lookup(LEDGER, "car", yes) is None
+        assert [item.name for item in book.list_assets(LEDGER)] == ["old"] * exists_before
+        book.reserve(LEDGER, "car", BOX)
+        assert book.confirm(LEDGER, "car", BOX)
+    assert Path(path).exists()

@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from twincli import limits
 from twincli.content import chunks, foreign, opening
 from twincli.content.chunks import About, Reader, Writer
 from twincli.errors import InvalidError
@@ -297,6 +298,6 @@ def test_the_engine_is_locked(tmp_path: Path) -> None:
 def test_the_child_takes_its_rights_away(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: dict[int, tuple[int, int]] = {}
     monkeypatch.setattr(resource, "setrlimit", taken.__setitem__)
-    opening.limit()
+    limits.limit(foreign.MEMORY_BYTES, foreign.SECONDS)
     assert taken[resource.RLIMIT_FSIZE] == (0, 0)
     assert taken[resource.RLIMIT_AS][0] <= foreign.MEMORY_BYTES

@@ -21,6 +21,7 @@ RANKS = {
     "errors": 0,
     "crypto": 1,
     "files": 1,
+    "limits": 1,
     "database": 2,
     "model": 2,
     "rules": 3,
@@ -57,6 +58,7 @@ FLOORS = {
     "services": (
         {"home"},
         {"network"},
+        {"batch"},
         {"care"},
         {"cert"},
         {"query"},

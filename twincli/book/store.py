@@ -21,6 +21,7 @@ from twincli.values import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
 APPLICATION_ID = 0x7477626B  # "twbk"
 SCHEMA_VERSION = 1
@@ -73,6 +74,10 @@ class PartyName(NamedTuple):
     value: str
 
 
+class _UndoneError(Exception):
+    """Ends changes that are not to be kept."""
+
+
 class Book:
     """The names of one home. The file is made with the first name.
 
@@ -86,6 +91,8 @@ class Book:
         self.path = path
         self._connection: sqlite3.Connection | None = None
         self._copy: str | None = None
+        self._waiting: list[tuple[str, str, str]] | None = None
+        self._confirmed: list[tuple[str, str, str]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -161,6 +168,9 @@ class Book:
             False when the name is not (or no longer) reserved for that asset, because its writer
             took longer than ``GRACE_SECONDS`` and somebody else took the name.
         """
+        if self._waiting is not None:
+            self._waiting.append((ledger_id, name, asset_id))
+            return True
         # Not waiting for the disk: a reservation whose asset is on the ledger is as good.
         with self._writing(durable=False) as run:
             changed = run(
@@ -344,6 +354,60 @@ class Book:
                 self.set_asset(ledger_id, name, asset_id)
             for name, value in parties:
                 self.set_party(name, value)
+
+    # --- Many changes as one --------------------------------------------------------------------
+
+    @contextmanager
+    def together(
+        self, *, keep: bool = True
+    ) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+        """Make all changes inside one durable change; what is confirmed waits for `settle`.
+
+        Args:
+            keep: False: all of them are undone at the end.
+
+        Returns:
+            A function that opens a part, which is undone by itself if it ends with an exception.
+        """
+        with suppress(_UndoneError), self._writing() as run:
+            waiting: list[tuple[str, str, str]] = []
+            self._waiting = waiting
+            depth = 0
+
+            @contextmanager
+            def unit() -> Iterator[None]:
+                nonlocal depth
+                name, count = f"unit{depth}", len(waiting)
+                depth += 1
+                run(f"SAVEPOINT {name}")
+                try:
+                    yield
+                except BaseException:
+                    run(f"ROLLBACK TO {name}")
+                    del waiting[count:]
+                    raise
+                finally:
+                    run(f"RELEASE {name}")
+                    depth -= 1
+
+            try:
+                yield unit
+                if not keep:
+                    raise _UndoneError
+            except BaseException:
+                waiting.clear()
+                raise
+            finally:
+                self._waiting = None
+                self._confirmed = waiting
+
+    def settle(self) -> None:
+        """Confirm what `together` was asked to, now that the assets are on the ledger."""
+        waiting, self._confirmed = self._confirmed, []
+        if waiting:
+            with self._writing(durable=False):
+                for found in waiting:
+                    self.confirm(*found)
 
     # --- The file -------------------------------------------------------------------------------
 

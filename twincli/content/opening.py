@@ -13,28 +13,12 @@ from typing import Any
 
 from twincli.content import chunks, foreign
 from twincli.errors import ConfigError
+from twincli.limits import limit
 from twincli.model.batch import load_numpy
 
 
 class _RefusedError(Exception):
     """The file is not a chunk."""
-
-
-def limit() -> None:
-    """Take away memory, time, files and children, where the system can."""
-    try:
-        import resource
-    except ImportError:  # Windows: the parent's time limit remains
-        return
-    for which, most in (
-        (resource.RLIMIT_AS, foreign.MEMORY_BYTES),
-        (resource.RLIMIT_CPU, foreign.SECONDS),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        _, hard = resource.getrlimit(which)
-        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(which, (least, least))
 
 
 def engine(path: str) -> Any:
@@ -142,7 +126,7 @@ def main() -> None:
     job = json.load(sys.stdin)
     chunks.load_duckdb()  # loaded while files may still be mapped
     load_numpy()
-    limit()
+    limit(foreign.MEMORY_BYTES, foreign.SECONDS)
     sys.stdout.buffer.write(answer(job))
 
 

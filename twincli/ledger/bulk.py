@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from twincli.ledger.reading import Reader
 
 
+COMMIT_EVERY = 10_000
+"""Appends that share a durable commit, and a block."""
+
 Append = tuple[str, Any]
 """The id of an asset, and what an append to it records."""
 

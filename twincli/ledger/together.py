@@ -8,13 +8,14 @@ file of its own, is held the same way: it never keeps what the ledger has not co
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
+    from twincli.crypto.ed25519 import Signer
     from twincli.ledger.reading import Reader
 
 
@@ -64,6 +65,17 @@ class Together:
         tip = ledger.store.tip()
         if kept and tip.last_seq > self._before:
             ledger.note(tip.height, tip.last_seq, ledger.id_at(tip.last_seq))
+
+    @property
+    def position(self) -> int:
+        """How many transactions the ledger holds, these among them."""
+        return self._ledger.store.tip().last_seq
+
+    def append_each(self, signer: Signer, appends: Iterable[tuple[str, Any]]) -> list[str]:
+        """Append to many assets; see ``Ledger.append_each``."""
+        from twincli.ledger import bulk
+
+        return bulk.append_each(self._ledger, signer, appends, bulk.COMMIT_EVERY)
 
     @contextmanager
     def unit(self) -> Iterator[None]:

@@ -73,7 +73,7 @@ _BOUNDS = ("min", "max")
 
 
 class Fault(NamedTuple):
-    """What is wrong with a template, and where.
+    """What is wrong with a document that people write, and where.
 
     Attributes:
         path: Names and positions from the top level down.

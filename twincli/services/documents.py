@@ -172,6 +172,46 @@ class Appends(TypedDict):
     warnings: list[str]
 
 
+class BatchLine(TypedDict):
+    """``twin.batch-line/1``: what became of a line of a batch.
+
+    ``status`` is ``applied``, ``existing`` (recorded before, by its once token), ``refused``,
+    ``skipped`` (another line of the same twin is refused), ``unchecked``; in a check ``valid``.
+    ``where`` is its path in a JSON document.
+    """
+
+    line: int
+    where: str | None
+    do: str | None
+    asset: str | None
+    status: str
+    code: str | None
+    reason: str | None
+    transaction_id: str | None
+
+
+class Batch(TypedDict):
+    """``twin.batch/1``: what became of the lines of a file.
+
+    ``valid``: none is refused or skipped. ``valid_lines`` counts what a check would have recorded.
+    """
+
+    schema: str
+    ledger: str
+    valid: bool
+    count: int
+    applied: int
+    valid_lines: int
+    existing: int
+    refused: int
+    skipped: int
+    unchecked: int
+    transaction_id: str | None
+    signed_by: list[str]
+    warnings: list[str]
+    lines: Iterable[BatchLine]
+
+
 class AssetItem(TypedDict):
     """``twin.asset-item/1``: an asset in a listing."""
 

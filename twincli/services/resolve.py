@@ -52,6 +52,22 @@ def asset_id_of(workspace: Workspace, ref: str) -> str:
         ConflictError: ``ambiguous``: a prefix of several.
         InvalidError: A DID of another kind.
     """
+    found = asset_id_or_none(workspace, ref)
+    if found is None:
+        bare = ref.removeprefix("asset:")
+        raise NotFoundError(
+            f"there is no asset {bare!r} on this ledger", hint=_near_asset(workspace, bare)
+        )
+    return found
+
+
+def asset_id_or_none(workspace: Workspace, ref: str) -> str | None:
+    """Return the id of the asset that ``ref`` names, None where there is none.
+
+    Raises:
+        ConflictError, InvalidError: As `asset_id_of`.
+        NotFoundError: A DID, or the id of a transaction, that is not of an asset here.
+    """
     if ref.startswith("key:"):
         raise UsageError(f"{ref!r} names a key, but an asset is needed")
     bare = ref.removeprefix("asset:")
@@ -78,11 +94,7 @@ def asset_id_of(workspace: Workspace, ref: str) -> str:
             code="ambiguous",
             hint="give the id of one",
         )
-    if identified:
-        return identified[0]
-    raise NotFoundError(
-        f"there is no asset {bare!r} on this ledger", hint=_near_asset(workspace, bare)
-    )
+    return identified[0] if identified else None
 
 
 def _by_identifier(workspace: Workspace, text: str) -> list[str]:

@@ -59,6 +59,11 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "twin stream push car location --latitude 40.7 --longitude -74.0 --source gps-1",
         "twin stream push car location readings.jsonl",
     ),
+    "batch apply": (
+        "twin batch apply updates.jsonl --once monday",
+        "twin batch apply parts.csv --map erp.yaml --once erp-2024-06",
+    ),
+    "batch check": ("twin batch check parts.xlsx --map erp.yaml",),
     "stream import": (
         "twin stream import car sensor readings.csv",
         "twin stream import car location ride.gpx --on-invalid skip",

@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 MAX_COLUMNS = reading.MAX_LEAVES
 SAMPLE_BYTES = 1 << 18
 SAMPLE_ROWS = 1000
-_TOO_LONG = "\0"
+TOO_LONG = "\0"
+"""Stands in the place of a line that is too long, or of wrong bytes."""
 
 _DELIMITERS = (",", ";", "\t", "|")
-_SPACES = " \t\n\r\v\f"
+SPACES = " \t\n\r\v\f"
 _TIME_NAMES = ("timestamp", "time", "datetime", "date", "ts", "time_utc", "utc", "zeit", "t")
 WHOLE = r"[+-]?(?:0|[1-9][0-9]*)"
 NUMBER = rf"{WHOLE}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|[+-]?\.[0-9]+"
@@ -97,15 +98,15 @@ def look(
         for name, told in (("delimiter", delimiter), ("encoding", encoding), ("decimal", decimal))
         if told is None
     ]
-    encoding = encoding_of(head, encoding or _guessed_encoding(head))
+    encoding = encoding_of(head, encoding or guessed_encoding(head))
     text = head.decode(encoding, errors="replace")
     if not whole and "\n" in text:
         text = text[: text.rindex("\n") + 1]
-    delimiter = delimiter or _guessed_delimiter(text)
+    delimiter = delimiter or guessed_delimiter(text)
     rows = _sample(text, delimiter)
     if not rows or not any(rows[0]):
         raise _wrong("it is empty, or does not begin with the names of its columns")
-    header = tuple(name.strip(_SPACES) for name in rows[0])
+    header = tuple(name.strip(SPACES) for name in rows[0])
     if len(header) > MAX_COLUMNS:
         raise _wrong(f"it has more than {MAX_COLUMNS} columns")
     for name in header:
@@ -113,10 +114,10 @@ def look(
             raise _wrong("a column has no name")
         if header.count(name) > 1:
             raise _wrong(f"two columns are named {shown(name)}")
-    rows[1:] = [_without_tail(row, len(header)) for row in rows[1:]]
+    rows[1:] = [without_tail(row, len(header)) for row in rows[1:]]
     body = [row for row in rows[1:] if len(row) == len(header) and tuple(row) != tuple(rows[0])]
     columns = [
-        [cell for row in body if (cell := row[at].strip(_SPACES))] for at in range(len(header))
+        [cell for row in body if (cell := row[at].strip(SPACES))] for at in range(len(header))
     ]
     decimal = decimal or _guessed_decimal(columns, delimiter)
     if time is None:
@@ -146,12 +147,13 @@ def _wrong(why: str, hint: str | None = None) -> InvalidError:
     return InvalidError(f"the table cannot be read: {why}", code="invalid_table", hint=hint)
 
 
-def _without_tail(cells: list[str], width: int) -> list[str]:
+def without_tail(cells: list[str], width: int) -> list[str]:
     """Return the cells of a row without empty ones behind the last column."""
     return cells[:width] if len(cells) > width and not any(cells[width:]) else cells
 
 
-def _guessed_encoding(head: bytes) -> str:
+def guessed_encoding(head: bytes) -> str:
+    """Return the encoding of a text that begins so: UTF-8, or that of old Windows."""
     try:
         head.decode()
     except UnicodeDecodeError as error:
@@ -160,7 +162,7 @@ def _guessed_encoding(head: bytes) -> str:
     return "utf-8"
 
 
-def _guessed_delimiter(text: str) -> str:
+def guessed_delimiter(text: str) -> str:
     """Return the delimiter that most first rows agree about, the header's commonest if none."""
     best, most = ",", 0
     for delimiter in _DELIMITERS:
@@ -248,7 +250,7 @@ def read(
     def texts() -> Iterator[str]:
         for number, line in lines:
             begins[0] = number
-            yield _TOO_LONG + "\n" if line is None else line
+            yield TOO_LONG + "\n" if line is None else line
 
     source = texts()
     reader = csv.reader(source, delimiter=layout.delimiter)
@@ -262,18 +264,18 @@ def read(
         except csv.Error as error:
             yield Refused(begin, "invalid_line", cut(str(error)))
             continue
-        cells = [cell.strip(_SPACES) for cell in row]
+        cells = [cell.strip(SPACES) for cell in row]
         if first:
             first = False
             continue
         if not any(cells):
             continue
         try:
-            if _TOO_LONG in cells:
+            if TOO_LONG in cells:
                 raise lines.why_not()
             if tuple(cells) == layout.header:
                 raise InvalidError("the names of the columns again", code="invalid_line")
-            cells = _without_tail(cells, len(layout.header))
+            cells = without_tail(cells, len(layout.header))
             if len(cells) != len(layout.header):
                 raise InvalidError(
                     f"it has {len(cells)} cells, and the table {len(layout.header)} columns",

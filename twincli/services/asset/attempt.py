@@ -289,7 +289,7 @@ def _metadata(
     at_ms, clock = now, None
     if writing.at is not None:
         at_ms = checked_at(writing.at, now)
-    elif now < BUILD_TIME_MS or now < (_last_claim(replay) or 0):
+    elif now < BUILD_TIME_MS or now < (last_claim(replay) or 0):
         clock = "unsynced"
         warnings.append("this machine's clock is behind the previous entry; the new one says so")
     return {
@@ -306,7 +306,8 @@ def _metadata(
     }
 
 
-def _last_claim(replay: Replay) -> int | None:
+def last_claim(replay: Replay) -> int | None:
+    """Return the time that the last entry of an asset claims, None where its clock was wrong."""
     assert replay.last is not None
     envelope = record.envelope_of(replay.last["metadata"]) or {}
     return None if envelope.get("clock") else times.parse_claim(envelope.get("at"))

@@ -1,0 +1,142 @@
+"""Foreign tables: CSV and spreadsheets as rows of cells under the names of their columns."""
+
+from __future__ import annotations
+
+import csv
+from typing import IO, TYPE_CHECKING, Any
+
+from twincli.errors import InvalidError, cut
+from twincli.formats import sheets
+from twincli.formats.readings.lines import Lines, encoding_of, peek
+from twincli.formats.readings.table import (
+    SAMPLE_BYTES,
+    SPACES,
+    TOO_LONG,
+    guessed_delimiter,
+    guessed_encoding,
+)
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Table(NamedTuple):
+    """A table.
+
+    Attributes:
+        header: The names of its columns.
+        rows: Each with the line, or the row of the sheet, where it begins, and its cells by column,
+            or why it has none.
+        found: What was found and not told, for people.
+    """
+
+    header: list[str]
+    rows: Iterator[tuple[int, dict[str, Any] | InvalidError]]
+    found: str | None = None
+
+
+def read_csv(
+    stream: IO[bytes], what: str, delimiter: str | None = None, encoding: str | None = None
+) -> Table:
+    """Return a table of CSV.
+
+    Args:
+        stream: Binary; it can seek, or it is buffered by at least ``SAMPLE_BYTES``.
+        what: What errors call it.
+        delimiter: Between cells; None: it is found.
+        encoding: As Python calls it; None: it is found.
+
+    Raises:
+        InvalidError: ``invalid_table``, ``unknown_encoding``.
+    """
+    head = peek(stream, SAMPLE_BYTES)
+    found = []
+    told = encoding or guessed_encoding(head)
+    used = encoding_of(head, told)
+    if encoding is None:
+        found.append(f"encoding {used}")
+    if delimiter is None:
+        text = head.decode(used, errors="replace")
+        if len(head) >= SAMPLE_BYTES and "\n" in text:
+            text = text[: text.rindex("\n") + 1]
+        delimiter = guessed_delimiter(text)
+        found.append(f"delimiter {'tab' if delimiter == chr(9) else delimiter}")
+    rows = _rows(stream, told, delimiter)
+    _, first = next(rows, (0, []))
+    if isinstance(first, InvalidError) or not first:
+        raise sheets.wrong(what, "it is empty, or does not begin with the names of its columns")
+    header = sheets.header([*first], what)
+    if len(header) > sheets.MAX_COLUMNS:
+        raise sheets.wrong(what, f"it has more than {sheets.MAX_COLUMNS} columns")
+    said = f"found: {', '.join(found)}" if found else None
+    return Table(header, _named(header, rows), said)
+
+
+def read_sheet(path: str, what: str, sheet: str | None = None) -> Table:
+    """Return a table of a spreadsheet; see ``sheets.rows``."""
+    rows = sheets.rows(path, what, sheet)
+    _, first = next(rows, (0, []))
+    if not first:
+        raise sheets.wrong(what, "it is empty")
+    header = sheets.header(first, what)
+    return Table(header, _named(header, rows))
+
+
+def _named(
+    header: list[str], rows: Iterator[tuple[int, Any]]
+) -> Iterator[tuple[int, dict[str, Any] | InvalidError]]:
+    width = len(header)
+    for number, cells in rows:
+        if isinstance(cells, InvalidError):
+            yield number, cells
+            continue
+        kept = cells
+        if len(cells) > width and all(cell in (None, "") for cell in cells[width:]):
+            kept = cells[:width]
+        faulty = next((cell for cell in kept if isinstance(cell, sheets.Faulty)), None)
+        if len(kept) != width:
+            yield number, _wrong(f"it has {len(kept)} cells, and the table {width} columns")
+        elif faulty is not None:
+            name = header[kept.index(faulty)]
+            why = f"{cut(name)}: {faulty.why}"
+            yield number, InvalidError(why, code="invalid_value")
+        elif kept == header:
+            yield number, _wrong("the names of the columns again")
+        else:
+            yield number, dict(zip(header, kept, strict=True))
+
+
+def _wrong(why: str) -> InvalidError:
+    return InvalidError(why, code="invalid_line")
+
+
+def _rows(
+    stream: IO[bytes], encoding: str, delimiter: str
+) -> Iterator[tuple[int, list[str] | InvalidError]]:
+    """Yield the rows of CSV that are not blank, each with the line on which it begins."""
+    lines = Lines(stream, encoding)
+    begins = [1]
+
+    def texts() -> Iterator[str]:
+        for number, line in lines:
+            begins[0] = number
+            yield TOO_LONG + "\n" if line is None else line
+
+    reader = csv.reader(texts(), delimiter=delimiter)
+    is_first = True
+    while True:
+        begin = begins[0] + (not is_first)
+        is_first = False
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield begin, _wrong(cut(str(error)))
+            continue
+        cells = [cell.strip(SPACES) for cell in row]
+        if TOO_LONG in cells:
+            yield begin, lines.why_not()
+        elif any(cells):
+            yield begin, cells

@@ -1,0 +1,1 @@
+"""Batches: many writes of many twins from one file."""

@@ -1,0 +1,180 @@
+"""What the lines of a batch do: each verb calls the service of the command that does the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.model.edits import Edit
+from twincli.services.tx.prepared import Prepared
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twincli.services.asset.write_options import Writing
+    from twincli.services.batch.lines import Line
+    from twincli.services.record.attachments import Brought
+    from twincli.services.stream.known import Room
+
+
+class Rooms(NamedTuple):
+    """What a batch is worked on with.
+
+    Attributes:
+        stream: The ledger, keys, names, streams and content.
+        brought: Returns the file that a line names.
+    """
+
+    stream: Room
+    brought: Callable[[str], Brought]
+
+    def signing_with(self, key: str) -> Rooms:
+        """Return these with one key to sign with."""
+        workspace = self.stream.workspace._replace(keys=(key,))
+        return self._replace(stream=self.stream._replace(workspace=workspace))
+
+    def pretending(self) -> Rooms:
+        """Return these with nothing to be written or unlocked."""
+        workspace = self.stream.workspace._replace(dry_run=True)
+        return self._replace(stream=self.stream._replace(workspace=workspace))
+
+
+def run(rooms: Rooms, line: Line, writing: Writing) -> str | None:
+    """Do what a line says; return the transaction that records it, None in a dry run."""
+    done = TABLE[line.do](rooms, line, writing)
+    assert not isinstance(done, Prepared)
+    found: str | None = done["transaction_id"]
+    return found
+
+
+def edits(line: Line) -> tuple[Edit, ...]:
+    """Return the data of a line as edits of single paths."""
+    made = []
+    for dotted in line.paths:
+        path = tuple(dotted.split("."))
+        value: Any = line.members["data"]
+        for name in path:
+            value = value[name]
+        made.append(Edit(path, value))
+    return tuple(made)
+
+
+def _append(rooms: Rooms, line: Line, writing: Writing) -> Any:
+    from twincli.services.asset.append import append
+
+    workspace = rooms.stream.workspace
+    if line.paths:
+        return append(workspace, line.asset, {}, edits(line), writing)
+    return append(workspace, line.asset, line.members["data"], (), writing)
+
+
+def _create(rooms: Rooms, line: Line, writing: Writing) -> Any:
+    from twincli.services.asset.create import Definition, create
+
+    members = line.members
+    wanted = Definition(
+        data=members.get("data", {}),
+        state=members.get("state"),
+        owner=members.get("owner"),
+        entity=members.get("entity"),
+        parent=members.get("parent"),
+        amount=members.get("amount", 1),
+        title=members.get("title"),
+        template=members.get("template"),
+    )
+    return create(rooms.stream.workspace, line.asset, wanted, writing)
+
+
+def _reading(rooms: Rooms, line: Line, writing: Writing) -> Any:
+    from twincli.model import reading
+    from twincli.services.stream.push import push
+
+    found = reading.parse(line.members["data"])
+    return push(rooms.stream, line.asset, line.members["stream"], found, writing)
+
+
+def _event(rooms: Rooms, line: Line, writing: Writing) -> Any:
+    from twincli.services.life import events
+
+    kind, more = _more(line, "type")
+    return events.add(rooms.stream.workspace, line.asset, kind, more, writing)
+
+
+def _state(rooms: Rooms, line: Line, writing: Writing) -> Any:
+    from twincli.services.life import states
+
+    to, more = _more(line, "to", "from")
+    start = line.members.get("from")
+    return states.move(rooms.stream.workspace, line.asset, to, more, writing, start=start)
+
+
+def _stage(rooms: Rooms, line: Line, writing: Writing) -> Any:
+    from twincli.services.life import stages
+
+    stage, more = _more(line, "stage")
+    return stages.add(rooms.stream.workspace, line.asset, stage, more, writing)
+
+
+def _more(line: Line, first: str, *others: str) -> tuple[str, dict[str, Any]]:
+    """Return a member of a line, and those that go into the body as they are."""
+    left_out = {first, "at", "key", *others}
+    more = {name: value for name, value in line.members.items() if name not in left_out}
+    if isinstance(more.get("meets"), str):
+        more["meets"] = [more["meets"]]
+    return line.members[first], more
+
+
+def _file(rooms: Rooms, line: Line, writing: Writing) -> Any:
+    from twincli.services.file import attached
+    from twincli.services.file.attach import attach
+    from twincli.services.record.attachments import Stores
+
+    members = line.members
+    details = attached.Details(
+        members.get("type"), members.get("issuer"), members.get("valid_until")
+    )
+    room = rooms.stream
+    brought = [rooms.brought(members["file"])]
+    stores = Stores(room.blobs, room.nodes)
+    return attach(room.workspace, stores, line.asset, brought, details, writing)
+
+
+def _link(rooms: Rooms, line: Line, writing: Writing) -> Any:
+    from twincli.services.link import links
+
+    members = line.members
+    return links.add(rooms.stream.workspace, line.asset, members["verb"], members["to"], writing)
+
+
+def _grant(rooms: Rooms, line: Line, writing: Writing) -> Any:
+    from twincli.rules.authority import WRITER
+    from twincli.services.grant import grants
+
+    members = line.members
+    return grants.add(
+        rooms.stream.workspace,
+        line.asset,
+        _several(members["to"]),
+        role=members.get("role", WRITER),
+        scope=_several(members.get("scope", [])),
+        expires=members.get("expires"),
+        writing=writing,
+    )
+
+
+def _several(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+TABLE: dict[str, Callable[[Rooms, Line, Writing], Any]] = {
+    "append": _append,
+    "create": _create,
+    "reading": _reading,
+    "event": _event,
+    "state": _state,
+    "stage": _stage,
+    "file": _file,
+    "link": _link,
+    "grant": _grant,
+}
+"""The service of each verb."""
