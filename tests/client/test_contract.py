@@ -16,6 +16,7 @@ from twincli.client import BLOCK_TIME, LISTING, PROOFS, LedgerClient, lacking
 from twincli.client.embedded import EmbeddedClient
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError
+from twincli.ledger.said import Asked
 from twincli.rules import validity
 
 Tx = dict[str, Any]
@@ -88,6 +89,51 @@ def test_what_was_committed_is_told(client: LedgerClient, fresh: Callable[..., T
     assert client.corrections(first["id"]) == []
 
 
+def event(at: str, label: Any, **more: Any) -> dict[str, Any]:
+    said = {"at": f"{at}T00:00:00Z", "body": {"type": label}}
+    return {"twin": {"v": 1, "kind": "event", **said, **more}}
+
+
+def test_what_was_said_in_the_order_in_which_it_happened(
+    client: LedgerClient, fresh: Callable[..., Tx]
+) -> None:
+    first = fresh()
+    client.submit(first)
+    tips = [first]
+    for metadata in (
+        event("2024-03-01", "c"),
+        event("2024-01-01", "a"),
+        {"n": 1},
+        event("2024-02-01", ["not", "text"]),
+    ):
+        tips.append(spend((tips[-1], 0), metadata=metadata))
+        client.submit(tips[-1])
+    about = {"kind": "statement", "about": first["id"], "says": "event"}
+    stated = fresh(signer=BOB, data=event("2024-01-15", "a", **about))
+    client.submit(stated)
+    c, a, odd, b = tips[1]["id"], tips[2]["id"], tips[4]["id"], stated["id"]
+
+    def found(**asked: Any) -> list[str]:
+        return [entry.tx["id"] for entry in client.said(first["id"], Asked("event", **asked))]
+
+    assert found() == [a, b, odd, c]
+    assert found(reverse=True) == [c, odd, b, a]
+    assert found(label="a") == [a, b]
+    assert found(label="") == [odd]
+    assert found(since_ms=JANUARY_15, until_ms=JANUARY_15 + 1) == [b]
+    assert found(since_ms=JANUARY_15, label="a") == [b]
+    assert found(by_block=True) == [c, a, odd, b]
+    assert found(by_block=True, reverse=True) == [b, odd, a, c]
+    if BLOCK_TIME in client.capabilities:
+        assert found(by_block=True, since_ms=JANUARY_15 + 10**10) == [c, a, odd, b]
+        assert found(by_block=True, until_ms=JANUARY_15) == []
+    assert [*client.said(first["id"], Asked("stage"))] == []
+    assert [*client.said(stated["id"], Asked("event"))] == []
+
+
+JANUARY_15 = 1_705_276_800_000
+
+
 @pytest.mark.parametrize("text", ["0" * 64, "x" * 64, "", "car", "\ud800"])
 def test_what_is_not_there(client: LedgerClient, text: str) -> None:
     assert client.entry(text) is None
@@ -97,6 +143,7 @@ def test_what_is_not_there(client: LedgerClient, text: str) -> None:
     assert client.replay(text) is None
     assert client.unspent(text) == []
     assert client.corrections(text) == []
+    assert list(client.said(text, Asked("event"))) == []
     assert client.once(text, "token") == []
     if set(text) <= set("0123456789abcdef") and text:
         assert client.find_prefix(text) == []

@@ -17,6 +17,7 @@ from tests.ledger.chains import ALICE, BOB, Tx, create
 from twincli.errors import TwinError
 from twincli.ledger import Ledger, state
 from twincli.ledger.index import TEXTS
+from twincli.ledger.said import Asked
 from twincli.ledger.state import SHORT
 from twincli.model import expression
 
@@ -34,6 +35,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ledger.submit(first)
         items: list[Tx] = [{"n": n, "note": "oil"} for n in range(2 * SHORT)]
         items[5]["twin"] = {"v": 1, "kind": "file", "body": {}}
+        items[6]["twin"] = {"v": 1, "kind": "event", "body": {"type": "oiled"}}
         ledger.append_many(ALICE, first["id"], items)
         ledger.submit(create(2, data={"name": "blue car", "id": "id:app:Car:7"}))
         ledger.search_assets("car")
@@ -137,6 +139,9 @@ DAMAGES: dict[str, Damage] = {
     "a trigger is added": run(
         "CREATE TRIGGER t AFTER INSERT ON stated BEGIN DELETE FROM output; END"
     ),
+    "an event is gone": run("DELETE FROM said"),
+    "an event happened at another time": run("UPDATE said SET happened = 5"),
+    "an event is another": run("UPDATE said SET label = 'sold'"),
     "the last output is gone": run("DELETE FROM output WHERE seq = (SELECT max(seq) FROM output)"),
 }
 
@@ -236,6 +241,20 @@ def test_nor_where_several_are_asked_at_once(original: Path, tmp_path: Path, sql
         assert ledger.verify_index() == []
 
 
+@pytest.mark.parametrize(
+    "sql", ["DELETE FROM said", "UPDATE said SET seq = 7", "UPDATE said SET twin = twin + 1"]
+)
+def test_nor_where_records_are_asked(original: Path, tmp_path: Path, sql: str) -> None:
+    place = Path(shutil.copytree(original, tmp_path / "copy"))
+    with closing(sqlite3.connect(place / "index.db")) as connection:
+        assert connection.execute(sql).rowcount
+        connection.commit()
+    with Ledger.open(place) as ledger:
+        (found,) = ledger.said(str(ledger.id_at(1)), Asked("event"))
+        assert found.tx["metadata"]["twin"]["body"] == {"type": "oiled"}
+        assert ledger.verify_index() == []
+
+
 def test_every_table_is_looked_at(original: Path) -> None:
     """``mark`` is checked when the index is opened; ``place`` cannot be derived."""
     with closing(sqlite3.connect(original / "index.db")) as connection:
@@ -253,6 +272,7 @@ def test_every_table_is_looked_at(original: Path) -> None:
         "output",
         "place",
         "public_key",
+        "said",
         "snapshot",
         "state",
         "stated",

@@ -99,6 +99,53 @@ def test_a_claim_is_taken_only_as_rfc_3339() -> None:
 
 
 @pytest.mark.parametrize(
+    "claim",
+    [
+        "2024-13-20T09:00:00.000Z",
+        "2024-01-20T24:00:00.000Z",
+        "2024-01-20T09:00:00,000Z",
+        "2024-01-20T09:00:00.000z ",
+        "2024_01_20T09:00:00.000Z",
+        "2024-01-20T09-00-00.000Z",
+        "2024-W03-6T09:00:00.000Z",
+        "+024-01-20T09:00:00.000Z",
+        "\uff12024-01-20T09:00:00.00Z",
+        "2024-01-20T09:00:00.00\uff10Z",
+    ],
+)
+def test_what_only_looks_like_a_time_of_ours_is_no_claim(claim: str) -> None:
+    assert times.parse_claim(claim) is None
+
+
+@given(st.integers(times.EARLIEST_US // 1000, times.LATEST_US // 1000))
+def test_a_time_of_ours_is_read_as_it_was_written(time_ms: int) -> None:
+    text = times.to_text(time_ms)
+    assert times.parse_claim(text) == time_ms
+
+
+@given(
+    st.from_regex(r"[0-9+-]{4}[-_][0-9]{2}[-:][0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+)
+def test_what_is_read_as_a_time_of_ours_is_what_we_write(text: str) -> None:
+    found = times.parse_claim(text)
+    assert found is None or times.to_text(found) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2024-01-20", "2024-01-20"),
+        ("2024-01-20T10:00:00+01:00", "2024-01-20T09:00:00.000Z"),
+        ("2024-02-30", None),
+        ("2024-01-20T10:00:00", None),
+        ("soon", None),
+    ],
+)
+def test_a_day_or_a_time(text: str, found: str | None) -> None:
+    assert times.day_or_time(text) == found
+
+
+@pytest.mark.parametrize(
     ("ms", "text"),
     [
         (NOW, "2024-01-20T09:00:00.000Z"),

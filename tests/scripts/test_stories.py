@@ -24,7 +24,6 @@ PART: dict[str, tuple[str, ...]] = {}
 LATER: dict[str, int] = {
     "thermostat": 13,
     "maintenance": 13,
-    "states": 13,
     "coffee": 13,
     "fleet": 13,
     "partners": 14,

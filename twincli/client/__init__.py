@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from twincli.errors import InvalidError
     from twincli.ledger.reading import Entry
     from twincli.ledger.rows import Held, Linked, PrimaryId, Spendable, Standing
+    from twincli.ledger.said import Asked
     from twincli.ledger.state import Stretch
     from twincli.ledger.together import Together
     from twincli.model import expression
@@ -158,6 +159,12 @@ class LedgerClient(Protocol):
 
     def records(self, asset_id: str, kinds: Collection[str]) -> Iterator[Entry]:
         """Yield those TRANSFERs of an asset that are records of some kinds, in commit order."""
+
+    def said(self, asset_id: str, asked: Asked) -> Iterator[Entry]:
+        """Yield the records of a kind about an asset, of its owners and of others, in order.
+
+        Who spent their outputs is left out.
+        """
 
     def transactions(self, asset_id: str, after: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield an asset's transactions as on the wire, in commit order."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from twincli.ledger.ledger import Verdict
     from twincli.ledger.reading import Entry
     from twincli.ledger.rows import Held, Linked, PrimaryId, Spendable, Standing
+    from twincli.ledger.said import Asked
     from twincli.ledger.state import Stretch
     from twincli.ledger.together import Together
     from twincli.model import expression
@@ -111,6 +112,9 @@ class EmbeddedClient:
 
     def records(self, asset_id: str, kinds: Collection[str]) -> Iterator[Entry]:
         return self.ledger.records(asset_id, kinds)
+
+    def said(self, asset_id: str, asked: Asked) -> Iterator[Entry]:
+        return self.ledger.said(asset_id, asked)
 
     def transactions(self, asset_id: str, after: str | None = None) -> Iterator[dict[str, Any]]:
         return self.ledger.iter_transactions(asset_id, after)

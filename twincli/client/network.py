@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.ledger import Ledger
     from twincli.ledger.rows import Held, PrimaryId, Spendable, Standing
+    from twincli.ledger.said import Asked
     from twincli.ledger.state import Stretch
     from twincli.ledger.together import Together
     from twincli.rules.replay import Replay
@@ -470,6 +471,24 @@ class NetworkClient:
     def records(self, asset_id: str, kinds: Collection[str]) -> Iterator[Entry]:
         self._sync(asset_id)
         return self._placed_entries(self.copy.records(asset_id, kinds))
+
+    def said(self, asset_id: str, asked: Asked) -> Iterator[Entry]:
+        if not is_id(asset_id):
+            return iter(())
+        self._sync(asset_id)
+        self.assets_with("about", asset_id)  # now the copy has them
+        # The copy has the times of its own blocks, so that it orders only what states a time.
+        everything = asked._replace(since_ms=None, until_ms=None, reverse=False, by_block=True)
+        found = [
+            (moment, entry)
+            for entry in self._placed_entries(self.copy.said(asset_id, everything))
+            if asked.covers(moment := _moment(entry, asked))
+        ]
+        if asked.by_block:
+            found.sort(key=lambda pair: (pair[1].height is None, pair[1].height or 0))
+        else:
+            found.sort(key=lambda pair: (pair[0] is None, pair[0] or 0))
+        return (entry for _, entry in (reversed(found) if asked.reverse else found))
 
     def transactions(self, asset_id: str, after: str | None = None) -> Iterator[dict[str, Any]]:
         self._sync(asset_id)
@@ -1043,3 +1062,9 @@ class _View:
 
     def spender(self, tx_id: str, output_index: int) -> str | None:
         return self.copy.spender(tx_id, output_index)
+
+
+def _moment(entry: Entry, asked: Asked) -> int | None:
+    """Return the time by which a record is asked for."""
+    stated = None if asked.by_block else record.stated_ms(entry.tx)
+    return entry.time_ms if stated is None else stated

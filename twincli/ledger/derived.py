@@ -29,6 +29,7 @@ _SAME = {
     ),
     "its tallies": "SELECT name, value, count, total FROM tally ORDER BY name, value",
     "what assets state": "SELECT name, value, seq FROM stated ORDER BY name, value, seq",
+    "what was said": "SELECT * FROM said ORDER BY twin, kind, happened, seq",
 }
 
 

@@ -85,7 +85,7 @@ def document_of(replay: Replay) -> dict[str, Any]:
 def pin_of(replay: Replay) -> tuple[str, str]:
     """Return the id and CID of the template that an asset is held to, both empty without one."""
     pin = replay.pin
-    if pin is None or not _is_text(pin.template + pin.cid):
+    if pin is None or not is_text(pin.template + pin.cid):
         return "", ""
     return pin.template, pin.cid
 
@@ -134,11 +134,11 @@ def _is_plain(value: Any) -> bool:
 
 def _row(path: str, shift: int, value: Any) -> Row | None:
     """Return a row, None for what SQLite does not hold or compares otherwise."""
-    if not path.isascii() and not _is_text(path):
+    if not path.isascii() and not is_text(path):
         return None
     kind = type(value)
     if kind is str:
-        if not value.isascii() and not _is_text(value):
+        if not value.isascii() and not is_text(value):
             return None
         folded = expression.folded(value)
         plain = folded if folded != value else None
@@ -152,7 +152,7 @@ def _row(path: str, shift: int, value: Any) -> Row | None:
     return path, shift + OTHER, 1, None, None
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
     """Say whether a text has no half of a surrogate pair, which UTF-8 has no form for."""
     try:
         text.encode()
@@ -228,7 +228,7 @@ def _condition(node: expression.Node) -> Condition:
         inner = _condition(node.part)
         return Condition(f"NOT {inner.sql}", inner.values)
     path = ".".join(node.path)
-    if not _is_text(path):
+    if not is_text(path):
         raise _BeyondSqlError
     if isinstance(node, Exists):
         return Condition(f"asset IN ({_OF_PATH} < {ELEMENT})", (path,))
@@ -272,6 +272,6 @@ def _bound(value: str | float) -> str | int | float:
     Raises:
         _BeyondSqlError: SQLite does not compare it as we do.
     """
-    if _is_text(value) if isinstance(value, str) else _fits(value):
+    if is_text(value) if isinstance(value, str) else _fits(value):
         return value
     raise _BeyondSqlError

@@ -16,7 +16,8 @@ from itertools import islice
 from twincli.crypto import canonical, conditions
 from twincli.errors import ConfigError, TwinError, UsageError
 from twincli.ledger import field_table, lost
-from twincli.ledger.faults import DATABASE_ERRORS, SQL_ERRORS, translate
+from twincli.ledger import said as _said
+from twincli.ledger.faults import DATABASE_ERRORS, SQL_ERRORS, damaged, translate
 from twincli.model import links, record, words
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
 
-INDEX_VERSION = 14
+INDEX_VERSION = 15
 PAGE = 2000
 TEXTS = ("asset_text", "metadata_text")
 
@@ -233,7 +234,7 @@ class Index:
             ).fetchall()
             for (name,) in names:
                 run(f'DROP TABLE IF EXISTS "{name}"')
-            for statement in (_SCHEMA + field_table.SCHEMA).split(";"):
+            for statement in (_SCHEMA + _said.SCHEMA + field_table.SCHEMA).split(";"):
                 if statement.strip():
                     run(statement)
             begun = lost.Mark(self.ledger_id, 0, "")
@@ -410,6 +411,7 @@ class Index:
         metadata: list[tuple[int, str, str]] = []
         stated: list[tuple[str, str, int]] = []
         owned: list[tuple[str, int, int]] = []
+        said: list[_said.Row] = []
         for row in rows:
             tx = row.unproven_tx
             tx_id = row.id.hex()
@@ -421,6 +423,9 @@ class Index:
                 if kind in record.RECORD_KINDS:
                     stated.append((_of(row.asset), kind, row.seq))
             stated += [(*pair, row.seq) for pair in links.found_by(tx)]
+            told = _said.row_of(tx, row.seq, partial(self._time_of, row.height))
+            if told is not None:
+                said.append(told)
             metadata.append((row.seq, *_searched(tx_id, tx["metadata"])))
             for index, output in enumerate(tx["outputs"]):
                 keys = dict.fromkeys(output["public_keys"] or ())
@@ -431,6 +436,7 @@ class Index:
         many("INSERT INTO metadata_text (rowid, body, numbers) VALUES (?, ?, ?)", metadata)
         stated = list(dict.fromkeys(stated))
         many("INSERT OR IGNORE INTO stated VALUES (?, ?, ?)", stated)
+        many("INSERT OR IGNORE INTO said VALUES (?, ?, ?, ?, ?)", said)
         numbers: dict[str, int] = {}
         for key in dict.fromkeys(key for key, _, _ in owned):
             run("INSERT OR IGNORE INTO public_key (text) VALUES (?)", (key,))
@@ -443,6 +449,7 @@ class Index:
         for pair, number in (
             *((("", key), seq + index) for key, seq, index in owned),
             *(((name, value), seq) for name, value, seq in stated),
+            *((_said.tallied(row.twin, row.kind), row.seq) for row in said),
         ):
             tally = tallies.setdefault(pair, [0, 0])
             tally[0] += 1
@@ -452,6 +459,12 @@ class Index:
             " SET count = count + excluded.count, total = total + excluded.total",
             [(*pair, *tally) for pair, tally in tallies.items()],
         )
+
+    def _time_of(self, height: int) -> int:
+        block = self.store.block(height)
+        if block is None:
+            raise damaged(f"there is no block {height}")
+        return block.time_ms
 
     def _check(self, sql: str, name: str, value: str) -> None:
         """Check that the rows of a kind are those that were written; see ``_TALLY``.
@@ -562,6 +575,16 @@ class Index:
         if tallies != {value: [count, total] for value, count, total in held}:
             raise sqlite3.DatabaseError("entries were altered")
         return found
+
+    def said(self, asset_id: str, asked: _said.Asked) -> list[int]:
+        """Return the positions of records about an asset, in the order that is asked for."""
+        sql, values = _said.query(asset_id, asked)
+
+        def found() -> list[int]:
+            self._check(_said.COUNTED, *_said.tallied(_said.begin_of(asset_id), asked.kind))
+            return [row[0] for row in self.connection.execute(sql, values)]
+
+        return list(self._tried(found))
 
     def place(self, items: list[Placed]) -> list[int]:
         """Keep where transactions stand on the ledger that this one is a copy of.

@@ -12,6 +12,7 @@ from twincli.ledger.faults import damaged
 from twincli.ledger.files import locate
 from twincli.ledger.rows import Spendable, decoded, prove, unproven_outputs
 from twincli.model import record
+from twincli.model.ids import is_id
 from twincli.model.transaction import CREATE, TRANSFER
 from twincli.rules.structure import CheckedOutput
 from twincli.rules.validity import Known
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from twincli.ledger.index import Index, Placed
     from twincli.ledger.rows import Block, Held, Linked, Row, Standing
+    from twincli.ledger.said import Asked
     from twincli.ledger.store import Store
 
 CACHED = 20_000
@@ -191,6 +193,30 @@ class Reader:
             tx = entry.tx
             if tx["operation"] == TRANSFER and record.kind_of(tx["metadata"]) in kinds:
                 yield entry
+
+    def said(self, asset_id: str, asked: Asked) -> Iterator[Entry]:
+        """Yield the records of a kind about an asset, of its owners and of others, in order.
+
+        Who spent their outputs is left out. Fast on a long history: only what is asked for is
+        read.
+
+        Raises:
+            ConfigError: ``damaged_ledger``: one of them was altered.
+        """
+        if not is_id(asset_id):
+            return
+        seqs = self.index.said(asset_id, asked)
+        for at in range(0, len(seqs), PAGE):
+            page = seqs[at : at + PAGE]
+            rows = {row.seq: row for row in self.store.rows_at(page)}
+            if len(rows) < len(page):
+                raise damaged("a transaction that the index has is missing")
+            for row in map(rows.__getitem__, page):
+                tx, time_ms = row.tx, self.time_of(row.height)
+                if asked.by_block and not asked.covers(time_ms):
+                    continue
+                if _is_about(tx, asset_id, asked.kind):
+                    yield Entry(tx, row.height, time_ms, {}, len(row.body))
 
     def corrections(self, asset_id: str) -> list[dict[str, Any]]:
         """Return the transactions of an asset that may correct others, in commit order.
@@ -699,6 +725,14 @@ class Reader:
         time_ms = self.time_of(row.height)
         spenders = {index: self.id_at(seq) for index, seq in self.store.spenders(row.seq).items()}
         return Entry(row.tx, row.height, time_ms, spenders, len(row.body))
+
+
+def _is_about(tx: dict[str, Any], asset_id: str, kind: str) -> bool:
+    """Say whether a transaction is a record of a kind about an asset."""
+    if tx["operation"] == TRANSFER:
+        return bool(tx["asset"]["id"] == asset_id and record.kind_of(tx["metadata"]) == kind)
+    envelope = record.creating_envelope(tx)
+    return envelope.get("about") == asset_id and envelope.get("says") == kind
 
 
 def _parsed(outputs: list[dict[str, Any]], tx_id: str) -> list[CheckedOutput]:

@@ -292,6 +292,9 @@ def read(kind: str, body: Any) -> Read:
             continue
         value = found[member.name]
         wrong = {fault.path for fault in member.judge(value)}
+        if not wrong:  # as nearly all of them are
+            stated[member.name] = value
+            continue
         faults += [(member.name, *path) for path in sorted(wrong, key=repr)]
         if () in wrong:
             continue

@@ -70,6 +70,11 @@ def stated_ms(tx: dict[str, Any]) -> int | None:
     envelope = envelope_of(tx["metadata"]) or {}
     if tx["operation"] == "CREATE":
         envelope = creating_envelope(tx) or envelope
+    return claimed_ms(envelope)
+
+
+def claimed_ms(envelope: dict[str, Any]) -> int | None:
+    """Return when something happened as an envelope states, see `stated_ms`."""
     if "at" not in envelope or envelope.get("clock"):
         return None
     from twincli.model import times

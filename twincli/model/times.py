@@ -111,12 +111,19 @@ def _written_here(text: str) -> int | None:
     """Return the time of a text that ``to_text`` makes, without a pattern; None for any other."""
     from datetime import UTC, datetime, timedelta
 
+    has_form = len(text) == _WRITTEN and (text[10], text[19], text[23]) == ("T", ".", "Z")
+    if not has_form or not text[4] == text[7] == "-" or not text[13] == text[16] == ":":
+        return None
+    if text[11:13] == "24":  # a later Python takes it for the next day
+        return None
     try:
         since = datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)
-    except (ValueError, TypeError, OverflowError):  # TypeError: without an offset
+    except ValueError:
         return None
-    time_ms = since // timedelta(milliseconds=1)
-    return time_ms if to_text(time_ms) == text else None
+    return since // timedelta(milliseconds=1)
+
+
+_WRITTEN = len("2024-01-20T09:00:00.000Z")
 
 
 def to_text(time_ms: int) -> str:

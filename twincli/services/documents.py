@@ -475,6 +475,7 @@ class ListedHead(TypedDict):
     signer_names: list[str | None]
     standing: str | None
     via: str | None
+    while_frozen: bool
     malformed: list[str]
 
 

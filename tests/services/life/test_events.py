@@ -66,6 +66,7 @@ def test_an_event_is_recorded_and_listed(rooms: Rooms) -> None:
         "signer_names": ["alice"],
         "standing": "authorised",
         "via": None,
+        "while_frozen": False,
         "malformed": [],
         "type": "refuelled",
         "data": {"liters": 40, "type": "diesel"},

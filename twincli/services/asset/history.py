@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twincli.model import record, times
-from twincli.model.transaction import signers_of
+from twincli.model.transaction import Signers
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import resolve
 from twincli.services.asset.moments import HAPPENED, Range, checked_limit, is_late
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 PAGE = 2000
 """Transactions held in memory at a time while a history is read backwards."""
-
-_PLAIN_URI = 136
-_PLAIN_HEAD = 48
 
 
 def history(
@@ -82,7 +79,7 @@ class _Telling:
         self.asset_id = asset_id
         self.corrected = corrected_by(self.client.corrections(asset_id))
         self.times: dict[int, str] = {}
-        self.heads: dict[str, str] = {}
+        self.signers = Signers()
 
     def forwards(self) -> Iterator[HistoryItem]:
         """Yield what is in the range; only parts of the history that may hold some are read."""
@@ -161,7 +158,7 @@ class _Telling:
             "at": at if isinstance(at, str) else None,
             "committed_at": committed_at,
             "late": is_late(entry),
-            "signers": self._signers(tx),
+            "signers": self.signers.of(tx),
             "outputs": [
                 {
                     "owners": output["public_keys"],
@@ -181,25 +178,6 @@ class _Telling:
             },
             "corrected": step.corrected,
         }
-
-    def _signers(self, tx: dict[str, Any]) -> list[str]:
-        """Return the keys that signed.
-
-        The first 48 characters of the fulfillment of one key are exactly its header and the key,
-        so each key is read once.
-        """
-        inputs = tx["inputs"]
-        fulfillment = inputs[0]["fulfillment"]
-        if len(inputs) > 1 or len(fulfillment) != _PLAIN_URI:
-            return signers_of(tx)
-        head = fulfillment[:_PLAIN_HEAD]
-        key = self.heads.get(head)
-        if key is None:
-            signers = signers_of(tx)
-            if len(signers) != 1:
-                return signers
-            key = self.heads[head] = signers[0]
-        return [key]
 
 
 def _copy(replay: Replay) -> Replay:

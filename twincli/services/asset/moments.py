@@ -77,12 +77,11 @@ class Range(NamedTuple):
 
     def holds(self, entry: Entry) -> bool:
         """Say whether an entry is in the range; what has no time at all is in none."""
-        return self.is_open or self.covers(self.moment(entry))
-
-    def covers(self, moment: int | None) -> bool:
-        """Say whether a time is in the range; one that is not known is in none but the open one."""
+        if self.is_open:
+            return True
+        moment = self.moment(entry)
         if moment is None:
-            return self.is_open
+            return False
         since_ms, until_ms = self.since_ms, self.until_ms
         return (since_ms is None or since_ms <= moment) and (until_ms is None or moment < until_ms)
 

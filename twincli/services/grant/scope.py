@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 KIND, FIELD, STREAM, SOURCE = PREFIXES = ("kind", "field", "stream", "source")
 
 OWNERS_ONLY = frozenset(
-    (record.GRANT, record.REVOKE, "freeze", "unfreeze", record.MIGRATE, "state")
+    (record.GRANT, record.REVOKE, "freeze", "unfreeze", record.MIGRATE, "state", "stage")
 )
 """Kinds that only the twin's own transactions can be: a grant of them would allow nothing."""
 

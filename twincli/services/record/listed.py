@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from twincli.ledger.said import Asked
 from twincli.model import bodies
 from twincli.services import resolve
 from twincli.services.asset.moments import HAPPENED, LATE_MS, Range, checked_limit
-from twincli.services.record.records import records
+from twincli.services.record.records import told
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -40,26 +41,29 @@ ALL = Wanted()
 
 
 def listed(
-    workspace: Workspace, asset_id: str, kind: str, wanted: Wanted = ALL
+    workspace: Workspace,
+    asset_id: str,
+    kind: str,
+    wanted: Wanted = ALL,
+    *,
+    label: str | None = None,
 ) -> Iterator[Record]:
     """Return the records of a kind about a twin, its owner's and those of others.
+
+    Args:
+        workspace: Rooms.
+        asset_id: The twin.
+        kind: One of ``said.LABELS``.
+        wanted: Which of them.
+        label: Only those that state this in the member by which they are told apart.
 
     Raises:
         UsageError: ``bad_time``, ``empty_range``, ``not_supported``; a limit below 1.
     """
     checked_limit(wanted.limit)
     span = Range.of(workspace, wanted.since, wanted.until, wanted.by)
-    found = records(workspace, asset_id, (kind,), by=wanted.by)
-    if wanted.reverse:
-        found.reverse()
-    return islice(
-        (each for each in found if span.covers(_moment(each, span))),
-        wanted.limit,
-    )
-
-
-def _moment(found: Record, span: Range) -> int | None:
-    return found.recorded_ms if span.by_block else found.happened_ms
+    asked = Asked(kind, label, span.since_ms, span.until_ms, wanted.reverse, span.by_block)
+    return islice(told(workspace, asset_id, asked), wanted.limit)
 
 
 def is_late(found: Record) -> bool:
@@ -94,6 +98,7 @@ def item(names: resolve.Names, found: Record) -> dict[str, Any]:
         "signer_names": names.of_keys(found.signers),
         "standing": found.standing,
         "via": found.via,
+        "while_frozen": found.while_frozen,
         "malformed": [*read.malformed],
         **{member.name: read.stated.get(member.name) for member in bodies.MEMBERS[found.kind]},
     }

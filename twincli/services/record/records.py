@@ -6,7 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from twincli.model import record, times
-from twincli.model.transaction import signers_of
+from twincli.model.transaction import Signers, signers_of
 from twincli.rules.authority import LAST, OWNER, Verdict, topic_of
 from twincli.services.asset.document import claimed
 from twincli.services.record.say import APPENDED, STATED
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from twincli.ledger.reading import Entry
+    from twincli.ledger.said import Asked
     from twincli.services import resolve
     from twincli.services.documents import RecordItem
     from twincli.services.workspace import Workspace
@@ -116,6 +117,50 @@ def _is_within(held: Record, spans: Iterable[tuple[str, int, float]]) -> bool:
         and (height < end)
         for tx_id, first, end in spans
     )
+
+
+def told(workspace: Workspace, asset_id: str, asked: Asked) -> Iterator[Record]:
+    """Yield the records of a kind about a twin, in the order asked for, as they are read.
+
+    Args:
+        workspace: Rooms.
+        asset_id: The twin.
+        asked: Which; of kinds that the ledger has in order.
+    """
+    speakers, signers = Speakers(workspace.client), Signers()
+    spans = list(_frozen(workspace, asset_id))
+    when: tuple[int | None, str | None] = (None, None)  # many stand in one block
+    for entry in workspace.client.said(asset_id, asked):
+        tx = entry.tx
+        if entry.time_ms != when[0]:
+            when = (entry.time_ms, times.told(entry.time_ms))
+        is_appended = tx["operation"] == "TRANSFER"
+        envelope = (
+            record.envelope_of(tx["metadata"]) if is_appended else record.creating_envelope(tx)
+        ) or {}
+        body = envelope.get("body")
+        body = body if isinstance(body, dict) else {}
+        verdict = OWNER
+        if not is_appended:
+            verdict = speakers.of(asset_id, entry, topic_of(asked.kind, body))
+        stated = record.claimed_ms(envelope)
+        made = Record(
+            tx_id=tx["id"],
+            form=APPENDED if is_appended else STATED,
+            kind=asked.kind,
+            body=body,
+            at=record.text(envelope.get("at")),
+            committed_at=when[1],
+            happened_ms=entry.time_ms if stated is None else stated,
+            recorded_ms=entry.time_ms,
+            height=entry.height,
+            signers=tuple(signers.of(tx)),
+            standing=verdict.standing,
+            via=verdict.via,
+            while_frozen=False,
+            tx=tx,
+        )
+        yield made._replace(while_frozen=_is_within(made, spans)) if spans else made
 
 
 def _appended(
