@@ -161,3 +161,35 @@ def test_steps_that_come_round(goal: str, comes: bool) -> None:
         return [upper for one in level for upper in steps.get(one, "")]
 
     assert links.comes_round("a", goal, above) is comes
+
+
+@pytest.mark.parametrize(
+    ("steps", "circular"),
+    [
+        ("", ""),
+        ("ab bc", ""),
+        ("ab ba", "ab ba"),
+        ("ab bc ca cd", "ab bc ca"),
+        ("ab bc ab", ""),
+        ("ab ba bc cd dc", "ab ba cd dc"),
+        ("ab bc cd db", "bc cd db"),
+        ("ab ac bd cd da", "ab ac bd cd da"),
+        ("aa", "aa"),
+        ("xa ab bc ca ay", "ab bc ca"),
+    ],
+)
+def test_which_steps_are_in_a_circle(steps: str, circular: str) -> None:
+    listed = steps.split()
+    numbered = {number: ("part", one[0], one[1]) for number, one in enumerate(listed)}
+    found = links.in_circles(numbered)
+    assert [listed[number] for number in sorted(found)] == circular.split()
+    other_kinds = {number: (str(number), one[0], one[1]) for number, one in enumerate(listed)}
+    assert links.in_circles(other_kinds) == {n for n, one in enumerate(listed) if one == "aa"}
+
+
+def test_a_long_circle_needs_no_stack() -> None:
+    count = 20_000
+    ring = {n: ("part", str(n), str((n + 1) % count)) for n in range(count)}
+    assert links.in_circles(ring) == set(range(count))
+    chain = {n: ("part", str(n), str(n + 1)) for n in range(count)}
+    assert links.in_circles(chain) == set()

@@ -9,7 +9,15 @@ from twincli.errors import ConfigError, UsageError
 from twincli.values import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Container,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from contextlib import AbstractContextManager
 
     from twincli.crypto.ed25519 import Signer
@@ -205,7 +213,11 @@ class LedgerClient(Protocol):
         """Yield how assets stand, in the order given; for many, at little cost each."""
 
     def linking(
-        self, asset_ids: Iterable[str], what: str, other: str | None = None
+        self,
+        asset_ids: Iterable[str],
+        what: str,
+        other: str | None = None,
+        known: Container[int] = (),
     ) -> list[Linked]:
         """Return what links any of some assets with others, or takes links of theirs back.
 
@@ -213,10 +225,18 @@ class LedgerClient(Protocol):
             asset_ids: The assets.
             what: ``LINKS``, ``ABOVE`` or ``REVOCATIONS`` of ``model.links``.
             other: Only what links them with this one.
+            known: Positions to leave out, see ``Linked``.
         """
 
-    def held(self, asset_ids: Iterable[str]) -> dict[str, Held]:
-        """Return who holds assets; those that are not on the ledger are left out."""
+    def held(
+        self, asset_ids: Iterable[str], known: Mapping[int, dict[str, Any]]
+    ) -> dict[str, Held]:
+        """Return who holds assets; those that are not on the ledger are left out.
+
+        Args:
+            asset_ids: The assets.
+            known: Transactions at hand, by their positions, see ``Linked``.
+        """
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         """Return the outputs that name a key."""

@@ -7,7 +7,15 @@ from twincli.ledger.ledger import Ledger
 from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Container,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.ledger import Verdict
@@ -166,12 +174,18 @@ class EmbeddedClient:
         return self.ledger.standings(asset_ids)
 
     def linking(
-        self, asset_ids: Iterable[str], what: str, other: str | None = None
+        self,
+        asset_ids: Iterable[str],
+        what: str,
+        other: str | None = None,
+        known: Container[int] = (),
     ) -> list[Linked]:
-        return self.ledger.linking(asset_ids, what, other)
+        return self.ledger.linking(asset_ids, what, other, known)
 
-    def held(self, asset_ids: Iterable[str]) -> dict[str, Held]:
-        return self.ledger.held(asset_ids)
+    def held(
+        self, asset_ids: Iterable[str], known: Mapping[int, dict[str, Any]]
+    ) -> dict[str, Held]:
+        return self.ledger.held(asset_ids, known)
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         return self.ledger.outputs(public_key, spent)

@@ -44,7 +44,15 @@ from twincli.model.ids import is_id
 from twincli.rules.validity import SERVER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Container,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from contextlib import AbstractContextManager
 
     from twincli.client import Outcome
@@ -572,7 +580,11 @@ class NetworkClient:
             yield from self.copy.standings(chunk)
 
     def linking(
-        self, asset_ids: Iterable[str], what: str, other: str | None = None
+        self,
+        asset_ids: Iterable[str],
+        what: str,
+        other: str | None = None,
+        known: Container[int] = (),
     ) -> list[Linked]:
         """Return what links assets, or takes links back; where a node finds it, it is verified."""
         wanted = list(dict.fromkeys(asset_ids))
@@ -581,7 +593,7 @@ class NetworkClient:
             self._sync(asset_id)
             if what != links.REVOCATIONS:
                 self._find_links(asset_id)
-        found = self.copy.linking(wanted, what, other)
+        found = self.copy.linking(wanted, what, other, known)
         self._fetch_places(held.tx["id"] for held in found)
         places = [self._place_of(held.tx["id"]) or (None, None) for held in found]
         return [
@@ -602,7 +614,9 @@ class NetworkClient:
                     raise lie("wrong_listing", f"a node lists {tx_id} among links of {asset_id}")
             after = page[-1]
 
-    def held(self, asset_ids: Iterable[str]) -> dict[str, Held]:
+    def held(
+        self, asset_ids: Iterable[str], known: Mapping[int, dict[str, Any]]
+    ) -> dict[str, Held]:
         wanted = list(dict.fromkeys(asset_ids))
         self.prepare(wanted)
         for asset_id in wanted:
@@ -610,7 +624,7 @@ class NetworkClient:
         # The copy's own blocks are others than the network's.
         return {
             asset_id: found._replace(since=None)
-            for asset_id, found in self.copy.held(wanted).items()
+            for asset_id, found in self.copy.held(wanted, known).items()
         }
 
     def find(

@@ -6,10 +6,10 @@ from itertools import islice
 
 from twincli.ledger.faults import damaged
 from twincli.ledger.rows import Held, Linked, Spendable, Standing, unproven_outputs
-from twincli.values import TYPE_CHECKING
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     from twincli.ledger.index import Index
     from twincli.ledger.store import Store
@@ -65,6 +65,7 @@ def linking(
     asset_ids: list[str],
     what: str,
     other: str | None,
+    known: Container[int],
 ) -> list[Linked]:
     """Return the transactions that link any of some assets, or take links of theirs back.
 
@@ -75,6 +76,7 @@ def linking(
         asset_ids: The assets.
         what: ``LINKS``, ``ABOVE`` or ``REVOCATIONS`` of ``model.links``.
         other: Only what links them with this one.
+        known: Positions to leave out.
 
     Raises:
         ConfigError: ``damaged_ledger``: one was altered.
@@ -83,25 +85,48 @@ def linking(
     if other is not None:
         there = {*index.stated_of(what, [other])}
         seqs = [seq for seq in seqs if seq in there]
+    seqs = [seq for seq in seqs if seq not in known]
     rows = (row for at in range(0, len(seqs), PAGE) for row in store.rows_at(seqs[at : at + PAGE]))
-    return [Linked(row.seq, row.tx, row.height, time_of(row.height)) for row in rows]
+    times: dict[int, int] = {}
+    made = []
+    for row in rows:
+        if row.height not in times:
+            times[row.height] = time_of(row.height)
+        made.append(Linked(row.seq, row.tx, row.height, times[row.height]))
+    return made
 
 
-def held(store: Store, asset_ids: list[str]) -> dict[str, Held]:
-    """Return who holds assets; those that are not on the ledger are left out."""
+def held(
+    store: Store, asset_ids: list[str], known: Mapping[int, dict[str, Any]]
+) -> dict[str, Held]:
+    """Return who holds assets; those that are not on the ledger are left out.
+
+    Args:
+        store: The ledger.
+        asset_ids: The assets.
+        known: Transactions at hand, by their positions.
+    """
     found: dict[str, Held] = {}
     for at in range(0, len(asset_ids), PAGE):
         seqs = store.seqs_of(asset_ids[at : at + PAGE])
         unspent = store.unspent_of(list(seqs.values()))
-        rows = {row.seq: row for row in store.rows_at(sorted({seq for _, seq, _ in unspent}))}
-        outputs = {seq: unproven_outputs(row.body, row.id.hex())[1] for seq, row in rows.items()}
+        wanted = {seq for _, seq, _ in unspent}
+        tips = {seq: known[seq] for seq in wanted if seq in known}
+        for row in store.rows_at(sorted(wanted - tips.keys())):
+            tx_id = row.id.hex()
+            tips[row.seq] = {"id": tx_id, "outputs": unproven_outputs(row.body, tx_id)[1]}
+        heights = store.heights(sorted(wanted))
         by_seq = {seq: asset_id for asset_id, seq in seqs.items()}
         for asset, seq, index in unspent:
             asset_id = by_seq[asset]
-            known = found.get(asset_id) or Held(0, [], set())
-            known.details.append(outputs[seq][index]["condition"]["details"])
-            known.by.add(rows[seq].id.hex())
-            found[asset_id] = known._replace(since=max(known.since or 0, rows[seq].height))
+            details = tips[seq]["outputs"][index]["condition"]["details"]
+            before = found.get(asset_id)
+            if before is None:
+                found[asset_id] = Held(heights[seq], [details], {tips[seq]["id"]})
+            else:
+                before.details.append(details)
+                before.by.add(tips[seq]["id"])
+                found[asset_id] = before._replace(since=max(before.since or 0, heights[seq]))
     return found
 
 

@@ -19,7 +19,15 @@ from twincli.rules.validity import Known
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Container,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from twincli.ledger.index import Index, Placed
     from twincli.ledger.rows import Block, Held, Linked, Row, Standing
@@ -300,19 +308,25 @@ class Reader:
         return holdings.standings(self.store, asset_ids)
 
     def linking(
-        self, asset_ids: Iterable[str], what: str, other: str | None = None
+        self,
+        asset_ids: Iterable[str],
+        what: str,
+        other: str | None = None,
+        known: Container[int] = (),
     ) -> list[Linked]:
         """Return what links any of some assets, or takes links back; see ``holdings``."""
         from twincli.ledger import holdings
 
         wanted = list(dict.fromkeys(asset_ids))
-        return holdings.linking(self.store, self.index, self.time_of, wanted, what, other)
+        return holdings.linking(self.store, self.index, self.time_of, wanted, what, other, known)
 
-    def held(self, asset_ids: Iterable[str]) -> dict[str, Held]:
+    def held(
+        self, asset_ids: Iterable[str], known: Mapping[int, dict[str, Any]]
+    ) -> dict[str, Held]:
         """Return who holds assets; see ``holdings``."""
         from twincli.ledger import holdings
 
-        return holdings.held(self.store, list(dict.fromkeys(asset_ids)))
+        return holdings.held(self.store, list(dict.fromkeys(asset_ids)), known)
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         """Return the outputs that name a key, in commit order.

@@ -599,6 +599,15 @@ class Store:
         )
         return [row_of(row) for row in rows]
 
+    def heights(self, seqs: list[int]) -> dict[int, int]:
+        """Return the heights of the blocks of the transactions at some positions."""
+        return dict(
+            self._all(
+                "SELECT seq, height FROM tx WHERE seq IN (SELECT value FROM json_each(?))",
+                json.dumps(seqs),
+            )
+        )
+
     def once(self, asset: int, token: str) -> list[tuple[str, int]]:
         """Return who signed appends with a once token, and their positions."""
         return self._all(

@@ -6,18 +6,18 @@ LENGTH = 64
 MIN_PREFIX = 8
 """An asset can be named by the beginning of its id, from this many digits on."""
 
-_LOWER = frozenset("0123456789abcdef")
-_ANY_CASE = _LOWER | frozenset("ABCDEF")
+_DIGITS = "0123456789abcdef"
+_ANY_CASE = frozenset(_DIGITS + "ABCDEF")
 
 
 def is_id(text: str) -> bool:
     """Say whether a text is an id: 64 hex digits, lower case."""
-    return len(text) == LENGTH and set(text) <= _LOWER
+    return len(text) == LENGTH and not text.strip(_DIGITS)
 
 
 def is_hex(text: str) -> bool:
     """Say whether a text is hex digits in lower case, or empty."""
-    return set(text) <= _LOWER
+    return not text.strip(_DIGITS)
 
 
 def is_prefix(text: str) -> bool:

@@ -14,7 +14,7 @@ from twincli.model.transaction import asset_of
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 PART, STREAM = POWERS = ("part", "stream")
 """Verbs whose targets may speak for the twin; such a link ends when its giver has nothing more."""
@@ -82,9 +82,10 @@ class Removed(NamedTuple):
 
 def is_verb(value: Any) -> bool:
     """Say whether something is a verb: a lower-case word with underscores."""
+    if not isinstance(value, str) or value in VERBS:
+        return isinstance(value, str)
     return (
-        isinstance(value, str)
-        and 0 < len(value) <= MOST_VERB
+        0 < len(value) <= MOST_VERB
         and value.isascii()
         and value.replace("_", "a").isalnum()
         and value == value.lower()
@@ -181,3 +182,59 @@ def comes_round(start: str, goal: str, above: Callable[[list[str]], Iterable[str
         level = [one for one in dict.fromkeys(above(level)) if one not in seen]
         seen.update(level)
     return False
+
+
+def in_circles(steps: Mapping[int, tuple[str, str, str]]) -> set[int]:
+    """Return which of some steps are in a circle of their kind.
+
+    Args:
+        steps: As ``upwards`` gives them, each by a number.
+    """
+    by_kind: dict[str, list[int]] = {}
+    for number, (kind, _, _) in steps.items():
+        by_kind.setdefault(kind, []).append(number)
+    found: set[int] = set()
+    for numbers in by_kind.values():
+        ups: dict[str, list[str]] = {}
+        for number in numbers:
+            ups.setdefault(steps[number][1], []).append(steps[number][2])
+        group = _groups(ups)
+        # A step within a group can be come back from.
+        found.update(n for n in numbers if group[steps[n][1]] == group[steps[n][2]])
+    return found
+
+
+def _groups(ups: Mapping[str, list[str]]) -> dict[str, int]:
+    """Return for each asset with steps a number; in one group each leads to all others.
+
+    Tarjan's way of finding the strongly connected components, without recursion.
+    """
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    group: dict[str, int] = {}
+    open_: list[str] = []
+    for start in ups:
+        if start in order:
+            continue
+        path = [(start, iter(ups[start]))]
+        order[start] = low[start] = len(order)
+        open_.append(start)
+        while path:
+            here, waiting = path[-1]
+            upper = next(waiting, None)
+            if upper is None:
+                path.pop()
+                if path:
+                    below = path[-1][0]
+                    low[below] = min(low[below], low[here])
+                if low[here] == order[here]:
+                    number = len(group)
+                    while here not in group:
+                        group[open_.pop()] = number
+            elif upper not in order:
+                order[upper] = low[upper] = len(order)
+                open_.append(upper)
+                path.append((upper, iter(ups.get(upper, ()))))
+            elif upper not in group:
+                low[here] = min(low[here], order[upper])
+    return group

@@ -1041,6 +1041,40 @@ class Links(TypedDict):
     links: list[LinkItem]
 
 
+class GraphNode(TypedDict):
+    """An asset in a graph of links; ``cut``: what lies behind it was not looked at."""
+
+    id: str
+    name: str | None
+    depth: int
+    end: str
+    cut: bool
+
+
+class GraphLink(TypedDict):
+    """A link in a graph, see ``twin.link-item/1``; ``circle``: it leads back to itself."""
+
+    id: str
+    source: str
+    verb: str
+    target: str
+    state: str
+    said_by: str
+    confirmed: bool
+    circle: bool
+
+
+class LinkGraph(TypedDict):
+    """``twin.link-graph/1``: the links around an asset, as far as ``depth`` steps lead."""
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    depth: int
+    nodes: list[GraphNode]
+    links: list[GraphLink]
+
+
 class AddedLinks(TypedDict):
     """``twin.links-added/1``: links of a file; ``existing`` were there before."""
 

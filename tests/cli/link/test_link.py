@@ -267,3 +267,36 @@ def test_many_links_of_which_one_fails(car: Invoke) -> None:
     assert car("link", "add", "car", "--data", "[]").status == 2
     assert car("link", "add", "--data", "[]", "--json").error["code"] == "invalid_relationship"
     assert car("link", "add", "--data", "@none.json", "--json").error["code"] == "no_file"
+
+
+def test_a_graph(car: Invoke) -> None:
+    for name in ("a", "b", "c"):
+        car("asset", "create", name, "--owner", "alice", "--key", "alice")
+    car("link", "add", "a", "is_component_of", "car")
+    car("link", "add", "b", "is_component_of", "a")
+    car("link", "add", "car", "replaces", "c")
+    car("link", "add", "box", "is_variant_of", "car", "--key", "dev7")
+    run = car("link", "graph", "car", "--json")
+    made = run.json
+    assert made.keys() == documents.LinkGraph.__required_keys__
+    assert all(node.keys() == documents.GraphNode.__required_keys__ for node in made["nodes"])
+    assert all(link.keys() == documents.GraphLink.__required_keys__ for link in made["links"])
+    assert [node["name"] for node in made["nodes"]] == ["car", "a", "c", "box", "b"]
+    assert [node["depth"] for node in made["nodes"]] == [0, 1, 1, 1, 2]
+    assert not any(node["cut"] or node["end"] != "present" for node in made["nodes"])
+    assert [link["confirmed"] for link in made["links"]] == [True, True, False, True]
+    short = car("link", "graph", "car", "--depth", "1", "--json").json
+    assert [node["cut"] for node in short["nodes"]] == [False, True, True, True]
+    assert car("link", "graph", "b").stdout.splitlines() == [
+        "b",
+        "+-- is_component_of -> a",
+        "|   +-- is_component_of -> car",
+        "|   |   +-- replaces -> c (depth ends here)",
+        "|   |   +-- <- is_variant_of box (not confirmed, depth ends here)",
+    ]
+    assert car("link", "graph", "b", "--format", "dot").stdout.startswith("digraph")
+    assert car("link", "graph", "b", "--format", "mermaid").stdout.startswith("flowchart")
+    assert json.loads(car("link", "graph", "car", "--format", "json").stdout) == made
+    assert car("link", "graph", "car", "--format", "svg").status == 2
+    for depth in ("0", "101", "-1", "x"):
+        assert car("link", "graph", "car", "--depth", depth).status == 2

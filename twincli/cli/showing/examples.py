@@ -137,6 +137,10 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "twin link add --data @links.json",
     ),
     "link remove": ("twin link remove gearbox is_component_of car",),
+    "link graph": (
+        "twin link graph car",
+        "twin link graph car --depth 5 --format dot | dot -Tsvg -o car.svg",
+    ),
     "link list": ("twin link list car", "twin link list car --all"),
     "grant add": ("twin grant add car --to garage --scope event,maintenance --expires 2031-01-01",),
     "grant list": ("twin grant list car",),

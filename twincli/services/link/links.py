@@ -14,12 +14,11 @@ from twincli.crypto.conditions import can_fulfil
 from twincli.errors import ConflictError, NotFoundError, PartialError, TwinError, UsageError
 from twincli.model import links, record, times
 from twincli.model.links import SOURCE, TARGET, Said
-from twincli.model.owners import BURN_ADDRESS
 from twincli.rules.authority import AUTHORISED, topic_of
 from twincli.services import resolve
 from twincli.services.asset.attempt import Target
 from twincli.services.asset.write_options import PLAIN, Writing
-from twincli.services.link.relations import ACTIVE, BOTH, PROPOSED, Relations, above
+from twincli.services.link.relations import ACTIVE, BOTH, PROPOSED, Relations, above, end_of
 from twincli.services.record.say import is_for_us, say
 from twincli.services.standing import Speakers, owners_now
 from twincli.services.tx.prepared import Prepared
@@ -28,14 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from twincli.formats.relationships import Relationship
-    from twincli.ledger.rows import Held
     from twincli.services import documents
     from twincli.services.documents import LinkItem, Links
     from twincli.services.link.relations import Link
     from twincli.services.workspace import Workspace
-
-PRESENT, BURNED, MISSING = ("present", "burned", "missing")
-"""What has become of the other end of a link."""
 
 
 def add(
@@ -236,10 +231,6 @@ def _not_linked(ref: str, verb: str, other: str) -> NotFoundError:
     )
 
 
-def _is_burned(held: Held) -> bool:
-    return all(details.get("public_key") == BURN_ADDRESS for details in held.details)
-
-
 def list_links(workspace: Workspace, ref: str, *, everything: bool = False) -> Links:
     """Return the links of an asset, those that go out from it and those that lead to it.
 
@@ -259,7 +250,6 @@ def list_links(workspace: Workspace, ref: str, *, everything: bool = False) -> L
         source, verb, target, _ = link.said
         is_outgoing = source == asset_id
         held = relations.held(target if is_outgoing else source)
-        end = MISSING if held is None else BURNED if _is_burned(held) else PRESENT
         return {
             "id": link.tx_id,
             "source": source,
@@ -269,7 +259,7 @@ def list_links(workspace: Workspace, ref: str, *, everything: bool = False) -> L
             "target_name": asset_names.get(target),
             "direction": "outgoing" if is_outgoing else "incoming",
             "owner": None if held is None else "; ".join(map(names.owner, held.details)),
-            "end": end,
+            "end": end_of(held),
             "state": link.state,
             "standing": link.standing,
             "said_by": link.by,

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from twincli.crypto import conditions
 from twincli.model import links, record
 from twincli.model.links import POWERS, SOURCE, TARGET, Said
+from twincli.model.owners import BURN_ADDRESS
 from twincli.model.transaction import asset_of, signers_of
 from twincli.rules.authority import AUTHORISED, LAST, REVOKED, UNAUTHORISED, Place, topic_of
 from twincli.services.standing import Speakers
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Container, Iterable, Mapping
 
     from twincli.ledger.rows import Held, Linked
     from twincli.model.links import Removed
@@ -31,6 +32,10 @@ of the twin; or ``REVOKED``, taken back."""
 
 BOTH, OTHERS = ("both", "others")
 """Who said a link, where it is not the owner of one end alone."""
+
+
+PRESENT, BURNED, MISSING = ("present", "burned", "missing")
+"""What has become of an end of a link."""
 
 
 class Link(NamedTuple):
@@ -72,6 +77,7 @@ class Relations:
         self._held: dict[str, Held] = {}
         self._asked: set[str] = set()
         self._revoking: dict[str, list[tuple[Linked, Removed | None]]] = {}
+        self._walked: set[int] = set()
 
     def of(
         self, asset_ids: Iterable[str], what: str = links.LINKS, other: str | None = None
@@ -83,7 +89,17 @@ class Relations:
             what: ``links.ABOVE``: only those of which one of them is the lower end.
             other: Only those with this one.
         """
-        found = self._read(asset_ids, what, other)
+        return self._stand(self._read(asset_ids, what, other))
+
+    def beyond(self, asset_ids: Iterable[str]) -> list[Link]:
+        """Return those links of some assets that were not returned before."""
+        # All that is said of a link is found from either end, so it was returned as a whole.
+        found = self._read(asset_ids, links.LINKS, None, self._walked)
+        self._walked.update(linked.seq for linked, _ in found)
+        return self._stand(found)
+
+    def _stand(self, found: list[tuple[Linked, Said]]) -> list[Link]:
+        """Return how links stand of which all is at hand that is said."""
         confirmed = {
             _triple(said)
             for linked, said in found
@@ -112,25 +128,30 @@ class Relations:
         ]
 
     def _read(
-        self, asset_ids: Iterable[str], what: str, other: str | None
+        self,
+        asset_ids: Iterable[str],
+        what: str,
+        other: str | None,
+        known: Container[int] = (),
     ) -> list[tuple[Linked, Said]]:
-        wanted = self._client.linking(asset_ids, what, other)
+        wanted = self._client.linking(asset_ids, what, other, known)
         found = [(linked, said) for linked in wanted if (said := links.said(linked.tx)) is not None]
-        self._know(end for _, said in found for end in (said.source, said.target))
+        known = {linked.seq: linked.tx for linked, _ in found}
+        self._know((end for _, said in found for end in (said.source, said.target)), known)
         return found
 
     def held(self, asset_id: str) -> Held | None:
         """Return who holds an asset, None where it is not on this ledger."""
-        self._know([asset_id])
+        self._know([asset_id], {})
         return self._held.get(asset_id)
 
-    def _know(self, asset_ids: Iterable[str]) -> None:
+    def _know(self, asset_ids: Iterable[str], known: Mapping[int, dict[str, Any]]) -> None:
         """Have at hand who holds assets, and what their owners took back."""
         new = [one for one in dict.fromkeys(asset_ids) if one not in self._asked]
         if not new:
             return
         self._asked.update(new)
-        self._held.update(self._client.held(new))
+        self._held.update(self._client.held(new, known))
         there = [one for one in new if one in self._held]
         for linked in self._client.linking(there, links.REVOCATIONS):
             removed = links.removed(linked.tx)
@@ -218,6 +239,14 @@ class Relations:
         if held.since is not None and held.since <= height:
             return _fulfils(held.details, keys)
         return self._speakers.controls(asset_id, keys, Place(height, LAST, linked.time_ms))
+
+
+def end_of(held: Held | None) -> str:
+    """Say what has become of an asset that a link names."""
+    if held is None:
+        return MISSING
+    is_burned = all(details.get("public_key") == BURN_ADDRESS for details in held.details)
+    return BURNED if is_burned else PRESENT
 
 
 def above(relations: Relations, kind: str, asset_ids: Collection[str]) -> list[str]:

@@ -10,6 +10,7 @@ from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
+from twincli.cli.showing.output import to_json
 from twincli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -158,3 +159,35 @@ def _state(item: dict[str, Any]) -> str:
     if item["end"] != "present":
         words.append(f"other end {item['end']}")
     return ", ".join(words)
+
+
+FORMATS = ("tree", "dot", "mermaid", "json")
+
+
+@typer_frame.command(app, "graph")
+def graph(
+    context: Context,
+    twin: Twin,
+    depth: Annotated[int, typer.Option(metavar="N", help="How many steps to follow.")] = 3,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="|".join(FORMATS),
+            help="Output format; dot is for Graphviz.",
+            autocompletion=lambda: list(FORMATS),
+        ),
+    ] = "tree",
+) -> Result:
+    """Draw the links around an asset: those from it and to it, and on from there."""
+    from twincli.formats import graphs
+    from twincli.services.link.graph import graph as service
+
+    if form not in FORMATS:
+        raise UsageError(f"--format: {form!r} is not one of {', '.join(FORMATS)}")
+    document = service(context.workspace(), twin, depth)
+    draw = {"tree": graphs.tree, "dot": graphs.dot, "mermaid": graphs.mermaid}.get(form)
+    text = None
+    if context.mode.form == "auto":
+        text = f"{to_json(document)}\n" if draw is None else draw(document)
+    return Result(document, text=text)
