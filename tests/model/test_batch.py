@@ -198,3 +198,18 @@ def test_arrays_agree_with_a_dictionary(
     )
     assert rest.repeats == repeats
     assert [tuple(conflict) for conflict in rest.conflicts] == sorted(conflicts)
+
+
+def test_another_quality_for_some_that_were_good() -> None:
+    found = [Observation({"v": 1}, at, quality=quality) for at, quality in enumerate(QUALITIES)]
+    made = batches.gather(found, "s", {})
+    changed = batches.requalified(made, made.time < 2, "unset_clock")
+    assert [changed.quality.names[code] for code in changed.quality.codes] == [
+        "unset_clock",
+        "odd",
+        "good",
+    ]
+    assert batches.requalified(made, made.time == 1, "unset_clock") is made
+
+
+QUALITIES = ("good", "odd", "good")

@@ -230,6 +230,17 @@ def select(batch: Batch, rows: Array) -> Batch:
     )
 
 
+def requalified(batch: Batch, rows: Array, quality: str) -> Batch:
+    """Return observations of which those that were good, among some rows, have another quality."""
+    np = load_numpy()
+    good = np.array([reading.is_good(name) for name in batch.quality.names], dtype=bool)
+    changed = rows & good[batch.quality.codes]
+    if not changed.any():
+        return batch
+    codes = np.where(changed, len(batch.quality.names), batch.quality.codes).astype(np.int32)
+    return batch._replace(quality=Labels((*batch.quality.names, quality), codes))
+
+
 def join(first: Batch, second: Batch) -> Batch:
     """Return the observations of both, the first's first. A series is of one kind in both."""
     np = load_numpy()

@@ -44,7 +44,7 @@ MAX_QUALITY = 40
 
 _I64 = 1 << 63
 _EXACT = 1 << 53
-_UNSET_CLOCK_US = 366 * 86_400_000_000
+UNSET_CLOCK_US = 366 * 86_400_000_000
 
 _ALIASES = {"lat": "latitude", "lng": "longitude", "lon": "longitude"}
 _PAIR = {"latitude": 90, "longitude": 180}
@@ -455,7 +455,7 @@ def is_repeat(path: str, there: Any, new: Any) -> bool:
 
 def is_unset_clock(time_us: int) -> bool:
     """Say whether a time is that of a clock that was never set: within 1970."""
-    return 0 <= time_us < _UNSET_CLOCK_US
+    return 0 <= time_us < UNSET_CLOCK_US
 
 
 def is_good(quality: str) -> bool:

@@ -169,3 +169,40 @@ def test_killed_anywhere_nothing_is_lost_or_doubled(twin: Twin, home: Path, here
         assert started(f"s{number}").wait(60) == 0
         shown = twin("stream", "show", "car", f"s{number}")
         assert (shown["readings"], shown["values"], shown["chunks_unread"]) == (30_000, 60_000, 0)
+
+
+def test_lines_of_conflicts_among_cells_of_several_lines(
+    twin: Twin, invoke: Invoke, here: Path
+) -> None:
+    rows = [f'2024-01-01T00:00:{at:02}Z,"two\nlines {at}"\n' for at in range(5)]
+    (here / "a.csv").write_text("timestamp,note\n" + "".join(rows))
+    assert twin("stream", "import", "car", "notes", str(here / "a.csv"))["count"] == 5
+    rows[3] = rows[3].replace("lines", "words")
+    (here / "b.csv").write_text("timestamp,note\n" + "".join(rows))
+    run = invoke("stream", "import", "car", "notes", str(here / "b.csv"), "--json")
+    assert [(item["line"], item["code"]) for item in run.json["refused"]] == [
+        (8, "conflicting_reading")
+    ]
+
+
+def test_times_that_cannot_be_are_refused_or_doubted(
+    twin: Twin, invoke: Invoke, here: Path
+) -> None:
+    text = "timestamp,v\n1700000000,1\n5,2\n9700000000,3\n"
+    (here / "a.csv").write_text(text)
+    (here / "a.jsonl").write_text(
+        "".join(
+            json.dumps({"timestamp": int(line.split(",")[0]), "v": int(line.split(",")[1])}) + "\n"
+            for line in text.splitlines()[1:]
+        )
+    )
+    for name in ("a.csv", "a.jsonl"):
+        run = invoke(
+            *("stream", "import", "car", name[2:], str(here / name)),
+            *("--on-invalid", "skip", "--json"),
+        )
+        (refused,) = run.json["refused"]
+        assert (run.json["count"], refused["code"]) == (2, "time_ahead")
+        assert refused["line"] == (4 if name == "a.csv" else 3)
+        found = twin("query", "car", "--stream", name[2:], "--suspect")["rows"]
+        assert [row["quality"] for row in found] == ["unset_clock", "good"]

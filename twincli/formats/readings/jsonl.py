@@ -6,12 +6,16 @@ from typing import IO, TYPE_CHECKING
 
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, TwinError
-from twincli.formats.readings.lines import Lines, Read, Refused, refused
+from twincli.formats.readings.lines import MAX_LINE, Lines, Read, Refused, refused
 from twincli.model import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import tzinfo
+
+BLOCK_BYTES = 1 << 23
+LONGEST = 4 * MAX_LINE + 1
+"""Bytes that no line has."""
 
 
 def read(
@@ -42,3 +46,32 @@ def read(
             yield refused(number, error)
         else:
             yield Read(number, found)
+
+
+def blocks(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Yield whole lines of UTF-8 that are read together, and how many; the last one gets its end.
+
+    Of a line that is longer than any may be only the beginning comes.
+    """
+    rest = b""
+    is_skipping = False
+    while piece := stream.read(BLOCK_BYTES):
+        if is_skipping:
+            ends = [at for at in (piece.find(b"\n"), piece.find(b"\r")) if at >= 0]
+            if not ends:
+                continue
+            piece, is_skipping = piece[min(ends) :], False
+        whole = rest + piece
+        # After a carriage return that is the last byte a line feed may follow.
+        end = max(whole.rfind(b"\n"), whole.rfind(b"\r", 0, len(whole) - 1)) + 1
+        if end:
+            yield whole[:end], _count(whole[:end])
+        rest = whole[end:]
+        if len(rest) > LONGEST + 1:
+            rest, is_skipping = rest[:LONGEST], True
+    if rest:
+        yield rest + b"\n", _count(rest + b"\n")
+
+
+def _count(data: bytes) -> int:
+    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")

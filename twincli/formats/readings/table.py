@@ -26,7 +26,7 @@ from twincli.model import reading, times
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
 MAX_COLUMNS = reading.MAX_LEAVES
@@ -284,6 +284,23 @@ def read(
             yield Read(begin, _observation(cells, layout, zone))
         except TwinError as error:
             yield refused(begin, error)
+
+
+def line_numbers(stream: IO[bytes], layout: Layout, rows: Sequence[int]) -> list[int]:
+    """Return the lines in which rows of a file without a fault begin.
+
+    Args:
+        stream: Binary, at its beginning.
+        layout: What `look` found.
+        rows: From 0, the one after the names of the columns; ascending.
+    """
+    wanted, found = {*rows}, {}
+    for at, item in enumerate(read(stream, layout)):
+        if at in wanted:
+            found[at] = item.line
+        if len(found) == len(wanted):
+            break
+    return [found[row] for row in rows]
 
 
 def _observation(cells: list[str], layout: Layout, zone: tzinfo | None) -> reading.Observation:

@@ -6,27 +6,29 @@ line by line. Imported again, what is there already is not stored twice.
 
 from __future__ import annotations
 
+import io
 import os
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING
 
-from twincli.errors import InvalidError, LockedError
-from twincli.model.times import microseconds_text
+from twincli.errors import InvalidError
 from twincli.services.stream import ingest, known
 from twincli.services.stream import push as pushing
-from twincli.services.stream.push import Line
+from twincli.services.stream.push import Block, Line
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import tzinfo
     from typing import IO
 
     from twincli.formats.readings.fast import Table
+    from twincli.formats.readings.lines import Read, Refused
     from twincli.formats.readings.table import Layout
     from twincli.model.batch import Batch
     from twincli.services.asset.write_options import Writing
     from twincli.services.documents import Pushed
-    from twincli.services.stream.ingest import Stored
     from twincli.services.stream.known import Room
     from twincli.services.stream.push import Target
 
@@ -90,16 +92,29 @@ def import_file(
         if layout.found:
             found(_described(layout))
     table = _table(target, path, how, layout)
+    done = progress or (lambda _done, _all: None)
     if table is not None:
-        try:
-            if how.format == "csv" or not target.rules.kinds:
-                return _by_batches(target, table, how, writing, progress)
-            lines = _lines_of(table)
-            return _by_lines(target, lines, how, writing)
-        finally:
-            table.close()
+        with closing(table):
+            return _push(target, _of_table(table, path, layout, done), how, writing)
     with open(path, "rb") as stream:
-        return _by_lines(target, _lines(stream, how, layout, progress), how, writing)
+        if how.format == "jsonl":
+            size = os.fstat(stream.fileno()).st_size
+            blocks = json_blocks(stream, target.name, how, lambda: done(stream.tell(), size))
+        else:
+            blocks = iter([Block(lambda: _lines(stream, how, layout, done))])
+        return _push(target, blocks, how, writing)
+
+
+def _push(target: Target, blocks: Iterator[Block], how: How, writing: Writing) -> Pushed:
+    return pushing.push_blocks(
+        target.room,
+        target.ref,
+        target.name,
+        blocks,
+        writing,
+        on_invalid=SUSPECT if how.on_invalid == SUSPECT else None,
+        skip=how.on_invalid == SKIP,
+    )
 
 
 def _layout(path: str, how: How) -> Layout:
@@ -138,113 +153,130 @@ def _table(target: Target, path: str, how: How, layout: Layout | None) -> Table 
     kinds |= target.rules.kinds
     if layout is None:
         return parquet.read(path, target.name, kinds)
-    if target.rules.kinds:
-        return None
     return fast.read(path, layout, target.name, kinds)
 
 
-def _by_batches(
-    target: Target,
-    table: Table,
-    how: How,
-    writing: Writing,
-    progress: Callable[[int, int], None] | None,
-) -> Pushed:
-    latest_us = (target.room.workspace.now() + 5 * 60_000) * 1000
-    done: list[Stored] = []
-    refused: list[Any] = []
+def _of_table(
+    table: Table, path: str, layout: Layout | None, done: Callable[[int, int], None]
+) -> Iterator[Block]:
+    """Yield what an engine has read, as columns."""
     rows = 0
     for batch in table.batches():
-        _check_times(batch, latest_us)
-        target = pushing.made(target)
+        number = partial(_line_numbers, path, layout, rows)
         rows += len(batch.time)
-        if target.stream is None:  # a dry run, before the first push
-            done.append(ingest.Stored(new=len(batch.time)))
-            continue
-        try:
-            stored = ingest.store(
-                target.room, target.stream, batch, writing, skip_conflicts=how.on_invalid == SKIP
-            )
-        except LockedError as error:
-            raise pushing.explained(target, error)  # noqa: B904 - it is the same error
-        assert isinstance(stored, ingest.Stored)
-        done.append(stored)
-        # The first line has the names of the columns.
-        begin = rows - len(batch.time) + 2
-        refused += [
-            {"line": begin + row, "code": error.code, "reason": error.message}
-            for row, error in stored.conflicts
-        ]
-        if progress is not None:
-            progress(rows, table.rows)
-        if refused and how.on_invalid != SKIP:
-            break
-    return {
-        **pushing.document(target, done),
-        "refused": refused[: pushing.MAX_LISTED],
-        "refused_count": len(refused),
-    }
-
-
-def _check_times(batch: Batch, latest_us: int) -> None:
-    if int(batch.time.max()) > latest_us:
-        raise InvalidError(
-            f"{microseconds_text(int(batch.time.max()))} is more than 5 minutes ahead of this"
-            " machine's clock",
-            code="time_ahead",
-            hint="is the clock of the device right?",
+        yield Block(
+            partial(_lines_of, batch, number),
+            partial(_same, batch),
+            number,
+            partial(done, rows, table.rows),
         )
 
 
-def _by_lines(target: Target, lines: Iterator[Line], how: How, writing: Writing) -> Pushed:
-    return pushing.push_lines(
-        target.room,
-        target.ref,
-        target.name,
-        lines,
-        writing,
-        on_invalid=SUSPECT if how.on_invalid == SUSPECT else None,
-        skip=how.on_invalid == SKIP,
-    )
+def _same(batch: Batch, _known: Mapping[str, str]) -> Batch:
+    return batch
+
+
+def _line_numbers(path: str, layout: Layout | None, begin: int, rows: Sequence[int]) -> list[int]:
+    """Return the lines in which rows of a file begin; in CSV a cell may go over several."""
+    from twincli.formats.readings import table
+
+    if layout is None or not rows:
+        return [begin + row + 1 for row in rows]
+    with open(path, "rb") as stream:
+        return table.line_numbers(stream, layout, [begin + row for row in rows])
+
+
+def _lines_of(batch: Batch, number: Callable[[Sequence[int]], list[int]]) -> Iterator[Line]:
+    """Yield the rows of a batch as observations."""
+    from twincli.model.reading import Observation
+
+    names = [column.series.partition(".")[2] for column in batch.columns]
+    for row, line in enumerate(number(range(len(batch.time)))):
+        leaves = {}
+        for name, column in zip(names, batch.columns, strict=True):
+            if column.valid is None or column.valid[row]:
+                value = column.values[row]
+                leaves[name] = value.item() if hasattr(value, "item") else value
+        yield Line(line, Observation(leaves, int(batch.time[row])))
+
+
+def json_blocks(
+    stream: IO[bytes],
+    name: str,
+    how: How,
+    after: Callable[[], None] = lambda: None,
+    *,
+    timed: bool = True,
+) -> Iterator[Block]:
+    """Yield JSON Lines in blocks, which are read as columns where all lines are alike.
+
+    Args:
+        stream: Binary.
+        name: The stream they are for.
+        how: Their zone and encoding.
+        after: Called when a block is done.
+        timed: Whether an observation without a time is refused.
+    """
+    from twincli.formats.readings import jsonl
+    from twincli.formats.readings.lines import encoding_of, peek
+
+    encoding = how.encoding or "utf-8"
+    if encoding_of(peek(stream, 3), encoding) != "utf-8":
+        items = jsonl.read(stream, zone=how.zone, encoding=encoding, timed=timed)
+        yield Block(partial(_read_lines, items), after=after)
+        return
+    begin = 0
+    for data, count in jsonl.blocks(stream):
+        yield Block(
+            partial(_json_lines, data, begin, how, timed),
+            partial(_json_columns, data if count > pushing.MAX_INLINE else b"", name),
+            partial(_after, begin),
+            after,
+        )
+        begin += count
+
+
+def _json_lines(data: bytes, begin: int, how: How, timed: bool) -> Iterator[Line]:  # noqa: FBT001
+    from twincli.formats.readings import jsonl
+
+    found = jsonl.read(io.BytesIO(data), zone=how.zone, timed=timed)
+    return (line._replace(number=begin + line.number) for line in _read_lines(found))
+
+
+def _json_columns(data: bytes, name: str, known: Mapping[str, str]) -> Batch | None:
+    if not data:
+        return None
+    ingest.check_extras()
+    from twincli.formats.readings import columns
+
+    return columns.read(data, name, known)
+
+
+def _after(begin: int, rows: Sequence[int]) -> list[int]:
+    return [begin + row + 1 for row in rows]
 
 
 def _lines(
-    stream: IO[bytes],
-    how: How,
-    layout: Layout | None,
-    progress: Callable[[int, int], None] | None,
+    stream: IO[bytes], how: How, layout: Layout | None, done: Callable[[int, int], None]
 ) -> Iterator[Line]:
-    from twincli.formats.readings import gpx, jsonl, nmea, table
-    from twincli.formats.readings.lines import Refused
+    from twincli.formats.readings import gpx, nmea, table
 
     if layout is not None:
         items = table.read(stream, layout, zone=how.zone)
-    elif how.format == "jsonl":
-        items = jsonl.read(stream, zone=how.zone, encoding=how.encoding or "utf-8")
     else:
         items = gpx.read(stream) if how.format == "gpx" else nmea.read(stream)
     size = os.fstat(stream.fileno()).st_size
-    for number, item in enumerate(items, 1):
-        if progress is not None and number % 1000 == 0:
-            progress(stream.tell(), size)
+    for number, line in enumerate(_read_lines(items), 1):
+        if number % 1000 == 0:
+            done(stream.tell(), size)
+        yield line
+
+
+def _read_lines(items: Iterator[Read | Refused]) -> Iterator[Line]:
+    from twincli.formats.readings.lines import Refused
+
+    for item in items:
         if isinstance(item, Refused):
             yield Line(item.line, None, InvalidError(item.reason, code=item.code))
         else:
             yield Line(item.line, item.observation)
-
-
-def _lines_of(table: Table) -> Iterator[Line]:
-    """Yield the rows of a table as observations."""
-    from twincli.model.reading import Observation
-
-    number = 0
-    for batch in table.batches():
-        names = [column.series.partition(".")[2] for column in batch.columns]
-        for row in range(len(batch.time)):
-            number += 1
-            leaves = {}
-            for name, column in zip(names, batch.columns, strict=True):
-                if column.valid is None or column.valid[row]:
-                    value = column.values[row]
-                    leaves[name] = value.item() if hasattr(value, "item") else value
-            yield Line(number, Observation(leaves, int(batch.time[row])))

@@ -18,9 +18,10 @@ from twincli.services.tx.prepared import Prepared
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from twincli.content.inventory import Head
+    from twincli.model.batch import Batch
     from twincli.model.inline import Inline
     from twincli.model.reading import Observation
     from twincli.services.documents import Pushed, RefusedLine
@@ -223,6 +224,18 @@ class Clock:
             return found._replace(quality=CLOCK)
         return found
 
+    def is_ahead(self, batch: Batch) -> bool:
+        """Say whether a time of a batch cannot be."""
+        latest_us = (self._room.workspace.now() + 5 * 60_000) * 1000
+        return bool(batch.time.max() > latest_us)
+
+    def doubted(self, batch: Batch) -> Batch:
+        """Return a batch in which times of a clock that was never set are doubted."""
+        from twincli.model import batch as batches
+
+        unset = (batch.time >= 0) & (batch.time < reading.UNSET_CLOCK_US)
+        return batches.requalified(batch, unset, CLOCK)
+
     def is_now(self, found: Observation) -> bool:
         """Say whether an observation gets its time from here."""
         return found.time_us is None and self._at is None
@@ -401,11 +414,28 @@ def _of_once(target: Target, token: str, item: Inline, *, is_timed: bool) -> Pus
 # --- Lines ---------------------------------------------------------------------------------------
 
 
-def push_lines(
+class Block(NamedTuple):
+    """Lines that are stored together.
+
+    Attributes:
+        lines: Gives what each says.
+        columns: Gives all of them as columns, given what each path holds already; None where they
+            have to be looked at one by one.
+        number: Gives the numbers of the lines of these rows of the columns.
+        after: Called when the block is done.
+    """
+
+    lines: Callable[[], Iterable[Line]]
+    columns: Callable[[Mapping[str, str]], Batch | None] = lambda _known: None
+    number: Callable[[Sequence[int]], list[int]] = lambda rows: [*rows]
+    after: Callable[[], None] = lambda: None
+
+
+def push_blocks(
     room: Room,
     ref: str,
     name: str,
-    lines: Iterable[Line],
+    blocks: Iterable[Block],
     writing: Writing = PLAIN,
     *,
     on_invalid: str | None = None,
@@ -419,7 +449,7 @@ def push_lines(
         room: What it is worked on with.
         ref: The twin.
         name: The stream, which is made where it is missing.
-        lines: What they say.
+        blocks: The lines.
         writing: W, without ``prepare`` and ``if_tip``.
         on_invalid: ``reject`` or ``suspect``, see ``fitting.judged``.
         skip: Leave out what is refused, and store the rest.
@@ -439,42 +469,99 @@ def push_lines(
         if len(refused) < MAX_LISTED:
             refused.append({"line": number, "code": error.code, "reason": error.message})
 
-    for block in _blocks(lines):
-        items: list[tuple[int, Inline]] = []
-        for number, observation, error in block:
-            try:
-                if error is not None or observation is None:
-                    raise error or InvalidError("it says nothing", code="invalid_reading")
-                items.append((number, taken(target, clock, observation, on_invalid)))
-            except TwinError as fault:
-                note(number, fault)
-        items = of_one_kind(target, items, note)
-        if count_refused and not skip:
-            break
-        if not items:
-            continue
-        if len(items) > MAX_INLINE:
-            ingest.check_extras()  # before the stream is made
-        target = made(target)
-        result = stored(target, [item for _, item in items], writing, skip=skip)
-        for row, conflict in result.conflicts:
-            note(items[row][0], conflict)
-        done.append(result)
+    def one_by_one(block: Block) -> None:
+        nonlocal target
+        for some in _parts(block.lines()):
+            items: list[tuple[int, Inline]] = []
+            for number, observation, error in some:
+                try:
+                    if error is not None or observation is None:
+                        raise error or InvalidError("it says nothing", code="invalid_reading")
+                    items.append((number, taken(target, clock, observation, on_invalid)))
+                except TwinError as fault:
+                    note(number, fault)
+            items = of_one_kind(target, items, note)
+            if count_refused and not skip:
+                return
+            if not items:
+                continue
+            if len(items) > MAX_INLINE:
+                ingest.check_extras()  # before the stream is made
+            target = made(target)
+            result = stored(target, [item for _, item in items], writing, skip=skip)
+            for row, conflict in result.conflicts:
+                note(items[row][0], conflict)
+            done.append(result)
+            if count_refused and not skip:
+                return
+
+    for block in blocks:
+        batch = block.columns(_kinds(target))
+        batch = None if batch is None else taken_together(target, clock, batch, on_invalid)
+        if batch is None:
+            one_by_one(block)
+        else:
+            target = made(target)
+            result = _store(target, batch, writing, skip=skip)
+            numbers = block.number([row for row, _ in result.conflicts])
+            for number, (_, conflict) in zip(numbers, result.conflicts, strict=True):
+                note(number, conflict)
+            done.append(result)
+        block.after()
         if count_refused and not skip:
             break
     found = document(target, done)
     return {**found, "refused": refused, "refused_count": count_refused}
 
 
-def _blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    block: list[Line] = []
+def push_lines(
+    room: Room,
+    ref: str,
+    name: str,
+    lines: Iterable[Line],
+    writing: Writing = PLAIN,
+    *,
+    on_invalid: str | None = None,
+    skip: bool = False,
+) -> Pushed:
+    """Push many observations that were read one by one; see `push_blocks`."""
+    block = Block(lambda: lines)
+    return push_blocks(room, ref, name, [block], writing, on_invalid=on_invalid, skip=skip)
+
+
+def _kinds(target: Target) -> dict[str, str]:
+    """Return what each path of a stream holds, as the template or what is there says."""
+    kinds: dict[str, str] = {}
+    if target.stream is not None:
+        known.head_of(target.room, target.stream)
+        kinds = known.kinds_of(target.room, target.stream)
+    return kinds | target.rules.kinds
+
+
+def taken_together(
+    target: Target, clock: Clock, batch: Batch, on_invalid: str | None
+) -> Batch | None:
+    """Return a batch as it is recorded; None where `taken` has to look at each observation."""
+    batch = clock.doubted(batch)
+    if clock.is_ahead(batch):
+        return None
+    try:
+        for source in batch.source.names:
+            _check_source(target, source)
+    except LockedError:
+        return None
+    return rules.hold_batch(target.rules, batch, on_invalid)
+
+
+def _parts(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    part: list[Line] = []
     for line in lines:
-        block.append(line)
-        if len(block) == BLOCK:
-            yield block
-            block = []
-    if block:
-        yield block
+        part.append(line)
+        if len(part) == BLOCK:
+            yield part
+            part = []
+    if part:
+        yield part
 
 
 def of_one_kind(
@@ -484,10 +571,7 @@ def of_one_kind(
 
     Where the first whole numbers of a new series are followed by others, all are doubles.
     """
-    kinds = dict(target.rules.kinds)
-    if target.stream is not None:
-        known.head_of(target.room, target.stream)
-        kinds = known.kinds_of(target.room, target.stream) | kinds
+    kinds = _kinds(target)
     doubles = {
         path
         for _, item in items
@@ -551,18 +635,35 @@ def _stored(
         kinds = known.kinds_of(target.room, target.stream) | target.rules.kinds
         batch = ingest.gathered(items, name, kinds)
         units, given = _units(target, items)
-        try:
-            done = ingest.store(
-                target.room,
-                target.stream,
-                batch,
-                writing,
-                units=units,
-                given=given,
-                skip_conflicts=skip,
-            )
-        except LockedError as error:
-            raise explained(target, error)  # noqa: B904 - it is the same error
+        done = _store(target, batch, writing, units=units, given=given, skip=skip)
+    assert not isinstance(done, Prepared)
+    return done
+
+
+def _store(
+    target: Target,
+    batch: Batch,
+    writing: Writing,
+    *,
+    units: Mapping[str, str] | None = None,
+    given: Mapping[str, str] | None = None,
+    skip: bool = False,
+) -> Stored:
+    """Store a batch in chunks."""
+    if target.stream is None:  # a dry run, before the first push
+        return Stored(new=len(batch.time))
+    try:
+        done = ingest.store(
+            target.room,
+            target.stream,
+            batch,
+            writing,
+            units=units,
+            given=given,
+            skip_conflicts=skip,
+        )
+    except LockedError as error:
+        raise explained(target, error)  # noqa: B904 - it is the same error
     assert not isinstance(done, Prepared)
     return done
 

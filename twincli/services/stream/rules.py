@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.errors import InvalidError
 from twincli.model import fields, reading
+from twincli.model.batch import load_numpy
 from twincli.model.fields import Given
 from twincli.model.inline import Inline
 from twincli.services import catalogue
@@ -19,6 +20,7 @@ from twincli.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from twincli.model.batch import Batch, Column
     from twincli.model.fields import Checked
     from twincli.model.reading import Observation
     from twincli.model.template import Field
@@ -119,6 +121,96 @@ def hold(rules: Rules, found: Observation, on_invalid: str | None = None) -> Inl
         tuple(Given(**each) for each in stated.get("given", ())),
         tuple(stated.get("suspect", ())),
     )
+
+
+def hold_batch(rules: Rules, batch: Batch, on_invalid: str | None = None) -> Batch | None:
+    """Return a batch as the template takes it; None where `hold` has to look at each observation.
+
+    Args:
+        rules: Of its stream.
+        batch: The observations, without units.
+        on_invalid: ``reject`` or ``suspect``, see ``fitting.judged``.
+    """
+    if rules.model is None:
+        return batch
+    columns = {column.series.partition(".")[2]: column for column in batch.columns}
+    held, field, name = rules.model, rules.field, rules.stream
+    known: Mapping[str, Field]
+    prefix = ""
+    if field is None:
+        known = held.template.fields
+    elif field.type in _WHOLE:
+        known, prefix = {name: field}, f"{name}."
+    else:
+        key = "value" if "value" in columns else name
+        if key not in columns or columns[key].valid is not None:
+            return None
+        known = {key: field}
+    made = []
+    whole: dict[str, dict[str, Column]] = {}
+    for path, column in columns.items():
+        first, dot, rest = f"{prefix}{path}".partition(".")
+        part = known.get(first)
+        if part is None:
+            made.append(column)
+        elif dot:
+            whole.setdefault(first, {})[rest] = column
+            made.append(column)
+        else:
+            fitted = _fitted(part, column, on_invalid)
+            if fitted is None:
+                return None
+            made.append(fitted)
+    if not all(_is_place(known[each], parts) for each, parts in whole.items()):
+        return None
+    return batch._replace(columns=tuple(made))
+
+
+def _fitted(field: Field, column: Column, on_invalid: str | None) -> Column | None:
+    """Return a column held to a field, None where some value is refused or not of its type."""
+    np = load_numpy()
+    values = column.values if column.valid is None else column.values[column.valid]
+    if field.type in {"text", "enum"}:
+        is_one = field.type == "text" or {*values.tolist()} <= {*field.values}
+        return column if column.kind == "text" and is_one else None
+    if field.type == "boolean":
+        return column if column.kind == "bool" else None
+    if column.kind != {"number": "f64", "duration": "f64", "integer": "i64"}.get(field.type):
+        return None
+    bounds = (field.low, field.high, field.good_low, field.good_high)
+    if column.kind == "i64" and any(type(each) is float for each in bounds):
+        return None  # numpy would compare doubles
+    beyond = (np.less, np.greater, np.less_equal, np.greater_equal)
+    marks = [
+        np.zeros(len(column.values), dtype=bool)
+        if bound is None
+        else is_beyond(column.values, bound)
+        for bound, is_beyond in zip(bounds, beyond, strict=True)
+    ]
+    there = True if column.valid is None else column.valid
+    outside, doubted = (marks[0] | marks[1]) & there, (marks[2] | marks[3]) & there
+    if (on_invalid != fitting.SUSPECT and outside.any()) or (
+        on_invalid == fitting.REJECT and doubted.any()
+    ):
+        return None
+    suspect = outside | doubted
+    return column._replace(suspect=suspect) if suspect.any() else column
+
+
+_PLACE = frozenset(("latitude", "longitude", "altitude", "accuracy"))
+
+
+def _is_place(field: Field, parts: Mapping[str, Column]) -> bool:
+    """Say whether these are coordinates that the field takes; their degrees were checked."""
+    if field.type != "coordinates" or parts.keys() & {"lat", "lng", "lon", "alt"}:
+        return False
+    for name in ("latitude", "longitude"):
+        if name not in parts or parts[name].valid is not None:
+            return False
+    if any(name in parts and parts[name].kind != "f64" for name in _PLACE):
+        return False
+    accuracy = parts.get("accuracy")
+    return accuracy is None or not (accuracy.values < 0).any()
 
 
 def _shortened(checked: Checked, prefix: str) -> Checked:

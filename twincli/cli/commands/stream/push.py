@@ -5,18 +5,19 @@ from __future__ import annotations
 from twincli.cli.commands.stream.rooms import room
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
-from twincli.errors import ExitCode, InvalidError, UsageError
+from twincli.errors import ExitCode, UsageError
 from twincli.services.tx.prepared import Prepared
 from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from twincli.cli.context import Context
     from twincli.cli.parsing.data_parser import Parsed
+    from twincli.model.batch import Batch
     from twincli.model.reading import Observation
     from twincli.services.documents import Pushed
-    from twincli.services.stream.push import Line
+    from twincli.services.stream.push import Block, Line
 
 COLUMNS = tuple(
     (name, name)
@@ -41,9 +42,9 @@ def stream_push(context: Context, parsed: Parsed) -> Result:
             raise UsageError("readings come either from lines or from options, not both")
         if writing.prepare or writing.if_tip or writing.once:
             raise UsageError("--prepare, --if-tip and --once are for a single reading")
-        lines = _lines(file, parsed.values)
-        found = service.push_lines(
-            room(context, writes=True), twin, stream, lines, writing, on_invalid=on_invalid
+        blocks = _blocks(file, stream, parsed.values)
+        found = service.push_blocks(
+            room(context, writes=True), twin, stream, blocks, writing, on_invalid=on_invalid
         )
         return pushed(context, found)
     if not parsed.edits and not parsed.base:
@@ -73,25 +74,38 @@ def _observation(parsed: Parsed) -> Observation:
     return reading.parse(value)
 
 
-def _lines(file: str, values: dict[str, Any]) -> Iterator[Line]:
+def _blocks(file: str, name: str, values: dict[str, Any]) -> Iterator[Block]:
+    from functools import partial
+
     from twincli.cli import file_arguments
-    from twincli.formats.readings import jsonl
-    from twincli.formats.readings.lines import Refused
-    from twincli.services.stream.push import Line
+    from twincli.services.stream import importing
 
     with file_arguments.opened(file) as stream:
-        for item in jsonl.read(stream, timed=False):
-            if isinstance(item, Refused):
-                yield Line(item.line, None, InvalidError(item.reason, code=item.code))
-                continue
-            found = item.observation
-            if "source" in values and not found.source:
-                found = found._replace(source=values["source"])
-            if "quality" in values:
-                found = found._replace(quality=values["quality"])
-            if "unit" in values and "value" in found.leaves and not found.units:
-                found = found._replace(units=(("value", values["unit"]),))
-            yield Line(item.line, found)
+        for block in importing.json_blocks(stream, name, importing.How("jsonl"), timed=False):
+            yield block._replace(
+                lines=partial(_lines, block, values), columns=partial(_columns, block, values)
+            )
+
+
+def _lines(block: Block, values: dict[str, Any]) -> Iterator[Line]:
+    """Yield the lines of a block with what the command line says of them."""
+    for line in block.lines():
+        found = line.observation
+        if found is None:
+            yield line
+            continue
+        if "source" in values and not found.source:
+            found = found._replace(source=values["source"])
+        if "quality" in values:
+            found = found._replace(quality=values["quality"])
+        if "unit" in values and "value" in found.leaves and not found.units:
+            found = found._replace(units=(("value", values["unit"]),))
+        yield line._replace(observation=found)
+
+
+def _columns(block: Block, values: dict[str, Any], known: Mapping[str, str]) -> Batch | None:
+    """Return the columns of a block, unless the command line says something of its lines."""
+    return None if values.keys() & {"source", "quality", "unit"} else block.columns(known)
 
 
 def pushed(context: Context, document: Pushed) -> Result:
