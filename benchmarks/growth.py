@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from benchmarks.node import started
 from benchmarks.report import Figure, arguments, report
 from benchmarks.run import environment
 from twincli.book.store import Book
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from twincli.ledger.ledger import Ledger as Opened
 
 GROWS, FLAT = 13, 2
+NETWORK = "network"
 RUNS = 3
 TEMPLATE = "vehicle-tracking-v1"
 CREATED = "2024-01-20T09:00:00Z"
@@ -254,15 +256,55 @@ def measure(kind: str, count: int, runs: int = RUNS) -> Iterator[Figure]:
             )
 
 
+def network(count: int) -> Iterator[Figure]:
+    """Yield a figure for what goes to and comes from a node of ours, which starts empty.
+
+    Each is done once at each count: a second `push` has nothing to send.
+    """
+    cases = (("push",), ("asset", "list", "--json"), ("pull",))
+    with tempfile.TemporaryDirectory() as place:
+        took = [_moved(Path(place) / str(size), size, cases) for size in (count, 10 * count)]
+    for number, words in enumerate(cases):
+        small, large = took[0][number], took[1][number]
+        yield Figure(
+            f"twin {' '.join(words)} --node URL, {count:,} to {10 * count:,} assets",
+            large / small,
+            GROWS,
+            "x",
+            f"{small * 1000:,.0f} to {large * 1000:,.0f} ms",
+        )
+
+
+def _moved(place: Path, count: int, cases: tuple[tuple[str, ...], ...]) -> list[float]:
+    """Return how long each command takes: the first from a full home, the others from new ones."""
+    make(place / "full", "assets", count)
+    (place / "node").mkdir()
+    process, url = started(place / "node" / "twin")
+    found = []
+    try:
+        for number, words in enumerate(cases):
+            home = place / "full"
+            if number:
+                home = place / f"home{number}"
+                make(home, "assets", 1)
+            command = [sys.executable, "-m", "twincli", *words, "--node", url]
+            found.append(_once(command, home, first=False))
+    finally:
+        process.terminate()
+        process.wait()
+    return found
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--n", type=int, default=1000, help="the smaller of the two counts")
-    parser.add_argument("--only", choices=CASES, help="one kind of home")
+    parser.add_argument("--only", choices=[*CASES, NETWORK], help="one kind of home")
     given = parser.parse_args()
+    count = 100 if given.quick else given.n
     figures = [
         figure
-        for kind in ([given.only] if given.only else CASES)
-        for figure in measure(kind, 100 if given.quick else given.n)
+        for kind in ([given.only] if given.only else [*CASES, NETWORK])
+        for figure in (network(count) if kind == NETWORK else measure(kind, count))
     ]
     report(figures, write=given.write)
 
