@@ -45,6 +45,7 @@ DOCUMENTS = [
     ("asset create boat --masts 2", "twin.asset/1", members(documents.CreatedAsset), None),
     ("asset burn car --yes", "twin.asset/1", WRITTEN, None),
     ("asset migrate car --template product-lifecycle-v1", "twin.asset/1", WRITTEN, None),
+    ("asset export car --format wot", "twin.export/1", members(documents.AssetExport), None),
     (
         "asset diff car",
         "twin.diff/1",

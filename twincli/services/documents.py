@@ -1005,6 +1005,28 @@ class StreamValues(TypedDict):
     suspect: list[str]
 
 
+class ExportLoss(TypedDict):
+    """What a foreign format has no place for; ``path`` is that of the twin's member."""
+
+    path: str
+    why: str
+
+
+class AssetExport(TypedDict):
+    """``twin.export/1``: a twin in the format of another system.
+
+    ``document`` is what is written; ``file`` is where, null: to stdout.
+    """
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    format: str
+    file: str | None
+    document: Any
+    losses: list[ExportLoss]
+
+
 class LinkItem(TypedDict):
     """``twin.link-item/1``: a link of an asset; it reads source, verb, target.
 

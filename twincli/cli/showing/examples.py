@@ -126,6 +126,10 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     "asset freeze": ("twin asset freeze car",),
     "asset unfreeze": ("twin asset unfreeze car",),
     "asset migrate": ("twin asset migrate car --template vehicle-tracking-v2 --dry-run",),
+    "asset export": (
+        "twin asset export car --format wot -o car.td.json",
+        "twin asset export beans --format epcis > beans.json",
+    ),
     "asset diff": ("twin asset diff car --since 7d", "twin asset diff car --by recorded"),
     "asset blame": ("twin asset blame car", "twin asset blame car --as-of 2024-01-20"),
     "asset outputs": ("twin asset outputs beans --unspent",),

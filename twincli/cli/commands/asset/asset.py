@@ -11,6 +11,7 @@ from twincli.cli.asking import confirm
 from twincli.cli.commands.asset import (  # noqa: F401 - their commands
     cards,
     changes,
+    export,
     find,
     freeze,
     migrate,

@@ -1,0 +1,1 @@
+"""Twins written in the formats of others: Thing Descriptions, shells, EPCIS events, linked data."""

@@ -1,0 +1,1 @@
+"""Twins handed to other systems in their formats."""
