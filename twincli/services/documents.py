@@ -118,6 +118,22 @@ class View(TypedDict):
     charts: list[str]
 
 
+class LastEvent(TypedDict):
+    """The last thing that happened to a twin."""
+
+    type: str | None
+    happened: str | None
+    transaction_id: str
+
+
+class Life(TypedDict):
+    """Where a twin is in its life: its state and stage, each null where it has none."""
+
+    state: str | None
+    stage: str | None
+    last_event: LastEvent | None
+
+
 class Asset(PlainAsset):
     """``twin.asset/1``."""
 
@@ -129,6 +145,8 @@ class Asset(PlainAsset):
     real_time: NotRequired[list[RealTime] | None]
     streams: NotRequired[list["StreamValues"]]
     """Of ``show``, of a twin with a template that has streams; null where it is not at hand."""
+    life: NotRequired[Life]
+    """Of ``show``, of a twin that is in a state or a stage, or has events."""
     view: NotRequired[View]
     """Of ``show --view``."""
 
@@ -1926,8 +1944,9 @@ class AskedStream(TypedDict):
 class Queried(TypedDict):
     """``twin.query/1``; ``rows`` are objects, the dotted names of ``columns`` nested.
 
-    ``chunks`` and ``transactions`` are what the answer was computed from; of ``from_rollups`` of
-    the chunks the summaries of minutes were read that this home had made of them.
+    ``chunks`` and ``transactions`` are what the answer was computed from; of events and other
+    records the ``transaction_id`` of each row says it. Of ``from_rollups`` of the chunks the
+    summaries of minutes were read that this home had made of them.
     """
 
     schema: str

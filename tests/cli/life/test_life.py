@@ -196,3 +196,59 @@ def test_a_newcomer_on_a_narrow_terminal(twin: Twin, invoke: Invoke, monkeypatch
         assert run.status == 0
         lines = re.sub(r"\x1b\[[0-9;]*m", "", run.stdout).splitlines()
         assert max(map(len, lines)) <= 40
+
+
+def test_records_are_asked_like_streams(twin: Twin, invoke: Invoke, tmp_path: Path) -> None:
+    for number in range(3):
+        twin("event", "add", "pump", "opened", "--n", str(number), "--at", f"2024-0{number + 1}-01")
+    twin("state", "move", "pump", "installed", "--reason", "on site")
+    found = twin("query", "pump", "--stream", "events", "--fields", "timestamp,data.n")
+    assert found["rows"][0] == {"timestamp": "2024-01-01T00:00:00.000Z", "data": {"n": 0}}
+    (moved,) = twin("query", "pump", "--stream", "states")["rows"]
+    assert (moved["from"], moved["to"], moved["reason"]) == ("stored", "installed", "on site")
+    run = invoke("query", "pump", "--stream", "events", "--limit", "2", "--json")
+    assert (run.status, run.json["truncated"]) == (10, True)
+    run = invoke("query", "pump", "--stream", "stages", "--format", "csv")
+    assert run.stdout.splitlines()[0].startswith("timestamp,stage,location,date,skipped,data")
+    assert run.stdout.splitlines()[1].split(",")[1:3] == ["made", "Berlin"]
+    out = tmp_path / "events.parquet"
+    twin("query", "pump", "--stream", "events", "--fields", "timestamp,type", "-o", str(out))
+    assert out.read_bytes()[:4] == b"PAR1"
+    run = invoke("query", "pump", "--stream", "events", "--stream", "gauge", "--json")
+    assert (run.status, run.error["code"]) == (2, "usage")
+    for name in ("certifications", "grants"):
+        assert invoke("query", "pump", "--stream", name).status == 4
+
+
+def test_a_history_in_words(twin: Twin, invoke: Invoke) -> None:
+    twin("event", "add", "pump", "tested", "--bar", "5")
+    twin("state", "move", "pump", "installed", "--reason", "on site")
+    for words in ((), ("--format", "graph")):
+        text = invoke("history", "pump", *words).stdout
+        for said in ("tested; bar 5", "stored -> installed; on site", "made in Berlin"):
+            assert said in text
+        assert "to alice" not in text
+
+
+def test_where_a_thing_is_in_its_life(twin: Twin, invoke: Invoke) -> None:
+    assert twin("asset", "show", "pump")["life"] == {
+        "state": "stored",
+        "stage": "sold",
+        "last_event": None,
+    }
+    twin("state", "move", "pump", "installed")
+    made = twin("event", "add", "pump", "tested")
+    twin("event", "add", "pump", "tested", "--key", "dora")
+    twin("event", "add", "pump", "opened", "--at", "2024-01-20")
+    assert twin("asset", "show", "pump")["life"]["last_event"] == {
+        "type": "tested",
+        "happened": made["at"],
+        "transaction_id": made["transaction_id"],
+    }
+    text = invoke("asset", "show", "pump", tty=True).stdout
+    for said in ("in the state", "installed", "in the stage", "sold", "last event", "tested, 20"):
+        assert said in text
+    twin("asset", "create", "box", "--x", "1")
+    assert "life" not in twin("asset", "show", "box")
+    past = twin("asset", "show", "pump", "--as-of", "2124-01-01")
+    assert "life" not in past

@@ -25,6 +25,7 @@ def asset(document: dict[str, Any], console: Any) -> None:
         "entity": f"{entity} ({standing})" if entity else None,
         "parent": document["parent"] and f"{document['parent']}{_part(document)}",
         "template": document["template"],
+        **_life(document.get("life") or {}),
         "newest": document["transaction_id"],
         "committed": document["committed_at"],
         # Only where the claim is another minute: what happened earlier and was told later.
@@ -59,6 +60,16 @@ def asset(document: dict[str, Any], console: Any) -> None:
             )
         )
         _section(console, "  state", entry["state"])
+
+
+def _life(life: dict[str, Any]) -> dict[str, str | None]:
+    """Return in words where a twin is in its life."""
+    event = life.get("last_event")
+    return {
+        "in the state": life.get("state"),
+        "in the stage": life.get("stage"),
+        "last event": event and f"{event['type']}, {event['happened']}",
+    }
 
 
 def written(document: dict[str, Any], console: Any) -> None:

@@ -9,7 +9,7 @@ from twincli.errors import UsageError
 from twincli.model import times
 from twincli.rules.authority import AUTHORISED, OWNER
 from twincli.services import resolve
-from twincli.services.query import answers, asked, pieces
+from twincli.services.query import answers, asked, pieces, recorded
 from twincli.services.query.pieces import Held, Piece
 from twincli.services.stream import streams
 from twincli.values import NamedTuple
@@ -90,8 +90,43 @@ def query(workspace: Workspace, feed: Feed, ref: str, typed: Typed) -> Found:
             "name a stream with --stream",
             hint=f"twin query {ref} --stream NAME; to see them: twin stream list {ref}",
         )
+    if not set(recorded.STREAMS).isdisjoint(question.streams):
+        return _of_records(workspace, ref, question)
     found = opened(workspace, ref, question.streams)
     return answered(feed, question, found)
+
+
+def _of_records(workspace: Workspace, ref: str, question: Asked) -> Found:
+    """Answer a question about events, states, stages or maintenance."""
+    others = [name for name in question.streams if name not in recorded.STREAMS]
+    if others:
+        raise UsageError(
+            f"{others[0]} has readings, and cannot be asked together with records",
+            hint="ask in two commands, or leave one --stream out",
+        )
+    found = recorded.answered(workspace, ref, question)
+    answer, truncated = found.answer, False
+    if question.limit is not None:
+        answer, truncated = answers.cut(answer, question.limit)
+    document: Queried = {
+        "schema": "twin.query/1",
+        "asset_id": found.twin_id,
+        "streams": [{"name": name, "id": found.twin_id} for name in question.streams],
+        "columns": [column.path for column in answer.columns],
+        "truncated": truncated,
+        "chunks": [],
+        "transactions": [],
+        "from_rollups": 0,
+        "warnings": [*found.warnings],
+    }
+    return Found(
+        answer,
+        digits=3,
+        nulls=False,
+        document=document,
+        warnings=found.warnings,
+        truncated=truncated,
+    )
 
 
 def answered(feed: Feed, question: Asked, found: Streams) -> Found:

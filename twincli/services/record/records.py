@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.model import record, times
 from twincli.model.transaction import Signers, signers_of
-from twincli.rules.authority import LAST, OWNER, Verdict, topic_of
+from twincli.rules.authority import AUTHORISED, LAST, OWNER, Verdict, topic_of
 from twincli.services.asset.document import claimed
 from twincli.services.record.say import APPENDED, STATED
 from twincli.services.standing import Speakers
@@ -161,6 +161,12 @@ def told(workspace: Workspace, asset_id: str, asked: Asked) -> Iterator[Record]:
             tx=tx,
         )
         yield made._replace(while_frozen=_is_within(made, spans)) if spans else made
+
+
+def strange(workspace: Workspace, asset_id: str, kind: str) -> int:
+    """Return how many records of a kind others made without authority."""
+    made = _stated(workspace, asset_id, (kind,))
+    return sum(found.standing != AUTHORISED for found in made)
 
 
 def _appended(

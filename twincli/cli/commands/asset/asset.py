@@ -71,6 +71,12 @@ def _shown(context: Context, workspace: Workspace, name: str, as_of: str | None)
     shown = documents.show(workspace, name, as_of)
     if as_of is None:
         latest.add(context, workspace, shown)
+        if shown["id"] is not None:
+            from twincli.services.life.now import life
+
+            found = life(workspace, shown["id"])
+            if found is not None:
+                shown["life"] = found
     return shown
 
 

@@ -12,6 +12,7 @@ from twincli.cli.result import Result
 from twincli.cli.showing import output
 from twincli.errors import UsageError
 from twincli.model import record, times
+from twincli.model.telling import in_words
 from twincli.model.text import one_line
 
 if TYPE_CHECKING:
@@ -129,8 +130,11 @@ def signed_by(item: HistoryItem, named: Callable[[str], str]) -> str:
 def changed(item: HistoryItem) -> str:
     """Return in a line what a transaction changed: owners, then members of the state."""
     parts = []
+    said = (record.envelope_of(item["metadata"]) or {}).get("body")
     if item["operation"] == "CREATE":
         parts.append(f"owned by {_owners(item['outputs'])}")
+    elif words := in_words(item["kind"] or "", said):
+        parts.append(words)
     elif item["kind"] != "append":
         parts.append(f"to {_owners(item['outputs'])}")
     for name, change in item["changes"].items():
