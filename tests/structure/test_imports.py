@@ -58,14 +58,10 @@ FLOORS = {
     "services": (
         {"home"},
         {"network"},
-<<<<<<< HEAD
         {"batch"},
         {"care"},
         {"cert"},
-        {"query"},
-=======
         {"query", "export"},
->>>>>>> 41f80d2 (asset export: Things, shells, EPCIS events, DTDL and linked data)
         {"template", "link", "grant", "file", "stream", "life"},
         {"record"},
         {"keys", "asset"},
