@@ -304,7 +304,7 @@ def test_times_in_a_zone() -> None:
     assert times.microseconds_text(twice) == "2024-10-27T00:30:00.000Z"
     with pytest.raises(InvalidError, match="not a time") as refused:
         times.to_microseconds("2024-03-31T02:30:00", berlin)
-    assert refused.value.hint == "summer time leaves this hour out"
+    assert "summer time leaves this hour out" in refused.value.message
 
 
 def test_times_print_with_three_or_six_digits() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from twincli.model.inline import Inline
     from twincli.model.manifest import Entry
 
-VERSION = 2
+VERSION = 3
 _SCHEMA = """
 CREATE TABLE stream (
     id TEXT PRIMARY KEY, tip TEXT NOT NULL, anchor TEXT, chunked TEXT,
@@ -38,7 +38,7 @@ CREATE TABLE chunk (
 CREATE TABLE latest (
     stream TEXT NOT NULL, path TEXT NOT NULL, time_us INTEGER NOT NULL, source TEXT NOT NULL,
     seq INTEGER NOT NULL, value TEXT NOT NULL, suspect INTEGER NOT NULL, tx TEXT NOT NULL,
-    kind TEXT NOT NULL, PRIMARY KEY (stream, path)
+    kind TEXT NOT NULL, unit TEXT NOT NULL, PRIMARY KEY (stream, path)
 ) WITHOUT ROWID;
 CREATE TABLE source (
     stream TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (stream, name)
@@ -82,6 +82,7 @@ class Leaf(NamedTuple):
         suspect: Whether it is doubted.
         tx: The record.
         kind: One of `reading.KINDS`.
+        unit: In which the series is kept, where somebody said so.
     """
 
     path: str
@@ -92,6 +93,7 @@ class Leaf(NamedTuple):
     suspect: bool
     tx: str
     kind: str
+    unit: str = ""
 
 
 class Summary(NamedTuple):
@@ -231,13 +233,13 @@ class Inventory(Derived):
     def latest(self, stream: str) -> list[Leaf]:
         """Return the last value of each series."""
         found = self.all(
-            "SELECT path, time_us, source, seq, value, suspect, tx, kind FROM latest"
+            "SELECT path, time_us, source, seq, value, suspect, tx, kind, unit FROM latest"
             " WHERE stream = ? ORDER BY path",
             stream,
         )
         return [
-            Leaf(path, time_us, source, seq, json.loads(value), bool(suspect), tx, kind)
-            for path, time_us, source, seq, value, suspect, tx, kind in found
+            Leaf(path, time_us, source, seq, json.loads(value), bool(suspect), *rest)
+            for path, time_us, source, seq, value, suspect, *rest in found
         ]
 
     def kinds(self, stream: str) -> dict[str, str]:
@@ -380,7 +382,7 @@ class Inventory(Derived):
         from twincli.model import reading
 
         found = item.observation
-        bad = not reading.is_good(found.quality)
+        bad, units = not reading.is_good(found.quality), dict(found.units)
         connection.execute(
             "INSERT INTO inline VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -402,6 +404,7 @@ class Inventory(Derived):
                 bad or path in item.suspect,
                 tx,
                 reading.kind_of(value),
+                units.get(path, ""),
             )
             for path, value in found.leaves.items()
         )
@@ -411,7 +414,7 @@ class Inventory(Derived):
         self, connection: sqlite3.Connection, stream: str, summary: Summary, tx: str
     ) -> None:
         connection.executemany(
-            "INSERT INTO latest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            "INSERT INTO latest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
             " (time_us, source, seq, value, suspect, tx) = (excluded.time_us, excluded.source,"
             " excluded.seq, excluded.value, excluded.suspect, excluded.tx)"
             " WHERE (excluded.time_us, excluded.source, excluded.seq) >= (time_us, source, seq)",
@@ -426,9 +429,14 @@ class Inventory(Derived):
                     leaf.suspect,
                     tx,
                     leaf.kind,
+                    leaf.unit,
                 )
                 for leaf in summary.latest
             ],
+        )
+        connection.executemany(
+            "UPDATE latest SET unit = ? WHERE stream = ? AND path = ? AND unit = ''",
+            [(leaf.unit, stream, leaf.path) for leaf in summary.latest if leaf.unit],
         )
         connection.executemany(
             "INSERT OR IGNORE INTO source VALUES (?, ?)",

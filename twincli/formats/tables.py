@@ -52,7 +52,7 @@ def read_csv(
     """
     head = peek(stream, SAMPLE_BYTES)
     found = []
-    told = encoding or guessed_encoding(head)
+    told = encoding or guessed_encoding(head, whole=len(head) < SAMPLE_BYTES)
     used = encoding_of(head, told)
     if encoding is None:
         found.append(f"encoding {used}")

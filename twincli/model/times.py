@@ -211,7 +211,9 @@ def _text_us(text: str, zone: tzinfo | None) -> int:
                 )
             moment = moment.replace(tzinfo=zone or UTC)
             if zone is not None and not _exists(moment, zone):
-                raise _bad_reading_time(text, "summer time leaves this hour out")
+                raise InvalidError(
+                    f"{text!r} is not a time: summer time leaves this hour out", code="bad_time"
+                )
         since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     except (ValueError, OverflowError):
         raise _bad_reading_time(text) from None

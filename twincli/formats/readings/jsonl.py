@@ -41,7 +41,10 @@ def read(
                 continue
             found = reading.parse(canonical.decode(line, what="the line"), zone=zone)
             if timed and found.time_us is None:
-                raise InvalidError("it has no timestamp", code="no_time")
+                what = "it has no timestamp"
+                if line.lstrip().startswith("["):
+                    what = "it is a list, and a line holds one reading; jq -c '.[]' makes lines"
+                raise InvalidError(what, code="no_time")
         except TwinError as error:
             yield refused(number, error)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 from twincli.errors import InvalidError, TwinError, cut
@@ -14,14 +15,31 @@ if TYPE_CHECKING:
 
     from twincli.model.reading import Observation
 
+_LONGEST_REASON = 400
 MAX_LINE = 1 << 20
 """Characters of a line."""
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # it begins as that of UTF-16 does
+    (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+
+
+_NOT_OF_FILES = frozenset(
+    ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "unicode_escape")
+)
+_WRONG = "twincli.wrong"
+
+
+def _marked(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return "\udc80", error.end
+
+
+codecs.register_error(_WRONG, _marked)
 
 
 class Read(NamedTuple):
@@ -52,7 +70,8 @@ class Refused(NamedTuple):
 
 def refused(line: int, error: TwinError) -> Refused:
     """Return an error as what became of a line."""
-    return Refused(line, error.code, cut(error.message))
+    # It shortens what it shows; were that all that is kept, the reason would be lost.
+    return Refused(line, error.code, error.message[:_LONGEST_REASON])
 
 
 class Lines:
@@ -68,11 +87,10 @@ class Lines:
 
     def __init__(self, stream: IO[bytes], encoding: str = "utf-8") -> None:
         buffered = io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream
-        head = peek(buffered, 3)
+        head = peek(buffered, 4)
         self.encoding = encoding_of(head, encoding)
         # Wrong bytes become half surrogates, so that they cost a line and not the file.
-        errors = "replace" if self.encoding == "utf-16" else "surrogateescape"
-        self._text = io.TextIOWrapper(buffered, self.encoding, errors, newline="")
+        self._text = io.TextIOWrapper(buffered, self.encoding, _WRONG, newline="")
 
     def __iter__(self) -> Iterator[tuple[int, str | None]]:
         """Yield each line with its end; None for one that is too long or of wrong bytes.
@@ -82,7 +100,8 @@ class Lines:
         try:
             yield from self._numbered()
         finally:
-            self._text.detach()  # the caller closes the stream
+            with suppress(ValueError):  # the caller closes the stream, and may have done so
+                self._text.detach()
 
     def _numbered(self) -> Iterator[tuple[int, str | None]]:
         number = 0
@@ -126,8 +145,12 @@ def encoding_of(head: bytes, told: str) -> str:
         if head.startswith(mark):
             return name
     try:
-        return codecs.lookup(told).name
-    except LookupError:
+        found = codecs.lookup(told).name
+        if found in _NOT_OF_FILES:
+            raise LookupError(found)
+        head.decode(found, errors="replace")  # base64 and the like are no texts
+        return found
+    except (LookupError, UnicodeError):
         raise InvalidError(
             f"{cut(told)!r} is not an encoding",
             code="unknown_encoding",

@@ -98,12 +98,17 @@ def look(
         for name, told in (("delimiter", delimiter), ("encoding", encoding), ("decimal", decimal))
         if told is None
     ]
-    encoding = encoding_of(head, encoding or guessed_encoding(head))
+    encoding = encoding_of(head, encoding or guessed_encoding(head, whole=whole))
     text = head.decode(encoding, errors="replace")
     if not whole and "\n" in text:
         text = text[: text.rindex("\n") + 1]
     delimiter = delimiter or guessed_delimiter(text)
     rows = _sample(text, delimiter)
+    if any("\0" in name for row in rows[:1] for name in row):
+        raise _wrong(
+            "it has NUL characters, as UTF-16 has without a mark at its beginning",
+            "if it is UTF-16, add --encoding utf-16-le or utf-16-be",
+        )
     if not rows or not any(rows[0]):
         raise _wrong("it is empty, or does not begin with the names of its columns")
     header = tuple(name.strip(SPACES) for name in rows[0])
@@ -152,12 +157,12 @@ def without_tail(cells: list[str], width: int) -> list[str]:
     return cells[:width] if len(cells) > width and not any(cells[width:]) else cells
 
 
-def guessed_encoding(head: bytes) -> str:
+def guessed_encoding(head: bytes, *, whole: bool) -> str:
     """Return the encoding of a text that begins so: UTF-8, or that of old Windows."""
     try:
         head.decode()
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:  # else the sample ends inside a character
+        if whole or error.start < len(head) - 3:  # else the sample ends inside a character
             return "cp1252"
     return "utf-8"
 
@@ -218,6 +223,8 @@ def _guessed_time(header: tuple[str, ...], columns: list[list[str]]) -> str:
 
 
 def _kind(cells: list[str], decimal: str) -> str:
+    # What computations write instead of a number does not make a text of the others.
+    cells = [cell for cell in cells if not re.fullmatch(_NOT_FINITE, cell, re.IGNORECASE)]
     if not cells:
         return "empty"
     if all(re.fullmatch(WHOLE, cell) for cell in cells):
@@ -246,14 +253,16 @@ def read(
     """
     lines = Lines(stream, layout.encoding)
     begins = [1]
+    has_quote = [False]
 
     def texts() -> Iterator[str]:
         for number, line in lines:
             begins[0] = number
+            has_quote[0] = line is not None and '"' in line
             yield TOO_LONG + "\n" if line is None else line
 
     source = texts()
-    reader = csv.reader(source, delimiter=layout.delimiter)
+    reader = csv.reader(source, delimiter=layout.delimiter, strict=True)
     first = True
     while True:
         begin = begins[0] + (not first)
@@ -262,7 +271,16 @@ def read(
         except StopIteration:
             return
         except csv.Error as error:
-            yield Refused(begin, "invalid_line", cut(str(error)))
+            is_long, is_open = "field larger" in str(error), "unexpected end" in str(error)
+            why = cut(str(error))
+            if is_long or is_open:
+                why = f"a cell has more than {csv.field_size_limit()} characters"
+            if is_open or (is_long and (has_quote[0] or begins[0] != begin)):
+                # Where it ends is not known, so what follows may be inside of it.
+                why += ", or its quote is not closed; the rest of the file is not read"
+                yield Refused(begin, "invalid_line", why)
+                return
+            yield Refused(begin, "invalid_line", why)
             continue
         cells = [cell.strip(SPACES) for cell in row]
         if first:

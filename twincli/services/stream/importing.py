@@ -221,7 +221,7 @@ def json_blocks(
     from twincli.formats.readings.lines import encoding_of, peek
 
     encoding = how.encoding or "utf-8"
-    if encoding_of(peek(stream, 3), encoding) != "utf-8":
+    if encoding_of(peek(stream, 4), encoding) != "utf-8":
         items = jsonl.read(stream, zone=how.zone, encoding=encoding, timed=timed)
         yield Block(partial(_read_lines, items), after=after)
         return

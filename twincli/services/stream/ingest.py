@@ -225,10 +225,14 @@ def store(
 def _refused(stream: Stream, conflict: Conflict) -> tuple[int, ConflictError]:
     path = conflict.series[len(stream.name) + 1 :]
     try:
-        reading.is_repeat(path, conflict.there, conflict.new)
+        reading.is_repeat(path, *map(_plain, (conflict.there, conflict.new)))
     except ConflictError as error:
         return conflict.row, error
     raise AssertionError(conflict)  # a repeat is not a conflict
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
 
 
 class _Written(NamedTuple):

@@ -111,6 +111,11 @@ def kinds_of(room: Room, stream: Stream) -> dict[str, str]:
     return kinds
 
 
+def units_of(room: Room, stream: Stream) -> dict[str, str]:
+    """Return the units in which series are kept, as far as somebody said so."""
+    return {leaf.path: leaf.unit for leaf in latest_of(room, stream) if leaf.unit}
+
+
 def latest_of(room: Room, stream: Stream) -> list[Leaf]:
     """Return the last value of each series, that of the ones that it takes up included."""
     found: dict[str, Leaf] = {}
@@ -220,6 +225,7 @@ def summarised(chunk: Chunk, observations: int | None = None) -> Summary:
                 bool(series.suspect[-1]),
                 "",
                 series.kind,
+                chunk.about.units.get(series.name, ""),
             )
         )
     return Summary(observations, tuple(latest), frozenset(sources))

@@ -37,6 +37,7 @@ MAX_LISTED = 1000
 """Refused lines that are listed; all are counted."""
 CLOCK = "unset_clock"
 """The quality of a reading whose time is that of a clock that was never set."""
+UNSET = "a time in 1970 is that of a clock that was never set: it is suspect"
 
 
 class Line(NamedTuple):
@@ -199,11 +200,15 @@ class Clock:
     Args:
         room: Says what time it is.
         writing: ``--at`` is the time of all of them.
+
+    Attributes:
+        has_unset: Whether a time was that of a clock that was never set.
     """
 
     def __init__(self, room: Room, writing: Writing) -> None:
         self._room, self._at = room, writing.at
         self._last_us = 0
+        self.has_unset = False
 
     def timed(self, found: Observation) -> Observation:
         """Return an observation with its time; one that cannot be is refused or doubted."""
@@ -221,6 +226,7 @@ class Clock:
                 hint="is the clock of the device right?",
             )
         if reading.is_unset_clock(found.time_us) and reading.is_good(found.quality):
+            self.has_unset = True
             return found._replace(quality=CLOCK)
         return found
 
@@ -234,6 +240,7 @@ class Clock:
         from twincli.model import batch as batches
 
         unset = (batch.time >= 0) & (batch.time < reading.UNSET_CLOCK_US)
+        self.has_unset |= bool(unset.any())
         return batches.requalified(batch, unset, CLOCK)
 
     def is_now(self, found: Observation) -> bool:
@@ -268,10 +275,12 @@ def _inline(
 
     def write(_head: Head, behind: Writing) -> Stored | Prepared:
         kinds = known.kinds_of(room, stream) | target.rules.kinds
+        units = known.units_of(room, stream)
         new, conflicts, existing = [], [], 0
         seen: dict[Any, dict[str, Any]] = {}
         for row, given in enumerate(items):
             item, fresh = rules.settled(given, kinds)
+            rules.check_units(item.observation, units)
             try:
                 while True:
                     identity = item.observation.identity
@@ -511,7 +520,13 @@ def push_blocks(
         if count_refused and not skip:
             break
     found = document(target, done)
-    return {**found, "refused": refused, "refused_count": count_refused}
+    warnings = [*found["warnings"], *([UNSET] if clock.has_unset and found["count"] else [])]
+    return {
+        **found,
+        "refused": refused,
+        "refused_count": count_refused,
+        "warnings": [*dict.fromkeys(warnings)],
+    }
 
 
 def push_lines(
@@ -572,6 +587,9 @@ def of_one_kind(
     Where the first whole numbers of a new series are followed by others, all are doubles.
     """
     kinds = _kinds(target)
+    units: dict[str, str] = {}
+    if target.stream is not None:
+        units = known.units_of(target.room, target.stream)
     doubles = {
         path
         for _, item in items
@@ -582,6 +600,7 @@ def of_one_kind(
     good = []
     for number, item in items:
         try:
+            rules.check_units(item.observation, units)
             settled, fresh = rules.settled(item, kinds)
         except InvalidError as error:
             note(number, error)
@@ -674,13 +693,7 @@ def _units(target: Target, items: Sequence[Inline]) -> tuple[dict[str, str], dic
     given: dict[str, str] = {}
     for item in items:
         for path, unit in item.observation.units:
-            series = f"{target.name}.{path}"
-            if units.setdefault(series, unit) != unit:
-                raise InvalidError(
-                    f"{path} is given in {units[series]} and in {unit}",
-                    code="unit_mismatch",
-                    hint="without a template nothing says into which to convert them",
-                )
+            units[f"{target.name}.{path}"] = unit
         for each in item.given:
             given.setdefault(f"{target.name}.{each.path}", each.unit)
     return units, given
@@ -744,7 +757,7 @@ def _warnings(items: Sequence[Inline]) -> list[str]:
     if doubted:
         found.append(f"suspect by the template: {', '.join(doubted)}")
     if any(item.observation.quality == CLOCK for item in items):
-        found.append("a time in 1970 is that of a clock that was never set: it is suspect")
+        found.append(UNSET)
     return found
 
 

@@ -224,6 +224,26 @@ def _shortened(checked: Checked, prefix: str) -> Checked:
     )
 
 
+def check_units(found: Observation, units: dict[str, str]) -> None:
+    """Check that an observation is given in the units in which its series are kept.
+
+    Args:
+        found: The observation, converted where a template says into what.
+        units: Of each path so far; new ones are added.
+
+    Raises:
+        InvalidError: ``unit_mismatch``.
+    """
+    for path, unit in found.units:
+        if units.get(path, unit) != unit:
+            raise InvalidError(
+                f"{path} is given in {unit}, and was in {units[path]} before",
+                code="unit_mismatch",
+                hint="without a template nothing says into which to convert them",
+            )
+    units.update(found.units)
+
+
 def settled(item: Inline, kinds: Mapping[str, str]) -> tuple[Inline, dict[str, str]]:
     """Return an observation as its series keep it, and what the new ones among them are.
 
