@@ -212,8 +212,14 @@ def test_what_fulfils_an_announcement(later: Work, is_open: bool) -> None:
 
 
 def test_an_announcement_that_a_schedule_makes_too_is_listed_once() -> None:
-    first = work("2024-01-15T10:00:00Z", next="2024-04-15T10:00:00.000Z", next_type="quarterly")
-    assert [item.reason for item in due.found(twin("quarterly", first), NONE).due] == ["schedule"]
+    for until in ("2024-04-15T10:00:00.000Z", "2024-04-15"):
+        first = work("2024-01-15T10:00:00Z", next=until, next_type="quarterly")
+        found = due.found(twin("quarterly", first), NONE)
+        assert [item.reason for item in found.due] == ["schedule"]
+    other = due.found(twin("quarterly", first._replace(next="2024-04-16")), NONE)
+    assert [item.reason for item in other.due] == ["schedule", "next"]
+    beyond = due.found(twin("yearly", work("9999-12-01", next="9999-12-30")), NONE)
+    assert [item.reason for item in beyond.due] == ["schedule", "next"]
 
 
 @pytest.mark.parametrize("name", ["warrantyExpires", "warranty_until", "Warranty End Date"])

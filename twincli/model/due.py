@@ -217,8 +217,8 @@ def found(twin: Twin, meters: Meters) -> Found:
         until = None if since is None else _until(plan, since)
         tx_id = None if last is None else last.tx_id
         made.append(Due(SCHEDULE, plan.name, plan.text, until, usage, since, last_ms, tx_id))
-    known = {(item.tx_id, item.until) for item in made}
-    made += [item for item in _next(works) if (item.tx_id, item.until) not in known]
+    known = {(item.tx_id, _day(item.until)) for item in made}
+    made += [item for item in _next(works) if (item.tx_id, _day(item.until)) not in known]
     made += [
         Due(WARRANTY, path, until=until, since=twin.created)
         for path, until in _dates(twin.data, _WARRANTY)
@@ -241,6 +241,10 @@ def found(twin: Twin, meters: Meters) -> Found:
     ]
     names = {tx_id: tuple(kept) for tx_id, kept in satisfied.items()}
     return Found(tuple(made), tuple(unmatched), tuple(unclear), names)
+
+
+def _day(until: str | None) -> str | None:
+    return None if until is None else until[:10]
 
 
 def is_work(kind: str, data: Mapping[str, Any], known: Sequence[Schedule]) -> bool:
