@@ -343,3 +343,41 @@ def test_what_not_every_ledger_can_do(client: LedgerClient, fresh: Callable[...,
             client.replay(first["id"], 1)
         assert caught.value.code == "not_supported"
     assert lacking(PROOFS).hint
+
+
+def test_states_of_many(client: LedgerClient, fresh: Callable[..., Tx]) -> None:
+    one, two = fresh(metadata={"n": 1}), fresh(metadata={"n": 2})
+    client.submit(one)
+    client.submit(two)
+    last = spend((one, 0), metadata={"n": 3})
+    client.submit(last)
+    found = {
+        asset_id: (replay.common, made)
+        for asset_id, replay, made in client.replays([one["id"], "f" * 64, two["id"]])
+    }
+    assert {asset_id: state for asset_id, (state, _) in found.items()} == {
+        one["id"]: {"n": 3},
+        two["id"]: {"n": 2},
+    }
+    for asset_id, (_, made) in found.items():
+        assert made == client.required(asset_id).time_ms
+
+
+def test_notes_hold_until_something_is_said(client: LedgerClient, fresh: Callable[..., Tx]) -> None:
+    twin = fresh()
+    client.submit(twin)
+    until, known = client.notes("test 1")
+    assert known == {}
+    client.keep_notes("test 1", until, {twin["id"]: "{}"})
+    assert client.notes("test 1")[1] in ({twin["id"]: "{}"}, {})
+    client.submit(spend((twin, 0)))
+    assert client.notes("test 1")[1] == {}
+
+
+def test_who_is_spoken_of(client: LedgerClient, fresh: Callable[..., Tx]) -> None:
+    twin = fresh()
+    client.submit(twin)
+    body = {"twin": {"v": 1, "kind": "event", "body": {"type": "x"}}}
+    client.submit(spend((twin, 0), metadata=body))
+    found = client.spoken_of()
+    assert found is None or twin["id"] in found

@@ -142,6 +142,7 @@ DAMAGES: dict[str, Damage] = {
     "an event is gone": run("DELETE FROM said"),
     "an event happened at another time": run("UPDATE said SET happened = 5"),
     "an event is another": run("UPDATE said SET label = 'sold'"),
+    "a note is another": run("INSERT INTO note VALUES ('x', 1, 'y', 'z', '')"),
     "the last output is gone": run("DELETE FROM output WHERE seq = (SELECT max(seq) FROM output)"),
 }
 
@@ -269,6 +270,7 @@ def test_every_table_is_looked_at(original: Path) -> None:
         "field_path",
         "found_until",
         "mark",
+        "note",
         "output",
         "place",
         "public_key",

@@ -16,6 +16,10 @@ from twincli.model.due import Dated, Due, Meter, Twin, Usage, Work
 CREATED = "2024-01-31T12:00:00.000Z"
 
 
+def standing(item: Due, now_ms: int, within_ms: int = 0) -> str:
+    return due.judged(item.reason, due.bounds(item), now_ms, within_ms)
+
+
 def ms(text: str) -> int:
     return times.parse(text, 0)
 
@@ -47,9 +51,9 @@ def twin(
     schedule: Any = None, *works: Work, data: dict[str, Any] | None = None, **more: Any
 ) -> Twin:
     facts = {**({} if schedule is None else {"maintenanceSchedule": schedule}), **(data or {})}
-    more.setdefault("general", {})
+    plans = schedules.read(facts, more.pop("general", {}))
     more.setdefault("created", CREATED)
-    return Twin(facts, works=works, **more)
+    return Twin(facts, plans, works=works, **more)
 
 
 def work(at: str | None, kind: str = "service", tx: str = "t1", **more: Any) -> Work:
@@ -97,7 +101,7 @@ def test_from_the_last_work() -> None:
 def test_beyond_the_calendar() -> None:
     found = due.found(twin("yearly", work("9999-12-01")), NONE)
     assert untils(found) == {"maintenance": None}
-    assert due.judged(found.due[0], ms("9999-12-02")) == "upcoming"
+    assert standing(found.due[0], ms("9999-12-02")) == "upcoming"
 
 
 def test_one_schedule_takes_any_work_and_several_take_theirs() -> None:
@@ -229,10 +233,10 @@ def test_warranties(name: str) -> None:
         assert [(item.reason, item.until) for item in found.due] == [("warranty", "2028-06-15")]
         (item,) = found.due
         assert item.name.endswith(name)
-        assert due.judged(item, ms("2028-06-14T23:59:59Z")) == "upcoming"
-        assert due.judged(item, ms("2028-06-14"), due.DAY_MS) == "due"
-        assert due.judged(item, ms("2028-06-15T23:59:59.999Z")) == "due"
-        assert due.judged(item, ms("2028-06-16")) == "expired"
+        assert standing(item, ms("2028-06-14T23:59:59Z")) == "upcoming"
+        assert standing(item, ms("2028-06-14"), due.DAY_MS) == "due"
+        assert standing(item, ms("2028-06-15T23:59:59.999Z")) == "due"
+        assert standing(item, ms("2028-06-16")) == "expired"
     assert due.found(twin(data={name: 7, "equipment": {name: "never"}}), NONE).due == ()
 
 
@@ -246,18 +250,18 @@ def test_files_and_certificates() -> None:
         ("file", "a.pdf", "t1", None),
         ("certificate", "ISO", "t2", "1970-01-01T00:00:00.000Z"),
     ]
-    assert due.judged(found.due[0], ms("2027-01-16")) == "overdue"
+    assert standing(found.due[0], ms("2027-01-16")) == "overdue"
 
 
 @pytest.mark.parametrize(
-    ("reading", "standing"),
+    ("reading", "wanted"),
     [(None, "upcoming"), (249.9, "upcoming"), (250, "due"), (251, "overdue")],
 )
-def test_whichever_comes_first(reading: float | None, standing: str) -> None:
+def test_whichever_comes_first(reading: float | None, wanted: str) -> None:
     (item,) = due.found(twin(["every-250-hours", "yearly"]), Fake(["h"], reading)).due
-    assert due.judged(item, ms("2024-06-01")) == standing
-    assert due.judged(item, ms("2025-02-01")) == "overdue"
-    assert due.judged(item._replace(until=None), ms("2025-02-01")) == standing
+    assert standing(item, ms("2024-06-01")) == wanted
+    assert standing(item, ms("2025-02-01")) == "overdue"
+    assert standing(item._replace(until=None), ms("2025-02-01")) == wanted
 
 
 @pytest.mark.parametrize(
@@ -314,8 +318,8 @@ def test_standing_only_worsens(
     ).due
     order = ["upcoming", "due", "overdue"]
     early, late = sorted((first, second))
-    assert order.index(due.judged(item, early)) <= order.index(due.judged(item, late))
-    assert order.index(due.judged(item, early)) <= order.index(due.judged(item, early, within))
+    assert order.index(standing(item, early)) <= order.index(standing(item, late))
+    assert order.index(standing(item, early)) <= order.index(standing(item, early, within))
 
 
 @given(st.dictionaries(st.text(), st.recursive(
@@ -324,6 +328,7 @@ def test_standing_only_worsens(
         st.sampled_from(["installDate", "warrantyExpires", "every", "x"]) | st.text(), inner),
     max_leaves=10)))  # fmt: skip
 def test_strangers_data_never_raise(data: dict[str, Any]) -> None:
-    found = due.found(Twin({**data, "maintenanceSchedule": data}, data, CREATED), NONE)
-    assert all(due.judged(item, 0) in due.STANDINGS for item in found.due)
+    facts = {**data, "maintenanceSchedule": data}
+    found = due.found(Twin(facts, schedules.read(facts, data), CREATED), NONE)
+    assert all(standing(item, 0) in due.STANDINGS for item in found.due)
     due.stated_next(data)

@@ -238,6 +238,31 @@ class LedgerClient(Protocol):
             known: Transactions at hand, by their positions, see ``Linked``.
         """
 
+    def replays(self, asset_ids: Iterable[str]) -> Iterator[tuple[str, Replay, int | None]]:
+        """Yield the states of assets, and when each was made where that is known.
+
+        Those that are not on the ledger are left out.
+        """
+
+    def spoken_of(self) -> set[str] | None:
+        """Return the assets that have records, or that another is about; None: not known."""
+
+    def notes(self, kind: str) -> tuple[int, dict[str, str]]:
+        """Return what was noted about assets with `keep_notes`, as far as it still holds.
+
+        A note holds until a transaction of its asset, of a part of it, or one that is about it is
+        committed. A network keeps none.
+
+        Args:
+            kind: Of the notes, with the version of whoever writes them.
+
+        Returns:
+            What `keep_notes` takes, and the notes by the ids of their assets.
+        """
+
+    def keep_notes(self, kind: str, until: int, made: Mapping[str, str]) -> None:
+        """Keep notes, unless something was committed since `notes` returned ``until``."""
+
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         """Return the outputs that name a key."""
 

@@ -187,6 +187,18 @@ class EmbeddedClient:
     ) -> dict[str, Held]:
         return self.ledger.held(asset_ids, known)
 
+    def replays(self, asset_ids: Iterable[str]) -> Iterator[tuple[str, Replay, int]]:
+        return self.ledger.replays(asset_ids)
+
+    def spoken_of(self) -> set[str]:
+        return self.ledger.spoken_of()
+
+    def notes(self, kind: str) -> tuple[int, dict[str, str]]:
+        return self.ledger.notes(kind)
+
+    def keep_notes(self, kind: str, until: int, made: Mapping[str, str]) -> None:
+        self.ledger.keep_notes(kind, until, made)
+
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         return self.ledger.outputs(public_key, spent)
 

@@ -614,6 +614,22 @@ class NetworkClient:
                     raise lie("wrong_listing", f"a node lists {tx_id} among links of {asset_id}")
             after = page[-1]
 
+    def replays(self, asset_ids: Iterable[str]) -> Iterator[tuple[str, Replay, int | None]]:
+        for asset_id in asset_ids:
+            replay = self.replay(asset_id)
+            if replay is not None:
+                yield asset_id, replay, self.required(asset_id).time_ms
+
+    def spoken_of(self) -> None:
+        pass  # known only by asking about each
+
+    def notes(self, kind: str) -> tuple[int, dict[str, str]]:  # noqa: ARG002
+        # Whether something was said since is known only by asking about each.
+        return 0, {}
+
+    def keep_notes(self, kind: str, until: int, made: Mapping[str, str]) -> None:
+        pass  # see `notes`
+
     def held(
         self, asset_ids: Iterable[str], known: Mapping[int, dict[str, Any]]
     ) -> dict[str, Held]:

@@ -62,6 +62,7 @@ def _differences(ledger: Reader, index: Index) -> Iterator[str]:
             yield from _compared(what, index.connection, derived.connection, sql)
         yield from _states(ledger, index)
         yield from _fields(ledger, index)
+        yield from _notes(index)
     finally:
         run("COMMIT")
         derived.close()
@@ -137,6 +138,13 @@ def _states(ledger: Reader, index: Index) -> Iterator[str]:
             good = 0
         if good != count:
             yield f"{count - good} kept states of asset {asset} are not what its history comes to"
+
+
+def _notes(index: Index) -> Iterator[str]:
+    """Yield how many notes are not as they were kept; what they say is not derived here."""
+    count = index.altered_notes()
+    if count:
+        yield f"{count} notes about assets were altered"
 
 
 def _fields(ledger: Reader, index: Index) -> Iterator[str]:

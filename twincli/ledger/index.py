@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
 
-INDEX_VERSION = 15
+INDEX_VERSION = 16
 PAGE = 2000
 TEXTS = ("asset_text", "metadata_text")
 
@@ -70,6 +70,14 @@ CREATE TABLE snapshot (
     document TEXT NOT NULL,
     PRIMARY KEY (asset, seq, kind)
 );
+CREATE TABLE note (
+    kind TEXT NOT NULL,
+    asset INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    document TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (kind, asset)
+) WITHOUT ROWID;
 CREATE TABLE place (seq INTEGER PRIMARY KEY, height INTEGER NOT NULL, time INTEGER);
 CREATE INDEX place_by_height ON place (height) WHERE time IS NOT NULL;
 CREATE VIRTUAL TABLE asset_text USING fts5 (
@@ -784,14 +792,130 @@ class Index:
             )
         )
 
+    def spoken_of(self) -> tuple[list[str], list[int]]:
+        """Return the ids of assets that others are about, and positions of those with records."""
+        found: tuple[list[str], list[int]] = self._tried(self._spoken_of)
+        return found
+
+    def _spoken_of(self) -> tuple[list[str], list[int]]:
+        run = self.connection.execute
+        for where in ("name = 'about'", f"name >= '{_OF}' AND name < '{_OF}:'"):
+            counted = run(f"SELECT count(*), sum(seq) FROM stated WHERE {where}")  # noqa: S608
+            held = run(f"SELECT sum(count), sum(total) FROM tally WHERE {where}")  # noqa: S608
+            if [n or 0 for n in counted.fetchone()] != [n or 0 for n in held.fetchone()]:
+                raise sqlite3.DatabaseError("entries were altered")
+        about = run("SELECT DISTINCT value FROM stated WHERE name = 'about'").fetchall()
+        sql = f"SELECT DISTINCT name FROM stated WHERE name >= '{_OF}' AND name < '{_OF}:'"  # noqa: S608
+        names = run(sql).fetchall()
+        return [row[0] for row in about], sorted(int(row[0][len(_OF) :]) for row in names)
+
+    def noted_until(self, kind: str) -> int | None:
+        """Return up to which position the notes of a kind are right, None where there are none."""
+        row: tuple[str, str] | None = self._tried(
+            lambda: self.connection.execute(
+                "SELECT document, digest FROM note WHERE kind = ? AND asset = 0", (kind,)
+            ).fetchone()
+        )
+        return None if row is None or row[1] != self._note(kind, 0, "", row[0]) else int(row[0])
+
+    def forget_notes(
+        self, kind: str, reached: int | None, until: int, stale: list[int] | None
+    ) -> bool:
+        """Take away notes that no longer hold; say whether that was done.
+
+        Args:
+            kind: Of the notes.
+            reached: Up to where they were right; nothing is done where that is another place now.
+            until: Up to where the others are.
+            stale: The assets whose notes are taken away; None: all.
+        """
+        return bool(self._tried(partial(self._forget_notes, kind, reached, until, stale)))
+
+    def _forget_notes(
+        self, kind: str, reached: int | None, until: int, stale: list[int] | None
+    ) -> bool:
+        run = self.connection.execute
+        run("BEGIN IMMEDIATE")
+        try:
+            is_so = self.noted_until(kind) == reached
+            if is_so and stale is None:
+                run("DELETE FROM note WHERE kind = ?", (kind,))
+            elif is_so:
+                run(
+                    "DELETE FROM note WHERE kind = ? AND asset IN (SELECT value FROM json_each(?))",
+                    (kind, json.dumps(stale)),
+                )
+            if is_so:
+                self._put_notes(kind, [(0, "", str(until))])
+            run("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                run("ROLLBACK")
+            raise
+        return is_so
+
+    def noted(self, kind: str) -> dict[str, str]:
+        """Return the notes of a kind that check, by the ids of their assets."""
+        rows = self._tried(
+            lambda: self.connection.execute(
+                "SELECT asset, id, document, digest FROM note WHERE kind = ? AND asset > 0", (kind,)
+            ).fetchall()
+        )
+        return {
+            asset_id: document
+            for asset, asset_id, document, digest in rows
+            if digest == self._note(kind, asset, asset_id, document)
+        }
+
+    def altered_notes(self) -> int:
+        """Return how many notes do not check."""
+        rows = self.fetched("SELECT kind, asset, id, document, digest FROM note")
+        return sum(digest != self._note(*values) for *values, digest in rows)
+
+    def keep_notes(self, kind: str, until: int, notes: list[tuple[int, str, str]]) -> bool:
+        """Keep notes, unless something was committed since; say whether that was done.
+
+        Args:
+            kind: Of the notes.
+            until: Up to where others are right, as it was before these were made.
+            notes: Position and id of an asset, and what is noted, in ASCII.
+        """
+        return bool(self._tried(partial(self._keep_notes, kind, until, notes)))
+
+    def _keep_notes(self, kind: str, until: int, notes: list[tuple[int, str, str]]) -> bool:
+        run = self.connection.execute
+        run("BEGIN IMMEDIATE")
+        try:
+            is_so = self.noted_until(kind) == until
+            if is_so:
+                self._put_notes(kind, notes)
+            run("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                run("ROLLBACK")
+            raise
+        return is_so
+
+    def _put_notes(self, kind: str, notes: list[tuple[int, str, str]]) -> None:
+        self.connection.executemany(
+            "INSERT OR REPLACE INTO note VALUES (?, ?, ?, ?, ?)",
+            [(kind, *one, self._note(kind, *one)) for one in notes],
+        )
+
+    def _note(self, kind: str, asset: int, asset_id: str, document: str) -> str:
+        return self._digest(asset, 0, f"{kind} {asset_id} {document}")
+
     def _digest(self, asset: int, seq: int, document: str) -> str:
         text = f"{self.ledger_id} {asset} {seq} {document}"
         return canonical.sha3_hex(text.encode("utf-8", "backslashreplace"))
 
 
+_OF = "records of "
+
+
 def _of(asset: int) -> str:
     """Return the name under which ``stated`` has the kinds of an asset's records."""
-    return f"records of {asset}"
+    return f"{_OF}{asset}"
 
 
 def _fetched(index: Index, sql: str, values: tuple[Any, ...]) -> list[Any]:

@@ -7,6 +7,7 @@ whichever comes first. Words that people read in two ways are refused with both 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from twincli.errors import InvalidError, cut, shown
 from twincli.model.names import near
@@ -411,7 +412,12 @@ def stem(work_type: str) -> str:
 
 def plain(name: str) -> str:
     """Return a name as it is compared: ``filterChange``, ``filter_change`` are one."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name[:MAX_NAME])
+    return _compared(name[:MAX_NAME])
+
+
+@lru_cache(maxsize=1000)
+def _compared(name: str) -> str:
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
     return re.sub(r"[\s_-]+", "-", spaced).casefold()
 
 

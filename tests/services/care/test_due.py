@@ -275,3 +275,22 @@ def test_a_calendar(rooms: Rooms) -> None:
     body = {"cid": None, "name": "a.pdf", "validUntil": "2030-05-01"}
     say(rooms.using("alice"), "hvac", "file", body)
     assert "hvac: a.pdf ends" in entries()
+
+
+def test_many_twins_are_noted(rooms: Rooms) -> None:
+    for number in range(service._SEVERAL + 5):
+        make(rooms, f"t{number}", {"maintenanceSchedule": "monthly"})
+    work(rooms, "t3", "service", "2030-03-01")
+    first = due(rooms)
+    assert due(rooms) == first
+    assert len(first["due"]) == service._SEVERAL + 5
+    assert first["due"][0]["asset_name"] == "t3"
+    assert len(rooms.ledger.notes("due 1")[1]) == service._SEVERAL + 5
+    work(rooms, "t4", "service", "2030-03-02")
+    set_(rooms, "t5", "maintenanceSchedule", "daily")
+    assert [item["asset_name"] for item in due(rooms)["due"]][:3] == ["t5", "t3", "t4"]
+    rooms.now_ms += 40 * 86_400_000
+    assert {item["standing"] for item in due(rooms)["due"]} == {"overdue"}
+    # A statement by somebody who may not say so is no work, and takes the note away.
+    work(rooms, "t6", "service", None, "garage")
+    assert {item["standing"] for item in due(rooms)["due"]} == {"overdue"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from twincli.model import due as _due
 from twincli.model import times
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-    from twincli.model.due import Due, Usage
-    from twincli.services.care.gather import Gathered
+    from twincli.model.due import Due, Found, Usage
     from twincli.services.care.meters import Streams
     from twincli.services.documents import DueItem, DueUsage, Maintained
     from twincli.services.workspace import Workspace
 
+_KIND = "due 1"
+"""Of notes; another number where another version would note something else."""
+_ALARMING = frozenset((_due.OVERDUE, _due.DUE))
 _ORDER = (_due.OVERDUE, _due.DUE, _due.UPCOMING, _due.EXPIRED)
 
 
@@ -56,56 +59,109 @@ def list_due(
     gatherer = Gatherer(workspace, streams)
     names = resolve.asset_names(workspace)
     ids = listings.mine(workspace) if ref is None else [resolve.asset_id_of(workspace, ref)]
-    items: list[DueItem] = []
+    items: list[Any] = []
+    unmatched: list[Any] = []
+    unclear: list[Any] = []
     document: Maintained = {
         "schema": "twin.maintenance-due/1",
         "ok": True,
         "as_of": times.to_text(at_ms),
         "within": within,
         "due": items,
-        "unmatched": [],
-        "unclear": [],
+        "unmatched": unmatched,
+        "unclear": unclear,
     }
-    for asset_id, gathered in _gathered(gatherer, ids, None if as_of is None else at_ms):
-        name, found = names.get(asset_id), gathered.found
-        for one in found.due:
-            standing = _due.judged(one, at_ms, within_ms)
-            if within is None or standing in {_due.OVERDUE, _due.DUE}:
-                items.append(_item(asset_id, name, one, standing))
-        document["unmatched"] += [
+    # What had not happened by then does not count, so nothing that was noted helps.
+    until_ms = at_ms if at_ms < now else None
+    kind = f"{_KIND}{' with streams' if streams is not None else ''}"
+    if ref is not None or until_ms is not None:
+        found_of = _made(gatherer, ids, until_ms)
+    else:
+        found_of = _noted(gatherer, ids, kind)
+    for asset_id, note in found_of:
+        twin = {"asset_id": asset_id, "asset_name": names.get(asset_id)}
+        for one, begun_ms, ended_ms, used in note["due"]:
+            found = _due.Bounds(begun_ms, ended_ms, used)
+            standing = _due.judged(one["reason"], found, at_ms, within_ms)
+            if within is None or standing in _ALARMING:
+                items.append({**twin, "standing": standing, **one})
+        unmatched += [{**twin, **one} for one in note["unmatched"]]
+        unclear += [{**twin, **one} for one in note["unclear"]]
+    items.sort(key=_urgency)
+    document["ok"] = not any(item["standing"] in _ALARMING for item in items)
+    return document
+
+
+def _urgency(item: DueItem) -> tuple[int, str, str, str]:
+    order = _ORDER.index(item["standing"])
+    return order, item["due"] or "~", item["asset_name"] or "~", item["asset_id"]
+
+
+def _noted(gatherer: Gatherer, ids: list[str], kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what is due for twins, of those that nothing has touched as it was noted before."""
+    client = gatherer.workspace.client
+    until, known = client.notes(kind)
+    made: dict[str, str] = {}
+    for asset_id, note in _made(gatherer, [one for one in ids if one not in known]):
+        if not note["unclear"]:  # which may change without anything being said of the twin
+            made[asset_id] = json.dumps(note, separators=(",", ":"))
+        yield asset_id, note
+    for asset_id in ids:
+        if asset_id in known:
+            yield asset_id, json.loads(known[asset_id])
+    if made:
+        client.keep_notes(kind, until, made)
+
+
+def _made(
+    gatherer: Gatherer, ids: list[str], until_ms: int | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what is due for twins.
+
+    Args:
+        gatherer: Looks at them.
+        ids: The twins.
+        until_ms: Only what had happened by then counts; None: all.
+    """
+    client = gatherer.workspace.client
+    spoken = client.spoken_of() if len(ids) > _SEVERAL else None
+    for asset_id, replay, created_ms in client.replays(ids):
+        if is_over(gatherer.workspace, replay):
+            yield asset_id, {"due": [], "unmatched": [], "unclear": []}
+            continue
+        has_records = spoken is None or asset_id in spoken
+        found = gatherer.gather(
+            asset_id,
+            replay,
+            created_ms=created_ms,
+            until_ms=until_ms,
+            has_records=has_records,
+        )
+        yield asset_id, _note(found)
+
+
+_SEVERAL = 20
+"""From how many twins on it is asked at once which of them have records."""
+
+
+def _note(found: Found) -> dict[str, Any]:
+    """Return what is due for a twin as it is kept: without the twin, and before it is judged."""
+    return {
+        "due": [[_item(one), *_due.bounds(one)] for one in found.due],
+        "unmatched": [
             {
-                "asset_id": asset_id,
-                "asset_name": name,
                 "type": work.types[0],
                 "at": times.told(work.happened_ms),
                 "transaction_id": work.tx_id,
             }
             for work in found.unmatched
-        ]
-        document["unclear"] += [
-            {"asset_id": asset_id, "asset_name": name, "schedule": where, "why": why}
-            for where, why in found.unclear
-        ]
-    items.sort(key=lambda item: (_ORDER.index(item["standing"]), item["due"] or "~"))
-    document["ok"] = not any(item["standing"] in {_due.OVERDUE, _due.DUE} for item in items)
-    return document
+        ],
+        "unclear": [{"schedule": where, "why": why} for where, why in found.unclear],
+    }
 
 
-def _gathered(
-    gatherer: Gatherer, ids: list[str], until_ms: int | None
-) -> Iterator[tuple[str, Gathered]]:
-    client = gatherer.workspace.client
-    for asset_id in ids:
-        replay = client.replay(asset_id)
-        if replay is not None and not is_over(gatherer.workspace, asset_id):
-            yield asset_id, gatherer.gather(asset_id, replay, until_ms=until_ms)
-
-
-def _item(asset_id: str, name: str | None, one: Due, standing: str) -> DueItem:
+def _item(one: Due) -> dict[str, Any]:
     return {
-        "asset_id": asset_id,
-        "asset_name": name,
-        "standing": standing,
         "reason": one.reason,
         "name": one.name,
         "every": one.every,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from twincli.errors import InvalidError, NotFoundError
 from twincli.ledger.field_table import document_of
 from twincli.model import bodies, due, record, schedules, times
+from twincli.model.transaction import asset_of
 from twincli.rules.authority import AUTHORISED
 from twincli.rules.replay import is_burned
 from twincli.services import catalogue
@@ -14,7 +15,6 @@ from twincli.services.asset.document import claimed
 from twincli.services.care.meters import TwinMeters
 from twincli.services.file import attached
 from twincli.services.record.records import records
-from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,18 +30,6 @@ KINDS = (bodies.MAINTENANCE, bodies.EVENT, record.FILE, record.CERTIFICATE)
 """The kinds of records that say that something is due, or was done."""
 
 
-class Gathered(NamedTuple):
-    """What was found about a twin.
-
-    Attributes:
-        found: What is due.
-        last_ms: When the last thing happened that it follows from.
-    """
-
-    found: due.Found
-    last_ms: int
-
-
 class Gatherer:
     """Gathers what is due, twin by twin.
 
@@ -54,6 +42,7 @@ class Gatherer:
         self.workspace = workspace
         self._streams = streams
         self._models: dict[Pin, Model | None] = {}
+        self._general: dict[str, schedules.Found] = {}
 
     def model(self, pin: Pin | None) -> Model | None:
         """Return the template of a twin, None where it has none or its bytes are not here."""
@@ -72,14 +61,16 @@ class Gatherer:
         asset_id: str,
         replay: Replay,
         *,
+        created_ms: int | None = None,
         until_ms: int | None = None,
         has_records: bool = True,
-    ) -> Gathered:
+    ) -> due.Found:
         """Return what is due for a twin.
 
         Args:
             asset_id: The twin.
             replay: As it stands.
+            created_ms: When its CREATE was committed, where that is known.
             until_ms: Only what had happened by then; None: all.
             has_records: False: nobody has said anything about it.
         """
@@ -87,7 +78,6 @@ class Gatherer:
         assert create is not None
         model = self.model(replay.pin)
         data = document_of(replay)
-        general = {} if model is None else model.template.schedules
         held: list[Record] = []
         if has_records:
             held = [
@@ -95,25 +85,42 @@ class Gatherer:
                 for one in records(self.workspace, asset_id, KINDS)
                 if until_ms is None or one.happened_ms is None or one.happened_ms <= until_ms
             ]
-        known = schedules.read(data, general).schedules
-        works = [work for one in held if (work := work_of(one, known)) is not None]
+        plans = self._plans(replay.pin, model, data)
+        works = [w for one in held if (w := work_of(one, plans.schedules)) is not None]
         meters = TwinMeters(self.workspace, asset_id, replay, model, self._streams, until_ms)
-        twin = due.Twin(data, general, self._created(create), works, [*_dated(held)])
-        last_ms = max((one.happened_ms or 0 for one in held), default=0)
-        return Gathered(due.found(twin, meters), last_ms)
+        twin = due.Twin(data, plans, self._created(create, created_ms), works, [*_dated(held)])
+        return due.found(twin, meters)
 
-    def _created(self, create: dict[str, Any]) -> str | None:
+    def plans(self, replay: Replay) -> schedules.Found:
+        """Return the schedules of a twin, its own or those of its template."""
+        return self._plans(replay.pin, self.model(replay.pin), document_of(replay))
+
+    def _plans(self, pin: Pin | None, model: Model | None, data: dict[str, Any]) -> schedules.Found:
+        if model is None or any(value is not None for _, value in schedules.places(data)):
+            return schedules.read(data)
+        assert pin is not None
+        known = self._general.get(pin.cid)
+        if known is None:
+            known = self._general[pin.cid] = schedules.read({}, model.template.schedules)
+        return known
+
+    def _created(self, create: dict[str, Any], created_ms: int | None) -> str | None:
         at = claimed(create)
         if at is not None and times.parse_claim(at) is not None:
             return times.day_or_time(at)
-        entry = self.workspace.client.entry(create["id"])
-        return None if entry is None else times.told(entry.time_ms)
+        if created_ms is None:
+            created_ms = self.workspace.client.required(create["id"]).time_ms
+        return times.told(created_ms)
 
 
-def is_over(workspace: Workspace, asset_id: str) -> bool:
+def is_over(workspace: Workspace, replay: Replay) -> bool:
     """Say whether a twin was burned, so that nothing is due for it."""
-    held = workspace.client.unspent(asset_id)
-    return bool(held) and all(is_burned(item.output) for item in held)
+    last = replay.last
+    assert last is not None
+    if not any(is_burned(output) for output in last["outputs"]):
+        return False
+    held = workspace.client.unspent(asset_of(last))
+    return all(is_burned(item.output) for item in held)
 
 
 def work_of(one: Record, known: Sequence[schedules.Schedule]) -> Work | None:

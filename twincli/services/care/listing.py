@@ -31,7 +31,7 @@ def list_maintenance(workspace: Workspace, ref: str, wanted: Wanted = ALL) -> Ma
     replay = workspace.client.replay(asset_id)
     if replay is None:
         raise NotFoundError(f"there is no asset {asset_id} on this ledger")
-    satisfied = Gatherer(workspace).gather(asset_id, replay).found.satisfied
+    satisfied = Gatherer(workspace).gather(asset_id, replay).satisfied
     sums = money.Sums()
     rows: list[MaintenanceItem] = []
     for item in items(workspace, asset_id, bodies.MAINTENANCE, wanted):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import InvalidError, UsageError, cut
-from twincli.ledger.field_table import document_of
-from twincli.model import bodies, money, schedules, times
+from twincli.model import bodies, money, times
 from twincli.model.names import near
 from twincli.services import resolve
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
@@ -249,9 +248,7 @@ def _until(text: str | None, at_ms: int) -> str | None:
 
 def _check_done(gatherer: Gatherer, ref: str, replay: Replay, done: Sequence[str]) -> None:
     """Refuse schedules that the twin does not have."""
-    model = gatherer.model(replay.pin)
-    general = {} if model is None else model.template.schedules
-    known = [one.name for one in schedules.read(document_of(replay), general).schedules]
+    known = [one.name for one in gatherer.plans(replay).schedules]
     for name in done:
         if name not in known:
             meant = near(name, known)
