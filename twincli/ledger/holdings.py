@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     from twincli.ledger.index import Index
-    from twincli.ledger.reading import Reader
     from twincli.ledger.store import Store
-    from twincli.rules.replay import Replay
 
 FIRST_PAGE = 50
 PAGE = 500
@@ -130,24 +128,6 @@ def held(
                 before.by.add(tips[seq]["id"])
                 found[asset_id] = before._replace(since=max(before.since or 0, heights[seq]))
     return found
-
-
-def replays(ledger: Reader, asset_ids: Iterable[str]) -> Iterator[tuple[str, Replay, int]]:
-    """Yield the states of those of some assets that are there, and when each was made.
-
-    Raises:
-        ConfigError: ``damaged_ledger``: one was altered.
-    """
-    from twincli.ledger import state
-
-    store = ledger.store
-    wanted = list(dict.fromkeys(asset_ids))
-    for at in range(0, len(wanted), PAGE):
-        ids = {seq: asset_id for asset_id, seq in store.seqs_of(wanted[at : at + PAGE]).items()}
-        heights = {row.seq: row.height for row in store.rows_at(sorted(ids))}
-        spans = store.spans(sorted(ids), state.SHORT + 1)
-        for asset, replay in state.replays(ledger, ((asset, count) for asset, _, count in spans)):
-            yield ids[asset], replay, ledger.time_of(heights[asset])
 
 
 def spoken_of(store: Store, index: Index) -> set[str]:

@@ -197,6 +197,24 @@ class Ledger(Reader):
 
         return state.stretches(self, asset_id)
 
+    def replays(self, asset_ids: Iterable[str]) -> Iterator[tuple[str, Replay, int]]:
+        """Yield the states of assets, and when each was made, in commit order; see ``state``."""
+        from twincli.ledger import state
+
+        return state.replays_of(self, asset_ids)
+
+    def notes(self, kind: str) -> tuple[int, dict[str, str]]:
+        """Return what was noted about assets and holds; see ``notes``."""
+        from twincli.ledger import notes
+
+        return notes.notes(self, kind)
+
+    def keep_notes(self, kind: str, until: int, made: Mapping[str, str]) -> None:
+        """Keep notes about assets; see ``notes``."""
+        from twincli.ledger import notes
+
+        notes.keep(self, kind, until, made)
+
     def find(
         self,
         node: expression.Node,

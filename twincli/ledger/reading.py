@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Block, Held, Linked, Row, Standing
     from twincli.ledger.said import Asked
     from twincli.ledger.store import Store
-    from twincli.rules.replay import Replay
 
 CACHED = 20_000
 PAGE = 64  # of whole texts, which may be large
@@ -329,29 +328,11 @@ class Reader:
 
         return holdings.held(self.store, list(dict.fromkeys(asset_ids)), known)
 
-    def replays(self, asset_ids: Iterable[str]) -> Iterator[tuple[str, Replay, int]]:
-        """Yield the states of assets, and when each was made, in commit order; see ``holdings``."""
-        from twincli.ledger import holdings
-
-        return holdings.replays(self, asset_ids)
-
     def spoken_of(self) -> set[str]:
         """Return the assets that have records, or that something else is about."""
         from twincli.ledger import holdings
 
         return holdings.spoken_of(self.store, self.index)
-
-    def notes(self, kind: str) -> tuple[int, dict[str, str]]:
-        """Return what was noted about assets and holds; see ``notes``."""
-        from twincli.ledger import notes
-
-        return notes.notes(self, kind)
-
-    def keep_notes(self, kind: str, until: int, made: Mapping[str, str]) -> None:
-        """Keep notes about assets; see ``notes``."""
-        from twincli.ledger import notes
-
-        notes.keep(self, kind, until, made)
 
     def outputs(self, public_key: str, spent: bool | None = None) -> list[dict[str, Any]]:
         """Return the outputs that name a key, in commit order.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SHORT = 64
 """Histories up to this length are replayed whole, without opening the index."""
 
+_PAGE = 500
 _AT_ONCE = 500
 """Transactions of short histories that are read with one question."""
 
@@ -209,6 +210,22 @@ def replays(ledger: Reader, assets: Iterable[tuple[int, int]]) -> Iterator[tuple
             yield from _short(ledger, waiting)
             waiting, held = [], 0
     yield from _short(ledger, waiting)
+
+
+def replays_of(ledger: Reader, asset_ids: Iterable[str]) -> Iterator[tuple[str, Replay, int]]:
+    """Yield the states of those of some assets that are there, and when each was made.
+
+    Raises:
+        ConfigError: ``damaged_ledger``: one was altered.
+    """
+    store = ledger.store
+    wanted = list(dict.fromkeys(asset_ids))
+    for at in range(0, len(wanted), _PAGE):
+        ids = {seq: asset_id for asset_id, seq in store.seqs_of(wanted[at : at + _PAGE]).items()}
+        heights = {row.seq: row.height for row in store.rows_at(sorted(ids))}
+        spans = store.spans(sorted(ids), SHORT + 1)
+        for asset, replay in replays(ledger, ((asset, count) for asset, _, count in spans)):
+            yield ids[asset], replay, ledger.time_of(heights[asset])
 
 
 def _short(ledger: Reader, assets: list[int]) -> Iterator[tuple[int, Replay]]:
