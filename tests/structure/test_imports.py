@@ -68,6 +68,7 @@ FLOORS = {
         {"names", "tx"},
         {"signers"},
         {"resolve"},
+        {"relations"},
         {"catalogue", "standing"},
         {"workspace", "documents"},
     ),

@@ -151,12 +151,42 @@ class Asset(PlainAsset):
     """Of ``show --view``."""
 
 
+class HandoverItem(TypedDict):
+    """What happens to something that belongs to a twin when it is handed over.
+
+    ``what`` is ``part``, ``stream``, ``grant`` or ``link``. ``action`` of a part or stream is
+    ``moves``, ``moved`` (the new owner has it already), ``stays`` with its owner, or ``remains``
+    until ``signers`` have signed; of a grant or link ``kept`` or ``ends``.
+    """
+
+    id: str
+    name: str | None
+    what: str
+    action: str
+    owner: str | None
+    signers: list[str]
+
+
+class Handover(TypedDict):
+    """What happens to all that belongs to a twin: ``children`` is ``keep`` or ``move``."""
+
+    children: str
+    items: list[HandoverItem]
+    remaining: int
+
+
 class WrittenAsset(Asset):
     """``twin.asset/1`` of a write: beside the asset, what the transaction recorded."""
 
     written: Json
     signed_by: list[str | None]
     warnings: list[str]
+
+
+class HandedOver(WrittenAsset):
+    """``twin.asset/1`` of ``transfer --children``: also what happened to all that belongs to it."""
+
+    handover: Handover
 
 
 class CreatedAsset(WrittenAsset):

@@ -118,7 +118,7 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
                 Option("in", "An output to spend.", "TX:N", repeat=True),
                 Option(
                     "children",
-                    "What happens to its parts.",
+                    "Parts stay and grants hold, or parts go along.",
                     "WHAT",
                     choices=("keep", "move"),
                 ),

@@ -19,7 +19,7 @@ WRITES: dict[str, tuple[Any, ...]] = {
     "did new": (documents.CreatedAsset,),
     "asset create": (documents.CreatedAsset,),
     "asset append": (documents.WrittenAsset,),
-    "asset transfer": (documents.WrittenAsset,),
+    "asset transfer": (documents.WrittenAsset, documents.HandedOver),
     "asset burn": (documents.WrittenAsset,),
     "asset freeze": (documents.WrittenAsset,),
     "asset unfreeze": (documents.WrittenAsset,),

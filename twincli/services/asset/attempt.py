@@ -7,7 +7,14 @@ another writer won meanwhile it is planned again (dotted paths included), unless
 from __future__ import annotations
 
 from twincli import BUILD_TIME_MS
-from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError, TwinError
+from twincli.errors import (
+    ConflictError,
+    InvalidError,
+    LockedError,
+    NotFoundError,
+    PartialError,
+    TwinError,
+)
 from twincli.model import edits as _edits
 from twincli.model import record, times
 from twincli.model import transaction as _transaction
@@ -20,6 +27,8 @@ from twincli.services.signers import keys_to_spend, unlock
 from twincli.values import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from twincli.crypto.ed25519 import Signer
     from twincli.keystore.keyfile import KeyInfo
     from twincli.ledger.rows import PrimaryId, Spendable
@@ -57,6 +66,18 @@ class Target(NamedTuple):
         return cls(workspace, ref, resolve.asset_id_of(workspace, ref), writing)
 
 
+class Along(NamedTuple):
+    """A transaction of another asset that is committed with a write.
+
+    Attributes:
+        tx: Unsigned.
+        infos: The keys that sign it.
+    """
+
+    tx: dict[str, Any]
+    infos: list[KeyInfo]
+
+
 class Attempt(NamedTuple):
     """What a write does to the tip it found.
 
@@ -65,7 +86,7 @@ class Attempt(NamedTuple):
         outputs: New outputs.
         written: Members to write into the metadata.
         kind, body, corrects: Of the envelope.
-        also: More transactions to commit along, unsigned.
+        along: More transactions to commit, before this one.
         stated: More of the envelope, such as what was given in other units.
         warnings: To be passed on.
         identity: What the twin has to itself from now on, where that changes.
@@ -77,7 +98,7 @@ class Attempt(NamedTuple):
     kind: str
     body: dict[str, Any] | None = None
     corrects: str | None = None
-    also: tuple[dict[str, Any], ...] = ()
+    along: tuple[Along, ...] = ()
     stated: dict[str, Any] = {}  # noqa: RUF012 - never changed
     warnings: tuple[str, ...] = ()
     identity: PrimaryId | None = None
@@ -136,25 +157,21 @@ def perform(target: Target, write: Write) -> WrittenAsset | Prepared:
         if writing.prepare:
             from twincli.services.tx import cosign
 
-            if attempt.also:
+            if attempt.along:
                 raise cosign.several_transactions_error("moving the parts along")
             return cosign.prepared(workspace, tx, warnings)
         if workspace.dry_run:
             return document.unsigned(
                 workspace, ref, tx, [info.public_key for info in infos], warnings
             )
-        for info in infos:
-            if info.name not in unlocked:
-                unlocked[info.name] = unlock(workspace, [info])[0]
-        signers = [unlocked[info.name] for info in infos]
-        signed = [_transaction.sign(item, signers) for item in (tx, *attempt.also)]
+        *before, signed = _signed(workspace, [*attempt.along, Along(tx, infos)], unlocked)
         try:
             if attempt.identity is not None:
-                height = workspace.client.submit(signed[0], attempt.identity)
+                height = workspace.client.submit(signed, attempt.identity)
             else:
-                height = workspace.client.submit_many(signed)
-        except InvalidError as error:
-            if error.code != "double_spend":
+                height = workspace.client.submit_many([*before, signed])
+        except (InvalidError, PartialError) as error:
+            if _reason(error) != "double_spend":
                 raise
             if writing.if_tip is not None:
                 raise _tip_moved(writing.if_tip) from error
@@ -162,13 +179,32 @@ def perform(target: Target, write: Write) -> WrittenAsset | Prepared:
             continue
         try:
             if height is None:
-                return document.sent(workspace, ref, signed[0], warnings)
-            return document.written(workspace, asset_id, signed[0]["id"], warnings)
+                return document.sent(workspace, ref, signed, warnings)
+            return document.written(workspace, asset_id, signed["id"], warnings)
         except TwinError as error:
-            raise recorded_all_the_same(signed[0]["id"], error)  # noqa: B904 - it is the same error
+            raise recorded_all_the_same(signed["id"], error)  # noqa: B904 - it is the same error
     raise ConflictError(
         f"{ref}: other writers were faster {ATTEMPTS} times", code="busy", retryable=True
     )
+
+
+def _signed(
+    workspace: Workspace, wanted: Sequence[Along], unlocked: dict[str, Signer]
+) -> list[dict[str, Any]]:
+    """Return transactions signed; keys are unlocked once, and kept for the next attempt."""
+    for info in (info for item in wanted for info in item.infos):
+        if info.name not in unlocked:
+            unlocked[info.name] = unlock(workspace, [info])[0]
+    return [
+        _transaction.sign(item.tx, [unlocked[info.name] for info in item.infos]) for item in wanted
+    ]
+
+
+def _reason(error: TwinError) -> str:
+    """Return why a submission was refused, also where a network took a part of it."""
+    cause = error.__cause__
+    is_partly = isinstance(error, PartialError) and isinstance(cause, InvalidError)
+    return cause.code if is_partly and isinstance(cause, InvalidError) else error.code
 
 
 def check_not_frozen(ref: str, replay: Replay) -> None:

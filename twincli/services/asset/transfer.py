@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twincli.errors import UsageError
 from twincli.model import edits as _edits
-from twincli.model import owners, record, times
+from twincli.model import owners, record
 from twincli.model import transaction as _transaction
 from twincli.services import resolve
 from twincli.services.asset import choose_outputs
@@ -19,6 +19,7 @@ from twincli.services.asset.attempt import (
 )
 from twincli.services.asset.write_options import PLAIN, Writing
 from twincli.services.signers import entity_key
+from twincli.services.tx.prepared import Prepared
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
     from twincli.ledger.rows import Spendable
     from twincli.rules.replay import Replay
-    from twincli.services.documents import WrittenAsset
-    from twincli.services.tx.prepared import Prepared
+    from twincli.services.asset.attempt import Along
+    from twincli.services.asset.handover import Plan
+    from twincli.services.documents import HandedOver, Handover, WrittenAsset
     from twincli.services.workspace import Workspace
 
 
@@ -38,16 +40,19 @@ class Transfer(NamedTuple):
         wanted: What is given to whom; a single amount of 0 stands for all of one output.
         ins: ``TX:N`` each, outputs to spend; empty: enough of those that can be signed for.
         body: Of the envelope.
-        moves_children: Whether the parts that belong to the same owner go along.
         base, changes: What to record along with it.
+        children: ``keep`` or ``move``: what happens to what belongs to it; None: grants and links
+            end, parts stay with their owners.
+        plans: Takes in what happens to it, of the last attempt.
     """
 
     wanted: tuple[_transaction.Output, ...]
     ins: tuple[str, ...] = ()
     body: dict[str, Any] | None = None
-    moves_children: bool = False
     base: dict[str, Any] = {}  # noqa: RUF012 - never changed
     changes: tuple[_edits.Edit, ...] = ()
+    children: str | None = None
+    plans: list[Plan] = []  # noqa: RUF012 - changed only where ``children`` is given, with its own
 
     @property
     def gives_all(self) -> bool:
@@ -68,9 +73,17 @@ class Transfer(NamedTuple):
         first = spends[0]
         written = _edits.write_set(state_of(replay, first), self.base, self.changes)
         written, stated = held_to_template(target, replay, written)
-        also = _children(target, first, self.wanted[0]) if self.moves_children else ()
+        along: tuple[Along, ...] = ()
+        if self.children is not None:
+            from twincli.services.asset import handover
+
+            plan = handover.plan(target, first, self.wanted[0].details, self.children)
+            self.plans[:] = [plan]
+            along = plan.along
+            if plan.keeps:
+                stated = {**stated, "keeps": plan.keeps}
         return Attempt(
-            spends, outputs, written, record.TRANSFER, self.body, also=also, stated=stated
+            spends, outputs, written, record.TRANSFER, self.body, along=along, stated=stated
         )
 
     def is_same(self, target: Target, tx: dict[str, Any]) -> bool:
@@ -107,11 +120,11 @@ def transfer(
     outs: Sequence[str] = (),
     ins: Sequence[str] = (),
     entity: str | None = None,
-    children: str = "keep",
+    children: str | None = None,
     base: dict[str, Any] | None = None,
     changes: Iterable[_edits.Edit] = (),
     writing: Writing = PLAIN,
-) -> WrittenAsset | Prepared:
+) -> WrittenAsset | HandedOver | Prepared:
     """Give an asset, or amounts of it, to new owners.
 
     Args:
@@ -121,7 +134,8 @@ def transfer(
         outs: ``N:OWNER`` each; what is left over goes back to the owner spent from.
         ins: ``TX:N`` each, outputs to spend; default: enough of those that can be signed for.
         entity: The thing's own new key.
-        children: ``move``: its parts that belong to the same owner go along, in the same commit.
+        children: ``keep``: grants and links stay in force; ``move``: its parts and streams that
+            belong to the same owner go along; None: neither, see ``handover``.
         base: Members to record along with it, whole.
         changes: Edits to record along with it.
         writing: W.
@@ -138,40 +152,38 @@ def transfer(
         if writing.bare:
             raise UsageError("--bare writes no envelope, so it cannot be used with --entity")
         body = {"entity": entity_key(workspace, entity)}
-    moves = children == "move"
-    return perform(
-        target, Transfer(tuple(wanted), tuple(ins), body, moves, base or {}, tuple(changes))
+    if children is not None:
+        _check_whole(ref, to, writing)
+    plans: list[Plan] = []
+    made = perform(
+        target,
+        Transfer(tuple(wanted), tuple(ins), body, base or {}, tuple(changes), children, plans),
     )
+    if not plans or isinstance(made, Prepared):
+        return made
+    found = plans[0]
+    handover: Handover = {
+        "children": found.children,
+        "items": found.items,
+        "remaining": len(found.remaining),
+    }
+    return {**made, "handover": handover}
+
+
+def _check_whole(ref: str, to: str | None, writing: Writing) -> None:
+    """Refuse to hand over what belongs to a twin where the twin itself is not handed over."""
+    if to is None:
+        raise UsageError(
+            "--children is for handing over the whole twin",
+            hint=f"twin asset transfer {ref} --to OWNER --children move",
+        )
+    if writing.bare:
+        raise UsageError(
+            "--bare leaves out the envelope, which says what stays in force",
+            hint="leave --bare or --children out",
+        )
 
 
 def burn(workspace: Workspace, ref: str, writing: Writing = PLAIN) -> WrittenAsset | Prepared:
     """Burn what of an asset can be signed for: pay it to the burn address, for good."""
     return perform(Target.find(workspace, ref, writing), Burn())
-
-
-def _children(
-    target: Target, item: Spendable, output: _transaction.Output
-) -> tuple[dict[str, Any], ...]:
-    """Return transfers of the asset's parts that belong to the same owner, and of their parts."""
-    workspace, _, asset_id, writing = target
-    made = []
-    owner = item.output["condition"]["details"]
-    seen = {asset_id}
-    todo = workspace.client.assets_with("parent", asset_id)
-    while todo:
-        child = todo.pop(0)
-        if child in seen:
-            continue
-        seen.add(child)
-        for held in workspace.client.unspent(child):
-            if held.output["condition"]["details"] == owner:
-                metadata = None
-                if not writing.bare:
-                    at = times.to_text(workspace.now())
-                    metadata = {record.KEY: record.envelope(record.TRANSFER, at=at)}
-                amount = int(held.output["amount"])
-                new = _transaction.Output(output.details, amount)
-                spend = _transaction.Spend.of_output(*held)
-                made.append(_transaction.transfer([spend], [new], child, metadata))
-        todo += workspace.client.assets_with("parent", child)
-    return tuple(made)

@@ -27,8 +27,8 @@ from twincli.rules.replay import Pin, is_burned
 from twincli.services import catalogue
 from twincli.services.asset import document as documents
 from twincli.services.link.links import list_links
-from twincli.services.link.relations import ACTIVE, PROPOSED
 from twincli.services.record.records import records
+from twincli.services.relations import ACTIVE, PROPOSED
 from twincli.services.stream import show as streams
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from twincli.errors import UsageError
 from twincli.ledger.block import uncollected
 from twincli.model import links
 from twincli.services import resolve
-from twincli.services.link.relations import ACTIVE, PROPOSED, Relations, end_of
+from twincli.services.relations import ACTIVE, PROPOSED, Relations, end_of
 
 if TYPE_CHECKING:
     from twincli.services.documents import GraphNode, LinkGraph
-    from twincli.services.link.relations import Link
+    from twincli.services.relations import Link
     from twincli.services.workspace import Workspace
 
 DEEPEST = 100

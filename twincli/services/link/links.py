@@ -18,8 +18,8 @@ from twincli.rules.authority import AUTHORISED, topic_of
 from twincli.services import resolve
 from twincli.services.asset.attempt import Target
 from twincli.services.asset.write_options import PLAIN, Writing
-from twincli.services.link.relations import ACTIVE, BOTH, PROPOSED, Relations, above, end_of
 from twincli.services.record.say import is_for_us, say
+from twincli.services.relations import ACTIVE, BOTH, PROPOSED, Relations, above, end_of
 from twincli.services.standing import Speakers, owners_now
 from twincli.services.tx.prepared import Prepared
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from twincli.formats.relationships import Relationship
     from twincli.services import documents
     from twincli.services.documents import LinkItem, Links
-    from twincli.services.link.relations import Link
+    from twincli.services.relations import Link
     from twincli.services.workspace import Workspace
 
 

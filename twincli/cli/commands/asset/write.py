@@ -11,14 +11,14 @@ from twincli.cli.showing.output import to_json
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, UsageError
 from twincli.services.tx.prepared import Prepared
-from twincli.values import TYPE_CHECKING, Any
+from twincli.values import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from twincli.cli.context import Context
     from twincli.cli.parsing.data_parser import Parsed
-    from twincli.services.documents import Appends, FoundAsset, WrittenAsset
+    from twincli.services.documents import Appends, FoundAsset, HandedOver, WrittenAsset
     from twincli.services.resolve import PlannedKey
     from twincli.services.workspace import Workspace
 
@@ -227,9 +227,14 @@ def asset_transfer(context: Context, parsed: Parsed) -> Result:
         outs=values.get("out") or (),
         ins=values.get("in") or (),
         entity=values.get("entity"),
-        children=values.get("children") or "keep",
+        children=values.get("children"),
         base=parsed.base,
         changes=parsed.edits,
         writing=context.writes.writing(),
     )
-    return _done(context, document)
+    result = _done(context, document)
+    if isinstance(document, Prepared) or "handover" not in document:
+        return result
+    from twincli.cli.commands.asset import handing
+
+    return handing.shown(result, cast("HandedOver", document)["handover"], values["to"])
