@@ -134,6 +134,33 @@ DOCUMENTS = [
     ),
     ("file get car note -o OUT", "twin.file/1", members(documents.FetchedFile), None),
     (
+        "cert issue car --standard ISO-1",
+        "twin.record/1",
+        members(documents.WrittenCertificate),
+        None,
+    ),
+    (
+        "cert list car",
+        "twin.certificates/1",
+        members(documents.Certificates),
+        ("certificates", "twin.certificate-item/1", members(documents.CertificateItem)),
+    ),
+    ("cert show car", "twin.certificate/1", members(documents.OneCertificate), None),
+    (
+        "cert check car",
+        "twin.checked-certificates/1",
+        members(documents.CheckedCertificates),
+        ("certificates", "twin.checked-certificate/1", members(documents.CheckedCertificate)),
+    ),
+    (
+        "cert verify CREDENTIAL",
+        "twin.verified-certificate/1",
+        members(documents.VerifiedCertificate),
+        None,
+    ),
+    ("cert export car", "twin.certificate-export/1", members(documents.ExportedCertificate), None),
+    ("cert revoke car --number C-1", "twin.record/1", members(documents.Said), None),
+    (
         "query car --stream gauge --fields value",
         "twin.query/1",
         members(documents.Queried, "rows"),
@@ -303,6 +330,8 @@ DOCUMENTS = [
 ONCE = (
     "append",
     "attach",
+    "cert issue",
+    "cert revoke",
     "create",
     "burn",
     "migrate",
@@ -353,6 +382,10 @@ def prepared(words: str, invoke: Invoke, tmp_path: Path, node: str) -> list[str]
     if words.startswith("file"):
         (tmp_path / "note").write_text("delivered")
         assert invoke("file", "attach", "car", str(tmp_path / "note")).status == 0
+    if words.startswith("cert"):
+        assert invoke("cert", "issue", "car", "--number", "C-1").status == 0
+        exported = invoke("cert", "export", "car").stdout
+        (tmp_path / "credential.json").write_text(exported)
     if "NOTE" in words:
         (tmp_path / "note").write_text("delivered")
         sign = ("keys", "sign", "alice", str(tmp_path / "note"))
@@ -362,6 +395,7 @@ def prepared(words: str, invoke: Invoke, tmp_path: Path, node: str) -> list[str]
         assert invoke("keys", "new", "fleet", "--no-passphrase", *phrase).status == 0
     stand_for = {
         "PARTIAL": str(tmp_path / "partial.json"),
+        "CREDENTIAL": str(tmp_path / "credential.json"),
         "NOTE": str(tmp_path / "note"),
         "SIGNATURE": str(tmp_path / "note.sig"),
         "TX": made["first"]["transaction_id"],

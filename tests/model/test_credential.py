@@ -240,3 +240,10 @@ def test_odd_members_read_as_nothing() -> None:
     assert claims.issuer_name is None
     assert claims.attachments == ({"cid": "x"},)
     assert credential.claims({}).subjects == ()
+    for types, topic in (
+        ([], None),
+        (["Certificate"], None),
+        (["Certificate", "Alumni"], "Alumni"),
+    ):
+        assert credential.claims({"type": ["VerifiableCredential", *types]}).topic == topic
+    assert credential.claims({"credentialSubject": {"certificateType": "a"}}).topic == "a"

@@ -48,6 +48,7 @@ GUARDED: dict[str, Any] = {
     "schedules": {"service": "quarterly", "oil": {"every": "every-250-hours", "types": ["oil"]}},
     "view": {"title": "vin", "card": ["mileage"], "charts": ["mileage"], "map": "location"},
     "workflows": [{"name": "x"}],
+    "trustedIssuers": ["did:key:z6Mk", "https://ul.example"],
     "additionalFields": True,
     "facts": [
         {"name": "color", "type": "enum", "values": ["red", "blue"], "required": True},
@@ -213,6 +214,10 @@ def test_what_names_something_else(change: dict[str, Any], found: list[str]) -> 
         (("trackingFields", 1, "ownUnit"), "yes", "trackingFields[1].ownUnit", "not true or false"),
         (("eventTypes",), ["a", "a"], "eventTypes[1]", "twice"),
         (("eventTypes",), [7], "eventTypes[0]", "not a text"),
+        (("trustedIssuers",), "did:a:b", "trustedIssuers", "not a list"),
+        (("trustedIssuers",), [7], "trustedIssuers[0]", "not a text"),
+        (("trustedIssuers",), ["UL"], "trustedIssuers[0]", "not an issuer"),
+        (("trustedIssuers",), ["did:a:b", "did:a:b"], "trustedIssuers[1]", "twice"),
         (("states", "initial"), "nowhere", "states.initial", "no transition"),
         (("states", "initial"), ..., "states", "initial is missing"),
         (("states", "transitions"), ..., "states", "transitions is missing"),

@@ -92,6 +92,23 @@ def test_what_is_no_span(text: str) -> None:
     assert caught.value.code == "bad_time"
 
 
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("1ms", 1000), ("0.5s", 500_000), ("10.5d", 907_200_000_000), ("2w", 1_209_600_000_000)],
+)
+def test_length(text: str, length: int) -> None:
+    assert times.length(text, "within") == length
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0s", "5", "-1d", "1.0000001s", "1e3s", "1 d", "1D", "\u0663d", "9" * 12 + "w"]
+)
+def test_what_is_no_length(text: str) -> None:
+    with pytest.raises(UsageError, match="--within") as caught:
+        times.length(text, "within")
+    assert caught.value.code == "bad_time"
+
+
 def test_a_claim_is_taken_only_as_rfc_3339() -> None:
     assert times.parse_claim("2024-01-20T09:00:00Z") == NOW
     for claim in ("30d", "2024-01-20", "2024-13-20T09:00:00Z", "", None, 7, ["x"]):

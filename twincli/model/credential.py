@@ -179,6 +179,12 @@ class Claims(NamedTuple):
     attachments: tuple[dict[str, Any], ...]
 
     @property
+    def topic(self) -> str | None:
+        """What it is about, as stated, else its type."""
+        others = (kind for kind in self.types if kind != CERTIFICATE)
+        return self.kind or next(others, None)
+
+    @property
     def from_ms(self) -> int | None:
         """When it becomes valid."""
         return times.parse_claim(self.valid_from)

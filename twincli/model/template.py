@@ -158,6 +158,7 @@ class Template(NamedTuple):
         conditions: Expressions by the names that transitions use.
         stages: In their order.
         schedules: As written, by name.
+        trusted: DIDs and URLs of issuers whose certificates count; empty: of none by themselves.
         view: ``title card charts map``, as written.
         document: All of it.
     """
@@ -177,6 +178,7 @@ class Template(NamedTuple):
     conditions: dict[str, str]
     stages: tuple[str, ...]
     schedules: dict[str, Any]
+    trusted: tuple[str, ...]
     view: dict[str, Any]
     document: dict[str, Any]
 
@@ -296,6 +298,7 @@ def read(document: Any) -> Template:
         conditions=dict(states.get("conditions", {})),
         stages=tuple(document.get("stages", ())),
         schedules=dict(document.get("schedules", {})),
+        trusted=tuple(document.get("trustedIssuers", ())),
         view=dict(document.get("view", {})),
         document=document,
     )
@@ -371,6 +374,7 @@ MEMBERS = (
     "states",
     "stages",
     "schedules",
+    "trustedIssuers",
     "view",
     "workflows",
 )
@@ -512,6 +516,8 @@ class _Checker:
                 self.add(("stages",), "there is no stage", "leave it out, or name the stages")
         if "schedules" in value:
             self.schedules(value["schedules"])
+        if "trustedIssuers" in value:
+            self.issuers(("trustedIssuers",), value["trustedIssuers"])
         if "view" in value:
             self.view(value["view"])
         if "workflows" in value and self.is_list(("workflows",), value["workflows"]):
@@ -519,6 +525,20 @@ class _Checker:
                 self.is_object(("workflows", at), item, ())
         self.references(value)
         return self.found
+
+    def issuers(self, path: tuple[str | int, ...], value: Any) -> None:
+        if not self.is_list(path, value):
+            return
+        seen: set[str] = set()
+        for at, item in enumerate(value):
+            if not self.is_text((*path, at), item):
+                continue
+            if ":" not in item:
+                right = "its DID, such as did:key:z6Mk..., or its URL"
+                self.add((*path, at), f"{shown(item)} is not an issuer", right)
+            elif item in seen:
+                self.add((*path, at), f"{shown(item)} stands here twice", "name each once")
+            seen.add(item)
 
     def heads(self, value: dict[str, Any]) -> None:
         if "id" not in value:

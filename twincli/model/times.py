@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from twincli.errors import InvalidError, UsageError, shown
+from twincli.errors import InvalidError, UsageError, cut, shown
 from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Patterns are text: re compiles and keeps them when they are first used, not at start-up.
 _AGO = r"([0-9]+)(s|m|h|d|w)"
+_LENGTH = r"([0-9]{1,12})(?:\.([0-9]{1,9}))?(ms|s|m|h|d|w)"
 _DATE = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
 _RFC3339 = (
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?"
@@ -82,6 +83,31 @@ def span(text: str) -> int:
             hint="write 8h, 30m, or a number of seconds, such as 3600",
         )
     return seconds
+
+
+def length(text: str, option: str) -> int:
+    """Return how many microseconds ``1m``, ``0.5s`` or ``250ms`` is.
+
+    Args:
+        text: A decimal with ``ms s m h d w``.
+        option: Where it is written, for the error.
+
+    Raises:
+        UsageError: ``bad_time``.
+    """
+    found = re.fullmatch(_LENGTH, text, re.ASCII)
+    if found is not None:
+        whole, part, unit = found.groups()
+        size = 1000 if unit == "ms" else _SECONDS[unit] * 1_000_000
+        scale: int = 10 ** len(part or "")
+        time_us, rest = divmod(int(whole + (part or "")) * size, scale)
+        if time_us and not rest and time_us < 1 << 62:
+            return time_us
+    raise UsageError(
+        f"--{option}: {cut(repr(text))} is not a length of time",
+        code="bad_time",
+        hint="write 30s, 1m, 0.5h or 1d",
+    )
 
 
 def parse_claim(text: object) -> int | None:

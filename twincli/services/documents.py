@@ -751,6 +751,7 @@ class CertificateItem(TypedDict):
     ``form`` is ``issued``, ``self-declared``, ``foreign`` or ``unproven``; ``status`` is ``valid``,
     ``expired``, ``expiring``, ``not-yet-valid``, ``revoked``, ``invalid`` or ``unproven``.
     ``verified`` says whether proof, form and issuer are right; null: that could not be told.
+    ``trusted``: whether its issuer is one that the twin's template names; null: it names none.
     ``issuer_name`` is what the issuer calls itself, ``issuer_key_name`` the name of its key here.
     """
 
@@ -761,6 +762,7 @@ class CertificateItem(TypedDict):
     form: str
     status: str
     verified: bool | None
+    trusted: bool | None
     issuer: str | None
     issuer_name: str | None
     issuer_key_name: str | None
@@ -826,7 +828,8 @@ class WrittenCertificate(Said):
 class CheckedCertificate(TypedDict):
     """``twin.checked-certificate/1``: a certificate, label or file, and how it stands at a time.
 
-    ``form`` is that of a certificate, or ``file``.
+    ``form`` is that of a certificate, or ``file``. ``counts`` is false of what makes no difference
+    to the answer: its issuer is not one of those that count, or it was renewed by ``renewed_by``.
     """
 
     asset_id: str
@@ -843,6 +846,8 @@ class CheckedCertificate(TypedDict):
     valid_until: str | None
     transaction_id: str | None
     reason: str | None
+    counts: bool
+    renewed_by: str | None
 
 
 class CheckedCertificates(TypedDict):

@@ -464,6 +464,19 @@ def test_a_copy_of_a_revoked_one_is_revoked(house: House) -> None:
     assert house.verify(document)["status"] == "revoked"
 
 
+def test_a_copy_does_not_keep_a_list_from_being_signed(house: House) -> None:
+    made = house.issue("lab", number="L-1", node_url="https://node.example")
+    document = made["body"]["credential"]
+    issue.add(house.using("stranger"), house.car, document, house.fetch)
+    with pytest.raises(LockedError) as raised:
+        issue.revoke(house.using("stranger"), house.car, "L-1")
+    assert raised.value.hint == "its issuer revokes it"
+    ended = issue.revoke(house.using("lab"), house.car, "L-1")
+    assert isinstance(ended, dict)
+    assert ended["body"]["revokes"] == made["transaction_id"]
+    assert ended["body"]["status_list"]["id"] == made["body"]["status_list"]["id"]
+
+
 def test_names_of_certificates(house: House) -> None:
     made = house.issue("lab", number="N")
     house.issue("alice", number="N")
@@ -501,7 +514,7 @@ def test_checks_at_a_time(house: House) -> None:
     house.issue("lab", number="old", valid_from="2024-01-20", valid_until="2025-01-20")
     house.issue("lab", number="next", valid_from="2031-01-01")
     end = house.now_ms + 10 * DAY_MS
-    house.issue("lab", number="soon", valid_until=credential.stamp(end))
+    house.issue("lab", number="soon", standard="B", valid_until=credential.stamp(end))
     assert statuses(house) == (
         False,
         [("old", "expired"), ("next", "not-yet-valid"), ("soon", "valid")],

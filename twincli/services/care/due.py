@@ -10,7 +10,6 @@ from twincli.model import times
 from twincli.services import resolve
 from twincli.services.asset import listings
 from twincli.services.care.gather import Gatherer, is_over
-from twincli.services.query import asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +54,7 @@ def list_due(
     """
     now = workspace.now()
     at_ms = now if as_of is None else times.parse(as_of, now)
-    within_ms = 0 if within is None else asked.span(within, "within") // 1000
+    within_ms = 0 if within is None else times.length(within, "within") // 1000
     gatherer = Gatherer(workspace, streams)
     names = resolve.asset_names(workspace)
     ids = listings.mine(workspace) if ref is None else [resolve.asset_id_of(workspace, ref)]

@@ -13,6 +13,7 @@ from twincli.rules.replay import is_burned
 from twincli.services import catalogue
 from twincli.services.asset.document import claimed
 from twincli.services.care.meters import TwinMeters
+from twincli.services.cert import certificates, proofs
 from twincli.services.file import attached
 from twincli.services.record.records import records
 
@@ -88,7 +89,11 @@ class Gatherer:
         plans = self._plans(replay.pin, model, data)
         works = [w for one in held if (w := work_of(one, plans.schedules)) is not None]
         meters = TwinMeters(self.workspace, asset_id, replay, model, self._streams, until_ms)
-        twin = due.Twin(data, plans, self._created(create, created_ms), works, [*_dated(held)])
+        dated = [*_dated(held)]
+        if any(one.kind == record.CERTIFICATE for one in held):
+            trusted = () if model is None else model.template.trusted
+            dated += _certified(self.workspace, asset_id, held, trusted)
+        twin = due.Twin(data, plans, self._created(create, created_ms), works, dated)
         return due.found(twin, meters)
 
     def plans(self, replay: Replay) -> schedules.Found:
@@ -164,6 +169,24 @@ def _dated(held: Sequence[Record]) -> Iterator[Dated]:
             name = file["name"] or file["cid"] or ""
             made = _ending(due.FILE, name, file["valid_until"], one)
             last[due.FILE, file["type"] or name] = made
+    yield from (each for each in last.values() if each is not None)
+
+
+def _certified(
+    workspace: Workspace, asset_id: str, held: Sequence[Record], trusted: Sequence[str]
+) -> Iterator[Dated]:
+    """Yield the certificates with an end that were not revoked, of those alike the last."""
+    last: dict[tuple[str | None, ...], Dated | None] = {}
+    for one in certificates.of_records(workspace, asset_id, held):
+        if one.revoked is not None or certificates.is_trusted(one, trusted) is False:
+            continue
+        if proofs.is_right(one.document, quickly=True) is not False:
+            said = one.claims
+            name = said.number or said.standard or said.kind or ""
+            alike = (said.issuer, said.kind, said.standard)
+            what = alike if said.kind or said.standard else (said.issuer, name)
+            made = _ending(due.CERTIFICATE, name, said.valid_until, one.record)
+            last[what] = made
     yield from (each for each in last.values() if each is not None)
 
 

@@ -16,7 +16,7 @@ from twincli.model import credential as _credential
 from twincli.model import record
 from twincli.model.ids import is_prefix
 from twincli.model.names import fold
-from twincli.services import resolve
+from twincli.services import catalogue, resolve
 from twincli.services.cert import proofs
 from twincli.services.record.records import records
 from twincli.services.standing import Speakers
@@ -77,6 +77,46 @@ class Certificate(NamedTuple):
     revoked: Revocation | None
 
 
+def trusted_issuers(workspace: Workspace, asset_id: str) -> tuple[str, ...]:
+    """Return the issuers that a twin's template names; empty: none, or it is not at hand."""
+    replay = workspace.client.replay(asset_id)
+    try:
+        model = catalogue.of_twin(workspace, None if replay is None else replay.pin)
+    except NotFoundError:
+        return ()
+    return () if model is None else model.template.trusted
+
+
+def is_trusted(one: Certificate, trusted: Sequence[str]) -> bool | None:
+    """Say whether a certificate is one of a trusted issuer's; None: nobody is named.
+
+    Whether its proof is right is another question.
+    """
+    if not trusted:
+        return None
+    return one.form in {ISSUED, FOREIGN} and one.claims.issuer in trusted
+
+
+def names_of(workspace: Workspace, asset_id: str, trusted: Sequence[str]) -> list[str]:
+    """Return what the certificates of a twin attest: types, standards and numbers.
+
+    Args:
+        workspace: Rooms.
+        asset_id: The twin.
+        trusted: Issuers; what others attest is left out, and so is what is not valid now.
+    """
+    found: dict[str, None] = {}
+    now = workspace.now()
+    for one in certificates(workspace, asset_id):
+        if not is_trusted(one, trusted) or standing(one, now) != _credential.VALID:
+            continue
+        if proofs.is_right(one.document):
+            claims = one.claims
+            named = (claims.kind, claims.standard, claims.number)
+            found.update((name, None) for name in named if name is not None)
+    return list(found)
+
+
 def issuer_key_of(claims: Claims) -> str | None:
     """Return the base58 key of an issuer that is a did:key, else None."""
     if claims.issuer is None:
@@ -87,11 +127,25 @@ def issuer_key_of(claims: Claims) -> str | None:
 
 def certificates(workspace: Workspace, asset_id: str) -> list[Certificate]:
     """Return the certificates that were recorded about a twin, in commit order."""
+    held = records(workspace, asset_id, (record.CERTIFICATE,), by="recorded")
+    return of_records(workspace, asset_id, held)
+
+
+def of_records(workspace: Workspace, asset_id: str, every: Sequence[Record]) -> list[Certificate]:
+    """Return the certificates among the records of a twin, in their order.
+
+    Args:
+        workspace: Rooms.
+        asset_id: The twin.
+        every: Records of any kinds; those that revoke have to be among them.
+    """
     client = workspace.client
     speakers, names = Speakers(client), resolve.Names(workspace)
     found: list[Certificate] = []
     revocations: dict[str, list[Revocation]] = {}
-    for held in records(workspace, asset_id, (record.CERTIFICATE,), by="recorded"):
+    for held in every:
+        if held.kind != record.CERTIFICATE:
+            continue
         document, revokes = held.body.get("credential"), held.body.get("revokes")
         if isinstance(document, dict):
             claims = _credential.claims(document)
@@ -163,20 +217,33 @@ _UNNAMED = "a credential"
 
 
 def item(
-    workspace: Workspace, one: Certificate, now_ms: int, within_ms: int = 0
+    workspace: Workspace,
+    one: Certificate,
+    now_ms: int,
+    within_ms: int = 0,
+    trusted: Sequence[str] = (),
 ) -> CertificateItem:
-    """Return the row of a certificate in a listing."""
+    """Return the row of a certificate in a listing.
+
+    Args:
+        workspace: Rooms.
+        one: The certificate.
+        now_ms: When.
+        within_ms: What ends within this time is expiring.
+        trusted: From ``trusted_issuers``.
+    """
     claims, held, ended = one.claims, one.record, one.revoked
     names = resolve.Names(workspace)
     is_valid = proofs.is_right(one.document, quickly=not _is_brought_by_owner(one))
     return {
         "number": claims.number,
-        "label": claims.number or claims.standard or claims.kind or claims.id or _UNNAMED,
-        "type": claims.kind or (claims.types[0] if claims.types else None),
+        "label": claims.number or claims.standard or claims.topic or claims.id or _UNNAMED,
+        "type": claims.topic,
         "standard": claims.standard,
         "form": one.form,
         "status": standing(one, now_ms, within_ms, is_valid=is_valid),
         "verified": is_valid if one.form in {ISSUED, FOREIGN} else False,
+        "trusted": is_trusted(one, trusted),
         "issuer": claims.issuer,
         "issuer_name": claims.declared_issuer or claims.issuer_name,
         "issuer_key_name": None if one.issuer_key is None else names.of_key(one.issuer_key),
@@ -233,6 +300,7 @@ def _label(found: Any) -> CertificateItem:
         "form": UNPROVEN,
         "status": UNPROVEN,
         "verified": False,
+        "trusted": None,
         "issuer": None,
         "issuer_name": text("issuer"),
         "issuer_key_name": None,
@@ -257,8 +325,8 @@ def chosen(
 ) -> Certificate:
     """Return the certificate that a number, an id or a transaction means.
 
-    Of several records of one credential it is the last; of several credentials of one number that
-    of the keys given.
+    Of several records of one credential it is the first by its issuer, else the last; of several
+    credentials of one number that of the keys given.
 
     Args:
         found: The certificates of the twin.
@@ -284,7 +352,7 @@ def chosen(
             code="ambiguous",
             hint=f"name one by its number or its transaction: --number ID; {hint}",
         )
-    return last
+    return next((one for one in several if one.issuer_key in one.record.signers), last)
 
 
 def _is_called(one: Certificate, wanted: str) -> bool:

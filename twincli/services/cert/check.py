@@ -11,7 +11,6 @@ from twincli.services import resolve
 from twincli.services.asset import listings
 from twincli.services.cert import certificates, proofs
 from twincli.services.file import attached
-from twincli.services.query import asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,11 +54,10 @@ def list_certificates(workspace: Workspace, ref: str) -> Certificates:
     }
 
 
-def _items(
-    workspace: Workspace, asset_id: str, now_ms: int, within_ms: int = 0
-) -> Iterator[CertificateItem]:
+def _items(workspace: Workspace, asset_id: str, now_ms: int) -> Iterator[CertificateItem]:
+    trusted = certificates.trusted_issuers(workspace, asset_id)
     for one in certificates.certificates(workspace, asset_id):
-        yield certificates.item(workspace, one, now_ms, within_ms)
+        yield certificates.item(workspace, one, now_ms, trusted=trusted)
     yield from certificates.labels(workspace, asset_id)
 
 
@@ -81,12 +79,13 @@ def show(workspace: Workspace, ref: str, number: str | None = None) -> OneCertif
     one = certificates.chosen(certificates.certificates(workspace, asset_id), ref, number)
     found = proofs.signed(one.document)
     checks = (found.check, proofs.structure(one.document), proofs.issuer(one.document, found))
-    row = certificates.item(workspace, one, workspace.now())
+    trusted = certificates.trusted_issuers(workspace, asset_id)
+    row = certificates.item(workspace, one, workspace.now(), trusted=trusted)
     return {
         "schema": "twin.certificate/1",
+        **row,
         "asset_id": asset_id,
         "asset_name": resolve.asset_name(workspace, asset_id),
-        **row,
         "checks": [check.told() for check in checks],
         "credential": one.document,
     }
@@ -121,7 +120,7 @@ def check(
     """
     now = workspace.now()
     at_ms = now if as_of is None else times.parse(as_of, now)
-    within_ms = 0 if within is None else asked.span(within, "within") // 1000
+    within_ms = 0 if within is None else times.length(within, "within") // 1000
     issuers = {resolve.public_key_of(workspace, word) for word in accepted}
     if ref is None:
         ids = [str(asset["id"]) for asset in listings.list_assets(workspace)["assets"]]
@@ -134,7 +133,7 @@ def check(
     ]
     return {
         "schema": "twin.checked-certificates/1",
-        "ok": not any(row["status"] in BAD for row in rows),
+        "ok": not any(row["counts"] and row["status"] in BAD for row in rows),
         "as_of": times.to_text(at_ms),
         "within": within,
         "certificates": rows,
@@ -150,26 +149,26 @@ def _checked(
     issuers: set[str],
 ) -> Iterator[CheckedCertificate]:
     name = resolve.asset_name(workspace, asset_id)
-    for one in certificates.certificates(workspace, asset_id):
-        if issuers and one.issuer_key not in issuers:
-            continue
-        yield _row(asset_id, name, certificates.item(workspace, one, at_ms, within_ms))
+    trusted = () if issuers else certificates.trusted_issuers(workspace, asset_id)
+    found = certificates.certificates(workspace, asset_id)
+    if issuers:
+        found = [one for one in found if one.issuer_key in issuers]
+    rows = [certificates.item(workspace, one, at_ms, within_ms, trusted) for one in found]
+    for row in rows:
+        renewed_by = _renewal(row, rows)
+        counts = renewed_by is None and row["trusted"] is not False
+        yield _row(asset_id, name, row, counts=counts, renewed_by=renewed_by)
     if issuers:
         return
     for label in certificates.labels(workspace, asset_id):
-        until_ms = (
-            None if label["valid_until"] is None else _credential.end_of(label["valid_until"])
-        )
-        row = _row(asset_id, name, label)
-        if until_ms is not None:
-            state = _credential.standing_at(None, until_ms, at_ms, within_ms)
-            if state != _credential.VALID:
-                row["status"] = state
-        yield row
+        state = _state(label["valid_until"], at_ms, within_ms)
+        made = _row(asset_id, name, label, counts=True, renewed_by=None)
+        if state not in {None, _credential.VALID}:
+            made["status"] = str(state)
+        yield made
     for file in attached.of_twin(workspace, blobs, asset_id):
-        until = file["valid_until"]
-        until_ms = None if until is None else _credential.end_of(until)
-        if until_ms is None or file["standing"] != AUTHORISED:
+        state = _state(file["valid_until"], at_ms, within_ms)
+        if state is None or file["standing"] != AUTHORISED:
             continue
         yield {
             "asset_id": asset_id,
@@ -179,17 +178,52 @@ def _checked(
             "type": file["type"],
             "standard": None,
             "form": FILE,
-            "status": _credential.standing_at(None, until_ms, at_ms, within_ms),
+            "status": state,
             "issuer": None,
             "issuer_name": file["issuer"],
             "valid_from": None,
-            "valid_until": until,
+            "valid_until": file["valid_until"],
             "transaction_id": file["transaction_id"],
             "reason": None,
+            "counts": True,
+            "renewed_by": None,
         }
 
 
-def _row(asset_id: str, name: str | None, item: CertificateItem) -> CheckedCertificate:
+def _state(until: str | None, at_ms: int, within_ms: int) -> str | None:
+    """Return how something with an end stands, None where it has none."""
+    until_ms = None if until is None else _credential.end_of(until)
+    if until_ms is None:
+        return None
+    return _credential.standing_at(None, until_ms, at_ms, within_ms)
+
+
+def _renewal(row: CertificateItem, rows: Sequence[CertificateItem]) -> str | None:
+    """Return the certificate that took the place of one that ends: the same, valid for longer."""
+    what = _what(row)
+    if row["status"] not in {_credential.EXPIRED, _credential.EXPIRING} or what is None:
+        return None
+    for other in rows:
+        if _what(other) == what and other["status"] == _credential.VALID:
+            return other["transaction_id"]
+    return None
+
+
+def _what(row: CertificateItem) -> tuple[str | None, ...] | None:
+    """Return what a certificate attests and who says so, None where only its number is known."""
+    if row["standard"] is None and row["type"] is None:
+        return None
+    return row["form"], row["issuer"], row["issuer_name"], row["type"], row["standard"]
+
+
+def _row(
+    asset_id: str,
+    name: str | None,
+    item: CertificateItem,
+    *,
+    counts: bool,
+    renewed_by: str | None,
+) -> CheckedCertificate:
     return {
         "asset_id": asset_id,
         "asset_name": name,
@@ -205,4 +239,6 @@ def _row(asset_id: str, name: str | None, item: CertificateItem) -> CheckedCerti
         "valid_until": item["valid_until"],
         "transaction_id": item["transaction_id"],
         "reason": item["reason"],
+        "counts": counts,
+        "renewed_by": renewed_by,
     }

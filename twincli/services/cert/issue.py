@@ -284,7 +284,7 @@ def written(workspace: Workspace, said: Said, warnings: Sequence[str] = ()) -> W
     return {
         **said,
         "number": claims.number,
-        "type": claims.kind or (claims.types[0] if claims.types else None),
+        "type": claims.topic,
         "standard": claims.standard,
         "certificate_form": form,
         "issuer": claims.issuer,

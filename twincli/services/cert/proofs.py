@@ -180,13 +180,15 @@ def signer(document: dict[str, Any], found: Signed, trusted: Sequence[str] | Non
     accepted = None if trusted is None else set(trusted)
     if claims.issuer in dids:
         if accepted is not None and not accepted & {claims.issuer, dids[claims.issuer]}:
-            return Check(ISSUER, FAILED, f"{claims.issuer} is not one of the issuers you accept")
+            return Check(
+                ISSUER, FAILED, f"{claims.issuer} is not one of the issuers that are accepted"
+            )
         return Check(ISSUER, PASSED, f"{claims.issuer} issued and signed it")
     if claims.issuer.startswith("did:key:"):
         return Check(ISSUER, FAILED, f"its issuer {claims.issuer} did not sign it")
     for did, key in dids.items():
         if accepted is not None and accepted & {did, key}:
-            return Check(ISSUER, PASSED, f"signed by {did}, which you accept for {claims.issuer}")
+            return Check(ISSUER, PASSED, f"signed by {did}, which is accepted for {claims.issuer}")
     return Check(
         ISSUER,
         UNKNOWN,

@@ -37,7 +37,8 @@ def verify(
         fetch: Gets status lists.
         now_ms: The present.
         workspace: Names and the ledger that may hold its revocation, where they are at hand.
-        accepted: Issuers that are accepted: names, DIDs, keys, URLs; empty: any.
+        accepted: Issuers that are accepted: names, DIDs, keys, URLs; empty: those that the template
+            of the twin names, any where it names none.
 
     Returns:
         ``twin.verified-certificate/1``; ``valid`` is null where it could not be told.
@@ -54,7 +55,7 @@ def verify(
         proofs.structure(document),
         dates(claims, found, now_ms),
         status(document, held, fetch, now_ms),
-        proofs.issuer(document, found, _issuers(workspace, accepted) if accepted else None),
+        proofs.issuer(document, found, _issuers(workspace, claims, accepted)),
     ]
     form = None if held is None else held.form
     if form == certificates.SELF_DECLARED and checks[-1].result != FAILED:
@@ -68,7 +69,7 @@ def verify(
         "status": _word(checks, claims, now_ms),
         "checks": [check.told() for check in checks],
         "number": claims.number,
-        "type": claims.kind or (claims.types[0] if claims.types else None),
+        "type": claims.topic,
         "standard": claims.standard,
         "form": form or (certificates.SELF_DECLARED if claims.declared_issuer else None),
         "issuer": claims.issuer,
@@ -151,31 +152,44 @@ def status(document: dict[str, Any], held: Certificate | None, fetch: Fetch, now
 
 def _held(workspace: Workspace, document: dict[str, Any], claims: Claims) -> Certificate | None:
     """Return the record of a credential on the ledger at hand, None where there is none."""
-    key = certificates.issuer_key_of(claims)
-    for subject in claims.subjects[:1]:
-        try:
-            asset_id = did.parse(subject).asset_id
-        except InvalidError:
-            return None
-        if asset_id is None or workspace.client.entry(asset_id) is None:
-            return None
-        same = [
-            one
-            for one in certificates.certificates(workspace, asset_id)
-            if one.issuer_key == key and certificates.is_same(one.document, document)
-        ]
-        if same:
-            # One that was revoked says more than a copy that somebody added.
-            return max(same, key=lambda one: (one.revoked is not None, one.record.height or 0))
-    return None
+    key, asset_id = certificates.issuer_key_of(claims), _twin(workspace, claims)
+    if asset_id is None:
+        return None
+    same = [
+        one
+        for one in certificates.certificates(workspace, asset_id)
+        if one.issuer_key == key and certificates.is_same(one.document, document)
+    ]
+    # One that was revoked says more than a copy that somebody added.
+    return max(
+        same, key=lambda one: (one.revoked is not None, one.record.height or 0), default=None
+    )
 
 
-def _issuers(workspace: Workspace | None, accepted: Sequence[str]) -> list[str]:
-    """Return the keys, DIDs and URLs that names and other words mean.
+def _twin(workspace: Workspace, claims: Claims) -> str | None:
+    """Return the id of the twin that a credential is about, None where it is not at hand."""
+    if not claims.subjects:
+        return None
+    try:
+        asset_id = did.parse(claims.subjects[0]).asset_id
+    except InvalidError:
+        return None
+    return asset_id if asset_id is not None and workspace.client.entry(asset_id) else None
+
+
+def _issuers(
+    workspace: Workspace | None, claims: Claims, accepted: Sequence[str]
+) -> Sequence[str] | None:
+    """Return the keys, DIDs and URLs of accepted issuers, None where any is accepted.
 
     Raises:
         NotFoundError: A name is not known.
     """
+    if not accepted:
+        asset_id = None if workspace is None else _twin(workspace, claims)
+        if workspace is None or asset_id is None:
+            return None
+        return certificates.trusted_issuers(workspace, asset_id) or None
     found = []
     for word in accepted:
         if (":" in word and not word.startswith("key:")) or base58.is_key(word):

@@ -1,7 +1,8 @@
 """What the conditions of moves are checked against: a twin as it is, and what was said of it.
 
 An expression sees the twin's facts and state, as ``asset find`` does, and besides them what is
-recorded: ``events`` (the types of its events), ``stages`` (those it has reached) and ``facts`` and
+recorded: ``events`` (the types of its events), ``stages`` (those it has reached), ``certificates``
+(what the issuers that its template trusts attest now: types, standards, numbers) and ``facts`` and
 ``state`` by themselves. A name of these never means a field of the twin, so that nobody meets a
 condition by writing a list of that name.
 """
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
     from twincli.services.catalogue import Model
     from twincli.services.workspace import Workspace
 
-EVENTS, STAGES, FACTS, STATE = NAMES = ("events", "stages", "facts", "state")
+EVENTS, STAGES, FACTS, STATE, CERTIFICATES = NAMES = (
+    "events",
+    "stages",
+    "facts",
+    "state",
+    "certificates",
+)
 
 
 class Evidence:
@@ -68,6 +75,7 @@ class Evidence:
             STAGES: lambda: self._said(bodies.STAGE, "stage"),
             FACTS: self._facts,
             STATE: lambda: self._replay.common,
+            CERTIFICATES: self._attested,
         }
         for name in names.intersection(made):
             if name not in self._known:
@@ -78,6 +86,12 @@ class Evidence:
     def _facts(self) -> dict[str, Any]:
         assert self._replay.create is not None
         return record.without_envelope(self._replay.create["asset"]["data"])
+
+    def _attested(self) -> list[str]:
+        from twincli.services.cert import certificates
+
+        trusted = self._model.template.trusted
+        return certificates.names_of(self._workspace, self._asset_id, trusted)
 
     def _said(self, kind: str, member: str) -> list[str]:
         """Return what the records of a kind that count state."""

@@ -21,8 +21,6 @@ HAPPENED, RECORDED = BY = ("happened", "recorded")
 DAY_US = 86_400_000_000
 MAX_POINTS = 1_000_000
 
-_UNITS = {"ms": 1000, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": DAY_US, "w": 7 * DAY_US}
-_SPAN = r"([0-9]{1,12})(?:\.([0-9]{1,9}))?(ms|s|m|h|d|w)"
 _AGO = r"[0-9]+(s|m|h|d|w)"
 
 
@@ -104,7 +102,7 @@ def read(typed: Typed, now_ms: int) -> Asked:
         raise UsageError(f"--limit takes a whole number from 1, not {typed.limit}")
     if typed.points is not None and not 3 <= typed.points <= MAX_POINTS:
         raise UsageError(f"--points takes a whole number from 3 to {MAX_POINTS}")
-    every = None if typed.every is None else span(typed.every, "every")
+    every = None if typed.every is None else times.length(typed.every, "every")
     if every is not None and typed.points is not None:
         raise UsageError("--every and --points cannot be given together")
     if every is None and typed.points is None:
@@ -175,27 +173,6 @@ def _several(text: str | None, option: str) -> tuple[str, ...]:
     if not all(parts):
         raise UsageError(f"--{option}: one of the names is empty")
     return tuple(dict.fromkeys(parts))
-
-
-def span(text: str, option: str) -> int:
-    """Return how many microseconds ``1m``, ``0.5s`` or ``250ms`` is.
-
-    Raises:
-        UsageError: ``bad_time``.
-    """
-    found = re.fullmatch(_SPAN, text, re.ASCII)
-    if found is not None:
-        whole, part, unit = found.groups()
-        size = _UNITS[unit]
-        scale: int = 10 ** len(part or "")
-        time_us, rest = divmod(int(whole + (part or "")) * size, scale)
-        if time_us and not rest and time_us < 1 << 62:
-            return time_us
-    raise UsageError(
-        f"--{option}: {cut(repr(text))} is not a length of time",
-        code="bad_time",
-        hint="write 30s, 1m, 0.5h or 1d",
-    )
 
 
 def _time(text: str | None, now_ms: int) -> int | None:

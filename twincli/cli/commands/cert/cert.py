@@ -203,7 +203,12 @@ def list_certificates(context: Context, twin: Twin) -> Result:
 
 
 def _issuer(item: Any) -> Any:
-    """Return who issued it: the name of the key here, else what it says of itself."""
+    """Return who issued it: the name of the key here, else what it says of itself.
+
+    Of a self-declaration it is the one whom it names.
+    """
+    if item["form"] == "self-declared":
+        return item["issuer_name"]
     return item.get("issuer_key_name") or item["issuer_name"] or item["issuer"]
 
 
@@ -269,8 +274,8 @@ def check(
         as_of=as_of,
         accepted=issuer or (),
     )
-    bad = [row for row in document["certificates"] if row["status"] in service.BAD]
-    count = len(document["certificates"])
+    rows = document["certificates"]
+    bad = [row for row in rows if row["counts"] and row["status"] in service.BAD]
     return Result(
         document,
         listing="certificates",
@@ -291,7 +296,7 @@ def check(
         ),
         item_schema="twin.checked-certificate/1",
         exit_code=ExitCode.OK if document["ok"] else ExitCode.NOT_VERIFIED,
-        notes=(f"{count} checked, {len(bad)} to act on",),
+        notes=(f"{len(rows)} checked, {len(bad)} to act on",),
     )
 
 
