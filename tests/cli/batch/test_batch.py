@@ -443,3 +443,69 @@ def test_a_locked_key_is_checked_as_far_as_can_be(invoke: Invoke, tmp_path: Path
     assert "nothing is recorded" in run.error["message"]
     run = invoke("batch", "apply", file, "--json", "--passphrase-file", str(secret))
     assert run.json["applied"] == 2
+
+
+LIFE = """
+id: press-v1
+name: Press
+assetType: press
+identifiers: {primary: serial}
+eventTypes: [stopped, started]
+states: {initial: off, transitions: [{from: "off", to: "on"}, {from: "on", to: "off"}]}
+stages: [built, shipped]
+schedules: {oil: yearly}
+"""
+
+
+def test_every_verb(twin: Twin, invoke: Invoke, tmp_path: Path) -> None:
+    """Each does what its command does, in the order of the file, and is known again."""
+    (tmp_path / "press.yaml").write_text(LIFE)
+    (tmp_path / "manual.pdf").write_bytes(b"a manual")
+    twin("template", "register", str(tmp_path / "press.yaml"))
+    twin("keys", "new", "bob", "--no-passphrase")
+    at = {"at": "2024-06-03T07:40:00Z"}
+    press: list[dict[str, Any]] = [
+        {"do": "create", "template": "press-v1", "data": {"serial": "7"}},
+        {"do": "event", "type": "started", "data": {"by": "hand"}, **at},
+        {"do": "state", "to": "on", "from": "off", "reason": "shift"},
+        {"do": "state", "to": "off"},
+        {"do": "stage", "stage": "built", "location": "Ulm", "date": "2024-06-01"},
+        {"do": "stage", "stage": "shipped"},
+        {
+            "do": "maintenance",
+            "type": "service",
+            "work": "new oil",
+            "parts": ["oil:2:45.99"],
+            "currency": "EUR",
+            "done": "oil",
+            "data": {"technician": "Kim"},
+        },
+        {"do": "cert", "standard": "ISO-14001", "number": "C-1", "valid_until": "2031-01-20"},
+        {"do": "file", "file": str(tmp_path / "manual.pdf"), "type": "manual"},
+        {"do": "link", "verb": "is_component_of", "to": "car"},
+        {"do": "grant", "to": "bob", "scope": ["event"]},
+        {"do": "reading", "stream": "oil", "data": {"value": 80.5, "unit": "C"}},
+    ]
+    file = written(tmp_path / "x.jsonl", *({**line, "asset": "press"} for line in press))
+    check = invoke("batch", "check", file, "--json")
+    assert check.status == 0, check.stdout
+    run = invoke("batch", "apply", file, "--once", "b", "--json")
+    assert run.json["applied"] == len(press), run.stdout
+    again = invoke("batch", "apply", file, "--once", "b", "--json")
+    assert again.json["existing"] == len(press), again.stdout
+    assert said(again, "transaction_id") == said(run, "transaction_id")
+    assert twin("state", "show", "press")["state"] == "off"
+    assert twin("event", "list", "press")["events"][0]["data"] == {"by": "hand"}
+    assert [item["stage"] for item in twin("stage", "list", "press")["stages"]][-1] == "shipped"
+    kept = twin("maintenance", "list", "press")["maintenance"][0]
+    assert (kept["technician"], kept["total"], kept["done"]) == ("Kim", "91.98", ["oil"])
+    assert twin("cert", "list", "press")["certificates"][0]["number"] == "C-1"
+    assert twin("file", "list", "press")["files"][0]["type"] == "manual"
+    assert twin("grant", "list", "press")["grants"][0]["to_name"] == "bob"
+    wrong = written(
+        tmp_path / "y.jsonl",
+        {"do": "state", "asset": "press", "to": "broken"},
+        {"do": "event", "asset": "car", "type": "", "data": {}},
+        {"do": "stage", "asset": "bike", "stage": "built"},
+    )
+    assert invoke("batch", "apply", wrong, "--json").status == 7

@@ -59,6 +59,16 @@ FORMS: dict[str, Form] = {
     "stage": Form(
         {**dict.fromkeys(("stage", "location", "date"), _TEXT), DATA: _OBJECT}, ("stage",)
     ),
+    "maintenance": Form(
+        {
+            **dict.fromkeys(("type", "technician", "currency", "next", "next_type"), _TEXT),
+            **dict.fromkeys(("work", "parts", "done"), _TEXTS),
+            DATA: _OBJECT,
+        }
+    ),
+    "cert": Form(
+        dict.fromkeys(("type", "standard", "number", "issuer", "valid_from", "valid_until"), _TEXT)
+    ),
     "file": Form({"file": _TEXT, "type": _TEXT, "issuer": _TEXT, "valid_until": _TEXT}, ("file",)),
     "link": Form({"verb": _TEXT, "to": _TEXT}, ("verb", "to")),
     "grant": Form({"to": _TEXTS, "role": _TEXT, "scope": _TEXTS, "expires": _TEXT}, ("to",)),

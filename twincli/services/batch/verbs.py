@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.model.edits import Edit
+from twincli.services.record.attachments import Stores
 from twincli.services.tx.prepared import Prepared
 from twincli.values import NamedTuple
 
@@ -27,6 +28,11 @@ class Rooms(NamedTuple):
 
     stream: Room
     brought: Callable[[str], Brought]
+
+    @property
+    def stores(self) -> Stores:
+        """Where the content of files goes."""
+        return Stores(self.stream.blobs, self.stream.nodes)
 
     def signing_with(self, key: str) -> Rooms:
         """Return these with one key to sign with."""
@@ -124,19 +130,48 @@ def _more(line: Line, first: str, *others: str) -> tuple[str, dict[str, Any]]:
     return line.members[first], more
 
 
+def _maintenance(rooms: Rooms, line: Line, writing: Writing) -> Any:
+    from twincli.model import money
+    from twincli.services.care import maintenance
+
+    members = line.members
+    currency = members.get("currency")
+    given = maintenance.Work(
+        type=members.get("type"),
+        technician=members.get("technician"),
+        work=_several(members.get("work", [])),
+        parts=[money.part(word) for word in _several(members.get("parts", []))],
+        currency=None if currency is None else money.currency(currency),
+        done=_several(members.get("done", [])),
+        next=members.get("next"),
+        next_type=members.get("next_type"),
+    )
+    given = maintenance.with_data(given, members.get("data", {}))
+    return maintenance.add(rooms.stream.workspace, line.asset, given, writing)
+
+
+def _cert(rooms: Rooms, line: Line, writing: Writing) -> Any:
+    from twincli.services.cert import issue
+
+    members = line.members
+    wanted = issue.Wanted(
+        *map(members.get, ("type", "standard", "number", "issuer", "valid_from", "valid_until"))
+    )
+    workspace = rooms.stream.workspace
+    return issue.issue(workspace, rooms.stores, line.asset, wanted, (), writing)
+
+
 def _file(rooms: Rooms, line: Line, writing: Writing) -> Any:
     from twincli.services.file import attached
     from twincli.services.file.attach import attach
-    from twincli.services.record.attachments import Stores
 
     members = line.members
     details = attached.Details(
         members.get("type"), members.get("issuer"), members.get("valid_until")
     )
-    room = rooms.stream
     brought = [rooms.brought(members["file"])]
-    stores = Stores(room.blobs, room.nodes)
-    return attach(room.workspace, stores, line.asset, brought, details, writing)
+    workspace = rooms.stream.workspace
+    return attach(workspace, rooms.stores, line.asset, brought, details, writing)
 
 
 def _link(rooms: Rooms, line: Line, writing: Writing) -> Any:
@@ -173,6 +208,8 @@ TABLE: dict[str, Callable[[Rooms, Line, Writing], Any]] = {
     "event": _event,
     "state": _state,
     "stage": _stage,
+    "maintenance": _maintenance,
+    "cert": _cert,
     "file": _file,
     "link": _link,
     "grant": _grant,
