@@ -10,6 +10,7 @@ import pytest
 from tests.ledger.chains import ALICE, BOB, chain, create, owned
 from twincli.errors import ConfigError, InvalidError, LockedError
 from twincli.ledger import Ledger
+from twincli.ledger.bulk import Append
 from twincli.model import record
 
 if TYPE_CHECKING:
@@ -188,12 +189,18 @@ def test_appends_to_many_assets(tmp_path: Path) -> None:
     one, two = create(1, outputs=[owned(ALICE)]), create(2, outputs=[owned(ALICE)])
     with Ledger.open(tmp_path) as ledger, Ledger.open(":memory:") as theirs:
         ledger.submit_many([one, two])
-        appends = [(one["id"], {"a": 1}), (two["id"], {"b": 1}), (one["id"], {"a": 2})]
-        made = ledger.append_each(ALICE, appends)
+        (spends,) = ledger.unspent(two["id"])
+        appends = [
+            Append(one["id"], {"a": 1}),
+            Append(two["id"], {"b": 1}, spends),
+            Append(one["id"], {"a": 2}),
+        ]
+        with ledger.together() as whole:
+            made = whole.append_each(ALICE, appends)
         assert ledger.tip().height == 2
         assert [tx["id"] for tx in ledger.transactions(one["id"])[1:]] == [made[0], made[2]]
         txs = [ledger.get(tx_id) for tx_id in made]
         assert theirs.submit_each([one, two, *txs]) == [1] * 5  # type: ignore[list-item]
         assert not ledger.verify().problems
-        with pytest.raises(LockedError):
-            ledger.append_each(BOB, [(one["id"], {"a": 3})])
+        with pytest.raises(LockedError), ledger.together() as whole:
+            whole.append_each(BOB, [Append(one["id"], {"a": 3})])

@@ -6,7 +6,7 @@ However many lines and twins there are, what is kept in memory stays the same.
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twincli.errors import ConfigError
 from twincli.values import NamedTuple
@@ -93,11 +93,13 @@ class BatchSpool:
         try:
             return self._connection.execute(sql, values)
         except sqlite3.Error as error:
-            raise ConfigError(
-                f"the lines cannot be kept in a passing file: {error}",
-                code="cannot_write",
-                hint="is the disk of temporary files full? TMPDIR names another place",
-            ) from error
+            raise _cannot(error) from error
+
+    def _many(self, sql: str, rows: list[Any]) -> None:
+        try:
+            self._connection.executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise _cannot(error) from error
 
     # --- Filling ----------------------------------------------------------------------------------
 
@@ -189,15 +191,13 @@ class BatchSpool:
         self, results: Iterable[tuple[int, str, str | None, str | None, str | None]]
     ) -> None:
         """Note what became of lines: number, status, code, reason, transaction."""
-        for number, status, code, reason, tx_id in results:
-            self._run(
-                "UPDATE line SET status = ?, code = ?, reason = ?, tx = ? WHERE number = ?",
-                STATUSES.index(status),
-                code,
-                reason,
-                tx_id,
-                number,
-            )
+        rows = [
+            (STATUSES.index(status), code, reason, tx_id, number)
+            for number, status, code, reason, tx_id in results
+        ]
+        self._many(
+            "UPDATE line SET status = ?, code = ?, reason = ?, tx = ? WHERE number = ?", rows
+        )
 
     def counts(self) -> dict[str, int]:
         """Return how many lines there are of each status."""
@@ -238,3 +238,11 @@ class BatchSpool:
                 begin = 0
         if begin:
             yield begin, end
+
+
+def _cannot(error: sqlite3.Error) -> ConfigError:
+    return ConfigError(
+        f"the lines cannot be kept in a passing file: {error}",
+        code="cannot_write",
+        hint="is the disk of temporary files full? TMPDIR names another place",
+    )

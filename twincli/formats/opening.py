@@ -41,7 +41,8 @@ def answers(path: str, wanted: str | None) -> Iterator[dict[str, Any]]:
     import python_calamine
 
     try:
-        book = python_calamine.CalamineWorkbook.from_path(path)
+        with open(path, "rb") as stream:  # by its content: its name may say something else
+            book = python_calamine.CalamineWorkbook.from_filelike(stream)
         names = book.sheet_names
         if not names:
             raise RefusedError("it has no sheet")

@@ -19,7 +19,7 @@ from twincli.errors import ConfigError, InvalidError, cut, shown
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 FORMATS = ("xlsx", "ods")
 MAX_BYTES = 256 << 20
@@ -40,7 +40,9 @@ class Faulty(NamedTuple):
     why: str
 
 
-def rows(path: str, what: str, sheet: str | None = None) -> Iterator[tuple[int, list[Any]]]:
+def rows(
+    path: str, what: str, sheet: str | None = None
+) -> Generator[tuple[int, list[Any] | InvalidError]]:
     """Yield the rows of a sheet with their numbers, from 1; empty ones are passed over.
 
     Cells are texts, numbers, truths, dates, times, None where they are empty, or `Faulty`.

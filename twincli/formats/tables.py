@@ -18,7 +18,47 @@ from twincli.formats.readings.table import (
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
+
+
+class Rows:
+    """The rows of a table. Close them before their file is closed.
+
+    Args:
+        header: The names of the columns.
+        rows: Numbers and cells.
+    """
+
+    def __init__(
+        self, header: list[str], rows: Generator[tuple[int, list[Any] | InvalidError]]
+    ) -> None:
+        self._header = header
+        self._rows = rows
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._rows.close()
+
+    def __iter__(self) -> Iterator[tuple[int, dict[str, Any] | InvalidError]]:
+        """Yield the line, or the row of the sheet, and its cells by column, or why it has none."""
+        header, width = self._header, len(self._header)
+        for number, cells in self._rows:
+            if isinstance(cells, InvalidError):
+                yield number, cells
+                continue
+            kept = cells
+            if len(cells) > width and all(cell in (None, "") for cell in cells[width:]):
+                kept = cells[:width]
+            faulty = next((cell for cell in kept if isinstance(cell, sheets.Faulty)), None)
+            if len(kept) != width:
+                yield number, _wrong(f"it has {len(kept)} cells, and the table {width} columns")
+            elif faulty is not None:
+                why = f"{cut(header[kept.index(faulty)])}: {faulty.why}"
+                yield number, InvalidError(why, code="invalid_value")
+            elif kept == header:
+                yield number, _wrong("the names of the columns again")
+            else:
+                yield number, dict(zip(header, kept, strict=True))
 
 
 class Table(NamedTuple):
@@ -26,13 +66,12 @@ class Table(NamedTuple):
 
     Attributes:
         header: The names of its columns.
-        rows: Each with the line, or the row of the sheet, where it begins, and its cells by column,
-            or why it has none.
+        rows: To be closed before the file is.
         found: What was found and not told, for people.
     """
 
     header: list[str]
-    rows: Iterator[tuple[int, dict[str, Any] | InvalidError]]
+    rows: Rows
     found: str | None = None
 
 
@@ -62,49 +101,29 @@ def read_csv(
             text = text[: text.rindex("\n") + 1]
         delimiter = guessed_delimiter(text)
         found.append(f"delimiter {'tab' if delimiter == chr(9) else delimiter}")
-    rows = _rows(stream, told, delimiter)
-    _, first = next(rows, (0, []))
-    if isinstance(first, InvalidError) or not first:
-        raise sheets.wrong(what, "it is empty, or does not begin with the names of its columns")
-    header = sheets.header([*first], what)
-    if len(header) > sheets.MAX_COLUMNS:
-        raise sheets.wrong(what, f"it has more than {sheets.MAX_COLUMNS} columns")
     said = f"found: {', '.join(found)}" if found else None
-    return Table(header, _named(header, rows), said)
+    return _table(_rows(stream, told, delimiter), what, said)
 
 
 def read_sheet(path: str, what: str, sheet: str | None = None) -> Table:
     """Return a table of a spreadsheet; see ``sheets.rows``."""
-    rows = sheets.rows(path, what, sheet)
-    _, first = next(rows, (0, []))
-    if not first:
-        raise sheets.wrong(what, "it is empty")
-    header = sheets.header(first, what)
-    return Table(header, _named(header, rows))
+    return _table(sheets.rows(path, what, sheet), what)
 
 
-def _named(
-    header: list[str], rows: Iterator[tuple[int, Any]]
-) -> Iterator[tuple[int, dict[str, Any] | InvalidError]]:
-    width = len(header)
-    for number, cells in rows:
-        if isinstance(cells, InvalidError):
-            yield number, cells
-            continue
-        kept = cells
-        if len(cells) > width and all(cell in (None, "") for cell in cells[width:]):
-            kept = cells[:width]
-        faulty = next((cell for cell in kept if isinstance(cell, sheets.Faulty)), None)
-        if len(kept) != width:
-            yield number, _wrong(f"it has {len(kept)} cells, and the table {width} columns")
-        elif faulty is not None:
-            name = header[kept.index(faulty)]
-            why = f"{cut(name)}: {faulty.why}"
-            yield number, InvalidError(why, code="invalid_value")
-        elif kept == header:
-            yield number, _wrong("the names of the columns again")
-        else:
-            yield number, dict(zip(header, kept, strict=True))
+def _table(
+    rows: Generator[tuple[int, list[Any] | InvalidError]], what: str, found: str | None = None
+) -> Table:
+    try:
+        _, first = next(rows, (0, []))
+        if isinstance(first, InvalidError) or not first:
+            raise sheets.wrong(what, "it is empty, or does not begin with the names of its columns")
+        header = sheets.header([*first], what)
+        if len(header) > sheets.MAX_COLUMNS:
+            raise sheets.wrong(what, f"it has more than {sheets.MAX_COLUMNS} columns")
+    except InvalidError:
+        rows.close()
+        raise
+    return Table(header, Rows(header, rows), found)
 
 
 def _wrong(why: str) -> InvalidError:
@@ -113,7 +132,7 @@ def _wrong(why: str) -> InvalidError:
 
 def _rows(
     stream: IO[bytes], encoding: str, delimiter: str
-) -> Iterator[tuple[int, list[str] | InvalidError]]:
+) -> Generator[tuple[int, list[Any] | InvalidError]]:
     """Yield the rows of CSV that are not blank, each with the line on which it begins."""
     lines = Lines(stream, encoding)
     begins = [1]

@@ -107,6 +107,7 @@ class KeyStore:
         self._external: dict[str, ExternalSigner] = {}
         self._agent_fails = False
         self._settled = settled
+        self._unlocked: dict[str, Signer] | None = None
         self._kept: _Scan | None = None
         self._scanned: dict[str, tuple[tuple[int, int, int], KeyInfo]] = {}
 
@@ -331,6 +332,17 @@ class KeyStore:
             NotFoundError, LockedError, InvalidError, ConfigError: As ``unlock``, or
                 ``external.open_signer`` for a key that lives elsewhere.
         """
+        if self._unlocked is None:
+            return self._signer(name, secret_source)
+        if name not in self._unlocked:
+            self._unlocked[name] = self._signer(name, secret_source)
+        return self._unlocked[name]
+
+    def keep_unlocked(self) -> None:
+        """Keep what `signer` returns from now on in memory, for those who sign many times."""
+        self._unlocked = {}
+
+    def _signer(self, name: str, secret_source: SecretSource | None) -> Signer:
         info = self.get(name)
         self._warn()
         if info.provider != keyfile.FILE:

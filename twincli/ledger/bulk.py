@@ -18,19 +18,33 @@ from twincli.ledger.block import Applying, once_token, uncollected
 from twincli.rules.data import check_data
 from twincli.rules.structure import CheckedOutput, plain_output_text
 from twincli.rules.validity import Known
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.reading import Reader
+    from twincli.ledger.rows import Spendable
 
 
 COMMIT_EVERY = 10_000
 """Appends that share a durable commit, and a block."""
 
-Append = tuple[str, Any]
-"""The id of an asset, and what an append to it records."""
+
+class Append(NamedTuple):
+    """An append.
+
+    Attributes:
+        asset_id: Id of the CREATE.
+        metadata: What it records.
+        spends: The only unspent output of the asset, where the caller has read it while no other
+            process could write; None: it is read.
+    """
+
+    asset_id: str
+    metadata: Any
+    spends: Spendable | None = None
 
 
 def append_each(
@@ -55,35 +69,26 @@ class _Chain:
 
     Args:
         state: The block in the making.
-        asset_id: Id of the CREATE.
+        append: The first of those to it.
         key: Public key of the only owner.
     """
 
     __slots__ = ("asset", "head", "known", "output_index", "spent_seq", "tail", "tx_id")
 
-    def __init__(self, state: Applying, asset_id: str, key: str) -> None:
-        ledger = state.ledger
-        spendable = ledger.unspent(asset_id)
-        if not spendable:
-            raise NotFoundError(f"there is no asset {asset_id} to append to")
-        if len(spendable) > 1:
-            raise ConflictError(
-                f"asset {asset_id} is split over {len(spendable)} outputs; append to them one by"
-                " one",
-                code="several_outputs",
-            )
-        self.tx_id, self.output_index, output = spendable[0]
+    def __init__(self, state: Applying, append: Append, key: str) -> None:
+        ledger, asset_id = state.ledger, append.asset_id
+        found = append.spends or _only(ledger, asset_id)
+        self.tx_id, self.output_index, output = found
         if output["condition"]["details"] != conditions.key_details(key):
             raise LockedError(
                 f"{key} is not the only owner of asset {asset_id}", code="missing_signature"
             )
-        located = ledger.locate(self.tx_id)
-        asset_located = ledger.locate(asset_id)
-        assert located is not None
-        assert asset_located is not None
+        seq, asset = ledger.seq(self.tx_id), ledger.seq(asset_id)
+        assert seq is not None
+        assert asset is not None
         amount = int(output["amount"])
-        self.asset = asset_located.asset
-        self.spent_seq = located.seq
+        self.asset = asset
+        self.spent_seq = seq
         self.known = Known(asset_id, [CheckedOutput(amount, conditions.key_condition(key), (key,))])
         self.head = f'{{"asset":{{"id":"{asset_id}"}},"id":'
         self.tail = (
@@ -91,6 +96,19 @@ class _Chain:
             + plain_output_text(key, str(amount))
             + '],"version":"2.0"}'
         )
+
+
+def _only(ledger: Reader, asset_id: str) -> Spendable:
+    """Return the only unspent output of an asset."""
+    spendable = ledger.unspent(asset_id)
+    if not spendable:
+        raise NotFoundError(f"there is no asset {asset_id} to append to")
+    if len(spendable) > 1:
+        raise ConflictError(
+            f"asset {asset_id} is split over {len(spendable)} outputs; append to them one by one",
+            code="several_outputs",
+        )
+    return spendable[0]
 
 
 def _append_chunk(state: Applying, signer: Signer, appends: list[Append], offset: int) -> list[str]:
@@ -101,10 +119,11 @@ def _append_chunk(state: Applying, signer: Signer, appends: list[Append], offset
     owner = f'"}},"owners_before":["{key}"]}}],"metadata":'
     chains: dict[str, _Chain] = {}
     ids = []
-    for number, (asset_id, metadata) in enumerate(appends, offset + 1):
-        chain = chains.get(asset_id)
+    for number, append in enumerate(appends, offset + 1):
+        metadata = append.metadata
+        chain = chains.get(append.asset_id)
         if chain is None:
-            chain = chains[asset_id] = _Chain(state, asset_id, key)
+            chain = chains[append.asset_id] = _Chain(state, append, key)
         tx_id, output_index, head = chain.tx_id, chain.output_index, chain.head
         try:
             if metadata is None:

@@ -421,25 +421,9 @@ class Ledger(Reader):
             ConflictError: ``several_outputs``.
             InvalidError: A rule is broken; whole commits before it stay.
         """
-        appends = ((asset_id, metadata) for metadata in metadatas)
-        return self.append_each(signer, appends, commit_every=commit_every)
-
-    def append_each(
-        self,
-        signer: Signer,
-        appends: Iterable[tuple[str, dict[str, Any] | None]],
-        *,
-        commit_every: int = 10_000,
-    ) -> list[str]:
-        """Append to many assets; see ``append_many``.
-
-        Args:
-            signer: The only owner of each asset's one unspent output.
-            appends: Ids of assets, each with what an append to it records, in order.
-            commit_every: How many share a durable commit (and a block).
-        """
         from twincli.ledger import bulk
 
+        appends = (bulk.Append(asset_id, metadata) for metadata in metadatas)
         return bulk.append_each(self, signer, appends, commit_every)
 
     def together(self, *, keep: bool = True) -> Together:

@@ -8,7 +8,7 @@ file of its own, is held the same way: it never keeps what the ledger has not co
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from twincli.crypto.ed25519 import Signer
+    from twincli.ledger.bulk import Append
     from twincli.ledger.reading import Reader
 
 
@@ -71,8 +72,13 @@ class Together:
         """How many transactions the ledger holds, these among them."""
         return self._ledger.store.tip().last_seq
 
-    def append_each(self, signer: Signer, appends: Iterable[tuple[str, Any]]) -> list[str]:
-        """Append to many assets; see ``Ledger.append_each``."""
+    def append_each(self, signer: Signer, appends: Iterable[Append]) -> list[str]:
+        """Append to many assets in one block; return the ids. See ``Ledger.append_many``.
+
+        Args:
+            signer: The only owner of each asset's one unspent output.
+            appends: In order.
+        """
         from twincli.ledger import bulk
 
         return bulk.append_each(self._ledger, signer, appends, bulk.COMMIT_EVERY)

@@ -169,14 +169,15 @@ def guessed_encoding(head: bytes, *, whole: bool) -> str:
 
 def guessed_delimiter(text: str) -> str:
     """Return the delimiter that most first rows agree about, the header's commonest if none."""
-    best, most = ",", 0
+    best, most = "", 0
     for delimiter in _DELIMITERS:
         rows = _sample(text, delimiter)[:50]
         width = len(rows[0]) if rows else 0
         same = sum(len(row) == width for row in rows)
         if width > 1 and same * 10 >= len(rows) * 8 and width > most:
             best, most = delimiter, width
-    return best
+    first = text.partition("\n")[0]
+    return best or max(_DELIMITERS, key=first.count)
 
 
 def _sample(text: str, delimiter: str) -> list[list[str]]:

@@ -47,6 +47,7 @@ def apply(rooms: Rooms, spool: BatchSpool, source: Source, how: How) -> Batch:
         InterruptedWriteError: Somebody stopped it; like every error on the way it says how many
             lines are recorded, and how to go on.
     """
+    rooms.stream.workspace.keystore.keep_unlocked()
     fill(rooms, spool, sources.items(source), how)
     run = Run(rooms, spool, how)
     run.all()

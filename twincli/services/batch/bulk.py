@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from twincli import BUILD_TIME_MS
 from twincli.content.batch_spool import APPLIED, EXISTING
 from twincli.errors import InvalidError, LockedError, TwinError
+from twincli.ledger.bulk import Append
+from twincli.ledger.rows import Spendable
 from twincli.model import edits, record, times
 from twincli.rules.data import check_data
-from twincli.services.asset.append import Append
+from twincli.services.asset.append import Append as Plain
 from twincli.services.asset.attempt import (
     Target,
     first_of_once,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from twincli.content.batch_spool import Unit
     from twincli.crypto.ed25519 import Signer
     from twincli.ledger.together import Together
+    from twincli.rules.replay import Replay
     from twincli.services.batch.lines import Line
     from twincli.services.batch.verbs import Rooms
 
@@ -56,7 +59,7 @@ class Bulk:
         self._whole = whole
         self._warn = warn
         self._signers: dict[str, Signer] = {}
-        self._waiting: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+        self._waiting: dict[str, list[Append]] = {}
         self._numbers: dict[str, list[int]] = {}
         self._results: list[_Result] = []
 
@@ -80,15 +83,15 @@ class Bulk:
             return False  # the other way says what is wrong, and with which line
 
     def _take(self, asset_id: str, told: list[tuple[int, Line, str | None]]) -> bool:
-        client = self._workspace.client
-        unspent, replay = client.unspent(asset_id), client.replay(asset_id)
-        if len(unspent) != 1 or replay is None:
-            return False
-        details = unspent[0].output["condition"]["details"]
+        replay = self._workspace.client.replay(asset_id)
         now = self._workspace.now()
-        if "public_key" not in details or now < max(BUILD_TIME_MS, last_claim(replay) or 0):
+        spends = None if replay is None else _only(replay)
+        if replay is None or spends is None or now < max(BUILD_TIME_MS, last_claim(replay) or 0):
             return False
-        state = dict(state_of(replay, unspent[0]))
+        details = spends.output["condition"]["details"]
+        if "public_key" not in details:
+            return False
+        state = dict(state_of(replay, spends))
         target = Target(self._workspace, told[0][1].asset, asset_id, Writing())
         model = template_of(target, replay.pin)
         made: list[tuple[int, dict[str, Any]]] = []
@@ -97,7 +100,7 @@ class Bulk:
             changes = verbs.edits(line)
             data = {} if changes else line.members["data"]
             if token is not None and not made:  # what is recorded comes first
-                write = Append(data, changes)
+                write = Plain(data, changes)
                 before = first_of_once(target, token, write)
                 if before is not None:
                     found.append((number, EXISTING, None, None, before))
@@ -119,7 +122,9 @@ class Bulk:
             made.append((number, metadata))
         if made:
             key = self._signer(details, told[0][1].asset)
-            self._waiting.setdefault(key, []).extend((asset_id, each) for _, each in made)
+            self._waiting.setdefault(key, []).extend(
+                Append(asset_id, metadata, spends) for _, metadata in made
+            )
             self._numbers.setdefault(key, []).extend(number for number, _ in made)
         self._results += found
         return True
@@ -144,3 +149,12 @@ class Bulk:
             self.last = made[-1]
         self._results, self._waiting, self._numbers = [], {}, {}
         return results
+
+
+def _only(replay: Replay) -> Spendable | None:
+    """Return the only unspent output of a twin that may be appended to, else None."""
+    last = replay.last
+    if last is None or len(replay.outputs) != 1 or replay.frozen is not None:
+        return None
+    ((tx_id, index),) = replay.outputs
+    return Spendable(tx_id, index, last["outputs"][index]) if tx_id == last["id"] else None

@@ -34,6 +34,7 @@ from twincli.errors import (
     UnreachableError,
     UsageError,
 )
+from twincli.ledger.block import uncollected
 from twincli.model import names
 from twincli.services import resolve
 from twincli.services.asset.write_options import Writing
@@ -60,6 +61,8 @@ MAX_DEPTH = 50
 MAX_RANGES = 20
 MAX_WARNINGS = 100
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_decode = json.JSONDecoder().decode
 _FATAL = frozenset({"locked", "bad_passphrase"})
 _Result = tuple[int, str, "str | None", "str | None", "str | None"]
 
@@ -100,7 +103,7 @@ def fill(rooms: Rooms, spool: BatchSpool, items: Iterable[Item], how: How) -> No
             token = found.members.pop("once", None)
             if token is None and how.once is not None:
                 token = f"{how.once}:{item.key or item.number}"
-            text = json.dumps([*found, token], ensure_ascii=False, separators=(",", ":"))
+            text = _encode([*found, token])
             report = Report(item.number, found.do, found.asset, item.where, PENDING)
             spool.add(spool.unit(*_group(rooms, found.asset)), report, text)
             continue
@@ -178,7 +181,8 @@ class Run:
         is_over = False
         while not is_over:
             try:
-                with self._page():
+                # Looked at for cycles between pages only, of which there are hardly any.
+                with uncollected(), self._page():
                     is_over = self._some(units)
             except KeyboardInterrupt:
                 raise self._stopped(InterruptedWriteError("interrupted")) from None
@@ -373,5 +377,5 @@ def _skipped(number: int) -> _Result:
 
 
 def _read(text: str) -> tuple[Line, str | None]:
-    *words, token = json.loads(text)
+    *words, token = _decode(text)
     return Line(words[0], words[1], words[2], tuple(words[3])), token

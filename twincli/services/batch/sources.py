@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import IO, TYPE_CHECKING, Any
 
 from twincli.crypto import canonical
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from twincli.formats.mapping import Map
+    from twincli.formats.tables import Table
     from twincli.services.batch.lines import Line
 
 JSONL, JSON, CSV, XLSX, ODS = FORMATS = ("jsonl", "json", "csv", "xlsx", "ods")
@@ -93,16 +95,17 @@ def items(source: Source) -> Iterator[Item]:
             )
 
 
-def _rows(source: Source, table: Any) -> Iterator[Item]:
+def _rows(source: Source, table: Table) -> Iterator[Item]:
     assert source.map is not None
-    source.map.check_columns(table.header)
-    if table.found:
-        source.tell(table.found)
-    for number, record in table.rows:
-        if isinstance(record, InvalidError):
-            yield Item(number, record)
-        else:
-            yield _mapped(number, source.map, record)
+    with closing(table.rows) as rows:
+        source.map.check_columns(table.header)
+        if table.found:
+            source.tell(table.found)
+        for number, record in rows:
+            if isinstance(record, InvalidError):
+                yield Item(number, record)
+            else:
+                yield _mapped(number, source.map, record)
 
 
 def _mapped(number: int, found: Map, record: Mapping[str, Any], where: str | None = None) -> Item:
