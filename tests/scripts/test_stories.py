@@ -24,7 +24,6 @@ PART: dict[str, tuple[str, ...]] = {}
 LATER: dict[str, int] = {
     "maintenance": 13,
     "coffee": 13,
-    "fleet": 13,
     "partners": 14,
     "automation": 15,
 }
