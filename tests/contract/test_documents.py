@@ -174,6 +174,12 @@ DOCUMENTS = [
     ),
     ("plot car --stream gauge", "twin.plot/1", members(documents.Plot), None),
     (
+        "stream export car --format delta -o OUT",
+        "twin.stream-export/1",
+        members(documents.StreamExport),
+        None,
+    ),
+    (
         "watch car --resume TX --limit 1",
         "twin.watch/1",
         members(documents.Watched),
@@ -370,7 +376,7 @@ def prepared(words: str, invoke: Invoke, tmp_path: Path, node: str) -> list[str]
     if "PARTIAL" in words:
         prepare = ("--prepare", str(tmp_path / "partial.json"))
         assert invoke("asset", "append", "car", "--mileage", "1300", *prepare).status == 0
-    if words.startswith(("query", "plot", "watch")):
+    if words.startswith(("query", "plot", "watch", "stream export")):
         assert invoke("stream", "push", "car", "gauge", "--value", "1.5").status == 0
     if words.startswith("event list"):
         assert invoke("event", "add", "car", "sold", "--price", "5").status == 0

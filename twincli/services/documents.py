@@ -2045,6 +2045,33 @@ class Watched(TypedDict):
     events: list[WatchItem]
 
 
+class ExportedStream(TypedDict):
+    """A stream that was exported; ``twin`` is its twin's name here."""
+
+    twin_id: str
+    twin: str | None
+    stream: str
+
+
+class StreamExport(TypedDict):
+    """``twin.stream-export/1``: streams that were exported.
+
+    ``location`` is the directory or URL. ``readings`` are those of the files that were added:
+    values in a Delta table, rows in the other formats. ``version`` is that of the Delta table.
+    """
+
+    schema: str
+    ledger: str
+    format: str
+    location: str
+    version: int | None
+    files_added: int
+    files_removed: int
+    readings: int
+    streams: list[ExportedStream]
+    warnings: list[str]
+
+
 class QueryFile(TypedDict):
     """``twin.query-file/1``: an answer that was written to a file; ``rows`` is how many."""
 

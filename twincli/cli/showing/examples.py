@@ -64,6 +64,10 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "twin batch apply parts.csv --map erp.yaml --once erp-2024-06",
     ),
     "batch check": ("twin batch check parts.xlsx --map erp.yaml",),
+    "stream export": (
+        "twin stream export car lorry --format delta -o lake",
+        "twin stream export car --format csv -o out",
+    ),
     "stream import": (
         "twin stream import car sensor readings.csv",
         "twin stream import car location ride.gpx --on-invalid skip",

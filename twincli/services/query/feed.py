@@ -173,6 +173,11 @@ class Feed:
             self._reader = chunks.Reader()
         return self._reader
 
+    def original(self, entry: Entry, stream: str) -> str | None:
+        """Return the file of a chunk, checked, if it is as this home writes them; else None."""
+        path = self._path(entry, stream)
+        return path if path == self._blobs.path(entry.cid) else None
+
     def values(
         self, entry: Entry, stream: str, name: str, since_us: int | None, until_us: int | None
     ) -> tuple[Array, Array, Array]:

@@ -194,6 +194,69 @@ def import_file(
     return result._replace(notes=(*found, *result.notes))
 
 
+@typer_frame.command(app, "export")
+def export(
+    context: Context,
+    twins: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TWIN...]",
+            help="Twins; default: all that have a name here.",
+            autocompletion=candidates.assets,
+        ),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="csv|parquet|delta", help="Output format.")
+    ] = "",
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR|URL", help="A directory, or s3://, gs://, az:// URL."
+        ),
+    ] = None,
+) -> Result:
+    """Export streams to files, or to a Delta table that grows with each export.
+
+    Engines such as Spark read the table; each of its rows names the transaction that signed it.
+    """
+    from twincli.cli.commands.query import asking
+    from twincli.cli.showing import progress
+    from twincli.client import tables
+    from twincli.services.query import export as service
+
+    hint = "twin stream export car --format delta -o lake"
+    if not form or out is None:
+        raise UsageError(f"add {'-o DIR' if form else '--format csv|parquet|delta'}", hint=hint)
+    service.check_format(form)
+    context.refuse("dry-run")
+    with progress.shown(context, "exporting") as shown:
+        document = service.export(
+            context.workspace(),
+            asking.feed(context),
+            tuple(twins or ()),
+            form,
+            tables.opened(out),
+            shown,
+        )
+    added, removed = document["files_added"], document["files_removed"]
+    notes = [f"{added} files with {document['readings']} readings written to {out}"]
+    if removed:
+        notes.append(f"{removed} files no longer count, and were taken out")
+    if form == service.DELTA and not (added or removed):
+        notes = [f"{out} is up to date"]
+    return Result(
+        document,
+        columns=tuple(
+            (name, name)
+            for name in (
+                *("format", "location", "version", "files_added", "files_removed", "readings"),
+            )
+        ),
+        notes=tuple(notes),
+        warnings=tuple(document["warnings"]),
+    )
+
+
 @typer_frame.command(app, "follow", writes=True)
 def follow(
     context: Context,
