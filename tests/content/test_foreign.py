@@ -182,6 +182,16 @@ def damaged(data: bytes, dice: random.Random) -> bytes:
     return bytes(made)
 
 
+def test_coordinates_are_read(tmp_path: Path) -> None:
+    """They are a pair where they are pushed; in a chunk each is a series of its own."""
+    places = [Observation({"latitude": at / 2, "longitude": at / 4}, T + at) for at in range(3)]
+    path = tmp_path / "a.parquet"
+    with Writer() as writer:
+        writer.write(gather(places, "s", {}), About("s", {}), str(path))
+    found = foreign.read(str(path), entry(path, 6, T, T + 2), "s")
+    assert [series.name for series in found.series] == ["s.latitude", "s.longitude"]
+
+
 def damage(path: Path, said: Entry, count: int) -> None:
     data = path.read_bytes()
     dice = random.Random(12)

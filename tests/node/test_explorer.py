@@ -30,7 +30,7 @@ EVIL = "</style></pre><script>alert(1)</script>\u202e\x1b[2J<img src=x onerror=a
 class Reader(HTMLParser):
     """Reads a page: its elements, its links, its words; notes what is not closed."""
 
-    VOID = frozenset({"meta", "input", "polyline", "circle", "line"})
+    VOID = frozenset({"meta", "input", "polyline", "polygon", "circle", "line", "rect"})
 
     def __init__(self, html: str) -> None:
         super().__init__()

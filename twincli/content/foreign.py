@@ -37,13 +37,14 @@ MAX_OUTPUT = 1 << 28
 _HEAD = 1 << 20
 
 
-def read(path: str, entry: Entry, stream: str) -> Chunk:
+def read(path: str, entry: Entry, stream: str, seconds: float = SECONDS + 10) -> Chunk:
     """Return what a foreign chunk holds, checked.
 
     Args:
         path: The file, whose CID was checked.
         entry: What the signed manifest says about it.
         stream: The stream it belongs to.
+        seconds: How long it may take.
 
     Raises:
         InvalidError: ``invalid_chunk``, with the reason.
@@ -58,7 +59,7 @@ def read(path: str, entry: Entry, stream: str) -> Chunk:
             input=json.dumps(job).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=SECONDS + 10,
+            timeout=seconds,
             check=False,
             env={},
         )
@@ -192,7 +193,7 @@ def _texts(texts: list[str], codes: Array) -> Array:
 def _check(series: Series, entry: Entry) -> None:
     np = load_numpy()
     path = series.name.partition(".")[2]
-    reading.flatten({path: 0})  # its name is one that a reading may have
+    reading.check_path(path)
     time = series.time
     source, seq = series.source.codes, series.seq  # codes are in the order of their texts
     later = time[1:] > time[:-1]

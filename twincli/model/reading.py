@@ -206,6 +206,20 @@ def flatten(members: Mapping[str, Any]) -> dict[str, Any]:
     return _located(_flatten(members, {}))
 
 
+def check_path(path: str) -> tuple[str, ...]:
+    """Return the names in the path of a value; whether others must stand beside it is not asked.
+
+    Raises:
+        InvalidError: ``invalid_name``, or as ``split_path``.
+    """
+    if len(path) > MAX_PATH:
+        raise InvalidError(f"{cut(path)} is longer than {MAX_PATH} characters", code="invalid_name")
+    names = split_path(path)
+    if not _is_clean(path):
+        raise InvalidError(f"{path!r} is not a name", code="invalid_name")
+    return names
+
+
 def _flatten(members: Mapping[str, Any], units: dict[str, str]) -> dict[str, Any]:
     """Return the leaves; a dot in a name nests like an object."""
     leaves: dict[str, Any] = {}
@@ -224,13 +238,7 @@ def _flatten(members: Mapping[str, Any], units: dict[str, str]) -> dict[str, Any
                 )
             todo += [(f"{path}.{name}", value[name], depth + 1) for name in reversed(value)]
             continue
-        if len(path) > MAX_PATH:
-            raise InvalidError(
-                f"{cut(path)} is longer than {MAX_PATH} characters", code="invalid_name"
-            )
-        names = split_path(path)
-        if not _is_clean(path):
-            raise InvalidError(f"{path!r} is not a name", code="invalid_name")
+        names = check_path(path)
         if path in leaves or path in inner:
             raise InvalidError(f"{path} is given twice", code="invalid_reading")
         for length in range(1, len(names)):

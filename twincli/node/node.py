@@ -44,6 +44,7 @@ class Options(NamedTuple):
         log: Takes a line about each request.
         content: Files by their CID; None: it keeps none.
         max_content: Bytes of all files; 0 for any number.
+        minutes: The file of the minutes of chunks, for charts; None: there is none.
         origins: Web pages that may use the node, besides those of this machine; ``*`` for all.
         hosts: What the header ``Host`` may name; None: anything.
         advertise: The URL that clients reach the node at, without a slash at the end; None: where
@@ -60,6 +61,7 @@ class Options(NamedTuple):
     log: Callable[[dict[str, Any]], None] | None = None
     content: Blobs | None = None
     max_content: int = 0
+    minutes: str | None = None
     origins: tuple[str, ...] = ()
     hosts: access.Hosts | None = None
     advertise: str | None = None

@@ -23,6 +23,7 @@ from twincli.node import (
 )
 from twincli.node.answers import Answer, Streamed
 from twincli.node.pages import explorer, html
+from twincli.node.pages.source import Shelf
 from twincli.node.queries import Parameter
 from twincli.node.writing.bodies import CLOSE, busy
 from twincli.values import NamedTuple
@@ -233,15 +234,16 @@ _PAGE = (
 async def pages(node: Node, request: Request) -> Answer:
     """Answer with a page of the explorer."""
     path = request.scope["path"]
-    parameters = [Parameter(name) for name in ("q", "to", "after", "before")]
+    parameters = [Parameter(name) for name in _OF_PAGES]
     query = {name: text for name, text in request.query(*parameters).items() if text is not None}
     wanted = html.ROOT if path == "/" else path
     if node.pages.waiting >= MAX_PAGES:
         return busy("too many pages are requested at once")
     is_gone = request.scope["state"]["is_gone"]
+    shelf = Shelf(node.options.content, node.options.minutes)
 
     def made(ledger: Ledger) -> explorer.Page:
-        return _ABANDONED if is_gone() else explorer.page(ledger, wanted, query)
+        return _ABANDONED if is_gone() else explorer.page(ledger, wanted, query, shelf)
 
     page = await node.pages.run(made)
     headers: tuple[answers.Header, ...] = _PAGE
@@ -250,6 +252,7 @@ async def pages(node: Node, request: Request) -> Answer:
     return Answer(page.status, page.html.encode(), answers.HTML, headers)
 
 
+_OF_PAGES = ("q", "to", "after", "before", "from", "until", "part")
 _ABANDONED = explorer.Page(400)
 """For a client that went away while its page waited."""
 MAX_PAGES = 16

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twincli.analysis import charts
+from twincli.analysis.charts import Line
 from twincli.model import times
 from twincli.node.pages.excerpt import LONGEST_NAME
-from twincli.node.pages.html import Html, Tag, section
+from twincli.node.pages.html import Html, Tag, join
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from twincli.analysis.charts import Chart
 
     Point = tuple[int, float]
 
@@ -19,13 +23,6 @@ _DEEP = 6
 _VISITED = 500
 """Bounds: charts of a page, names that are followed, how deep and how far a value is looked
 through for numbers."""
-
-# Narrow, so that labels stay readable on a phone; a wide screen has smaller type in it.
-_WIDTH, _HEIGHT = 360, 150
-_TOP, _BOTTOM, _RIGHT = 12, 22, 8
-_A_DIGIT = 6.5
-_DOTTED = 60
-"""Up to how many values each has a dot; of more only the last."""
 
 
 class Series:
@@ -78,44 +75,45 @@ def chart(name: str, points: Sequence[Point]) -> Html:
         name: What they are.
         points: Milliseconds since the epoch, in order, and a number each; at least two.
     """
-    low, high = min(value for _, value in points), max(value for _, value in points)
-    start, end = points[0][0], points[-1][0]
-    left = 8 + _A_DIGIT * max(len(f"{low:g}"), len(f"{high:g}"))
-    bottom = _HEIGHT - _BOTTOM
+    values = [value for _, value in points]
+    return figure(Line(name, [time_ms * 1000 for time_ms, _ in points], values))
 
-    def place(point: Point) -> tuple[float, float]:
-        across = (point[0] - start) / (end - start) if end > start else 0.5
-        # Halved, as the distance of two numbers may be too large to be one.
-        up = (point[1] / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else 0.5
-        return left + across * (_WIDTH - left - _RIGHT), bottom - up * (bottom - _TOP)
 
-    def label(text: str, x: float, y: float, anchor: str) -> Html:
-        return Tag("text", x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor)(text)
+def figure(drawn: Chart, links: Sequence[tuple[str, str]] = (), level: str = "h2") -> Html:
+    """Return a chart under its title, and what it shows in words.
 
-    def rule(y: float) -> Html:
-        return Html(f'<line x1="{left:.1f}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-
-    placed = [place(point) for point in points]
-    line = Html(f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in placed)}"/>')
-    dotted = placed if len(placed) <= _DOTTED else placed[-1:]
-    dots = [Html(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2"/>') for x, y in dotted]
-    marks = [(low, place((start, low))[1]), (high, place((start, high))[1])]
-    scale = [
-        part
-        for value, y in dict(marks).items()
-        for part in (rule(y), label(f"{value:g}", left - 6, y + 4, "end"))
+    Args:
+        drawn: The chart; a line has at least one value.
+        links: Where a part of a line leads that is pointed at, and what that is called; the parts
+            are equally wide.
+        level: Of its heading.
+    """
+    made = charts.draw(drawn, charts.PAGE)
+    said = _said(drawn)
+    wide = (made.right - made.left) / len(links) if links else 0.0
+    over = [
+        Tag("a", href=where, tabindex="-1", aria_hidden="true")(
+            Tag("title")(what),
+            Html(
+                f'<rect x="{made.left + number * wide:.1f}" y="0" width="{wide:.1f}"'
+                f' height="{made.height}" fill-opacity="0"/>'
+            ),
+        )
+        for number, (where, what) in enumerate(links)
     ]
-    first, last = times.to_text(start), times.to_text(end)
-    told = slice(11, 19) if first[:10] == last[:10] else slice(10)  # the time, or the day
-    axis = [
-        label(first[told], left, _HEIGHT - 6, "start"),
-        label(last[told], _WIDTH - _RIGHT, _HEIGHT - 6, "end"),
-    ]
-    said = (
-        f"{name}: {len(points)} values from {first} to {last},"
-        f" lowest {low:g}, highest {high:g}, last {points[-1][1]:g}"
+    svg = Tag("svg", viewBox=f"0 0 {charts.PAGE.width} {made.height}", role="img", aria_label=said)(
+        Html("".join(made.parts)), *over
     )
-    svg = Tag("svg", viewBox=f"0 0 {_WIDTH} {_HEIGHT}", role="img", aria_label=said)(
-        *scale, *axis, line, *dots
+    return join(Tag(level)(drawn.title), Tag("figure")(svg, Tag("figcaption")(said)))
+
+
+def _said(drawn: Chart) -> str:
+    if not isinstance(drawn, Line):
+        return f"{drawn.title}: {drawn.told}"
+    first, last = (times.to_text(drawn.times_us[at] // 1000) for at in (0, -1))
+    low, high = drawn.bounds or (0.0, 0.0)
+    what, end = ("averages", "") if drawn.lows else ("values", f", last {drawn.values[-1]:g}")
+    return (
+        f"{drawn.title}: {len(drawn.values)} {what} from {first} to {last},"
+        f" lowest {low:g}, highest {high:g}{end}"
     )
-    return section(name, Tag("figure")(svg, Tag("figcaption")(said)))

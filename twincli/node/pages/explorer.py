@@ -19,11 +19,12 @@ from twincli.model import excerpt as excerpts
 from twincli.model import record
 from twincli.model.ids import is_id
 from twincli.model.transaction import asset_of, signers_of
-from twincli.node.pages import parts
+from twincli.node.pages import parts, streams
 from twincli.node.pages.charts import Series, chart
 from twincli.node.pages.excerpt import LONGEST_NAME, cut, excerpt
 from twincli.node.pages.html import ROOT, Html, Tag, document, facts, join, section, table
-from twincli.node.pages.source import Owners, Source, name_of
+from twincli.node.pages.source import Owners, Shelf, Source, name_of
+from twincli.node.pages.streams import Told
 from twincli.rules.authority import AUTHORISED, CLAIMED
 from twincli.rules.replay import corrected_by
 from twincli.values import NamedTuple
@@ -48,6 +49,7 @@ HISTORY = 50
 LISTED = parts.LISTED
 HITS = 50
 _AROUND = 180
+STREAMS = 4
 CHARTED = 2000
 """How much a page shows at most; the last is how many transactions a chart looks at."""
 
@@ -68,15 +70,16 @@ class Page(NamedTuple):
     location: str | None = None
 
 
-def page(ledger: Ledger, path: str, query: Mapping[str, str]) -> Page:
+def page(ledger: Ledger, path: str, query: Mapping[str, str], shelf: Shelf | None = None) -> Page:
     """Return the page at a path below ``ROOT``.
 
     Args:
         ledger: What it shows.
         path: Such as ``/explorer/tx/<id>``, decoded.
         query: The parameters, the first value of each.
+        shelf: What is kept of chunks.
     """
-    source = Source(ledger)
+    source = Source(ledger, shelf or Shelf())
     words = [word for word in path.removeprefix(ROOT).split("/") if word]
     name, argument = [*words, "", ""][:2]
     if len(words) <= 2:
@@ -288,6 +291,7 @@ class _Past(NamedTuple):
         charts: Of the numbers in it.
         owners: Who held it when.
         is_whole: All of the history was read.
+        streams: CREATEs of some streams that name it as theirs, in order.
     """
 
     shown: list[Entry]
@@ -296,12 +300,14 @@ class _Past(NamedTuple):
     charts: Html
     owners: Owners
     is_whole: bool
+    streams: list[Entry]
 
 
 def _past(source: Source, asset_id: str, corrected: frozenset[str]) -> _Past:
     shown: list[Entry] = []
     files: list[Entry] = []
-    series, owners = Series(), Owners()
+    fed = _fed(source, asset_id)
+    series, owners = Series(), Owners(fed)
     count = 0
     for entry in source.entries(asset_id):
         if count < HISTORY:
@@ -319,7 +325,20 @@ def _past(source: Source, asset_id: str, corrected: frozenset[str]) -> _Past:
     drawn = [chart(name, points) for name, points in series.drawn()]
     note = f"Of the first {count:,} transactions." if drawn and not is_whole else ""
     charts = join(*drawn, parts.quiet(note) if note else "")
-    return _Past(shown, count > HISTORY or not is_whole, files, charts, owners, is_whole)
+    return _Past(shown, count > HISTORY or not is_whole, files, charts, owners, is_whole, fed)
+
+
+def _fed(source: Source, asset_id: str) -> list[Entry]:
+    """Return the CREATEs of the first streams that name an asset as theirs."""
+    ledger = source.ledger
+    found: list[Entry] = []
+    for seq in ledger.index.stated("parent", asset_id)[:LISTED]:
+        entry = source.entry(ledger.id_at(seq))
+        if entry is None or len(found) == STREAMS:
+            break
+        if streams.name_of(entry) is not None:
+            found.append(entry)
+    return found
 
 
 def _asset(source: Source, argument: str, query: Mapping[str, str]) -> str | None:
@@ -343,7 +362,7 @@ def _asset(source: Source, argument: str, query: Mapping[str, str]) -> str | Non
     corrected = corrected_by(_corrections(source, argument))
     past = _past(source, argument, corrected)
     replay = source.replay(argument)
-    envelope = record.creating_envelope(first.tx)
+    above = _above(source, first)
     return document(
         title,
         heading,
@@ -353,11 +372,13 @@ def _asset(source: Source, argument: str, query: Mapping[str, str]) -> str | Non
                 ("kind", _kind_of(first.tx)),
                 ("created", parts.both_times(first)),
                 ("transactions", parts.count(ledger.count(argument))),
-                ("part of", _parent(source, first, envelope.get("parent"))),
+                ("part of", _parent(source, first, above)),
             )
         ),
         _state(source, replay),
+        _stream(source, first, above, query),
         past.charts,
+        _streams(source, past, replay),
         _of_creation(record.without_envelope(first.tx["asset"]["data"])),
         _files(source, argument, past, replay),
         _parts(source, argument, past, replay),
@@ -404,13 +425,32 @@ def _held(source: Source, place: tuple[str, int]) -> tuple[str, str, str]:
     return parts.count(output["amount"]), parts.owner(source, output), where
 
 
-def _parent(source: Source, part: Entry, value: Any) -> str | None:
-    """Return what a thing says it is a part of, and whether its word counts."""
+class _Above(NamedTuple):
+    """What a thing says it is a part of.
+
+    Attributes:
+        asset_id: It.
+        owners: Who held it when, and may speak for it.
+        is_whole: Whether these know all of its history.
+        replay: Of it, to its tip; None: it was too large.
+    """
+
+    asset_id: str
+    owners: Owners
+    is_whole: bool
+    replay: Replay | None
+
+
+def _above(source: Source, part: Entry) -> _Above | None:
+    """Return what a thing says it is a part of, read as far as a page does."""
+    value = record.creating_envelope(part.tx).get("parent")
     if not isinstance(value, str) or not is_id(value):
         return None
-    owners, is_whole, count = Owners(), True, 0
+    is_stream = streams.name_of(part) is not None
+    owners, is_whole, count = Owners([part] if is_stream else []), True, 0
     for entry in source.entries(value):
-        if (entry.time_ms or 0) > (part.time_ms or 0):
+        # Of a stream, what it holds is judged, too, and that came later.
+        if not is_stream and (entry.time_ms or 0) > (part.time_ms or 0):
             break
         owners.add(entry)
         count += 1
@@ -420,8 +460,37 @@ def _parent(source: Source, part: Entry, value: Any) -> str | None:
     else:
         is_whole = count == source.ledger.count(value)
     replay = source.replay(value) if count and is_whole else None
-    standing = owners.standing(part, replay, is_whole=is_whole)
-    return join(parts.named(source, value), " ", _mark(standing))
+    return _Above(value, owners, is_whole, replay)
+
+
+def _parent(source: Source, part: Entry, above: _Above | None) -> str | None:
+    """Return what a thing says it is a part of, and whether its word counts."""
+    if above is None:
+        return None
+    standing = above.owners.standing(part, above.replay, is_whole=above.is_whole)
+    return join(parts.named(source, above.asset_id), " ", _mark(standing))
+
+
+def _stream(source: Source, create: Entry, above: _Above | None, query: Mapping[str, str]) -> str:
+    """Return the charts of a stream; nothing of what is not one."""
+    name = streams.name_of(create)
+    if name is None or above is None:
+        return ""
+    told = Told(create, name, above.owners, above.is_whole)
+    return streams.charts_of(source, told, query)
+
+
+def _streams(source: Source, past: _Past, replay: Replay | None) -> str:
+    """Return the latest of the streams of a thing that count, as charts."""
+    shown = []
+    for create in past.streams:
+        name = streams.name_of(create)
+        standing = past.owners.standing(create, replay, is_whole=past.is_whole)
+        if name is not None and standing == AUTHORISED:
+            told = Told(create, name, past.owners, past.is_whole)
+            lead = Tag("h3")(parts.link("asset", create.tx["id"], name))
+            shown.append(join(lead, streams.short_of(source, told)))
+    return section("Streams", *shown) if shown else ""
 
 
 def _mark(standing: str) -> Html:

@@ -62,7 +62,9 @@ form{display:flex;flex:1;min-width:14rem;gap:.5rem}
 input,button{font:inherit;padding:.4rem .75rem;border:1px solid var(--line);border-radius:.4rem}
 input{flex:1;min-width:0}button{cursor:pointer}
 h1{font-size:1.6rem;line-height:1.25;margin:1.5rem 0 .25rem;overflow-wrap:anywhere}
-h2{font-size:1.1rem;margin:2rem 0 .5rem}h1+p{margin:0 0 1.25rem}.quiet{color:var(--quiet)}
+h2{font-size:1.1rem;margin:2rem 0 .5rem}h3{font-size:1.05rem;margin:1.5rem 0 .25rem}
+h4{font-size:1rem;font-weight:400;margin:.75rem 0 .25rem}
+h1+p{margin:0 0 1.25rem}.quiet{color:var(--quiet)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:.4rem 1rem .4rem 0;
 border-bottom:1px solid var(--line)}
@@ -71,12 +73,15 @@ th,time,.number{white-space:nowrap}.number{font-variant-numeric:tabular-nums}
 td{overflow-wrap:break-word}tbody tr:hover{background:var(--soft)}td p{margin:0}
 code,pre{font:.9em/1.45 ui-monospace,monospace;overflow-wrap:anywhere;white-space:pre-wrap;margin:0}
 .struck{text-decoration:line-through}
-figure{margin:0}svg{display:block;width:100%;max-width:40rem;height:auto}
+figure{margin:0}.zoom{display:flex;flex-wrap:wrap;gap:.25rem 1rem;margin:1.5rem 0 0}
+svg{display:block;width:100%;max-width:40rem;height:auto}
 svg text{font:11px system-ui,sans-serif;fill:var(--quiet)}
 @media(min-width:40rem){svg text{font-size:7px}}
 svg line{stroke:var(--line)}
 polyline{fill:none;stroke:var(--mark);stroke-width:1.5;stroke-linejoin:round}
-circle{fill:var(--mark)}figcaption{color:var(--quiet)}
+polygon{fill:var(--mark);fill-opacity:.2}
+circle{fill:var(--mark)}circle.open{fill:Canvas;stroke:var(--mark)}
+svg a:hover rect{fill:var(--mark);fill-opacity:.12}figcaption{color:var(--quiet)}
 .warn{font-weight:600;color:var(--warn)}
 @media(max-width:36rem){.list thead{position:absolute;left:-99rem}.list :is(tr,td){display:block}
 .list tr{border-bottom:1px solid var(--line);padding:.4rem 0}

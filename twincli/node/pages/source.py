@@ -17,8 +17,9 @@ from twincli.rules.authority import LAST, Authority, Place
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from twincli.content.store import Blobs
     from twincli.ledger import Ledger
     from twincli.ledger.reading import Entry
     from twincli.rules.replay import Replay
@@ -26,10 +27,25 @@ if TYPE_CHECKING:
 PARSED = 8 << 20
 """Bytes of transactions that one page parses."""
 KEPT_FOR_NAMES = PARSED // 4
+CHUNKS = 300
+OPENED = 3
+"""Chunks of which one page reads the minutes, and those that it opens for them."""
 _TRIED = 5
 _LATER = 1 << 62
 
 UNCHECKED = "not checked"
+
+
+class Shelf(NamedTuple):
+    """What a node keeps of chunks.
+
+    Attributes:
+        blobs: Content; None: it keeps none.
+        minutes: The file of the minutes of chunks, or None.
+    """
+
+    blobs: Blobs | None = None
+    minutes: str | None = None
 
 
 class Source:
@@ -37,11 +53,14 @@ class Source:
 
     Args:
         ledger: What is read.
+        shelf: What is kept of chunks.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, shelf: Shelf) -> None:
         self.ledger = ledger
+        self.shelf = shelf
         self.left = PARSED
+        self.chunks, self.to_open = CHUNKS, OPENED
         self._txs: dict[str, dict[str, Any] | None] = {}
         self._names: dict[str, str | None] = {}
         self._key_names: dict[str, str | None] = {}
@@ -127,9 +146,14 @@ class _Held(NamedTuple):
 
 
 class Owners:
-    """Who held an asset when; fed with its transactions in order."""
+    """Who held an asset when; fed with its transactions in order.
 
-    def __init__(self) -> None:
+    Args:
+        streams: CREATEs of streams that name it as theirs, in order.
+    """
+
+    def __init__(self, streams: Iterable[Entry] = ()) -> None:
+        self._streams = list(reversed(list(streams)))
         self._held: list[_Held] = []
         self._times: dict[str, int] = {}
         self._walked_ms = 0
@@ -138,11 +162,40 @@ class Owners:
     def add(self, entry: Entry) -> None:
         """Take the next transaction."""
         time_ms = entry.time_ms or 0
+        while self._streams and (self._streams[-1].height or 0) < (entry.height or 0):
+            self._link(self._streams.pop())
         self._authority.add(entry.tx, Place(entry.height or 0, len(self._times), entry.time_ms))
         self._times[entry.tx["id"]] = self._walked_ms = time_ms
         for index, output in enumerate(entry.tx["outputs"]):
             details = output["condition"]["details"]
             self._held.append(_Held(details, time_ms, entry.spent_by.get(index)))
+
+    def _link(self, part: Entry) -> None:
+        self._authority.add_child(part.tx, Place(part.height or 0, LAST - 1, part.time_ms))
+
+    def of_stream(self, create: Entry, name: str, entry: Entry, *, is_whole: bool) -> str:
+        """Say whether what stands in a stream counts about this asset.
+
+        Args:
+            create: The CREATE of the stream, one of those that were given.
+            name: What it is called.
+            entry: A transaction in it; who signed it held the stream.
+            is_whole: Whether all transactions of this asset were added.
+        """
+        while self._streams:
+            self._link(self._streams.pop())
+        kind = record.kind_of(entry.tx["metadata"]) or record.APPEND
+        found = self._authority.judge(
+            signers_of(entry.tx),
+            Place(entry.height or 0, LAST, entry.time_ms),
+            authority.Topic(kind, stream=name),
+            record.stated_ms(entry.tx),
+            [create.tx["id"]],
+            lambda _child, keys: bool(keys),
+        ).standing
+        if not is_whole and (entry.time_ms or 0) > self._walked_ms:
+            return UNCHECKED
+        return found
 
     def standing(
         self, part: Entry, replay: Replay | None, *, is_whole: bool, kind: str = record.LINK

@@ -68,6 +68,8 @@ def start(
     wanted: Start,
     ready: Callable[[ServedNode], None],
     log: Callable[[Document], None] | None = None,
+    *,
+    minutes: str | None = None,
 ) -> bool:
     """Serve a ledger until a signal asks to stop.
 
@@ -78,6 +80,7 @@ def start(
         ready: Called once the node listens, with ``twin.node/1``: ``url ws_url ledger pid
             read_only``.
         log: Called with an entry for each request.
+        minutes: The file of the minutes of chunks, for the explorer's charts.
 
     Returns:
         Whether it stopped in order; False if a second Ctrl-C ended it at once.
@@ -112,6 +115,7 @@ def start(
         log=log,
         content=Blobs(content, limit=wanted.max_file or min(MAX_FILE, most)),
         max_content=most,
+        minutes=minutes,
         origins=origins,
         hosts=_hosts(wanted, origins, advertise),
         advertise=advertise,

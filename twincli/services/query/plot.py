@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twincli.analysis import charts
+from twincli.analysis.charts import Line, Track
 from twincli.errors import UsageError
-from twincli.services.query import asked, charts, query
-from twincli.services.query.charts import Line, Track
+from twincli.services.query import asked, query
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
+    from twincli.analysis.charts import Chart
     from twincli.services.query.asked import Typed
-    from twincli.services.query.charts import Chart
     from twincli.services.query.feed import Feed
     from twincli.services.query.query import Found, Streams
     from twincli.services.workspace import Workspace

@@ -141,7 +141,8 @@ def start(
     # A ledger elsewhere has its content beside it.
     is_local = ledger == context.paths.ledger
     content = context.paths.content if is_local else os.path.join(ledger, "content")
-    if not serve.start(ledger, content, wanted, ready, _logger(context, log)):
+    minutes = context.paths.rollups if is_local else None
+    if not serve.start(ledger, content, wanted, ready, _logger(context, log), minutes=minutes):
         raise KeyboardInterrupt
     return Result({}, said=True)
 

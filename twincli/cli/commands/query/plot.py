@@ -58,7 +58,7 @@ def plot(
     Many readings become a band from the lowest to the highest of each time.
     """
     from twincli import files
-    from twincli.services.query import charts
+    from twincli.analysis import charts
     from twincli.services.query import plot as service
     from twincli.services.query.asked import Typed
 

@@ -6,9 +6,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from twincli.analysis import charts
+from twincli.analysis.charts import Line, Track
 from twincli.model import times
-from twincli.services.query import charts
-from twincli.services.query.charts import Line, Track
 
 SVG = "{http://www.w3.org/2000/svg}"
 SECOND = 1_000_000

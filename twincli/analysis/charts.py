@@ -8,7 +8,7 @@ from __future__ import annotations
 from html import escape
 from itertools import pairwise
 from math import cos, radians
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twincli.errors import ConfigError
 from twincli.model import times
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-_WIDTH, _HEIGHT, _TRACK = 720, 190, 480
-_TOP, _BOTTOM, _RIGHT = 30, 24, 14
-_A_DIGIT = 6.6
-_DOTTED = 80
 _LONGEST = 80
 _HALF_A_MINUTE_US = 30_000_000
 # An axis begins a little before its first time, which has to be one, too.
@@ -104,8 +100,19 @@ class Track(NamedTuple):
             found.append(((longitude + turned) * max(shrink, 1e-6), latitude))
         return found
 
+    @property
+    def told(self) -> str:
+        """What it shows, in words."""
+        north = max(latitude for latitude, _ in self.places)
+        south = min(latitude for latitude, _ in self.places)
+        return (
+            f"{len(self.places)} places, latitude {south:g} to {north:g};"
+            " the filled dot is the last"
+        )
+
 
 Chart = Line | Track
+Point = tuple[float, float]
 
 
 def usual_gap(times_us: Sequence[int]) -> int | None:
@@ -117,21 +124,98 @@ def usual_gap(times_us: Sequence[int]) -> int | None:
 # --- SVG -----------------------------------------------------------------------------------------
 
 
+class Look(NamedTuple):
+    """How charts are drawn.
+
+    Attributes:
+        width, height: Of a line.
+        track: Height of a track.
+        top, bottom, right: Margins.
+        digit: Width of a digit.
+        dotted: Up to how many values each has a dot; of more only the last.
+        is_styled: A page gives it colours; else it has its own, and its title.
+    """
+
+    width: int
+    height: int
+    track: int
+    top: int
+    bottom: int
+    right: int
+    digit: float
+    dotted: int
+    is_styled: bool = False
+
+    def text(self, text: str, x: float, y: float, anchor: str = "start") -> str:
+        """Return a text."""
+        return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_shown(text)}</text>'
+
+    def rule(self, x: float, y: float) -> str:
+        """Return a line of the scale, from a place to the right."""
+        color = "" if self.is_styled else ' stroke="#ddd"'
+        end = self.width - self.right
+        return f'<line x1="{x:.1f}" x2="{end}" y1="{y:.1f}" y2="{y:.1f}"{color}/>'
+
+    def through(self, points: Sequence[Point], color: str) -> str:
+        """Return a line through points."""
+        style = f' fill="none" stroke="{color}" stroke-width="1.3" stroke-linejoin="round"'
+        return f'<polyline points="{_joined(points)}"{"" if self.is_styled else style}/>'
+
+    def between(self, points: Sequence[Point], color: str) -> str:
+        """Return what lies between points."""
+        style = "" if self.is_styled else f' fill="{color}" fill-opacity="0.25"'
+        return f'<polygon points="{_joined(points)}"{style}/>'
+
+    def dot(self, point: Point, color: str, size: int = 2, *, is_filled: bool = True) -> str:
+        """Return a dot."""
+        style = f' fill="{color}"' if is_filled else f' fill="#fff" stroke="{color}"'
+        if self.is_styled:
+            style = "" if is_filled else ' class="open"'
+        return f'<circle cx="{point[0]:.1f}" cy="{point[1]:.1f}" r="{size}"{style}/>'
+
+
+FILE = Look(720, 190, 480, 30, 24, 14, 6.6, 80)
+PAGE = Look(360, 150, 300, 12, 22, 8, 6.5, 60, is_styled=True)
+"""A page's are narrow, so that labels stay readable on a phone."""
+
+
 def svg(charts: Sequence[Chart], title: str) -> str:
-    """Return charts below each other."""
+    """Return charts below each other, as a file."""
     parts = []
     top = 0
     for number, chart in enumerate(charts):
-        color = COLORS[number % len(COLORS)]
-        drawn = _line(chart, top, color) if isinstance(chart, Line) else _track(chart, top, color)
-        parts += drawn
-        top += _HEIGHT if isinstance(chart, Line) else _TRACK
+        drawn = draw(chart, FILE, top, COLORS[number % len(COLORS)])
+        parts += [FILE.text(chart.title, 8, top + 18), *drawn.parts]
+        top += drawn.height
+    width = FILE.width
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{top}"'
-        f' viewBox="0 0 {_WIDTH} {top}" role="img" font-family="sans-serif" font-size="12"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{top}"'
+        f' viewBox="0 0 {width} {top}" role="img" font-family="sans-serif" font-size="12"'
         f' fill="#333"><title>{_shown(title)}</title>'
-        f'<rect width="{_WIDTH}" height="{top}" fill="#fff"/>{"".join(parts)}</svg>\n'
+        f'<rect width="{width}" height="{top}" fill="#fff"/>{"".join(parts)}</svg>\n'
     )
+
+
+class Drawing(NamedTuple):
+    """A chart as elements of SVG.
+
+    Attributes:
+        parts: The elements.
+        height: What they take.
+        left, right: Where the first and the last time of a line are.
+    """
+
+    parts: list[str]
+    height: int
+    left: float = 0.0
+    right: float = 0.0
+
+
+def draw(chart: Chart, look: Look, top: int = 0, color: str = "") -> Drawing:
+    """Draw a chart, beginning ``top`` below."""
+    if isinstance(chart, Line):
+        return _line(chart, look, top, color)
+    return _track(chart, look, top, color)
 
 
 def _shown(text: str) -> str:
@@ -139,91 +223,72 @@ def _shown(text: str) -> str:
     return escape(plain if len(plain) <= _LONGEST else plain[:_LONGEST] + "...")
 
 
-def _text(text: str, x: float, y: float, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_shown(text)}</text>'
+def _joined(points: Sequence[Point]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
-def _line(chart: Line, top: int, color: str) -> list[str]:
-    found = [_text(chart.title, 8, top + 18)]
+def _line(chart: Line, look: Look, top: int, color: str) -> Drawing:
     bounds = chart.bounds
     if bounds is None:
-        return [*found, _text("no values", _WIDTH / 2, top + _HEIGHT / 2, "middle")]
+        none = look.text("no values", look.width / 2, top + look.height / 2, "middle")
+        return Drawing([none], look.height)
     low, high = bounds
     first, last = chart.times_us[0], chart.times_us[-1]
-    left = 14 + _A_DIGIT * max(len(f"{low:g}"), len(f"{high:g}"))
-    floor = top + _HEIGHT - _BOTTOM
+    left = 8 + look.digit * max(len(f"{low:g}"), len(f"{high:g}"))
+    floor = top + look.height - look.bottom
 
     def across(time_us: int) -> float:
         part = (time_us - first) / (last - first) if last > first else 0.5
-        return left + part * (_WIDTH - left - _RIGHT)
+        return left + part * (look.width - left - look.right)
 
     def up(value: float) -> float:
         # Halved, as the distance of two numbers may be too large to be one.
         part = (value / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else 0.5
-        return floor - part * (_HEIGHT - _BOTTOM - _TOP)
+        return floor - part * (look.height - look.bottom - look.top)
 
-    for value in dict.fromkeys((low, high)):
-        y = up(value)
-        found.append(
-            f'<path d="M{left:.1f} {y:.1f}H{_WIDTH - _RIGHT}" stroke="#ddd"/>'
-            + _text(f"{value:g}", left - 6, y + 4, "end")
-        )
+    found = []
+    for y, value in {up(value): value for value in (low, high)}.items():
+        found += [look.rule(left, y), look.text(f"{value:g}", left - 6, y + 4, "end")]
     for part in chart.parts():
-        found += _band(chart, part, across, up, color)
+        if chart.lows:
+            edges = [(at, chart.lows[at], chart.highs[at]) for at in part]
+            upper = [(across(chart.times_us[at]), up(v)) for at, _, v in edges if v is not None]
+            lower = [(across(chart.times_us[at]), up(v)) for at, v, _ in edges if v is not None]
+            found.append(look.between([*upper, *reversed(lower)], color))
         points = [(across(chart.times_us[at]), up(chart.values[at] or 0.0)) for at in part]
-        found.append(_through(points, color))
-        if len(points) == 1 or len(chart.values) <= _DOTTED:
-            found += [
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{color}"/>' for x, y in points
-            ]
+        found.append(look.through(points, color))
+        if len(points) == 1 or len(chart.values) <= look.dotted:
+            found += [look.dot(point, color) for point in points]
+        elif look.is_styled and part[-1] == len(chart.values) - 1:
+            found.append(look.dot(points[-1], color))
     begin, end = times.microseconds_text(first), times.microseconds_text(last)
     told = slice(11, 19) if begin[:10] == end[:10] else slice(16)
-    found.append(_text(begin[told], left, top + _HEIGHT - 7))
-    found.append(_text(end[told], _WIDTH - _RIGHT, top + _HEIGHT - 7, "end"))
-    return found
+    below = top + look.height - 7
+    found.append(look.text(begin[told], left, below))
+    found.append(look.text(end[told], look.width - look.right, below, "end"))
+    return Drawing(found, look.height, left, look.width - look.right)
 
 
-def _through(points: Sequence[tuple[float, float]], color: str) -> str:
-    joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return (
-        f'<polyline points="{joined}" fill="none" stroke="{color}" stroke-width="1.3"'
-        ' stroke-linejoin="round"/>'
-    )
-
-
-def _band(chart: Line, part: Sequence[int], across: Any, up: Any, color: str) -> list[str]:
-    if not chart.lows:
-        return []
-    edges = [(at, chart.lows[at], chart.highs[at]) for at in part]
-    upper = [(across(chart.times_us[at]), up(high)) for at, _, high in edges if high is not None]
-    lower = [(across(chart.times_us[at]), up(low)) for at, low, _ in edges if low is not None]
-    joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in (*upper, *reversed(lower)))
-    return [f'<polygon points="{joined}" fill="{color}" fill-opacity="0.25"/>']
-
-
-def _track(chart: Track, top: int, color: str) -> list[str]:
-    found = [_text(chart.title, 8, top + 18)]
+def _track(chart: Track, look: Look, top: int, color: str) -> Drawing:
     plane = chart.plane()
     if not plane:
-        return [*found, _text("no places", _WIDTH / 2, top + _TRACK / 2, "middle")]
+        none = look.text("no places", look.width / 2, top + look.track / 2, "middle")
+        return Drawing([none], look.track)
     left, low = min(x for x, _ in plane), min(y for _, y in plane)
     wide, high = max(x for x, _ in plane) - left, max(y for _, y in plane) - low
-    room_x, room_y = _WIDTH - 2 * _RIGHT - 40, _TRACK - _TOP - _BOTTOM - 30
+    room_x, room_y = look.width - 2 * look.right - 40, look.track - look.top - look.bottom - 30
     scale = min(room_x / wide if wide else 1e9, room_y / high if high else 1e9)
-    shift_x = (_WIDTH - wide * scale) / 2
-    shift_y = top + _TOP + (room_y + 20 - high * scale) / 2
+    shift_x = (look.width - wide * scale) / 2
+    shift_y = top + look.top + (room_y + 20 - high * scale) / 2
     points = [(shift_x + (x - left) * scale, shift_y + (low + high - y) * scale) for x, y in plane]
-    found.append(_through(points, color))
-    (x, y), (end_x, end_y) = points[0], points[-1]
-    found.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#fff" stroke="{color}"/>')
-    found.append(f'<circle cx="{end_x:.1f}" cy="{end_y:.1f}" r="4" fill="{color}"/>')
-    north = max(latitude for latitude, _ in chart.places)
-    south = min(latitude for latitude, _ in chart.places)
-    told = (
-        f"{len(chart.places)} places, latitude {south:g} to {north:g}; the filled dot is the last"
-    )
-    found.append(_text(told, 8, top + _TRACK - 8))
-    return found
+    found = [
+        look.through(points, color),
+        look.dot(points[0], color, 4, is_filled=False),
+        look.dot(points[-1], color, 4),
+    ]
+    if not look.is_styled:
+        found.append(look.text(chart.told, 8, top + look.track - 8))
+    return Drawing(found, look.track)
 
 
 # --- PNG and terminal ----------------------------------------------------------------------------
