@@ -11,6 +11,7 @@ from twincli.client.embedded import EmbeddedClient
 from twincli.services.asset import tree as drawing
 from twincli.services.asset.create import Definition, create
 from twincli.services.asset.tree import tree
+from twincli.services.link import links
 
 
 def test_parts_over_several_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,3 +41,34 @@ def test_parts_over_several_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         names = [child["name"] for child in key["children"]]
         assert names == ["root", *(f"part{n}" for n in range(8)), "bolt"]
         assert key["children"][3]["seen"]
+
+
+def test_linked_parts(tmp_path: Path) -> None:
+    with opened(tmp_path) as rooms:
+        for key in ("alice", "bob"):
+            rooms.key(key)
+        workspace = rooms.workspace
+        for name in ("car", "engine", "box", "bolt", "old"):
+            create(rooms.using("alice"), name, Definition({}, owner="alice"))
+        create(rooms.using("bob"), "trap", Definition({}, owner="bob", parent="car"))
+        create(rooms.using("bob"), "gps", Definition({}, owner="bob", parent="car"))
+        create(rooms.using("bob"), "ring", Definition({}, owner="bob"))
+        links.add(workspace, "engine", "is_component_of", "car")
+        links.add(workspace, "car", "part", "box")
+        links.add(workspace, "bolt", "is_component_of", "engine")
+        links.add(workspace, "car", "replaces", "old")
+        links.add(rooms.using("alice"), "car", "part", "gps")
+        links.add(rooms.using("bob"), "car", "part", "ring")
+        (root,) = tree(workspace, "car")["roots"]
+        shown = {node["name"]: node["standing"] for node in root["children"]}
+        assert shown == {
+            "engine": "authorised",
+            "box": "authorised",
+            "gps": "authorised",
+            "trap": "unauthorised",
+            "ring": "unauthorised",
+        }
+        assert [node["name"] for node in root["children"][0]["children"]] == ["bolt"]
+        links.remove(workspace, "car", "part", "box")
+        (root,) = tree(workspace, "car")["roots"]
+        assert "box" not in {node["name"] for node in root["children"]}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from twincli.errors import InvalidError, NotFoundError
-from twincli.model import record
+from twincli.model import links, record
+from twincli.rules.authority import AUTHORISED, UNAUTHORISED
 from twincli.services import resolve
+from twincli.services.relations import ACTIVE, PROPOSED, Relations
 from twincli.services.standing import Speakers
 
 if TYPE_CHECKING:
@@ -59,6 +61,9 @@ class _Drawing:
         self.names = resolve.Names(workspace)
         self.asset_names = resolve.asset_names(workspace)
         self.speakers = Speakers(workspace.client)
+        self.relations = Relations(workspace)
+        self.linked: dict[str, dict[str, str]] = {}
+        self.stated: dict[str, set[str]] = {}
         self.seen: set[str] = set()
         self.known: dict[str, _Thing] = {}
 
@@ -121,12 +126,36 @@ class _Drawing:
     ) -> list[Document]:
         nodes = []
         for page in self._pages(asset_ids):
-            parts = self.client.parts_of([thing.id for thing in page])
+            parts = self._parts([thing.id for thing in page if thing.id not in self.seen])
             nodes += [
                 self._asset(thing, relation, depth, part_of, parts.get(thing.id, []))
                 for thing in page
             ]
         return nodes
+
+    def _parts(self, asset_ids: list[str]) -> dict[str, list[str]]:
+        """Return what says that it is a part of assets, and what is linked as one."""
+        stated = self.client.parts_of(asset_ids)
+        self.stated.update({whole: {*parts} for whole, parts in stated.items()})
+        for link in self.relations.beyond(asset_ids):
+            kind, lower, upper = links.upwards(link.said)
+            if kind == links.WHOLE and link.state in {ACTIVE, PROPOSED}:
+                self.linked.setdefault(upper, {})[lower] = link.standing
+        found = {}
+        for whole in asset_ids:
+            more = self.linked.get(whole, {}).keys() - stated.get(whole, [])
+            found[whole] = stated.get(whole, [])
+            if more:
+                # A part that is linked and not on this ledger has nothing that could be shown.
+                found[whole] = self.client.in_order([*found[whole], *more])
+        return found
+
+    def _belonging(self, whole: str, part: str) -> str:
+        """Say how it stands that one asset is a part of another."""
+        by_link = self.linked.get(whole, {}).get(part, UNAUTHORISED)
+        if by_link == AUTHORISED or part not in self.stated.get(whole, ()):
+            return by_link
+        return self.speakers.of_part(whole, part).standing
 
     def _pages(self, asset_ids: list[str]) -> Iterator[list[_Thing]]:
         """Yield what is drawn of assets, in order; each is read once."""
@@ -161,7 +190,7 @@ class _Drawing:
             "children": [],
         }
         if part_of is not None:
-            node["standing"] = self.speakers.of_part(part_of, asset_id).standing
+            node["standing"] = self._belonging(part_of, asset_id)
         if node["seen"] or node["cut"]:
             return node
         self.seen.add(asset_id)
