@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -46,23 +47,28 @@ def test_lines_from_stdin(twin: Twin, invoke: Invoke) -> None:
     assert (again["count"], again["existing"]) == (0, 23)
 
 
-@pytest.mark.ci
-def test_killed_again_and_again(twin: Twin, home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kills",
+    [pytest.param(50, marks=pytest.mark.ci), pytest.param(1000, marks=pytest.mark.nightly)],
+)
+def test_killed_again_and_again(twin: Twin, home: Path, tmp_path: Path, kills: int) -> None:
     counter, script = tmp_path / "n", tmp_path / "ask.sh"
     script.write_text(SCRIPT.format(n=counter))
     script.chmod(0o755)
     words = [sys.executable, "-m", "twincli", "stream", "follow", "car", "heat"]
     words += ["--exec", str(script), "--every", "20ms", "--flush", "5", "--home", str(home)]
-    kills = 6
+    dice = random.Random(12)
     for number in range(kills + 1):
         before = int(counter.read_text()) if counter.exists() else 0
+        wanted = dice.randrange(1, 12)
         running = subprocess.Popen(
             words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
         for _ in range(600):
-            if counter.exists() and int(counter.read_text() or 0) >= before + 7 + number:
+            if counter.exists() and int(counter.read_text() or 0) >= before + wanted:
                 break
             time.sleep(0.02)
+        time.sleep(dice.uniform(0, 0.03))
         running.send_signal(signal.SIGKILL if number < kills else signal.SIGTERM)
         _, stderr = running.communicate(timeout=30)
     assert running.returncode == 0, stderr

@@ -144,8 +144,14 @@ def test_a_file_that_is_not_there(twin: Twin, invoke: Invoke) -> None:
     assert invoke("stream", "import", "car", "heat", "nothing.csv").status == 4
 
 
-@pytest.mark.ci
-def test_killed_anywhere_nothing_is_lost_or_doubled(twin: Twin, home: Path, here: Path) -> None:
+@pytest.mark.parametrize(
+    "streams",
+    [pytest.param(10, marks=pytest.mark.ci), pytest.param(200, marks=pytest.mark.nightly)],
+)
+def test_killed_anywhere_nothing_is_lost_or_doubled(
+    twin: Twin, home: Path, here: Path, streams: int
+) -> None:
+    """Five times for each stream."""
     file = csv(here / "a.csv", 30_000)
     words = [sys.executable, "-m", "twincli", "stream", "import", "car"]
 
@@ -160,10 +166,10 @@ def test_killed_anywhere_nothing_is_lost_or_doubled(twin: Twin, home: Path, here
     assert started("first").wait(60) == 0
     whole = time.monotonic() - begin
     source = random.Random(12)
-    for number in range(10):
+    for number in range(streams):
         for _ in range(5):
             running = started(f"s{number}")
-            time.sleep(source.uniform(0.3, 1.0) * whole)
+            time.sleep(source.uniform(0.2, 1.0) * whole)
             running.kill()
             running.wait()
         assert started(f"s{number}").wait(60) == 0

@@ -144,7 +144,72 @@ select * from information_schema.tables
 select current_setting('secret_directory')
 select getenv('HOME')
 select * from nowhere
-select * from door2""".splitlines()
+select * from door2
+copy from database memory to other
+copy (select 1) to 'stolen.json' (format json)
+copy "sensor-data" to 'stolen' (format csv, partition_by ok)
+attach or replace 'stolen.db' as memory
+attach 'https://example.org/x.db' as web (read_only)
+load '/tmp/stolen.duckdb_extension'
+update extensions
+set variable stolen = 1
+set schema = 'pg_catalog'
+reset all
+pragma database_list
+pragma add_parquet_key('k', '0123456789112345')
+pragma table_info('sensor-data')
+call force_checkpoint()
+create or replace temp table "sensor-data" as select 1
+create schema stolen
+create sequence stolen
+create type stolen as enum ('a')
+create index stolen on "sensor-data" (value)
+comment on table "sensor-data" is 'x'
+merge into "sensor-data" using (select 1) s on true when matched then delete
+drop macro if exists m
+commit
+rollback
+deallocate p
+select read_text('/etc/hostname')
+select * from read_ndjson_objects('/etc/passwd')
+select * from read_json_objects_auto('/etc/passwd')
+select * from parquet_schema('/etc/passwd')
+select * from parquet_kv_metadata('/etc/passwd')
+select * from parquet_bloom_probe('/etc/passwd', 'a', 1)
+select * from sqlite_scan('/tmp/a.db', 't')
+select * from json_execute_serialized_sql('{}')
+select * from seq_scan('sensor-data')
+select * from duckdb_logs()
+select * from duckdb_memory()
+select * from which_secret('s3://a', 's3')
+select * from pragma_storage_info('sensor-data')
+select * from test_all_types()
+select * from pg_timezone_names()
+select * from sqlite_master
+select * from pg_catalog.pg_tables
+select * from duckdb_tables
+select * from loaded
+select * from "sensor-data", lateral (select * from glob('/etc/*'))
+select 1 in (select file from glob('/etc/*'))
+select * from range(1) limit (select count(*) from glob('/etc/*'))
+select * from range(1) order by (select count(*) from glob('/etc/*'))
+select count(*) filter (where (select count(*) from glob('/etc/*')) > 0) from "sensor-data"
+select list_transform([1], x -> (select count(*) from glob('/etc/*')))
+with recursive r as (select 1 union all select * from glob('/etc/*')) select * from r
+values ((select content from read_text('/etc/hostname')))
+from (from read_text('/etc/hostname'))
+describe select * from read_text('/etc/hostname')
+summarize '/etc/passwd'
+describe '/etc/hostname.csv'
+show databases
+show all tables
+pivot read_csv('/etc/passwd') on a
+unpivot (from read_text('/etc/hostname')) on size into name n value v
+select * from memory.main."sensor-data"
+select * from system.main."sensor-data"
+select write_log('x')
+select getvariable('x')
+select nextval('x')""".splitlines()
 
 
 @pytest.mark.parametrize("text", FORBIDDEN)

@@ -71,7 +71,10 @@ def check(text: str, known: Sequence[str]) -> Statement:
             raise _invalid(error) from None
         if len(statements) != 1:
             raise _refused("more than one statement" if statements else "an empty statement")
-        kind = statements[0].type
+        try:
+            kind = statements[0].type
+        except ValueError:  # a kind that the engine's Python side has no name for
+            raise _refused("such a statement") from None
         if kind != duckdb.StatementType.SELECT:
             raise _refused(str(kind).rpartition(".")[2].replace("_", " "))
         (told,) = engine.execute("SELECT json_serialize_sql(?)", [text]).fetchone()
