@@ -7,6 +7,7 @@ own transactions come first, then the CREATEs of its parts, then what others say
 from __future__ import annotations
 
 from twincli.client import BLOCK_TIME
+from twincli.crypto import conditions
 from twincli.model import record
 from twincli.model.transaction import signers_of
 from twincli.rules import authority
@@ -61,6 +62,7 @@ class Speakers:
         self._known: dict[str, Authority] = {}
         self._holders: dict[str, Holders] = {}
         self._held: dict[str, frozenset[str]] = {}
+        self._named: dict[str, tuple[str | None, str | None]] = {}
         self._linked: dict[tuple[Authority, frozenset[str]], list[str]] = {}
         self._parts: dict[tuple[str, str], tuple[list[str], Place, int | None]] = {}
 
@@ -128,9 +130,24 @@ class Speakers:
             key: A public key.
             entry: Where a transaction stands; None: now.
         """
-        holders = self._holding(asset_id)
-        position = (LAST, LAST) if entry is None else _place(entry, LAST).position
+        # A long history is read only where it matters.
+        first, own = self._entities(asset_id)
+        if entry is None:
+            owners = owners_now(self._client, asset_id)
+            return key == own or any(key in conditions.leaf_keys(details) for details in owners)
+        if key not in {first, own} and asset_id not in self._ever_held(key):
+            return False
+        holders, position = self._holding(asset_id), _place(entry, LAST).position
         return holders.entity_before(position) == key or holders.names(key, position)
+
+    def _entities(self, asset_id: str) -> tuple[str | None, str | None]:
+        """Return the own key of an asset, when it was created and now."""
+        if asset_id not in self._named:
+            replay = self._client.replay(asset_id)
+            envelope = record.creating_envelope(self._client.required(asset_id).tx)
+            own = None if replay is None else replay.entity
+            self._named[asset_id] = record.text(envelope.get("entity")), own
+        return self._named[asset_id]
 
     def _holding(self, asset_id: str) -> Holders:
         holders = self._holders.get(asset_id)
@@ -177,6 +194,11 @@ class Speakers:
             lambda child, able: self.controls(child, able, place),
         )
 
+    def _ever_held(self, key: str) -> frozenset[str]:
+        if key not in self._held:
+            self._held[key] = frozenset(self._client.held_by([key], ever=True))
+        return self._held[key]
+
     def linked(self, found: Authority, keys: Collection[str]) -> Iterator[str]:
         """Yield the linked children of which keys hold something, or once did, in order.
 
@@ -188,9 +210,7 @@ class Speakers:
         if asked not in self._linked:
             held: set[str] = set()
             for key in keys:
-                if key not in self._held:
-                    self._held[key] = frozenset(self._client.held_by([key], ever=True))
-                held.update(self._held[key])
+                held.update(self._ever_held(key))
             self._linked[asked] = sorted(
                 held.intersection(found.children),
                 key=lambda child: found.children[child][0].place.position,

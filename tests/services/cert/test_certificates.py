@@ -867,3 +867,97 @@ def test_errors_are_ours(house: House) -> None:
 
 def test_forms_are_named_in_one_place() -> None:
     assert certificates.FORMS == ("issued", "self-declared", "foreign", "unproven")
+
+
+# --- Strangers ----------------------------------------------------------------------------------
+
+
+def test_the_own_key_of_a_time(house: House) -> None:
+    """Who was the thing's own key, or an owner, when a certificate was recorded."""
+    house.key("old")
+    house.key("new")
+    house.car = create(house.using("alice"), "box", Definition({}, entity="old"))["id"]
+    house.issue("old", issuer="X", number="1")
+    transfer(house.using("alice"), "box", to="stranger", entity="new")
+    house.issue("old", issuer="X", number="2")
+    house.issue("new", issuer="X", number="3")
+    house.issue("alice", issuer="X", number="4")
+    house.issue("stranger", issuer="X", number="5")
+    assert [row["form"] for row in house.rows()] == [
+        *("self-declared", "issued", "self-declared", "issued"),
+        "self-declared",
+    ]
+
+
+def test_a_credential_that_is_nested_too_deeply_to_sign(house: House) -> None:
+    deep: dict[str, Any] = {"a": 1}
+    for _ in range(400):
+        deep = {"a": deep}
+    document = {**foreign(house), "credentialSubject": deep, "id": "urn:a:b"}
+    say(house.using("stranger"), house.car, "certificate", {"credential": document})
+    (row, *_) = house.rows()
+    assert (row["status"], row["verified"]) == ("invalid", False)
+    assert check.show(house.workspace, house.car)["checks"][0]["result"] == "failed"
+    assert house.results(document)["signature"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"issuer": 5, "credentialSubject": [], "type": {}, "proof": []},
+        {"issuer": {"id": {}}, "credentialSubject": {"id": 5, "attachments": 7}, "id": {}},
+        {"validFrom": [], "validUntil": {}, "@context": {}, "proof": {"cryptosuite": []}},
+        {"proof": [{}] * 100, "credentialStatus": [[]]},
+        {"id": "\x1b[31m", "credentialSubject": {"certificateNumber": "\n\u202e"}},
+    ],
+)
+def test_what_strangers_record_is_shown_as_invalid(house: House, document: dict[str, Any]) -> None:
+    made = say(house.using("stranger"), house.car, "certificate", {"credential": document})
+    assert isinstance(made, dict)
+    (row, *_) = house.rows()
+    assert (row["form"], row["status"], row["verified"]) == ("foreign", "invalid", False)
+    shown = check.show(house.workspace, house.car, made["transaction_id"])
+    assert shown["checks"][0]["result"] in {"failed", "undetermined"}
+    ok, rows = statuses(house)
+    assert not ok
+    assert rows[0][1] == "invalid"
+    house.verify(document)
+
+
+def test_a_ledger_that_cannot_be_reached(house: House) -> None:
+    document = house.issue("lab")["body"]["credential"]
+
+    class Away:
+        def __getattr__(self, name: str) -> Any:
+            def call(*_given: Any, **_more: Any) -> Any:
+                raise UnreachableError("the node does not answer")
+
+            return call
+
+    away: Any = Away()
+    workspace = house.workspace._replace(client=away)
+    answer = verify.verify(document, house.fetch, house.now_ms, workspace)
+    assert (answer["valid"], answer["status"]) == (None, "undetermined")
+    assert "does not answer" in answer["checks"][3]["message"]
+    document["credentialSubject"]["standard"] = "other"
+    assert verify.verify(document, house.fetch, house.now_ms, workspace)["valid"] is False
+
+
+def test_without_the_extra_package(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from twincli.services.care import due
+
+    made = house.issue("lab", number="L-1", valid_until="2099-01-01")
+    monkeypatch.setitem(sys.modules, "rfc8785", None)
+    found = due.list_due(house.workspace, house.car)["due"]
+    assert [row["name"] for row in found] == ["L-1"]
+    for call in (
+        house.rows,
+        lambda: house.issue("lab"),
+        lambda: house.verify(made["body"]["credential"]),
+    ):
+        with pytest.raises(TwinError) as raised:
+            call()
+        assert raised.value.code == "missing_extra"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twincli.crypto import base58, data_integrity
+from twincli.crypto import base58, canonical, data_integrity
 from twincli.errors import ConflictError, NotFoundError, cut
 from twincli.model import credential as _credential
 from twincli.model import record
@@ -19,11 +19,12 @@ from twincli.model.names import fold
 from twincli.services import catalogue, resolve
 from twincli.services.cert import proofs
 from twincli.services.record.records import records
+from twincli.services.record.say import APPENDED
 from twincli.services.standing import Speakers
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from twincli.model.credential import Claims
     from twincli.services.documents import CertificateItem, Json
@@ -150,46 +151,69 @@ def of_records(workspace: Workspace, asset_id: str, every: Sequence[Record]) -> 
         if isinstance(document, dict):
             claims = _credential.claims(document)
             key = issuer_key_of(claims)
-            is_controller = key is not None and speakers.is_controller(
-                asset_id, key, client.required(held.tx_id)
-            )
-            form = _form(held, claims, key, names, is_controller=is_controller)
+
+            def is_controller(key: str, held: Record = held) -> bool:
+                if held.form == APPENDED and key in held.signers:
+                    return True
+                return speakers.is_controller(asset_id, key, client.required(held.tx_id))
+
+            form = form_of(claims, held.signers, names, is_controller)
             found.append(Certificate(held, document, claims, key, form, None))
         elif isinstance(revokes, str):
             reason = record.text(held.body.get("reason"))
             revocations.setdefault(revokes, []).append(Revocation(held, reason))
-    return [_with_end(one, found, revocations) for one in found]
+    return [*_ended(found, revocations)]
 
 
-def _form(
-    held: Record, claims: Claims, key: str | None, names: resolve.Names, *, is_controller: bool
+def form_of(
+    claims: Claims,
+    signers: Collection[str],
+    names: resolve.Names,
+    is_controller: Callable[[str], bool],
 ) -> str:
+    """Return which of ``FORMS`` a credential has.
+
+    Args:
+        claims: What it says.
+        signers: Who recorded it.
+        names: Of keys: who calls himself by the name of his key names nobody else.
+        is_controller: Says whether a key was one of the twin's owners, or its own.
+    """
+    key = issuer_key_of(claims)
     if claims.declared_issuer is not None:
         return SELF_DECLARED
-    if is_controller and key is not None and claims.issuer_name is not None:
+    if key is not None and claims.issuer_name is not None and is_controller(key):
         own = names.of_key(key)
         if own is None or fold(own) != fold(claims.issuer_name):
             return SELF_DECLARED
-    return ISSUED if key in held.signers else FOREIGN
+    return ISSUED if key in signers else FOREIGN
 
 
-def _with_end(
-    one: Certificate, every: Sequence[Certificate], revocations: dict[str, list[Revocation]]
-) -> Certificate:
-    """Return a certificate with its revocation: by its issuer, wherever it is recorded."""
-    for other in every:
-        if other.issuer_key != one.issuer_key or not is_same(other.document, one.document):
-            continue
-        for made in revocations.get(other.record.tx_id, ()):
+def _ended(
+    found: Sequence[Certificate], revocations: dict[str, list[Revocation]]
+) -> Iterator[Certificate]:
+    """Yield certificates with their revocations, by their issuers, of whichever record of them."""
+    ends: dict[tuple[str | None, str], Revocation] = {}
+    for one in found:
+        for made in revocations.get(one.record.tx_id, ()):
             if one.issuer_key in made.record.signers:
-                return one._replace(revoked=made)
-    return one
+                ends.setdefault(_what(one), made)
+    for one in found:
+        yield one._replace(revoked=ends.get(_what(one)))
 
 
-def is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Say whether two documents of one issuer are the same credential: of one id, or equal."""
-    ident = one.get("id")
-    return one == other or (isinstance(ident, str) and ident == other.get("id"))
+def _what(one: Certificate) -> tuple[str | None, str]:
+    """Return what is equal of records of the same credential."""
+    return one.issuer_key, identity(one.document)
+
+
+def identity(document: dict[str, Any]) -> str:
+    """Return what is equal of two documents of one issuer that are the same credential.
+
+    That is their id; of those without one all that they say.
+    """
+    ident = document.get("id")
+    return ident if isinstance(ident, str) else canonical.sha3_hex(canonical.encode(document))
 
 
 def standing(
@@ -217,7 +241,7 @@ _UNNAMED = "a credential"
 
 
 def item(
-    workspace: Workspace,
+    names: resolve.Names,
     one: Certificate,
     now_ms: int,
     within_ms: int = 0,
@@ -226,14 +250,13 @@ def item(
     """Return the row of a certificate in a listing.
 
     Args:
-        workspace: Rooms.
+        names: Of keys.
         one: The certificate.
         now_ms: When.
         within_ms: What ends within this time is expiring.
         trusted: From ``trusted_issuers``.
     """
     claims, held, ended = one.claims, one.record, one.revoked
-    names = resolve.Names(workspace)
     is_valid = proofs.is_right(one.document, quickly=not _is_brought_by_owner(one))
     return {
         "number": claims.number,
@@ -265,7 +288,7 @@ def item(
 
 def _is_brought_by_owner(one: Certificate) -> bool:
     """Say whether it may cost time: what strangers bring is not taken apart in a listing."""
-    return one.record.form == "append"
+    return one.record.form == APPENDED
 
 
 def labels(workspace: Workspace, asset_id: str) -> Iterator[CertificateItem]:
@@ -345,7 +368,7 @@ def chosen(
     mine = [one for one in fitting if one.issuer_key in keys]
     several = mine or fitting
     last = several[-1]
-    if any(not is_same(one.document, last.document) for one in several):
+    if any(identity(one.document) != identity(last.document) for one in several):
         raise ConflictError(
             f"{ref} has {len(several)} certificates"
             + ("" if wanted is None else f" called {cut(wanted)!r}"),

@@ -55,9 +55,9 @@ def list_certificates(workspace: Workspace, ref: str) -> Certificates:
 
 
 def _items(workspace: Workspace, asset_id: str, now_ms: int) -> Iterator[CertificateItem]:
-    trusted = certificates.trusted_issuers(workspace, asset_id)
+    names, trusted = resolve.Names(workspace), certificates.trusted_issuers(workspace, asset_id)
     for one in certificates.certificates(workspace, asset_id):
-        yield certificates.item(workspace, one, now_ms, trusted=trusted)
+        yield certificates.item(names, one, now_ms, trusted=trusted)
     yield from certificates.labels(workspace, asset_id)
 
 
@@ -80,7 +80,7 @@ def show(workspace: Workspace, ref: str, number: str | None = None) -> OneCertif
     found = proofs.signed(one.document)
     checks = (found.check, proofs.structure(one.document), proofs.issuer(one.document, found))
     trusted = certificates.trusted_issuers(workspace, asset_id)
-    row = certificates.item(workspace, one, workspace.now(), trusted=trusted)
+    row = certificates.item(resolve.Names(workspace), one, workspace.now(), trusted=trusted)
     return {
         "schema": "twin.certificate/1",
         **row,
@@ -153,7 +153,8 @@ def _checked(
     found = certificates.certificates(workspace, asset_id)
     if issuers:
         found = [one for one in found if one.issuer_key in issuers]
-    rows = [certificates.item(workspace, one, at_ms, within_ms, trusted) for one in found]
+    names = resolve.Names(workspace)
+    rows = [certificates.item(names, one, at_ms, within_ms, trusted) for one in found]
     for row in rows:
         renewed_by = _renewal(row, rows)
         counts = renewed_by is None and row["trusted"] is not False

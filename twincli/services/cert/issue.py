@@ -270,17 +270,15 @@ def _says(document: Any, draft: _credential.Draft) -> bool:
 
 def written(workspace: Workspace, said: Said, warnings: Sequence[str] = ()) -> WrittenCertificate:
     """Return the document of a record that holds a credential."""
-    document = said["body"]["credential"]
-    claims = _credential.claims(document)
-    key = certificates.issuer_key_of(claims)
-    form = certificates.ISSUED if key in said["signers"] else certificates.FOREIGN
-    if workspace.dry_run and key is not None:
-        form = certificates.ISSUED
-    for one in certificates.certificates(workspace, said["asset_id"]):
-        if one.record.tx_id == said["transaction_id"]:
-            form = one.form
-    if claims.declared_issuer is not None:
-        form = certificates.SELF_DECLARED
+    claims = _credential.claims(said["body"]["credential"])
+    speakers = Speakers(workspace.client)
+    signers = [key for key in said["signers"] if key is not None]
+    form = certificates.form_of(
+        claims,
+        signers or [info.public_key for info in map(workspace.keystore.get, workspace.keys)],
+        resolve.Names(workspace),
+        lambda key: speakers.is_controller(said["asset_id"], key),
+    )
     return {
         **said,
         "number": claims.number,

@@ -68,7 +68,8 @@ def signed(document: dict[str, Any], *, quickly: bool = False) -> Signed:
         quickly: Leave out what takes long, proofs over RDF graphs.
     """
     try:
-        listed = _credential.proofs(document)
+        # Of a ledger it may be nested more deeply than a file can be.
+        listed = _credential.proofs(_credential.checked(document))
     except InvalidError as error:
         return Signed(Check(SIGNATURE, FAILED, _short(error)))
     bare = {name: value for name, value in document.items() if name != "proof"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58
-from twincli.errors import InvalidError, NotFoundError
+from twincli.errors import InvalidError, NotFoundError, UnreachableError
 from twincli.model import credential as _credential
 from twincli.model import did, times
 from twincli.services import resolve
@@ -49,13 +49,21 @@ def verify(
     """
     claims = _credential.claims(document)
     found = proofs.signed(document)
-    held = None if workspace is None else _held(workspace, document, claims)
+    held, issuers, away = None, _issuers(workspace, accepted), None
+    if workspace is not None:
+        try:
+            asset_id = _twin(workspace, claims)
+            if asset_id is not None:
+                held = _held(workspace, asset_id, document, claims)
+                issuers = issuers or certificates.trusted_issuers(workspace, asset_id)
+        except UnreachableError as error:
+            away = error.message
     checks = [
         found.check,
         proofs.structure(document),
         dates(claims, found, now_ms),
-        status(document, held, fetch, now_ms),
-        proofs.issuer(document, found, _issuers(workspace, claims, accepted)),
+        status(document, held, fetch, now_ms, away),
+        proofs.issuer(document, found, issuers or None),
     ]
     form = None if held is None else held.form
     if form == certificates.SELF_DECLARED and checks[-1].result != FAILED:
@@ -138,27 +146,44 @@ def dates(claims: Claims, found: Signed, now_ms: int) -> Check:
     return Check(DATES, PASSED, f"valid until {claims.valid_until}")
 
 
-def status(document: dict[str, Any], held: Certificate | None, fetch: Fetch, now_ms: int) -> Check:
-    """Check whether a credential was revoked: on the ledger, then in its lists."""
+def status(
+    document: dict[str, Any],
+    held: Certificate | None,
+    fetch: Fetch,
+    now_ms: int,
+    away: str | None = None,
+) -> Check:
+    """Check whether a credential was revoked: on the ledger, then in its lists.
+
+    Args:
+        document: The credential.
+        held: Its record on the ledger, where that is at hand.
+        fetch: Gets its lists.
+        now_ms: The present.
+        away: Why the ledger cannot be asked, None where it can.
+    """
     if held is not None and certificates.standing(held, now_ms) == certificates.REVOKED:
         ended = held.revoked
         why = "" if ended is None or ended.reason is None else f": {ended.reason}"
         return Check(STATUS, FAILED, f"revoked on the ledger{why}")
     listed = lists.check(document, fetch, now_ms)
+    if away is not None and listed.result == PASSED:
+        return Check(STATUS, UNKNOWN, f"the ledger cannot be asked: {away}")
     if listed.result == PASSED and held is not None and not _credential.statuses(document):
         return Check(STATUS, PASSED, "not revoked on the ledger")
     return listed
 
 
-def _held(workspace: Workspace, document: dict[str, Any], claims: Claims) -> Certificate | None:
+def _held(
+    workspace: Workspace, asset_id: str, document: dict[str, Any], claims: Claims
+) -> Certificate | None:
     """Return the record of a credential on the ledger at hand, None where there is none."""
-    key, asset_id = certificates.issuer_key_of(claims), _twin(workspace, claims)
-    if asset_id is None:
-        return None
+    key = certificates.issuer_key_of(claims)
     same = [
         one
         for one in certificates.certificates(workspace, asset_id)
-        if one.issuer_key == key and certificates.is_same(one.document, document)
+        if one.issuer_key == key
+        and certificates.identity(one.document) == certificates.identity(document)
     ]
     # One that was revoked says more than a copy that somebody added.
     return max(
@@ -177,19 +202,12 @@ def _twin(workspace: Workspace, claims: Claims) -> str | None:
     return asset_id if asset_id is not None and workspace.client.entry(asset_id) else None
 
 
-def _issuers(
-    workspace: Workspace | None, claims: Claims, accepted: Sequence[str]
-) -> Sequence[str] | None:
-    """Return the keys, DIDs and URLs of accepted issuers, None where any is accepted.
+def _issuers(workspace: Workspace | None, accepted: Sequence[str]) -> Sequence[str]:
+    """Return the keys, DIDs and URLs of accepted issuers.
 
     Raises:
         NotFoundError: A name is not known.
     """
-    if not accepted:
-        asset_id = None if workspace is None else _twin(workspace, claims)
-        if workspace is None or asset_id is None:
-            return None
-        return certificates.trusted_issuers(workspace, asset_id) or None
     found = []
     for word in accepted:
         if (":" in word and not word.startswith("key:")) or base58.is_key(word):

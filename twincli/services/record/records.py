@@ -200,8 +200,11 @@ def _stated(workspace: Workspace, asset_id: str, kinds: Collection[str] | None) 
         if not isinstance(kind, str) or (kinds is not None and kind not in kinds):
             continue
         body = envelope.get("body")
-        topic = topic_of(kind, body if isinstance(body, dict) else {})
-        yield _record(entry, STATED, kind, body, speakers.of(asset_id, entry, topic))
+        verdict = OWNER
+        if kind != record.CERTIFICATE:  # which needs no authority
+            topic = topic_of(kind, body if isinstance(body, dict) else {})
+            verdict = speakers.of(asset_id, entry, topic)
+        yield _record(entry, STATED, kind, body, verdict)
 
 
 def _record(entry: Entry, form: str, kind: str, body: Any, verdict: Verdict) -> Record:

@@ -175,12 +175,12 @@ def _state(
         infos = _speakers(target, topic_of(kind, body))
         workspace = workspace._replace(keys=tuple(info.name for info in infos))
         keys = [info.public_key for info in infos]
-    verdict = _now(target, keys, topic_of(kind, body))
+    is_certificate = kind == record.CERTIFICATE
+    verdict = OWNER if is_certificate else _now(target, keys, topic_of(kind, body))
     warnings = [*_about_standing(target, kind, keys, verdict), *_about_freeze(target)]
     if before is not None:
         for warning in warnings:
             before(warning)
-    is_certificate = kind == record.CERTIFICATE
     says = {} if is_certificate else {"says": kind}
     stated = {"about": asset_id, **says, "body": body}
     create_kind = kind if is_certificate else record.STATEMENT

@@ -321,11 +321,11 @@ def verify(
         document, _fetch(context), now_ms(), context.workspace_or_none(), issuer or ()
     )
     status = {True: ExitCode.OK, False: ExitCode.NOT_VERIFIED, None: ExitCode.UNDETERMINED}
-    members = ("number", "standard", "type", "issuer", "issuer_name", "valid_from", "valid_until")
+    members = ("number", "standard", "type", "issuer_name", "valid_from", "valid_until")
     return Result(
         found,
         columns=(
-            ("status", "status"),
+            ("result", "status"),
             *(
                 (check["check"], lambda _, made=check: f"{made['result']}: {made['message']}")
                 for check in found["checks"]
