@@ -23,7 +23,6 @@ PART: dict[str, tuple[str, ...]] = {}
 
 LATER: dict[str, int] = {
     "maintenance": 13,
-    "coffee": 13,
     "partners": 14,
     "automation": 15,
 }
