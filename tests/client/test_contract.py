@@ -17,6 +17,7 @@ from twincli.client.embedded import EmbeddedClient
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError
 from twincli.ledger.said import Asked
+from twincli.model import links
 from twincli.rules import validity
 
 Tx = dict[str, Any]
@@ -381,3 +382,42 @@ def test_who_is_spoken_of(client: LedgerClient, fresh: Callable[..., Tx]) -> Non
     client.submit(spend((twin, 0), metadata=body))
     found = client.spoken_of()
     assert found is None or twin["id"] in found
+
+
+def test_what_links_assets_is_found_from_both_ends(
+    client: LedgerClient, fresh: Callable[..., Tx]
+) -> None:
+    def said(tx: Tx, kind: str, body: Any) -> Tx:
+        envelope = {"twin": {"v": 1, "kind": kind, "body": body}}
+        made = spend((tx, 0), outputs=[owned(ALICE)], metadata=envelope)
+        client.submit(made)
+        return made
+
+    car, old, box = fresh(), fresh(), fresh()
+    for one in (car, old, box):
+        client.submit(one)
+    gps = fresh(data={"twin": {"v": 1, "kind": "asset", "parent": car["id"]}})
+    client.submit(gps)
+    replaces = said(car, "link", {"verb": "replaces", "to": old["id"]})
+    confirmed = said(old, "link", {"verb": "replaces", "from": car["id"]})
+    taken = said(replaces, "revoke", {"grant": old["id"], "verb": "replaces"})
+
+    def ids(*assets: Tx, what: str = links.LINKS, **more: Any) -> set[str]:
+        found = client.linking([one["id"] for one in assets], what, **more)
+        assert all(held.height is not None for held in found)
+        return {held.tx["id"] for held in found}
+
+    assert ids(car) == {gps["id"], replaces["id"], confirmed["id"]}
+    assert ids(old) == {replaces["id"], confirmed["id"]}
+    assert ids(gps) == ids(gps, box) == {gps["id"]}
+    assert ids(box) == ids() == set()
+    assert ids(car, what=links.ABOVE) == {replaces["id"], confirmed["id"]}
+    assert ids(gps, what=links.ABOVE) == {gps["id"]}
+    assert ids(car, other=gps["id"]) == {gps["id"]}
+    assert ids(car, old, what=links.REVOCATIONS) == {taken["id"]}
+    seen = {held.seq for held in client.linking([car["id"]], links.LINKS, gps["id"])}
+    assert ids(car, known=seen) == {replaces["id"], confirmed["id"]}
+    held = client.held([car["id"], box["id"], "0" * 64], {})
+    assert held.keys() == {car["id"], box["id"]}
+    assert held[car["id"]].by == {taken["id"]}
+    assert [details["public_key"] for details in held[box["id"]].details] == [ALICE.public_key]

@@ -353,6 +353,8 @@ def test_the_earliest_since_of_several_counts() -> None:
         {"all": True, "since": "soon"},
         {"all": True, "since": None},
         {"from": []},
+        {"grant": "0" * 64, "verb": 7},
+        {"verb": "part"},
     ],
 )
 def test_a_revocation_that_is_not_understood_leaves_doubt(body: Any) -> None:
@@ -369,6 +371,14 @@ def test_a_did_of_a_child_revokes_its_link() -> None:
     child = world.child("ann")
     world.write("revoke", {"from": [did.asset_did(child)]})
     assert world.by_child(child, "dev").standing == "revoked"
+
+
+@pytest.mark.parametrize(("verb", "standing"), [("part", "revoked"), ("stream", "authorised")])
+def test_a_revocation_may_name_the_verb_of_a_link(verb: str, standing: str) -> None:
+    world = World()
+    child = world.child("ann")
+    world.write("revoke", {"grant": child, "verb": verb})
+    assert world.by_child(child, "dev").standing == standing
 
 
 # --- Unknown records ---------------------------------------------------------------------------
