@@ -48,6 +48,7 @@ GUARDED: dict[str, Any] = {
     "schedules": {"service": "quarterly", "oil": {"every": "every-250-hours", "types": ["oil"]}},
     "view": {"title": "vin", "card": ["mileage"], "charts": ["mileage"], "map": "location"},
     "workflows": [{"name": "x"}],
+    "linkVerbs": ["powered_by"],
     "trustedIssuers": ["did:key:z6Mk", "https://ul.example"],
     "additionalFields": True,
     "facts": [
@@ -214,6 +215,10 @@ def test_what_names_something_else(change: dict[str, Any], found: list[str]) -> 
         (("trackingFields", 1, "ownUnit"), "yes", "trackingFields[1].ownUnit", "not true or false"),
         (("eventTypes",), ["a", "a"], "eventTypes[1]", "twice"),
         (("eventTypes",), [7], "eventTypes[0]", "not a text"),
+        (("linkVerbs",), "a", "linkVerbs", "not a list"),
+        (("linkVerbs",), ["a", "a"], "linkVerbs[1]", "twice"),
+        (("linkVerbs",), ["Made-by"], "linkVerbs[0]", "'Made-by' is not a verb of links"),
+        (("linkVerbs",), ["part"], "linkVerbs[0]", "all twins have part"),
         (("trustedIssuers",), "did:a:b", "trustedIssuers", "not a list"),
         (("trustedIssuers",), [7], "trustedIssuers[0]", "not a text"),
         (("trustedIssuers",), ["UL"], "trustedIssuers[0]", "not an issuer"),

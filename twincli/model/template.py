@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, place, shown
-from twincli.model import expression, schedules
+from twincli.model import expression, links, schedules
 from twincli.model.names import near
 from twincli.values import NamedTuple
 
@@ -153,6 +153,7 @@ class Template(NamedTuple):
         fields: Fields that change, by name.
         additional: Whether a state may hold fields that are not named.
         events: Allowed types of events; None: all.
+        links: Verbs of links that its twins may have beside those that all have.
         initial: The first state, or None where there are no states.
         transitions: Moves between states.
         conditions: Expressions by the names that transitions use.
@@ -173,6 +174,7 @@ class Template(NamedTuple):
     fields: dict[str, Field]
     additional: bool
     events: tuple[str, ...] | None
+    links: tuple[str, ...]
     initial: str | None
     transitions: tuple[Transition, ...]
     conditions: dict[str, str]
@@ -293,6 +295,7 @@ def read(document: Any) -> Template:
         fields=_fields_of(document.get("trackingFields", ())),
         additional=document.get("additionalFields", False),
         events=tuple(document["eventTypes"]) if "eventTypes" in document else None,
+        links=tuple(document.get("linkVerbs", ())),
         initial=states.get("initial"),
         transitions=tuple(_transition_of(item) for item in states.get("transitions", ())),
         conditions=dict(states.get("conditions", {})),
@@ -371,6 +374,7 @@ MEMBERS = (
     "trackingFields",
     "additionalFields",
     "eventTypes",
+    "linkVerbs",
     "states",
     "stages",
     "schedules",
@@ -508,6 +512,8 @@ class _Checker:
             self.is_truth(("additionalFields",), value["additionalFields"])
         if "eventTypes" in value:
             self.names(("eventTypes",), value["eventTypes"])
+        if "linkVerbs" in value:
+            self.verbs(("linkVerbs",), value["linkVerbs"])
         if "states" in value:
             self.states(value["states"])
         if "stages" in value:
@@ -525,6 +531,14 @@ class _Checker:
                 self.is_object(("workflows", at), item, ())
         self.references(value)
         return self.found
+
+    def verbs(self, path: tuple[str | int, ...], value: Any) -> None:
+        for at, verb in enumerate(self.names(path, value)):
+            if not links.is_verb(verb):
+                right = "a word of lower-case letters, digits and _, such as powered_by"
+                self.add((*path, at), f"{shown(verb)} is not a verb of links", right)
+            elif verb in links.VERBS:
+                self.add((*path, at), f"all twins have {verb}", "leave it out")
 
     def issuers(self, path: tuple[str | int, ...], value: Any) -> None:
         if not self.is_list(path, value):

@@ -10,10 +10,13 @@ import pytest
 
 from tests.services import writes
 from tests.services.rooms import Rooms, opened
+from twincli.errors import UsageError
 from twincli.model import record, transaction
+from twincli.model.template import read
 from twincli.services.asset.create import Definition
 from twincli.services.link import graph, links
 from twincli.services.relations import Relations
+from twincli.services.template import templates
 
 
 @pytest.fixture
@@ -188,3 +191,31 @@ def test_many_links_are_walked_once(rooms: Rooms) -> None:
     assert len(first) == 20
     assert relations.beyond(ids) == []
     assert len(relations.of(ids)) == 20
+
+
+def test_a_template_has_verbs_of_its_own(rooms: Rooms) -> None:
+    made = read(
+        {
+            "id": "pump-v1",
+            "name": "Pump",
+            "assetType": "pump",
+            "identifiers": {"primary": "assetId"},
+            "linkVerbs": ["feeds"],
+        }
+    )
+    templates.register(rooms.workspace, made)
+    for name in ("p", "q"):
+        create(rooms, name, "alice", template="pump-v1")
+    links.add(rooms.workspace, "p", "feeds", "q")
+    links.add(rooms.workspace, "q", "feeds", "p")
+    links.add(rooms.workspace, "p", "part", "a")
+    assert [one["circle"] for one in graph.graph(rooms.workspace, "p")["links"]] == [False] * 3
+    with pytest.raises(
+        UsageError, match=r"'feeds' is not a verb of links: is_variant_of, .*stream$"
+    ):
+        links.add(rooms.workspace, "a", "feeds", "q")
+    with pytest.raises(
+        UsageError, match=r"'feed' is not a verb of links: .*stream, feeds"
+    ) as caught:
+        links.add(rooms.workspace, "p", "feed", "q")
+    assert caught.value.hint == "twin link add p feeds q"

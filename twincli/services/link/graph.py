@@ -61,7 +61,7 @@ def _walked(workspace: Workspace, asset_id: str, depth: int) -> LinkGraph:
     steps = {
         number: links.upwards(link.said)
         for number, link in enumerate(listed)
-        if link.state == ACTIVE
+        if link.state == ACTIVE and link.said.verb in links.VERBS
     }
     circular = links.in_circles(steps)
     last = {*level}

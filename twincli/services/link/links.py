@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from twincli.crypto.conditions import can_fulfil
 from twincli.errors import ConflictError, NotFoundError, PartialError, TwinError, UsageError
-from twincli.model import links, record, times
+from twincli.model import links, names, record, times
 from twincli.model.links import SOURCE, TARGET, Said
 from twincli.rules.authority import AUTHORISED, topic_of
-from twincli.services import resolve
+from twincli.services import catalogue, resolve
 from twincli.services.asset.attempt import Target
 from twincli.services.asset.write_options import PLAIN, Writing
 from twincli.services.record.say import is_for_us, say
@@ -57,7 +57,9 @@ def add(
         _check_new(_between(workspace, said), ref, verb, other, is_confirming=place == target)
 
     def check(_replay: object) -> None:
-        _check_circle(workspace, said, ref, verb, other)
+        # What the verbs of a template mean is not known here: they may lead round.
+        if verb in links.VERBS:
+            _check_circle(workspace, said, ref, verb, other)
 
     made = say(workspace, place.ref, record.LINK, body, writing, check=check, is_owners=is_owners)
     if not isinstance(made, Prepared) and not workspace.dry_run:
@@ -67,15 +69,24 @@ def add(
 
 def _meant(workspace: Workspace, ref: str, verb: str, other: str) -> Said:
     source, target = resolve.asset_id_of(workspace, ref), resolve.asset_id_of(workspace, other)
-    if verb not in links.VERBS:
-        known = [*links.VERBS]
+    known = [*links.VERBS]
+    if verb not in known:
+        known += _template_verbs(workspace, source)
+    if verb not in known:
         raise UsageError(
             f"{verb!r} is not a verb of links: {', '.join(known)}",
-            hint=f"twin link add {ref} {resolve.near(verb, known) or links.PART} {other}",
+            hint=f"twin link add {ref} {names.near(verb, known) or links.PART} {other}",
         )
     if source == target:
         raise UsageError(f"{ref} cannot be linked to itself")
     return Said(source, verb, target, SOURCE)
+
+
+def _template_verbs(workspace: Workspace, asset_id: str) -> tuple[str, ...]:
+    """Return the verbs that an asset has by its template."""
+    replay = workspace.client.replay(asset_id)
+    model = None if replay is None else catalogue.of_twin(workspace, replay.pin)
+    return () if model is None else model.template.links
 
 
 def _between(workspace: Workspace, said: Said) -> list[Link]:
@@ -93,7 +104,7 @@ def _where(source: Target, target: Target, said: Said) -> tuple[Target, dict[str
         return source, forwards, True
     if is_for_us(target):
         return target, {"verb": said.verb, "from": said.source}, True
-    is_allowed = said.verb in links.PLAIN and _is_allowed(source, forwards)
+    is_allowed = said.verb not in links.POWERS and _is_allowed(source, forwards)
     return source, forwards, not is_allowed
 
 
@@ -142,8 +153,7 @@ def _unconfirmed(workspace: Workspace, said: Said, ref: str, verb: str, other: s
     is_source = any(link.state == ACTIVE for link in present)
     end, name = (said.target, other) if is_source else (said.source, ref)
     held = owners_now(workspace.client, end)
-    names = resolve.Names(workspace)
-    owner = "; ".join(map(names.owner, held))
+    owner = "; ".join(map(resolve.Names(workspace).owner, held))
     mine = [
         info.name
         for info in workspace.keystore.scan()[0]
@@ -244,7 +254,7 @@ def list_links(workspace: Workspace, ref: str, *, everything: bool = False) -> L
     """
     asset_id = resolve.asset_id_of(workspace, ref)
     relations = Relations(workspace)
-    names, asset_names = resolve.Names(workspace), resolve.asset_names(workspace)
+    owners, asset_names = resolve.Names(workspace), resolve.asset_names(workspace)
 
     def item(link: Link) -> LinkItem:
         source, verb, target, _ = link.said
@@ -258,7 +268,7 @@ def list_links(workspace: Workspace, ref: str, *, everything: bool = False) -> L
             "target": target,
             "target_name": asset_names.get(target),
             "direction": "outgoing" if is_outgoing else "incoming",
-            "owner": None if held is None else "; ".join(map(names.owner, held.details)),
+            "owner": None if held is None else "; ".join(map(owners.owner, held.details)),
             "end": end_of(held),
             "state": link.state,
             "standing": link.standing,

@@ -313,6 +313,7 @@ def _draw(document: dict[str, Any], console: Any) -> None:
     )
     for title, names in (
         ("events", form.get("eventTypes", ())),
+        ("links", form.get("linkVerbs", ())),
         ("stages", form.get("stages", ())),
         ("schedules", list(schedules)),
     ):
