@@ -128,6 +128,10 @@ def test_transcripts_are_what_happens(name: str, tmp_path: Path) -> None:
     printed = run(commands, tmp_path)
     actual = [(command, normal(text)) for (command, _), text in zip(wanted, printed, strict=True)]
     assert actual == [(command, normal(text)) for command, text in wanted]
+    # Pictures that a transcript makes are those that the page shows.
+    for picture in re.findall(r"\]\(\.\./pictures/([\w.-]+)\)", prose(PAGES[name])):
+        made, shown = tmp_path / picture, DOCS / "pictures" / picture
+        assert made.read_text(encoding="utf-8") == shown.read_text(encoding="utf-8"), picture
 
 
 def test_there_are_transcripts() -> None:
