@@ -321,3 +321,22 @@ def test_lines_without_a_time_have_each_their_own(twin: Twin, invoke: Invoke, co
     assert twin("stream", "show", "car", "heat")["readings"] == 3 * count
     run = invoke(*words, *AT, "--json", stdin='{"value": 1}\n{"value": 2}\n')
     assert (run.status, run.json["refused"][0]["code"]) == (7, "conflicting_reading")
+
+
+def test_units_of_another_template_are_not_mixed_in_silence(
+    twin: Twin, invoke: Invoke, tmp_path: Path
+) -> None:
+    words = ("stream", "push", "van", "mileage", "--value")
+    twin(*words, "10", *AT)
+    twin("stream", "push", "van", "location", *FIX, *AT)
+    path = tmp_path / "next.json"
+    text = json.dumps({**TEMPLATE, "id": "van-v2"})
+    path.write_text(text.replace('"unit": "km"', '"unit": "mi"'))
+    twin("template", "register", str(path))
+    query = ("query", "van", "--stream", "mileage", "--json")
+    assert invoke(*query).json["warnings"] == []
+    twin("asset", "migrate", "van", "--template", "van-v2", "--yes")
+    twin(*words, "20", "--unit", "km")
+    (warning,) = invoke(*query).json["warnings"]
+    assert "mileage.value is in mi, and was in km until" in warning
+    assert invoke("query", "van", "--stream", "location", "--json").json["warnings"] == []

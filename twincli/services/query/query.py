@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twincli.analysis.summary import MERGEABLE
-from twincli.errors import UsageError
-from twincli.model import times
+from twincli.errors import TwinError, UsageError
+from twincli.model import record, times
 from twincli.rules.authority import AUTHORISED, OWNER
-from twincli.services import resolve
+from twincli.services import catalogue, resolve
 from twincli.services.query import answers, asked, pieces, recorded
 from twincli.services.query.pieces import Held, Piece
 from twincli.services.stream import streams
+from twincli.services.stream.rules import Rules
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -219,7 +220,37 @@ def opened(workspace: Workspace, ref: str, names: Sequence[str]) -> Streams:
     for at, name in enumerate(dict.fromkeys(names)):
         stream = streams.find(workspace, ref, name)
         held.append(_held(workspace, stream, at, warnings))
+    warnings += _changed_units(workspace, twin_id, held)
     return Streams(twin_id, tuple(held), tuple(warnings))
+
+
+def _changed_units(workspace: Workspace, twin_id: str, held: Sequence[Held]) -> Iterator[str]:
+    """Yield a warning where the twin's template had values in other units before.
+
+    What is recorded is never converted, so old and new readings do not add up.
+    """
+    client = workspace.client
+    created = record.creating_envelope(client.required(twin_id).tx)
+    recorded = [
+        piece.recorded_ms for each in held for piece in each.pieces if piece.recorded_ms is not None
+    ]
+    if "template" not in created or not recorded:
+        return
+    now, then = client.replay(twin_id), client.replay(twin_id, min(recorded))
+    if now is None or then is None or now.pin == then.pin:
+        return
+    try:
+        models = [catalogue.of_twin(workspace, each.pin) for each in (then, now)]
+    except TwinError:
+        return
+    for each in held:
+        old, new = (Rules(each.name, model).units for model in models)
+        for path in sorted(old.keys() & new.keys()):
+            if old[path] != new[path]:
+                yield (
+                    f"{each.name}.{path} is in {new[path]}, and was in {old[path]} until the twin"
+                    " got another template: older readings are not converted"
+                )
 
 
 def every(workspace: Workspace, ref: str) -> list[str]:

@@ -61,6 +61,27 @@ class Rules(NamedTuple):
             return {path.removeprefix(f"{name}."): kind for path, kind in found.items()}
         return dict.fromkeys(("value", name), found[name])
 
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit in which the template has the values of each path, where it has one."""
+        if self.model is None:
+            return {}
+        field = self.field
+        if field is None:
+            return _units(self.model.template.fields)
+        if field.type in _WHOLE:
+            return _units(field.fields or {})
+        return {} if field.unit is None else {"value": field.unit}
+
+
+def _units(fields: Mapping[str, Field], prefix: str = "") -> dict[str, str]:
+    found = {}
+    for name, field in fields.items():
+        if field.unit is not None:
+            found[prefix + name] = field.unit
+        found |= _units(field.fields or {}, f"{prefix}{name}.")
+    return found
+
 
 def of_stream(workspace: Workspace, twin_id: str, stream: str) -> Rules:
     """Return the rules of a stream of a twin.
