@@ -5,10 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from twincli.model import record
 from twincli.model.telling import in_words
 
 CID = "bafkreib4umnkq5vpx5nc2pep2sfpikbfh774q6jcyefcikb5fqmq44iaii"
+ID = "ab" * 32
+CREDENTIAL = {
+    "issuer": {"id": "did:key:z6Mk", "name": "UL"},
+    "validUntil": "2025-01-20T00:00:00Z",
+    "credentialSubject": {"certificateType": "safety", "certificateNumber": "7", "standard": 8},
+}
+MEMBERS = (
+    *("type", "from", "to", "reason", "stage", "location", "skipped", "technician", "work"),
+    *("total", "currency", "next", "credential", "revokes", "verb", "grant", "all", "name", "role"),
+    *("until", "triggered_by", "data", "attachments"),
+)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30) | st.just(ID),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,12 +73,40 @@ CID = "bafkreib4umnkq5vpx5nc2pep2sfpikbfh774q6jcyefcikb5fqmq44iaii"
             },
             "service by t1; oil, filter; 63.97 USD; next 2024-04-15",
         ),
+        (
+            "certificate",
+            {"credential": CREDENTIAL},
+            "safety 7; by UL; until 2025-01-20T00:00:00Z",
+        ),
+        ("certificate", {"credential": {"credentialSubject": [], "issuer": "x"}}, "malformed"),
+        ("certificate", {"revokes": ID, "reason": "void"}, "revokes ababababab...; void"),
+        ("link", {"verb": "replaces", "to": ID}, "replaces ababababab..."),
+        ("link", {"verb": "replaces", "from": ID}, "ababababab... replaces this"),
+        ("link", {"verb": "replaces", "to": 7}, "malformed"),
+        ("link", {"to": ID}, "malformed"),
+        ("link", [], "malformed"),
+        ("revoke", {"all": True, "reason": "stolen"}, "all that was granted; because: stolen"),
+        ("revoke", {"from": ["did:key:z6Mk", 7]}, "from did:key:z6Mk"),
+        ("revoke", {"from": list("abcdefgh")}, "from a, b, c, d, e, f, ..."),
+        ("revoke", {"grant": ID}, "ababababab..."),
+        ("revoke", {"grant": ID, "verb": "part"}, "part ababababab..."),
+        ("revoke", {"grant": 7}, "malformed"),
+        ("file", {"name": "a.pdf", "type": "manual", "cid": CID}, "a.pdf; manual"),
+        ("file", {"name": 7}, "malformed"),
+        ("grant", {"role": "writer"}, "writer"),
+        (
+            "grant",
+            {"role": "writer", "to": ["did:key:z6Mk"], "until": "2031-01-01"},
+            "writer; to did:key:z6Mk; until 2031-01-01",
+        ),
+        ("grant", {}, "malformed"),
         ("maintenance", {"currency": "USD"}, "malformed"),
         ("stage", {"location": "Bonn"}, "malformed"),
         ("state", {"from": "a"}, "malformed"),
         ("event", None, "malformed"),
         ("event", {"data": {"a": 1}}, "a 1"),
-        ("grant", {"to": ["x"]}, ""),
+        ("grant", {"to": ["x"]}, "to x"),
+        ("chunk", {"stream": "s"}, ""),
     ],
 )
 def test_in_words(kind: str, body: Any, words: str) -> None:
@@ -74,3 +121,16 @@ def test_a_line_is_short_whatever_strangers_write() -> None:
         "attachments": [{"cid": CID, "name": long[:4000], "size": 1}] * 100,
     }
     assert len(in_words("event", body)) < 3000
+
+
+def test_names_of_assets() -> None:
+    names = {ID: "widget"}
+    assert in_words("link", {"verb": "replaces", "to": ID}, names.__getitem__) == "replaces widget"
+
+
+@given(
+    st.sampled_from(sorted(record.RECORD_KINDS)),
+    st.none() | st.dictionaries(st.sampled_from(MEMBERS), VALUES, max_size=6),
+)
+def test_what_strangers_write_is_never_a_fault(kind: str, body: Any) -> None:
+    assert len(in_words(kind, body)) < 5000

@@ -9,7 +9,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import cut
-from twincli.model import bodies
+from twincli.model import bodies, record
+from twincli.model.ids import is_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,13 +19,18 @@ _MEMBERS = 6
 """Values of the data of a record that a line shows."""
 
 
-def in_words(kind: str, body: Any) -> str:
+def in_words(kind: str, body: Any, named: Callable[[str], str] | None = None) -> str:
     """Return what a record says, in a line; empty of kinds that are not told in words.
 
     Args:
         kind: Of record.
         body: What it says.
+        named: Gives an asset's name by its id; None: the beginning of the id.
     """
+    plain = _PLAIN.get(kind)
+    if plain is not None:
+        told = plain(body, named or _start) if isinstance(body, dict) else ()
+        return "; ".join(filter(None, told)) or "malformed"
     telling = _TELLING.get(kind)
     if telling is None:
         return ""
@@ -62,11 +68,84 @@ def _maintenance(stated: dict[str, Any]) -> list[str]:
     ]
 
 
+def _certificate(stated: dict[str, Any]) -> list[str]:
+    if "revokes" in stated:
+        return [f"revokes {_start(stated['revokes'])}", cut(stated.get("reason", ""))]
+    found = stated.get("credential", {})
+    subject, issuer = found.get("credentialSubject"), found.get("issuer")
+    told = []
+    if isinstance(subject, dict):
+        words = (subject.get(name) for name in ("certificateType", "standard", "certificateNumber"))
+        told.append(" ".join(cut(word) for word in words if isinstance(word, str)))
+    if isinstance(issuer, dict):
+        told.append(_after("by", issuer.get("name")))
+    return [*told, _after("until", found.get("validUntil"))]
+
+
 _TELLING: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     bodies.EVENT: _event,
     bodies.STATE: _state,
     bodies.STAGE: _stage,
     bodies.MAINTENANCE: _maintenance,
+    bodies.CERTIFICATE: _certificate,
+}
+
+
+def _start(asset_id: str) -> str:
+    return f"{asset_id[:10]}..."
+
+
+def _after(word: str, value: Any) -> str:
+    """Return a text with a word before it; empty where it is not a text."""
+    return f"{word} {cut(value)}" if isinstance(value, str) else ""
+
+
+def _linked(body: dict[str, Any], named: Callable[[str], str]) -> list[str]:
+    verb, end, start = body.get("verb"), body.get("to"), body.get("from")
+    if not isinstance(verb, str):
+        return []
+    if isinstance(end, str) and is_id(end):
+        return [f"{cut(verb)} {cut(named(end))}"]
+    if isinstance(start, str) and is_id(start):
+        return [f"{cut(named(start))} {cut(verb)} this"]
+    return []
+
+
+def _taken_back(body: dict[str, Any], named: Callable[[str], str]) -> list[str]:
+    told = ""
+    parties, grant, verb = body.get("from"), body.get("grant"), body.get("verb")
+    if body.get("all") is True:
+        told = "all that was granted"
+    elif isinstance(parties, list):
+        told = f"from {_listed(parties)}"
+    elif isinstance(grant, str) and is_id(grant):
+        told = f"{cut(verb)} {cut(named(grant))}" if isinstance(verb, str) else _start(grant)
+    return [told, _after("because:", body.get("reason"))]
+
+
+def _attached(body: dict[str, Any], _: Callable[[str], str]) -> list[str]:
+    return [cut(word) for word in (body.get("name"), body.get("type")) if isinstance(word, str)]
+
+
+def _granted(body: dict[str, Any], _: Callable[[str], str]) -> list[str]:
+    role, parties = body.get("role"), body.get("to")
+    return [
+        cut(role) if isinstance(role, str) else "",
+        f"to {_listed(parties)}" if isinstance(parties, list) else "",
+        _after("until", body.get("until")),
+    ]
+
+
+def _listed(words: list[Any]) -> str:
+    found = [cut(word) for word in words if isinstance(word, str)]
+    return ", ".join([*found[:_MEMBERS], *(("...",) if len(found) > _MEMBERS else ())])
+
+
+_PLAIN: dict[str, Callable[[dict[str, Any], Callable[[str], str]], list[str]]] = {
+    record.LINK: _linked,
+    record.REVOKE: _taken_back,
+    record.FILE: _attached,
+    record.GRANT: _granted,
 }
 
 

@@ -18,6 +18,7 @@ from twincli.ledger.index import split_search
 from twincli.model import excerpt as excerpts
 from twincli.model import record
 from twincli.model.ids import is_id
+from twincli.model.telling import in_words
 from twincli.model.transaction import asset_of, signers_of
 from twincli.node.pages import parts, streams
 from twincli.node.pages.charts import Series, chart
@@ -558,7 +559,7 @@ def _history(
 ) -> Html:
     if corrected is None:
         corrected = corrected_by(_corrections(source, asset_id))
-    rows = [_happened(entry, corrected) for entry in entries]
+    rows = [_happened(source, entry, corrected) for entry in entries]
     headers = ("when", "transaction", "kind", "recorded")
     shown = section("History", table(headers, rows, "Nothing has happened yet."))
     if not (has_more and entries):
@@ -567,10 +568,15 @@ def _history(
     return join(shown, parts.more(f"/asset/{asset_id}", "Later transactions", after=last))
 
 
-def _happened(entry: Entry, corrected: frozenset[str]) -> tuple[str, str, str, str]:
+def _happened(source: Source, entry: Entry, corrected: frozenset[str]) -> tuple[str, str, str, str]:
     tx = entry.tx
     members = record.without_envelope(tx["metadata"])
     written: str = parts.value(members) if members else ""
+    envelope = record.envelope_of(tx["metadata"]) or {}
+    if tx["operation"] == "TRANSFER" and not members:
+        said = record.text(envelope.get("kind")) or ""
+        told = in_words(said, envelope.get("body"), lambda found: source.name(found) or found[:10])
+        written = cut(told, LONGEST_NAME * 2)
     if tx["id"] in corrected:
         written = join(Tag("div", class_="struck")(written), "corrected later")
     return parts.both_times(entry), parts.short("tx", tx["id"]), parts.kind(tx), written
