@@ -19,7 +19,7 @@ from twincli.cli import context, table
 from twincli.cli.opened import NOTHING, Creates
 from twincli.cli.options import GLOBAL
 from twincli.cli.parsing import data_commands, typer_frame
-from twincli.cli.showing import examples, help_page
+from twincli.cli.showing import examples, help_page, members
 from twincli.errors import TwinError
 
 TABLE = {**table.NOUNS, **table.BARE}
@@ -147,7 +147,7 @@ def test_examples_are_commands_with_their_own_options(
 
     for module in (context, typer_frame):
         monkeypatch.setattr(module, "Context", reached)
-    typed = list(takewhile(lambda word: word not in {"<", ">"}, shlex.split(line)))
+    typed = list(takewhile(lambda word: word not in {"<", ">", "|"}, shlex.split(line)))
     assert typed[: len(words) + 1] == ["twin", *words]
     assert "the command line was understood" in invoke(*typed[1:]).stderr
 
@@ -171,9 +171,19 @@ def test_who_makes_a_home(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> No
     for words in lines():
         path = " ".join(words)
         for line in examples.of(path)[:1]:
-            invoke(*takewhile(lambda word: word not in {"<", ">"}, shlex.split(line)[1:]))
+            invoke(*takewhile(lambda word: word not in {"<", ">", "|"}, shlex.split(line)[1:]))
     assert {path for path, makes in made.items() if makes} == MAKE_A_HOME
     assert len(made) > 80
+
+
+def test_what_writes_is_known_to_write(invoke: Invoke) -> None:
+    """With --quiet it prints nothing, and --get refuses a path that no document has."""
+    writing = {
+        " ".join(words) for words in lines() if "  --once" in invoke(*words, "--help").stdout
+    } - {"batch check"}
+    assert len(writing) > 20
+    assert writing - table.CHANGING == set()
+    assert writing - members.WRITES.keys() == set()
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ _MARKS = (
 _NOT_OF_FILES = frozenset(
     ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "unicode_escape")
 )
-_WRONG = "twincli.wrong"
+_MARKING = "twincli.wrong"
 
 
 def _marked(error: UnicodeError) -> tuple[str, int]:
@@ -39,7 +39,7 @@ def _marked(error: UnicodeError) -> tuple[str, int]:
     return "\udc80", error.end
 
 
-codecs.register_error(_WRONG, _marked)
+codecs.register_error(_MARKING, _marked)
 
 
 class Read(NamedTuple):
@@ -90,7 +90,7 @@ class Lines:
         head = peek(buffered, 4)
         self.encoding = encoding_of(head, encoding)
         # Wrong bytes become half surrogates, so that they cost a line and not the file.
-        self._text = io.TextIOWrapper(buffered, self.encoding, _WRONG, newline="")
+        self._text = io.TextIOWrapper(buffered, self.encoding, _MARKING, newline="")
 
     def __iter__(self) -> Iterator[tuple[int, str | None]]:
         """Yield each line with its end; None for one that is too long or of wrong bytes.
