@@ -22,7 +22,6 @@ PART: dict[str, tuple[str, ...]] = {}
 """Of these stories the commands that need more than there is are left out, found by a pattern."""
 
 LATER: dict[str, int] = {
-    "maintenance": 13,
     "partners": 14,
     "automation": 15,
 }

@@ -11,6 +11,7 @@ from icalendar import Calendar
 
 from tests.services import writes
 from tests.services.rooms import Rooms, opened
+from twincli.content.store import Blobs
 from twincli.errors import NotFoundError, UsageError
 from twincli.model.edits import Edit
 from twincli.services.asset import append, transfer
@@ -19,7 +20,10 @@ from twincli.services.asset.write_options import Writing
 from twincli.services.care import calendar, maintenance
 from twincli.services.care import due as service
 from twincli.services.care.maintenance import Work
+from twincli.services.cert import issue as issuing
+from twincli.services.cert.issue import Wanted
 from twincli.services.documents import Maintained
+from twincli.services.record.attachments import Stores
 from twincli.services.record.say import say
 
 CREATED = "2030-03-17T17:46:40.000Z"  # what the clock of the rooms shows
@@ -202,8 +206,7 @@ def test_events_that_announce_the_next(rooms: Rooms) -> None:
 def test_warranties_and_files(rooms: Rooms) -> None:
     make(rooms, "hvac", {"warrantyExpires": "2030-03-01"})
     for name, until in (("a.pdf", "2030-05-01"), ("b.pdf", "2031-05-01")):
-        body = {"cid": None, "name": name, "type": "permit", "validUntil": until}
-        say(rooms.using("alice"), "hvac", "file", body)
+        attach(rooms, name, until)
     say(rooms.using("garage"), "hvac", "file", {"name": "c.pdf", "validUntil": "2030-03-20"})
     say(rooms.using("alice"), "hvac", "file", {"name": "d.pdf", "validUntil": "soon"})
     found = due(rooms, "hvac")
@@ -294,3 +297,60 @@ def test_many_twins_are_noted(rooms: Rooms) -> None:
     # A statement by somebody who may not say so is no work, and takes the note away.
     work(rooms, "t6", "service", None, "garage")
     assert {item["standing"] for item in due(rooms)["due"]} == {"overdue"}
+
+
+def attach(rooms: Rooms, name: str, until: str | None, kind: str | None = "permit") -> None:
+    body = {"cid": None, "name": name, "type": kind, "validUntil": until}
+    say(rooms.using("alice"), "hvac", "file", {k: v for k, v in body.items() if v is not None})
+
+
+def test_files_that_take_the_place_of_others(rooms: Rooms) -> None:
+    make(rooms, "hvac", {})
+    for given, left in (
+        ([("a", "2031-01-01", "x"), ("b", "2032-01-01", "x")], ["b"]),
+        ([("c", "2032-01-01", "y"), ("d", "2031-01-01", "y")], ["d", "c"]),
+        ([("e", "2032-01-01", "z"), ("e", "2031-01-01", "zz")], ["e"]),
+        ([("f", "2032-01-01", None), ("g", "2033-01-01", None)], ["f", "g"]),
+        ([("h", "2032-01-01", "w"), ("i", None, "w")], ["h"]),
+    ):
+        for one in given:
+            attach(rooms, *one)
+        names = [item["name"] for item in due(rooms, "hvac")["due"]]
+        assert [name for name in names if name in {one[0] for one in given}] == left
+
+
+def test_certificates(rooms: Rooms, tmp_path: Path) -> None:
+    make(rooms, "hvac", {})
+    stores = Stores(Blobs(str(tmp_path / "content")))
+
+    def issue(key: str, number: str, until: str | None, standard: str = "ISO-9001") -> None:
+        wanted = Wanted("safety", standard, number, valid_until=until)
+        issuing.issue(rooms.using(key), stores, "hvac", wanted)
+
+    issue("alice", "A-1", "2031-01-01")
+    issue("alice", "A-0", None, "CE")
+    issue("garage", "G-2", "2030-03-20")
+    stranger = rooms.workspace.keystore.directory
+    hidden = f"{stranger}.hidden"
+    Path(stranger, "garage.json").rename(hidden)
+    # Anybody may issue a certificate: those of strangers alarm nobody.
+    assert rows(due(rooms)) == [("upcoming", "A-1", "2031-01-01T23:59:59.000Z")]
+    Path(hidden).rename(Path(stranger, "garage.json"))
+    assert rows(due(rooms, "hvac", within="30d")) == [("due", "G-2", "2030-03-20T23:59:59.000Z")]
+    issue("alice", "A-2", "2032-01-01")
+    issuing.revoke(rooms.using("garage"), "hvac", "G-2", reason="withdrawn")
+    found = due(rooms, "hvac")
+    assert rows(found) == [("upcoming", "A-2", "2032-01-01T23:59:59.000Z")]
+    assert found["due"][0]["reason"] == "certificate"
+
+
+def test_a_template_that_is_not_here(rooms: Rooms) -> None:
+    pin = {"template": "pump-v1", "template_cid": "bafkrei" + "a" * 52}
+    wanted = Definition({}, owner="alice", stated=pin)
+    writes.create(rooms.workspace, "pump", wanted)
+    for _ in range(2):
+        (unclear,) = due(rooms)["unclear"]
+        assert (unclear["schedule"], unclear["why"]) == (
+            "schedules",
+            "the template pump-v1 is not here",
+        )

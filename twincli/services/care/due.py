@@ -102,7 +102,7 @@ def _noted(gatherer: Gatherer, ids: list[str], kind: str) -> Iterator[tuple[str,
     until, known = client.notes(kind)
     made: dict[str, str] = {}
     for asset_id, note in _made(gatherer, [one for one in ids if one not in known]):
-        if not note["unclear"]:  # which may change without anything being said of the twin
+        if gatherer.is_lasting:
             made[asset_id] = json.dumps(note, separators=(",", ":"))
         yield asset_id, note
     for asset_id in ids:

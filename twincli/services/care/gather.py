@@ -10,12 +10,14 @@ from twincli.model import bodies, due, record, schedules, times
 from twincli.model.transaction import asset_of
 from twincli.rules.authority import AUTHORISED
 from twincli.rules.replay import is_burned
-from twincli.services import catalogue
+from twincli.services import catalogue, resolve
 from twincli.services.asset.document import claimed
 from twincli.services.care.meters import TwinMeters
 from twincli.services.cert import certificates, proofs
 from twincli.services.file import attached
 from twincli.services.record.records import records
+from twincli.services.record.say import APPENDED
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from twincli.rules.replay import Pin, Replay
     from twincli.services.care.meters import Streams
     from twincli.services.catalogue import Model
+    from twincli.services.cert.certificates import Certificate
     from twincli.services.record.records import Record
     from twincli.services.workspace import Workspace
 
@@ -37,6 +40,9 @@ class Gatherer:
     Args:
         workspace: Rooms.
         streams: The streams of twins, None where they are not asked.
+
+    Attributes:
+        is_lasting: Whether what was gathered last holds until something is said of the twin.
     """
 
     def __init__(self, workspace: Workspace, streams: Streams | None = None) -> None:
@@ -44,6 +50,8 @@ class Gatherer:
         self._streams = streams
         self._models: dict[Pin, Model | None] = {}
         self._general: dict[str, schedules.Found] = {}
+        self._names = resolve.Names(workspace)
+        self.is_lasting = True
 
     def model(self, pin: Pin | None) -> Model | None:
         """Return the template of a twin, None where it has none or its bytes are not here."""
@@ -75,6 +83,7 @@ class Gatherer:
             until_ms: Only what had happened by then; None: all.
             has_records: False: nobody has said anything about it.
         """
+        self.is_lasting = True
         create = replay.create
         assert create is not None
         model = self.model(replay.pin)
@@ -88,13 +97,43 @@ class Gatherer:
             ]
         plans = self._plans(replay.pin, model, data)
         works = [w for one in held if (w := work_of(one, plans.schedules)) is not None]
+        dated = _dated(held, self._certificates(asset_id, held, model))
         meters = TwinMeters(self.workspace, asset_id, replay, model, self._streams, until_ms)
-        dated = [*_dated(held)]
-        if any(one.kind == record.CERTIFICATE for one in held):
-            trusted = () if model is None else model.template.trusted
-            dated += _certified(self.workspace, asset_id, held, trusted)
         twin = due.Twin(data, plans, self._created(create, created_ms), works, dated)
-        return due.found(twin, meters)
+        found = due.found(twin, meters)
+        if model is None and replay.pin is not None and not plans.schedules:
+            missing = ("schedules", f"the template {replay.pin.template} is not here")
+            found = found._replace(unclear=(*found.unclear, missing))
+        if found.unclear or (model is None and replay.pin is not None):
+            self.is_lasting = False  # a template or a chunk may be here later
+        return found
+
+    def _certificates(
+        self, asset_id: str, held: Sequence[Record], model: Model | None
+    ) -> list[Certificate]:
+        """Return the certificates that count: those of issuers that the template trusts.
+
+        Where it names none, the owner's, and those of issuers with a name here: anybody may issue
+        one, and what strangers issue alarms nobody.
+        """
+        trusted = () if model is None else model.template.trusted
+        if not any(one.kind == record.CERTIFICATE for one in held):
+            return []
+        return [
+            each
+            for each in certificates.of_records(self.workspace, asset_id, held)
+            if each.revoked is None
+            and self._counts(each, trusted)
+            and _may_be_right(each.document)
+        ]
+
+    def _counts(self, each: Certificate, trusted: Sequence[str]) -> bool:
+        found = certificates.is_trusted(each, trusted)
+        if found is not None or each.record.form == APPENDED:
+            return found is not False
+        self.is_lasting = False
+        key = each.issuer_key
+        return key is not None and self._names.of_key(key) is not None
 
     def plans(self, replay: Replay) -> schedules.Found:
         """Return the schedules of a twin, its own or those of its template."""
@@ -160,34 +199,45 @@ def work_of(one: Record, known: Sequence[schedules.Schedule]) -> Work | None:
     )
 
 
-def _dated(held: Sequence[Record]) -> Iterator[Dated]:
-    """Yield the files and certificates with an end, of several of one kind the last."""
-    last: dict[tuple[str, str], Dated | None] = {}
+class _Ending(NamedTuple):
+    """Something with an end.
+
+    Attributes:
+        dated: What.
+        sort: What it is of: one of the same sort that ends later takes its place.
+    """
+
+    dated: Dated
+    sort: tuple[str | None, ...]
+
+    def is_followed_by(self, later: _Ending) -> bool:
+        """Say whether something that was said later takes its place."""
+        mine, other = self.dated, later.dated
+        is_longer = due.span_of(mine.until)[1] < due.span_of(other.until)[1]
+        return mine.reason == other.reason and (
+            mine.name == other.name or (is_longer and self.sort == later.sort)
+        )
+
+
+def _dated(held: Sequence[Record], attested: Sequence[Certificate]) -> list[Dated]:
+    """Return the files and certificates with an end that nothing newer has taken the place of."""
+    found: list[_Ending] = []
     for one in held:
         if one.kind == record.FILE and one.standing == AUTHORISED:
             file = attached.of_body(one.body)
-            name = file["name"] or file["cid"] or ""
-            made = _ending(due.FILE, name, file["valid_until"], one)
-            last[due.FILE, file["type"] or name] = made
-    yield from (each for each in last.values() if each is not None)
-
-
-def _certified(
-    workspace: Workspace, asset_id: str, held: Sequence[Record], trusted: Sequence[str]
-) -> Iterator[Dated]:
-    """Yield the certificates with an end that were not revoked, of those alike the last."""
-    last: dict[tuple[str | None, ...], Dated | None] = {}
-    for one in certificates.of_records(workspace, asset_id, held):
-        if one.revoked is not None or certificates.is_trusted(one, trusted) is False:
-            continue
-        if _may_be_right(one.document):
-            said = one.claims
-            name = said.number or said.standard or said.kind or ""
-            alike = (said.issuer, said.kind, said.standard)
-            what = alike if said.kind or said.standard else (said.issuer, name)
-            made = _ending(due.CERTIFICATE, name, said.valid_until, one.record)
-            last[what] = made
-    yield from (each for each in last.values() if each is not None)
+            name = file["name"] or file["cid"] or due.FILE
+            sort = (file["type"] or name, file["issuer"])
+            found += _ending(due.FILE, name, file["valid_until"], one, sort)
+    for each in attested:
+        claims = each.claims
+        what = (claims.kind, claims.standard, claims.issuer)
+        name = claims.number or claims.standard or claims.kind or due.CERTIFICATE
+        found += _ending(due.CERTIFICATE, name, claims.valid_until, each.record, what)
+    return [
+        each.dated
+        for at, each in enumerate(found)
+        if not any(each.is_followed_by(later) for later in found[at + 1 :])
+    ]
 
 
 def _may_be_right(document: dict[str, Any]) -> bool:
@@ -198,8 +248,9 @@ def _may_be_right(document: dict[str, Any]) -> bool:
         return True
 
 
-def _ending(reason: str, name: str, until: str | None, one: Record) -> Dated | None:
+def _ending(
+    reason: str, name: str, until: str | None, one: Record, sort: tuple[str | None, ...]
+) -> Iterator[_Ending]:
     when = None if until is None else times.day_or_time(until)
-    if when is None:
-        return None
-    return due.Dated(reason, name, when, one.tx_id, one.happened_ms)
+    if when is not None:
+        yield _Ending(due.Dated(reason, name, when, one.tx_id, one.happened_ms), sort)
