@@ -10,16 +10,17 @@ from __future__ import annotations
 import os
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.growth import TEMPLATE, make
+from benchmarks.growth import KEY, TEMPLATE, make
 from benchmarks.report import Figure, arguments, report
 from benchmarks.run import environment, in_turn, wall
 from twincli.ledger import Ledger
-from twincli.model import expression, fields
+from twincli.model import bodies, expression, fields, record
 from twincli.services import catalogue
 
 TWIN = [sys.executable, "-m", "twincli"]
@@ -71,6 +72,30 @@ def appends(home: Path, runs: int) -> Figure:
     )
 
 
+def due(home: Path, count: int, runs: int) -> Figure:
+    """Time what is due for all twins, of which one in ten has been serviced."""
+    with Ledger.open(str(home / "twin" / "ledger"), create=False) as ledger:
+        ids = list(ledger.asset_ids())
+        for asset_id in ids[::10]:
+            body = {"type": "service", "next": "2030-01-15"}
+            envelope = record.envelope(bodies.MAINTENANCE, body=body)
+            ledger.append_many(KEY, asset_id, [{record.KEY: envelope}])
+        ledger.reindex()
+    env = environment(home)
+
+    def asked() -> float:
+        start = time.perf_counter()
+        words = [*TWIN, "maintenance", "due", "--json"]
+        run = subprocess.run(words, env=env, capture_output=True, check=False)
+        assert run.returncode == 3, run.stderr
+        return time.perf_counter() - start
+
+    first = asked()
+    again = statistics.median(asked() for _ in range(runs))
+    what = f"`maintenance due` of {count:,} twins, again"
+    return Figure(what, again, 1, "s", f"the whole process; the first time {first:.2f} s")
+
+
 def validation(count: int) -> Figure:
     model = catalogue.built_in(TEMPLATE)
     assert model is not None
@@ -89,10 +114,12 @@ def main() -> None:
     options = arguments(__doc__).parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     many, some, runs = (1_000, 100, 3) if options.quick else (100_000, 1_000, 11)
+    fleet = 1_000 if options.quick else 10_000
     place = Path(tempfile.mkdtemp(prefix="twin-benchmark-"))
     try:
         make(place / "many", "twins", many)
         make(place / "some", "twins", some)
+        make(place / "fleet", "twins", fleet)
         listing = ("asset", "list")
         figures = [
             taken_apart(place / "many", many),
@@ -114,6 +141,7 @@ def main() -> None:
                 runs,
             ),
             appends(place / "appends", runs),
+            due(place / "fleet", fleet, runs),
             validation(200 if options.quick else 5_000),
         ]
     finally:

@@ -67,7 +67,8 @@ _COUNTERS = {
     "mile": "miles",
 }
 """Other ways to write a counter."""
-_DISTANCES = frozenset({"km", "miles"})
+DISTANCES = frozenset({"km", "miles"})
+"""Counters that a field called mileage or odometer counts, too."""
 _USUAL = frozenset({"hours", "km", "miles", "cycles"})
 """What near words are taken for a slip of."""
 _SELDOM = frozenset({"biennial", "biennially", "bi-ennial", "bi-ennially"})
@@ -381,7 +382,7 @@ def counts(counter: str, name: str) -> bool:
     """Say whether a field counts something, by its name: ``engineHours`` counts hours."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name[:MAX_NAME])
     parts = {part.casefold() for part in re.split(r"[^A-Za-z]+", spaced) if part}
-    if counter in _DISTANCES and parts & {"mileage", "odometer"}:
+    if counter in DISTANCES and parts & {"mileage", "odometer"}:
         return True
     parts = {_COUNTERS.get(part, part) for part in parts}
     return counter in parts or counter.removesuffix("s") in parts or f"{counter}s" in parts

@@ -354,3 +354,26 @@ def test_a_template_that_is_not_here(rooms: Rooms) -> None:
             "schedules",
             "the template pump-v1 is not here",
         )
+
+
+def test_readings_that_only_works_state(rooms: Rooms) -> None:
+    make(rooms, "car", {"maintenanceSchedule": "every-10000-km"})
+    work(rooms, "car", "service", "2030-01-10", data={"mileage": 12000, "laborHours": 2})
+    (usage,) = due(rooms, "car")["due"][0]["usage"]
+    assert (usage["field"], usage["reading"], usage["due"]) == ("mileage", 12000, 22000)
+    work(rooms, "car", "tyres", "2030-02-10", data={"mileage": 13000})
+    work(rooms, "car", "wash", "2030-02-20")
+    (usage,) = due(rooms, "car")["due"][0]["usage"]
+    assert (usage["reading"], usage["begun"]) == (13000, 13000)
+    (usage,) = due(rooms, "car", as_of="2030-01-20")["due"][0]["usage"]
+    assert (usage["reading"], usage["begun"]) == (12000, 12000)
+    set_(rooms, "car", "mileage", 15000)
+    assert due(rooms, "car")["due"][0]["usage"][0]["reading"] == 15000
+    # Hours may be those of the technician, unless the schedule says which field it goes by.
+    make(rooms, "pump", {"maintenanceSchedule": {"a": "every-9-hours"}})
+    work(rooms, "pump", "a", data={"laborHours": 20})
+    assert due(rooms, "pump")["due"][0]["usage"][0]["field"] is None
+    plan = {"a": {"every": "every-9-hours", "of": "run.hours"}}
+    make(rooms, "press", {"maintenanceSchedule": plan})
+    work(rooms, "press", "a", data={"run": {"hours": 20}})
+    assert due(rooms, "press")["due"][0]["usage"][0]["due"] == 29

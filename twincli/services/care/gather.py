@@ -98,7 +98,7 @@ class Gatherer:
         plans = self._plans(replay.pin, model, data)
         works = [w for one in held if (w := work_of(one, plans.schedules)) is not None]
         dated = _dated(held, self._certificates(asset_id, held, model))
-        meters = TwinMeters(self.workspace, asset_id, replay, model, self._streams, until_ms)
+        meters = TwinMeters(self.workspace, asset_id, replay, model, self._streams, works, until_ms)
         twin = due.Twin(data, plans, self._created(create, created_ms), works, dated)
         found = due.found(twin, meters)
         if model is None and replay.pin is not None and not plans.schedules:
@@ -122,9 +122,7 @@ class Gatherer:
         return [
             each
             for each in certificates.of_records(self.workspace, asset_id, held)
-            if each.revoked is None
-            and self._counts(each, trusted)
-            and _may_be_right(each.document)
+            if each.revoked is None and self._counts(each, trusted) and _may_be_right(each.document)
         ]
 
     def _counts(self, each: Certificate, trusted: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from twincli.services.asset.moments import LATE_MS, happened_ms
 from twincli.values import Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from fractions import Fraction
 
     from twincli.ledger.reading import Entry
@@ -49,6 +49,7 @@ class TwinMeters:
         replay: As it stands.
         model: Its template, or None.
         streams: Its streams, None where they are not asked.
+        works: What was done to it, in the order in which it happened; they may state readings.
         until_ms: Only readings up to this time; None: all.
     """
 
@@ -59,6 +60,7 @@ class TwinMeters:
         replay: Replay,
         model: Model | None,
         streams: Streams | None,
+        works: Sequence[Work] = (),
         until_ms: int | None = None,
     ) -> None:
         self._client = workspace.client
@@ -66,6 +68,7 @@ class TwinMeters:
         self._replay = replay
         self._model = model
         self._streams = streams
+        self._works = works
         self._until_ms = until_ms
         self._has_parts: bool | None = None
         self._written: list[tuple[int, dict[str, Any]]] | None = None
@@ -84,6 +87,10 @@ class TwinMeters:
             if self._streams is not None and self._has_streams():
                 free.update(dict.fromkeys(self._streams.paths(self._asset_id)))
             fitting = _named(counter, [path for path in free if path not in known])
+        if not fitting and counter in schedules.DISTANCES:
+            # Hours that a work states may be those of the technician.
+            told = dict.fromkeys(path for work in self._works for path in _leaves(work.data))
+            fitting = _named(counter, list(told))
         return fitting
 
     def _fits(self, field: Field, counter: str) -> bool:
@@ -99,7 +106,8 @@ class TwinMeters:
         """See ``due.Meters``."""
         if self._until_ms is not None:
             return self._read(meter, self._until_ms)
-        return self._of(meter, self._replay.common, self._streamed(meter, None))
+        found = self._of(meter, self._replay.common, self._streamed(meter, None))
+        return self._stated(meter, None) if found is None else found
 
     def at(self, meter: Meter, work: Work) -> Fraction | None:
         """See ``due.Meters``: what the work says itself, else what was known at its time."""
@@ -114,12 +122,24 @@ class TwinMeters:
             is_ours = entry.tx["operation"] == "TRANSFER"
             if is_ours and recorded is not None and recorded - work.happened_ms <= LATE_MS:
                 state = self._client.replay_to(self._asset_id, work.tx_id).common
-                return self._exact(meter, _at(state, meter.field))
+                reading = self._exact(meter, _at(state, meter.field))
+                if reading is not None:
+                    return reading
         return self._read(meter, work.happened_ms)
 
     def _read(self, meter: Meter, at_ms: int) -> Fraction | None:
         """Return what a meter had read at a time, by what was appended and pushed until then."""
-        return self._of(meter, self._state_at(at_ms), self._streamed(meter, at_ms))
+        found = self._of(meter, self._state_at(at_ms), self._streamed(meter, at_ms))
+        return self._stated(meter, at_ms) if found is None else found
+
+    def _stated(self, meter: Meter, at_ms: int | None) -> Fraction | None:
+        """Return the last reading that a work states itself, up to a time."""
+        for work in reversed(self._works):
+            if at_ms is None or (work.happened_ms is not None and work.happened_ms <= at_ms):
+                reading = self._exact(meter, _at(work.data, meter.field))
+                if reading is not None:
+                    return reading
+        return None
 
     def _of(self, meter: Meter, state: Mapping[str, Any], streamed: Any) -> Fraction | None:
         """Return the reading: that of the stream, where there is one."""
