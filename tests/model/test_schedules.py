@@ -310,15 +310,11 @@ def test_what_a_field_counts(counter: str, name: str, holds: bool) -> None:
 
 
 def test_what_satisfies() -> None:
-    wanted = Schedule("filterChange", (), ("filter_replacement",))
-    assert schedules.satisfies(wanted, "filter_replacement", [])
-    assert schedules.satisfies(wanted, "filter-change", [])
-    assert schedules.satisfies(wanted, "Filter Change", ())
-    assert schedules.satisfies(wanted, "filter_change_completed", ())
-    assert not schedules.satisfies(wanted, "inspection", [])
-    assert schedules.satisfies(wanted, "inspection", ["filterChange"])
-    assert not schedules.satisfies(wanted, "filter_replacement", ["other"])
-    assert schedules.stem("inspection_completed") == "inspection"
+    plan = Schedule("filterChange", (), ("filter_replacement", "inspection_completed"))
+    assert schedules.wanted(plan) == {"filter-change", "filter-replacement", "inspection"}
+    for name in ("filter-change", "Filter Change", "filter_change_completed", "FilterChange"):
+        assert schedules.stem(name) in schedules.wanted(plan)
+    assert schedules.stem("inspection") in schedules.wanted(plan)
     assert schedules.stem("maintenance_performed") == "maintenance"
     assert schedules.stem("done") == "done"
 

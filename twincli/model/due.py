@@ -203,9 +203,16 @@ def found(twin: Twin, meters: Meters) -> Found:
     satisfied: dict[str, list[str]] = {work.tx_id: [] for work in works}
     installed = next(_dates(twin.data, _INSTALLED), None)
     begun = installed[1] if installed is not None else twin.created
+    forms = {work.tx_id: frozenset(map(schedules.stem, work.types)) for work in works}
     for plan in read.schedules:
         is_only = len(read.schedules) == 1
-        good = [work for work in works if is_only or _satisfies(plan, work)]
+        wanted = schedules.wanted(plan)
+        good = [
+            work
+            for work in works
+            if is_only
+            or (plan.name in work.done if work.done else not wanted.isdisjoint(forms[work.tx_id]))
+        ]
         for work in good:
             satisfied[work.tx_id].append(plan.name)
         done = [work for work in good if work.happened_ms is not None]
@@ -257,7 +264,8 @@ def is_work(kind: str, data: Mapping[str, Any], known: Sequence[Schedule]) -> bo
     """
     if schedules.stem(kind) in _SERVICE or stated_next(data)[0] is not None:
         return True
-    return any(schedules.satisfies(plan, kind, ()) for plan in known)
+    form = schedules.stem(kind)
+    return any(form in schedules.wanted(plan) for plan in known)
 
 
 def stated_next(data: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -271,10 +279,6 @@ def stated_next(data: Mapping[str, Any]) -> tuple[str | None, str | None]:
         until = inner
     when = times.day_or_time(until) if isinstance(until, str) else None
     return when, kind if isinstance(kind, str) and 0 < len(kind) <= MAX_NAME else None
-
-
-def _satisfies(plan: Schedule, work: Work) -> bool:
-    return any(schedules.satisfies(plan, kind, work.done) for kind in work.types)
 
 
 def _until(plan: Schedule, since: str) -> str | None:
@@ -322,23 +326,45 @@ def _counted(rule: Rule, field: str | None, last: Work | None, meters: Meters) -
 
 
 def _next(works: Sequence[Work]) -> Iterator[Due]:
-    """Yield the next works that were announced and not done since."""
-    for at, work in enumerate(works):
-        if work.next is None or any(_fulfils(later, work) for later in works[at + 1 :]):
-            continue
-        name = work.next_type or work.types[0]
-        said = times.told(work.happened_ms)
-        yield Due(NEXT, name, None, work.next, (), said, work.happened_ms, work.tx_id)
+    """Yield the next works that were announced and not done since, the last first."""
+    later = _Later(set(), set(), set())
+    is_last = True
+    for work in reversed(works):
+        if work.next is not None and (is_last or not _is_fulfilled(work, later)):
+            said = times.told(work.happened_ms)
+            name = work.next_type or work.types[0]
+            yield Due(NEXT, name, None, work.next, (), said, work.happened_ms, work.tx_id)
+        is_last = False
+        later.done.update(work.done)
+        later.forms.update(schedules.stem(name) for name in (*work.types, *work.done))
+        if work.next_type is not None:
+            later.announced.add(work.next_type)
 
 
-def _fulfils(later: Work, work: Work) -> bool:
-    """Say whether a later work is what another one announced."""
+class _Later(NamedTuple):
+    """What was done after a work.
+
+    Attributes:
+        forms: Types of works and schedules, as they are compared.
+        done: Schedules that were said to be satisfied.
+        announced: Types that were announced again.
+    """
+
+    forms: set[str]
+    done: set[str]
+    announced: set[str]
+
+
+def _is_fulfilled(work: Work, later: _Later) -> bool:
+    """Say whether what a work announced was done: without a type, by any later work."""
     if work.next_type is None:
         return True
-    if later.next_type == work.next_type or not set(work.done).isdisjoint(later.done):
-        return True
     wanted = {schedules.stem(name) for name in (work.next_type, *work.types)}
-    return any(schedules.stem(name) in wanted for name in (*later.types, *later.done))
+    return (
+        work.next_type in later.announced
+        or not later.done.isdisjoint(work.done)
+        or not later.forms.isdisjoint(wanted)
+    )
 
 
 def _dates(data: Mapping[str, Any], names: frozenset[str]) -> Iterator[tuple[str, str]]:

@@ -388,18 +388,9 @@ def counts(counter: str, name: str) -> bool:
     return counter in parts or counter.removesuffix("s") in parts or f"{counter}s" in parts
 
 
-def satisfies(wanted: Schedule, work_type: str, done: tuple[str, ...] | list[str]) -> bool:
-    """Say whether work satisfies a schedule by its type, or by being said to be that.
-
-    Args:
-        wanted: The schedule.
-        work_type: Of the work; ``inspection_completed`` is an ``inspection``.
-        done: The schedules that it is said to satisfy.
-    """
-    if done:
-        return wanted.name in done
-    names = {plain(name) for name in (*wanted.types, wanted.name)}
-    return plain(work_type) in names or stem(work_type) in names
+def wanted(plan: Schedule) -> frozenset[str]:
+    """Return the types of work that satisfy a schedule, as `stem` gives them."""
+    return frozenset(stem(name) for name in (*plan.types, plan.name))
 
 
 def stem(work_type: str) -> str:

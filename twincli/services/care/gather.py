@@ -208,34 +208,31 @@ class _Ending(NamedTuple):
     dated: Dated
     sort: tuple[str | None, ...]
 
-    def is_followed_by(self, later: _Ending) -> bool:
-        """Say whether something that was said later takes its place."""
-        mine, other = self.dated, later.dated
-        is_longer = due.span_of(mine.until)[1] < due.span_of(other.until)[1]
-        return mine.reason == other.reason and (
-            mine.name == other.name or (is_longer and self.sort == later.sort)
-        )
-
 
 def _dated(held: Sequence[Record], attested: Sequence[Certificate]) -> list[Dated]:
     """Return the files and certificates with an end that nothing newer has taken the place of."""
     found: list[_Ending] = []
-    for one in held:
-        if one.kind == record.FILE and one.standing == AUTHORISED:
-            file = attached.of_body(one.body)
+    for told in held:
+        if told.kind == record.FILE and told.standing == AUTHORISED:
+            file = attached.of_body(told.body)
             name = file["name"] or file["cid"] or due.FILE
             sort = (file["type"] or name, file["issuer"])
-            found += _ending(due.FILE, name, file["valid_until"], one, sort)
+            found += _ending(due.FILE, name, file["valid_until"], told, sort)
     for each in attested:
         claims = each.claims
         what = (claims.kind, claims.standard, claims.issuer)
         name = claims.number or claims.standard or claims.kind or due.CERTIFICATE
         found += _ending(due.CERTIFICATE, name, claims.valid_until, each.record, what)
-    return [
-        each.dated
-        for at, each in enumerate(found)
-        if not any(each.is_followed_by(later) for later in found[at + 1 :])
-    ]
+    names: set[tuple[str, str]] = set()
+    longest: dict[tuple[str | None, ...], int] = {}
+    left = []
+    for one, alike in reversed(found):
+        ends, of = due.span_of(one.until)[1], (one.reason, *alike)
+        if (one.reason, one.name) not in names and ends >= longest.get(of, ends):
+            left.append(one)
+        names.add((one.reason, one.name))
+        longest[of] = max(ends, longest.get(of, ends))
+    return left
 
 
 def _may_be_right(document: dict[str, Any]) -> bool:

@@ -70,11 +70,17 @@ class TwinMeters:
         self._streams = streams
         self._works = works
         self._until_ms = until_ms
+        self._fields: dict[str, list[str]] = {}
         self._has_parts: bool | None = None
         self._written: list[tuple[int, dict[str, Any]]] | None = None
 
     def fields(self, counter: str) -> list[str]:
         """See ``due.Meters``: by their unit, of several by their name; else by their name alone."""
+        if counter not in self._fields:
+            self._fields[counter] = self._found(counter)
+        return self._fields[counter]
+
+    def _found(self, counter: str) -> list[str]:
         known = {} if self._model is None else dict(_numbers(self._model.template.fields))
         fitting = [path for path, field in known.items() if self._fits(field, counter)]
         if not fitting:
