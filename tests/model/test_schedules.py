@@ -271,7 +271,10 @@ def test_calendar_as_dateutil_has_it(moment: datetime, unit: str, count: int) ->
     [
         (250, Fraction(250)),
         (240.1, Fraction(2401, 10)),
-        (1e300, Fraction(10**300)),
+        (-5, Fraction(-5)),
+        (10**18, Fraction(10**18)),
+        (1e300, None),
+        (10**18 + 1, None),
         (True, None),
         ("250", None),
         (None, None),

@@ -32,6 +32,8 @@ MAX_NAME = 200
 MAX_MONTHS = 1200
 """The longest period: a hundred years."""
 MAX_DAYS = 36600
+LARGEST = 10**18
+"""Of a reading, beyond which units could no longer be converted."""
 MAX_DIGITS = 12
 MAX_DECIMALS = 6
 """Of an amount of use."""
@@ -365,15 +367,12 @@ def after(period: Rule, begun_ms: int) -> int | None:
 
 
 def exact(number: object) -> Fraction | None:
-    """Return a reading as the digits have it, None for what is not a finite number."""
+    """Return a reading as the digits have it, None for what no counter shows."""
     from fractions import Fraction
-    from math import isfinite
 
     if isinstance(number, bool):
         return None
-    if isinstance(number, int):
-        return Fraction(number) if number.bit_length() <= 64 else None
-    if isinstance(number, float) and isfinite(number):
+    if isinstance(number, int | float) and -LARGEST <= number <= LARGEST:  # nor NaN
         return Fraction(repr(number))
     return None
 

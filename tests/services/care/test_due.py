@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -377,3 +378,15 @@ def test_readings_that_only_works_state(rooms: Rooms) -> None:
     make(rooms, "press", {"maintenanceSchedule": plan})
     work(rooms, "press", "a", data={"run": {"hours": 20}})
     assert due(rooms, "press")["due"][0]["usage"][0]["due"] == 29
+
+
+def test_readings_that_no_meter_shows(rooms: Rooms) -> None:
+    data = {"vin": "V1", "maintenanceSchedule": "every-10000-km"}
+    make(rooms, "car", data, template="vehicle-tracking-v1")
+    for value in (1.7e308, 1e18, -5e-324):
+        edit = Edit(("mileage",), abs(value))
+        append.append(rooms.workspace, "car", {}, [edit])
+        found = due(rooms, "car")
+        json.dumps(found, allow_nan=False)
+    work(rooms, "car", "service", data={"mileage": 1.7e308, "x": {"mileage": []}})
+    json.dumps(due(rooms, "car"), allow_nan=False)
