@@ -450,6 +450,8 @@ PLAIN = cells.Reader()
         (GERMAN, "date", "1.2.2024", "2024-02-01"),
         (PLAIN, "datetime", "2024-01-31T09:00:00+01:00", "2024-01-31T08:00:00.000Z"),
         (PLAIN, "datetime", 1706691600, "2024-01-31T09:00:00.000Z"),
+        (PLAIN, "datetime", "1706691600", "2024-01-31T09:00:00.000Z"),
+        (PLAIN, "datetime", "1706691600.5", "2024-01-31T09:00:00.500Z"),
         (cells.Reader(zone=UTC), "datetime", datetime(2024, 1, 31, 9), "2024-01-31T09:00:00.000Z"),  # noqa: DTZ001
         (cells.Reader(zone=UTC), "datetime", date(2024, 1, 31), "2024-01-31T00:00:00.000Z"),
         (

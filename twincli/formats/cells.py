@@ -259,6 +259,8 @@ class Reader(NamedTuple):
             word = cell.strip(_SPACES)
             if given is not None:
                 return self._moment(self._matched(word, given, "a time"))
+            if re.fullmatch(r"-?[0-9]{1,20}(?:\.[0-9]{1,9})?", word):  # since 1970
+                return times.to_microseconds(float(word) if "." in word else int(word))
             return times.to_microseconds(word, self.zone)
         return times.to_microseconds(cell)
 

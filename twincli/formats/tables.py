@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import IO, TYPE_CHECKING, Any
 
 from twincli.errors import InvalidError, cut
@@ -10,8 +9,7 @@ from twincli.formats import sheets
 from twincli.formats.readings.lines import Lines, encoding_of, peek
 from twincli.formats.readings.table import (
     SAMPLE_BYTES,
-    SPACES,
-    TOO_LONG,
+    csv_rows,
     guessed_delimiter,
     guessed_encoding,
 )
@@ -102,7 +100,7 @@ def read_csv(
         delimiter = guessed_delimiter(text)
         found.append(f"delimiter {'tab' if delimiter == chr(9) else delimiter}")
     said = f"found: {', '.join(found)}" if found else None
-    return _table(_rows(stream, told, delimiter), what, said)
+    return _table(csv_rows(Lines(stream, told), delimiter), what, said)
 
 
 def read_sheet(path: str, what: str, sheet: str | None = None) -> Table:
@@ -128,34 +126,3 @@ def _table(
 
 def _wrong(why: str) -> InvalidError:
     return InvalidError(why, code="invalid_line")
-
-
-def _rows(
-    stream: IO[bytes], encoding: str, delimiter: str
-) -> Generator[tuple[int, list[Any] | InvalidError]]:
-    """Yield the rows of CSV that are not blank, each with the line on which it begins."""
-    lines = Lines(stream, encoding)
-    begins = [1]
-
-    def texts() -> Iterator[str]:
-        for number, line in lines:
-            begins[0] = number
-            yield TOO_LONG + "\n" if line is None else line
-
-    reader = csv.reader(texts(), delimiter=delimiter)
-    is_first = True
-    while True:
-        begin = begins[0] + (not is_first)
-        is_first = False
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield begin, _wrong(cut(str(error)))
-            continue
-        cells = [cell.strip(SPACES) for cell in row]
-        if TOO_LONG in cells:
-            yield begin, lines.why_not()
-        elif any(cells):
-            yield begin, cells

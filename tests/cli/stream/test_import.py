@@ -212,3 +212,92 @@ def test_times_that_cannot_be_are_refused_or_doubted(
         assert refused["line"] == (4 if name == "a.csv" else 3)
         found = twin("query", "car", "--stream", name[2:], "--suspect")["rows"]
         assert [row["quality"] for row in found] == ["unset_clock", "good"]
+
+
+LOGGER = "Zeit;Temp;Status;Bemerkung\n31.01.2024 09:00;21,5;an;x\n31.01.2024 09:10;-3,25-;aus;\n"
+PLAN = """\
+csv: {delimiter: ";", decimal: ",", times: "%d.%m.%Y %H:%M"}
+time: Zeit
+zone: Europe/Berlin
+drop: [Bemerkung]
+fields:
+  Temp: {to: air.temperature, type: number, unit: C}
+  Status: {to: "on", type: boolean, format: an/aus}
+"""
+
+
+def test_a_table_by_its_map(twin: Twin, invoke: Invoke, here: Path) -> None:
+    (here / "log.csv").write_text(LOGGER)
+    (here / "map.yaml").write_text(PLAN)
+    words = (
+        "stream",
+        "import",
+        "car",
+        "air",
+        str(here / "log.csv"),
+        "--map",
+        str(here / "map.yaml"),
+    )
+    run = invoke(*words, "--on-invalid", "skip", "--json")
+    done = run.json
+    assert (run.status, done["count"], done["refused_count"]) == (10, 1, 1)
+    assert done["refused"][0]["line"] == 3
+    assert "Temp: '-3,25-' is not a number" in done["refused"][0]["reason"]
+    assert done["first_at"] == "2024-01-31T08:00:00.000Z"
+    asked = twin("query", "car", "--stream", "air")
+    assert (
+        asked["rows"]
+        == [{"timestamp": "2024-01-31T08:00:00.000Z", "air.temperature": 21.5, "on": True}]
+        or asked["rows"][0]["timestamp"] == "2024-01-31T08:00:00.000Z"
+    )
+    shown = twin("stream", "show", "car", "air")
+    assert shown["series"] == {"air.temperature": "f64", "on": "bool"}
+    again = invoke(*words, "--on-invalid", "skip", "--json").json
+    assert (again["count"], again["existing"]) == (0, 1)
+
+
+def test_documents_by_their_map(twin: Twin, here: Path) -> None:
+    lines = [{"meta": {"t": 1_706_691_600 + n}, "d": {"v": n}, "more": "x"} for n in range(3)]
+    (here / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (here / "map.yaml").write_text(
+        "time: meta.t\nunmapped: drop\nfields: {d.v: {to: value, type: integer}}\n"
+    )
+    file, plan = str(here / "log.jsonl"), str(here / "map.yaml")
+    assert twin("stream", "import", "car", "s", file, "--map", plan)["count"] == 3
+
+
+@pytest.mark.parametrize(
+    ("plan", "status", "words"),
+    [
+        ("time: Zeit\ndo: create\n", 7, "line 2: do: an import takes readings"),
+        ("time: Zeit\nname: '{Status}'\n", 7, "name: an import is of one stream of one twin"),
+        ("time: Zeit\nkey: Status\n", 7, "an import is of one stream of one twin"),
+        ("time: Zeit\nset: {a: b}\n", 7, "an import is of one stream of one twin"),
+        ("time: Zeit\nstream: s\n", 7, "an import is of one stream of one twin"),
+        ("time: When\n", 7, "the file has no column 'When'"),
+        ("time: Zeit\n", 7, "bad_time"),
+        ("fields: {Temp: t}\n", 7, "no_time"),
+        ("nothing: x\n", 7, "there is no member 'nothing'"),
+    ],
+)
+def test_maps_that_do_not_fit_an_import(
+    twin: Twin, invoke: Invoke, here: Path, plan: str, status: int, words: str
+) -> None:
+    assert twin
+    (here / "log.csv").write_text(LOGGER)
+    (here / "map.yaml").write_text(plan)
+    file, path = str(here / "log.csv"), str(here / "map.yaml")
+    run = invoke("stream", "import", "car", "air", file, "--map", path, "--json")
+    assert run.status == status, (run.stdout, run.stderr)
+    assert words in run.stdout + run.stderr
+    assert invoke("stream", "import", "car", "s", str(here / "x.gpx"), "--map", path).status == 2
+
+
+def test_a_large_table_by_its_map(twin: Twin, here: Path) -> None:
+    rows = "".join(f"{1_704_067_200 + n},{n % 10}\n" for n in range(60_000))
+    (here / "log.csv").write_text(f"t,v\n{rows}")
+    (here / "map.yaml").write_text("time: t\nfields: {v: {to: value, type: number}}\n")
+    done = twin(
+        "stream", "import", "car", "s", str(here / "log.csv"), "--map", str(here / "map.yaml")
+    )
+    assert (done["count"], done["refused_count"]) == (60_000, 0)

@@ -26,7 +26,7 @@ from twincli.model import reading, times
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from datetime import tzinfo
 
 MAX_COLUMNS = reading.MAX_LEAVES
@@ -242,17 +242,13 @@ def _is_zoned(cell: str) -> bool:
 # --- Rows ----------------------------------------------------------------------------------------
 
 
-def read(
-    stream: IO[bytes], layout: Layout, *, zone: tzinfo | None = None
-) -> Iterator[Read | Refused]:
-    """Yield the rows of a file.
+def csv_rows(lines: Lines, delimiter: str) -> Generator[tuple[int, list[str] | InvalidError]]:
+    """Yield the rows of CSV that are not blank, each with the line on which it begins.
 
     Args:
-        stream: Binary, at its beginning.
-        layout: What `look` found.
-        zone: What times without a zone are in; None refuses them.
+        lines: Of the file, at its beginning.
+        delimiter: Between cells.
     """
-    lines = Lines(stream, layout.encoding)
     begins = [1]
     has_quote = [False]
 
@@ -262,11 +258,11 @@ def read(
             has_quote[0] = line is not None and '"' in line
             yield TOO_LONG + "\n" if line is None else line
 
-    source = texts()
-    reader = csv.reader(source, delimiter=layout.delimiter, strict=True)
+    reader = csv.reader(texts(), delimiter=delimiter, strict=True)
     first = True
     while True:
         begin = begins[0] + (not first)
+        first = False
         try:
             row = next(reader)
         except StopIteration:
@@ -279,22 +275,38 @@ def read(
             if is_open or (is_long and (has_quote[0] or begins[0] != begin)):
                 # Where it ends is not known, so what follows may be inside of it.
                 why += ", or its quote is not closed; the rest of the file is not read"
-                yield Refused(begin, "invalid_line", why)
+                yield begin, InvalidError(why, code="invalid_line")
                 return
-            yield Refused(begin, "invalid_line", why)
+            yield begin, InvalidError(why, code="invalid_line")
             continue
         cells = [cell.strip(SPACES) for cell in row]
+        if TOO_LONG in cells:
+            yield begin, lines.why_not()
+        elif any(cells):
+            yield begin, cells
+
+
+def read(
+    stream: IO[bytes], layout: Layout, *, zone: tzinfo | None = None
+) -> Iterator[Read | Refused]:
+    """Yield the rows of a file.
+
+    Args:
+        stream: Binary, at its beginning.
+        layout: What `look` found.
+        zone: What times without a zone are in; None refuses them.
+    """
+    first = True
+    for begin, found in csv_rows(Lines(stream, layout.encoding), layout.delimiter):
         if first:
             first = False
             continue
-        if not any(cells):
-            continue
         try:
-            if TOO_LONG in cells:
-                raise lines.why_not()
-            if tuple(cells) == layout.header:
+            if isinstance(found, InvalidError):
+                raise found
+            if tuple(found) == layout.header:
                 raise InvalidError("the names of the columns again", code="invalid_line")
-            cells = without_tail(cells, len(layout.header))
+            cells = without_tail(found, len(layout.header))
             if len(cells) != len(layout.header):
                 raise InvalidError(
                     f"it has {len(cells)} cells, and the table {len(layout.header)} columns",

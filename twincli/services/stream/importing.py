@@ -10,22 +10,25 @@ import io
 import os
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-from twincli.errors import InvalidError
+from twincli.errors import InvalidError, shown
 from twincli.services.stream import ingest, known
 from twincli.services.stream import push as pushing
 from twincli.services.stream.push import Block, Line
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from datetime import tzinfo
     from typing import IO
 
+    from twincli.formats.mapping import Map
     from twincli.formats.readings.fast import Table
     from twincli.formats.readings.lines import Read, Refused
     from twincli.formats.readings.table import Layout
+    from twincli.formats.tables import Table as Rows
     from twincli.model.batch import Batch
     from twincli.services.asset.write_options import Writing
     from twincli.services.documents import Pushed
@@ -33,6 +36,10 @@ if TYPE_CHECKING:
     from twincli.services.stream.push import Target
 
 FORMATS = ("csv", "jsonl", "gpx", "nmea", "parquet")
+MAPPED = ("csv", "jsonl")
+"""Formats that a map can be given for."""
+MAPPED_BLOCK = 50_000
+"""Rows of a table with a map that are stored together."""
 REJECT, SUSPECT, SKIP = ON_INVALID = ("reject", "suspect", "skip")
 
 
@@ -47,6 +54,7 @@ class How(NamedTuple):
         decimal: ``.`` or ``,``.
         on_invalid: ``reject``: nothing of a block with a fault is stored, nor what comes after it;
             ``suspect``: values beyond a range are stored as suspect; ``skip``: the good ones are.
+        map: What the columns mean; None: they are leaves under their own names.
     """
 
     format: str
@@ -55,6 +63,7 @@ class How(NamedTuple):
     encoding: str | None = None
     decimal: str | None = None
     on_invalid: str = REJECT
+    map: Map | None = None
 
 
 def import_file(
@@ -86,6 +95,13 @@ def import_file(
         LockedError: ``no_key``.
     """
     target = pushing.target_of(room, ref, name)
+    if how.map is not None:
+        plan = checked_map(how.map)
+        with open(path, "rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            told = progress or (lambda _done, _all: None)
+            lines = _mapped(stream, plan, how, lambda: told(stream.tell(), size), found)
+            return _push(target, _map_blocks(lines), how, writing)
     layout = None
     if how.format == "csv":
         layout = _layout(path, how)
@@ -115,6 +131,105 @@ def _push(target: Target, blocks: Iterator[Block], how: How, writing: Writing) -
         on_invalid=SUSPECT if how.on_invalid == SUSPECT else None,
         skip=how.on_invalid == SKIP,
     )
+
+
+def checked_map(plan: Map) -> Map:
+    """Return a map that can be used for an import, which is of one stream of one twin.
+
+    Raises:
+        InvalidError: ``invalid_map``.
+    """
+    if plan.do not in {None, "reading"}:
+        raise plan.fault(("do",), f"an import takes readings, and this map is for {plan.do}", _WAY)
+    given = {"name": plan.name, "stream": plan.stream, "set": plan.set, "key": plan.key}
+    for member, value in given.items():
+        if value:
+            why = f"an import is of one stream of one twin, so {member} says nothing"
+            raise plan.fault((member,), why, _WAY)
+    return plan
+
+
+_WAY = "leave it out, or give the file to: twin batch apply"
+
+
+def _map_blocks(lines: Iterator[Line]) -> Iterator[Block]:
+    """Yield the lines of a table in blocks."""
+    while block := list(islice(lines, MAPPED_BLOCK)):
+        yield Block(partial(iter, block))
+
+
+def _mapped(
+    stream: IO[bytes], plan: Map, how: How, done: Callable[[], None], found: Callable[[str], None]
+) -> Iterator[Line]:
+    """Yield the rows of a table, or the documents of others, as their map says."""
+    from twincli.formats import tables
+
+    reader = plan.reader._replace(
+        decimal=how.decimal or plan.reader.decimal, zone=how.zone or plan.reader.zone
+    )
+    plan = plan._replace(reader=reader)
+    if how.format == "jsonl":
+        lines = _documents(stream, how.encoding or plan.encoding or "utf-8", plan)
+    else:
+        delimiter, encoding = how.delimiter or plan.delimiter, how.encoding or plan.encoding
+        table = tables.read_csv(stream, "the table", delimiter, encoding)
+        if table.found:
+            found(table.found)
+        lines = _of_rows(table, plan)
+    with closing(lines):
+        for count, line in enumerate(lines, 1):
+            if count % 1000 == 0:
+                done()
+            yield line
+
+
+def _of_rows(table: Rows, plan: Map) -> Generator[Line]:
+    with closing(table.rows) as rows:
+        plan.check_columns(table.header)
+        for number, record in rows:
+            if isinstance(record, InvalidError):
+                yield Line(number, None, record)
+            else:
+                yield _by_map(number, plan, record)
+
+
+def _documents(stream: IO[bytes], encoding: str, plan: Map) -> Generator[Line]:
+    from twincli.crypto import canonical
+    from twincli.formats.readings.lines import Lines
+
+    texts = Lines(stream, encoding)
+    for number, text in texts:
+        try:
+            if text is None:
+                raise texts.why_not()
+            if not text.strip():
+                continue
+            value = canonical.decode(text, what="the line")
+            if not isinstance(value, dict):
+                raise InvalidError(f"{shown(value)} is not an object", code="invalid_reading")
+        except InvalidError as error:
+            yield Line(number, None, error)
+            continue
+        yield _by_map(number, plan, plan.record(value))
+
+
+def _by_map(number: int, plan: Map, record: Mapping[str, Any]) -> Line:
+    from twincli.model import reading
+
+    try:
+        row = plan.row(record)
+        found = reading.parse(row.data, zone=plan.reader.zone)
+        if row.at_us is not None:
+            found = found._replace(time_us=row.at_us)
+        if found.time_us is None:
+            raise InvalidError(
+                "it has no time",
+                code="no_time",
+                hint="time: COLUMN in the map says which column has it",
+            )
+    except InvalidError as error:
+        return Line(number, None, error)
+    return Line(number, found)
 
 
 def _layout(path: str, how: How) -> Layout:

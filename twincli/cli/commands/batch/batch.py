@@ -60,11 +60,10 @@ def _run(
     *,
     keep: bool,
 ) -> Result:
-    from twincli.cli.commands.stream.sources import as_file, stopping
+    from twincli.cli.commands.stream.sources import as_file, read_map, stopping
     from twincli.cli.options import not_a_choice
     from twincli.cli.showing import progress
     from twincli.content.batch_spool import BatchSpool
-    from twincli.formats import mapping
     from twincli.services.batch import batch as service
     from twincli.services.batch.run import How
 
@@ -72,13 +71,7 @@ def _run(
         raise not_a_choice("format", form, _sources.FORMATS)
     if once == "":
         raise UsageError("--once needs a prefix")
-    if file == map_file == "-":
-        raise UsageError("stdin cannot be both the file and its map")
-    found = None
-    if map_file is not None:
-        found = mapping.read(
-            file_arguments.beginning(map_file, (1 << 20) + 1), file_arguments.what(map_file)
-        )
+    found = None if map_file is None else read_map(file, map_file)
     rooms = _rooms(context, keep=keep)
     notes: list[str] = []
     spool = BatchSpool()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from twincli.cli.context import Context
+    from twincli.formats.mapping import Map
     from twincli.services.asset.write_options import Writing
 
 LONGEST = 60.0
@@ -86,6 +87,37 @@ def how(
     if mark is not None and (len(mark) != 1 or not mark.isascii() or mark in '"\r\n'):
         raise UsageError(f"--delimiter {delimiter!r} is not a single mark")
     return importing.How(form, _zone(zone), mark, encoding, decimal, on_invalid)
+
+
+def plan(file: str, map_file: str, form: str) -> Map:
+    """Return the map of an import.
+
+    Raises:
+        UsageError: The format has no columns.
+        InvalidError: ``invalid_map``.
+    """
+    if form not in importing.MAPPED:
+        raise UsageError(f"--map is for {' and '.join(importing.MAPPED)}, not for {form}")
+    return read_map(file, map_file)
+
+
+def read_map(file: str, map_file: str) -> Map:
+    """Return the map in a file.
+
+    Args:
+        file: What it is for.
+        map_file: The map.
+
+    Raises:
+        UsageError: Both are stdin.
+        InvalidError: ``invalid_map``.
+    """
+    from twincli.formats import mapping
+
+    if file == map_file == "-":
+        raise UsageError("stdin cannot be both the file and its map")
+    data = file_arguments.beginning(map_file, (1 << 20) + 1)
+    return mapping.read(data, file_arguments.what(map_file))
 
 
 def _zone(name: str | None) -> tzinfo | None:

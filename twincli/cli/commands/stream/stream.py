@@ -156,6 +156,10 @@ def import_file(
     decimal: Annotated[
         str | None, typer.Option(metavar="MARK", help="In numbers of CSV: a point or a comma.")
     ] = None,
+    map_file: Annotated[
+        str | None,
+        typer.Option("--map", metavar="FILE", help="What the columns mean: YAML or JSON."),
+    ] = None,
     on_invalid: Annotated[
         str,
         typer.Option(
@@ -174,6 +178,8 @@ def import_file(
 
     writing = sources.many(context)
     how = sources.how(file, form, zone, delimiter, encoding, decimal, on_invalid)
+    if map_file is not None:
+        how = how._replace(map=sources.plan(file, map_file, how.format))
     found: list[str] = []
     with (
         stopping.told(),
