@@ -280,10 +280,10 @@ def test_documents_by_their_map(twin: Twin, here: Path) -> None:
         ("nothing: x\n", 7, "there is no member 'nothing'"),
     ],
 )
+@pytest.mark.usefixtures("twin")
 def test_maps_that_do_not_fit_an_import(
-    twin: Twin, invoke: Invoke, here: Path, plan: str, status: int, words: str
+    invoke: Invoke, here: Path, plan: str, status: int, words: str
 ) -> None:
-    assert twin
     (here / "log.csv").write_text(LOGGER)
     (here / "map.yaml").write_text(plan)
     file, path = str(here / "log.csv"), str(here / "map.yaml")

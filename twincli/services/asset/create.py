@@ -75,6 +75,7 @@ def create(
     if_missing: bool = False,
     planned: PlannedKey | None = None,
     before: Callable[[str], None] | None = None,
+    later: Callable[[Signed], CreatedAsset] | None = None,
 ) -> CreatedAsset | FoundAsset | Prepared:
     """Create an asset and name it.
 
@@ -90,6 +91,7 @@ def create(
         planned: A key that is still to be made, and may own, sign or be the entity; only with
             ``dry_run``, and what is returned has a stand-in for its public key.
         before: Told what should be known before anything is written; it may raise.
+        later: Takes what is signed and named, in place of submitting it.
 
     Returns:
         The asset, with ``created``.
@@ -173,7 +175,8 @@ def create(
             raise
         _check_same(workspace, name, other, tx)
         return _existing(workspace, other)
-    return _submitted(workspace, name, tx, _identity(fitted, tx), warnings)
+    made = Signed(name, tx, _identity(fitted, tx), warnings)
+    return _submitted(workspace, made) if later is None else later(made)
 
 
 def _issuers(
@@ -191,14 +194,25 @@ def _issuers(
     return issuers, [info.public_key for info in issuers]
 
 
-def _submitted(
-    workspace: Workspace,
-    name: str | None,
-    tx: dict[str, Any],
-    identity: PrimaryId | None,
-    warnings: list[str],
-) -> CreatedAsset:
-    """Submit a signed CREATE whose name is reserved, and confirm the name or set it free."""
+class Signed(NamedTuple):
+    """A signed CREATE whose name is reserved.
+
+    Attributes:
+        name: Its name, None where it has none.
+        tx: It.
+        identity: What the twin has to itself, where it has a template.
+        warnings: To be passed on.
+    """
+
+    name: str | None
+    tx: dict[str, Any]
+    identity: PrimaryId | None
+    warnings: list[str]
+
+
+def _submitted(workspace: Workspace, made: Signed) -> CreatedAsset:
+    """Submit a CREATE, and confirm its name or set it free."""
+    name, tx, identity, warnings = made
     book, client = workspace.book, workspace.client
     known = client.entry(tx["id"]) is not None
     height: int | None = 0

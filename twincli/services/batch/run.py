@@ -241,13 +241,19 @@ class Run:
         waiting = self._spool.lines(unit.id, after, MAX_PART + 1)
         more = waiting[MAX_PART - 1][0] if len(waiting) > MAX_PART else None
         waiting = waiting[:MAX_PART]
+        if not waiting:  # all its lines are refused by their form
+            return None
         self._count += len(waiting)
         if unit.is_bad or (after and self._failed == unit.id):
             self._results += [_skipped(number) for number, _ in waiting]
             return more
         told = [(number, *_read(text)) for number, text in waiting]
-        if self._bulk is not None and self._bulk.take(unit, told):
-            return more
+        if self._bulk is not None and not self._active:
+            if self._bulk.take(unit, told):
+                return more
+            if any(line.do in lines.REFERENCES for _, line, _ in told):
+                # They may name what waits; and it must not be undone with them.
+                self._results += self._bulk.flush()
         mark, done = len(self._results), {*self._done}
         self._active.append(unit.id)
         try:

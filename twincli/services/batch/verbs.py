@@ -12,8 +12,10 @@ from twincli.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twincli.services.asset.create import Signed
     from twincli.services.asset.write_options import Writing
     from twincli.services.batch.lines import Line
+    from twincli.services.documents import CreatedAsset
     from twincli.services.record.attachments import Brought
     from twincli.services.stream.known import Room
 
@@ -74,7 +76,13 @@ def _append(rooms: Rooms, line: Line, writing: Writing) -> Any:
     return append(workspace, line.asset, line.members["data"], (), writing)
 
 
-def _create(rooms: Rooms, line: Line, writing: Writing) -> Any:
+def create_by(
+    rooms: Rooms,
+    line: Line,
+    writing: Writing,
+    later: Callable[[Signed], CreatedAsset] | None = None,
+) -> Any:
+    """Create the twin of a line; see ``create`` for ``later``."""
     from twincli.services.asset.create import Definition, create
 
     members = line.members
@@ -88,7 +96,7 @@ def _create(rooms: Rooms, line: Line, writing: Writing) -> Any:
         title=members.get("title"),
         template=members.get("template"),
     )
-    return create(rooms.stream.workspace, line.asset, wanted, writing)
+    return create(rooms.stream.workspace, line.asset, wanted, writing, later=later)
 
 
 def _reading(rooms: Rooms, line: Line, writing: Writing) -> Any:
@@ -102,14 +110,14 @@ def _reading(rooms: Rooms, line: Line, writing: Writing) -> Any:
 def _event(rooms: Rooms, line: Line, writing: Writing) -> Any:
     from twincli.services.life import events
 
-    kind, more = _more(line, "type")
+    kind, more = more_of(line, "type")
     return events.add(rooms.stream.workspace, line.asset, kind, more, writing)
 
 
 def _state(rooms: Rooms, line: Line, writing: Writing) -> Any:
     from twincli.services.life import states
 
-    to, more = _more(line, "to", "from")
+    to, more = more_of(line, "to", "from")
     start = line.members.get("from")
     return states.move(rooms.stream.workspace, line.asset, to, more, writing, start=start)
 
@@ -117,11 +125,11 @@ def _state(rooms: Rooms, line: Line, writing: Writing) -> Any:
 def _stage(rooms: Rooms, line: Line, writing: Writing) -> Any:
     from twincli.services.life import stages
 
-    stage, more = _more(line, "stage")
+    stage, more = more_of(line, "stage")
     return stages.add(rooms.stream.workspace, line.asset, stage, more, writing)
 
 
-def _more(line: Line, first: str, *others: str) -> tuple[str, dict[str, Any]]:
+def more_of(line: Line, first: str, *others: str) -> tuple[str, dict[str, Any]]:
     """Return a member of a line, and those that go into the body as they are."""
     left_out = {first, "at", "key", *others}
     more = {name: value for name, value in line.members.items() if name not in left_out}
@@ -203,7 +211,7 @@ def _several(value: Any) -> list[str]:
 
 TABLE: dict[str, Callable[[Rooms, Line, Writing], Any]] = {
     "append": _append,
-    "create": _create,
+    "create": create_by,
     "reading": _reading,
     "event": _event,
     "state": _state,
