@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.stories import Twin, quietly
 from tests.conftest import Invoke, Run
+from twincli.services.batch import run as run_of_batch
 
 
 @pytest.fixture
@@ -509,3 +510,65 @@ def test_every_verb(twin: Twin, invoke: Invoke, tmp_path: Path) -> None:
         {"do": "stage", "asset": "bike", "stage": "built"},
     )
     assert invoke("batch", "apply", wrong, "--json").status == 7
+
+
+def test_what_one_line_cannot_read_or_find_is_its_own_fault(
+    twin: Twin, invoke: Invoke, tmp_path: Path
+) -> None:
+    file = written(
+        tmp_path / "x.jsonl",
+        append("car", a=1),
+        {"do": "file", "asset": "bike", "file": str(tmp_path)},
+        {"do": "create", "asset": "part", "parent": "nowhere"},
+        {"do": "create", "asset": "other"},
+        {"do": "link", "asset": "other", "verb": "part", "to": "nowhere"},
+    )
+    check = invoke("batch", "check", file, "--json")
+    assert said(check, "status", "transaction_id")[0] == ("valid", None)
+    run = invoke("batch", "apply", file, "--json")
+    assert said(run, "status", "code") == [
+        ("applied", None),
+        ("refused", "cannot_read"),
+        ("refused", "not_found"),
+        ("skipped", None),
+        ("refused", "not_found"),
+    ]
+    assert twin("asset", "show", "car")["state"] == {"a": 1}
+
+
+def test_a_twin_with_very_many_lines_is_recorded_in_parts(
+    twin: Twin, invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_of_batch, "MAX_PART", 2)
+    file = written(
+        tmp_path / "x.jsonl",
+        *(append("car", n=n) for n in range(3)),
+        append("bike", n=1),
+        append("car", n=3),
+        {"do": "append", "asset": "car", "data": {}},
+        *(append("car", n=n) for n in range(4, 7)),
+    )
+    run = invoke("batch", "apply", file, "--once", "b", "--json")
+    assert [status for (status,) in said(run, "status")] == [
+        *("applied", "applied", "applied", "applied", "applied"),
+        *("refused", "skipped", "skipped", "skipped"),
+    ]
+    assert twin("asset", "show", "car")["state"] == {"n": 3}
+    assert twin("asset", "show", "bike")["state"] == {"n": 1}
+
+
+def test_frozen_twins_and_events_of_templates(twin: Twin, invoke: Invoke, tmp_path: Path) -> None:
+    twin("asset", "freeze", "bike")
+    file = written(
+        tmp_path / "x.jsonl",
+        append("bike", a=1),
+        {"do": "event", "asset": "car", "type": "seen"},
+        {"do": "event", "asset": "car", "type": "seen", "data": {"by": 7}},
+    )
+    run = invoke("batch", "apply", file, "--json")
+    assert said(run, "status", "code") == [
+        ("refused", "frozen"),
+        ("applied", None),
+        ("applied", None),
+    ]
+    assert [item["data"] for item in twin("event", "list", "car")["events"]] == [None, {"by": 7}]

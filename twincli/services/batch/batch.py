@@ -90,7 +90,7 @@ def _line(found: Report, *, keep: bool) -> BatchLine:
         "status": VALID if found.status == APPLIED and not keep else found.status,
         "code": found.code,
         "reason": found.reason,
-        "transaction_id": found.tx_id,
+        "transaction_id": found.tx_id if keep or found.status == EXISTING else None,
     }
 
 

@@ -189,7 +189,7 @@ def decoded(text: bytes | str) -> Any:
     Raises:
         InvalidError: ``invalid_json``.
     """
-    return canonical.decode(text, what="it")
+    return canonical.decode(text, what="the line")
 
 
 def _wrong(why: str, hint: str | None = None) -> InvalidError:

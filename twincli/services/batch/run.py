@@ -287,9 +287,11 @@ class Run:
                 continue
             try:
                 result = self._line(number, line, token)
-            except (ConfigError, UnreachableError, InterruptedWriteError):
+            except (UnreachableError, InterruptedWriteError):
                 raise
             except TwinError as error:
+                if isinstance(error, ConfigError) and error.code != "cannot_read":
+                    raise  # not of this line: a full disk, a package that is missing
                 if not self._how.keep and error.code == "locked":
                     # All that can be known without the key is right.
                     result, is_open = (number, APPLIED, None, None, None), False
@@ -325,16 +327,21 @@ class Run:
         return number, APPLIED, None, None, tx_id if self._how.keep else None
 
     def _check_there(self, ref: str) -> None:
-        # Before a service does, whose error looks for near names: among many, and for every line.
         if resolve.asset_id_or_none(self._rooms.stream.workspace, ref) is None:
-            raise NotFoundError(f"there is no asset {ref!r} on this ledger")
+            raise self._not_found(ref)
+
+    def _not_found(self, ref: str) -> NotFoundError:
+        # Said here and not by a service, which looks for near names: among many, for every line.
+        return NotFoundError(f"there is no asset {ref!r} on this ledger")
 
     def _bring(self, ref: str) -> None:
         """Apply the lines that make a twin which a line of another one names."""
         if resolve.asset_id_or_none(self._rooms.stream.workspace, ref) is not None:
             return
         found = self._spool.unit_of(_by_name(ref))
-        if found is None or found in self._active:
+        if found is None:
+            raise self._not_found(ref)
+        if found in self._active:
             return
         if len(self._active) >= MAX_DEPTH:
             raise UsageError(f"more than {MAX_DEPTH} twins name each other")
