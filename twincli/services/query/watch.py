@@ -126,6 +126,7 @@ class Watch:
         told = [self._after(chain, bound) for chain in list(self._chains.values())]
         for _, _, _, chain, entry in merge(*told):
             self._told[chain.asset_id] = entry.tx["id"]
+            self._note(chain, entry)
             if self._is_wanted(chain):
                 yield self._item(chain, entry)
 
@@ -257,20 +258,24 @@ class Watch:
             topic = Topic(record.STREAM, stream=chain.stream)
         else:
             topic = Topic(kind or record.APPEND, stream=chain.stream)
-        return self._able(chain, entry).of(self._twin_id, entry, topic)
+        return self._able().of(self._twin_id, entry, topic)
 
-    def _able(self, chain: Watched, entry: Entry) -> Speakers:
-        """Return who may speak; read again only when that may have changed."""
+    def _note(self, chain: Watched, entry: Entry) -> None:
+        """Note who holds a stream; who may speak is read again when that has changed."""
         owners = frozenset(output["condition"]["uri"] for output in entry.tx["outputs"])
-        is_as_before = self._owners.get(chain.asset_id) == owners
-        self._owners[chain.asset_id] = owners
+        if self._owners.setdefault(chain.asset_id, owners) != owners:
+            self._owners[chain.asset_id] = owners
+            self._speakers = None
+
+    def _able(self) -> Speakers:
+        """Return who may speak; read again only when that may have changed."""
         if self._state is None:
             known = map(self._client.last, (self._twin_id, *sorted(self._strange)))
             self._state = (
                 *(None if last is None else str(last.tx["id"]) for last in known),
                 *self._chains,
             )
-        if self._speakers is None or self._speakers[0] != self._state or not is_as_before:
+        if self._speakers is None or self._speakers[0] != self._state:
             self._speakers = self._state, Speakers(self._client)
         return self._speakers[1]
 
