@@ -76,6 +76,8 @@ def test_views_quote_what_was_named_by_others() -> None:
         {
             "o'clo`ck": {"o'clo`ck.a\\b'c": "f64", "o'clo`ck.time": "text"},
             "twin_readings": {"twin_readings.x": "any"},
+            "Temp": {"Temp.X": "bool", "Temp.x": "i64"},
+            "temp": {"temp.x": "list"},
         },
     )
     assert "FROM delta.`/lake``s`" in text
@@ -83,4 +85,7 @@ def test_views_quote_what_was_named_by_others() -> None:
     assert "series = 'o\\'clo`ck.a\\\\b\\'c') AS `a\\b'c`" in text
     assert "AS `time_`" in text
     assert "VIEW `twin_readings_` AS" in text
-    assert text.count(";\n") == 3
+    assert "VIEW `Temp` AS" in text
+    assert "VIEW `temp_` AS" in text
+    assert "AS `x_`" in text
+    assert text.count(";\n") == 5

@@ -245,6 +245,7 @@ def views(location: str, series: Mapping[str, Mapping[str, str]]) -> str:
             f"FROM {table};"
         ),
     ]
+    named = {"twin_readings"}
     for stream, kinds in sorted(series.items()):
         prefix = f"{stream}."
         taken = {"twin", "twin_name", "time", "day", "source", "seq", "chunk", "transaction_id"}
@@ -258,7 +259,10 @@ def views(location: str, series: Mapping[str, Mapping[str, str]]) -> str:
                 f"  min_by({_COLUMN[kind]}, {_PLACE})"
                 f" FILTER (WHERE series = {_text(name)}) AS {_quoted(shown)},\n"
             )
-        view = f"{stream}_" if stream.casefold() == "twin_readings" else stream
+        view = stream
+        while view.casefold() in named:  # to an engine, Temp and temp are one
+            view += "_"
+        named.add(view.casefold())
         found.append(
             f"CREATE OR REPLACE TEMPORARY VIEW {_quoted(view)} AS\n"
             "SELECT twin, twin_name, timestamp_micros(ts) AS time,\n"

@@ -304,7 +304,7 @@ class _Past(NamedTuple):
     streams: list[Entry]
 
 
-def _past(source: Source, asset_id: str, corrected: frozenset[str]) -> _Past:
+def _past(source: Source, asset_id: str, corrected: frozenset[str], most: int = CHARTED) -> _Past:
     shown: list[Entry] = []
     files: list[Entry] = []
     fed = _fed(source, asset_id)
@@ -320,7 +320,7 @@ def _past(source: Source, asset_id: str, corrected: frozenset[str]) -> _Past:
             members = record.without_envelope(entry.tx["metadata"])
             series.add(parts.happened_ms(entry), members)
         count += 1
-        if count == CHARTED:
+        if count == most:
             break
     is_whole = count == source.ledger.count(asset_id)
     drawn = [chart(name, points) for name, points in series.drawn()]
@@ -361,7 +361,9 @@ def _asset(source: Source, argument: str, query: Mapping[str, str]) -> str | Non
         where = parts.quiet("asset ", parts.link("asset", argument))
         return document(title, heading, where, _history(source, argument, shown, has_more=more))
     corrected = corrected_by(_corrections(source, argument))
-    past = _past(source, argument, corrected)
+    # What a stream holds is drawn by itself.
+    most = CHARTED if streams.name_of(first) is None else HISTORY + 1
+    past = _past(source, argument, corrected, most)
     replay = source.replay(argument)
     above = _above(source, first)
     return document(

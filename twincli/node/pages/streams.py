@@ -251,15 +251,18 @@ class Window(NamedTuple):
 
 def window(source: Source, asset_id: str, query: Mapping[str, str]) -> Window:
     """Return a part of a stream, the last one unless a link names another."""
-    starts = [part.after for part in source.ledger.stretches(asset_id)]
+    stretches = source.ledger.stretches(asset_id)
     wanted = query.get("part", "")
+    last = len(stretches) - 1
     is_number = wanted.isascii() and wanted.isdigit() and len(wanted) < 9
-    part = min(int(wanted), len(starts) - 1) if is_number else len(starts) - 1
+    part = min(int(wanted), last) if is_number else last
     begin = part
     if not is_number and part > 0:
-        begin -= 1  # the last one may have just begun
-    entries = list(islice(source.entries(asset_id, starts[begin]), 2 * RECORDS))
-    return Window(entries if is_number else entries[-RECORDS:], part, len(starts))
+        size = source.ledger.count(asset_id) - sum(each.size for each in stretches)
+        begin -= size < RECORDS // 4  # it has just begun
+    entries = source.entries(asset_id, stretches[begin].after)
+    read = list(islice(entries, (part - begin + 1) * RECORDS))
+    return Window(read, part, len(stretches))
 
 
 class Told(NamedTuple):

@@ -21,7 +21,7 @@ from twincli.content import chunks
 from twincli.errors import ConfigError, ConflictError
 from twincli.formats import delta
 from twincli.formats.delta import File
-from twincli.model import reading, record, times
+from twincli.model import inline, reading, record, times
 from twincli.model.batch import load_numpy
 from twincli.services.query.query import COUNTED
 from twincli.services.stream import streams
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from twincli.client.tables import Place
     from twincli.content.chunks import Chunk
     from twincli.formats.delta import Table
-    from twincli.model.inline import Inline
     from twincli.model.manifest import Entry
     from twincli.services.query.feed import Feed
     from twincli.services.stream.streams import Stream
@@ -128,12 +127,12 @@ class _Said(NamedTuple):
     Attributes:
         number: Its place in the chain of its stream, counted in records.
         tx_id: The transaction.
-        items: What it says.
+        size: How many observations it has.
     """
 
     number: int
     tx_id: str
-    items: tuple[Inline, ...]
+    size: int
 
 
 class _Chunk(NamedTuple):
@@ -195,6 +194,7 @@ class _Difference:
         self._gone: list[str] = []
         self._streams: list[tuple[str, str]] = []
         self._warnings: list[str] = []
+        self._left: dict[str, dict[str, int]] = {}
         self._held: dict[str, dict[str, list[str]]] = {}
         for path in table.files:
             # A chunk of others is in several files, one a day, and readings of transactions, too.
@@ -225,7 +225,7 @@ class _Difference:
                 continue
             faults += anchor.fault is not None
             if anchor.readings:
-                said.append(_Said(number, anchor.tx_id, anchor.readings))
+                said.append(_Said(number, anchor.tx_id, len(anchor.readings)))
             for entry in anchor.chunks:
                 head = f"{stream.asset_id}/{entry.cid}"
                 if head not in wanted and head not in held:
@@ -278,7 +278,7 @@ class _Difference:
         """Write the files of a job, and yield what they are."""
         stream = job.stream
         if not isinstance(job.what, _Chunk):
-            yield from self._by_day(job, _rows_said(stream.name, job.what), directory)
+            yield from self._by_day(job, self._said(stream.name, job.what), directory)
             return
         entry = job.what.entry
         original = self._feed.original(entry, stream.name)
@@ -286,11 +286,42 @@ class _Difference:
             yield from self._by_day(job, _rows_of(self._feed.chunk(entry, stream.name)), directory)
             return
         name = f"{job.head}.parquet"
-        if self._place.names(stream.asset_id).get(os.path.basename(name)) != entry.size:
+        if self._there(stream.asset_id).get(os.path.basename(name)) != entry.size:
             self._place.copy(name, original)
         kinds = self._feed.kinds(entry, stream.name)
         part = _Part(entry.rows, entry.first_us, entry.last_us, kinds)
         yield job.file(name, entry.size, _day(entry.first_us), part)
+
+    def _there(self, directory: str) -> dict[str, int]:
+        """Return the files that an export before this one may have left, with their sizes."""
+        if directory not in self._left:
+            self._left[directory] = self._place.names(directory)
+        return self._left[directory]
+
+    def _said(self, stream: str, said: Iterable[_Said]) -> list[_Row]:
+        """Return the readings of transactions; all of them would be much to hold."""
+        found = []
+        for each in said:
+            tx = self._workspace.client.required(each.tx_id).tx
+            for item in inline.read((record.envelope_of(tx["metadata"]) or {}).get("body")):
+                seen = item.observation
+                assert seen.time_us is not None
+                for path, value in seen.leaves.items():
+                    kind = reading.kind_of(value)
+                    found.append(
+                        _Row(
+                            f"{stream}.{path}",
+                            kind,
+                            seen.time_us,
+                            reading.list_text(path, value) if kind == "list" else value,
+                            reading.SUSPECT if path in item.suspect else seen.quality,
+                            seen.source,
+                            seen.seq,
+                            each.tx_id,
+                            each.number,
+                        )
+                    )
+        return found
 
     def _by_day(self, job: _Job, rows: list[_Row], directory: str) -> Iterator[File]:
         """Write rows, a file for each day."""
@@ -342,7 +373,7 @@ def _parts(said: Iterable[_Said]) -> Iterator[list[_Said]]:
     size = 0
     for each in said:
         part.append(each)
-        size += len(each.items)
+        size += each.size
         if size >= BATCH:
             yield part
             part, size = [], 0
@@ -371,30 +402,6 @@ class _Row(NamedTuple):
     seq: int
     tx_id: str | None = None
     number: int | None = None
-
-
-def _rows_said(stream: str, said: Iterable[_Said]) -> list[_Row]:
-    found = []
-    for each in said:
-        for item in each.items:
-            seen = item.observation
-            assert seen.time_us is not None
-            for path, value in seen.leaves.items():
-                kind = reading.kind_of(value)
-                found.append(
-                    _Row(
-                        f"{stream}.{path}",
-                        kind,
-                        seen.time_us,
-                        reading.list_text(path, value) if kind == "list" else value,
-                        reading.SUSPECT if path in item.suspect else seen.quality,
-                        seen.source,
-                        seen.seq,
-                        each.tx_id,
-                        each.number,
-                    )
-                )
-    return found
 
 
 def _rows_of(chunk: Chunk) -> list[_Row]:

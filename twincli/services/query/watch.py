@@ -339,9 +339,11 @@ def follow(
     end = None if seconds is None else clock() + seconds
     wait, away = every, None
     while True:
+        begun = clock()
         try:
             yield from watch.news()
-            wait, away = every, None
+            # However many streams strangers make for a twin, this takes half of the time at most.
+            wait, away = max(every, clock() - begun), None
         except UnreachableError as error:
             if away is None:
                 complain(error)
