@@ -416,3 +416,20 @@ def test_bytes_of_another_version_are_refused(value: Any) -> None:
     with pytest.raises(InvalidError, match="another version") as caught:
         template.of_compiled(canonical.encode(value))
     assert caught.value.code == "invalid_template"
+
+
+def test_conditions_see_what_is_recorded_and_fields_that_are_declared() -> None:
+    move = {"from": "a", "to": "b", "conditions": {"required": ["ok"]}}
+    states: dict[str, Any] = {"initial": "a", "transitions": [move]}
+    document = {
+        "id": "seen-v1",
+        "name": "Seen",
+        "assetType": "x",
+        "category": "x",
+        "identifiers": {"primary": "assetId"},
+    }
+    good = "events has tested and certificates has UL-1 and stages has sold and facts.x = 1"
+    for text, found in ((good, []), ("state.x = 1", []), ("hours > 5", ["states.conditions.ok"])):
+        states["conditions"] = {"ok": text}
+        faults = template.faults({**document, "states": states})
+        assert [fault.where for fault in faults] == found

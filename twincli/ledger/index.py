@@ -584,15 +584,18 @@ class Index:
             raise sqlite3.DatabaseError("entries were altered")
         return found
 
-    def said(self, asset_id: str, asked: _said.Asked) -> list[int]:
-        """Return the positions of records about an asset, in the order that is asked for."""
-        sql, values = _said.query(asset_id, asked)
-
-        def found() -> list[int]:
-            self._check(_said.COUNTED, *_said.tallied(_said.begin_of(asset_id), asked.kind))
-            return [row[0] for row in self.connection.execute(sql, values)]
-
-        return list(self._tried(found))
+    def said(self, asset_id: str, asked: _said.Asked) -> Iterator[list[int]]:
+        """Yield the positions of records about an asset, in the order asked for, in pages."""
+        tallied = _said.tallied(_said.begin_of(asset_id), asked.kind)
+        self._tried(lambda: self._check(_said.COUNTED, *tallied))
+        after: tuple[int, int] | None = None
+        while True:
+            sql, values = _said.query(asset_id, asked, after)
+            page = self._tried(partial(_fetched, self, sql, values))
+            yield [seq for _, seq in page]
+            if asked.by_block or len(page) < _said.PAGE:
+                return
+            after = page[-1]
 
     def place(self, items: list[Placed]) -> list[int]:
         """Keep where transactions stand on the ledger that this one is a copy of.

@@ -213,9 +213,8 @@ class Reader:
         """
         if not is_id(asset_id):
             return
-        seqs = self.index.said(asset_id, asked)
-        for at in range(0, len(seqs), PAGE):
-            page = seqs[at : at + PAGE]
+        found = self.index.said(asset_id, asked)
+        for page in (seqs[at : at + PAGE] for seqs in found for at in range(0, len(seqs), PAGE)):
             rows = {row.seq: row for row in self.store.rows_at(page)}
             if len(rows) < len(page):
                 raise damaged("a transaction that the index has is missing")

@@ -34,6 +34,9 @@ CREATE TABLE said (
 CREATE INDEX said_by_label ON said (twin, kind, label, happened, seq);
 """
 
+PAGE = 2000
+"""Positions that are fetched at a time."""
+
 COUNTED = (
     "SELECT count(*), sum(seq) FROM said WHERE twin = CAST(:value AS INTEGER)"
     " AND kind = substr(:name, 6)"
@@ -130,19 +133,35 @@ def row_of(tx: dict[str, Any], seq: int, committed: Callable[[], int]) -> Row | 
     )
 
 
-def query(asset_id: str, asked: Asked) -> tuple[str, tuple[Any, ...]]:
-    """Return SQL that gives the positions of what is asked for, in order, and its values."""
+def query(
+    asset_id: str, asked: Asked, after: tuple[int, int] | None = None
+) -> tuple[str, tuple[Any, ...]]:
+    """Return SQL that gives when and where what is asked for stands, in order, and its values.
+
+    Args:
+        asset_id: What it is about.
+        asked: What is asked for; in commit order it comes whole, else a page of it.
+        after: The last of the page before.
+    """
     wheres = ["twin = ?", "kind = ?"]
     values: list[Any] = [begin_of(asset_id), asked.kind]
     if asked.label is not None:
         wheres.append("label = ?")
         values.append(asked.label)
-    if not asked.by_block:
-        for test, bound in ((">=", asked.since_ms), ("<", asked.until_ms)):
-            if bound is not None:
-                wheres.append(f"happened {test} ?")
-                values.append(bound)
     down = " DESC" if asked.reverse else ""
-    order = f"seq{down}" if asked.by_block else f"happened{down}, seq{down}"
-    sql = f"SELECT seq FROM said WHERE {' AND '.join(wheres)} ORDER BY {order}"  # noqa: S608
+    if asked.by_block:
+        where = " AND ".join(wheres)
+        sql = f"SELECT happened, seq FROM said WHERE {where} ORDER BY seq{down}"  # noqa: S608
+        return sql, tuple(values)
+    for test, bound in ((">=", asked.since_ms), ("<", asked.until_ms)):
+        if bound is not None:
+            wheres.append(f"happened {test} ?")
+            values.append(bound)
+    if after is not None:
+        wheres.append(f"(happened, seq) {'<' if asked.reverse else '>'} (?, ?)")
+        values += after
+    sql = (
+        f"SELECT happened, seq FROM said WHERE {' AND '.join(wheres)}"  # noqa: S608
+        f" ORDER BY happened{down}, seq{down} LIMIT {PAGE}"
+    )
     return sql, tuple(values)

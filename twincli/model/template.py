@@ -52,6 +52,9 @@ RESERVED_STREAMS = frozenset(
 )
 """Records are asked for like streams, so no stream bears these names."""
 
+RECORDED = frozenset(["events", "stages", "certificates", "facts", "state"])
+"""What the expressions of conditions see beside facts and fields."""
+
 RESERVED_LEAVES = frozenset(["timestamp", "stream", "source", "quality", "unit", "seq"])
 """What a reading says beside its values, so that no value of a stream bears these names."""
 
@@ -905,7 +908,8 @@ class _Checker:
         except InvalidError:
             return  # said before
         for found in sorted(expression.paths(node)):
-            self.found_at(value, path, found, ())
+            if found[0] not in RECORDED:
+                self.found_at(value, path, found, ())
 
     def found_at(
         self,

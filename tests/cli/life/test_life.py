@@ -97,6 +97,7 @@ def test_an_event_that_is_refused_stores_no_file(
         (("event", "list", "pump", "--by", "luck"), 2, "usage"),
         (("event", "list", "pump", "--since", "soon"), 2, "bad_time"),
         (("state", "move", "pump", "installed", "--from", "running"), 5, "wrong_state"),
+        (("state", "move", "pump", "installed", "--from", ""), 7, "invalid_record"),
         (("state", "move", "pump", "running"), 7, "no_such_move"),
         (("state", "move", "pump", "installed", "--key", "dora"), 6, "no_key"),
         (("state", "move", "pump", "installed", "--meets", ""), 7, "invalid_record"),
@@ -137,7 +138,7 @@ def test_a_state_in_words(invoke: Invoke) -> None:
         "transaction": "",
     }
     run = invoke("state", "move", "pump", "installed", "--reason", "on site")
-    assert "recorded pump to the state installed" in run.stderr
+    assert "recorded the move of pump to the state installed" in run.stderr
     text = invoke("state", "show", "pump").stdout
     assert "running; needs tested (events has tested: does not hold)" in text
     assert invoke("state", "show", "pump", tty=True).status == 0
@@ -216,8 +217,10 @@ def test_records_are_asked_like_streams(twin: Twin, invoke: Invoke, tmp_path: Pa
     assert out.read_bytes()[:4] == b"PAR1"
     run = invoke("query", "pump", "--stream", "events", "--stream", "gauge", "--json")
     assert (run.status, run.error["code"]) == (2, "usage")
-    for name in ("certifications", "grants"):
-        assert invoke("query", "pump", "--stream", name).status == 4
+    sql = ("--sql", "select * from events")
+    for words in (("--stream", "certifications"), ("--stream", "events", *sql)):
+        run = invoke("query", "pump", *words, "--json")
+        assert (run.status, run.error["code"]) == (2, "not_supported")
 
 
 def test_a_history_in_words(twin: Twin, invoke: Invoke) -> None:

@@ -607,8 +607,6 @@ def test_issuers_that_are_accepted(house: House) -> None:
     assert "anybody can issue" in house.verify(document)["warnings"][0]
     with pytest.raises(NotFoundError):
         house.verify(document, "nobody")
-    with pytest.raises(InvalidError):
-        house.verify(document, "did:key:z6MkMistyped")
     with pytest.raises(NotFoundError, match="no home"):
         verify.verify(document, house.fetch, house.now_ms, None, ["lab"])
 

@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 
 from tests.services import writes
 from tests.services.rooms import Rooms, opened
+from twincli.content.store import Blobs
 from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError, TwinError
+from twincli.model import did
 from twincli.services.asset.create import Definition
 from twincli.services.asset.write_options import PLAIN, Writing
-from twincli.services.life import events, states
+from twincli.services.cert import issue as certificates
+from twincli.services.life import events, stages, states
+from twincli.services.record.attachments import Stores
 from twincli.services.record.say import say
 from twincli.services.template import templates
 from twincli.services.tx.prepared import Prepared
@@ -211,6 +215,87 @@ def test_a_list_called_events_meets_nothing(rooms: Rooms) -> None:
     states.move(rooms.using("alice"), "other", "installed", {"meets": ["paid"]})
     shown = states.show(rooms.workspace, "other")
     assert shown["moves"][0]["conditions"][0]["holds"] is False
+
+
+def test_a_certificate_meets_what_it_certifies(rooms: Rooms, tmp_path: Path) -> None:
+    document = json.loads(json.dumps(MACHINE))
+    document["id"] = "certified-v1"
+    document["trustedIssuers"] = [did.key_did(rooms.workspace.keystore.get("dora").public_key)]
+    document["states"]["conditions"]["paid"] = "certificates has 'UL-1'"
+    register(rooms, document)
+    facts = {"serialNumber": "9", "certificates": ["UL-1"], "certifications": ["UL-1"]}
+    for name in ("heater", "other"):
+        definition = Definition(
+            {**facts, "serialNumber": name}, None, owner="alice", template="certified-v1"
+        )
+        writes.create(rooms.using("alice"), name, definition)
+    stores = Stores(Blobs(str(tmp_path / "content")))
+
+    def holds() -> bool | None:
+        (possible,) = states.show(rooms.workspace, "heater")["moves"]
+        return possible["conditions"][0]["holds"]
+
+    def issue(key: str, ref: str = "heater", **more: Any) -> Any:
+        wanted = certificates.Wanted(standard="UL-1", **more)
+        return certificates.issue(rooms.using(key), stores, ref, wanted)
+
+    # A label, and what an issuer says whom the template does not trust, count for nothing.
+    assert holds() is False
+    issue("alice")
+    issue("dora", valid_until="2020-01-01", valid_from="2019-01-01", number="old")
+    assert holds() is False
+    # Nor does what somebody found that was issued of another thing.
+    found = issue("dora", ref="other")["body"]["credential"]
+    say(rooms.using("bob"), "heater", "certificate", {"credential": found})
+    assert holds() is False
+    issue("dora", number="d")
+    assert holds() is True
+    certificates.revoke(rooms.using("dora"), "heater", "d")
+    assert holds() is False
+
+
+@pytest.mark.parametrize(
+    ("expression", "before", "after"),
+    [
+        ("exists(events)", False, True),
+        ("not exists(events)", True, False),
+        ("events has tested", False, True),
+        ("events has opened", False, False),
+        ("events has opened or events has tested", False, True),
+        ("not (events has tested) and hours = 5", True, False),
+        ("stages has made", True, True),
+        ("stages has sold", False, True),
+        ("stages has used", False, False),
+        ("exists(stages)", True, True),
+        ("facts.serialNumber = S7", True, True),
+        ("state.hours >= 300 min", True, True),
+        ("facts.hours = 5", False, False),
+        ("hours = 5 and serialNumber = S7", True, True),
+        ("hours > 5 kg", False, False),
+        ("serialNumber > 5 h", False, False),
+        ("exists(certificates.x)", False, False),
+    ],
+)
+def test_what_expressions_see(rooms: Rooms, expression: str, before: bool, after: bool) -> None:
+    document = json.loads(json.dumps(MACHINE))
+    document["id"] = "seen-v1"
+    document["states"]["conditions"] = {"paid": expression}
+    register(rooms, document)
+    lifecycle = {"stages": ["made", "sold", "used"], "currentStage": "made"}
+    facts = {"serialNumber": "S7", "lifecycle": lifecycle}
+    definition = Definition(facts, {"hours": 5}, owner="alice", template="seen-v1")
+    writes.create(rooms.using("alice"), "lamp", definition)
+
+    def holds() -> bool | None:
+        (possible,) = states.show(rooms.workspace, "lamp")["moves"]
+        return possible["conditions"][0]["holds"]
+
+    assert holds() is before
+    events.add(rooms.using("dora"), "lamp", "opened", {})
+    assert holds() is before
+    events.add(rooms.using("alice"), "lamp", "tested", {})
+    stages.add(rooms.using("alice"), "lamp", "sold", {})
+    assert holds() is after
 
 
 def test_only_who_can_append_moves_it(rooms: Rooms) -> None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58, canonical, data_integrity
-from twincli.errors import ConflictError, NotFoundError, cut
+from twincli.errors import ConflictError, InvalidError, NotFoundError, cut
 from twincli.model import credential as _credential
-from twincli.model import record
+from twincli.model import did, record
 from twincli.model.ids import is_prefix
 from twincli.model.names import fold
 from twincli.services import catalogue, resolve
@@ -104,18 +104,28 @@ def names_of(workspace: Workspace, asset_id: str, trusted: Sequence[str]) -> lis
     Args:
         workspace: Rooms.
         asset_id: The twin.
-        trusted: Issuers; what others attest is left out, and so is what is not valid now.
+        trusted: Issuers; what others attest is left out, and so is what is not valid now, and
+            what does not name the twin: that it is about it says only who recorded it.
     """
     found: dict[str, None] = {}
     now = workspace.now()
     for one in certificates(workspace, asset_id):
         if not is_trusted(one, trusted) or standing(one, now) != _credential.VALID:
             continue
+        if not any(_is_twin(subject, asset_id) for subject in one.claims.subjects):
+            continue
         if proofs.is_right(one.document):
             claims = one.claims
             named = (claims.kind, claims.standard, claims.number)
             found.update((name, None) for name in named if name is not None)
     return list(found)
+
+
+def _is_twin(subject: str, asset_id: str) -> bool:
+    try:
+        return did.parse(subject).asset_id == asset_id
+    except InvalidError:
+        return False
 
 
 def issuer_key_of(claims: Claims) -> str | None:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.errors import InvalidError
 from twincli.ledger.field_table import document_of
+from twincli.ledger.said import Asked
 from twincli.model import bodies, expression, fields, record
 from twincli.rules.authority import AUTHORISED
-from twincli.services.record.records import records
+from twincli.services.life.stages import passed
+from twincli.services.record.records import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +60,7 @@ class Evidence:
             test = expression.predicate(node, self._convert)
         except InvalidError:  # a unit where no field has one, or another one
             return False
-        return test(self._document({path[0] for path in expression.paths(node)}))
+        return test(self._document(node))
 
     def _convert(self, path: tuple[str, ...], quantity: Quantity) -> float:
         if path[0] in {FACTS, STATE}:
@@ -68,19 +70,22 @@ class Evidence:
             raise InvalidError(f"{'.'.join(path)} has no unit")
         return fields.convert(quantity.number, quantity.unit, field.unit, self._model.units)
 
-    def _document(self, names: set[str]) -> dict[str, Any]:
+    def _document(self, node: expression.Node) -> dict[str, Any]:
+        """Return what an expression looks at, and perhaps more."""
         found = dict(document_of(self._replay))
         made: dict[str, Callable[[], Any]] = {
-            EVENTS: lambda: self._said(bodies.EVENT, "type"),
-            STAGES: lambda: self._said(bodies.STAGE, "stage"),
+            STAGES: self._stages,
             FACTS: self._facts,
             STATE: lambda: self._replay.common,
             CERTIFICATES: self._attested,
         }
-        for name in names.intersection(made):
-            if name not in self._known:
-                self._known[name] = made[name]()
-            found[name] = self._known[name]
+        for name in {path[0] for path in expression.paths(node)}:
+            if name == EVENTS:
+                found[name] = self._events(node)
+            elif name in made:
+                if name not in self._known:
+                    self._known[name] = made[name]()
+                found[name] = self._known[name]
         return found
 
     def _facts(self) -> dict[str, Any]:
@@ -93,11 +98,28 @@ class Evidence:
         trusted = self._model.template.trusted
         return certificates.names_of(self._workspace, self._asset_id, trusted)
 
-    def _said(self, kind: str, member: str) -> list[str]:
-        """Return what the records of a kind that count state."""
-        found: dict[str, None] = {}
-        for each in records(self._workspace, self._asset_id, (kind,)):
-            stated = bodies.read(kind, each.body).stated.get(member)
-            if each.standing == AUTHORISED and stated is not None:
-                found[stated] = None
-        return list(found)
+    def _stages(self) -> list[str] | None:
+        found = passed(self._workspace, self._asset_id, self._replay)
+        if found.plan is None:
+            return None
+        return [found.plan.stages[place] for place in sorted(found.reached)] or None
+
+    def _events(self, node: expression.Node) -> list[str | None] | None:
+        """Return those types that an expression names of which there is an event that counts."""
+        wanted: tuple[str | None, ...] = (*_texts(node), None)  # None: of any type
+        return [text for text in wanted if self._has_event(text)] or None
+
+    def _has_event(self, kind: str | None) -> bool:
+        found = told(self._workspace, self._asset_id, Asked(bodies.EVENT, kind))
+        return any(each.standing == AUTHORISED for each in found)
+
+
+def _texts(node: expression.Node) -> set[str]:
+    """Return the texts that an expression compares with."""
+    if isinstance(node, expression.And | expression.Or):
+        return set().union(*map(_texts, node.parts))
+    if isinstance(node, expression.Not):
+        return _texts(node.part)
+    if isinstance(node, expression.Exists):
+        return set()
+    return {value.text for value in node.values if isinstance(value, expression.Text)}

@@ -218,7 +218,9 @@ def move(
         LockedError: ``no_key``: only who can append to the twin can move it.
         TwinError: As `say`.
     """
-    body = bodies.checked(bodies.STATE, {**more, "from": start or state, "to": state})
+    body = bodies.checked(
+        bodies.STATE, {**more, "from": state if start is None else start, "to": state}
+    )
     meets = tuple(body.get("meets", ()))
     if start is None:
         del body["from"]  # it is where the twin is

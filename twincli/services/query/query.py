@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from twincli.analysis.summary import MERGEABLE
 from twincli.errors import TwinError, UsageError
 from twincli.model import record, times
+from twincli.model.template import RESERVED_STREAMS
 from twincli.rules.authority import AUTHORISED, OWNER
 from twincli.services import catalogue, resolve
 from twincli.services.query import answers, asked, pieces, recorded
@@ -213,11 +214,14 @@ def opened(workspace: Workspace, ref: str, names: Sequence[str]) -> Streams:
 
     Raises:
         NotFoundError: ``not_found``.
+        UsageError: ``not_supported``: the name stands for records.
     """
     twin_id = resolve.asset_id_of(workspace, ref)
     warnings: list[str] = []
     held = []
     for at, name in enumerate(dict.fromkeys(names)):
+        if name in RESERVED_STREAMS:
+            raise _no_stream(ref, name)
         stream = streams.find(workspace, ref, name)
         held.append(_held(workspace, stream, at, warnings))
     warnings += _changed_units(workspace, twin_id, held)
@@ -251,6 +255,15 @@ def _changed_units(workspace: Workspace, twin_id: str, held: Sequence[Held]) -> 
                     f"{each.name}.{path} is in {new[path]}, and was in {old[path]} until the twin"
                     " got another template: older readings are not converted"
                 )
+
+
+def _no_stream(ref: str, name: str) -> UsageError:
+    """Return the error about a name that stands for records, which no stream bears."""
+    if name in recorded.STREAMS:
+        hint = f"without --sql: twin query {ref} --stream {name} --where EXPR"
+    else:
+        hint = f"those that are: {', '.join(recorded.STREAMS)}; twin history {ref} has everything"
+    return UsageError(f"{name} of {ref} cannot be asked so", code="not_supported", hint=hint)
 
 
 def every(workspace: Workspace, ref: str) -> list[str]:

@@ -119,6 +119,10 @@ def _is_within(held: Record, spans: Iterable[tuple[str, int, float]]) -> bool:
     )
 
 
+_BLOCKS = 10_000
+"""Times of blocks that are kept as texts."""
+
+
 def told(workspace: Workspace, asset_id: str, asked: Asked) -> Iterator[Record]:
     """Yield the records of a kind about a twin, in the order asked for, as they are read.
 
@@ -129,11 +133,13 @@ def told(workspace: Workspace, asset_id: str, asked: Asked) -> Iterator[Record]:
     """
     speakers, signers = Speakers(workspace.client), Signers()
     spans = list(_frozen(workspace, asset_id))
-    when: tuple[int | None, str | None] = (None, None)  # many stand in one block
+    blocks: dict[int | None, str | None] = {}  # many records stand in one
     for entry in workspace.client.said(asset_id, asked):
         tx = entry.tx
-        if entry.time_ms != when[0]:
-            when = (entry.time_ms, times.told(entry.time_ms))
+        if entry.time_ms not in blocks:
+            if len(blocks) > _BLOCKS:
+                blocks.clear()
+            blocks[entry.time_ms] = times.told(entry.time_ms)
         is_appended = tx["operation"] == "TRANSFER"
         envelope = (
             record.envelope_of(tx["metadata"]) if is_appended else record.creating_envelope(tx)
@@ -150,7 +156,7 @@ def told(workspace: Workspace, asset_id: str, asked: Asked) -> Iterator[Record]:
             kind=asked.kind,
             body=body,
             at=record.text(envelope.get("at")),
-            committed_at=when[1],
+            committed_at=blocks[entry.time_ms],
             happened_ms=entry.time_ms if stated is None else stated,
             recorded_ms=entry.time_ms,
             height=entry.height,

@@ -33,7 +33,7 @@ def event_add(context: Context, parsed: Parsed) -> Result:
         context.writes.writing(),
         before=lambda warning: context.warn_before("record it anyway?", warning),
     )
-    return told(context, made, f"{kind} of {parsed.name}", notes)
+    return told(context, made, f"the event {kind} of {parsed.name}", notes)
 
 
 def state_move(context: Context, parsed: Parsed) -> Result:
@@ -49,7 +49,7 @@ def state_move(context: Context, parsed: Parsed) -> Result:
     more["meets"] = list(dict.fromkeys(meets)) or None
     more["triggered_by"] = parsed.values.get("triggered_by")
     made = states.move(workspace, parsed.name, state, more, context.writes.writing(), start=start)
-    return told(context, made, f"{parsed.name} to the state {state}", notes)
+    return told(context, made, f"the move of {parsed.name} to the state {state}", notes)
 
 
 def stage_add(context: Context, parsed: Parsed) -> Result:
@@ -72,7 +72,7 @@ def stage_add(context: Context, parsed: Parsed) -> Result:
     more["location"] = parsed.values.get("location")
     more["date"] = date
     made = stages.add(workspace, parsed.name, stage, more, context.writes.writing())
-    return told(context, made, f"{parsed.name} in the stage {stage}", notes)
+    return told(context, made, f"that {parsed.name} has reached the stage {stage}", notes)
 
 
 def begun(context: Context) -> Workspace:
