@@ -162,8 +162,8 @@ def of_twin(workspace: Workspace, twin_id: str) -> list[Stream]:
 
 
 def past(workspace: Workspace, stream: Stream) -> list[Past]:
-    """Return the streams that a stream takes up, the oldest first."""
-    if stream.continues is None:
+    """Return the streams that a stream takes up, the oldest first; none where it does not count."""
+    if stream.continues is None or stream.standing != AUTHORISED:
         return []
     known = {each.asset_id: each for each in of_twin(workspace, stream.twin_id)}
     found: list[Past] = []
