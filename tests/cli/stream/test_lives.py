@@ -100,6 +100,11 @@ def test_whom_a_stream_may_continue(twin: Twin, invoke: Invoke) -> None:
     assert (run.status, run.error["code"]) == (5, "exists")
     twin("stream", "create", "car", "heat", "--continues", older, "--owner", "new", "--if-missing")
     assert invoke(*words, "heat", "--continues", older).status == 5
+    again = (*words, "heat", "--continues", "heat", "--if-missing", "--owner")
+    assert twin(*again, "new")["created"] is False
+    assert twin(*again, "old")["created"] is True  # another device
+    assert twin(*again, "old")["created"] is False
+    assert len(rows(twin, "heat", "--suspect")) == 293
     twin("asset", "create", "van", "--owner", "alice")
     heat = twin("stream", "show", "car", "heat")["asset_id"]
     assert invoke("stream", "create", "van", "heat", "--continues", heat).status == 4

@@ -63,21 +63,25 @@ def create(
     details = owner_of(workspace, twin_id, owner)
     bound = _bound(workspace, sources)
     older = None if continues is None else _older(workspace, ref, twin_id, name, continues)
-    is_new = older is not None and present is not None and present.asset_id == older.asset_id
-    if present is not None and present.standing == AUTHORISED and not is_new:
-        is_same = (
-            (owner is None or present.owners == (details,))
-            and (older is None or present.continues == older.asset_id)
-            and (not bound or dict(present.sources) == bound)
+    if present is not None and present.standing == AUTHORISED:
+        is_same = (owner is None or present.owners == (details,)) and (
+            not bound or dict(present.sources) == bound
         )
-        if not if_missing or not is_same:
-            other = "" if is_same else ", which is another one"
-            raise ConflictError(
-                f"{ref} has a stream {name} already{other}",
-                code="exists",
-                hint=f"twin stream show {ref} {name}",
-            )
-        return _document(workspace, ref, twin_id, name, None, present.asset_id)
+        if older is not None and present.asset_id == older.asset_id:
+            # It continues itself under its name; said again, not once more.
+            is_there = if_missing and is_same and present.continues is not None
+        else:
+            is_same = is_same and (older is None or present.continues == older.asset_id)
+            if not if_missing or not is_same:
+                other = "" if is_same else ", which is another one"
+                raise ConflictError(
+                    f"{ref} has a stream {name} already{other}",
+                    code="exists",
+                    hint=f"twin stream show {ref} {name}",
+                )
+            is_there = True
+        if is_there:
+            return _document(workspace, ref, twin_id, name, None, present.asset_id)
     stated: dict[str, Any] = {}
     if older is not None:
         stated["continues"] = older.asset_id
