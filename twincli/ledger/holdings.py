@@ -81,11 +81,10 @@ def linking(
     Raises:
         ConfigError: ``damaged_ledger``: one was altered.
     """
-    seqs = index.stated_of(what, asset_ids)
+    found = {seq for _, seq in index.stated_by(what, asset_ids)}
     if other is not None:
-        there = {*index.stated_of(what, [other])}
-        seqs = [seq for seq in seqs if seq in there]
-    seqs = [seq for seq in seqs if seq not in known]
+        found.intersection_update(index.stated(what, other))
+    seqs = sorted(seq for seq in found if seq not in known)
     rows = (row for at in range(0, len(seqs), PAGE) for row in store.rows_at(seqs[at : at + PAGE]))
     times: dict[int, int] = {}
     made = []

@@ -517,7 +517,7 @@ class Index:
         return [row[0] for row in self._tried(partial(self._stated, name, clean, after, limit))]
 
     def stated_by(self, name: str, values: Sequence[str]) -> list[tuple[str, int]]:
-        """Return the CREATEs that state ``name`` as one of some values, in commit order.
+        """Return what states ``name`` as one of some values, in commit order.
 
         Args:
             name: What is stated.
@@ -537,25 +537,6 @@ class Index:
             kind: One of ``record.RECORD_KINDS``.
         """
         return self.stated(_of(asset), kind)
-
-    def stated_of(self, name: str, values: list[str]) -> list[int]:
-        """Return the positions of what states ``name`` as any of some values, each once."""
-        return list(self._tried(partial(self._stated_of, name, json.dumps(values))))
-
-    def _stated_of(self, name: str, values: str) -> list[int]:
-        of = "WHERE name = ? AND value IN (SELECT value FROM json_each(?))"
-        run = self.connection.execute
-        held = run(f"SELECT value, count, total FROM tally {of}", (name, values))  # noqa: S608
-        tallies = {value: [count, total] for value, count, total in held}
-        seqs = []
-        for value, seq in run(f"SELECT value, seq FROM stated {of}", (name, values)):  # noqa: S608
-            tally = tallies.setdefault(value, [0, 0])
-            tally[0] -= 1
-            tally[1] -= seq
-            seqs.append(seq)
-        if any(map(any, tallies.values())):
-            raise sqlite3.DatabaseError("entries were altered")
-        return sorted(set(seqs))
 
     def _stated(self, name: str, value: str, after: int, limit: int) -> list[tuple[int]]:
         if not after:  # else it was checked with the page before

@@ -78,6 +78,8 @@ class Relations:
         self._asked: set[str] = set()
         self._revoking: dict[str, list[tuple[Linked, Removed | None]]] = {}
         self._walked: set[int] = set()
+        self._records: dict[str, dict[str, Any]] = {}
+        self._unbroken: dict[str, set[str]] = {}
 
     def of(
         self, asset_ids: Iterable[str], what: str = links.LINKS, other: str | None = None
@@ -137,6 +139,7 @@ class Relations:
         wanted = self._client.linking(asset_ids, what, other, known)
         found = [(linked, said) for linked in wanted if (said := links.said(linked.tx)) is not None]
         known = {linked.seq: linked.tx for linked, _ in found}
+        self._records.update((tx["id"], tx) for tx in known.values())
         self._know((end for _, said in found for end in (said.source, said.target)), known)
         return found
 
@@ -202,9 +205,8 @@ class Relations:
 
     def _judged(self, linked: Linked, said: Said) -> tuple[str, str] | None:
         """Return state and standing of a link that gives power, None where it never did."""
-        held = self._held.get(said.source)
-        if said.source not in self._revoking and held is not None and held.by == {linked.tx["id"]}:
-            return ACTIVE, AUTHORISED  # nothing happened since
+        if said.source not in self._revoking and linked.tx["id"] in self._since(said.source):
+            return ACTIVE, AUTHORISED
         found = self._speakers.authority(said.source)
         present = self._speakers.present(self._now_ms)
         for given in found.children.get(said.target, ()):
@@ -215,6 +217,28 @@ class Relations:
                 closed = REVOKED if verdict.standing == REVOKED else EXPIRED
                 return ACTIVE if is_open else closed, verdict.standing
         return None
+
+    def _since(self, asset_id: str) -> set[str]:
+        """Return the links of an asset after which its owner did nothing but link it.
+
+        A long history need not be read to know that they hold, as they mostly do.
+        """
+        known = self._unbroken.get(asset_id)
+        if known is not None:
+            return known
+        found = self._unbroken[asset_id] = set()
+        held = self._held.get(asset_id)
+        if held is None or len(held.by) != 1 or len(held.details) != 1:
+            return found
+        (tip,) = held.by
+        while (tx := self._records.get(tip)) is not None and _is_of(tx, held.details[0]):
+            before = tx["inputs"][0]["fulfills"]
+            tip, index = before["transaction_id"], before["output_index"]
+            spent = self._records.get(tip) or self._client.required(tip).tx
+            if spent["outputs"][index]["condition"]["details"] != held.details[0]:
+                break
+            found.add(tx["id"])
+        return found
 
     def _stated(self, linked: Linked, said: Said, *, is_confirmed: bool) -> Link:
         """Return how a link stands that others state about its first end."""
@@ -254,6 +278,16 @@ def above(relations: Relations, kind: str, asset_ids: Collection[str]) -> list[s
     found = relations.of(asset_ids, links.ABOVE)
     steps = (links.upwards(link.said) for link in found if link.state == ACTIVE)
     return [upper for of, _, upper in steps if of == kind]
+
+
+def _is_of(tx: dict[str, Any], details: dict[str, Any]) -> bool:
+    """Say whether a transaction spends one output and leaves one to this owner."""
+    outputs = tx["outputs"]
+    return (
+        tx["operation"] != "CREATE"
+        and len(tx["inputs"]) == len(outputs) == 1
+        and outputs[0]["condition"]["details"] == details
+    )
 
 
 def _triple(said: Said) -> tuple[str, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 from tests.services import writes
 from tests.services.rooms import Rooms, opened
 from twincli.errors import UsageError
-from twincli.model import record, transaction
+from twincli.model import owners, record, transaction
 from twincli.model.template import read
 from twincli.services.asset.create import Definition
 from twincli.services.link import graph, links
 from twincli.services.relations import Relations
+from twincli.services.standing import Speakers
 from twincli.services.template import templates
 
 
@@ -38,12 +40,17 @@ def id_of(made: Rooms, name: str) -> str:
     return made.workspace.book.lookup(made.ledger.id, name, lambda _: True) or ""
 
 
-def write(made: Rooms, name: str, envelope: dict[str, Any], key: str = "alice") -> str:
+def write(
+    made: Rooms, name: str, envelope: dict[str, Any], key: str = "alice", to: str | None = None
+) -> str:
     """Append what this program would not write; return the transaction."""
     item = made.workspace.client.unspent(id_of(made, name))[0]
+    owner = item.output["condition"]["details"]
+    if to is not None:
+        owner = owners.of_keys([made.workspace.keystore.get(to).public_key])
     tx = transaction.transfer(
         [transaction.Spend.of_output(*item)],
-        [transaction.Output(item.output["condition"]["details"], 1)],
+        [transaction.Output(owner, 1)],
         id_of(made, name),
         {"twin": {"v": 1, **envelope}},
     )
@@ -219,3 +226,44 @@ def test_a_template_has_verbs_of_its_own(rooms: Rooms) -> None:
     ) as caught:
         links.add(rooms.workspace, "p", "feed", "q")
     assert caught.value.hint == "twin link add p feeds q"
+
+
+def judged(made: Rooms, name: str) -> dict[str, str]:
+    """Return how the parts of an asset stand, judged by its whole history."""
+    speakers = Speakers(made.workspace.client)
+    found = speakers.authority(id_of(made, name))
+    present, now_ms = speakers.present(made.now_ms), made.now_ms
+    return {
+        given.tx_id: found.held(given, "", present, now_ms).standing
+        for given in found.given
+        if given.child is not None
+    }
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_short_way_says_what_the_whole_history_says(rooms: Rooms, seed: int) -> None:
+    rolls = random.Random(seed)
+    holder = "alice"
+    for _ in range(14):
+        deed = rolls.choice(("part", "part", "stream", "append", "sell", "back", "revoke", "both"))
+        other = "bob" if holder == "alice" else "alice"
+        child = id_of(rooms, rolls.choice("bcx"))
+        if deed in {"part", "stream"}:
+            link(rooms, "a", deed, child, holder)
+        elif deed == "append":
+            writes.append(rooms.using(holder), "a", {"n": rolls.random()})
+        elif deed == "revoke":
+            write(rooms, "a", {"kind": "revoke", "body": {"grant": child}}, holder)
+        elif deed == "both":  # a link that gives the twin away in the same transaction
+            write(
+                rooms, "a", {"kind": "link", "body": {"verb": "part", "to": child}}, holder, other
+            )
+            holder = other
+        else:
+            writes.transfer(rooms.using(holder), "a", to=other)
+            holder = other
+        shown = {one.tx_id: one for one in Relations(rooms.workspace).of([id_of(rooms, "a")])}
+        expected = judged(rooms, "a")
+        assert {tx_id: one.standing for tx_id, one in shown.items()} == expected
+        for tx_id, standing in expected.items():
+            assert (shown[tx_id].state == "active") == (standing == "authorised")

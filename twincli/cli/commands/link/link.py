@@ -147,6 +147,13 @@ def list_links(
             ("linked", "linked_at"),
             ("link", "id"),
         ),
+        brief=(
+            ("from", lambda item: item["source_name"] or item["source"]),
+            ("verb", "verb"),
+            ("to", lambda item: item["target_name"] or item["target"]),
+            ("state", _state),
+            ("owner", "owner"),
+        ),
         item_schema="twin.link-item/1",
     )
 
