@@ -63,6 +63,8 @@ KINDS = {
     record.GRANT: RECORDS,
     record.REVOKE: RECORDS,
     record.LINK: RECORDS,
+    record.FREEZE: RECORDS,
+    record.UNFREEZE: RECORDS,
     record.FILE: RECORDS,
     **dict.fromkeys(("event", "state", "stage", "maintenance"), RECORDS),
     record.CERTIFICATE: {**RECORDS, "about": "0" * 64, "nonce": "00" * 16},
