@@ -167,6 +167,15 @@ def test_parts_that_only_claim_to_be(rooms: Rooms) -> None:
     assert owner(rooms, "trap") == "dev"
 
 
+def test_what_is_the_twins_own_goes_where_it_goes(rooms: Rooms) -> None:
+    rooms.key("pump")
+    create(rooms, "pump", "alice", entity="pump")
+    meter = create(rooms, "meter", "pump", parent="pump")
+    done = writes.transfer(rooms.workspace, "pump", to="bob", children="move")
+    assert actions(done) == {"part meter": "stays", "link meter": "kept"}
+    assert in_force(rooms, "pump") == {meter}
+
+
 def test_a_frozen_part_stops_all_of_it(rooms: Rooms) -> None:
     freeze(rooms.workspace, "wheel")
     before = count(rooms)

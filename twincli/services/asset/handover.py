@@ -1,9 +1,10 @@
 """Handing a twin over with what belongs to it: its parts and streams, grants and links.
 
 ``keep``: parts stay with whoever owns them, and grants and links stay in force. ``move``: parts and
-streams of the same owner go along, and their parts; the links to them stay in force, what else was
-granted ends. On a ledger of one file all of it is one commit. On a network the parts go first and
-the twin last, so that the same command goes on where it was interrupted.
+streams of the same owner go along, and their parts; the links to them, and to what belongs to the
+twin's own key, stay in force; what else was granted ends. On a ledger of one file all of it is one
+commit. On a network the parts go first and the twin last, so that the same command goes on where
+it was interrupted.
 """
 
 from __future__ import annotations
@@ -99,6 +100,8 @@ class _Planning:
         self.names = resolve.Names(self.workspace)
         self.asset_names = resolve.asset_names(self.workspace)
         self.speakers = Speakers(self.client)
+        replay = self.client.replay(target.asset_id)
+        self.entity = None if replay is None else replay.entity
         self.at = times.to_text(self.workspace.now())
 
     def plan(self) -> Plan:
@@ -111,7 +114,7 @@ class _Planning:
             part_items, txs = self._part(part, going.get(part.asset_id, set()))
             items[:0] = part_items
             along += txs
-            if any(item["action"] != STAYS for item in part_items):
+            if any(item["action"] != STAYS for item in part_items) or self._is_its_own(part):
                 going.setdefault(part.above, set()).add(part.asset_id)
         keeps, given = self._given(self.target.asset_id, going.get(self.target.asset_id, set()))
         return Plan(self.children, keeps, tuple(along), [*items, *given])
@@ -145,6 +148,11 @@ class _Planning:
             return False
         held = [item.output["condition"]["details"] for item in self.client.unspent(asset_id)]
         return any(details == self.new or self._shares(details) for details in held)
+
+    def _is_its_own(self, part: _Part) -> bool:
+        """Say whether a part belongs to the twin's own key: it goes where the twin goes."""
+        held = [item.output["condition"]["details"] for item in self.client.unspent(part.asset_id)]
+        return any(self.entity in {*conditions.leaf_keys(details)} for details in held)
 
     def _shares(self, details: dict[str, Any]) -> bool:
         """Say whether keys of the old owner are among those of a condition."""
