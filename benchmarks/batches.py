@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -62,7 +63,7 @@ def floor(place: Path, count: int) -> float:
     """Return the seconds that `submit_many` takes for prepared transactions."""
     twins = creates(count)
     prepared = appends(twins)
-    with Ledger.open(place / "floor") as ledger:
+    with Ledger.open(place) as ledger:
         ledger.submit_many(twins)
         begun = time.perf_counter()
         ledger.submit_many(prepared)
@@ -83,16 +84,18 @@ def home(place: Path, count: int) -> dict[str, str]:
     return env
 
 
-def applied(place: Path, env: dict[str, str], twins: int, each: int) -> tuple[float, int]:
+def applied(
+    place: Path, env: dict[str, str], twins: int, each: int, turn: int
+) -> tuple[float, int]:
     """Return the seconds and the largest memory of a batch of appends, in MiB."""
     file = place / "lines.jsonl"
     with file.open("w") as stream:
-        for turn in range(each):
+        for row in range(each):
             for number in range(twins):
-                data = {"hours": number, "turn": turn}
+                data = {"hours": number, "turn": turn, "row": row}
                 line = {"do": "append", "asset": f"c{number}", "data": data}
                 stream.write(json.dumps(line) + "\n")
-    words = ("batch", "apply", str(file), "--once", f"b{each}", "--quiet")
+    words = ("batch", "apply", str(file), "--once", f"b{turn}", "--quiet")
     process = subprocess.Popen(
         [sys.executable, "-c", RUN, *words],
         env=env,
@@ -110,14 +113,19 @@ def applied(place: Path, env: dict[str, str], twins: int, each: int) -> tuple[fl
 
 
 def figures(place: Path, count: int) -> list[Figure]:
-    least = floor(place, count)
     env = home(place / "home", count)
-    ours, small = applied(place, env, count, 1)
-    _, large = applied(place, env, count, 10)
+    # In turn, as a busy machine is not busy evenly.
+    pairs = []
+    for turn in range(3):
+        least = floor(place / f"floor{turn}", count)
+        ours, small = applied(place, env, count, 1, turn)
+        pairs.append((least / ours, least, ours))
+    ratio, least, ours = statistics.median_low(pairs)
+    _, large = applied(place, env, count, 10, 3)
     return [
         Figure(
             f"batch apply over {count:,} twins",
-            least / ours * 100,
+            ratio * 100,
             60,
             "% of submit_many",
             f"{ours / count * 1e6:.0f} µs a line, submit_many {least / count * 1e6:.0f} µs",

@@ -356,11 +356,14 @@ def first_of_once(target: Target, token: str, write: Write) -> str | None:
         ConflictError: ``once_mismatch``: it did something else.
     """
     workspace = target.workspace
+    made = workspace.client.once(target.asset_id, token)
+    if not made:
+        return None
     if workspace.keys:
         mine = {workspace.keystore.get(name).public_key for name in workspace.keys}
     else:
         mine = {info.public_key for info in workspace.keystore.scan()[0]}
-    for signers, found in workspace.client.once(target.asset_id, token):
+    for signers, found in made:
         if not signers <= mine:
             continue
         if write.is_same(target, workspace.client.required(found).tx):
