@@ -192,6 +192,13 @@ class Map(NamedTuple):
             values,
         )
 
+    def name_of(self, record: Mapping[str, Any]) -> str | None:
+        """Return the name of the twin that a row is about, None where it does not say."""
+        try:
+            return self._made(self.name, record, "name")
+        except InvalidError:
+            return None
+
     def record(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return a document of JSON as a row: members by name, inner ones by their path."""
         found: dict[str, Any] = {}

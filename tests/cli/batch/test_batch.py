@@ -248,7 +248,7 @@ def test_an_erp_export(twin: Twin, invoke: Invoke, tmp_path: Path) -> None:
         (3, "part-009", "applied"),
         (4, "part-007", "existing"),
         (5, "part-008", "refused"),
-        (6, None, "refused"),
+        (6, "part-010", "refused"),
     ]
     reasons = [line["reason"] for line in run.json["lines"] if line["reason"]]
     assert "the key '008' stands in line 2 already" in reasons[1]
@@ -283,10 +283,14 @@ def test_documents_of_others_by_a_map(twin: Twin, invoke: Invoke, tmp_path: Path
         {"machine": {"id": "car", "temp": 21.5}, "kind": "stopped"},
         {"machine": {"id": "car", "temp": "hot"}, "kind": "stopped"},
         [1],
+        {"machine": {"id": "bike", "temp": 21.5}, "kind": "stopped"},
     )
     run = invoke("batch", "apply", file, "--map", str(plan), "--json")
-    assert said(run, "line", "status") == [(1, "applied"), (2, "refused"), (3, "refused")]
-    listed = twin("event", "list", "car")
+    assert said(run, "line", "status") == [
+        *((1, "skipped"), (2, "refused"), (3, "refused"), (4, "applied")),
+    ]
+    assert twin("event", "list", "car")["events"] == []
+    listed = twin("event", "list", "bike")
     assert [item["type"] for item in listed["events"]] == ["stopped"]
 
 

@@ -112,7 +112,7 @@ def _mapped(number: int, found: Map, record: Mapping[str, Any], where: str | Non
     try:
         line, key = lines.mapped(found, record)
     except InvalidError as error:
-        return Item(number, error, where, raw=(found.do, None))
+        return Item(number, error, where, raw=(found.do, found.name_of(record)))
     return Item(number, line, where, key)
 
 
