@@ -374,6 +374,21 @@ def test_the_first_page_lists_things_newest_first(ledger: Ledger) -> None:
         assert "machine 24" in shown(ledger, "/explorer", before=odd).words
 
 
+def test_what_is_about_things_is_not_among_them(ledger: Ledger) -> None:
+    press = signed(ledger, ALICE, name="press")
+    for number in range(120):
+        signed(ledger, ALICE, kind="stream", name=f"stream {number}", parent=press["id"])
+    reader = shown(ledger, "/explorer")
+    things = reader.words.partition("Things")[2].partition("Blocks")[0]
+    assert "Nothing but streams and statements here." in things
+    (older,) = [link for link in reader.links if "before=" in link]
+    query = dict(parse_qsl(urlsplit(older).query))
+    words = shown(ledger, "/explorer", **query).words
+    assert "press" in words
+    assert "stream" not in words
+    assert "Older things" not in words
+
+
 def test_parts_and_whose_word_they_are(ledger: Ledger) -> None:
     entity = KeyPair.from_seed(bytes((3,)) * 32)
     press = signed(ledger, ALICE, name="press", entity=entity.public_key)

@@ -44,6 +44,10 @@ POLICY = (
 """The Content-Security-Policy of every page."""
 
 THINGS = 20
+LOOKED_AT = 5 * THINGS
+"""Assets that are looked at for them."""
+NO_THINGS = frozenset((record.STREAM, record.STATEMENT, record.CERTIFICATE, record.TEMPLATE))
+"""Kinds of assets that are about things."""
 BLOCKS = 20
 NAMED = 3
 HISTORY = 50
@@ -126,13 +130,23 @@ def _home(source: Source, query: Mapping[str, str]) -> str:
 
 
 def _things(source: Source, before: str | None) -> Html:
-    """Return what was created last, newest first."""
+    """Return the things that were created last, newest first; what others say is on their pages."""
     known = before if before is not None and is_id(before) else None
-    ids = source.ledger.newest_assets(THINGS + 1, known)
-    rows = [_thing(source, asset_id) for asset_id in ids[:THINGS]]
-    older = parts.more("", "Older things", before=ids[THINGS - 1]) if len(ids) > THINGS else ""
+    ids = source.ledger.newest_assets(LOOKED_AT + 1, known)
+    rows: list[Sequence[str]] = []
+    last = None
+    for asset_id in ids[:LOOKED_AT]:
+        if len(rows) == THINGS:
+            break
+        last = asset_id
+        create = source.tx(asset_id)
+        if create is None or _kind_of(create) not in NO_THINGS:
+            rows.append(_thing(source, asset_id))
+    is_whole = last is None or (last == ids[-1] and len(ids) <= LOOKED_AT)
+    older = "" if is_whole else parts.more("", "Older things", before=str(last))
     headers = ("name", "kind", "owned by", "last happened")
-    return join(section("Things", table(headers, rows, "There is nothing yet.")), older)
+    none = "Nothing but streams and statements here." if older else "There is nothing yet."
+    return join(section("Things", table(headers, rows, none)), older)
 
 
 def _thing(source: Source, asset_id: str) -> Sequence[str]:

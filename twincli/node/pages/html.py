@@ -69,7 +69,7 @@ h1+p{margin:0 0 1.25rem}.quiet{color:var(--quiet)}
 th,td{text-align:left;vertical-align:top;padding:.4rem 1rem .4rem 0;
 border-bottom:1px solid var(--line)}
 thead th{font-weight:400;color:var(--quiet)}tbody th{width:1%;font-weight:400;color:var(--quiet)}
-th,time,.number{white-space:nowrap}.number{font-variant-numeric:tabular-nums}
+th,time,.number,code[title]{white-space:nowrap}.number{font-variant-numeric:tabular-nums}
 td{overflow-wrap:break-word}tbody tr:hover{background:var(--soft)}td p{margin:0}
 code,pre{font:.9em/1.45 ui-monospace,monospace;overflow-wrap:anywhere;white-space:pre-wrap;margin:0}
 .struck{text-decoration:line-through}
