@@ -298,13 +298,25 @@ CALLS = 4_000
 """About as many as a hand-over of this car needs."""
 
 
+def reopen(made: Rooms, place: Path, *, is_network: bool) -> None:
+    """Begin anew as the next process does: whoever interrupts one ends it."""
+    made.ledger.close()
+    made.ledger = Ledger.open(str(place), clock=lambda: made.now_ms)
+    client = Wire(made.ledger) if is_network else EmbeddedClient(made.ledger)
+    made.workspace = made.workspace._replace(client=client)
+
+
+# An interruption of a generator that is being closed is told to nobody, as everywhere in Python.
+broken_off = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
 def at_random_points(tmp_path: Path, seed: int) -> None:
     rolls = random.Random(seed)
     is_network = rolls.random() < 0.5
     with opened(tmp_path) as made:
+        reopen(made, tmp_path / "ledger", is_network=False)
         begin(made)
-        if is_network:
-            made.workspace = made.workspace._replace(client=Wire(made.ledger))
+        reopen(made, tmp_path / "ledger", is_network=is_network)
         for _ in range(rolls.choice((1, 2, 3))):
             if owner(made, "car") == "bob":
                 break
@@ -316,6 +328,7 @@ def at_random_points(tmp_path: Path, seed: int) -> None:
                 pass
             finally:
                 sys.setprofile(None)
+            reopen(made, tmp_path / "ledger", is_network=is_network)
             given = transfers(made)
             assert max(given.values()) <= 1
             if not is_network:
@@ -334,18 +347,21 @@ def rounds(first: int, last: int) -> list[int]:
     return [random.Random(seed).randrange(1, 1 << 30) for seed in range(first, last)]
 
 
+@broken_off
 @pytest.mark.parametrize("seed", rounds(0, 6))
 def test_nothing_is_lost_and_nothing_is_twice(tmp_path: Path, seed: int) -> None:
     at_random_points(tmp_path, seed)
 
 
 @pytest.mark.ci
+@broken_off
 @pytest.mark.parametrize("seed", rounds(6, 56))
 def test_nothing_is_lost_at_more_points(tmp_path: Path, seed: int) -> None:
     at_random_points(tmp_path, seed)
 
 
 @pytest.mark.nightly
+@broken_off
 @pytest.mark.parametrize("seed", rounds(56, 1056))
 def test_nothing_is_lost_at_a_thousand_points(tmp_path: Path, seed: int) -> None:
     at_random_points(tmp_path, seed)
