@@ -206,7 +206,7 @@ def anchored(entries: list[Entry], directory: str) -> None:
         body = manifest.body(manifest.Manifest("s", tuple(entries)))
         say(workspace, stream["id"], "chunk", body, is_owners=True)
         inventory = Inventory(context.paths.streams)
-        inventory.wrote(entry.cid for entry in entries)
+        inventory.wrote(entries, "s")
         inventory.close()
 
 
