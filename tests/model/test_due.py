@@ -124,6 +124,15 @@ def test_one_schedule_takes_any_work_and_several_take_theirs() -> None:
     assert due.found(twin(None, *works), NONE).unmatched == ()
 
 
+def test_an_event_that_only_says_when_work_is_due_is_no_work() -> None:
+    said = work("2024-06-01", "breakdown", "t1", next="2024-12-24", is_event=True)
+    found = due.found(twin({"oil": "monthly"}, said), NONE)
+    assert untils(found) == {"oil": "2024-02-29T12:00:00.000Z", "breakdown": "2024-12-24"}
+    said = said._replace(next=None)
+    for told in (said._replace(types=("oil",)), said._replace(types=("service",))):
+        assert untils(due.found(twin({"oil": "monthly"}, told), NONE))["oil"][:7] == "2024-07"
+
+
 def test_template_schedules() -> None:
     general = {"service": "yearly"}
     assert untils(due.found(twin(general=general), NONE)) == {"service": "2025-01-31T12:00:00.000Z"}

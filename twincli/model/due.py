@@ -210,7 +210,7 @@ def found(twin: Twin, meters: Meters) -> Found:
         good = [
             work
             for work in works
-            if is_only
+            if (is_only and not _only_announces(work))
             or (plan.name in work.done if work.done else not wanted.isdisjoint(forms[work.tx_id]))
         ]
         for work in good:
@@ -248,6 +248,12 @@ def found(twin: Twin, meters: Meters) -> Found:
     ]
     names = {tx_id: tuple(kept) for tx_id, kept in satisfied.items()}
     return Found(tuple(made), tuple(unmatched), tuple(unclear), names)
+
+
+def _only_announces(work: Work) -> bool:
+    """Say whether an event says when work is due, and is none by its type or by what it names."""
+    is_service = any(schedules.stem(name) in _SERVICE for name in work.types)
+    return work.is_event and not work.done and not is_service
 
 
 def _day(until: str | None) -> str | None:

@@ -73,6 +73,28 @@ def test_readings_and_owners(twin: Invoke) -> None:
     assert "links" not in thing
 
 
+def test_all_that_is_left_out_is_said(twin: Invoke, tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_text("x")
+    for words in (
+        ("event", "add", "beans", "packed", "--bags", "7"),
+        ("maintenance", "add", "beans", "--type", "cleaning", "--technician", "t1"),
+        ("cert", "issue", "beans", "--key", "stranger", "--type", "organic", "--number", "1"),
+        ("file", "attach", "beans", str(path)),
+        ("link", "add", "beans", "replaces", "sack"),
+    ):
+        assert twin(*words).status == 0
+    for form in FORMATS:
+        found = twin("asset", "export", "beans", "--format", form, "--json").json["losses"]
+        losses = {loss["path"]: loss["why"] for loss in found}
+        assert losses["event records"] == "without data"
+        assert losses["maintenance records"] == "without technician"
+        assert losses["certificates"] == "1 record is left out"
+        assert losses["files"] == "1 record is left out"
+        assert losses["links"] == "1 of other kinds than part is left out"
+        assert losses["streams"] == "of each only the latest values are written"
+
+
 def test_a_burned_one(twin: Invoke) -> None:
     assert twin("asset", "burn", "sack", "--yes").status == 0
     found = twin("asset", "export", "sack", "--format", "epcis", "--get", "document").json

@@ -85,6 +85,7 @@ class Portrait(NamedTuple):
         changed: When the newest transaction was made.
         parts: What is or was a part of it, in order.
         happenings: In the order in which they happened.
+        untold: What else there is of it that no format has a place for, by what it is called.
     """
 
     did: str
@@ -102,6 +103,7 @@ class Portrait(NamedTuple):
     changed: str
     parts: tuple[Part, ...]
     happenings: tuple[Happening, ...]
+    untold: tuple[tuple[str, str], ...] = ()
 
     def present_parts(self) -> list[str]:
         """Return the DIDs of its parts now."""

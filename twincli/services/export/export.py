@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from twincli.errors import NotFoundError
+from twincli.errors import NotFoundError, cut
 from twincli.formats.twins import dtdl, epcis, jsonld, wot
 from twincli.formats.twins.portrait import (
     BURNED,
@@ -15,12 +16,13 @@ from twincli.formats.twins.portrait import (
     STATE,
     TRANSFERRED,
     Happening,
+    Loss,
     Part,
     Portrait,
     Written,
 )
 from twincli.model import bodies, did, record, times
-from twincli.model.links import PART
+from twincli.model.links import PART, POWERS
 from twincli.model.transaction import signers_of
 from twincli.rules.authority import AUTHORISED
 from twincli.rules.replay import Pin, is_burned
@@ -30,6 +32,7 @@ from twincli.services.link.links import list_links
 from twincli.services.record.records import records
 from twincli.services.relations import ACTIVE, PROPOSED
 from twincli.services.stream import show as streams
+from twincli.services.stream import streams as stream_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,6 +44,15 @@ if TYPE_CHECKING:
     from twincli.services.stream.known import Room
     from twincli.services.workspace import Workspace
 
+_UNTOLD = {
+    record.CERTIFICATE: "certificates",
+    record.FILE: "files",
+    record.GRANT: "grants",
+    record.REVOKE: "revocations",
+    "freeze": "freezes",
+    "unfreeze": "freezes",
+}
+_WRITTEN = frozenset(("type", "stage", "to", "location", "date"))
 FORMATS = ("wot", "aas", "epcis", "dtdl", "jsonld")
 
 _KINDS = {
@@ -69,7 +81,9 @@ def export(room: Room, ref: str, form: str) -> AssetExport:
         ConfigError: ``missing_extra``.
     """
     shown = documents.show(room.workspace, ref)
-    made = _write(_portrait(room, shown), form)
+    found = _portrait(room, shown)
+    made = _write(found, form)
+    losses = [*made.losses, *(Loss(path, why) for path, why in found.untold)]
     return {
         "schema": "twin.export/1",
         "asset_id": str(shown["id"]),
@@ -77,7 +91,7 @@ def export(room: Room, ref: str, form: str) -> AssetExport:
         "format": form,
         "file": None,
         "document": made.document,
-        "losses": [{"path": loss.path, "why": loss.why} for loss in made.losses],
+        "losses": [{"path": loss.path, "why": loss.why} for loss in losses],
     }
 
 
@@ -119,7 +133,35 @@ def _portrait(room: Room, shown: Asset) -> Portrait:
         changed=_time(workspace.client.required(str(shown["transaction_id"]))),
         parts=tuple(_parts(workspace, asset_id)),
         happenings=tuple(happenings),
+        untold=tuple(_untold(room, asset_id)),
     )
+
+
+def _untold(room: Room, asset_id: str) -> Iterator[tuple[str, str]]:
+    """Yield what is left out of every format, and why."""
+    workspace = room.workspace
+    found = records(workspace, asset_id, (*_KINDS, *_UNTOLD))
+    counts = Counter(each.kind for each in found)
+    for kind in _KINDS:
+        more = {name for each in found if each.kind == kind for name in each.body} - _WRITTEN
+        if more:
+            yield f"{kind} records", f"without {', '.join(sorted(map(cut, more)))}"
+    for kind, what in _UNTOLD.items():
+        if counts[kind]:
+            yield (
+                what,
+                f"{counts[kind]} {'record is' if counts[kind] == 1 else 'records are'} left out",
+            )
+    links = [
+        link for link in list_links(workspace, asset_id)["links"] if link["verb"] not in POWERS
+    ]
+    if links:
+        yield (
+            "links",
+            f"{len(links)} of other kinds than part {'is' if len(links) == 1 else 'are'} left out",
+        )
+    if stream_list.of_twin(workspace, asset_id):
+        yield "streams", "of each only the latest values are written"
 
 
 def _model(workspace: Workspace, shown: Asset) -> Model | None:
