@@ -78,6 +78,18 @@ def plan(target: Target, spent: Spendable, new: dict[str, Any], children: str) -
     return _Planning(target, spent.output["condition"]["details"], new, children).plan()
 
 
+def ending(target: Target) -> str | None:
+    """Return what a transfer of the twin ends that keeps nothing, in words; None: nothing."""
+    client, asset_id = target.workspace.client, target.asset_id
+    said = next(iter(client.records(asset_id, (record.GRANT, record.LINK))), None)
+    if said is None and not client.assets_with("parent", asset_id):
+        return None
+    items = _Planning(target, {}, {}, MOVE).ending()
+    counts = {what: sum(item["what"] == what for item in items) for what in ("grant", "link")}
+    told = [f"{count} {what}{'s' if count > 1 else ''}" for what, count in counts.items() if count]
+    return " and ".join(told) or None
+
+
 class _Part(NamedTuple):
     """A part or stream of a twin, or of one of its parts."""
 
@@ -118,6 +130,10 @@ class _Planning:
                 going.setdefault(part.above, set()).add(part.asset_id)
         keeps, given = self._given(self.target.asset_id, going.get(self.target.asset_id, set()))
         return Plan(self.children, keeps, tuple(along), [*items, *given])
+
+    def ending(self) -> list[HandoverItem]:
+        """Return the grants and links of the twin itself that are in force."""
+        return self._given(self.target.asset_id, set())[1]
 
     def _parts(self) -> Iterator[_Part]:
         """Yield the parts and streams below the twin, those above before those below."""

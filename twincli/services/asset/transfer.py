@@ -154,11 +154,24 @@ def transfer(
         body = {"entity": entity_key(workspace, entity)}
     if children is not None:
         _check_whole(ref, to, writing)
+    ended = None
+    if children is None and to is not None:
+        from twincli.services.asset.handover import ending
+
+        ended = ending(target)
     plans: list[Plan] = []
     made = perform(
         target,
         Transfer(tuple(wanted), tuple(ins), body, base or {}, tuple(changes), children, plans),
     )
+    if ended is not None and not isinstance(made, Prepared):
+        made["warnings"] = [
+            *made["warnings"],
+            (
+                f"this ends {ended} of {ref}: --children keep leaves them in force, --children move"
+                " takes its parts along"
+            ),
+        ]
     if not plans or isinstance(made, Prepared):
         return made
     found = plans[0]
