@@ -126,3 +126,28 @@ def test_a_million_rows_in_groups() -> None:
     starts = np.arange(0, 100_000, 230)
     found = exact.totals(exact.add_up(values, starts))
     assert found.tolist() == [math.fsum(part) for part in np.split(values, starts[1:])]
+
+
+@given(
+    st.integers(-1100, 1000),
+    st.integers(0, 40),
+    st.lists(st.tuples(st.integers(-(2**53), 2**53), st.integers(0, 40)), min_size=1, max_size=30),
+)
+def test_numbers_of_much_the_same_size(
+    power: int, spread: int, found: list[tuple[int, int]]
+) -> None:
+    values = np.array([math.ldexp(number, power - at % (spread + 1)) for number, at in found])
+    values = values[np.isfinite(values)]
+    if len(values):
+        test_a_sum_is_exact.hypothesis.inner_test(values)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("rows", [1 << 16, (1 << 20) + 1])
+@pytest.mark.parametrize("value_of_all", [math.nextafter(2.0, 0), -math.nextafter(1e-3, 1), 0.0])
+def test_many_rows_of_one_value(rows: int, value_of_all: float) -> None:
+    values = np.full(rows, value_of_all)
+    assert value(exact.add_up(values, START)) == rows * Fraction(value_of_all)
+    assert value(exact.add_up_squares(values, START)) == rows * Fraction(value_of_all) ** 2
+    largest = np.full(rows, -(2**63), dtype=np.int64)
+    assert value(exact.add_up(largest, START)) == -rows * 2**63
+    assert value(exact.add_up_squares(largest, START)) == rows * 2**126

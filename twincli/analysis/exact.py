@@ -7,7 +7,7 @@ can be kept, added to each other and rounded when they are shown.
 
 from __future__ import annotations
 
-from math import isqrt
+from math import frexp, isqrt
 from typing import TYPE_CHECKING, Any
 
 from twincli.model.batch import load_numpy
@@ -47,16 +47,34 @@ def add_up(values: Array, starts: Array) -> Sums:
         values: float64, finite, or int64.
         starts: Where each group begins; the first at 0, none empty.
     """
+    np = load_numpy()
+    halves = _halves(values)
     places: dict[int, Array] = {}
-    magnitude, negative, exponents = _parts(values)
-    _place(places, magnitude, negative, exponents, starts)
+    if halves is None:
+        magnitude, negative, exponents = _parts(values)
+        _place(places, magnitude, negative, exponents, starts)
+        return _carried(places, len(starts))
+    for half, shift in ((halves.upper, BITS), (halves.lower, 0)):
+        # Doubles are added up without rounding: no sum of these needs more than 53 bits.
+        sums = np.add.reduceat(half, starts).astype(np.int64)
+        _place_sums(places, sums, halves.exponent + shift)
     return _carried(places, len(starts))
 
 
 def add_up_squares(values: Array, starts: Array) -> Sums:
     """Return the sum of the squares of each group of values, as `add_up` does."""
     np = load_numpy()
+    halves = _halves(values)
     places: dict[int, Array] = {}
+    if halves is not None and 2 * (_UPPER + halves.spread) < 63:
+        upper, lower = halves.upper.astype(np.int64), halves.lower.astype(np.int64)
+        squares = lower.view(np.uint64) * lower.view(np.uint64)
+        for whole, shift in ((squares, 0), (upper * lower, BITS + 1), (upper * upper, 2 * BITS)):
+            above, below = whole >> whole.dtype.type(BITS), whole & whole.dtype.type(_MASK)
+            for half, more in ((above, BITS), (below, 0)):
+                sums = np.add.reduceat(half, starts).view(np.int64)
+                _place_sums(places, sums, 2 * halves.exponent + shift + more)
+        return _carried(places, len(starts))
     magnitude, _, exponents = _parts(values)
     half = 27 if values.dtype == np.float64 else 32
     upper = magnitude >> np.uint64(half)
@@ -65,6 +83,53 @@ def add_up_squares(values: Array, starts: Array) -> Sums:
     for product, shift in ((upper * upper, 2 * half), (upper * lower, half + 1), (lower**2, 0)):
         _place(places, product, None, _shifted(doubled, shift), starts)
     return _carried(places, len(starts))
+
+
+class _Halves(NamedTuple):
+    """Whole numbers ``upper * 2**32 + lower``, all times one power of two; as doubles or int64."""
+
+    upper: Array
+    lower: Array
+    exponent: int
+    spread: int
+
+
+_MOST_ROWS = 1 << 20
+_UPPER = 21
+"""Bits of an upper half, besides those by which the sizes of the numbers differ."""
+
+
+def _halves(values: Array) -> _Halves | None:
+    """Return what doubles of much the same size are; None where they differ too much."""
+    np = load_numpy()
+    if values.dtype == np.int64:
+        return _Halves(values >> BITS, values & _MASK, 0, 0)
+    if len(values) > _MOST_ROWS:
+        return None
+    sizes = np.abs(values)
+    largest, smallest = float(sizes.max()), float(sizes.min())
+    if smallest == 0.0:
+        some = sizes[sizes > 0]
+        smallest = float(some.min()) if len(some) else largest
+    low, top = frexp(smallest)[1], frexp(largest)[1]
+    if _UPPER + top - low + len(values).bit_length() > 53 or not -900 < low <= top < 900:
+        return None
+    exponent = low - 53
+    whole = values * 2.0**-exponent
+    upper = np.floor(whole * 2.0**-BITS)
+    whole -= upper * 2.0**BITS
+    return _Halves(upper, whole, exponent, top - low)
+
+
+def _place_sums(places: dict[int, Array], sums: Array, exponent: int) -> None:
+    """Add whole numbers, one a group, times a power of two to the places."""
+    magnitude, negative, _ = _parts(sums)
+    _place(places, magnitude, negative, exponent, load_numpy().arange(len(sums)))
+
+
+def zeros(groups: int) -> Sums:
+    """Return sums of nothing."""
+    return Sums(0, load_numpy().zeros((1, groups), dtype="int64"))
 
 
 def _shifted(exponents: Array | None, shift: int) -> Array | int:

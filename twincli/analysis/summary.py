@@ -62,7 +62,14 @@ class Summary(NamedTuple):
     last_times: Array
 
 
-def summarise(time: Array, values: Array, begins: Array, suspect: Array | None = None) -> Summary:
+def summarise(
+    time: Array,
+    values: Array,
+    begins: Array,
+    suspect: Array | None = None,
+    *,
+    squares: bool = True,
+) -> Summary:
     """Return the summary of readings.
 
     Args:
@@ -70,6 +77,7 @@ def summarise(time: Array, values: Array, begins: Array, suspect: Array | None =
         values: float64, finite, or int64.
         begins: The bucket of each, ascending.
         suspect: Which readings are suspect; None: not one.
+        squares: Whether anybody asks for them; otherwise they are 0.
     """
     np = load_numpy()
     if suspect is not None and suspect.any():
@@ -77,7 +85,8 @@ def summarise(time: Array, values: Array, begins: Array, suspect: Array | None =
         doubted = _only_suspects(begins[suspect], values.dtype)
         if not good.any():
             return doubted
-        return merge([summarise(time[good], values[good], begins[good]), doubted])
+        made = summarise(time[good], values[good], begins[good], squares=squares)
+        return merge([made, doubted])
     values = values + values.dtype.type(0)  # -0.0 becomes 0.0
     starts = buckets.starts_of(begins)
     ends = np.append(starts[1:], len(time)) - 1
@@ -90,7 +99,7 @@ def summarise(time: Array, values: Array, begins: Array, suspect: Array | None =
         np.diff(np.append(starts, len(time))),
         np.zeros(len(starts), dtype=np.int64),
         exact.add_up(values, starts),
-        exact.add_up_squares(values, starts),
+        exact.add_up_squares(values, starts) if squares else exact.zeros(len(starts)),
         np.minimum.reduceat(values, starts),
         np.maximum.reduceat(values, starts),
         firsts[starts],
@@ -104,7 +113,7 @@ def _only_suspects(begins: Array, dtype: Any) -> Summary:
     np = load_numpy()
     starts = buckets.starts_of(begins)
     groups = len(starts)
-    none = exact.add_up(np.zeros(groups, dtype=np.int64), np.arange(groups))
+    none = exact.zeros(groups)
     lowest, highest = (-np.inf, np.inf) if dtype == np.float64 else (_EARLIEST, _LATEST)
     zeros = np.zeros(groups, dtype=dtype)
     return Summary(

@@ -10,10 +10,10 @@ copy.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from twincli import files
 from twincli.content.store import Blobs
+from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twincli.content.inventory import Inventory

@@ -14,12 +14,11 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Protocol
 
 from twincli import files
 from twincli.crypto import cid as _cid
 from twincli.errors import ConflictError, InvalidError, UndeterminedError
-from twincli.values import NamedTuple
+from twincli.values import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

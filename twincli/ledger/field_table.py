@@ -7,11 +7,10 @@ make too many rows is not taken apart; such an asset is looked at whole.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
 
 from twincli.model import expression, record
 from twincli.model.expression import And, Compare, Exists, Not, Number, Or, Text, Truth
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,11 +6,9 @@ A batch is a wide table: one row an observation, one column a series. The functi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.errors import ConfigError, InvalidError
 from twincli.model import reading
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -13,18 +13,19 @@ Source: W3C DID Core 1.0; did:key 0.9 with Multikey; vectors in ``tests/vectors/
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal
 
 from twincli.crypto import base58, multikey
 from twincli.errors import InvalidError, shown
 from twincli.model import times
 from twincli.model.owners import BURN_ADDRESS
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import Literal
 
-Kind = Literal["key", "asset", "tutorial", "orm", "other"]
+    Kind = Literal["key", "asset", "tutorial", "orm", "other"]
+
 
 CONTEXT = ("https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1")
 CONTENT_TYPE = "application/did+ld+json"

@@ -7,13 +7,11 @@ double. The factors come frozen with the template, so no write loads a library o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.errors import InvalidError, UsageError, cut, shown
 from twincli.model import times
 from twincli.model.names import near
 from twincli.model.text import one_line
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

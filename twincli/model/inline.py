@@ -7,12 +7,10 @@ converted, and ``suspect`` names the values that a rule doubts.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.errors import InvalidError
 from twincli.model import reading, times
 from twincli.model.fields import Given
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

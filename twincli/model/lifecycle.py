@@ -6,10 +6,9 @@ Anything else called ``lifecycle`` is data like other data.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.errors import InvalidError, cut, shown
 from twincli.model.text import one_line
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,12 +7,10 @@ null. Names of series stand in the chunks only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.crypto import cid as cids
 from twincli.errors import InvalidError, shown
 from twincli.model import ids, times
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

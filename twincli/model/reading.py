@@ -12,12 +12,11 @@ with another value it is a conflict.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
 
 from twincli.errors import ConflictError, InvalidError, cut, shown
 from twincli.model import times
 from twincli.model.edits import split_path, type_name
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

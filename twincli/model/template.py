@@ -10,13 +10,11 @@ Schema.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, place, shown
 from twincli.model import expression, links, schedules
 from twincli.model.names import near
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from typing import TypeGuard

@@ -7,8 +7,6 @@ if they have that CID.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.crypto import canonical, cid
 from twincli.errors import ConflictError, InvalidError, NotFoundError
 from twincli.formats import shipped
@@ -16,7 +14,7 @@ from twincli.model import record, template
 from twincli.model.ids import is_id
 from twincli.model.names import near
 from twincli.model.transaction import signers_of
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -166,12 +166,15 @@ class Aggregates:
         is_simple = self._asked.where is None and len(numbers) == len(chosen)
         is_mergeable = set(self._asked.aggregates) <= set(MERGEABLE)
         by_minutes = is_simple and is_mergeable and grid.is_of_minutes
+        run: list[Piece] = []
         for part in pieces.windows(self._rows.pieces[at]):
             (first, *more) = part
             if not first.is_plain or more or not is_simple:
+                self._of_chunks(run, wanted, found)
                 self._of_rows(part, wanted, found)
             elif not (by_minutes and self._of_minutes(first, wanted, found)):
-                self._of_chunk(first, wanted, found)
+                run.append(first)
+        self._of_chunks(run, wanted, found)
         return found.groups(self._asked.aggregates)
 
     def _of_minutes(self, piece: Piece, wanted: Wanted, found: _Found) -> bool:
@@ -197,18 +200,22 @@ class Aggregates:
             found.take_summary(path, made)
         return True
 
-    def _of_chunk(self, piece: Piece, wanted: Wanted, found: _Found) -> None:
-        assert piece.entry is not None
-        kinds = self._feed.kinds(piece.entry, wanted.stream)
-        for path in found.series:
-            name = f"{wanted.stream}.{path}"
-            if name in kinds:
-                time, values, suspect = self._feed.values(
-                    piece.entry, wanted.stream, name, wanted.since_us, wanted.until_us
-                )
-                if not self._asked.suspect and suspect.any():
-                    time, values = time[~suspect], values[~suspect]
-                found.take(path, time, values)
+    def _of_chunks(self, run: list[Piece], wanted: Wanted, found: _Found) -> None:
+        """Take chunks that follow each other; none is left in the list."""
+        entries = [piece.entry for piece in run if piece.entry is not None]
+        run.clear()
+        prefix = f"{wanted.stream}."
+
+        def part(name: str, time: Array, values: Array, suspect: Array) -> _Part:
+            if not self._asked.suspect and suspect.any():
+                time, values = time[~suspect], values[~suspect]
+            return found.part(name.removeprefix(prefix), time, values)
+
+        names = [prefix + path for path in found.series]
+        for each in self._feed.values(
+            entries, wanted.stream, names, wanted.since_us, wanted.until_us, part
+        ):
+            found.take(each)
 
     def _of_rows(self, part: Sequence[Piece], wanted: Wanted, found: _Found) -> None:
         batch = self._rows.batch(part, wanted)
@@ -219,7 +226,7 @@ class Aggregates:
                 values = column.values
                 if column.kind == "list":
                     values = _decoded(tables.values_of(column))
-                found.take(path, batch.time[rows], values[rows])
+                found.take(found.part(path, batch.time[rows], values[rows]))
 
     # --- Samples ---------------------------------------------------------------------------------
 
@@ -300,6 +307,15 @@ class _Series:
         self.values: list[Array] = []
 
 
+class _Part(NamedTuple):
+    """What is kept of readings of one series: they themselves, or their summary, or both."""
+
+    path: str
+    time: Array | None
+    values: Array | None
+    summary: Summary | None
+
+
 class _Found:
     """What was found of a stream, part by part in the order of time."""
 
@@ -312,18 +328,26 @@ class _Found:
         made = summary.regroup(minutes, self._grid.begins(minutes.begins))
         self.series[path].summaries.append(made)
 
-    def take(self, path: str, time: Array, values: Array) -> None:
-        """Take a part as its readings."""
-        if len(time) == 0:
-            return
-        series = self.series[path]
-        is_number = series.kind in rollups.NUMBERS
-        if not is_number or set(self._grid.asked.aggregates) & set(FROM_VALUES):
-            series.times.append(time)
-            series.values.append(values)
-        if is_number:
-            made = summary.summarise(time, values, self._grid.begins(time))
-            series.summaries.append(made)
+    def part(self, path: str, time: Array, values: Array) -> _Part:
+        """Return what is kept of readings of one series; nothing here changes."""
+        is_number = self.series[path].kind in rollups.NUMBERS
+        aggregates = set(self._grid.asked.aggregates)
+        made = None
+        if is_number and len(time):
+            made = summary.summarise(
+                time, values, self._grid.begins(time), squares="stddev" in aggregates
+            )
+        is_kept = len(time) and (not is_number or aggregates & set(FROM_VALUES))
+        return _Part(path, time if is_kept else None, values if is_kept else None, made)
+
+    def take(self, part: _Part) -> None:
+        """Take the next part."""
+        series = self.series[part.path]
+        if part.time is not None:
+            series.times.append(part.time)
+            series.values.append(part.values)
+        if part.summary is not None:
+            series.summaries.append(part.summary)
 
     def groups(self, aggregates: Sequence[str]) -> list[Group]:
         """Return what was asked for."""

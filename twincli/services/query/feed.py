@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, TypeVar
 
 from twincli.analysis.packing import NotASummaryError
 from twincli.errors import ConfigError, UndeterminedError
 from twincli.services.stream import rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from twincli.analysis.summary import Summary
     from twincli.client.fetching import Source
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from twincli.model.batch import Array
     from twincli.model.manifest import Entry
     from twincli.services.stream.rollups import Rollup, Rollups
+
+T = TypeVar("T")
+THREADS = 2
+"""Chunks that are read at once."""
 
 
 class Feed:
@@ -179,9 +184,54 @@ class Feed:
         return path if path == self._blobs.path(entry.cid) else None
 
     def values(
-        self, entry: Entry, stream: str, name: str, since_us: int | None, until_us: int | None
-    ) -> tuple[Array, Array, Array]:
-        """Return times, values and which are suspect of one series of numbers."""
-        path = self._path(entry, stream)
-        kind = self.kinds(entry, stream)[name]
-        return self._own().values(path, name, kind, since_us, until_us)
+        self,
+        entries: Sequence[Entry],
+        stream: str,
+        names: Sequence[str],
+        since_us: int | None,
+        until_us: int | None,
+        use: Callable[[str, Array, Array, Array], T],
+    ) -> Iterator[T]:
+        """Yield what is made of series of numbers of chunks, in the order of both; two at once.
+
+        Args:
+            entries: The chunks.
+            stream: The stream they belong to.
+            names: The series; those that a chunk has not are left out.
+            since_us: The earliest time.
+            until_us: The time before which all are.
+            use: Gets the name, the times, the values and which of them are suspect.
+        """
+        jobs = []
+        for entry in entries:
+            kinds = self.kinds(entry, stream)
+            path = self._path(entry, stream)
+            jobs += [(path, name, kinds[name]) for name in names if name in kinds]
+
+        def read(reader: chunks.Reader, job: tuple[str, str, str]) -> T:
+            path, name, kind = job
+            return use(name, *reader.values(path, name, kind, since_us, until_us))
+
+        if len(jobs) <= THREADS:
+            yield from (read(self._own(), job) for job in jobs)
+            return
+        from concurrent.futures import ThreadPoolExecutor
+        from queue import SimpleQueue
+
+        from twincli.content.chunks import Reader
+
+        free: SimpleQueue[Reader] = SimpleQueue()
+
+        def read_in_turn(job: tuple[str, str, str]) -> T:
+            reader = free.get()
+            try:
+                return read(reader, job)
+            finally:
+                free.put(reader)
+
+        with ExitStack() as stack:
+            for _ in range(THREADS):
+                free.put(stack.enter_context(Reader()))
+            pool = stack.enter_context(ThreadPoolExecutor(THREADS))
+            stack.callback(pool.shutdown, cancel_futures=True)
+            yield from pool.map(read_in_turn, jobs)

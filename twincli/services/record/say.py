@@ -8,8 +8,6 @@ certificate is of kind ``certificate``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.client import BLOCK_TIME
 from twincli.errors import InvalidError, LockedError, NotFoundError, UsageError
 from twincli.model import record, times
@@ -18,11 +16,11 @@ from twincli.rules.authority import AUTHORISED, OWNER, Verdict, topic_of
 from twincli.services import resolve
 from twincli.services.asset import choose_outputs
 from twincli.services.asset.attempt import Attempt, Target, is_record, once_mismatch, perform
-from twincli.services.asset.create import Definition, create
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.signers import keys_to_create
 from twincli.services.standing import Speakers, owners_now
 from twincli.services.tx.prepared import Prepared
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -191,6 +189,8 @@ def _state(
     elif writing.at is None and BLOCK_TIME not in workspace.client.capabilities:
         # Nobody but the signer says when it was.
         writing = writing._replace(at=times.to_text(workspace.now()))
+    from twincli.services.asset.create import Definition, create
+
     made = create(workspace, None, Definition({}, kind=create_kind, stated=stated), writing)
     if isinstance(made, Prepared):
         return made

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.errors import ConflictError, LockedError, UsageError, shown
 from twincli.model import did, reading, record
 from twincli.rules.authority import AUTHORISED, Topic
@@ -15,6 +13,7 @@ from twincli.services.signers import keys_to_spend
 from twincli.services.standing import Speakers, owners_now
 from twincli.services.stream import streams
 from twincli.services.tx.prepared import Prepared
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

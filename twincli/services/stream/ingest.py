@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, closing
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
 
 from twincli import files
 from twincli.errors import ConflictError, InvalidError
@@ -18,7 +16,7 @@ from twincli.model.manifest import Entry, Manifest
 from twincli.services.record.say import say
 from twincli.services.stream import known, streams
 from twincli.services.tx.prepared import Prepared
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -283,6 +281,7 @@ def _made(beside: str, about: About, parts: Iterator[Batch]) -> Iterator[_Made]:
     """Write chunks beside a path, several at once; yield them in their order."""
     from collections import deque
     from concurrent.futures import ThreadPoolExecutor
+    from queue import SimpleQueue
 
     from twincli.content import chunks
     from twincli.services.stream import rollups

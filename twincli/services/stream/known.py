@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twincli.content.inventory import Head, Inventory, Leaf, Summary, Taken, Totals
 from twincli.errors import ConfigError, InvalidError, UndeterminedError
 from twincli.model import record
 from twincli.model.batch import load_numpy
 from twincli.services.stream import streams
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

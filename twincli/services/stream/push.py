@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.errors import ConflictError, InvalidError, LockedError, TwinError, cut
 from twincli.model import inline, reading, record, times
 from twincli.rules.authority import AUTHORISED
@@ -12,10 +10,10 @@ from twincli.services import resolve
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.record.say import say
 from twincli.services.signers import keys_to_spend
-from twincli.services.stream import create, ingest, known, rules, streams
+from twincli.services.stream import ingest, known, rules, streams
 from twincli.services.stream.ingest import Stored
 from twincli.services.tx.prepared import Prepared
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -146,6 +144,8 @@ def made(target: Target) -> Target:
     """
     if target.stream is not None or target.room.workspace.dry_run:
         return target
+    from twincli.services.stream import create
+
     workspace, twin_id = target.room.workspace, target.twin_id
     details = create.owner_of(workspace, twin_id, None)
     create.make(workspace, target.ref, twin_id, target.name, details)

@@ -6,16 +6,12 @@ whole, any other by its ``value``. In other streams each value is held to the fi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.errors import InvalidError
 from twincli.model import fields, reading
 from twincli.model.batch import load_numpy
 from twincli.model.fields import Given
 from twincli.model.inline import Inline
-from twincli.services import catalogue
-from twincli.services.asset import fitting
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,8 +86,11 @@ def of_stream(workspace: Workspace, twin_id: str, stream: str) -> Rules:
         NotFoundError: ``missing_template``.
     """
     replay = workspace.client.replay(twin_id)
-    pin = None if replay is None else replay.pin
-    return Rules(stream, catalogue.of_twin(workspace, pin))
+    if replay is None or replay.pin is None:
+        return Rules(stream, None)
+    from twincli.services import catalogue
+
+    return Rules(stream, catalogue.of_twin(workspace, replay.pin))
 
 
 def hold(rules: Rules, found: Observation, on_invalid: str | None = None) -> Inline:
@@ -108,6 +107,8 @@ def hold(rules: Rules, found: Observation, on_invalid: str | None = None) -> Inl
     """
     if rules.model is None:
         return Inline(found)
+    from twincli.services.asset import fitting
+
     units = dict(found.units)
     members = reading.nest(
         (path, {"value": value, "unit": units[path]} if path in units else value)
@@ -208,6 +209,8 @@ def _fitted(field: Field, column: Column, on_invalid: str | None) -> Column | No
         else is_beyond(column.values, bound)
         for bound, is_beyond in zip(bounds, beyond, strict=True)
     ]
+    from twincli.services.asset import fitting
+
     there = True if column.valid is None else column.valid
     outside, doubted = (marks[0] | marks[1]) & there, (marks[2] | marks[3]) & there
     if (on_invalid != fitting.SUSPECT and outside.any()) or (

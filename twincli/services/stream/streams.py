@@ -7,16 +7,14 @@ which name the files that hold them. Whose word they are about the twin is judge
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.errors import InvalidError, NotFoundError
-from twincli.model import did, inline, manifest, names, record, times
+from twincli.model import inline, manifest, names, record, times
 from twincli.model.transaction import signers_of
 from twincli.rules.authority import AUTHORISED, STANDINGS, Topic
 from twincli.services import resolve
 from twincli.services.asset.document import claimed
 from twincli.services.standing import Speakers, owners_now
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,6 +199,8 @@ def _sources(value: Any) -> tuple[tuple[str, str], ...]:
     """Return the sources that a CREATE binds to keys, as far as it is well formed."""
     if not isinstance(value, dict) or len(value) > MAX_SOURCES:
         return ()
+    from twincli.model import did
+
     found = []
     for name, text in value.items():
         try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from twincli.content.copies import Copies
 from twincli.content.inventory import Inventory
 from twincli.content.store import Blobs
 from twincli.services.stream.known import Room
+from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twincli.cli.context import Context
