@@ -12,7 +12,6 @@ from typing import NamedTuple
 import twincli
 
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 
 
 class Figure(NamedTuple):
@@ -78,21 +77,23 @@ def table(figures: list[Figure]) -> str:
     return "\n".join(rows)
 
 
-def report(figures: list[Figure], *, write: bool, into_docs: bool = False) -> None:
+def report(figures: list[Figure], *, write: bool, into_docs: str | None = None) -> None:
     """Print the figures.
 
     Args:
         figures: A line each.
         write: Append them to RESULTS.md.
-        into_docs: With ``write``, also put them in the place of those in ``docs/reference``.
+        into_docs: With ``write``, also put them between the marks of this name in
+            ``docs/reference/benchmarks.md``.
     """
     print(f"{heading()}\n\n{table(figures)}")
     if not write:
         return
     with (ROOT / "benchmarks" / "RESULTS.md").open("a") as results:
         results.write(f"\n## {heading()}\n\n{table(figures)}\n")
-    if into_docs:
+    if into_docs is not None:
+        begin, end = (f"<!-- {into_docs}: {each} -->" for each in ("begin", "end"))
         page = ROOT / "docs" / "reference" / "benchmarks.md"
-        before, _, rest = page.read_text().partition(BEGIN)
-        _, _, after = rest.partition(END)
-        page.write_text(f"{before}{BEGIN}\n{heading()}:\n\n{table(figures)}\n{END}{after}")
+        before, _, rest = page.read_text().partition(begin)
+        _, _, after = rest.partition(end)
+        page.write_text(f"{before}{begin}\n{heading()}:\n\n{table(figures)}\n{end}{after}")

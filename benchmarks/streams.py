@@ -3,7 +3,7 @@
     uv run python -m benchmarks.streams          10 million readings, some minutes
     uv run python -m benchmarks.streams --quick  half a million
     uv run python -m benchmarks.streams --huge   also 100 million on the disk
-    uv run python -m benchmarks.streams --write  also into RESULTS.md
+    uv run python -m benchmarks.streams --write  also into RESULTS.md and docs/reference
 
 Ratios are of processor time, user and system, so that other programs on the machine count little;
 rates and milliseconds are of the clock, and mean something on a machine with nothing else to do.
@@ -496,7 +496,8 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--huge", action="store_true", help="also 100 million readings")
     options = parser.parse_args()
-    report(figures(quick=options.quick, with_huge=options.huge), write=options.write)
+    found = figures(quick=options.quick, with_huge=options.huge)
+    report(found, write=options.write, into_docs="streams")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,9 @@ midnights, so they have 23 or 25 hours where its clocks change.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.errors import InvalidError, UsageError
 from twincli.model.batch import load_numpy
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datetime import tzinfo

@@ -8,10 +8,9 @@ can be kept, added to each other and rounded when they are shown.
 from __future__ import annotations
 
 from math import frexp, isqrt
-from typing import TYPE_CHECKING, Any
 
 from twincli.model.batch import load_numpy
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING
 
 from twincli.analysis.buckets import MINUTE_US
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +81,7 @@ def pack(summary: Summary) -> bytes:
     groups = len(begins)
     whole = summary.lows.dtype == np.int64
     is_regular = bool((np.diff(begins) == MINUTE_US).all() and counts.all())
-    numbers, exponent = exact.integers(summary.sums)
+    numbers, exponent = exact.integers(exact.take(summary.sums, np.array([0, groups - 1])))
     edges = b""
     for at in (0, -1):
         size = numbers[at].bit_length() // 8 + 1

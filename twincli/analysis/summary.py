@@ -11,12 +11,10 @@ and the last the largest.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.analysis import buckets, exact
 from twincli.errors import InvalidError
 from twincli.model.batch import load_numpy
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

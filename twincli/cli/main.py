@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from twincli.cli.context import Context
     from twincli.cli.parsing.data_commands import DataCommand
     from twincli.cli.parsing.data_parser import Parsed
+    from twincli.cli.parsing.quick import Line
     from twincli.cli.result import Result
     from twincli.errors import TwinError
 
@@ -155,6 +156,12 @@ def _dispatch(shared: list[str], rest: list[str], typed: list[str]) -> int:
         word = table.NOUN_ALIASES.get(rest[1], rest[1])
         if word in table.NOUNS or word in table.BARE:
             return _dispatch([], [word, *rest[2:3], "--help"], typed)
+    if noun == "query":
+        from twincli.cli.parsing import quick
+
+        line = quick.read([*shared, *rest[1:]])
+        if line is not None:
+            return _query(line, typed)
     if noun not in table.NOUNS:
         return _typer([noun, *shared, *rest[1:]], typed)
     between, rest = _split_shared(rest[1:])
@@ -252,6 +259,17 @@ def _handled(command: DataCommand, context: Context, parsed: Parsed) -> Result:
     if parsed.warnings:
         result = result._replace(warnings=parsed.warnings + result.warnings)
     return result
+
+
+def _query(line: Line, typed: list[str]) -> int:
+    """Run ``twin query``."""
+    from twincli.cli.commands.query import answering
+    from twincli.cli.context import Context
+    from twincli.cli.options import Options
+
+    context = Context(Options.of(line.shared), argv=tuple(typed), command="query")
+    with context:
+        return _render(answering.answer(context, line.name, **line.values), context)
 
 
 def _typer(argv: list[str], typed: list[str]) -> int:

@@ -254,7 +254,9 @@ def _long(chunk: Chunk) -> tuple[dict[str, Any], str]:
         ("source", _joined([series.source for series in chunk.series])),
     ):
         if (found.codes == found.codes[0]).all():
-            chosen[name] = f"{_quoted(found.names[found.codes[0]])} AS {name}"
+            # As an enumeration it is written as the same text, without looking at every row.
+            text = _quoted(found.names[found.codes[0]])
+            chosen[name] = f"CAST({text} AS ENUM({text})) AS {name}"
         else:
             data[name] = np.array(found.names, dtype=object)[found.codes]
     for name, kind in COLUMNS[2:6]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, overload
 
 from twincli.model import reading, times
 from twincli.model.batch import load_numpy
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,13 +53,7 @@ class Numbers(Sequence[float]):
     def __len__(self) -> int:
         return len(self.texts)
 
-    @overload
-    def __getitem__(self, at: int) -> float: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> Numbers: ...
-
-    def __getitem__(self, at: int | slice) -> float | Numbers:
+    def __getitem__(self, at: int | slice) -> Any:
         found = self.texts[at]
         return float(found) if isinstance(found, str) else Numbers(found)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from twincli.analysis.summary import FROM_VALUES, MERGEABLE, SAMPLES
 from twincli.errors import InvalidError, UsageError, cut
 from twincli.model import expression, times
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import tzinfo

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, TypeVar
 
 from twincli.analysis.packing import NotASummaryError
 from twincli.errors import ConfigError, UndeterminedError
 from twincli.services.stream import rollups
+from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TypeVar
 
     from twincli.analysis.summary import Summary
     from twincli.client.fetching import Source
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from twincli.model.manifest import Entry
     from twincli.services.stream.rollups import Rollup, Rollups
 
-T = TypeVar("T")
+    T = TypeVar("T")
+
 THREADS = 2
 """Chunks that are read at once."""
 

@@ -8,12 +8,12 @@ import io
 import json
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any
 
 from twincli.errors import UsageError
 from twincli.model.batch import load_numpy
 from twincli.model.text import in_json
 from twincli.services.query import answers
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

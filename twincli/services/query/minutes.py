@@ -6,13 +6,12 @@ A question that is often asked, answered without numpy, whose loading takes long
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twincli.analysis.buckets import MINUTE_US
 from twincli.analysis.packing import Edge, NotASummaryError
 from twincli.services.query import answers, pieces
 from twincli.services.query.answers import Answer, Block, Column, Numbers
 from twincli.services.stream import rollups
+from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,7 @@ anchored twice counts once. What overlaps nothing is read, or taken from its rol
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twincli.analysis.summary import MERGEABLE
 from twincli.errors import TwinError, UsageError
 from twincli.model import record, times
 from twincli.model.template import RESERVED_STREAMS
 from twincli.rules.authority import AUTHORISED, OWNER
-from twincli.services import catalogue, resolve
-from twincli.services.query import answers, asked, pieces, recorded
+from twincli.services import resolve
+from twincli.services.query import answers, asked, pieces
 from twincli.services.query.pieces import Held, Piece
 from twincli.services.stream import streams
-from twincli.services.stream.rules import Rules
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,14 +89,19 @@ def query(workspace: Workspace, feed: Feed, ref: str, typed: Typed) -> Found:
             "name a stream with --stream",
             hint=f"twin query {ref} --stream NAME; to see them: twin stream list {ref}",
         )
-    if not set(recorded.STREAMS).isdisjoint(question.streams):
-        return _of_records(workspace, ref, question)
+    if not streams.RESERVED.isdisjoint(question.streams):
+        from twincli.services.query import recorded
+
+        if not set(recorded.STREAMS).isdisjoint(question.streams):
+            return _of_records(workspace, ref, question)
     found = opened(workspace, ref, question.streams)
     return answered(feed, question, found)
 
 
 def _of_records(workspace: Workspace, ref: str, question: Asked) -> Found:
     """Answer a question about events, states, stages or maintenance."""
+    from twincli.services.query import recorded
+
     others = [name for name in question.streams if name not in recorded.STREAMS]
     if others:
         raise UsageError(
@@ -243,6 +245,9 @@ def _changed_units(workspace: Workspace, twin_id: str, held: Sequence[Held]) -> 
     now, then = client.replay(twin_id), client.replay(twin_id, min(recorded))
     if now is None or then is None or now.pin == then.pin:
         return
+    from twincli.services import catalogue
+    from twincli.services.stream.rules import Rules
+
     try:
         models = [catalogue.of_twin(workspace, each.pin) for each in (then, now)]
     except TwinError:

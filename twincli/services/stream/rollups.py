@@ -6,12 +6,10 @@ theirs once their anchor stands in the ledger; chunks of others when they are as
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from twincli.analysis import packing
 from twincli.content.minutes import Minutes
 from twincli.errors import ConfigError
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

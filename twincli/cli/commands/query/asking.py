@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+
+from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twincli.cli.context import Context
+    from twincli.client.fetching import Source
     from twincli.services.query.asked import Typed
     from twincli.services.query.feed import Feed
     from twincli.services.query.query import Found
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 
 def feed(context: Context) -> Feed:
     """Return what reads chunks: of this home, else of the node that ``--node`` names."""
-    from twincli.cli.commands.file import content
     from twincli.content.copies import Copies
     from twincli.content.inventory import Inventory
     from twincli.content.store import Blobs
@@ -23,7 +24,11 @@ def feed(context: Context) -> Feed:
 
     has_home = os.path.isdir(context.paths.home)
     inventory = Inventory(context.paths.streams if has_home else ":memory:")
-    nodes = [] if context.network is None else content.places(context)[0]
+    nodes: list[Source] = []
+    if context.network is not None:
+        from twincli.cli.commands.file import content
+
+        nodes += content.places(context)[0]
     blobs = Blobs(context.paths.content)
     made = Feed(
         blobs,

@@ -1,0 +1,82 @@
+"""Plain command lines of `twin query`: read as Typer reads them, or left to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Invoke
+from twincli.cli.commands.query import answering
+from twincli.cli.parsing import quick
+from twincli.cli.result import Result
+
+PLAIN = [
+    "car --stream s",
+    "car --stream s --stream t --limit 5 --json",
+    "--stream s car --since 2024-01-01 --until 2024-01-02 --reverse --by recorded",
+    "car --stream s --every 1m --agg average,max --fill null --origin 2024-01-01 --quiet",
+    "car --stream s --points 5 --agg minmax --fields value,x.y --tz UTC --suspect",
+    "car --stream s --where v>1 --format csv --gzip -o a.csv.gz",
+    "car --sql SELECT --output x.json --jsonl",
+    "car --stream s --limit 007",
+    "car --stream s --by",
+    "car --stream s --limit 0",
+]
+LEFT = [
+    "",
+    "car --help",
+    "car -q",
+    "car --stream",
+    "car --stream s --limit x",
+    "car --stream s --limit -1",
+    "car --stream s --limit 12345678901",
+    "car --stream s --limit 1 --limit 2",
+    "car --stream=s",
+    "car --stream s --reverse --reverse",
+    "car --json --json",
+    "car other --stream s",
+    "car --stream s -- x",
+    "car --stream s --node local",
+    "car --stream s --unknown x",
+    "car --stream s -o -",
+    "car --stream s --get rows",
+    "car --stream --json",
+]
+
+
+@pytest.mark.parametrize("text", PLAIN[:8])
+def test_as_typer_reads_it(text: str, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def answer(context: Any, name: str, **values: Any) -> Result:
+        given = {key: value for key, value in values.items() if value not in (None, False)}
+        if given.get("by") == "happened":
+            del given["by"]
+        seen.append((context.options, context.command, context.argv, name, given))
+        return Result({"schema": "twin.query/1"}, said=True)
+
+    monkeypatch.setattr(answering, "answer", answer)
+    words = text.split()
+    assert quick.read(words) is not None
+    invoke("query", *words)
+    monkeypatch.setattr(quick, "read", lambda _words: None)
+    invoke("query", *words)
+    fast, slow = seen
+    assert fast == slow
+
+
+@pytest.mark.parametrize("text", [*LEFT, *PLAIN[8:9]])
+def test_what_is_left_to_typer(text: str) -> None:
+    assert quick.read(text.split()) is None
+
+
+def test_words_that_are_no_text() -> None:
+    assert quick.read(["car", "--stream", "\udcff"]) is None
+    assert quick.read(["car", "--stream", ""]) is None
+
+
+def test_shared_options_before_it(invoke: Invoke) -> None:
+    run = invoke("--json", "query", "nowhere", "--stream", "s")
+    assert run.status == 4
+    assert run.error["code"] == "no_home"
