@@ -264,6 +264,8 @@ def _changed_units(workspace: Workspace, twin_id: str, held: Sequence[Held]) -> 
 
 def _no_stream(ref: str, name: str) -> UsageError:
     """Return the error about a name that stands for records, which no stream bears."""
+    from twincli.services.query import recorded
+
     if name in recorded.STREAMS:
         hint = f"without --sql: twin query {ref} --stream {name} --where EXPR"
     else:
