@@ -77,6 +77,11 @@ def table(figures: list[Figure]) -> str:
     return "\n".join(rows)
 
 
+def marks(name: str) -> tuple[str, str]:
+    """Return what figures stand between in the docs."""
+    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+
+
 def report(figures: list[Figure], *, write: bool, into_docs: str | None = None) -> None:
     """Print the figures.
 
@@ -92,7 +97,7 @@ def report(figures: list[Figure], *, write: bool, into_docs: str | None = None) 
     with (ROOT / "benchmarks" / "RESULTS.md").open("a") as results:
         results.write(f"\n## {heading()}\n\n{table(figures)}\n")
     if into_docs is not None:
-        begin, end = (f"<!-- {into_docs}: {each} -->" for each in ("begin", "end"))
+        begin, end = marks(into_docs)
         page = ROOT / "docs" / "reference" / "benchmarks.md"
         before, _, rest = page.read_text().partition(begin)
         _, _, after = rest.partition(end)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import growth, report
-from benchmarks.report import BEGIN, END, Figure
+from benchmarks.report import Figure
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "benchmarks.md").read_text()
 
@@ -28,9 +28,14 @@ def test_figures_and_their_budgets() -> None:
     )
 
 
-def test_the_docs_have_their_place() -> None:
-    assert (PAGE.count(BEGIN), PAGE.count(END)) == (1, 1)
-    between = PAGE.partition(BEGIN)[2].partition(END)[0]
+BEGIN, END = report.marks("benchmarks")
+
+
+@pytest.mark.parametrize("name", ["benchmarks", "streams"])
+def test_the_docs_have_their_place(name: str) -> None:
+    begin, end = report.marks(name)
+    assert (PAGE.count(begin), PAGE.count(end)) == (1, 1)
+    between = PAGE.partition(begin)[2].partition(end)[0]
     assert report.table([]) in between
 
 
@@ -49,7 +54,7 @@ def test_what_is_kept(
     report.report([SLOW], write=True)
     kept = f"# Results\n\n## {report.heading()}\n\n{report.table([SLOW])}\n"
     assert (results.read_text(), page.read_text()) == (kept, PAGE)
-    report.report([FAST], write=True, into_docs=True)
+    report.report([FAST], write=True, into_docs="benchmarks")
     assert results.read_text() == f"{kept}\n## {report.heading()}\n\n{report.table([FAST])}\n"
     before, after = PAGE.partition(BEGIN)[0], PAGE.partition(END)[2]
     shown = f"{BEGIN}\n{report.heading()}:\n\n{report.table([FAST])}\n{END}"
