@@ -143,7 +143,7 @@ def statements(data: Any) -> list[tuple[str, str]]:
     if found.get("kind") == TEMPLATE and isinstance(found.get("template"), str):
         pairs.append(("registers", found["template"]))
         pairs += _compiled(data)
-    if found.get("kind") in {STATEMENT, CERTIFICATE} and isinstance(found.get("nonce"), str):
+    if found.get("kind") in (STATEMENT, CERTIFICATE) and isinstance(found.get("nonce"), str):
         pairs.append(("nonce", found["nonce"]))
     model = orm_model(data)
     return pairs if model is None else [*pairs, ("model", model)]

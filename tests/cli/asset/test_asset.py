@@ -21,7 +21,7 @@ STRANGER = KeyPair.from_seed(b"s" * 32)
 ASSET = [
     name
     for name in documents.Asset.__annotations__
-    if name not in {"outputs", "parent_standing", "real_time", "streams", "view"}
+    if name not in {"outputs", "parent_standing", "real_time", "streams", "view", "life"}
 ]
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _ROOTS = ("assetAdministrationShells", "submodels", "conceptDescriptions")
+_ROOT_TYPES = ("AssetAdministrationShell", "Submodel")
 _MAX_ERRORS = 100
 
 _TYPES = {
@@ -70,7 +71,7 @@ def is_model(value: Any) -> bool:
     """Say whether a JSON value looks like an environment, a shell or a submodel."""
     return isinstance(value, dict) and (
         any(isinstance(value.get(name), list) for name in _ROOTS)
-        or value.get("modelType") in {"AssetAdministrationShell", "Submodel"}
+        or value.get("modelType") in _ROOT_TYPES
     )
 
 
@@ -87,10 +88,7 @@ def read(value: Any, wanted: str | None = None) -> Imported:
         ConfigError: ``missing_extra``: ``aas-core3.0`` is not installed.
     """
     bounded(value)
-    if isinstance(value, dict) and value.get("modelType") in {
-        "AssetAdministrationShell",
-        "Submodel",
-    }:
+    if isinstance(value, dict) and value.get("modelType") in _ROOT_TYPES:
         root = _ROOTS[0] if value["modelType"] == "AssetAdministrationShell" else _ROOTS[1]
         value = {root: [value]}
     if not isinstance(value, dict) or not any(name in value for name in _ROOTS):

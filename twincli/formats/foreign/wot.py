@@ -324,7 +324,7 @@ class _Maker:
             return None
         if not isinstance(given, str) or given not in _TYPES:
             raise invalid((*path, "type"), f"there is no type {shown(given)}")
-        if given == "string" and schema.get("format") in {"date", "date-time"}:
+        if given == "string" and schema.get("format") in ("date", "date-time"):
             if schema["format"] == "date":
                 self.draft.lose(
                     (*path, "format"),
