@@ -496,6 +496,27 @@ def test_names_of_certificates(house: House) -> None:
     assert [row["status"] for row in house.rows()][:2] == ["revoked", "valid"]
 
 
+@pytest.mark.parametrize("subject", ["other", "urn:thing:7", None])
+def test_what_the_issuer_said_of_something_else(house: House, subject: str | None) -> None:
+    """Anybody can record a credential about a twin; its issuer has to have meant that twin."""
+    other = create(house.using("alice"), "truck", Definition({}))["id"]
+    about = did.asset_did(other) if subject == "other" else subject
+    named = {} if about is None else {"id": about}
+    told = foreign(house, credentialSubject={**named, "name": "x"})
+    say(house.using("alice"), "car", "certificate", {"credential": told})
+    lab = did.key_did(FOREIGN.public_key)
+    (found,) = certificates.certificates(house.workspace, house.car)
+    assert found.about is (False if subject == "other" else None)
+    assert certificates.is_trusted(found, [lab]) is False
+    assert certificates.names_of(house.workspace, house.car, [lab]) == []
+    row = house.rows()[0]
+    assert row["status"] == ("invalid" if subject == "other" else "valid")
+    assert row["verified"] is (subject != "other")
+    checked = check.check(house.workspace, house.stores.blobs, "car")
+    assert checked["ok"] is False  # an old label, too
+    assert checked["certificates"][0]["status"] == row["status"]
+
+
 def test_a_twin_without_any(house: House) -> None:
     with pytest.raises(NotFoundError, match="has no certificate"):
         check.show(house.workspace, house.car)

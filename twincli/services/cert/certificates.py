@@ -67,6 +67,8 @@ class Certificate(NamedTuple):
         claims: What it says.
         issuer_key: Base58 of the key that its issuer is, or None.
         form: One of ``FORMS``.
+        about: Whether it names the twin; False: it names another asset; None: it names neither, so
+            that it is about the twin is the word of who recorded it.
         revoked: The first revocation by its issuer, or None.
     """
 
@@ -75,6 +77,7 @@ class Certificate(NamedTuple):
     claims: Claims
     issuer_key: str | None
     form: str
+    about: bool | None
     revoked: Revocation | None
 
 
@@ -91,11 +94,13 @@ def trusted_issuers(workspace: Workspace, asset_id: str) -> tuple[str, ...]:
 def is_trusted(one: Certificate, trusted: Sequence[str]) -> bool | None:
     """Say whether a certificate is one of a trusted issuer's; None: nobody is named.
 
-    Whether its proof is right is another question.
+    One that does not name the twin is not: the issuer has not said that it is about it. Whether its
+    proof is right is another question.
     """
     if not trusted:
         return None
-    return one.form in {ISSUED, FOREIGN} and one.claims.issuer in trusted
+    names_it = one.about is True
+    return names_it and one.form in {ISSUED, FOREIGN} and one.claims.issuer in trusted
 
 
 def names_of(workspace: Workspace, asset_id: str, trusted: Sequence[str]) -> list[str]:
@@ -112,8 +117,6 @@ def names_of(workspace: Workspace, asset_id: str, trusted: Sequence[str]) -> lis
     for one in certificates(workspace, asset_id):
         if not is_trusted(one, trusted) or standing(one, now) != _credential.VALID:
             continue
-        if not any(_is_twin(subject, asset_id) for subject in one.claims.subjects):
-            continue
         if proofs.is_right(one.document):
             claims = one.claims
             named = (claims.kind, claims.standard, claims.number)
@@ -121,11 +124,19 @@ def names_of(workspace: Workspace, asset_id: str, trusted: Sequence[str]) -> lis
     return list(found)
 
 
-def _is_twin(subject: str, asset_id: str) -> bool:
-    try:
-        return did.parse(subject).asset_id == asset_id
-    except InvalidError:
-        return False
+def is_about(claims: Claims, asset_id: str) -> bool | None:
+    """Say whether a credential names a twin; see ``Certificate.about``."""
+    found: bool | None = None
+    for subject in claims.subjects:
+        try:
+            named = did.parse(subject).asset_id
+        except InvalidError:
+            continue
+        if named == asset_id:
+            return True
+        if named is not None:
+            found = False
+    return found
 
 
 def issuer_key_of(claims: Claims) -> str | None:
@@ -168,7 +179,8 @@ def of_records(workspace: Workspace, asset_id: str, every: Sequence[Record]) -> 
                 return speakers.is_controller(asset_id, key, client.required(held.tx_id))
 
             form = form_of(claims, held.signers, names, is_controller)
-            found.append(Certificate(held, document, claims, key, form, None))
+            about = is_about(claims, asset_id)
+            found.append(Certificate(held, document, claims, key, form, about, None))
         elif isinstance(revokes, str):
             reason = record.text(held.body.get("reason"))
             revocations.setdefault(revokes, []).append(Revocation(held, reason))
@@ -235,9 +247,10 @@ def standing(
         one: The certificate.
         now_ms: When.
         within_ms: What ends within this time is expiring.
-        is_valid: Whether its proof, form and signer are right, where that is known.
+        is_valid: Whether its proof, form and signer are right, where that is known. One that names
+            another asset is invalid in any case.
     """
-    if is_valid is False:
+    if is_valid is False or one.about is False:
         return INVALID
     if one.revoked is not None:
         ended = one.revoked.record.happened_ms
@@ -275,7 +288,7 @@ def item(
         "standard": claims.standard,
         "form": one.form,
         "status": standing(one, now_ms, within_ms, is_valid=is_valid),
-        "verified": is_valid if one.form in {ISSUED, FOREIGN} else False,
+        "verified": is_valid if one.form in {ISSUED, FOREIGN} and one.about is not False else False,
         "trusted": is_trusted(one, trusted),
         "issuer": claims.issuer,
         "issuer_name": claims.declared_issuer or claims.issuer_name,
