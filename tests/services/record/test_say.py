@@ -16,6 +16,7 @@ from twincli.services.asset.append import Append
 from twincli.services.asset.create import Definition
 from twincli.services.asset.freeze import freeze, unfreeze
 from twincli.services.asset.write_options import PLAIN, Writing
+from twincli.services.grant.grants import add
 from twincli.services.record.records import records
 from twincli.services.record.say import say
 from twincli.services.tx.prepared import Prepared
@@ -211,6 +212,14 @@ def test_what_others_say_of_a_frozen_twin_is_shown_as_such(rooms: Rooms) -> None
         False,
     ]
     assert listed[frozen["transaction_id"] or ""] is False
+
+
+def test_a_freeze_binds_those_who_may_write(rooms: Rooms) -> None:
+    add(rooms.workspace, "car", ["dora"])
+    assert said(rooms, "dora")["standing"] == "authorised"
+    freeze(rooms.workspace, "car")
+    with pytest.raises(LockedError, match="car is frozen"):
+        said(rooms, "dora")
 
 
 def test_a_freeze_binds_no_other_program(rooms: Rooms) -> None:

@@ -15,7 +15,14 @@ from twincli.model import transaction as _transaction
 from twincli.rules.authority import AUTHORISED, OWNER, Verdict, topic_of
 from twincli.services import resolve
 from twincli.services.asset import choose_outputs
-from twincli.services.asset.attempt import Attempt, Target, is_record, once_mismatch, perform
+from twincli.services.asset.attempt import (
+    Attempt,
+    Target,
+    check_not_frozen,
+    is_record,
+    once_mismatch,
+    perform,
+)
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.signers import keys_to_create
 from twincli.services.standing import Speakers, owners_now
@@ -175,6 +182,11 @@ def _state(
         keys = [info.public_key for info in infos]
     is_certificate = kind == record.CERTIFICATE
     verdict = OWNER if is_certificate else _now(target, keys, topic_of(kind, body))
+    if verdict.standing == AUTHORISED and not is_certificate:
+        # It would change what the twin's owner froze; a certifier's word is not the owner's.
+        replay = workspace.client.replay(asset_id)
+        if replay is not None:
+            check_not_frozen(ref, replay)
     warnings = [*_about_standing(target, kind, keys, verdict), *_about_freeze(target)]
     if before is not None:
         for warning in warnings:
@@ -242,7 +254,7 @@ def _about_standing(
 
 
 def _about_freeze(target: Target) -> Iterator[str]:
-    """Yield a warning where the twin is frozen: that binds its owner, not those who speak of it."""
+    """Yield a warning where the twin is frozen: that binds nobody who speaks for himself."""
     replay = target.workspace.client.replay(target.asset_id)
     if replay is not None and replay.frozen is not None:
         yield f"{target.ref} is frozen: the record will be shown as said while it was"
