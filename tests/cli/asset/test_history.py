@@ -289,3 +289,16 @@ def test_what_happened_earlier_than_it_was_recorded(invoke: Invoke) -> None:
     graph = invoke("history", "car", "--format", "graph").stdout
     assert f"2020-02-02T12:00:00.000Z (recorded {items[-1]['committed_at']} late)" in graph
     assert "late" in invoke("history", "car", tty=True).stdout
+
+
+def test_what_others_recorded_is_pointed_at(invoke: Invoke) -> None:
+    twin = quietly(invoke)
+    for name in ("alice", "lab"):
+        twin("keys", "new", name, "--no-passphrase")
+    twin("asset", "create", "car", "--owner", "alice")
+    assert "of others" not in invoke("history", "car").stderr
+    twin("event", "add", "car", "crash", "--key", "lab")
+    run = invoke("history", "car")
+    assert "1 record of others about car: twin event list car" in run.stderr
+    assert len(run.stdout.splitlines()) == 2
+    assert invoke("history", "car", "--quiet").stderr == ""

@@ -16,7 +16,7 @@ from twincli.model.telling import in_words
 from twincli.model.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from twincli.services.documents import HistoryItem, HistoryOutput, TxMoment
 
@@ -57,7 +57,10 @@ def history(
         ),
     ] = "table",
 ) -> Result:
-    """Show everything that happened to a twin."""
+    """Show all that the owners of a twin did with it, in the order of the ledger.
+
+    What others recorded about it is in twin event list, maintenance list and cert list.
+    """
     from twincli.services.asset import history as service
 
     if form not in FORMATS:
@@ -86,7 +89,19 @@ def history(
         ),
         item_schema="twin.history-item/1",
         text=text,
+        notes=tuple(_others(context, name, document["asset_id"])),
     )
+
+
+def _others(context: Context, name: str, asset_id: str) -> Iterator[str]:
+    """Yield how many records of others there are, which have histories of their own."""
+    if context.network is None:
+        count = len(context.client.assets_with("about", asset_id))
+        if count:
+            yield (
+                f"{count} record{'s' if count > 1 else ''} of others about {name}:"
+                f" twin event list {name}, twin maintenance list {name}, twin cert list {name}"
+            )
 
 
 # ---------------------------------------------------------------- words
