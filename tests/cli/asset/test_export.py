@@ -109,6 +109,8 @@ def test_refusals(twin: Invoke, tmp_path: Path) -> None:
         (("nothing", "--format", "wot"), 4),
     ):
         assert twin("asset", "export", *words, "--json").status == status
+    run = twin("asset", "export", "beans", "--json")
+    assert run.error["message"] == "missing option '--format': one of wot, aas, epcis, dtdl, jsonld"
     path = tmp_path / "not.json"
     run = twin("asset", "export", "beans", "--format", "wot", "-o", str(path), "--dry-run")
     assert run.status == 0

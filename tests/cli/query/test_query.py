@@ -77,7 +77,7 @@ def test_limits_are_never_silent(twin: Twin, invoke: Invoke) -> None:
     words = ("query", "press", "--stream", "sensor", "--limit")
     run = invoke(*words, "5", "--json")
     assert (run.status, run.json["truncated"], len(run.json["rows"])) == (10, True, 5)
-    assert "more than 5" in invoke(*words, "5").stderr
+    assert "more rows than the 5" in invoke(*words, "5").stderr
     assert twin(*words, "50")["truncated"] is False
 
 

@@ -549,6 +549,8 @@ def _near_options(error: typer.TyperException) -> list[str] | None:
 
 
 _WORDING = (
+    (r"\. Choose from:\s+", ": one of "),
+    (r",\s*\n\s*", ", "),
     (r"^no such option: (.*)", r"there is no option \1"),
     (r"^got unexpected extra arguments?(?:\(s\))? \((.*)\)$", r"unexpected argument '\1'"),
     (r"^option '(.*)' requires an argument$", r"\1 needs a value"),

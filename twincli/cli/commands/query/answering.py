@@ -72,7 +72,9 @@ def answer(
         else asking.answered_sql(context, feed, name, typed, sql)
     )
     exit_code = ExitCode.PARTIAL if found.truncated else ExitCode.OK
-    notes = (f"there are more than {limit} rows",) if found.truncated and limit else ()
+    notes = (
+        (f"there are more rows than the {limit} of --limit",) if found.truncated and limit else ()
+    )
     if out is not None and out != partial.STDOUT:
         return _to_file(found, str(form), out, exit_code, notes, gzip=gzip)
     if form is not None or gzip:

@@ -245,7 +245,8 @@ def export(
             shown,
         )
     added, removed = document["files_added"], document["files_removed"]
-    notes = [f"{added} files with {document['readings']} readings written to {out}"]
+    files = "file" if added == 1 else "files"
+    notes = [f"{added} {files} written to {out}, readings: {document['readings']}"]
     if removed:
         notes.append(f"{removed} files no longer count, and were taken out")
     if form == service.DELTA and not (added or removed):
