@@ -201,6 +201,23 @@ def _entities(path: Path) -> str:
     return str(path)
 
 
+def _with_part(path: Path, name: str, text: str) -> str:
+    """Return a workbook with another part in the place of one."""
+    xlsx(path, [["id"], ["1"]])
+    with zipfile.ZipFile(path) as archive:
+        parts = {item.filename: archive.read(item) for item in archive.infolist()}
+    parts[name] = text.replace("BODY", parts[name].decode().removeprefix(workbooks.HEAD)).encode()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for part, data in parts.items():
+            archive.writestr(part, data)
+    return str(path)
+
+
+BOOK, RELATIONS = NAMES = ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
+LARGE = f"{workbooks.HEAD}<!--{' ' * (8 << 20)}-->BODY"
+TYPED = f"{workbooks.HEAD}<!DOCTYPE x []>BODY"
+
+
 CRAFTED: dict[str, tuple[Callable[[Path], str], str]] = {
     "nothing": (lambda path: _bytes(path, b""), "not a spreadsheet"),
     "no archive": (lambda path: _bytes(path, b"id;v"), "not a spreadsheet"),
@@ -216,6 +233,23 @@ CRAFTED: dict[str, tuple[Callable[[Path], str], str]] = {
     "an error for a name": (
         lambda path: xlsx(path, [["a", Fault("#N/A")]]),
         "column 2 has no name",
+    ),
+    "a large workbook": (lambda path: _with_part(path, BOOK, LARGE), f"{BOOK} is larger than 8"),
+    "large relations": (
+        lambda path: _with_part(path, RELATIONS, LARGE),
+        f"{RELATIONS} is larger than 8",
+    ),
+    "a workbook with a document type": (
+        lambda path: _with_part(path, BOOK, TYPED),
+        f"{BOOK} has a document type",
+    ),
+    "relations with a document type": (
+        lambda path: _with_part(path, RELATIONS, TYPED),
+        f"{RELATIONS} has a document type",
+    ),
+    "relations after which something stands": (
+        lambda path: _with_part(path, RELATIONS, f"{workbooks.HEAD}BODY<a/>"),
+        f"{RELATIONS} is not XML",
     ),
     "a thousand and one columns": (
         lambda path: xlsx(path, [[f"c{n}" for n in range(1001)]]),
@@ -265,6 +299,27 @@ def test_a_crafted_spreadsheet_costs_little_and_says_why(tmp_path: Path, case: s
     assert clock.monotonic() - begun < 30
     assert caught.value.code == "invalid_table"
     assert why in caught.value.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_comment_full_of_tags_costs_little(tmp_path: Path, name: str) -> None:
+    tag = {BOOK: "<sheet ", RELATIONS: "<Relationship "}[name]
+    path = _with_part(tmp_path / "x.xlsx", name, f"{workbooks.HEAD}<!--{tag * 500_000}-->BODY")
+    begun = clock.monotonic()
+    assert read(path) == [(2, {"id": "1"})]
+    assert clock.monotonic() - begun < 10
+
+
+def test_a_sheet_in_a_comment_is_none(tmp_path: Path) -> None:
+    path = xlsx(tmp_path / "x.xlsx", [["a"], [Fault("#N/A")]])
+    with zipfile.ZipFile(path) as archive:
+        parts = {item.filename: archive.read(item) for item in archive.infolist()}
+    parts[BOOK] = parts[BOOK].replace(b"<sheets>", b'<!-- <sheet r:id="rId99"/> --><sheets>')
+    with zipfile.ZipFile(path, "w") as archive:
+        for part, data in parts.items():
+            archive.writestr(part, data)
+    ((_, error),) = read(path)
+    assert "#N/A" in str(error)
 
 
 def test_entities_are_not_opened_out(tmp_path: Path) -> None:

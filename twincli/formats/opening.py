@@ -11,6 +11,7 @@ import sys
 import zipfile
 from datetime import date, datetime, time, timedelta
 from typing import IO, TYPE_CHECKING, Any
+from xml.parsers import expat
 
 from twincli.errors import shown
 from twincli.formats import sheets
@@ -26,6 +27,8 @@ _REF = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
 _ERROR = re.compile(rb'\bt="e"')
 _PIECE = 1 << 20
 MAX_FAULTY = 10_000
+MAX_PART = 8 << 20
+"""Bytes of what names the sheets and says where they stand, each of which is read whole."""
 
 
 class RefusedError(Exception):
@@ -165,23 +168,56 @@ def _column(letters: bytes) -> int:
 def _member(archive: zipfile.ZipFile, position: int) -> str | None:
     """Return the part of the archive in which a sheet stands, None where that is not clear."""
     try:
-        book = archive.read("xl/workbook.xml")
-        relations = archive.read("xl/_rels/workbook.xml.rels")
+        book = _elements(archive, "xl/workbook.xml", "sheet")
+        relations = _elements(archive, "xl/_rels/workbook.xml.rels", "Relationship")
     except KeyError:
         return None
-    ids = re.findall(rb"<(?:\w+:)?sheet\b[^>]*?\br?:?id=\"([^\"]+)\"", book)
-    marks = re.findall(rb"<(?:\w+:)?sheet\b[^>]*?\b\w+:id=\"([^\"]+)\"", book)
-    ids = marks or ids
+    marks = [
+        value for sheet in book for name, value in sheet.items() if name.partition(":")[2] == "id"
+    ]
+    ids = marks or [sheet["id"] for sheet in book if "id" in sheet]
     if position >= len(ids):
         return None
-    for relation in re.findall(rb"<(?:\w+:)?Relationship\b[^>]*>", relations):
-        named = re.search(rb"\bId=\"([^\"]*)\"", relation)
-        target = re.search(rb"\bTarget=\"([^\"]*)\"", relation)
-        if named and target and named[1] == ids[position]:
-            name = target[1].decode(errors="replace")
+    for relation in relations:
+        if relation.get("Id") == ids[position] and "Target" in relation:
+            name = relation["Target"]
             name = name.lstrip("/") if name.startswith("/") else f"xl/{name}"
             return name if name in archive.namelist() else None
     return None
+
+
+def _elements(archive: zipfile.ZipFile, part: str, wanted: str) -> list[dict[str, str]]:
+    """Return the attributes of the elements of a name, whatever the prefix, in a small part.
+
+    Raises:
+        KeyError: There is no such part.
+    """
+    too_large = RefusedError(f"its {part} is larger than {MAX_PART >> 20} MiB")
+    info = archive.getinfo(part)
+    if info.file_size > MAX_PART:
+        raise too_large
+    with archive.open(info) as stream:
+        data = stream.read(MAX_PART + 1)  # the directory may lie about its size
+    if len(data) > MAX_PART:
+        raise too_large
+    found: list[dict[str, str]] = []
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        if name.rpartition(":")[2] == wanted:
+            found.append(attributes)
+
+    def doctype(*_: object) -> None:
+        raise RefusedError(f"its {part} has a document type, which no workbook has")
+
+    # A parser and no expressions: those take the square of the time of a comment full of tags.
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    parser.StartDoctypeDeclHandler = doctype
+    try:
+        parser.Parse(data, True)  # noqa: FBT003 - it takes no keywords
+    except expat.ExpatError as error:
+        raise RefusedError(f"it is damaged: {part} is not XML: {str(error)[:100]}") from error
+    return found
 
 
 def main() -> None:
