@@ -35,10 +35,14 @@ class Whole:
     def __enter__(self) -> None:
         self._is_busy = True
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self._is_busy = False
-        if self._is_due:
+        if self._is_due and kind is None:  # an error on its way out ends it too, and says more
             raise KeyboardInterrupt
+
+    def is_due(self) -> bool:
+        """Say whether it is to end: what is done inside may look, and end earlier."""
+        return self._is_due
 
     def take(self, *_: object) -> None:
         """Take a signal."""

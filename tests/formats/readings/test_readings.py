@@ -153,6 +153,29 @@ def test_long_lines_cost_no_memory() -> None:
     assert told(found)[2][1] == "invalid_line"
 
 
+def test_a_line_without_an_end_is_not_read_to_it() -> None:
+    class Endless(io.RawIOBase):
+        count = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            self.count += len(buffer)
+            assert self.count < 2 * lines.MAX_PASSED
+            buffer[:] = bytes(len(buffer))
+            return len(buffer)
+
+    first = io.BytesIO(b"{}\n")
+    endless = Endless()
+    endless.readinto = lambda buffer: first.readinto(buffer) or Endless.readinto(endless, buffer)  # type: ignore[method-assign]
+    found = iter(lines.Lines(endless))  # type: ignore[arg-type]
+    assert next(found) == (1, "{}\n")
+    with pytest.raises(InvalidError, match="line 2 is longer than") as caught:
+        next(found)
+    assert caught.value.code == "too_large"
+
+
 def test_coordinates_in_a_table() -> None:
     _, found = csv_of("time,lat,lon,source,seq\n0,91,1,a,1\n0,90,-180,a,2\n")
     assert isinstance(found[1], Read)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _LONGEST_REASON = 400
 MAX_LINE = 1 << 20
 """Characters of a line."""
+MAX_PASSED = 64 << 20
+"""Characters of a line that is passed over as too long; it may have no end, as of /dev/zero."""
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -96,6 +98,9 @@ class Lines:
         """Yield each line with its end; None for one that is too long or of wrong bytes.
 
         Once.
+
+        Raises:
+            InvalidError: ``too_large``: a line is so long that its end is not looked for.
         """
         try:
             yield from self._numbered()
@@ -108,8 +113,15 @@ class Lines:
         while line := self._text.readline(MAX_LINE):
             number += 1
             if len(line) == MAX_LINE and line[-1] not in "\r\n":
+                passed = MAX_LINE
                 while (rest := self._text.readline(MAX_LINE)) and rest[-1] not in "\r\n":
-                    pass
+                    passed += len(rest)
+                    if passed > MAX_PASSED:
+                        raise InvalidError(
+                            f"line {number} is longer than {MAX_PASSED} characters",
+                            code="too_large",
+                            hint="is it the right file?",
+                        )
                 yield number, None
             elif not line.isascii() and any(0xDC80 <= ord(mark) <= 0xDCFF for mark in line):
                 yield number, None

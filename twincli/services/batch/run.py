@@ -75,14 +75,30 @@ class How(NamedTuple):
         keep: False: find out what would become of the lines, and record nothing.
         stopped: Asked between twins whether to stop.
         progress: Told how many lines are done, and how many there are.
+        whole: Entered for the recording, which is not to be ended anywhere.
     """
 
     once: str | None = None
     keep: bool = True
     stopped: Callable[[], bool] = lambda: False
     progress: Callable[[int, int], None] | None = None
+    whole: AbstractContextManager[object] = nullcontext()
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """Say of what is interrupted inside that nothing is recorded yet.
+
+    Raises:
+        InterruptedWriteError: Somebody stopped it.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise InterruptedWriteError("interrupted: nothing is recorded") from None
+
+
+@reading()
 def fill(rooms: Rooms, spool: BatchSpool, items: Iterable[Item], how: How) -> None:
     """Sort the lines of a file by twin; what is wrong with their form is noted.
 
@@ -166,6 +182,7 @@ class Run:
         self._part: Callable[[], AbstractContextManager[None]] = nullcontext
         self._bulk: Bulk | None = None
         self._results: list[_Result] = []
+        self._unsettled: list[_Result] = []
         self._done: set[int] = set()
         self._active: list[int] = []
         self._failed: int | None = None
@@ -177,21 +194,30 @@ class Run:
             InterruptedWriteError: Somebody stopped it; like every error on the way it says how
                 many lines are recorded, and how to go on.
         """
+        try:
+            with self._how.whole:
+                self._pages()
+        except KeyboardInterrupt:  # a second signal, or one that came when all was done
+            raise self._stopped(InterruptedWriteError("interrupted")) from None
+        except TwinError as error:
+            raise self._stopped(error)  # noqa: B904 - it is the same error
+
+    def _pages(self) -> None:
         units = self._spool.units()
         is_over = False
         while not is_over:
-            try:
-                # Looked at for cycles between pages only, of which there are hardly any.
-                with uncollected(), self._page():
-                    is_over = self._some(units)
-            except KeyboardInterrupt:
-                raise self._stopped(InterruptedWriteError("interrupted")) from None
-            except TwinError as error:
-                raise self._stopped(error)  # noqa: B904 - it is the same error
-            self._spool.settle(self._results)
+            # Looked at for cycles between pages only, of which there are hardly any.
+            with uncollected(), self._page():
+                is_over = self._some(units)
+            self._unsettled = self._results
+            self._settle()
             self._rooms.stream.workspace.book.settle()
         if self._how.stopped():
-            raise self._stopped(InterruptedWriteError("interrupted"))
+            raise InterruptedWriteError("interrupted")
+
+    def _settle(self) -> None:
+        self._spool.settle(self._unsettled)
+        self._unsettled = []
 
     @contextmanager
     def _page(self) -> Iterator[None]:
@@ -356,6 +382,8 @@ class Run:
         """Return an error that also says which lines are recorded, and how to go on."""
         if not self._how.keep:
             return error
+        if self._unsettled:  # they are on the ledger: who stopped it a second time is told of them
+            self._settle()
         found = list(self._spool.ranges(APPLIED, EXISTING))
         count = sum(last - first + 1 for first, last in found)
         if count == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,12 +61,13 @@ def _run(
     *,
     keep: bool,
 ) -> Result:
-    from twincli.cli.commands.stream.sources import as_file, read_map, stopping
+    from twincli.cli import stopping
+    from twincli.cli.commands.stream.sources import as_file, read_map
     from twincli.cli.options import not_a_choice
     from twincli.cli.showing import progress
     from twincli.content.batch_spool import BatchSpool
     from twincli.services.batch import batch as service
-    from twincli.services.batch.run import How
+    from twincli.services.batch.run import How, reading
 
     if form is not None and form not in _sources.FORMATS:
         raise not_a_choice("format", form, _sources.FORMATS)
@@ -77,14 +79,17 @@ def _run(
     spool = BatchSpool()
     context.at_end(spool.close)
     with (
-        stopping() as stopped,
-        as_file(file) as path,
+        # While it waits for lines a signal ends it at once; while it records, between two twins.
+        stopping.between() as whole,
+        ExitStack() as files,
         progress.shown(context, "applying" if keep else "checking") as shown,
     ):
+        with reading():  # of a pipe all is waited for here
+            path = files.enter_context(as_file(file))
         source = _sources.Source(
             path, file_arguments.what(file), _sources.format_of(file, form), found, notes.append
         )
-        how = How(once, keep, stopped.is_set, shown)
+        how = How(once, keep, whole.is_due, shown, whole)
         document = service.apply(rooms, spool, source, how)
     return _result(document, notes, keep=keep)
 
