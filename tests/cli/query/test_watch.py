@@ -104,23 +104,28 @@ def test_what_is_refused(twin: Twin, invoke: Invoke) -> None:
         assert run.error["hint"] or words[-1:] == ("0",)
 
 
-def test_interrupted_it_says_how_to_go_on(twin: Twin, home: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_says_how_to_go_on(twin: Twin, home: Path, number: signal.Signals) -> None:
     begin = twin("asset", "show", "car")["id"]
     made = told(twin)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with subprocess.Popen(
-            [sys.executable, "-m", "twincli", "watch", "car", "--resume", begin],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "TWIN_HOME": str(home)},
-        ) as process:
-            assert process.stdout is not None
+    with subprocess.Popen(
+        [sys.executable, "-m", "twincli", "watch", "car", "--resume", begin],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TWIN_HOME": str(home)},
+        # A shell has what it starts in the background ignore an interruption.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509
+    ) as process:
+        assert process.stdout is not None
+        try:
             seen = [json.loads(process.stdout.readline())["resume"] for _ in made]
             process.send_signal(number)
             rest, complaint = process.communicate(timeout=30)
-        assert (process.returncode, rest, seen) == (130, "", made)
-        assert f"twin watch car --resume {made[-1]}" in complaint
+        finally:
+            process.kill()
+    assert (process.returncode, rest, seen) == (130, "", made)
+    assert f"twin watch car --resume {made[-1]}" in complaint
 
 
 def test_over_a_node_while_others_write(twin: Twin, invoke: Invoke, real_node: str) -> None:
