@@ -243,6 +243,7 @@ def test_show_gives_every_value_its_source_and_hides_secrets(
         "tls_ca": ("/ca.pem", "SSL_CERT_FILE"),
         "tls_cert": ("/me.pem", "TWIN_TLS_CERT"),
         "tls_key": (None, "default"),
+        "status_url": (None, "default"),
         "passphrase": ("(hidden)", "TWIN_PASSPHRASE"),
         "no_passphrase": (True, "TWIN_NO_PASSPHRASE"),
     }

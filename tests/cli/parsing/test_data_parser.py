@@ -80,6 +80,10 @@ SHARED_NAMES = {
         (("event", "add"), "attach"),
         (("state", "move"), "from reason meets triggered-by attach"),
         (("stage", "add"), "location date attach"),
+        (
+            ("maintenance", "add"),
+            "type technician work part currency done next next-type attach",
+        ),
     ],
 )
 def test_the_real_options_are_a_closed_list(command: tuple[str, str], own: str) -> None:
@@ -98,6 +102,7 @@ def test_the_commands_with_data_are_a_closed_list() -> None:
         ("event", "add"),
         ("state", "move"),
         ("stage", "add"),
+        ("maintenance", "add"),
     }
     assert [option.name for option in GLOBAL] == GLOBAL_NAMES
 

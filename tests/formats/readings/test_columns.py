@@ -173,6 +173,9 @@ DOUBTS: list[list[Any]] = [
     [b"\n"],
     [b""],
     [b"{}\n"],
+    [b'{"timestamp":"2024-01-01T00:00:00Z","v":1,"source":{"x":null,"lat":null}}\n'],
+    [b'{"timestamp":"2024-01-01T00:00:00Z","v":1,"quality":{"x":"good"}}\n'],
+    [b'{"timestamp":"2024-01-01T00:00:00Z","v":1,"seq":{"x":1}}\n'],
 ]
 
 

@@ -94,9 +94,12 @@ def _read(rows: list[Row], stream: str, known: Mapping[str, str]) -> Batch:
         members = _members(same)
         for name in _ABOUT:
             if name in members:
-                about.setdefault(name, []).append((at, members.pop(name)))
-        for path, given in _leaves(members).items():
-            values.setdefault(path, []).append((at, given))
+                given = members.pop(name)
+                if isinstance(given, dict):  # an object is none of these
+                    raise _DoubtError
+                about.setdefault(name, []).append((at, given))
+        for path, leaf in _leaves(members).items():
+            values.setdefault(path, []).append((at, leaf))
     columns = []
     for path, parts in values.items():
         column = _column(f"{stream}.{path}", parts, count, known.get(path))
