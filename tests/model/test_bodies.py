@@ -172,6 +172,14 @@ def test_what_is_not_an_object_states_nothing(body: object) -> None:
     assert bodies.read("stage", body) == bodies.Read({}, ("stage",))
 
 
+def test_a_list_may_be_too_long() -> None:
+    long = ["x"] * (bodies.MAX_ITEMS + 1)
+    with pytest.raises(InvalidError, match="it has 101 items"):
+        bodies.checked("maintenance", {"type": "oil", "work": long})
+    read = bodies.read("maintenance", {"type": "oil", "work": long})
+    assert (read.stated, read.malformed) == ({"type": "oil"}, ("work",))
+
+
 def test_faults_are_named_up_to_a_number() -> None:
     assert len(bodies.read("event", {"attachments": [0] * 100}).malformed) == bodies.MAX_FAULTS
 

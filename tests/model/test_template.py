@@ -45,7 +45,11 @@ GUARDED: dict[str, Any] = {
         "conditions": {"complete": "mileage > 5"},
     },
     "stages": ["design", "making"],
-    "schedules": {"service": "quarterly", "oil": {"every": "every-250-hours", "types": ["oil"]}},
+    "schedules": {
+        "service": "quarterly",
+        "wash": {"every": "monthly"},
+        "oil": {"every": "every-250-hours", "types": ["oil"]},
+    },
     "view": {"title": "vin", "card": ["mileage"], "charts": ["mileage"], "map": "location"},
     "workflows": [{"name": "x"}],
     "linkVerbs": ["powered_by"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -234,3 +235,20 @@ def test_what_a_signer_gives_is_looked_at() -> None:
     with pytest.raises(InvalidError, match="10 bytes") as caught:
         transaction.sign(unsigned, [Broken()])
     assert caught.value.code == "invalid_signature"
+
+
+def test_who_signed_is_read_whatever_the_fulfillment_is() -> None:
+    """A preimage that is as long as the signature of one key has no key."""
+    der = bytes((0xA0, 100, 0x80, 98)) + bytes(98)
+    uri = base64.urlsafe_b64encode(der).rstrip(b"=").decode()
+    key = next(iter(KEYS.values()))
+    made = transaction.create(
+        [key.public_key], [transaction.Output(owners.of_keys([key.public_key]))], {"a": 1}
+    )
+    signed = transaction.sign(made, [key])
+    assert len(uri) == len(signed["inputs"][0]["fulfillment"])
+    signers = transaction.Signers()
+    for _ in range(2):
+        assert signers.of(signed) == [key.public_key]
+    odd = {**signed, "inputs": [{**signed["inputs"][0], "fulfillment": uri}]}
+    assert signers.of(odd) == transaction.signers_of(odd) == []

@@ -75,7 +75,7 @@ NOUNS: dict[str, tuple[str, str]] = {
 BARE: dict[str, tuple[str, str]] = {
     "history": (
         "twincli.cli.commands.asset.history",
-        "Show everything that happened to a twin.",
+        "Show all that the owners of a twin did with it, in the order of the ledger.",
     ),
     "search": ("twincli.cli.commands.asset.search", "Search the ledger for words."),
     "query": (

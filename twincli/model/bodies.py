@@ -298,8 +298,7 @@ def read(kind: str, body: Any) -> Read:
         faults += [(member.name, *path) for path in sorted(wrong, key=repr)]
         if () in wrong:
             continue
-        if isinstance(value, list):
-            bad = {path[0] for path in wrong}
-            value = [item for at, item in enumerate(value) if at not in bad]
-        stated[member.name] = value
+        # Only of lists are the parts judged one by one.
+        bad = {path[0] for path in wrong}
+        stated[member.name] = [item for at, item in enumerate(value) if at not in bad]
     return Read(stated, tuple(map(place, faults[:MAX_FAULTS])))
