@@ -40,6 +40,8 @@ def ms(text: str) -> int:
         ("every-day", 0, 1, "every-day"),
         ("every-quarter", 3, 0, "every-quarter"),
         ("every-100-years", 1200, 0, "every-100-years"),
+        ("every-3-fortnights", 0, 42, "every-3-fortnights"),
+        ("every fortnight", 0, 14, "every-fortnight"),
     ],
 )
 def test_calendar_words(word: str, months: int, days: int, text: str) -> None:
@@ -63,6 +65,10 @@ def test_calendar_words(word: str, months: int, days: int, text: str) -> None:
         ("every-500-cycles", "500", "cycles"),
         ("every-2.5-hours", "2.5", "hours"),
         ("every-30-engine-starts", "30", "engine-starts"),
+        ("every-0.125-hours", "0.125", "hours"),
+        ("every-1000.125-km", "1000.125", "km"),
+        ("every-2.25-hours", "2.25", "hours"),
+        ("every-2.1255-hours", "2.1255", "hours"),
     ],
 )
 def test_words_of_use(word: str, amount: str, counter: str) -> None:
@@ -102,11 +108,11 @@ def test_words_of_use(word: str, amount: str, counter: str) -> None:
         ("every-2.3.4-hours", "a decimal above 0"),
         ("every-250", "such as yearly"),
         ("every", "such as yearly"),
-        ("every-ten-hours", "did you mean hours?"),
+        ("every-ten-hours", "did you mean every-10-hours?"),
         ("every-5-\u0445", "such as yearly"),
         ("every-\u0665-hours", "a decimal above 0"),
         ("every-1.5-years", "1 to 100"),
-        ("every-10,000-km", "a decimal above 0"),
+        ("every-1000.125.5-km", "a decimal above 0"),
         ("every-1e3-km", "a decimal above 0"),
         ("when it rains", "such as yearly"),
         ("", "such as yearly"),
@@ -125,7 +131,62 @@ def test_what_is_refused(word: Any, part: str) -> None:
     assert len(caught.value.message) < 300
 
 
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("every-10.000-km", "write every-10-km or every-10000-km"),
+        ("every 10,000 km", "write every-10-km or every-10000-km"),
+        ("every-2.125-engine-hours", "write every-2.125-engine-hours or every-2125-engine-hours"),
+        ("every-2.500-h", "write every-2.5-h or every-2500-h"),
+        ("every-1.000.000-cycles", "write every-1000000-cycles"),
+        ("every 10 000 km", "write every-10000-km"),
+        ("every-10'000-km", "write every-10000-km"),
+        ("every-6-m", "write every-6-months or every-6-metres"),
+    ],
+)
+def test_numbers_and_units_that_read_in_two_ways(word: str, hint: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        schedules.rule(word)
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("3 months", "every-3-months"),
+        ("3months", "every-3-months"),
+        ("every-3months", "every-3-months"),
+        ("six-monthly", "every-6-months"),
+        ("6-monthly", "every-6-months"),
+        ("every six months", "every-6-months"),
+        ("every other week", "every-2-weeks"),
+        ("250 hours", "every-250-hours"),
+        ("2.5 h", "every-2.5-hours"),
+        ("once a year", "every-year"),
+        ("annual", "every-year"),
+        ("per quarter", "every-quarter"),
+        ("semi-annually", "half-yearly"),
+        ("twice yearly", "half-yearly"),
+    ],
+)
+def test_the_usual_word_is_suggested(word: str, meant: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        schedules.rule(word)
+    assert caught.value.hint == f"did you mean {meant}?"
+
+
+@pytest.mark.parametrize(
+    "unit", ["yrs", "d", "wks", "mos", "decades", "half-years", "working-days"]
+)
+def test_words_of_the_calendar_are_no_counters(unit: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        schedules.rule(f"every-3-{unit}")
+    assert caught.value.hint == "write days, weeks, months, quarters or years"
+
+
 def test_both_readings_are_named() -> None:
+    with pytest.raises(InvalidError, match=r"'every-10\.000-km' can mean 10 or 10000 km"):
+        schedules.rule("every-10.000-km")
     with pytest.raises(InvalidError, match="'bi-annually' can mean twice a year or every 2 years"):
         schedules.rule("bi-annually")
 

@@ -54,10 +54,19 @@ WORDS: dict[str, tuple[int, int]] = {
 _PERIODS: dict[str, tuple[int, int]] = {
     "day": (0, 1),
     "week": (0, 7),
+    "fortnight": (0, 14),
     "month": (1, 0),
     "quarter": (3, 0),
     "year": (12, 0),
 }
+_OF_CALENDARS = frozenset(
+    (
+        *("d", "w", "wk", "mo", "mth", "qtr", "y", "yr", "half-year", "decade", "century"),
+        *("centurie", "season", "semester", "trimester", "weekend", "weekday", "workday", "night"),
+        *("business-day", "working-day", "calendar-day", "calendar-month", "calendar-year"),
+    )
+)
+"""Other words of the calendar, without their ``s``: they are no counters."""
 _COUNTERS = {
     "h": "hours",
     "hour": "hours",
@@ -97,6 +106,35 @@ _READINGS: dict[str, tuple[str, str, str]] = {
     "week": ("twice a week", "every 2 weeks", "write every-3-days or every-2-weeks"),
     "day": ("twice a day", "every 2 days", "write daily or every-2-days"),
 }
+_NUMBERS = {
+    "one": "1",
+    "two": "2",
+    "three": "3",
+    "four": "4",
+    "five": "5",
+    "six": "6",
+    "eight": "8",
+    "ten": "10",
+    "twelve": "12",
+    "other": "2",
+    "second": "2",
+    "third": "3",
+}
+_ADVERBS = {
+    "daily": "day",
+    "weekly": "week",
+    "monthly": "month",
+    "quarterly": "quarter",
+    "yearly": "year",
+    "annual": "year",
+    "annually": "year",
+}
+_LEFT_OUT = frozenset({"every", "each", "once", "a", "an", "per", "in"})
+_HALF_YEARLY = frozenset(
+    {"semi-annual", "semi-annually", "semi-yearly", "semiannual", "semiannually", "twice-yearly"}
+)
+_GROUPED = re.compile(r"[1-9][0-9]{0,2}([.,'-])[0-9]{3}(?:\1[0-9]{3})*")
+"""A number whose digits may stand in groups of three."""
 _SUCH_AS = "yearly, every-2-years or every-250-hours"
 _MEMBERS = ("every", "types", "of")
 
@@ -162,6 +200,9 @@ def rule(value: object) -> Rule:
         often, seldom, hint = _READINGS[twice]
         raise _wrong(f"{shown(value)} can mean {often} or {seldom}", hint)
     every, _, rest = word.partition("-")
+    grouped = _GROUPED.match(rest)
+    if every == "every" and grouped is not None and rest[grouped.end() :].startswith("-"):
+        raise _ambiguous(value, grouped, rest[grouped.end() + 1 :])
     number, _, unit = rest.partition("-")
     if number.isalpha():
         number, unit = "", rest
@@ -175,8 +216,19 @@ def _every(value: str, number: str, unit: str) -> Rule:
     one = unit.removesuffix("s")
     if one in _PERIODS:
         return _calendar(value, number, one, *_PERIODS[one])
+    if one in _OF_CALENDARS:
+        raise _wrong(
+            f"{shown(value)} is not a schedule", "write days, weeks, months, quarters or years"
+        )
+    if unit == "m":
+        raise _wrong(
+            f"{shown(value)} can mean months or metres",
+            f"write every-{cut(number)}-months or every-{cut(number)}-metres",
+        )
     counter = _COUNTERS.get(unit, unit)
     if counter not in _USUAL:
+        if not number:
+            _suggest(value, f"every-{unit}")
         meant = near(unit, [*_PERIODS, *(f"{name}s" for name in _PERIODS), *_USUAL])
         if meant is not None:
             raise _wrong(f"{shown(value)} is not a schedule", f"did you mean {meant}?")
@@ -196,6 +248,37 @@ def _every(value: str, number: str, unit: str) -> Rule:
     return Rule(0, 0, number, counter, f"every-{number}-{counter}")
 
 
+def _ambiguous(value: str, grouped: re.Match[str], unit: str) -> InvalidError:
+    """Return the error of a number that may have its digits in groups, such as 10.000."""
+    number, mark = grouped.group(), grouped.group(1)
+    whole = number.replace(mark, "")
+    if mark in ".," and number.count(mark) == 1:
+        small = number.partition(mark)[0] + "." + number.partition(mark)[2]
+        small = small.rstrip("0").removesuffix(".")
+        return _wrong(
+            f"{shown(value)} can mean {small} or {whole} {cut(unit)}",
+            f"write every-{small}-{cut(unit)} or every-{whole}-{cut(unit)}",
+        )
+    return _wrong(f"{shown(value)} is not a schedule", f"write every-{whole}-{cut(unit)}")
+
+
+def _suggest(value: str, word: str) -> None:
+    """Refuse a word for which there is a usual one: ``six-monthly``, ``3 months``.
+
+    Raises:
+        InvalidError: It is such a word.
+    """
+    parts = [_NUMBERS.get(part, part) for part in re.findall(r"[0-9.]+|[^0-9.-]+", word)]
+    parts = [_ADVERBS.get(part, part) for part in parts if part not in _LEFT_OUT]
+    meant = "half-yearly" if word in _HALF_YEARLY else "-".join(("every", *parts))
+    if meant != word:
+        try:
+            found = rule(meant)
+        except InvalidError:
+            return
+        raise _wrong(f"{shown(value)} is not a schedule", f"did you mean {found.text}?")
+
+
 def _is_digits(text: str, most: int) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= most
 
@@ -212,6 +295,7 @@ def _calendar(value: str, number: str, unit: str, months: int, days: int) -> Rul
 def _unknown(value: str, word: str) -> InvalidError:
     if word in _SELDOM:
         return _wrong(f"{shown(value)} is not a schedule", "write every-2-years or twice-a-year")
+    _suggest(value, word)
     meant = near(word, WORDS)
     hint = f"did you mean {meant}?" if meant else f"write a word, such as {_SUCH_AS}"
     return _wrong(f"{shown(value)} is not a schedule", hint)

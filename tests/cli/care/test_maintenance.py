@@ -197,6 +197,8 @@ def test_use_by_a_part_of_a_stream(twin: Twin, invoke: Invoke) -> None:
 def test_what_cannot_be_judged(twin: Twin, invoke: Invoke) -> None:
     words = ("--set", 'maintenanceSchedule="every-250-hours"')
     twin("asset", "create", "pump", "--owner", "alice", *words)
+    assert answer(invoke, "pump", status=11)["due"][0]["standing"] == "upcoming"
+    assert "cannot be judged: no field counts hours" in invoke("maintenance", "due").stderr
     twin("asset", "append", "pump", "--engineHours", "5", "--pumpHours", "5")
     document = answer(invoke, "pump", status=11)
     assert set(document["unclear"][0]) == set(documents.UnclearSchedule.__annotations__)

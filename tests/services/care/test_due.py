@@ -111,7 +111,11 @@ def test_strangers_do_no_work(rooms: Rooms) -> None:
 
 def test_use_by_the_state(rooms: Rooms) -> None:
     make(rooms, "digger", {"tracking": {"maintenanceSchedule": "every-250-hours"}})
-    assert due(rooms, "digger")["due"][0]["usage"][0]["reading"] is None
+    found = due(rooms, "digger")
+    assert found["due"][0]["usage"][0]["reading"] is None
+    (unclear,) = found["unclear"]
+    assert unclear["why"].startswith("no field counts hours: append one called hours")
+    assert due(rooms)["unclear"] == due(rooms, within="1d")["unclear"] == [unclear]
     for hours, standing in ((240, "upcoming"), (250, "due"), (262.5, "overdue")):
         set_(rooms, "digger", "engineHours", hours)
         found = due(rooms, "digger")
@@ -126,6 +130,7 @@ def test_use_by_the_state(rooms: Rooms) -> None:
             }
         ]
         assert found["ok"] is (standing == "upcoming")
+        assert not found["unclear"]
     work(rooms, "digger", "service")
     set_(rooms, "digger", "engineHours", 300)
     (usage,) = due(rooms, "digger")["due"][0]["usage"]
@@ -170,8 +175,12 @@ def test_units_of_a_template(rooms: Rooms) -> None:
     distance, hours = due(rooms, "car")["due"][0]["usage"]
     assert (distance["field"], distance["reading"]) == ("mileage", 1609.344)
     assert (hours["field"], hours["reading"]) == ("engineHours", None)
+    (unclear,) = due(rooms, "car")["unclear"]
+    assert unclear["why"] == "engineHours is not read yet: append it, or push it to a stream"
+    set_(rooms, "car", "mileage", 10_000)
+    assert not due(rooms, "car")["unclear"]  # it is overdue, however long it ran
     work(rooms, "car", "service")
-    assert due(rooms, "car")["due"][0]["usage"][0]["due"] == 11609.344
+    assert due(rooms, "car")["due"][0]["usage"][0]["due"] == 26093.44
 
 
 def test_several_meters(rooms: Rooms) -> None:

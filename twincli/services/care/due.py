@@ -82,6 +82,9 @@ def list_due(
         for one, begun_ms, ended_ms, used in note["due"]:
             found = _due.Bounds(begun_ms, ended_ms, used)
             standing = _due.judged(one["reason"], found, at_ms, within_ms)
+            if standing != _due.OVERDUE:
+                why = [_unread(usage) for usage in one["usage"] if usage["reading"] is None]
+                unclear += [{**twin, "schedule": one["name"], "why": text} for text in why]
             if within is None or standing in _ALARMING:
                 items.append({**twin, "standing": standing, **one})
         unmatched += [{**twin, **one} for one in note["unmatched"]]
@@ -89,6 +92,14 @@ def list_due(
     items.sort(key=_urgency)
     document["ok"] = not any(item["standing"] in _ALARMING for item in items)
     return document
+
+
+def _unread(usage: DueUsage) -> str:
+    """Return why nothing is known about a counter: that it reads 0 would be a guess."""
+    if usage["field"] is None:
+        counter = usage["counter"]
+        return f"no field counts {counter}: append one called {counter}, or name one with of"
+    return f"{usage['field']} is not read yet: append it, or push it to a stream"
 
 
 def _urgency(item: DueItem) -> tuple[int, str, str, str]:
