@@ -254,7 +254,7 @@ class LedgerClient(Protocol):
         committed. A network keeps none.
 
         Args:
-            kind: Of the notes, with the version of whoever writes them.
+            kind: What they are about, with the version of their form.
 
         Returns:
             What `keep_notes` takes, and the notes by the ids of their assets.

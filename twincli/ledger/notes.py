@@ -26,7 +26,7 @@ def notes(ledger: Reader, kind: str) -> tuple[int, dict[str, str]]:
 
     Args:
         ledger: Where the assets are.
-        kind: Of the notes, with the version of whoever writes them.
+        kind: What they are about, with the version of their form.
 
     Returns:
         Up to which position they hold, for `keep`, and the notes.

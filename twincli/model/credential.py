@@ -196,7 +196,7 @@ class Claims(NamedTuple):
 
 
 def claims(document: Mapping[str, Any]) -> Claims:
-    """Return what a credential says, whoever wrote it."""
+    """Return what a credential says, in any of the forms in which issuers write it."""
     issuer, subjects = document.get("issuer"), _listed(document.get("credentialSubject"))
     facts = [found for found in subjects if isinstance(found, dict)]
     first = facts[0] if facts else {}

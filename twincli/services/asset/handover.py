@@ -1,6 +1,6 @@
 """Handing a twin over with what belongs to it: its parts and streams, grants and links.
 
-``keep``: parts stay with whoever owns them, and grants and links stay in force. ``move``: parts and
+``keep``: parts stay with their owners, and grants and links stay in force. ``move``: parts and
 streams of the same owner go along, and their parts; the links to them, and to what belongs to the
 twin's own key, stay in force; what else was granted ends. On a ledger of one file all of it is one
 commit. On a network the parts go first and the twin last, so that the same command goes on where

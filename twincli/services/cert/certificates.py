@@ -1,4 +1,4 @@
-"""The certificates of a twin, whoever signed them, and how each stands.
+"""The certificates of a twin from all signers, and the status of each.
 
 Four forms are told apart. ``issued``: the signer of the record made it. ``self-declared``: a
 controller of the twin made it and names somebody else as the issuer; it is never verified.

@@ -62,7 +62,7 @@ def issue(
     *,
     node_url: str | None = None,
 ) -> WrittenCertificate | Prepared:
-    """Issue a certificate about a twin, whoever owns it.
+    """Issue a certificate about a twin, one's own or somebody else's.
 
     Args:
         workspace: Rooms; one key of ``--key`` signs, else the default key.
