@@ -261,6 +261,7 @@ BAD_MAPS: dict[str, tuple[str, str, str]] = {
         "utf-8",
     ),
     "an encoding of bytes": ("csv: {encoding: base64}", "'base64' is not an encoding", "utf-8"),
+    "an encoding of no file": ("csv: {encoding: punycode}", "is not an encoding", "utf-8"),
     "an encoding that always fails": ("csv: {encoding: undefined}", "is not an encoding", "utf-8"),
     "a decimal word": ("csv: {decimal: comma}", "'comma' is not one of these", "one of"),
     "thousands as decimals": (
@@ -295,6 +296,7 @@ BAD_MAPS: dict[str, tuple[str, str, str]] = {
 BEYOND_SCHEMA = {
     "an encoding that is not",
     "an encoding of bytes",
+    "an encoding of no file",
     "an encoding that always fails",
     "a zone that is not",
     "a zone that is a path",

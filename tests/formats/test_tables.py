@@ -420,6 +420,7 @@ BAD_CSV = {
     "a column without a name": (b"a,,b\n", "column 2 has no name"),
     "a name twice": (b"a,b,a\n", "two columns are named 'a'"),
     "many columns": (",".join(f"c{n}" for n in range(1001)).encode(), "more than 1000 columns"),
+    "very many columns, before they are compared": (b"a," * 2000 + b"a\n", "more than 1000 columns"),
     "wrong bytes": (b"a\xff,b\n", "it is empty"),
     "a long line": (b"a" * ((1 << 20) + 10) + b"\n", "it is empty"),
 }
@@ -432,5 +433,11 @@ def test_bad_csv(case: str) -> None:
         csv(data, encoding="utf-8")
     assert caught.value.code == "invalid_table"
     assert why in caught.value.message
-    with pytest.raises(InvalidError, match="encoding"):
-        csv(b"a\n", encoding="klingon")
+
+
+@pytest.mark.parametrize("data", [b"", b"a\n"])
+@pytest.mark.parametrize("name", ["klingon", "base64", "undefined", "punycode", "a\0b", "\ud800"])
+def test_what_is_not_an_encoding_of_text(name: str, data: bytes) -> None:
+    with pytest.raises(InvalidError) as caught:
+        csv(data, encoding=name)
+    assert caught.value.code == "unknown_encoding"

@@ -7,14 +7,14 @@ Schema; `faults` says more: on which path something is wrong, and what would be 
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import InvalidError, cut, shown
 from twincli.formats import cells, marked
+from twincli.formats.readings.lines import encoding_of
 from twincli.model.names import near
-from twincli.model.template import Fault
+from twincli.model.template import RESERVED, Fault
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ MEMBERS = (
 _FIELD_MEMBERS = ("to", "type", "unit", "format")
 _CSV_MEMBERS = ("delimiter", "encoding", "decimal", "thousands", "dates", "times")
 _DELIMITERS = {"tab": "\t", "\\t": "\t"}
-_RESERVED = {"twin", "language"}
 
 Pattern = tuple[str, ...]
 """A text with columns in braces, taken apart: text, column, text, column ... text."""
@@ -435,15 +434,6 @@ def zone(name: str) -> tzinfo:
         raise ValueError(f"there is no zone {shown(name)}") from None
 
 
-def is_encoding(name: str) -> bool:
-    """Say whether Python reads text of an encoding: not base64 and the like."""
-    try:
-        "".encode(name)
-        return codecs.lookup(name).name != "undefined"
-    except (LookupError, ValueError, UnicodeError):
-        return False
-
-
 # --- Faults --------------------------------------------------------------------------------------
 
 
@@ -556,6 +546,13 @@ class _Checker:
             except ValueError as error:
                 self.add(path, str(error), "such as Europe/Berlin, or UTC")
 
+    def encoding(self, path: tuple[str | int, ...], value: Any) -> None:
+        if self.text(path, value):
+            try:
+                encoding_of(b"", value)
+            except InvalidError as error:
+                self.add(path, error.message, error.hint or "")
+
     def csv(self, path: tuple[str | int, ...], value: Any) -> None:
         if not self.members(path, value, _CSV_MEMBERS):
             return
@@ -564,16 +561,8 @@ class _Checker:
             mark = _DELIMITERS.get(mark, mark) if isinstance(mark, str) else None
             if mark is None or len(mark) != 1 or not mark.isascii() or mark in '"\r\n':
                 self.add((*path, "delimiter"), "it is not a single mark", 'such as ";", or tab')
-        if (
-            "encoding" in value
-            and self.text((*path, "encoding"), value["encoding"])
-            and not is_encoding(value["encoding"])
-        ):
-            self.add(
-                (*path, "encoding"),
-                f"{shown(value['encoding'])} is not an encoding",
-                "utf-8, utf-16, cp1252, latin-1 are usual",
-            )
+        if "encoding" in value:
+            self.encoding((*path, "encoding"), value["encoding"])
         if "decimal" in value:
             self.choice((*path, "decimal"), value["decimal"], (".", ","))
         if "thousands" in value:
@@ -662,7 +651,7 @@ class _Checker:
         if not self.text(path, value):
             return None
         names = tuple(value.split("."))
-        if len(names) > 20 or not all(map(_is_name, names)) or names[0] in _RESERVED:
+        if len(names) > 20 or not all(map(_is_name, names)) or names[0] in RESERVED:
             self.add(
                 path,
                 f"{shown(value)} cannot be a name",
@@ -674,7 +663,7 @@ class _Checker:
 
 def _is_name(name: str) -> bool:
     """Say whether a name can be that of a member on the ledger, below the top level."""
-    return bool(name) and not re.search(r"[$.\0\ud800-\udfff]", name) and name not in _RESERVED
+    return bool(name) and not re.search(r"[$.\0\ud800-\udfff]", name) and name not in RESERVED
 
 
 def _quoted(text: str) -> str:

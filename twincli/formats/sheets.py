@@ -141,21 +141,25 @@ def _cell(cell: Any) -> Any:
 
 
 def header(cells: list[Any], what: str) -> list[str]:
-    """Return the names of the columns.
+    """Return the names of the columns; empty cells behind the last one are left out.
 
     Raises:
-        InvalidError: ``invalid_table``: one is no text, or there twice.
+        InvalidError: ``invalid_table``: too many, one without a name, or a name twice.
     """
     from twincli.formats.cells import text
 
-    while cells and cells[-1] in (None, ""):
-        cells = cells[:-1]
-    names = []
-    for number, cell in enumerate(cells, 1):
+    count = len(cells)
+    while count and cells[count - 1] in (None, ""):
+        count -= 1
+    # First of all: a line of a few hundred kilobytes has room for very many.
+    if count > MAX_COLUMNS:
+        raise wrong(what, f"it has more than {MAX_COLUMNS} columns")
+    names: dict[str, None] = {}
+    for number, cell in enumerate(cells[:count], 1):
         name = "" if cell is None or isinstance(cell, Faulty) else text(cell).strip()
         if not name:
             raise wrong(what, f"column {number} has no name", "the first row names the columns")
         if name in names:
             raise wrong(what, f"two columns are named {shown(name)}")
-        names.append(name)
-    return names
+        names[name] = None
+    return [*names]

@@ -115,9 +115,7 @@ def _table(
         _, first = next(rows, (0, []))
         if isinstance(first, InvalidError) or not first:
             raise sheets.wrong(what, "it is empty, or does not begin with the names of its columns")
-        header = sheets.header([*first], what)
-        if len(header) > sheets.MAX_COLUMNS:
-            raise sheets.wrong(what, f"it has more than {sheets.MAX_COLUMNS} columns")
+        header = sheets.header(first, what)
     except InvalidError:
         rows.close()
         raise

@@ -68,6 +68,8 @@ MAX_FAULTS = 100
 _LARGEST = 1.7976931348623157e308
 
 _NAME_MORE = frozenset("_-")
+RESERVED = frozenset(("twin", "language"))
+"""Names that no field may have: one is the envelope's, the other MongoDB's."""
 NUMERIC = frozenset({"number", "integer", "duration"})
 """The types that may have a unit and a range."""
 _BOUNDS = ("min", "max")
@@ -464,7 +466,7 @@ class _Checker:
                 "a letter, then letters, digits, _ and -; at most 64, as in engineHours",
             )
             return False
-        if value in {"twin", "language"}:
+        if value in RESERVED:
             self.add(path, f"the name {value} is reserved", "choose another one")
             return False
         return True

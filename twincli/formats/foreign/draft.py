@@ -179,7 +179,7 @@ class Draft:
             name = name[1:]
         if not name:
             name = f"field_{_hash(wanted)}"
-        if name in {"twin", "language"}:
+        if name in template.RESERVED:
             name += "_"
         if len(name) > _NAME_LENGTH:
             name = f"{name[: _NAME_LENGTH - 9]}_{_hash(wanted)}"

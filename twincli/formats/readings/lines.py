@@ -160,9 +160,10 @@ def encoding_of(head: bytes, told: str) -> str:
         found = codecs.lookup(told).name
         if found in _NOT_OF_FILES:
             raise LookupError(found)
-        head.decode(found, errors="replace")  # base64 and the like are no texts
+        # Nothing is decoded by anything; base64 and the like are not encodings of text.
+        (head or b" ").decode(found, errors="replace")
         return found
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         raise InvalidError(
             f"{cut(told)!r} is not an encoding",
             code="unknown_encoding",
