@@ -107,6 +107,24 @@ def test_two_that_ask_at_once(place: Path) -> None:
         assert until == two.notes(KIND)[0] == 2
 
 
+def test_notes_while_several_commits_are_one(ledger: Ledger) -> None:
+    a, b = create(1), create(2)
+    ledger.submit(a)
+    note(ledger, **{f"_{a['id']}": "of a"})
+    rebuilt = ledger.plain_index.rebuilt
+    with ledger.together(keep=False):
+        ledger.submit_many([b, spend((a, 0))])
+        assert held(ledger) == {}
+        note(ledger, **{f"_{b['id']}": "of b"})
+        assert held(ledger) == {b["id"]: "of b"}
+    assert held(ledger) == {a["id"]: "of a"}
+    with ledger.together():
+        ledger.submit(b)
+        note(ledger, **{f"_{b['id']}": "of b"})
+    assert set(held(ledger)) == {a["id"], b["id"]}
+    assert ledger.plain_index.rebuilt == rebuilt
+
+
 def test_another_that_is_further_ahead(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     a = create(1)
     ledger.submit(a)

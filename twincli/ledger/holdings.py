@@ -144,7 +144,6 @@ def spoken_of(store: Store, index: Index) -> set[str]:
 
 
 def _page(store: Store, asset_ids: list[str]) -> Iterator[Standing]:
-
     seqs = store.seqs_of(asset_ids)
     unspent: dict[int, list[tuple[int, int]]] = {}
     for asset, seq, index in store.unspent_of(list(seqs.values())):

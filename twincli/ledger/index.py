@@ -818,25 +818,18 @@ class Index:
     def _forget_notes(
         self, kind: str, reached: int | None, until: int, stale: list[int] | None
     ) -> bool:
-        run = self.connection.execute
-        run("BEGIN IMMEDIATE")
-        try:
-            is_so = self.noted_until(kind) == reached
-            if is_so and stale is None:
+        with self._changing() as run:
+            if self.noted_until(kind) != reached:
+                return False
+            if stale is None:
                 run("DELETE FROM note WHERE kind = ?", (kind,))
-            elif is_so:
+            else:
                 run(
                     "DELETE FROM note WHERE kind = ? AND asset IN (SELECT value FROM json_each(?))",
                     (kind, json.dumps(stale)),
                 )
-            if is_so:
-                self._put_notes(kind, [(0, "", str(until))])
-            run("COMMIT")
-        except BaseException:
-            if self.connection.in_transaction:
-                run("ROLLBACK")
-            raise
-        return is_so
+            self._put_notes(kind, [(0, "", str(until))])
+        return True
 
     def noted(self, kind: str) -> dict[str, str]:
         """Return the notes of a kind that check, by the ids of their assets."""
@@ -867,17 +860,10 @@ class Index:
         return bool(self._tried(partial(self._keep_notes, kind, until, notes)))
 
     def _keep_notes(self, kind: str, until: int, notes: list[tuple[int, str, str]]) -> bool:
-        run = self.connection.execute
-        run("BEGIN IMMEDIATE")
-        try:
+        with self._changing():
             is_so = self.noted_until(kind) == until
             if is_so:
                 self._put_notes(kind, notes)
-            run("COMMIT")
-        except BaseException:
-            if self.connection.in_transaction:
-                run("ROLLBACK")
-            raise
         return is_so
 
     def _put_notes(self, kind: str, notes: list[tuple[int, str, str]]) -> None:
