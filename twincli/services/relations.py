@@ -114,11 +114,12 @@ class Relations:
             made.append(link)
             if link is not None and link.state == ACTIVE:
                 active.add(_triple(said))
+        # What one end says and the other one does not.
+        proposed = confirmed - active
         for number, (linked, said) in enumerate(found):
-            # What one end says and the other one does not.
-            if made[number] is None and _triple(said) in confirmed - active:
+            if made[number] is None and _triple(said) in proposed:
                 made[number] = _link(linked, said, PROPOSED, UNAUTHORISED, TARGET)
-                confirmed.discard(_triple(said))
+                proposed.discard(_triple(said))
         return [link for link in made if link is not None]
 
     def said_by_target(self, meant: Said) -> list[str]:
