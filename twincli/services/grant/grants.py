@@ -342,28 +342,41 @@ def revoke(
     """
     if bool(whom) == everything:
         raise UsageError("name whose word no longer counts: --from NAME, or --all")
-    reading = _Reading.of(workspace, ref)
     body: dict[str, Any] = {}
     if since is not None:
         now = workspace.now()
         since_ms = checked_at(since, now)
         body["since"] = times.to_text(since_ms)
+    parties = {name: _party(workspace, name) for name in whom}
     if everything:
-        if not any(_is_open(reading, given, since) for given in reading.found.given):
-            raise _nothing(ref)
         body["all"] = True
     else:
-        body["from"] = [_party(reading, ref, name, since) for name in dict.fromkeys(whom)]
+        body["from"] = list(parties.values())
     if reason is not None:
         body["reason"] = reason
-    said = say(workspace, ref, record.REVOKE, body, writing, is_owners=True)
+
+    def check(_replay: object) -> None:  # not of what --once finds done
+        reading = _Reading.of(workspace, ref)
+        if everything and not any(_is_open(reading, one, since) for one in reading.found.given):
+            raise _nothing(ref)
+        for name in parties:
+            _check_party(reading, ref, name, since)
+
+    said = say(workspace, ref, record.REVOKE, body, writing, check=check, is_owners=True)
     if isinstance(said, Prepared):
         return said
     return {**said}
 
 
-def _party(reading: _Reading, ref: str, name: str, since: str | None) -> str:
-    """Return the DID of somebody who may write about the twin.
+def _party(workspace: Workspace, name: str) -> str:
+    """Return the DID of a key, or of a child."""
+    if name.startswith("asset:"):
+        return did.asset_did(resolve.asset_id_of(workspace, name))
+    return did.key_did(resolve.public_key_of(workspace, name))
+
+
+def _check_party(reading: _Reading, ref: str, name: str, since: str | None) -> None:
+    """Refuse somebody who may not write about the twin anyway.
 
     Raises:
         NotFoundError: There is nothing to take back from him.
@@ -373,13 +386,12 @@ def _party(reading: _Reading, ref: str, name: str, since: str | None) -> str:
         child = resolve.asset_id_of(workspace, name)
         if not any(_is_open(reading, given, since) for given in found.children.get(child, ())):
             raise _nothing(ref, name)
-        return did.asset_did(child)
+        return
     key = resolve.public_key_of(workspace, name)
     children = reading.speakers.linked(found, [key])
     given = [*found.grants_to(key), *(one for child in children for one in found.children[child])]
     if not any(_is_open(reading, one, since, key) for one in given):
         raise _nothing(ref, name)
-    return did.key_did(key)
 
 
 def _is_open(reading: _Reading, given: Given, since: str | None, key: str | None = None) -> bool:

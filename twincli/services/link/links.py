@@ -69,6 +69,8 @@ def add(
 
 def _meant(workspace: Workspace, ref: str, verb: str, other: str) -> Said:
     source, target = resolve.asset_id_of(workspace, ref), resolve.asset_id_of(workspace, other)
+    if source == target:
+        raise UsageError(f"{ref} cannot be linked to itself")
     known = [*links.VERBS]
     if verb not in known:
         known += _template_verbs(workspace, source)
@@ -77,8 +79,6 @@ def _meant(workspace: Workspace, ref: str, verb: str, other: str) -> Said:
             f"{verb!r} is not a verb of links: {', '.join(known)}",
             hint=f"twin link add {ref} {names.near(verb, known) or links.PART} {other}",
         )
-    if source == target:
-        raise UsageError(f"{ref} cannot be linked to itself")
     return Said(source, verb, target, SOURCE)
 
 
