@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import typer
+import typer.main
+from typer.core import TyperOption
 
 from tests.conftest import Invoke
-from twincli.cli.commands.query import answering
+from twincli.cli.commands.query import answering, query
 from twincli.cli.parsing import quick
 from twincli.cli.result import Result
 
@@ -20,10 +23,10 @@ PLAIN = [
     "car --stream s --where v>1 --format csv --gzip -o a.csv.gz",
     "car --sql SELECT --output x.json --jsonl",
     "car --stream s --limit 007",
-    "car --stream s --by",
     "car --stream s --limit 0",
 ]
 LEFT = [
+    "car --stream s --by",
     "",
     "car --help",
     "car -q",
@@ -45,7 +48,7 @@ LEFT = [
 ]
 
 
-@pytest.mark.parametrize("text", PLAIN[:8])
+@pytest.mark.parametrize("text", PLAIN)
 def test_as_typer_reads_it(text: str, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
@@ -66,9 +69,56 @@ def test_as_typer_reads_it(text: str, invoke: Invoke, monkeypatch: pytest.Monkey
     assert fast == slow
 
 
-@pytest.mark.parametrize("text", [*LEFT, *PLAIN[8:9]])
+@pytest.mark.parametrize("text", LEFT)
 def test_what_is_left_to_typer(text: str) -> None:
     assert quick.read(text.split()) is None
+
+
+def test_its_options_are_those_of_typer() -> None:
+    command = typer.main.get_command(query.app)
+    own = {
+        option.removeprefix("--"): (param.name, param.is_flag, param.multiple)
+        for param in command.params
+        if isinstance(param, TyperOption) and not str(param.name).startswith("shared_")
+        for option in param.opts
+        if option.startswith("--")
+    }
+    assert own == {
+        "stream": ("stream", False, True),
+        **{option: (name, False, False) for option, name in quick.TEXTS.items()},
+        **{name: (name, False, False) for name in quick.NUMBERS},
+        **{name: (name, True, False) for name in quick.FLAGS},
+    }
+
+
+# As a user sees them: what is wrong is found later on, or by Typer.
+WRONG = [
+    "nowhere --stream s",
+    "car --stream s --by other",
+    "car --stream s --fill other",
+    "car --stream s --every 1q --agg nope",
+    "car --stream s --json --jsonl",
+    "car --stream s --home nowhere",
+    "car --stream s --format table --json",
+    "car --sql select --where x>1",
+    "car --stream s --where ((",
+    "car --gzip",
+]
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_it_fails_as_typer_would(
+    text: str, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoke("keys", "new", "alice", "--no-passphrase")
+    invoke("asset", "create", "car", "--owner", "alice")
+    words = text.split()
+    assert quick.read(words) is not None
+    fast = invoke("query", *words)
+    monkeypatch.setattr(quick, "read", lambda _words: None)
+    slow = invoke("query", *words)
+    assert fast == slow
+    assert fast.status
 
 
 def test_words_that_are_no_text() -> None:
