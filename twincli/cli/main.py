@@ -299,7 +299,8 @@ def _render(result: Result, context: Context) -> int:
     if mode.quiet and mode.form == "auto" and result.text is None and not result.exit_code:
         from twincli.cli import table
 
-        if context.command in table.CHANGING and not context.dry_run:
+        is_saved = context.command in table.SAVING and result.document.get("file")
+        if (is_saved or context.command in table.CHANGING) and not context.dry_run:
             result = result._replace(text="")
     try:
         return output.render(result, mode)

@@ -24,6 +24,7 @@ class Result(NamedTuple):
         text: Printed as it stands to terminal and pipe, for scripts and help topics.
         exit_code: An answer's own status: 0, 3, 10 or 11.
         notes: Chatter for stderr, dropped by ``--quiet`` and with JSON.
+        empty: The note of a listing without items, where there are no others.
         warnings: For stderr; with ``--json`` they go into the document.
         live: Every item is written at once, for listings that wait for news.
         said: It was printed by the command itself, which then went on.
@@ -38,6 +39,7 @@ class Result(NamedTuple):
     text: str | None = None
     exit_code: int = 0
     notes: tuple[str, ...] = ()
+    empty: str = "nothing found"
     warnings: tuple[str, ...] = ()
     live: bool = False
     said: bool = False

@@ -327,9 +327,13 @@ CHANGING = frozenset(
         "stream push",
         "stream import",
         "stream follow",
+        "stream export",
     )
 )
 """Commands that change something: with --quiet they print nothing when they succeed."""
+
+SAVING = frozenset(("cert export", "file get", "keys export", "query"))
+"""Commands that write what they find to a file with -o: with --quiet they then print nothing."""
 
 NEXT = """
 Next:

@@ -27,6 +27,13 @@ _ENTITY = Option("entity", "The thing's own key.", "KEY")
 
 _IF_MISSING = Option("if-missing", "Succeed if the same asset already exists.")
 
+_ON_INVALID = Option(
+    "on-invalid",
+    "What happens to values beyond a range.",
+    "WHAT",
+    choices=("reject", "suspect"),
+)
+
 _ATTACH = Option("attach", "A file, and what it is; may be repeated.", "FILE:TYPE", repeat=True)
 
 
@@ -81,12 +88,7 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
                 _ENTITY,
                 Option("parent", "The asset it is part of.", "ASSET"),
                 Option("template", "The template it follows.", "TEMPLATE"),
-                Option(
-                    "on-invalid",
-                    "What happens to values beyond a range.",
-                    "WHAT",
-                    choices=("reject", "suspect"),
-                ),
+                _ON_INVALID,
                 Option("amount", "The amount, for things that are counted.", "N"),
                 Option("title", "A title for people.", "TEXT"),
                 Option("state", "The initial state: JSON, @FILE, or - for stdin.", "JSON"),
@@ -134,12 +136,7 @@ COMMANDS: dict[tuple[str, str], DataCommand] = {
                 Option("source", "Who or what read it.", "TEXT"),
                 Option("quality", "What is doubted about it; default: good.", "WORD"),
                 Option("unit", "The unit of --value.", "UNIT"),
-                Option(
-                    "on-invalid",
-                    "What happens to values beyond a range.",
-                    "WHAT",
-                    choices=("reject", "suspect"),
-                ),
+                _ON_INVALID,
             ),
             "twincli.cli.commands.stream.push:stream_push",
             arguments=("TWIN", "STREAM", "[FILE]"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 
 from twincli.cli.result import Column, Mode, Result
 from twincli.errors import NotFoundError, TwinError
@@ -48,6 +48,8 @@ def render(result: Result, mode: Mode) -> int:
         _write_all(iter((_got(result, mode),)), live=False)
         _chatter(result, mode)
     else:
+        if result.listing is not None and result.text is None and not result.live:
+            result = _noted(result, result.listing, mode)
         _chatter(result, mode)
         if result.text is not None:
             pieces: Iterator[str] = iter((result.text,))
@@ -150,6 +152,18 @@ def say(text: str) -> None:
         stream.flush()
     except OSError:
         return
+
+
+def _noted(result: Result, listing: str, mode: Mode) -> Result:
+    """Return a listing with the notes that it is empty, or that there are more columns."""
+    items = iter(result.document[listing])
+    first = list(islice(items, 1))
+    notes = result.notes
+    if not first:
+        notes = notes or (result.empty,)
+    elif mode.terminal and result.brief and not mode.wide:
+        notes = (*notes, "more columns: --wide")
+    return result._replace(document={**result.document, listing: chain(first, items)}, notes=notes)
 
 
 def _chatter(result: Result, mode: Mode) -> None:

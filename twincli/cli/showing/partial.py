@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from twincli.cli.result import Column
     from twincli.services.documents import Said, Signing, SigningInput, SigningOutput
     from twincli.services.tx.prepared import Prepared
+    from twincli.services.workspace import Workspace
 
 STDOUT = "-"
 
@@ -43,6 +44,13 @@ def check_free(path: str) -> None:
         raise UsageError("the name of the file is empty")
     if path != STDOUT:
         files.check_free(path)
+
+
+def begun(context: Context) -> Workspace:
+    """Return what to work with; refuse what cannot be written before anything is done."""
+    if context.writes.prepare is not None:
+        check_free(context.writes.prepare)
+    return context.workspace()
 
 
 def prepared(context: Context, made: Prepared, path: str) -> Result:
@@ -70,16 +78,32 @@ RECORDED: tuple[Column, ...] = (
 """What a record that was written shows; ``--json`` has all the rest."""
 
 
-def recorded(context: Context, made: Said | Prepared) -> Result:
-    """Return the result of writing a record, or write the file of ``--prepare``."""
+def recorded(
+    context: Context,
+    made: Said | Prepared,
+    what: str,
+    notes: tuple[str, ...] = (),
+    columns: tuple[Column, ...] = RECORDED,
+) -> Result:
+    """Return the result of writing a record, or write the file of ``--prepare``.
+
+    Args:
+        context: The command.
+        made: What the service did.
+        what: Was recorded, in words, such as ``the event fell of car``.
+        notes: What there is to say beside that.
+        columns: What is shown of the record.
+    """
     from twincli.services.tx.prepared import Prepared
 
+    prepare = context.writes.prepare
     if isinstance(made, Prepared):
-        return prepared(context, made, str(context.writes.prepare))
+        return prepared(context, made, str(prepare))
+    said = f"{'would record' if context.dry_run else 'recorded'} {what}"
     return Result(
         made,
-        columns=RECORDED,
-        notes=not_prepared(context.writes.prepare),
+        columns=columns,
+        notes=(*(not_prepared(prepare) or (said,)), *notes),
         warnings=tuple(made["warnings"]),
     )
 

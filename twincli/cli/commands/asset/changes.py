@@ -10,7 +10,8 @@ import typer
 from twincli.cli.commands.asset.group import app
 from twincli.cli.commands.asset.history import BY, both_times, recorded, time_of
 from twincli.cli.context import Context
-from twincli.cli.parsing import candidates, typer_frame
+from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing.arguments import Name
 from twincli.cli.result import Column, Result
 from twincli.cli.showing.output import to_json
 from twincli.services.asset import history as histories
@@ -18,9 +19,6 @@ from twincli.services.asset import history as histories
 if TYPE_CHECKING:
     from twincli.services.documents import BlameItem, Change, TxMoment
 
-Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="The twin.", autocompletion=candidates.assets)
-]
 Since = Annotated[
     str | None, typer.Option(metavar="TIME", help="From this time on: RFC 3339, a date, 30d.")
 ]
@@ -84,7 +82,13 @@ def diff(
             ("recorded", last(recorded)),
             ("signed by", last(lambda tx: ", ".join(map(named, tx["signers"])))),
         )
-    return Result(document, listing="changes", columns=columns, item_schema="twin.change/1")
+    return Result(
+        document,
+        listing="changes",
+        columns=columns,
+        item_schema="twin.change/1",
+        empty="nothing changed",
+    )
 
 
 @typer_frame.command(app, "blame")

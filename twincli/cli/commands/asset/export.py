@@ -10,16 +10,15 @@ from twincli.cli.asking import sinks
 from twincli.cli.commands.asset.group import app
 from twincli.cli.commands.stream import rooms
 from twincli.cli.context import Context
-from twincli.cli.parsing import candidates, typer_frame
+from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing.arguments import Name
 from twincli.cli.result import Result
 
 
 @typer_frame.command(app, "export")
 def export(
     context: Context,
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The twin.", autocompletion=candidates.assets)
-    ],
+    name: Name,
     form: Annotated[
         Literal["wot", "aas", "epcis", "dtdl", "jsonld"],
         typer.Option("--format", metavar="wot|aas|epcis|dtdl|jsonld", help="The format."),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from twincli.cli.commands.asset.group import app
 from twincli.cli.commands.asset.write import PIPED
 from twincli.cli.context import Context
-from twincli.cli.parsing import candidates, typer_frame
+from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing.arguments import Name
 from twincli.cli.result import Result
 from twincli.cli.showing import drawing, partial
 from twincli.services.tx.prepared import Prepared
@@ -17,18 +16,13 @@ from twincli.services.tx.prepared import Prepared
 if TYPE_CHECKING:
     from twincli.services.documents import WrittenAsset
 
-Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="The twin.", autocompletion=candidates.assets)
-]
-
 
 @typer_frame.command(app, "freeze", writes=True)
 def freeze(context: Context, name: Name) -> Result:
     """Freeze a twin: nothing is written to it from here until its owner lifts that."""
     from twincli.services.asset.freeze import freeze as service
 
-    _check(context)
-    made = service(context.workspace(), name, context.writes.writing())
+    made = service(partial.begun(context), name, context.writes.writing())
     return _done(context, made, f"would freeze {name}" if context.dry_run else f"froze {name}")
 
 
@@ -37,15 +31,9 @@ def unfreeze(context: Context, name: Name) -> Result:
     """Lift the freeze of a twin."""
     from twincli.services.asset.freeze import unfreeze as service
 
-    _check(context)
-    made = service(context.workspace(), name, context.writes.writing())
+    made = service(partial.begun(context), name, context.writes.writing())
     said = f"would unfreeze {name}" if context.dry_run else f"{name} is no longer frozen"
     return _done(context, made, said)
-
-
-def _check(context: Context) -> None:
-    if context.writes.prepare is not None:
-        partial.check_free(context.writes.prepare)
 
 
 def _done(context: Context, made: WrittenAsset | Prepared, said: str) -> Result:

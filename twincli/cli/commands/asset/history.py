@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from twincli.cli.commands.life import listing
 from twincli.cli.context import Context
-from twincli.cli.parsing import candidates, typer_frame
+from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing.arguments import Name
 from twincli.cli.result import Result
 from twincli.cli.showing import output
 from twincli.errors import UsageError
-from twincli.model import record, times
+from twincli.model import record
 from twincli.model.telling import in_words
 from twincli.model.text import one_line
 
@@ -24,15 +26,12 @@ app = typer_frame.bare()
 
 FORMATS = ("table", "graph", "dot")
 BY = ("happened", "recorded")
-MINUTE_MS = 60_000
 
 
 @typer_frame.command(app, "history")
 def history(
     context: Context,
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The twin.", autocompletion=candidates.assets)
-    ],
+    name: Name,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="From this time on: RFC 3339, a date, 30d.")
     ] = None,
@@ -123,12 +122,9 @@ def time_of(item: HistoryItem | TxMoment) -> str:
 
 def recorded(item: HistoryItem | TxMoment) -> str:
     """Return when it was recorded, where that is another minute than that in which it happened."""
-    at, committed_at = times.parse_claim(item["at"]), times.parse_claim(item["committed_at"])
     if item.get("clock") or (record.envelope_of(item.get("metadata")) or {}).get("clock"):
         return ""  # the clock that says so was known to be wrong
-    if at is None or committed_at is None or abs(committed_at - at) <= MINUTE_MS:
-        return ""
-    return f"{item['committed_at']}{' late' if item['late'] else ''}"
+    return listing.recorded(item)
 
 
 def both_times(item: HistoryItem | TxMoment) -> str:

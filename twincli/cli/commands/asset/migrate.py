@@ -10,6 +10,7 @@ from twincli.cli.commands.asset.group import app
 from twincli.cli.commands.asset.write import PIPED
 from twincli.cli.context import Context
 from twincli.cli.parsing import candidates, typer_frame
+from twincli.cli.parsing.arguments import Name
 from twincli.cli.result import Result
 from twincli.cli.showing import drawing, partial
 from twincli.cli.showing.output import to_json
@@ -19,9 +20,7 @@ from twincli.services.tx.prepared import Prepared
 @typer_frame.command(app, "migrate", writes=True)
 def migrate(
     context: Context,
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The twin.", autocompletion=candidates.assets)
-    ],
+    name: Name,
     template: Annotated[
         str,
         typer.Option(
@@ -35,9 +34,7 @@ def migrate(
     from twincli.services.asset.migrate import migrate as service
 
     prepare = context.writes.prepare
-    if prepare is not None:
-        partial.check_free(prepare)
-    document = service(context.workspace(), name, template, context.writes.writing())
+    document = service(partial.begun(context), name, template, context.writes.writing())
     if isinstance(document, Prepared):
         return partial.prepared(context, document, str(prepare))
     would = "would move" if context.dry_run else "moved"

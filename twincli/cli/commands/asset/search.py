@@ -26,17 +26,11 @@ def search(
     limit: Annotated[int | None, typer.Option(metavar="N", help="Show at most N.")] = None,
 ) -> Result:
     """Search the ledger for words."""
-    from itertools import chain
-
     from twincli.services.asset import search as service
 
-    found = service.search(context.workspace(), text, limit)
-    hits = iter(found["hits"])
-    first = next(hits, None)
-    found["hits"] = () if first is None else chain((first,), hits)
     return Result(
-        found,
-        notes=() if first is not None else (f"nothing found for {text!r}",),
+        service.search(context.workspace(), text, limit),
+        empty=f"nothing found for {text!r}",
         listing="hits",
         columns=(
             ("name", "name"),

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from twincli.cli.parsing.data_parser import Parsed
     from twincli.services.documents import Appends, FoundAsset, HandedOver, WrittenAsset
     from twincli.services.resolve import PlannedKey
-    from twincli.services.workspace import Workspace
 
 
 PIPED: tuple[Column, ...] = (
@@ -35,13 +34,6 @@ PIPED: tuple[Column, ...] = (
     ("signed_by", "signed_by"),
 )
 """What a write prints to a pipe: what a script goes on with; ``--json`` has all the rest."""
-
-
-def _begin(context: Context) -> Workspace:
-    """Return what to work with; refuse what cannot be written before anything is done."""
-    if context.writes.prepare is not None:
-        partial.check_free(context.writes.prepare)
-    return context.workspace()
 
 
 def _done(context: Context, made: WrittenAsset | Prepared) -> Result:
@@ -159,7 +151,7 @@ def _create(
         template=values.get("template"),
         on_invalid=values.get("on_invalid"),
     )
-    workspace = _begin(context)
+    workspace = partial.begun(context)
     document = create(
         workspace if planned is None else workspace._replace(dry_run=True),
         parsed.name,
@@ -196,14 +188,14 @@ def asset_append(context: Context, parsed: Parsed) -> Result:
         from twincli.cli import stopping
 
         with stopping.told():
-            appends = service.append_lines(_begin(context), parsed.name, _lines(), writing)
+            appends = service.append_lines(partial.begun(context), parsed.name, _lines(), writing)
         return Result(
             appends,
             notes=(_appended(appends),),
             warnings=tuple(appends["warnings"]),
         )
     document = service.append(
-        _begin(context),
+        partial.begun(context),
         parsed.name,
         parsed.base,
         parsed.edits,
@@ -221,7 +213,7 @@ def asset_transfer(context: Context, parsed: Parsed) -> Result:
     assert parsed.name is not None
     values = parsed.values
     document = service(
-        _begin(context),
+        partial.begun(context),
         parsed.name,
         to=values.get("to"),
         outs=values.get("out") or (),

@@ -8,33 +8,24 @@ import typer
 
 from twincli.cli.commands.life import listing
 from twincli.cli.context import Context
-from twincli.cli.parsing import candidates, typer_frame
+from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing.arguments import TwinOrMine
 from twincli.cli.result import Result
 from twincli.errors import ExitCode
 
 if TYPE_CHECKING:
     from twincli.services.documents import Cost, DueItem, Maintained, MaintenanceItem
+    from twincli.services.record.listed import Wanted
 
 app = typer_frame.group("maintenance")
 
 
-@typer_frame.command(app, "list")
-def list_maintenance(
-    context: Context,
-    twin: listing.Twin,
-    since: listing.Since = None,
-    until: listing.Until = None,
-    limit: listing.Limit = None,
-    reverse: listing.Reverse = False,
-    by: listing.By = listing.BY[0],
-) -> Result:
+@listing.command(app)
+def list_maintenance(context: Context, twin: str, wanted: Wanted) -> Result:
     """List what was done to a twin, in the order in which it happened, and what it cost."""
     from twincli.services.care import listing as service
-    from twincli.services.record.listed import Wanted
 
-    document = service.list_maintenance(
-        context.workspace(), twin, Wanted(since, until, limit, reverse, by)
-    )
+    document = service.list_maintenance(context.workspace(), twin, wanted)
     return Result(
         document,
         listing="maintenance",
@@ -69,14 +60,7 @@ def _next(item: MaintenanceItem) -> str:
 @typer_frame.command(app, "due")
 def due(
     context: Context,
-    twin: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[TWIN]",
-            help="The twin; without it, all that your keys own or that you have named.",
-            autocompletion=candidates.assets,
-        ),
-    ] = None,
+    twin: TwinOrMine = None,
     within: Annotated[
         str | None,
         typer.Option(metavar="SPAN", help="Only what is overdue, or due within it: 30d, 4w."),
@@ -123,6 +107,7 @@ def due(
             ("transaction", "transaction_id"),
         ),
         item_schema="twin.due-item/1",
+        empty="nothing is scheduled" if within is None else f"nothing is due within {within}",
         notes=(*_remarks(document), *notes),
         exit_code=_exit_code(document),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from twincli.cli.commands.life.write import begun, data_and_files, told
+from twincli.cli.commands.life.write import begun, data_and_files
+from twincli.cli.showing import partial
 from twincli.errors import InvalidError, UsageError
 from twincli.values import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ def maintenance_add(context: Context, parsed: Parsed) -> Result:
         writing,
         before=lambda warning: context.warn_before("record it anyway?", warning),
     )
-    return told(context, made, f"{given.type} of {parsed.name}{_cost(made)}", notes)
+    return partial.recorded(context, made, f"{given.type} of {parsed.name}{_cost(made)}", notes)
 
 
 def _cost(made: Mapping[str, Any] | Any) -> str:

@@ -12,7 +12,8 @@ from twincli.cli import file_arguments
 from twincli.cli.asking import sinks
 from twincli.cli.commands.file import content
 from twincli.cli.context import Context
-from twincli.cli.parsing import candidates, typer_frame
+from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing.arguments import Twin, TwinOrMine
 from twincli.cli.result import Result
 from twincli.cli.showing import output, partial
 from twincli.errors import ExitCode
@@ -20,13 +21,9 @@ from twincli.errors import ExitCode
 if TYPE_CHECKING:
     from twincli.cli.result import Column
     from twincli.services.cert.lists import Fetch
-    from twincli.services.workspace import Workspace
 
 app = typer_frame.group("cert")
 
-Twin = Annotated[
-    str, typer.Argument(metavar="TWIN", help="The twin.", autocompletion=candidates.assets)
-]
 CredentialFile = Annotated[
     str, typer.Argument(metavar="FILE", help="File with the credential, - for stdin.")
 ]
@@ -38,13 +35,6 @@ Number = Annotated[
         help="Its number, its id, or the transaction that recorded it; default: the only one.",
     ),
 ]
-
-
-def _begin(context: Context) -> Workspace:
-    """Return what to work with; refuse what cannot be written before anything is done."""
-    if context.writes.prepare is not None:
-        partial.check_free(context.writes.prepare)
-    return context.workspace()
 
 
 WRITTEN: tuple[Column, ...] = (
@@ -94,9 +84,8 @@ def issue(
 ) -> Result:
     """Issue a certificate about a twin: a credential that other software verifies."""
     from twincli.services.cert import issue as service
-    from twincli.services.tx.prepared import Prepared
 
-    workspace = _begin(context)
+    workspace = partial.begun(context)
     given = content.attachments(attach or ())
     stores, notes = content.stores(context)
     made = service.issue(
@@ -108,18 +97,8 @@ def issue(
         context.writes.writing(),
         node_url=_node_url(context),
     )
-    if isinstance(made, Prepared):
-        return partial.prepared(context, made, str(context.writes.prepare))
-    return _written(context, made, notes if given else ())
-
-
-def _written(context: Context, made: Any, notes: tuple[str, ...] = ()) -> Result:
-    return Result(
-        made,
-        columns=WRITTEN,
-        notes=(*partial.not_prepared(context.writes.prepare), *notes),
-        warnings=tuple(made["warnings"]),
-    )
+    what = f"the certificate {number or standard or kind} of {twin}"
+    return partial.recorded(context, made, what, notes if given else (), WRITTEN)
 
 
 def _node_url(context: Context) -> str | None:
@@ -161,13 +140,11 @@ def _read(path: str) -> dict[str, Any]:
 def add(context: Context, twin: Twin, file: CredentialFile) -> Result:
     """Add a credential that somebody else issued to a twin; it is verified first."""
     from twincli.services.cert import issue as service
-    from twincli.services.tx.prepared import Prepared
 
-    document = _read(file)
-    made = service.add(_begin(context), twin, document, _fetch(context), context.writes.writing())
-    if isinstance(made, Prepared):
-        return partial.prepared(context, made, str(context.writes.prepare))
-    return _written(context, made)
+    document, workspace = _read(file), partial.begun(context)
+    made = service.add(workspace, twin, document, _fetch(context), context.writes.writing())
+    what = f"a certificate of {twin} that somebody else issued"
+    return partial.recorded(context, made, what, columns=WRITTEN)
 
 
 @typer_frame.command(app, "list")
@@ -198,7 +175,7 @@ def list_certificates(context: Context, twin: Twin) -> Result:
             ("until", _day),
         ),
         item_schema="twin.certificate-item/1",
-        notes=() if document["certificates"] else (f"{twin} has no certificates",),
+        empty=f"{twin} has no certificates",
     )
 
 
@@ -245,12 +222,7 @@ def show(context: Context, twin: Twin, number: Number = None) -> Result:
 @typer_frame.command(app, "check")
 def check(
     context: Context,
-    twin: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[TWIN]", help="Default: all of yours.", autocompletion=candidates.assets
-        ),
-    ] = None,
+    twin: TwinOrMine = None,
     within: Annotated[
         str | None,
         typer.Option(metavar="SPAN", help="What ends within it is expiring, such as 30d."),
@@ -354,12 +326,9 @@ def revoke(
     """Revoke a certificate; only its issuer can."""
     from twincli.services.cert import issue as service
 
-    return partial.recorded(
-        context,
-        service.revoke(
-            _begin(context), twin, number, reason=reason, writing=context.writes.writing()
-        ),
-    )
+    workspace = partial.begun(context)
+    made = service.revoke(workspace, twin, number, reason=reason, writing=context.writes.writing())
+    return partial.recorded(context, made, f"the revocation of the certificate {number} of {twin}")
 
 
 @typer_frame.command(app, "export")

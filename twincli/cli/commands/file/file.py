@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ from twincli.cli.commands.file import content
 from twincli.cli.commands.file.content import CAR
 from twincli.cli.context import Context, is_terminal
 from twincli.cli.parsing import candidates, typer_frame
+from twincli.cli.parsing.arguments import Twin, TwinOrMine
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
 from twincli.errors import ExitCode, UsageError
@@ -34,9 +34,7 @@ KuboUrl = Annotated[
 @typer_frame.command(app, "attach", writes=True)
 def attach(
     context: Context,
-    name: Annotated[
-        str, typer.Argument(metavar="TWIN", help="The twin.", autocompletion=candidates.assets)
-    ],
+    name: Twin,
     paths: Annotated[
         list[str], typer.Argument(metavar="FILE...", help="Files; x.car: the file inside it.")
     ],
@@ -61,9 +59,7 @@ def attach(
     if profile not in cid.PROFILES:
         raise not_a_choice("profile", profile, tuple(cid.PROFILES))
     prepare = context.writes.prepare
-    if prepare is not None:
-        partial.check_free(prepare)
-    workspace = context.workspace()
+    workspace = partial.begun(context)
     stores, notes = content.stores(context)
     asked: set[str] = set()
 
@@ -202,20 +198,12 @@ def _write(blobs: Blobs, held: Any, out: str | None) -> int:
 @typer_frame.command(app, "list")
 def list_files(
     context: Context,
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[TWIN]", help="Default: all of yours.", autocompletion=candidates.assets
-        ),
-    ] = None,
+    name: TwinOrMine = None,
 ) -> Result:
     """List the files of a twin, and whose word each is."""
-    rows = iter(_items(context, name))
-    first = list(islice(rows, 1))
-    document = {"schema": "twin.files/1", "files": chain(first, rows)}
     return Result(
-        document,
-        notes=() if first else (f"no file is attached to {name or 'a twin of yours'}",),
+        {"schema": "twin.files/1", "files": _items(context, name)},
+        empty=_none(name),
         listing="files",
         columns=(
             *((item, item) for item in ("name", "type", "issuer", "valid_until", "size", "cid")),
@@ -224,6 +212,10 @@ def list_files(
         ),
         item_schema="twin.file-item/1",
     )
+
+
+def _none(name: str | None) -> str:
+    return "twins of yours have no files" if name is None else f"{name} has no files"
 
 
 def _items(context: Context, name: str | None) -> Iterator[Any]:
@@ -307,7 +299,7 @@ def pin(
         columns=tuple((item, item) for item in ("status", "name", "cid")),
         item_schema="twin.pinned-file/1",
         exit_code=exit_code,
-        notes=() if found else (f"no file is attached to {name}",),
+        empty=_none(name),
     )
 
 

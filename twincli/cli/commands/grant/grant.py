@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing.arguments import Twin
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
 
-if TYPE_CHECKING:
-    from twincli.services.workspace import Workspace
-
 app = typer_frame.group("grant")
 
-Twin = Annotated[str, typer.Argument(metavar="TWIN", help="The twin.")]
 Party = Annotated[
     str | None, typer.Argument(metavar="[NAME]", help="Only this party: a name, DID or public key.")
 ]
-
-
-def _begin(context: Context) -> Workspace:
-    """Return what to work with; refuse what cannot be written before anything is done."""
-    if context.writes.prepare is not None:
-        partial.check_free(context.writes.prepare)
-    return context.workspace()
 
 
 @typer_frame.command(app, "add", writes=True)
@@ -57,7 +47,7 @@ def add(
     from twincli.services.grant import grants
 
     made = grants.add(
-        _begin(context),
+        partial.begun(context),
         twin,
         to or (),
         role=role,
@@ -65,7 +55,7 @@ def add(
         expires=expires,
         writing=context.writes.writing(),
     )
-    return partial.recorded(context, made)
+    return partial.recorded(context, made, f"the grant of {twin} to {', '.join(to or ())}")
 
 
 @typer_frame.command(app, "list")
@@ -85,6 +75,7 @@ def list_grants(context: Context, twin: Twin, party: Party = None) -> Result:
             ("grant", "id"),
         ),
         item_schema="twin.grant-item/1",
+        empty=_none(twin, party),
     )
 
 
@@ -115,6 +106,7 @@ def show(
                 ("grant", "id"),
             ),
             item_schema="twin.grant-item/1",
+            empty=_none(twin, party),
         )
     return Result(
         grants.effective(context.workspace(), twin, party),
@@ -156,7 +148,7 @@ def revoke(
     from twincli.services.grant import grants
 
     made = grants.revoke(
-        _begin(context),
+        partial.begun(context),
         twin,
         whom or (),
         everything=everything,
@@ -164,7 +156,14 @@ def revoke(
         reason=reason,
         writing=context.writes.writing(),
     )
-    return partial.recorded(context, made)
+    ended = f"all grants and links of {twin}"
+    if not everything:
+        ended = f"what {', '.join(whom or ())} may write about {twin}"
+    return partial.recorded(context, made, f"the end of {ended}")
+
+
+def _none(twin: str, party: str | None) -> str:
+    return f"{twin} has no grants{'' if party is None else f' to {party}'}"
 
 
 def _scope(item: dict[str, Any]) -> str:

@@ -6,19 +6,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twincli.cli.parsing import candidates
+from twincli.cli.context import Context
+from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing.arguments import Twin
+from twincli.cli.result import Result
 from twincli.cli.showing.output import to_json
 from twincli.model import times
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twincli.cli.result import Column
+    from twincli.services.record.listed import Wanted
+
+    Listing = Callable[[Context, str, Wanted], Result]
 
 BY = ("happened", "recorded")
 MINUTE_MS = 60_000
 
-Twin = Annotated[
-    str, typer.Argument(metavar="TWIN", help="The twin.", autocompletion=candidates.assets)
-]
 Since = Annotated[
     str | None, typer.Option(metavar="TIME", help="From this time on: RFC 3339, a date, 30d.")
 ]
@@ -33,6 +38,33 @@ By = Annotated[
         autocompletion=lambda: list(BY),
     ),
 ]
+
+
+def command(app: typer.Typer) -> Callable[[Listing], Listing]:
+    """Register a function as the command ``list`` of records of a twin, which has R."""
+
+    def register(function: Listing) -> Listing:
+        def listed(
+            context: Context,
+            twin: Twin,
+            since: Since = None,
+            until: Until = None,
+            limit: Limit = None,
+            reverse: Reverse = False,
+            by: By = BY[0],
+        ) -> Result:
+            from twincli.services.record.listed import Wanted
+
+            wanted = Wanted(since, until, limit, reverse, by)
+            result = function(context, twin, wanted)
+            when = "" if since is None and until is None else " in that time"
+            return result._replace(empty=f"{twin} has no {result.listing}{when}")
+
+        listed.__doc__ = function.__doc__
+        typer_frame.command(app, "list")(listed)
+        return function
+
+    return register
 
 
 def happened(item: Any) -> str:

@@ -11,27 +11,17 @@ from twincli.cli.result import Result
 
 if TYPE_CHECKING:
     from twincli.services.documents import StageItem, Stages
+    from twincli.services.record.listed import Wanted
 
 app = typer_frame.group("stage")
 
 
-@typer_frame.command(app, "list")
-def list_stages(
-    context: Context,
-    twin: listing.Twin,
-    since: listing.Since = None,
-    until: listing.Until = None,
-    limit: listing.Limit = None,
-    reverse: listing.Reverse = False,
-    by: listing.By = listing.BY[0],
-) -> Result:
+@listing.command(app)
+def list_stages(context: Context, twin: str, wanted: Wanted) -> Result:
     """List the stages that a twin has reached, and show what lies ahead."""
     from twincli.services.life import stages
-    from twincli.services.record.listed import Wanted
 
-    document = stages.list_stages(
-        context.workspace(), twin, Wanted(since, until, limit, reverse, by)
-    )
+    document = stages.list_stages(context.workspace(), twin, wanted)
     return Result(
         document,
         listing="stages",
@@ -61,7 +51,7 @@ def _stage(item: StageItem) -> str:
 def _plan(document: Stages) -> tuple[str, ...]:
     """Return where the twin is and what lies ahead, in words."""
     if not document["plan"]:
-        return ("it has no stages",)
+        return ()
     by = {
         standing: [each["stage"] for each in document["plan"] if each["standing"] == standing]
         for standing in ("passed", "skipped", "ahead")

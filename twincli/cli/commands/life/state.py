@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from twincli.cli.commands.life import listing
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing.arguments import Twin
 from twincli.cli.result import Result
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ app = typer_frame.group("state")
 
 
 @typer_frame.command(app, "show")
-def show(context: Context, twin: listing.Twin) -> Result:
+def show(context: Context, twin: Twin) -> Result:
     """Show the state that a twin is in, and the moves that lead on from it."""
     from twincli.services.life import states
 

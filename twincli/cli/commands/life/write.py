@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from twincli.cli.context import Context
     from twincli.cli.parsing.data_parser import Parsed
     from twincli.cli.result import Result
-    from twincli.services.documents import Said
-    from twincli.services.tx.prepared import Prepared
     from twincli.services.workspace import Workspace
 
 
@@ -33,7 +31,7 @@ def event_add(context: Context, parsed: Parsed) -> Result:
         context.writes.writing(),
         before=lambda warning: context.warn_before("record it anyway?", warning),
     )
-    return told(context, made, f"the event {kind} of {parsed.name}", notes)
+    return partial.recorded(context, made, f"the event {kind} of {parsed.name}", notes)
 
 
 def state_move(context: Context, parsed: Parsed) -> Result:
@@ -49,7 +47,7 @@ def state_move(context: Context, parsed: Parsed) -> Result:
     more["meets"] = list(dict.fromkeys(meets)) or None
     more["triggered_by"] = parsed.values.get("triggered_by")
     made = states.move(workspace, parsed.name, state, more, context.writes.writing(), start=start)
-    return told(context, made, f"the move of {parsed.name} to the state {state}", notes)
+    return partial.recorded(context, made, f"the move of {parsed.name} to the state {state}", notes)
 
 
 def stage_add(context: Context, parsed: Parsed) -> Result:
@@ -72,18 +70,18 @@ def stage_add(context: Context, parsed: Parsed) -> Result:
     more["location"] = parsed.values.get("location")
     more["date"] = date
     made = stages.add(workspace, parsed.name, stage, more, context.writes.writing())
-    return told(context, made, f"that {parsed.name} has reached the stage {stage}", notes)
+    return partial.recorded(
+        context, made, f"that {parsed.name} has reached the stage {stage}", notes
+    )
 
 
 def begun(context: Context) -> Workspace:
     """Return what to work with; refuse what cannot be written before anything is done."""
-    if context.writes.prepare is not None:
-        partial.check_free(context.writes.prepare)
     if context.writes.writing().bare:
         raise UsageError(
             "--bare leaves out the envelope, which says what happened", hint="leave --bare out"
         )
-    return context.workspace()
+    return partial.begun(context)
 
 
 def data_and_files(
@@ -103,12 +101,3 @@ def data_and_files(
     for warning in warnings:
         context.warn_before("record it anyway?", warning)
     return more, notes
-
-
-def told(context: Context, made: Said | Prepared, what: str, notes: tuple[str, ...]) -> Result:
-    """Return the result of a record, and what was done in words."""
-    result = partial.recorded(context, made)
-    did = "would record" if context.dry_run else "recorded"
-    if "body" not in result.document:  # the file of --prepare
-        return result
-    return result._replace(notes=(*result.notes, f"{did} {what}", *notes))

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing.arguments import Twin
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
 from twincli.cli.showing.output import to_json
 from twincli.errors import UsageError
 
-if TYPE_CHECKING:
-    from twincli.services.workspace import Workspace
-
 app = typer_frame.group("link")
 
-Twin = Annotated[str, typer.Argument(metavar="TWIN", help="The twin.")]
 Source = Annotated[str, typer.Argument(metavar="A", help="The asset that the link goes out from.")]
 Verb = Annotated[
     str,
@@ -27,13 +24,6 @@ Verb = Annotated[
     ),
 ]
 Target = Annotated[str, typer.Argument(metavar="B", help="The asset that it leads to.")]
-
-
-def _begin(context: Context) -> Workspace:
-    """Return what to work with; refuse what cannot be written before anything is done."""
-    if context.writes.prepare is not None:
-        partial.check_free(context.writes.prepare)
-    return context.workspace()
 
 
 @typer_frame.command(app, "add", writes=True)
@@ -71,9 +61,8 @@ def add(
             "name the link: A VERB B",
             hint="twin link add gearbox is_component_of car",
         )
-    return partial.recorded(
-        context, links.add(_begin(context), source, verb, target, context.writes.writing())
-    )
+    made = links.add(partial.begun(context), source, verb, target, context.writes.writing())
+    return partial.recorded(context, made, f"the link {source} {verb} {target}")
 
 
 def _add_all(context: Context, data: str) -> Result:
@@ -120,9 +109,8 @@ def remove(context: Context, source: Source, verb: Verb, target: Target) -> Resu
     """Take back the link A VERB B, or what was said of it here."""
     from twincli.services.link import links
 
-    return partial.recorded(
-        context, links.remove(_begin(context), source, verb, target, context.writes.writing())
-    )
+    made = links.remove(partial.begun(context), source, verb, target, context.writes.writing())
+    return partial.recorded(context, made, f"the end of the link {source} {verb} {target}")
 
 
 @typer_frame.command(app, "list")
@@ -155,6 +143,7 @@ def list_links(
             ("owner", "owner"),
         ),
         item_schema="twin.link-item/1",
+        empty=f"{twin} has no links{'' if everything else ' in force; those that are over: --all'}",
     )
 
 

@@ -9,7 +9,8 @@ import typer
 
 from twincli.cli.commands.query import asking
 from twincli.cli.context import Context
-from twincli.cli.parsing import candidates, typer_frame
+from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing.arguments import Twin
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
 from twincli.errors import UsageError
@@ -20,9 +21,7 @@ app = typer_frame.bare()
 @typer_frame.command(app, "plot")
 def plot(
     context: Context,
-    name: Annotated[
-        str, typer.Argument(metavar="TWIN", help="The twin.", autocompletion=candidates.assets)
-    ],
+    name: Twin,
     stream: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A stream; may be repeated.")
     ] = None,

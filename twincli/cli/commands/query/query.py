@@ -8,7 +8,8 @@ import typer
 
 from twincli.cli.commands.query import answering
 from twincli.cli.context import Context
-from twincli.cli.parsing import candidates, typer_frame
+from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing.arguments import Twin
 from twincli.cli.result import Result
 
 app = typer_frame.bare()
@@ -17,9 +18,7 @@ app = typer_frame.bare()
 @typer_frame.command(app, "query")
 def query(
     context: Context,
-    name: Annotated[
-        str, typer.Argument(metavar="TWIN", help="The twin.", autocompletion=candidates.assets)
-    ],
+    name: Twin,
     stream: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A stream; may be repeated.")
     ] = None,

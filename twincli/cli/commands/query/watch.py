@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twincli.cli.context import Context
-from twincli.cli.parsing import candidates, typer_frame
+from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing.arguments import Twin
 from twincli.cli.result import Result
 from twincli.cli.showing import output
 from twincli.errors import ExitCode, TwinError, UsageError
@@ -31,9 +32,7 @@ _LONGEST = 300
 @typer_frame.command(app, "watch")
 def watch(
     context: Context,
-    name: Annotated[
-        str, typer.Argument(metavar="TWIN", help="The twin.", autocompletion=candidates.assets)
-    ],
+    name: Twin,
     stream: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Only this stream; may be repeated."),

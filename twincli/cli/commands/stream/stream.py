@@ -9,15 +9,13 @@ import typer
 from twincli.cli.commands.stream.rooms import room
 from twincli.cli.context import Context
 from twincli.cli.parsing import candidates, typer_frame
+from twincli.cli.parsing.arguments import Twin
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
 from twincli.errors import UsageError
 
 app = typer_frame.group("stream")
 
-Twin = Annotated[
-    str, typer.Argument(metavar="TWIN", help="The twin.", autocompletion=candidates.assets)
-]
 Name = Annotated[str, typer.Argument(metavar="STREAM", help="The stream.")]
 
 
@@ -53,10 +51,8 @@ def create(
     prepare, writing = context.writes.prepare, context.writes.writing()
     if writing.bare:
         raise UsageError("--bare writes no envelope, which names the twin", hint="leave it out")
-    if prepare is not None:
-        partial.check_free(prepare)
     document = service.create(
-        context.workspace(),
+        partial.begun(context),
         twin,
         stream,
         owner=owner,
@@ -95,6 +91,7 @@ def list_streams(context: Context, twin: Twin) -> Result:
             ("asset_id", "asset_id"),
         ),
         item_schema="twin.stream-item/1",
+        empty=f"{twin} has no streams",
     )
 
 

@@ -192,6 +192,7 @@ def diff(
         listing="changes",
         columns=tuple((name, name) for name in ("change", "path", "before", "after")),
         item_schema="twin.template-change/1",
+        empty="they are the same",
     )
 
 
