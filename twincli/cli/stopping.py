@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 @contextmanager
 def told() -> Iterator[None]:
     """Raise KeyboardInterrupt for SIGTERM, and for SIGHUP unless that is ignored."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread is told of signals
-        return
     with _handled(signal.default_int_handler, _ENDING):
         yield
 
@@ -55,11 +52,16 @@ class Whole:
 def between() -> Iterator[Whole]:
     """Raise KeyboardInterrupt for Ctrl-C and signals to end, but not inside of what is whole."""
     whole = Whole()
-    if threading.current_thread() is not threading.main_thread():
-        yield whole
-        return
     with _handled(whole.take, (signal.SIGINT, *_ENDING)):
         yield whole
+
+
+@contextmanager
+def noted() -> Iterator[threading.Event]:
+    """Yield what is set by Ctrl-C and signals to end, so that what was read is recorded."""
+    stopped = threading.Event()
+    with _handled(lambda *_: stopped.set(), (signal.SIGINT, *_ENDING)):
+        yield stopped
 
 
 _ENDING = (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
@@ -68,6 +70,9 @@ _ENDING = (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
 @contextmanager
 def _handled(handler: Callable[..., object], numbers: tuple[int, ...]) -> Iterator[None]:
     """Take signals that nobody ignores or takes otherwise."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread gets signals
+        return
     before = {
         number: signal.signal(number, handler)
         for number in dict.fromkeys(numbers)

@@ -15,8 +15,10 @@ import pytest
 
 from tests.cli.stories import Twin, quietly
 from tests.conftest import Invoke
+from twincli.cli import stopping
+from twincli.cli.commands.stream import sources
 from twincli.content.spool import Spool
-from twincli.errors import ConflictError
+from twincli.errors import ConflictError, UsageError
 from twincli.model import reading
 from twincli.model.inline import Inline
 
@@ -114,3 +116,29 @@ def test_the_spool(tmp_path: Path) -> None:
         spool.clear()
         assert spool.read() == []
     assert os.path.getsize(tmp_path / "s" / "a.spool") == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_noted_unless_it_is_ignored(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    try:
+        for usual, is_noted in ((signal.SIG_DFL, True), (signal.SIG_IGN, False)):
+            signal.signal(number, usual)
+            with stopping.noted() as stopped:
+                signal.raise_signal(number)
+                assert stopped.is_set() is is_noted
+            assert signal.getsignal(number) == usual
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("500ms", 0.5), ("1.5m", 90.0), ("366d", 31_622_400.0), ("0s", None), ("367d", None)],
+)
+def test_spans(text: str, seconds: float | None) -> None:
+    if seconds is not None:
+        assert sources.seconds("every", text) == seconds
+        return
+    with pytest.raises(UsageError, match="--every: "):
+        sources.seconds("every", text)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import queue
-import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +18,7 @@ from twincli.cli.options import not_a_choice
 from twincli.errors import InvalidError, NotFoundError, UsageError
 from twincli.formats.readings import jsonl
 from twincli.formats.readings.lines import Refused
+from twincli.model import times
 from twincli.services.stream import importing
 from twincli.services.stream.follow import Flush
 from twincli.services.stream.push import Line
@@ -36,7 +35,7 @@ LONGEST = 60.0
 """Seconds that a command may take."""
 MAX_OUTPUT = 1 << 24
 _POLL = 0.2
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LONGEST_SPAN = 366 * 86_400
 _ENDINGS = {".ndjson": "jsonl", ".json": "jsonl", ".tsv": "csv", ".log": "nmea"}
 
 
@@ -149,10 +148,9 @@ def as_file(word: str) -> Iterator[str]:
 
 def seconds(name: str, text: str) -> float:
     """Return a span of the command line in seconds."""
-    parts = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d|w)", text)
-    found = float(parts[1]) * _SECONDS[parts[2]] if parts else 0.0
-    if not 0 < found <= 366 * 86_400:
-        raise UsageError(f"--{name}: {text!r} is not a span", hint="such as 500ms, 30s, 5m or 1h")
+    found = times.length(text, name) / 1_000_000
+    if found > _LONGEST_SPAN:
+        raise UsageError(f"--{name}: {text} is more than a year", code="bad_time")
     return found
 
 
@@ -175,24 +173,6 @@ def flush_of(text: str) -> Flush:
     if count is None:
         return Flush(seconds=span or 60.0)
     return Flush(count, 86_400.0 if span is None else span)
-
-
-@contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """Yield what is set by Ctrl-C and by signals to end, so that what was read is recorded."""
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-    before = {
-        number: signal.signal(number, lambda *_: stopped.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def asked(command: str, every: float, stopped: threading.Event) -> Iterator[Line | None]:

@@ -286,6 +286,7 @@ def follow(
     ] = None,
 ) -> Result:
     """Record what a command prints, or stdin brings, until it ends or is stopped."""
+    from twincli.cli import stopping
     from twincli.cli.commands.stream import sources
     from twincli.cli.commands.stream.push import pushed
     from twincli.cli.options import not_a_choice
@@ -300,7 +301,7 @@ def follow(
         )
     context.refuse("dry-run")
     writing, when = sources.many(context), sources.flush_of(flush)
-    with sources.stopping() as stopped:
+    with stopping.noted() as stopped:
         reads = (
             sources.stdin(stopped)
             if command is None
