@@ -11,7 +11,6 @@ import pytest
 from twincli.content import chunks, foreign
 from twincli.content.chunks import About, Chunk, Reader, Writer
 from twincli.content.copies import Copies
-from twincli.content.inventory import Inventory
 from twincli.content.store import Blobs
 from twincli.errors import ConfigError, InvalidError
 from twincli.model import batch as batches
@@ -27,7 +26,6 @@ class Home:
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.directory = directory
         self.blobs = Blobs(str(directory / "content"))
-        self.inventory = Inventory(str(directory / "streams.db"))
         self.opened = 0
         read = foreign.read
 
@@ -39,7 +37,7 @@ class Home:
 
     @property
     def copies(self) -> Copies:
-        return Copies(self.blobs, self.inventory, str(self.directory / "copies"))
+        return Copies(self.blobs, str(self.directory / "copies"))
 
     def values(self, entry: Entry, stream: str = "s") -> list[float]:
         with Reader() as reader:
@@ -86,7 +84,7 @@ VALUES = [at / 2 for at in range(20)]
 
 def test_what_this_home_wrote_is_read_as_it_is(home: Home, written: Path) -> None:
     entry = home.put(written)
-    home.inventory.wrote([entry], "s")
+    home.copies.wrote([entry], "s")
     assert home.copies.path(entry, "s") == home.blobs.path(entry.cid)
     assert home.opened == 0
 
@@ -121,7 +119,7 @@ def test_an_anchor_that_lies_is_not_believed_later(
     home: Home, written: Path, change: dict[str, Any]
 ) -> None:
     entry = home.put(written)
-    home.inventory.wrote([entry], "s")
+    home.copies.wrote([entry], "s")
     for _ in range(2):
         with pytest.raises(InvalidError):
             home.copies.path(entry._replace(**change), "s")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from twincli.model.inline import Inline
     from twincli.model.manifest import Entry
 
-VERSION = 3
+VERSION = 4
 _SCHEMA = """
 CREATE TABLE stream (
     id TEXT PRIMARY KEY, tip TEXT NOT NULL, anchor TEXT, chunked TEXT,
@@ -42,11 +42,6 @@ CREATE TABLE latest (
 ) WITHOUT ROWID;
 CREATE TABLE source (
     stream TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (stream, name)
-) WITHOUT ROWID;
-CREATE TABLE copy (
-    cid TEXT NOT NULL, size INTEGER NOT NULL, count INTEGER NOT NULL, first_us INTEGER NOT NULL,
-    last_us INTEGER NOT NULL, name TEXT NOT NULL, copy TEXT NOT NULL,
-    PRIMARY KEY (cid, size, count, first_us, last_us, name)
 ) WITHOUT ROWID;
 """
 _TABLES = ("stream", "inline", "chunk", "latest", "source")
@@ -286,37 +281,7 @@ class Inventory(Derived):
             max(lasts, default=None),
         )
 
-    def copy_of(self, entry: Entry, stream: str) -> str | None:
-        """Return the CID of a copy of a chunk, its own where this home wrote it, else None.
-
-        Args:
-            entry: What the anchor says about it.
-            stream: The name of the stream.
-        """
-        found = self.all(
-            "SELECT copy FROM copy WHERE (cid, size, count, first_us, last_us, name)"
-            " = (?, ?, ?, ?, ?, ?)",
-            *entry,
-            stream,
-        )
-        return found[0][0] if found else None
-
     # --- Writing ----------------------------------------------------------------------------------
-
-    def wrote(self, entries: Iterable[Entry], stream: str) -> None:
-        """Note chunks that this home wrote."""
-        with self.writing() as connection:
-            connection.executemany(
-                "INSERT OR IGNORE INTO copy VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(*entry, stream, entry.cid) for entry in entries],
-            )
-
-    def copied(self, entry: Entry, stream: str, cid: str) -> None:
-        """Note a copy of a chunk."""
-        with self.writing() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO copy VALUES (?, ?, ?, ?, ?, ?, ?)", (*entry, stream, cid)
-            )
 
     def forget(self, stream: str) -> None:
         """Forget a stream, whose chain is then read again."""

@@ -90,7 +90,7 @@ class Home:
             ):
                 workspace = Workspace(client, KeyStore(str(self.directory / "keys")), book)
                 blobs = Blobs(str(self.directory / "content"))
-                copies = Copies(blobs, inventory, str(self.directory / "copies"))
+                copies = Copies(blobs, str(self.directory / "copies"))
                 room = Room(workspace, inventory, blobs, copies)
                 source = Source(str(self.file), "lines", "jsonl")
                 rooms = Rooms(room, no_files)

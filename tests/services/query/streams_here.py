@@ -11,7 +11,6 @@ import numpy as np
 from twincli.content import chunks
 from twincli.content.chunks import About
 from twincli.content.copies import Copies
-from twincli.content.inventory import Inventory
 from twincli.content.store import Blobs
 from twincli.model import batch as batches
 from twincli.model import reading
@@ -34,12 +33,11 @@ class Place:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.blobs = Blobs(str(directory / "content"))
-        self.inventory = Inventory(str(directory / "streams.db"))
+        self.copies = Copies(self.blobs, str(directory / "copies"))
 
     def feed(self, *, rollups: bool = True) -> Feed:
         kept = Rollups(str(self.directory / "rollups") if rollups else None)
-        copies = Copies(self.blobs, self.inventory, str(self.directory / "copies"))
-        return Feed(self.blobs, copies, kept)
+        return Feed(self.blobs, self.copies, kept)
 
     def chunk(self, batch: Batch, stream: str, *, ours: bool = True) -> list[Entry]:
         made = []
@@ -53,7 +51,7 @@ class Place:
                 first, last = int(part.time[0]), int(part.time[-1])
                 made.append(Entry(stored.cid, stored.size, rows, first, last))
         if ours:
-            self.inventory.wrote(made, stream)
+            self.copies.wrote(made, stream)
         return made
 
 

@@ -262,7 +262,7 @@ def _written(
                 files.discard(made.path)
             entry = Entry(kept.cid, kept.size, made.rows, made.first_us, made.last_us)
             written.append(_Written(entry, made.summary, made.rollup))
-    room.inventory.wrote((each.entry for each in written), stream.name)
+    room.copies.wrote((each.entry for each in written), stream.name)
     return written
 
 

@@ -97,7 +97,6 @@ def _run(
 def _rooms(context: Context, *, keep: bool) -> Rooms:
     from twincli.cli.commands.file.content import brought
     from twincli.cli.commands.stream.rooms import room
-    from twincli.content.copies import Copies
     from twincli.content.inventory import Inventory
     from twincli.services.batch.verbs import Rooms
 
@@ -107,10 +106,7 @@ def _rooms(context: Context, *, keep: bool) -> Rooms:
         inventory = Inventory(":memory:")
         context.at_end(inventory.close)
         workspace = found.workspace._replace(secrets=None, dry_run=False)
-        copies = Copies(found.blobs, inventory, context.paths.copies)
-        found = found._replace(
-            inventory=inventory, copies=copies, workspace=workspace, rollups=None
-        )
+        found = found._replace(inventory=inventory, workspace=workspace, rollups=None)
     return Rooms(found, brought)
 
 

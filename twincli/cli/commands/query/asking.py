@@ -17,26 +17,25 @@ if TYPE_CHECKING:
 def feed(context: Context) -> Feed:
     """Return what reads chunks: of this home, else of the node that ``--node`` names."""
     from twincli.content.copies import Copies
-    from twincli.content.inventory import Inventory
     from twincli.content.store import Blobs
     from twincli.services.query.feed import Feed
     from twincli.services.stream.rollups import Rollups
 
     has_home = os.path.isdir(context.paths.home)
-    inventory = Inventory(context.paths.streams if has_home else ":memory:")
     nodes: list[Source] = []
     if context.network is not None:
         from twincli.cli.commands.file import content
 
         nodes += content.places(context)[0]
     blobs = Blobs(context.paths.content)
+    copies = Copies(blobs, context.paths.copies)
     made = Feed(
         blobs,
-        Copies(blobs, inventory, context.paths.copies),
+        copies,
         Rollups(context.paths.rollups if has_home else None),
         nodes,
     )
-    context.at_end(inventory.close)
+    context.at_end(copies.close)
     context.at_end(made.close)
     return made
 

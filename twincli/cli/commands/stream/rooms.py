@@ -30,11 +30,13 @@ def room(context: Context, *, writes: bool = False) -> Room:
 
         nodes, _ = content.places(context)
     blobs = Blobs(context.paths.content)
+    copies = Copies(blobs, context.paths.copies)
+    context.at_end(copies.close)
     return Room(
         context.workspace(),
         inventory,
         blobs,
-        Copies(blobs, inventory, context.paths.copies),
+        copies,
         nodes,
         os.path.dirname(context.paths.streams),
         context.paths.rollups,
