@@ -492,6 +492,15 @@ def for_programs() -> dict[str, str]:
     }
 
 
+def for_stores() -> frozenset[str]:
+    """Return the names of variables that are set and that tools of object stores read."""
+    return frozenset(
+        name.upper()
+        for name, value in os.environ.items()
+        if value and name.upper().startswith(("AWS_", "AZURE_", "GOOGLE_", "GCE_", "IDENTITY_"))
+    )
+
+
 def color_wanted(setting: Setting, *, terminal: bool) -> bool:
     """Say whether a stream gets colour.
 

@@ -23,7 +23,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         return tables.opened(f"file://{where}" if request.param == "file" else where)
     store = obstore.store.MemoryStore()
     monkeypatch.setattr(obstore.store, "from_url", lambda _: store)
-    return tables.opened("s3://bucket/lake/")
+    return tables.opened("s3://bucket/lake/", {"AWS_ACCESS_KEY_ID"})
 
 
 def test_files_appear_and_stay(place: Place, tmp_path: Path) -> None:
@@ -70,8 +70,27 @@ def test_what_cannot_be_used_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(obstore, "put", failing)
     monkeypatch.setattr(obstore.store, "from_url", lambda _: obstore.store.MemoryStore())
     with pytest.raises(UnreachableError, match=r"no route$"):
-        tables.opened("az://lake").put("a", b"")
+        tables.opened("az://lake", {"AZURE_STORAGE_ACCOUNT_KEY"}).put("a", b"")
     monkeypatch.setitem(sys.modules, "obstore", None)
     with pytest.raises(ConfigError) as error:
         tables.opened("gs://lake")
     assert error.value.code == "missing_extra"
+
+
+@pytest.mark.parametrize("scheme", tables.SCHEMES)
+def test_a_store_without_credentials_is_not_asked(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(obstore.store, "from_url", lambda _: obstore.store.MemoryStore())
+    for variables in (set(), {"AWS_REGION", "AZURE_STORAGE_ACCOUNT_NAME", "GOOGLE_BUCKET"}):
+        with pytest.raises(ConfigError) as error:
+            tables.opened(f"{scheme}://lake", variables)
+        assert error.value.code == "no_credentials"
+    for name in tables.CREDENTIALS[scheme]:
+        assert tables.opened(f"{scheme}://lake", {name}).is_empty()
+    known = tmp_path / ".config" / "gcloud" / "application_default_credentials.json"
+    known.parent.mkdir(parents=True)
+    known.write_text("{}")
+    if scheme == "gs":
+        assert tables.opened("gs://lake").is_empty()

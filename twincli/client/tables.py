@@ -13,9 +13,33 @@ from twincli import files
 from twincli.errors import ConfigError, ConflictError, NotFoundError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss")
+_AWS = (
+    *("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_SKIP_SIGNATURE"),
+    *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+    "AWS_METADATA_ENDPOINT",
+)
+_GOOGLE = (
+    *("GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_PATH", "GOOGLE_SERVICE_ACCOUNT_KEY"),
+    *("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_BEARER_TOKEN", "GOOGLE_SKIP_SIGNATURE"),
+    "GCE_METADATA_HOST",
+)
+_AZURE = (
+    *("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY", "AZURE_STORAGE_MASTER_KEY"),
+    *("AZURE_STORAGE_SAS_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_TOKEN"),
+    *("AZURE_STORAGE_CLIENT_SECRET", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE"),
+    *("AZURE_USE_AZURE_CLI", "AZURE_STORAGE_USE_EMULATOR", "AZURE_SKIP_SIGNATURE"),
+    *("AZURE_MSI_ENDPOINT", "AZURE_IDENTITY_ENDPOINT", "IDENTITY_ENDPOINT"),
+)
+CREDENTIALS = {
+    **dict.fromkeys(("s3", "s3a"), _AWS),
+    "gs": _GOOGLE,
+    **dict.fromkeys(("az", "abfs", "abfss"), _AZURE),
+}
+"""For each scheme, the variables that say who asks; the last one has the machine's cloud asked."""
+SCHEMES = tuple(CREDENTIALS)
+_GCLOUD = "~/.config/gcloud/application_default_credentials.json"
 _PIECE = 8 << 20
 _READABLE = 0o644
 
@@ -39,18 +63,22 @@ class Place(Protocol):
         """Write a file, in the place of one that is there."""
 
     def put_new(self, name: str, data: bytes) -> bool:
-        """Write a file; False: one is there already, and stays."""
+        """Write a file unless it already exists; return whether it was written."""
 
     def copy(self, name: str, source: str) -> None:
         """Write a file from one of this machine, in the place of one that is there."""
 
 
-def opened(where: str) -> Place:
+def opened(where: str, variables: Collection[str] = ()) -> Place:
     """Return the place that a directory or a URL names.
+
+    Args:
+        where: The directory or URL.
+        variables: Those of the environment that are set.
 
     Raises:
         UsageError: The URL is not one that is known.
-        ConfigError: ``missing_extra``.
+        ConfigError: ``missing_extra``; ``no_credentials``: nothing says who asks.
     """
     scheme, mark, rest = where.partition("://")
     if not mark:
@@ -62,7 +90,20 @@ def opened(where: str) -> Place:
             f"{where} is not a URL of an object store",
             hint=f"a directory, or a URL with {', '.join(SCHEMES)}",
         )
-    return Objects(where)
+    store = Objects(where)
+    known = CREDENTIALS[scheme]
+    # Without any, the client would ask an address that only machines of a cloud have.
+    if not set(known) & set(variables) and not (scheme == "gs" and _has_gcloud()):
+        raise ConfigError(
+            f"there are no credentials for {where}",
+            code="no_credentials",
+            hint=f"set {known[0]}; or {known[-1]}, where this machine's cloud gives them",
+        )
+    return store
+
+
+def _has_gcloud() -> bool:
+    return os.path.isfile(os.path.expanduser(_GCLOUD))
 
 
 class Directory:

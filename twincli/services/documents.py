@@ -1009,12 +1009,14 @@ class BoundSource(TypedDict):
 class LatestValue(TypedDict):
     """The last value of a series.
 
+    ``unit`` is the one in which the series is kept, null where nobody said it.
     ``source_signed`` says whether the key to which its source is bound signed it; null: to none.
     """
 
     path: str
     timestamp: str
     value: Any
+    unit: str | None
     source: str
     source_signed: bool | None
     suspect: bool

@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from tests.cli.stories import Twin, quietly
 from tests.conftest import Invoke
+from twincli.cli.commands.stream import sources
 
 GPX = """<?xml version="1.0"?>
 <gpx version="1.1"><trk><trkseg>
@@ -301,3 +303,18 @@ def test_a_large_table_by_its_map(twin: Twin, here: Path) -> None:
         "stream", "import", "car", "s", str(here / "log.csv"), "--map", str(here / "map.yaml")
     )
     assert (done["count"], done["refused_count"]) == (60_000, 0)
+
+
+def test_stdin_is_bounded(
+    twin: Twin, invoke: Invoke, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("stream", "import", "car", "piped", "-", "--format", "csv", "--json")
+    text = "time,v\n" + "".join(f"2024-01-01T00:00:{n:02},{n}\n" for n in range(60))
+    monkeypatch.setattr(sources, "MAX_STDIN", len(text) - 1)
+    refused = invoke(*words, "--zone", "UTC", stdin=text)
+    assert (refused.status, refused.error["code"]) == (7, "too_large")
+    monkeypatch.setattr(sources, "MAX_STDIN", len(text))
+    assert twin(*words[:-1], "--zone", "UTC", stdin=text)["count"] == 60
+    monkeypatch.setattr(tempfile, "tempdir", str(here / "away"))
+    failed = invoke(*words, "--zone", "UTC", stdin=text)
+    assert failed.error["code"] == "cannot_write"

@@ -346,3 +346,31 @@ def test_units_of_another_template_are_not_mixed_in_silence(
     (warning,) = invoke(*query).json["warnings"]
     assert "mileage.value is in mi, and was in km until" in warning
     assert invoke("query", "van", "--stream", "location", "--json").json["warnings"] == []
+
+
+def test_units_are_shown(twin: Twin, invoke: Invoke) -> None:
+    twin("stream", "push", "car", "heat", "--value", "23.5", "--unit", "Cel", "--on", "true")
+    twin("stream", "push", "van", "mileage", "--value", "12")
+    units = {
+        (name, each["path"]): each["unit"]
+        for name, stream in (("car", "heat"), ("van", "mileage"))
+        for each in twin("stream", "show", name, stream)["latest"]
+    }
+    assert units == {("car", "on"): None, ("car", "value"): "Cel", ("van", "value"): "km"}
+    shown = invoke("stream", "show", "car", "heat").stdout
+    assert "23.5 Cel" in shown
+    assert "true" in shown
+
+
+def test_a_push_after_the_link_ended_says_so(twin: Twin) -> None:
+    made = twin("stream", "create", "car", "gps", "--owner", "tracker")
+    push = ("stream", "push", "car", "gps", "--key", "tracker", "--value")
+    assert twin(*push, "1")["warnings"] == []
+    twin("link", "remove", "car", "stream", made["asset_id"])
+    late = twin(*push, "2")
+    assert late["standing"] != "authorised"
+    (warning,) = late["warnings"]
+    assert "do not count" in warning
+    again = warning.rpartition(": twin ")[2].split()
+    twin(*again)
+    assert twin(*push, "3")["warnings"] == []

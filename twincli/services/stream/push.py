@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from twincli.model.batch import Batch
     from twincli.model.inline import Inline
     from twincli.model.reading import Observation
+    from twincli.rules.authority import Verdict
     from twincli.services.documents import Pushed, RefusedLine
     from twincli.services.stream.known import Room
     from twincli.services.stream.rules import Rules
@@ -704,6 +705,7 @@ def document(target: Target, done: Sequence[Stored]) -> Pushed:
     workspace, stream = target.room.workspace, target.stream
     said = [each for stored in done for each in stored.said]
     last = said[-1] if said else None
+    verdict = None if last is None else _verdict(target, last["transaction_id"])
     items = [item for stored in done for item in stored.readings]
     entries = [entry for stored in done for entry in stored.chunks]
     firsts = [entry.first_us for entry in entries]
@@ -723,7 +725,7 @@ def document(target: Target, done: Sequence[Stored]) -> Pushed:
         "height": None if last is None else last["height"],
         "at": None if last is None else last["at"],
         "committed_at": None if last is None else last["committed_at"],
-        "standing": None if last is None else _standing(target, last["transaction_id"]),
+        "standing": None if verdict is None else verdict.standing,
         "count": sum(stored.new for stored in done),
         "existing": sum(stored.existing for stored in done),
         "refused_count": 0,
@@ -733,11 +735,22 @@ def document(target: Target, done: Sequence[Stored]) -> Pushed:
         "readings": inline.body(items)["readings"] if items else [],
         "chunks": [entry.cid for entry in entries],
         "signed_by": [] if last is None else last["signers"],
-        "warnings": _warnings(items),
+        "warnings": [*_of_standing(target, verdict), *_warnings(items)],
     }
 
 
-def _standing(target: Target, tx_id: str | None) -> str | None:
+def _of_standing(target: Target, verdict: Verdict | None) -> Iterator[str]:
+    """Yield a warning where what was pushed does not count about the twin."""
+    if verdict is None or verdict.standing == AUTHORISED or target.stream is None:
+        return
+    yield (
+        f"these readings are shown as {verdict.standing.replace('_', ' ')} and do not count: the"
+        f" owner of {target.ref} no longer links the stream {target.name}; the owner can link it"
+        f" again: twin link add {target.ref} stream {target.stream.asset_id}"
+    )
+
+
+def _verdict(target: Target, tx_id: str | None) -> Verdict | None:
     from twincli.rules.authority import Topic
     from twincli.services.standing import Speakers
 
@@ -748,7 +761,7 @@ def _standing(target: Target, tx_id: str | None) -> str | None:
     if entry is None:
         return None
     topic = Topic(streams.READING, stream=target.name)
-    return Speakers(client).of(target.twin_id, entry, topic).standing
+    return Speakers(client).of(target.twin_id, entry, topic)
 
 
 def _warnings(items: Sequence[Inline]) -> list[str]:

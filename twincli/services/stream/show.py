@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from twincli.errors import NotFoundError
 from twincli.model import reading, record, times
 from twincli.model.transaction import asset_of, signers_of
 from twincli.rules.authority import AUTHORISED, Topic
 from twincli.services import resolve
 from twincli.services.asset.document import claimed
 from twincli.services.standing import Speakers
-from twincli.services.stream import known, streams
+from twincli.services.stream import known, rules, streams
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from twincli.content.inventory import Leaf
     from twincli.ledger.reading import Entry
@@ -46,6 +47,7 @@ def show(room: Room, ref: str, name: str) -> StreamShown:
         _fill(room, each)
     sources = {name for each, _ in life for name in room.inventory.sources(each.asset_id)}
     names = resolve.Names(workspace)
+    units = _units(room, stream)
     return {
         "schema": "twin.stream/1",
         **_item(room, stream),
@@ -59,7 +61,7 @@ def show(room: Room, ref: str, name: str) -> StreamShown:
             {"source": source, "public_key": key, "key_name": names.of_key(key)}
             for source, key in stream.sources
         ],
-        "latest": [_latest(room, life, leaf) for leaf in known.latest_of(room, stream)],
+        "latest": [_latest(room, life, leaf, units) for leaf in known.latest_of(room, stream)],
         "series": dict(sorted(known.kinds_of(room, stream).items())),
     }
 
@@ -190,11 +192,20 @@ def _anchor(room: Room, stream: Stream, tx_id: str) -> StreamAnchor:
     }
 
 
-def _latest(room: Room, life: Life, leaf: Leaf) -> LatestValue:
+def _units(room: Room, stream: Stream) -> dict[str, str]:
+    """Return the units in which the template has the values of a stream, if it is here."""
+    try:
+        return rules.of_stream(room.workspace, stream.twin_id, stream.name).units
+    except NotFoundError:
+        return {}
+
+
+def _latest(room: Room, life: Life, leaf: Leaf, units: Mapping[str, str]) -> LatestValue:
     return {
         "path": leaf.path,
         "timestamp": _text(leaf.time_us),
         "value": leaf.value,
+        "unit": units.get(leaf.path) or leaf.unit or None,
         "source": leaf.source,
         "source_signed": _is_signed(room, life, leaf),
         "suspect": leaf.suspect,

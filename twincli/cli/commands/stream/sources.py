@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import io
 import queue
-import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from typing import IO, TYPE_CHECKING
 
+from twincli import files
 from twincli.cli import file_arguments
 from twincli.cli.options import not_a_choice
 from twincli.errors import InvalidError, NotFoundError, UsageError
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 LONGEST = 60.0
 """Seconds that a command may take."""
 MAX_OUTPUT = 1 << 24
+MAX_STDIN = 8 << 30
+"""Bytes of stdin that are written to a passing file."""
 _POLL = 0.2
 _LONGEST_SPAN = 366 * 86_400
 _ENDINGS = {".ndjson": "jsonl", ".json": "jsonl", ".tsv": "csv", ".log": "nmea"}
@@ -134,16 +136,50 @@ def _zone(name: str | None) -> tzinfo | None:
 
 @contextmanager
 def as_file(word: str) -> Iterator[str]:
-    """Yield the path of a file; stdin becomes a passing one."""
+    """Yield the path of a file; stdin becomes a passing one, of bounded size.
+
+    Raises:
+        InvalidError: ``too_large``: stdin brings more than `MAX_STDIN`.
+        ConfigError: ``cannot_read``; ``cannot_write``: the disk is full.
+    """
     if word != "-":
         with file_arguments.opened(word):
             yield word
         return
-    with tempfile.NamedTemporaryFile() as copy:
+    with ExitStack() as stack:
+        directory = tempfile.gettempdir()
+        try:
+            copy = stack.enter_context(tempfile.NamedTemporaryFile(buffering=0))
+        except OSError as error:
+            raise files.cannot("write", directory, error) from error
         with file_arguments.opened(word) as stream:
-            shutil.copyfileobj(stream, copy)
-        copy.flush()
+            _spooled(stream, copy, directory)
         yield copy.name
+
+
+def _spooled(stream: IO[bytes], copy: IO[bytes], directory: str) -> None:
+    size = 0
+    while piece := _piece(stream):
+        size += len(piece)
+        if size > MAX_STDIN:
+            raise InvalidError(
+                f"stdin brings more than {MAX_STDIN >> 30} GB",
+                code="too_large",
+                hint="write it to a file, and name that",
+            )
+        try:
+            view = memoryview(piece)
+            while view:
+                view = view[copy.write(view) :]
+        except OSError as error:
+            raise files.cannot("write", directory, error) from error
+
+
+def _piece(stream: IO[bytes]) -> bytes:
+    try:
+        return stream.read(1 << 20)
+    except OSError as error:
+        raise files.cannot("read", "stdin", error) from error
 
 
 def seconds(name: str, text: str) -> float:

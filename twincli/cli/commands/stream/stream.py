@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from twincli import config
 from twincli.cli.commands.stream.rooms import room
 from twincli.cli.context import Context
 from twincli.cli.parsing import candidates, typer_frame
@@ -113,9 +114,14 @@ def show(context: Context, twin: Twin, stream: Name) -> Result:
                 )
             ),
             ("sources", _sources),
-            ("latest", lambda item: {each["path"]: each["value"] for each in item["latest"]}),
+            ("latest", lambda item: {each["path"]: _value(each) for each in item["latest"]}),
         ),
     )
+
+
+def _value(item: dict[str, Any]) -> Any:
+    """Return a value, with its unit where somebody said it."""
+    return item["value"] if item["unit"] is None else f"{item['value']} {item['unit']}"
 
 
 def _sources(item: dict[str, Any]) -> str:
@@ -238,7 +244,7 @@ def export(
             asking.feed(context),
             tuple(twins or ()),
             form,
-            tables.opened(out),
+            tables.opened(out, config.for_stores()),
             shown,
         )
     added, removed = document["files_added"], document["files_removed"]
