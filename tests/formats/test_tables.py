@@ -420,7 +420,10 @@ BAD_CSV = {
     "a column without a name": (b"a,,b\n", "column 2 has no name"),
     "a name twice": (b"a,b,a\n", "two columns are named 'a'"),
     "many columns": (",".join(f"c{n}" for n in range(1001)).encode(), "more than 1000 columns"),
-    "very many columns, before they are compared": (b"a," * 2000 + b"a\n", "more than 1000 columns"),
+    "very many columns, before they are compared": (
+        b"a," * 2000 + b"a\n",
+        "more than 1000 columns",
+    ),
     "wrong bytes": (b"a\xff,b\n", "it is empty"),
     "a long line": (b"a" * ((1 << 20) + 10) + b"\n", "it is empty"),
 }

@@ -67,17 +67,17 @@ class Removed(NamedTuple):
     named: str
     verb: str | None
 
-    def ends(self, tx_id: str, verb: str, other: str | None) -> bool:
-        """Say whether it takes back a link.
 
-        Args:
-            tx_id: The transaction that says it.
-            verb: Its verb.
-            other: Its other end, None where that cannot be named instead of it.
-        """
-        if self.named == tx_id and self.verb is None:
-            return True
-        return self.named == other and self.verb in {None, verb}
+def ending(tx_id: str, verb: str, other: str | None) -> list[Removed]:
+    """Return what takes a link back: each of these does.
+
+    Args:
+        tx_id: The transaction that says it.
+        verb: Its verb.
+        other: Its other end, None where that cannot be named instead of it.
+    """
+    found = [Removed(tx_id, None)]
+    return found if other is None else [*found, Removed(other, None), Removed(other, verb)]
 
 
 def is_verb(value: Any) -> bool:

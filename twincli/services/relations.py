@@ -63,6 +63,18 @@ class Link(NamedTuple):
         return self.by == BOTH
 
 
+class _Last(NamedTuple):
+    """Where the last one of alike revocations stands.
+
+    Attributes:
+        seq: Its position, which orders those of one asset.
+        height: Of its block; ``LAST`` where that is not known.
+    """
+
+    seq: int
+    height: int
+
+
 class Relations:
     """Links between assets; what is asked twice is read once.
 
@@ -76,7 +88,7 @@ class Relations:
         self._now_ms = workspace.now()
         self._held: dict[str, Held] = {}
         self._asked: set[str] = set()
-        self._revoking: dict[str, list[tuple[Linked, Removed | None]]] = {}
+        self._revoking: dict[str, dict[Removed | None, _Last]] = {}
         self._walked: set[int] = set()
         self._records: dict[str, dict[str, Any]] = {}
         self._unbroken: dict[str, set[str]] = {}
@@ -158,22 +170,22 @@ class Relations:
         self._held.update(self._client.held(new, known))
         there = [one for one in new if one in self._held]
         for linked in self._client.linking(there, links.REVOCATIONS):
+            made = self._revoking.setdefault(asset_of(linked.tx), {})
             removed = links.removed(linked.tx)
-            self._revoking.setdefault(asset_of(linked.tx), []).append((linked, removed))
+            before = made.get(removed, _Last(0, 0))
+            height = linked.height or LAST
+            made[removed] = _Last(max(before.seq, linked.seq), max(before.height, height))
 
     def _is_removed(self, owner: str, linked: Linked, said: Said) -> bool:
         """Say whether the owner of an end took a link back after it was said."""
         other = said.target if owner == said.source else None
         is_same_chain = asset_of(linked.tx) == owner
+        made = self._revoking.get(owner, {})
+        ending = links.ending(linked.tx["id"], said.verb, other)
         return any(
-            removed is not None
-            and removed.ends(linked.tx["id"], said.verb, other)
-            and (
-                revoking.seq > linked.seq
-                if is_same_chain
-                else (revoking.height or LAST) > (linked.height or 0)
-            )
-            for revoking, removed in self._revoking.get(owner, ())
+            last.seq > linked.seq if is_same_chain else last.height > (linked.height or 0)
+            for last in map(made.get, ending)
+            if last is not None
         )
 
     def _counted(self, linked: Linked, said: Said, *, is_confirmed: bool) -> Link | None:

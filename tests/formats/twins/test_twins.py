@@ -206,3 +206,22 @@ def test_names_that_a_format_allows() -> None:
     words = Words(8)
     found = [words.name(name) for name in ("km", "KM", "a b", "7", "", "ä", "x" * 20, "x" * 9)]
     assert found == ["km", "KM_2", "a_b", "m_7", "member", "member_2", "xxxxxxxx", "xxxxxx_2"]
+
+
+def test_many_names_that_become_one() -> None:
+    words = Words(8)
+    assert words.name("member_2") == "member_2"
+    assert words.name("member_4") == "member_4"
+    names = [words.name(chr(0x4E00 + number)) for number in range(30_000)]  # once the square of it
+    assert names[:4] == ["member", "member_3", "member_5", "member_6"]
+    assert len({*names}) == 30_000
+
+
+def test_long_names_are_not_written_again_for_each_member() -> None:
+    inner = {str(number): [] for number in range(2000)}
+    twin = sample(facts={"x" * 20_000: inner}, state={}, declared={})
+    (item,) = jsonld.write(twin).document["schema:additionalProperty"]
+    assert item["schema:value"] == {"@type": "@json", "@value": inner}
+    for writer in (aas, dtdl, epcis, jsonld, wot):
+        written = writer.write(twin)
+        assert len(json.dumps([written.document, written.losses])) < 2_000_000

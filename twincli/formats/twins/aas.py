@@ -12,7 +12,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from twincli.errors import ConfigError
+from twincli.errors import ConfigError, cut
 from twincli.formats.twins.portrait import (
     MAX_NESTING,
     Happening,
@@ -139,7 +139,7 @@ class _Maker:
     def _element(self, value: Any, field: Field | None, path: str, depth: int) -> Any:
         if isinstance(value, dict) and depth < MAX_NESTING:
             inner = (field.fields if field is not None else None) or {}
-            parts = list(self.members(value, inner, f"{path}.", depth + 1))
+            parts = list(self.members(value, inner, f"{cut(path)}.", depth + 1))
             return self.types.SubmodelElementCollection(value=parts or None)
         if isinstance(value, (dict, list)):
             self.losses.append(Loss(path, "written as JSON in a text"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from twincli.formats.twins.portrait import MAX_NESTING, Portrait, Written, urn
+from twincli.formats.twins.portrait import MAX_NESTING, MAX_PATH, Portrait, Written, urn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -97,7 +97,8 @@ def _leaves(
     """Yield dotted paths, values and fields; what JSON-LD has no value for is a JSON literal."""
     for name, value in members.items():
         field = declared.get(name)
-        if isinstance(value, dict) and value and depth < MAX_NESTING:
+        is_short = depth < MAX_NESTING and len(prefix) + len(name) < MAX_PATH
+        if isinstance(value, dict) and value and is_short:
             inner = (field.fields if field is not None else None) or {}
             yield from _leaves(value, inner, f"{prefix}{name}.", depth + 1)
         elif isinstance(value, (dict, list)) or value is None:

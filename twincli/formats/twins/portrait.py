@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_NESTING: Final = 32
 """Objects deeper than this are written as JSON texts."""
+MAX_PATH: Final = 256
+"""Characters of a path that is written again for each member below it."""
 
 CREATED = "created"
 TRANSFERRED = "transferred"
@@ -162,6 +164,7 @@ class Words:
     def __init__(self, longest: int) -> None:
         self._longest = longest
         self._used: set[str] = set()
+        self._next: dict[str, int] = {}
 
     def name(self, wanted: str) -> str:
         """Return the wanted name, or the nearest one that begins with a letter and is free."""
@@ -169,11 +172,13 @@ class Words:
         if not _WORD.match(word):
             word = f"m_{word}"[: self._longest]
         word = word.rstrip("_")
-        found, number = word, 2
+        # Where many become one word, each goes on counting where the last one ended.
+        found, number = word, self._next.get(word.casefold(), 2)
         while found.casefold() in self._used:
             tail = f"_{number}"
             found, number = word[: self._longest - len(tail)] + tail, number + 1
         self._used.add(found.casefold())
+        self._next[word.casefold()] = number
         return found
 
 
