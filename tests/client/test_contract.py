@@ -370,7 +370,8 @@ def test_notes_hold_until_something_is_said(client: LedgerClient, fresh: Callabl
     until, known = client.notes("test 1")
     assert known == {}
     client.keep_notes("test 1", until, {twin["id"]: "{}"})
-    assert client.notes("test 1")[1] in ({twin["id"]: "{}"}, {})
+    kept = {twin["id"]: "{}"} if isinstance(client, EmbeddedClient) else {}
+    assert client.notes("test 1")[1] == kept
     client.submit(spend((twin, 0)))
     assert client.notes("test 1")[1] == {}
 

@@ -442,7 +442,7 @@ def test_a_locked_key_is_checked_as_far_as_can_be(invoke: Invoke, tmp_path: Path
     file = written(tmp_path / "x.jsonl", append("car", a=1), append("car", b=1))
     run = invoke("batch", "check", file, "--json")
     assert run.status == 0, run.stderr
-    assert said(run, "status") in ([("valid",), ("unchecked",)], [("valid",), ("valid",)])
+    assert said(run, "status") == [("valid",), ("unchecked",)]
     run = invoke("batch", "apply", file, "--json")
     assert run.status == 6
     assert "nothing is recorded" in run.error["message"]
