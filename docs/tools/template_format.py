@@ -130,6 +130,8 @@ def _plural(items: dict[str, Any]) -> str:
     if "$ref" in items:
         name = items["$ref"].rpartition("/")[2]
         return "[fields](#field)" if name == "field" else f"{name}s"
+    if items.get("type") == "string":
+        return "texts"
     return "[transitions](#transition)" if "from" in items.get("properties", {}) else "objects"
 
 
