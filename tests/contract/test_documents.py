@@ -45,6 +45,7 @@ DOCUMENTS = [
     ("asset create boat --masts 2", "twin.asset/1", members(documents.CreatedAsset), None),
     ("asset burn car --yes", "twin.asset/1", WRITTEN, None),
     ("asset migrate car --template product-lifecycle-v1", "twin.asset/1", WRITTEN, None),
+    ("asset freeze car", "twin.asset/1", WRITTEN, None),
     ("asset export car --format wot", "twin.export/1", members(documents.AssetExport), None),
     (
         "asset diff car",
@@ -101,6 +102,7 @@ DOCUMENTS = [
         members(documents.Stages),
         ("stages", "twin.stage/1", members(documents.StageItem)),
     ),
+    ("stage add pump used", "twin.record/1", members(documents.Said), None),
     ("maintenance add car --type service", "twin.record/1", members(documents.Said), None),
     (
         "maintenance list car",
@@ -160,6 +162,22 @@ DOCUMENTS = [
     ),
     ("cert export car", "twin.certificate-export/1", members(documents.ExportedCertificate), None),
     ("cert revoke car --number C-1", "twin.record/1", members(documents.Said), None),
+    ("link add car replaces box", "twin.record/1", members(documents.Said), None),
+    ("link add --data @LINKS", "twin.links-added/1", members(documents.AddedLinks), None),
+    (
+        "link list box",
+        "twin.links/1",
+        members(documents.Links),
+        ("links", "twin.link-item/1", members(documents.LinkItem)),
+    ),
+    ("link graph box", "twin.link-graph/1", members(documents.LinkGraph), None),
+    (
+        "batch check LINES",
+        "twin.batch/1",
+        members(documents.Batch),
+        ("lines", "twin.batch-line/1", members(documents.BatchLine)),
+    ),
+    ("batch apply LINES", "twin.batch/1", members(documents.Batch), None),
     (
         "query car --stream gauge --fields value",
         "twin.query/1",
@@ -353,7 +371,11 @@ ONCE = (
     "remove",
     "event add",
     "state move",
+    "stage add",
     "maintenance add",
+    "link add",
+    "freeze",
+    "batch apply",
 )
 
 
@@ -385,6 +407,15 @@ def prepared(words: str, invoke: Invoke, tmp_path: Path, node: str) -> list[str]
         assert invoke(*add).status == 0
     if "pump" in words:
         pump(invoke, tmp_path)
+    if words.startswith("link"):
+        assert invoke("asset", "create", "box", "--owner", "alice").status == 0
+        ends = {"successor": "box", "predecessor": "clips", "relationship": "replaces"}
+        (tmp_path / "links.json").write_text(json.dumps([{"type": "succession", **ends}]))
+    if words.startswith(("link list", "link graph")):
+        assert invoke("link", "add", "car", "replaces", "box").status == 0
+    if words.startswith("batch"):
+        line = {"do": "append", "asset": "car", "data": {"mileage": 1300}}
+        (tmp_path / "lines.jsonl").write_text(json.dumps(line))
     if words.startswith("file"):
         (tmp_path / "note").write_text("delivered")
         assert invoke("file", "attach", "car", str(tmp_path / "note")).status == 0
@@ -402,6 +433,8 @@ def prepared(words: str, invoke: Invoke, tmp_path: Path, node: str) -> list[str]
     stand_for = {
         "PARTIAL": str(tmp_path / "partial.json"),
         "CREDENTIAL": str(tmp_path / "credential.json"),
+        "@LINKS": f"@{tmp_path / 'links.json'}",
+        "LINES": str(tmp_path / "lines.jsonl"),
         "NOTE": str(tmp_path / "note"),
         "SIGNATURE": str(tmp_path / "note.sig"),
         "TX": made["first"]["transaction_id"],
