@@ -218,7 +218,7 @@ def test_many_names_that_become_one() -> None:
 
 
 def test_long_names_are_not_written_again_for_each_member() -> None:
-    inner = {str(number): [] for number in range(2000)}
+    inner: dict[str, list[int]] = {str(number): [] for number in range(2000)}
     twin = sample(facts={"x" * 20_000: inner}, state={}, declared={})
     (item,) = jsonld.write(twin).document["schema:additionalProperty"]
     assert item["schema:value"] == {"@type": "@json", "@value": inner}
