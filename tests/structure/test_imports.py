@@ -57,6 +57,7 @@ FLOORS = {
     ),
     "services": (
         {"home"},
+        {"proof"},
         {"network"},
         {"batch"},
         {"care"},
