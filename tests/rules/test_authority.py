@@ -284,6 +284,31 @@ def test_without_an_end_no_time_is_needed() -> None:
     assert world.judge("dev").standing == "authorised"
 
 
+# --- Readers -----------------------------------------------------------------------------------
+
+RECIPE = Topic("reading", stream="recipe")
+
+
+def test_readers_read_and_writers_write() -> None:
+    world = World("any:ann,ben", shares=["all:ann,ben"])
+    world.grant("dev")
+    via = world.grant("car", role="viewer", streams=["recipe"], until=times.to_text(9000))
+
+    def reads(name: str, topic: Topic = RECIPE, time_ms: int = 8999) -> Verdict:
+        return world.found.may_read(NAMES[name], Place(LAST, LAST, time_ms), topic, time_ms)
+
+    assert reads("ann").why == reads("ben").why == "owner"  # each of several
+    assert reads("dev") == Verdict("unauthorised", None, "stranger")
+    assert reads("car") == Verdict("authorised", via, "grant")
+    assert world.judge("car", topic=RECIPE).standing != "authorised"  # it may not write
+    assert reads("car", Topic("reading", stream="gps")) == Verdict("unauthorised", via, "scope")
+    assert reads("car", time_ms=9000) == Verdict("unauthorised", via, "expired")
+    world.grant("car", role="auditor")
+    assert reads("car", Topic("file"), 9000).standing == "authorised"
+    world.write("revoke", {"from": dids("car")})
+    assert reads("car").standing == "revoked"
+
+
 # --- Revocations -------------------------------------------------------------------------------
 
 

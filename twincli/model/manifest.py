@@ -20,6 +20,7 @@ MAX_ROWS = 65_536
 MAX_BYTES = 1 << 26
 """The largest chunk: 64 MiB."""
 MAX_NAME = 200
+MAX_EPOCHS = 100_000
 
 _MEMBERS = {"stream", "chunks", "prev"}
 _OF_A_CHUNK = {"cid", "size", "count", "from", "to"}
@@ -49,13 +50,13 @@ class Manifest(NamedTuple):
         stream: The stream's name.
         chunks: At least one.
         prev: The id of the anchor before this one, or None.
-        epoch: The epoch of an encrypted stream, or None.
+        epoch: The number of the epoch to which they are encrypted, or None: they are not.
     """
 
     stream: str
     chunks: tuple[Entry, ...]
     prev: str | None = None
-    epoch: str | None = None
+    epoch: int | None = None
 
 
 def batches(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
@@ -101,8 +102,8 @@ def read(value: Any) -> Manifest:
     epoch = value.get("epoch")
     if not isinstance(stream, str) or not 0 < len(stream) <= MAX_NAME or "." in stream:
         raise _wrong(f"stream: {shown(stream)} is not a name of a stream")
-    if epoch is not None and (not isinstance(epoch, str) or not 0 < len(epoch) <= MAX_NAME):
-        raise _wrong(f"epoch: {shown(epoch)} is not a name")
+    if "epoch" in value and (type(epoch) is not int or not 0 <= epoch < MAX_EPOCHS):
+        raise _wrong(f"epoch: {shown(epoch)} is not the number of one")
     if prev is not None and not (isinstance(prev, str) and ids.is_id(prev)):
         raise _wrong(f"prev: {shown(prev)} is not the id of a transaction")
     if not isinstance(chunks, list) or not 0 < len(chunks) <= MAX_CHUNKS:

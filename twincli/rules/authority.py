@@ -42,6 +42,8 @@ UNDETERMINED = "undetermined"
 STANDINGS = (AUTHORISED, CLAIMED, UNAUTHORISED, REVOKED, UNDETERMINED)
 
 WRITER = "writer"
+VIEWER, AUDITOR = READERS = ("viewer", "auditor")
+"""Roles that may read what is encrypted; an auditor also reads the audit log."""
 LAST = 2**63
 """A height or number after all others: of what is not on the ledger yet."""
 
@@ -574,6 +576,31 @@ class Authority:
         self._spans = 0
 
     # --- Judging --------------------------------------------------------------------------------
+
+    def may_read(
+        self, key: str, place: Place, topic: Topic, claimed_ms: int | None = None
+    ) -> Verdict:
+        """Say whether a key may read what is encrypted of the twin at a place.
+
+        Whoever holds some of the twin may, alone or together with others.
+
+        Args:
+            key: A public key.
+            place: Where; the time that counts is its block's.
+            topic: What it wants to read: the kind and the stream.
+            claimed_ms: The time, where the ledger does not report those of blocks.
+        """
+        if self.holders.names(key, place.position):
+            return OWNER
+        found = [_STRANGER]
+        for given in self.grants_to(key):
+            if given.role not in READERS:
+                continue
+            if any(_allows(given.scope, name) for name in _names(topic)):
+                found.append(self.held(given, key, place, claimed_ms))
+            else:
+                found.append(Verdict(UNAUTHORISED, given.tx_id, "scope"))
+        return max(found, key=_rank)
 
     def kept_by_all(self) -> list[str]:
         """Return the ids of what would end with a transfer, for one that is to keep it all."""

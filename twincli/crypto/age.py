@@ -1,0 +1,151 @@
+"""Files of age: encrypted to recipients, opened with an identity.
+
+A recipient is a public X25519 key, ``age1...``; an identity its secret, ``AGE-SECRET-KEY-1...``.
+Holders of Ed25519 keys have both: the curve is the same.
+
+Source: C2SP age v1. ``pyrage`` does the work (``pip install "twincli[proof]"``).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from twincli.crypto import bech32, x25519
+from twincli.errors import ConfigError, InvalidError, LockedError, cut
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+MAX_RECIPIENT = 200
+
+
+class Identity(NamedTuple):
+    """A key pair of age.
+
+    Attributes:
+        secret: ``AGE-SECRET-KEY-1...``; not shown by ``repr``.
+        recipient: ``age1...``
+    """
+
+    secret: str
+    recipient: str
+
+    def __repr__(self) -> str:
+        return f"Identity({self.recipient})"
+
+
+def load() -> Any:
+    """Return pyrage.
+
+    Raises:
+        ConfigError: ``missing_extra``.
+    """
+    try:
+        import pyrage
+    except ImportError as error:
+        raise ConfigError(
+            "what is encrypted needs an extra package, pyrage",
+            code="missing_extra",
+            hint='pip install "twincli[proof]"',
+        ) from error
+    return pyrage
+
+
+def generate(random: Callable[[int], bytes] = os.urandom) -> Identity:
+    """Return a new identity.
+
+    Args:
+        random: Gives that many unpredictable bytes.
+    """
+    return _identity(random(32))
+
+
+def of_seed(seed: bytes) -> Identity:
+    """Return the identity of the holder of an Ed25519 key.
+
+    Args:
+        seed: 32 bytes.
+    """
+    return _identity(x25519.secret_from_seed(seed))
+
+
+def of_public_key(public_key: bytes) -> str:
+    """Return the recipient that the holder of an Ed25519 key can open.
+
+    Args:
+        public_key: 32 bytes.
+
+    Raises:
+        InvalidError: ``invalid_public_key``.
+    """
+    return bech32.encode("age", x25519.public_from_ed25519(public_key))
+
+
+def _identity(secret: bytes) -> Identity:
+    recipient = bech32.encode("age", x25519.public_from_secret(secret))
+    return Identity(bech32.encode("age-secret-key-", secret).upper(), recipient)
+
+
+def check_recipient(text: str) -> str:
+    """Return a recipient that this version can encrypt to.
+
+    Raises:
+        InvalidError: ``invalid_recipient``.
+        ConfigError: ``missing_extra``.
+    """
+    pyrage = load()
+    try:
+        return str(pyrage.x25519.Recipient.from_str(text[:MAX_RECIPIENT]))
+    except pyrage.RecipientError:
+        raise InvalidError(
+            f"{cut(repr(text))} is not a recipient of age",
+            code="invalid_recipient",
+            hint="it begins with age1 and has 62 characters; age-keygen prints it",
+        ) from None
+
+
+def seal(data: bytes, recipient: str) -> bytes:
+    """Return bytes encrypted to a recipient.
+
+    Raises:
+        InvalidError: ``invalid_recipient``.
+        ConfigError: ``missing_extra``.
+    """
+    pyrage = load()
+    known = pyrage.x25519.Recipient.from_str(check_recipient(recipient))
+    sealed: bytes = pyrage.encrypt(data, [known])
+    return sealed
+
+
+def open_sealed(data: bytes, secrets: Iterable[str]) -> bytes:
+    """Return what was encrypted.
+
+    Args:
+        data: The whole file.
+        secrets: Identities, of which one has to fit.
+
+    Raises:
+        LockedError: ``no_grant``: none fits.
+        InvalidError: ``damaged_content``: it is not a file of age, or was altered.
+        ConfigError: ``missing_extra``.
+    """
+    pyrage = load()
+    try:
+        known = [pyrage.x25519.Identity.from_str(secret) for secret in secrets]
+    except pyrage.IdentityError:
+        raise InvalidError("an identity of age is malformed", code="damaged_content") from None
+    try:
+        opened: bytes = pyrage.decrypt(data, known)
+    except pyrage.DecryptError as error:
+        if str(error) == _NO_MATCH:
+            raise LockedError("no key here opens it", code="no_grant") from None
+        raise InvalidError(
+            f"what is encrypted cannot be opened: {error}", code="damaged_content"
+        ) from None
+    return opened
+
+
+_NO_MATCH = "No matching keys found"
+"""What pyrage says where each key is a wrong one."""
