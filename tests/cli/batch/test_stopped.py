@@ -132,7 +132,12 @@ def test_a_second_signal_ends_it_while_it_records(number: signal.Signals, tmp_pa
 
 
 def test_what_ends_with_an_error_says_the_error() -> None:
-    with pytest.raises(ValueError, match="more"), stopping.between() as whole, whole:
-        signal.raise_signal(signal.SIGINT)
-        assert whole.is_due()
-        raise ValueError("more")
+    # A shell starts what it runs in the background with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(ValueError, match="more"), stopping.between() as whole, whole:
+            signal.raise_signal(signal.SIGINT)
+            assert whole.is_due()
+            raise ValueError("more")
+    finally:
+        signal.signal(signal.SIGINT, before)

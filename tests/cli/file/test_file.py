@@ -270,9 +270,9 @@ def test_a_car_is_the_file_in_it(twin: Twin, tmp_path: Path) -> None:
 
 def test_no_file_is_said(twin: Twin, invoke: Invoke) -> None:
     run = invoke("file", "list", "car")
-    assert (run.status, run.stderr) == (0, "no file is attached to car\n")
+    assert (run.status, run.stderr) == (0, "car has no files\n")
     assert twin("file", "list")["files"] == []
-    assert invoke("file", "pin", "car").stderr == "no file is attached to car\n"
+    assert invoke("file", "pin", "car").stderr == "car has no files\n"
 
 
 def test_faults_name_the_file_as_it_was_given(twin: Twin, invoke: Invoke, tmp_path: Path) -> None:
