@@ -25,6 +25,7 @@ ENVIRONMENT: tuple[tuple[str, str], ...] = (
     ("TWIN_TLS_CERT", "file with the certificate to show to nodes, in PEM"),
     ("TWIN_TLS_KEY", "file with its key, if not in the same file"),
     ("TWIN_STATUS_URL", "URL of a node where others can ask for the status of certificates"),
+    ("TWIN_AUDIT_READS", "on: the audit log notes reads of what is not encrypted, too"),
     ("TWIN_PASSPHRASE", "the passphrase of the keys; set but empty is an error"),
     ("TWIN_PASSPHRASE_FILE", "a file that holds the passphrase of the keys"),
     ("TWIN_NO_PASSPHRASE", "1 makes new keys without a passphrase"),
@@ -40,6 +41,7 @@ ENVIRONMENT: tuple[tuple[str, str], ...] = (
 """Every environment variable that ``twin`` reads, with what it is for."""
 
 COLORS = ("auto", "always", "never")
+SWITCH = ("on", "off")
 
 LONGEST_TIMEOUT = 86400.0
 """Seconds; more is a mistake."""
@@ -57,6 +59,7 @@ _DEFAULTS: dict[str, Any] = {
     "tls_cert": None,
     "tls_key": None,
     "status_url": None,
+    "audit_reads": "off",
 }
 KEYS = tuple(_DEFAULTS)
 """The settings that a settings file may hold."""
@@ -90,6 +93,7 @@ class Paths(NamedTuple):
         memory: What the home has held, so that a loss is noticed; see ``Memory``.
         rollups: The file of what was computed from chunks, made again when it is missing.
         copies: Directory of chunks of others, written again here.
+        audit: Directory of the audit log.
     """
 
     home: str
@@ -105,6 +109,7 @@ class Paths(NamedTuple):
     memory: str
     rollups: str
     copies: str
+    audit: str
 
 
 class Settings(NamedTuple):
@@ -112,7 +117,7 @@ class Settings(NamedTuple):
 
     ``key`` is a key's name or None, ``timeout`` is in seconds; ``tls_ca``, ``tls_cert`` and
     ``tls_key`` are paths or None; ``status_url`` is the URL of a node that serves the status of
-    certificates, or None.
+    certificates, or None; ``audit_reads`` is ``on`` or ``off``.
     """
 
     paths: Paths
@@ -125,6 +130,7 @@ class Settings(NamedTuple):
     tls_cert: Setting
     tls_key: Setting
     status_url: Setting
+    audit_reads: Setting
 
 
 def paths(home: str | None = None) -> Paths:
@@ -160,6 +166,7 @@ def paths(home: str | None = None) -> Paths:
         memory=os.path.join(directory, "memory.json"),
         rollups=os.path.join(directory, "streams", "rollups.db"),
         copies=os.path.join(directory, "streams", "copies"),
+        audit=os.path.join(directory, "audit"),
     )
 
 
@@ -307,6 +314,7 @@ def load(
         tls_cert=resolve("tls_cert"),
         tls_key=resolve("tls_key"),
         status_url=resolve("status_url"),
+        audit_reads=resolve("audit_reads"),
     )
 
 
@@ -332,6 +340,8 @@ def checked(name: str, value: Any, where: str) -> Any:
         raise UsageError(f"{where} is empty")
     if name == "status_url" and not text.startswith(("http://", "https://")):
         raise UsageError(f"{where}: {text!r} is not http://HOST or https://HOST")
+    if name == "audit_reads" and text not in SWITCH:
+        raise UsageError(f"{where}: {text!r} is not one of {', '.join(SWITCH)}")
     if name == "color" and text not in COLORS:
         raise UsageError(f"{where}: {text!r} is not one of {', '.join(COLORS)}")
     return text
@@ -398,7 +408,7 @@ def _unknown(name: str) -> str:
 def _known(name: str) -> str:
     from twincli.model.names import near
 
-    found = near(name.replace("-", "_"), KEYS)
+    found = near(name.replace("-", "_").replace(".", "_"), KEYS)
     return f"did you mean {found!r}?" if found else f"the settings are {', '.join(KEYS)}"
 
 
@@ -408,7 +418,7 @@ def check_name(name: str) -> str:
     Raises:
         UsageError: There is no such setting; the near one is named.
     """
-    spelled = name.replace("-", "_")
+    spelled = name.replace("-", "_").replace(".", "_")
     if spelled not in _DEFAULTS:
         raise UsageError(_unknown(name), hint=_known(name))
     return spelled

@@ -69,6 +69,7 @@ FLOORS = {
         {"keys", "asset"},
         {"names", "tx"},
         {"signers"},
+        {"audit"},
         {"resolve"},
         {"relations"},
         {"catalogue", "standing"},

@@ -5,6 +5,7 @@ Light on purpose: the commands that never load Typer use it too.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from twincli.client import LedgerClient
     from twincli.keystore.keyfile import SecretSource
-    from twincli.services.workspace import Workspace
+    from twincli.services.workspace import Audit, Workspace
 
 
 class Context(Opened):
@@ -139,8 +140,20 @@ class Context(Opened):
     def workspace_of(self, client: LedgerClient) -> Workspace:
         """Return ``workspace`` with another ledger than the one ``--node`` chooses."""
         return self.workspace_without_ledger()._replace(
-            client=client, default_key=self.default_key, accept_unknown=self.yes
+            client=client,
+            default_key=self.default_key,
+            accept_unknown=self.yes,
+            audit=self.audit,
         )
+
+    @property
+    def audit(self) -> Audit | None:
+        """The audit log of the home, None where there is no home."""
+        from twincli.services.workspace import Audit
+
+        if not os.path.isdir(self.paths.home):
+            return None
+        return Audit(self.paths.audit, reads=self.settings.audit_reads.value == "on")
 
     def workspace_or_none(self) -> Workspace | None:
         """Return ``workspace``, None where there is no home, for what can do without one.

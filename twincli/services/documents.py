@@ -1187,6 +1187,50 @@ class GrantItem(TypedDict):
     reason: str | None
 
 
+class AuditEntry(TypedDict):
+    """``twin.audit-entry/1``: what was noted in the audit log.
+
+    ``what`` is ``decrypted``, ``served``, ``granted``, ``revoked``, ``exported``, ``refused``,
+    ``shredded`` or ``read``. ``twin`` is an asset's id, ``party`` the DID of who got something or
+    was refused it, ``by`` a command or route.
+    """
+
+    number: int
+    at: str | None
+    what: str | None
+    twin: str | None
+    twin_name: str | None
+    party: str | None
+    party_name: str | None
+    stream: str | None
+    kind: str | None
+    cid: str | None
+    transaction_id: str | None
+    reason: str | None
+    by: str | None
+    hash: str
+
+
+class AuditLog(TypedDict):
+    """``twin.audit-log/1``: entries of the audit log, oldest first, and whether it is whole.
+
+    ``status`` is ``ok`` or ``broken``: then ``problems`` has the first 100, each ``{"line",
+    "entry", "code", "message"}``; codes are ``malformed``, ``changed``, ``cut``, ``moved`` and
+    ``head``. ``checked`` counts the entries of the whole log; ``head`` is the last of them, to be
+    noted elsewhere. ``entries`` are those that were asked for.
+    """
+
+    schema: str
+    asset_id: str | None
+    asset_name: str | None
+    status: str
+    checked: int
+    head: Json
+    problems: list[Json]
+    more_problems: int
+    entries: list[AuditEntry]
+
+
 class Grants(TypedDict):
     """``twin.grants/1``, in the order in which they were made."""
 

@@ -33,6 +33,18 @@ def no_ledger() -> LedgerClient:
     return cast("LedgerClient", _NoLedger())
 
 
+class Audit(NamedTuple):
+    """Where it is noted who was given what; see ``services.audit``.
+
+    Attributes:
+        directory: Of the audit log.
+        reads: Whether reads of what is not encrypted are noted, too.
+    """
+
+    directory: str
+    reads: bool = False
+
+
 class Workspace(NamedTuple):
     """Opened rooms and the choices that hold for one use.
 
@@ -47,6 +59,7 @@ class Workspace(NamedTuple):
         dry_run: Check and show, write nothing, unlock nothing.
         now: Milliseconds since the epoch.
         random: So many random bytes.
+        audit: The audit log, None where there is none.
     """
 
     client: LedgerClient
@@ -59,3 +72,4 @@ class Workspace(NamedTuple):
     dry_run: bool = False
     now: Callable[[], int] = now_ms
     random: Callable[[int], bytes] = os.urandom
+    audit: Audit | None = None

@@ -244,6 +244,7 @@ def test_show_gives_every_value_its_source_and_hides_secrets(
         "tls_cert": ("/me.pem", "TWIN_TLS_CERT"),
         "tls_key": (None, "default"),
         "status_url": (None, "default"),
+        "audit_reads": ("off", "default"),
         "passphrase": ("(hidden)", "TWIN_PASSPHRASE"),
         "no_passphrase": (True, "TWIN_NO_PASSPHRASE"),
     }

@@ -32,6 +32,7 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     "template diff": ("twin template diff pump-v1 pump.yaml",),
     "template import": ("twin template import thermostat.json -o thermostat-v1.json",),
     "template export": ("twin template export vehicle-tracking-v1 -o vehicle.json",),
+    "audit log": ("twin audit log car --since 30d", "twin audit log car --key auditor"),
     "event add": (
         "twin event add car inspection_completed --result passed",
         "twin event add car accident_reported --at 2024-01-20 --attach a.pdf:report",

@@ -20,6 +20,7 @@ from twincli.rules.authority import (
 )
 from twincli.services import catalogue, resolve
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
+from twincli.services.audit import trail
 from twincli.services.grant import scope as scopes
 from twincli.services.record.say import say
 from twincli.services.standing import Speakers, owners_now
@@ -104,9 +105,18 @@ def add(
         for key in keys
         if any(conditions.can_fulfil(details, [key]) for details in held)
     ]
+    noted = trail.note_done(
+        workspace,
+        trail.GRANTED,
+        keys,
+        twin=asset_id,
+        tx=said["transaction_id"],
+        reason=f"{role} of {scopes.text({name: body.get(name) for name in Scope._fields})}",
+        by="grant add",
+    )
     return {
         **said,
-        "warnings": [*said["warnings"], *already],
+        "warnings": [*said["warnings"], *already, *noted],
         "grants": [_made(said, key, names.of_key(key)) for key in keys],
     }
 
@@ -365,7 +375,16 @@ def revoke(
     said = say(workspace, ref, record.REVOKE, body, writing, check=check, is_owners=True)
     if isinstance(said, Prepared):
         return said
-    return {**said}
+    noted = trail.note_done(
+        workspace,
+        trail.REVOKED,
+        parties.values() if parties else (None,),
+        twin=said["asset_id"],
+        tx=said["transaction_id"],
+        reason=reason,
+        by="grant revoke",
+    )
+    return {**said, "warnings": [*said["warnings"], *noted]}
 
 
 def _party(workspace: Workspace, name: str) -> str:

@@ -1,0 +1,44 @@
+"""``twin audit log``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Invoke
+
+
+def test_the_log_is_listed_and_checked(
+    invoke: Invoke, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWIN_NO_PASSPHRASE", "1")
+    assert invoke("audit", "log").status == 4
+    for name in ("alice", "bob"):
+        invoke("keys", "new", name)
+    invoke("asset", "create", "car", "--owner", "alice")
+    empty = invoke("audit", "log")
+    assert empty.status == 0
+    assert "0 entries in the log" in empty.stderr
+    invoke("grant", "add", "car", "--to", "bob", "--role", "writer")
+    listed = invoke("audit", "log", "car", "--json").json
+    assert [(row["what"], row["by"]) for row in listed["entries"]] == [("granted", "grant add")]
+    lines = invoke("audit", "log", "--jsonl").stdout.splitlines()
+    assert len(lines) == 1
+    assert '"schema":"twin.audit-entry/1"' in lines[0]
+    assert invoke("audit", "log", "car", "--key", "bob").status == 6
+    path = home / "audit" / "log.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"granted", b"refused"))
+    broken = invoke("audit", "log")
+    assert broken.status == 3
+    assert "line 1 was changed" in broken.stderr
+    assert invoke("audit", "log", "--json").json["problems"][0]["line"] == 1
+
+
+def test_the_setting_has_a_dot(invoke: Invoke, home: Path) -> None:
+    home.mkdir()
+    assert invoke("config", "set", "audit.reads", "on").status == 0
+    assert invoke("config", "get", "audit.reads", "--get", "value").stdout.strip() == "on"
+    assert invoke("config", "set", "audit.reads", "yes").status == 2
+    assert invoke("config", "unset", "audit.reads").status == 0
+    assert not (home / "audit").exists()
