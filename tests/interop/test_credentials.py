@@ -21,9 +21,8 @@ from tests.plugins.tools import require_tool
 from twincli.crypto import data_integrity
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import InvalidError
-from twincli.formats.credentials import rdf
+from twincli.formats.credentials import proofs, rdf
 from twincli.model import credential, did, status_list
-from twincli.services.cert import proofs
 
 pytestmark = pytest.mark.ci
 

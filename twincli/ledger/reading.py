@@ -606,6 +606,10 @@ class Reader:
         """Return how many transactions the derived index holds, without catching up."""
         return self.plain_index.mark()
 
+    def now(self) -> int:
+        """Return the present, milliseconds since the epoch."""
+        return self._clock()
+
     # --- For the other files of this room ---------------------------------------------------------
 
     def next_block(self) -> tuple[Block, int]:

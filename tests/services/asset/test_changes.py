@@ -19,10 +19,10 @@ from twincli.errors import NotFoundError, UsageError
 from twincli.keystore.store import KeyStore
 from twincli.ledger import Ledger, state
 from twincli.ledger.reading import Entry
-from twincli.model import times, transaction
+from twincli.model import leaves, times, transaction
 from twincli.model.transaction import Output
 from twincli.rules.replay import Replay, Step, corrected_by
-from twincli.services.asset import leaves, moments
+from twincli.services.asset import moments
 from twincli.services.asset.blame import blame
 from twincli.services.asset.diff import NEWEST, diff
 from twincli.services.workspace import Workspace

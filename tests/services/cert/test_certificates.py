@@ -28,10 +28,12 @@ from twincli.errors import (
     UnreachableError,
     UsageError,
 )
+from twincli.formats.credentials import proofs
 from twincli.model import credential, did, status_list
+from twincli.rules import attested
 from twincli.services.asset.create import Definition
 from twincli.services.asset.write_options import PLAIN, Writing
-from twincli.services.cert import certificates, check, issue, lists, proofs, verify
+from twincli.services.cert import certificates, check, issue, lists, verify
 from twincli.services.cert.issue import Wanted
 from twincli.services.file import attached
 from twincli.services.record.attachments import Attachment, Brought, Stores
@@ -507,7 +509,7 @@ def test_what_the_issuer_said_of_something_else(house: House, subject: str | Non
     lab = did.key_did(FOREIGN.public_key)
     (found,) = certificates.certificates(house.workspace, house.car)
     assert found.about is (False if subject == "other" else None)
-    assert certificates.is_trusted(found, [lab]) is False
+    assert attested.is_trusted(found, [lab]) is False
     assert certificates.names_of(house.workspace, house.car, [lab]) == []
     row = house.rows()[0]
     assert row["status"] == ("invalid" if subject == "other" else "valid")
@@ -887,7 +889,7 @@ def test_errors_are_ours(house: House) -> None:
 
 
 def test_forms_are_named_in_one_place() -> None:
-    assert certificates.FORMS == ("issued", "self-declared", "foreign", "unproven")
+    assert attested.FORMS == ("issued", "self-declared", "foreign", "unproven")
 
 
 # --- Strangers ----------------------------------------------------------------------------------

@@ -39,9 +39,14 @@ class Series:
             elif len(self._points) < _NAMES:
                 self._points[name] = [(time_ms, value)]
 
-    def drawn(self) -> Iterator[tuple[str, list[Point]]]:
-        """Yield names with their points in the order of time; of a few, and of two or more."""
+    def drawn(self, first: Sequence[str] = ()) -> Iterator[tuple[str, list[Point]]]:
+        """Yield names with their points in the order of time; of a few, and of two or more.
+
+        Args:
+            first: Names that go before others.
+        """
         lines = [(name, points) for name, points in self._points.items() if len(points) > 1]
+        lines.sort(key=lambda line: first.index(line[0]) if line[0] in first else len(first))
         for name, points in lines[:CHARTS]:
             yield name, sorted(points, key=lambda point: point[0])
 

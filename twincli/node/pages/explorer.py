@@ -18,16 +18,11 @@ from twincli.ledger.index import split_search
 from twincli.model import excerpt as excerpts
 from twincli.model import record
 from twincli.model.ids import is_id
-from twincli.model.telling import in_words
 from twincli.model.transaction import asset_of, signers_of
-from twincli.node.pages import parts, streams
-from twincli.node.pages.charts import Series, chart
+from twincli.node.pages import parts, thing
 from twincli.node.pages.excerpt import LONGEST_NAME, cut, excerpt
 from twincli.node.pages.html import ROOT, Html, Tag, document, facts, join, section, table
-from twincli.node.pages.source import Owners, Shelf, Source, name_of
-from twincli.node.pages.streams import Told
-from twincli.rules.authority import AUTHORISED, CLAIMED
-from twincli.rules.replay import corrected_by
+from twincli.node.pages.source import Shelf, Source
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -35,7 +30,6 @@ if TYPE_CHECKING:
 
     from twincli.ledger import Ledger
     from twincli.ledger.reading import Entry
-    from twincli.rules.replay import Replay
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self';"
@@ -92,7 +86,7 @@ def page(ledger: Ledger, path: str, query: Mapping[str, str], shelf: Shelf | Non
             return Page(200, _home(source, query))
         if words == ["search"]:
             return _search(source, query.get("q", "").strip())
-        show = {"block": _block, "tx": _transaction, "asset": _asset, "owner": _owner}.get(name)
+        show = {"block": _block, "tx": _transaction, "asset": thing.page, "owner": _owner}.get(name)
         if show is not None and argument:
             html = show(source, argument, query)
             if html is not None:
@@ -140,7 +134,7 @@ def _things(source: Source, before: str | None) -> Html:
             break
         last = asset_id
         create = source.tx(asset_id)
-        if create is None or _kind_of(create) not in NO_THINGS:
+        if create is None or parts.kind_of(create) not in NO_THINGS:
             rows.append(_thing(source, asset_id))
     is_whole = last is None or (last == ids[-1] and len(ids) <= LOOKED_AT)
     older = "" if is_whole else parts.more("", "Older things", before=str(last))
@@ -157,15 +151,10 @@ def _thing(source: Source, asset_id: str) -> Sequence[str]:
     owner = parts.owner(source, outputs[0], whole=False) if len(outputs) == 1 else "several"
     return (
         parts.named(source, asset_id),
-        _kind_of(create) or "",
+        parts.kind_of(create) or "",
         owner,
         join(parts.both_times(last), " ", parts.kind(last.tx)),
     )
-
-
-def _kind_of(create: dict[str, Any]) -> str | None:
-    kind = record.text(record.creating_envelope(create).get("kind"))
-    return None if kind is None else cut(kind, LONGEST_NAME)
 
 
 def _blocks(source: Source, to: int) -> Html:
@@ -291,311 +280,6 @@ def _outputs(source: Source, entry: Entry) -> Html:
 def _unlisted(items: Sequence[Any], what: str) -> Html:
     others = len(items) - LISTED
     return parts.quiet(f"{others:,} more {what} are not listed.") if others > 0 else Html()
-
-
-# --- Assets ------------------------------------------------------------------------------------
-
-
-class _Past(NamedTuple):
-    """What one pass over the start of an asset's history finds.
-
-    Attributes:
-        shown: The entries that the page lists.
-        has_more: There are later ones.
-        files: Those in which its owners attached a file.
-        charts: Of the numbers in it.
-        owners: Who held it when.
-        is_whole: All of the history was read.
-        streams: CREATEs of some streams that name it as theirs, in order.
-    """
-
-    shown: list[Entry]
-    has_more: bool
-    files: list[Entry]
-    charts: Html
-    owners: Owners
-    is_whole: bool
-    streams: list[Entry]
-
-
-def _past(source: Source, asset_id: str, corrected: frozenset[str], most: int = CHARTED) -> _Past:
-    shown: list[Entry] = []
-    files: list[Entry] = []
-    fed = _fed(source, asset_id)
-    series, owners = Series(), Owners(fed)
-    count = 0
-    for entry in source.entries(asset_id):
-        if count < HISTORY:
-            shown.append(entry)
-        owners.add(entry)
-        if len(files) < LISTED and record.kind_of(entry.tx["metadata"]) == record.FILE:
-            files.append(entry)
-        if entry.tx["id"] not in corrected:
-            members = record.without_envelope(entry.tx["metadata"])
-            series.add(parts.happened_ms(entry), members)
-        count += 1
-        if count == most:
-            break
-    is_whole = count == source.ledger.count(asset_id)
-    drawn = [chart(name, points) for name, points in series.drawn()]
-    note = f"Of the first {count:,} transactions." if drawn and not is_whole else ""
-    charts = join(*drawn, parts.quiet(note) if note else "")
-    return _Past(shown, count > HISTORY or not is_whole, files, charts, owners, is_whole, fed)
-
-
-def _fed(source: Source, asset_id: str) -> list[Entry]:
-    """Return the CREATEs of the first streams that name an asset as theirs."""
-    ledger = source.ledger
-    found: list[Entry] = []
-    for seq in ledger.index.stated("parent", asset_id)[:LISTED]:
-        entry = source.entry(ledger.id_at(seq))
-        if entry is None or len(found) == STREAMS:
-            break
-        if streams.name_of(entry) is not None:
-            found.append(entry)
-    return found
-
-
-def _asset(source: Source, argument: str, query: Mapping[str, str]) -> str | None:
-    ledger = source.ledger
-    if not is_id(argument):
-        return None
-    first = source.entry(argument)
-    if first is None or first.tx["operation"] != "CREATE":
-        return None
-    name = name_of(first.tx)
-    title, heading = f"{name or 'asset'} {argument}", name or "asset"
-    after = query.get("after")
-    if after is not None:
-        if not (is_id(after) and _belongs(source, after, argument)):
-            return None
-        entries = list(islice(source.entries(argument, after), HISTORY + 1))
-        more = len(entries) > HISTORY or bool(entries and entries[-1].spent_by)
-        shown = entries[:HISTORY]
-        where = parts.quiet("asset ", parts.link("asset", argument))
-        return document(title, heading, where, _history(source, argument, shown, has_more=more))
-    corrected = corrected_by(_corrections(source, argument))
-    # What a stream holds is drawn by itself.
-    most = CHARTED if streams.name_of(first) is None else HISTORY + 1
-    past = _past(source, argument, corrected, most)
-    replay = source.replay(argument)
-    above = _above(source, first)
-    return document(
-        title,
-        heading,
-        parts.quiet("asset ", Tag("code")(argument)),
-        facts(
-            (
-                ("kind", _kind_of(first.tx)),
-                ("created", parts.both_times(first)),
-                ("transactions", parts.count(ledger.count(argument))),
-                ("part of", _parent(source, first, above)),
-            )
-        ),
-        _state(source, replay),
-        _stream(source, first, above, query),
-        past.charts,
-        _streams(source, past, replay),
-        _of_creation(record.without_envelope(first.tx["asset"]["data"])),
-        _files(source, argument, past, replay),
-        _parts(source, argument, past, replay),
-        _history(
-            source, argument, past.shown[:HISTORY], has_more=past.has_more, corrected=corrected
-        ),
-    )
-
-
-def _corrections(source: Source, asset_id: str) -> list[dict[str, Any]]:
-    """Return what corrects, unless there is more of it than a page reads."""
-    found = source.ledger.store.corrections_size(source.ledger.seq(asset_id) or 0)
-    source.left -= found
-    return source.ledger.corrections(asset_id) if source.left > 0 else []
-
-
-def _state(source: Source, replay: Replay | None) -> Html:
-    if replay is None:
-        return parts.quiet("The state is too large for a page: twin asset show")
-    held = [_held(source, place) for place in islice(replay.outputs, LISTED)]
-    others = len(replay.outputs) - len(held)
-    return join(
-        section("State", parts.members(replay.common)) if replay.common else "",
-        section("Held by", table(("amount", "owners", "output"), held, "Nobody holds it.")),
-        Tag("p")(f"{others:,} more outputs are not listed.") if others else "",
-    )
-
-
-def _of_creation(data: Any) -> str:
-    return section("Facts", parts.members(data)) if data else ""
-
-
-def _belongs(source: Source, tx_id: str, asset_id: str) -> bool:
-    entry = source.entry(tx_id)
-    return entry is not None and asset_of(entry.tx) == asset_id
-
-
-def _held(source: Source, place: tuple[str, int]) -> tuple[str, str, str]:
-    tx = source.kept_tx(place[0])
-    where = join(parts.short("tx", place[0]), f":{place[1]}")
-    if tx is None:
-        return "", "", where
-    output = tx["outputs"][place[1]]
-    return parts.count(output["amount"]), parts.owner(source, output), where
-
-
-class _Above(NamedTuple):
-    """What a thing says it is a part of.
-
-    Attributes:
-        asset_id: It.
-        owners: Who held it when, and may speak for it.
-        is_whole: Whether these know all of its history.
-        replay: Of it, to its tip; None: it was too large.
-    """
-
-    asset_id: str
-    owners: Owners
-    is_whole: bool
-    replay: Replay | None
-
-
-def _above(source: Source, part: Entry) -> _Above | None:
-    """Return what a thing says it is a part of, read as far as a page does."""
-    value = record.creating_envelope(part.tx).get("parent")
-    if not isinstance(value, str) or not is_id(value):
-        return None
-    is_stream = streams.name_of(part) is not None
-    owners, is_whole, count = Owners([part] if is_stream else []), True, 0
-    for entry in source.entries(value):
-        # Of a stream, what it holds is judged, too, and that came later.
-        if not is_stream and (entry.time_ms or 0) > (part.time_ms or 0):
-            break
-        owners.add(entry)
-        count += 1
-        if count == CHARTED:
-            is_whole = False
-            break
-    else:
-        is_whole = count == source.ledger.count(value)
-    replay = source.replay(value) if count and is_whole else None
-    return _Above(value, owners, is_whole, replay)
-
-
-def _parent(source: Source, part: Entry, above: _Above | None) -> str | None:
-    """Return what a thing says it is a part of, and whether its word counts."""
-    if above is None:
-        return None
-    standing = above.owners.standing(part, above.replay, is_whole=above.is_whole)
-    return join(parts.named(source, above.asset_id), " ", _mark(standing))
-
-
-def _stream(source: Source, create: Entry, above: _Above | None, query: Mapping[str, str]) -> str:
-    """Return the charts of a stream; nothing of what is not one."""
-    name = streams.name_of(create)
-    if name is None or above is None:
-        return ""
-    told = Told(create, name, above.owners, above.is_whole)
-    return streams.charts_of(source, told, query)
-
-
-def _streams(source: Source, past: _Past, replay: Replay | None) -> str:
-    """Return the latest of the streams of a thing that count, as charts."""
-    shown = []
-    for create in past.streams:
-        name = streams.name_of(create)
-        standing = past.owners.standing(create, replay, is_whole=past.is_whole)
-        if name is not None and standing == AUTHORISED:
-            told = Told(create, name, past.owners, past.is_whole)
-            lead = Tag("h3")(parts.link("asset", create.tx["id"], name))
-            shown.append(join(lead, streams.short_of(source, told)))
-    return section("Streams", *shown) if shown else ""
-
-
-def _mark(standing: str) -> Html:
-    if standing == AUTHORISED:
-        return Html()
-    return parts.warning("claimed by its own key" if standing == CLAIMED else standing)
-
-
-def _parts(source: Source, asset_id: str, past: _Past, replay: Replay | None) -> str:
-    """Return what says it is a part of a thing, and whose word that is."""
-    ledger = source.ledger
-    stated = ledger.index.stated("parent", asset_id)
-    rows = []
-    for seq in stated[:LISTED]:
-        part = source.entry(ledger.id_at(seq))
-        if part is None:
-            break
-        standing = past.owners.standing(part, replay, is_whole=past.is_whole)
-        name = parts.named(source, part.tx["id"])
-        rows.append((name, _kind_of(part.tx) or "", _mark(standing)))
-    others = len(stated) - len(rows)
-    if not stated:
-        return ""
-    return join(
-        section("Parts", table(("name", "kind", "standing"), rows, "")),
-        parts.quiet(f"{others:,} more parts are not listed.") if others else "",
-    )
-
-
-def _files(source: Source, asset_id: str, past: _Past, replay: Replay | None) -> str:
-    """Return the files of a thing, as downloads, and whose word it is that they are."""
-    ledger = source.ledger
-    found: list[tuple[Any, Any, Html]] = [
-        (record.FILE, record.envelope_of(entry.tx["metadata"]), Html()) for entry in past.files
-    ]
-    stated = ledger.index.stated("about", asset_id)
-    for seq in stated[:LISTED]:
-        statement = source.entry(ledger.id_at(seq))
-        if statement is None:
-            break
-        said = record.creating_envelope(statement.tx)
-        standing = past.owners.standing(statement, replay, is_whole=past.is_whole, kind=record.FILE)
-        found.append((said.get("says"), said, _mark(standing)))
-    rows = []
-    for says, envelope, mark in found:
-        body = (envelope or {}).get("body")
-        if says == record.FILE and isinstance(body, dict):
-            rows.append((*parts.download(body), mark))
-    if not rows:
-        return ""
-    others = len(stated) > LISTED or len(past.files) == LISTED
-    return join(
-        section("Files", table(("name", "type", "bytes", "standing"), rows, "")),
-        parts.quiet("More files are not listed: twin file list") if others else "",
-    )
-
-
-def _history(
-    source: Source,
-    asset_id: str,
-    entries: list[Entry],
-    *,
-    has_more: bool,
-    corrected: frozenset[str] | None = None,
-) -> Html:
-    if corrected is None:
-        corrected = corrected_by(_corrections(source, asset_id))
-    rows = [_happened(source, entry, corrected) for entry in entries]
-    headers = ("when", "transaction", "kind", "recorded")
-    shown = section("History", table(headers, rows, "Nothing has happened yet."))
-    if not (has_more and entries):
-        return shown
-    last = entries[-1].tx["id"]
-    return join(shown, parts.more(f"/asset/{asset_id}", "Later transactions", after=last))
-
-
-def _happened(source: Source, entry: Entry, corrected: frozenset[str]) -> tuple[str, str, str, str]:
-    tx = entry.tx
-    members = record.without_envelope(tx["metadata"])
-    written: str = parts.value(members) if members else ""
-    envelope = record.envelope_of(tx["metadata"]) or {}
-    if tx["operation"] == "TRANSFER" and not members:
-        said = record.text(envelope.get("kind")) or ""
-        told = in_words(said, envelope.get("body"), lambda found: source.name(found) or found[:10])
-        written = cut(told, LONGEST_NAME * 2)
-    if tx["id"] in corrected:
-        written = join(Tag("div", class_="struck")(written), "corrected later")
-    return parts.both_times(entry), parts.short("tx", tx["id"]), parts.kind(tx), written
 
 
 # --- Owners and search -------------------------------------------------------------------------

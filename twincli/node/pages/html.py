@@ -70,7 +70,8 @@ th,td{text-align:left;vertical-align:top;padding:.4rem 1rem .4rem 0;
 border-bottom:1px solid var(--line)}
 thead th{font-weight:400;color:var(--quiet)}tbody th{width:1%;font-weight:400;color:var(--quiet)}
 th,time,.number,code[title]{white-space:nowrap}.number{font-variant-numeric:tabular-nums}
-td{overflow-wrap:break-word}tbody tr:hover{background:var(--soft)}td p{margin:0}
+td{overflow-wrap:break-word}.list td:last-child{overflow-wrap:anywhere}
+tbody tr:hover{background:var(--soft)}td p{margin:0}
 code,pre{font:.9em/1.45 ui-monospace,monospace;overflow-wrap:anywhere;white-space:pre-wrap;margin:0}
 .struck{text-decoration:line-through}
 figure{margin:0}.zoom{display:flex;flex-wrap:wrap;gap:.25rem 1rem;margin:1.5rem 0 0}

@@ -150,9 +150,29 @@ def kind(tx: Mapping[str, Any]) -> str:
     return cut(record.text(envelope.get("kind")) or "transfer", LONGEST_NAME)
 
 
+def kind_of(create: dict[str, Any]) -> str | None:
+    """Return the kind of asset that a CREATE makes, None where it states none."""
+    found = record.text(record.creating_envelope(create).get("kind"))
+    return None if found is None else cut(found, LONGEST_NAME)
+
+
 def value(found: Any) -> Html:
     """Return a value as JSON, cut."""
     return Tag("pre")(excerpt(found))
+
+
+def plain(found: Any) -> Html:
+    """Return a value for people: a text as it is, a place by its numbers, all else as JSON."""
+    if isinstance(found, str) and found:
+        return join(cut(found))
+    if isinstance(found, dict) and set(found) == _PLACE:
+        pair = [found[name] for name in ("latitude", "longitude")]
+        if all(type(number) in {int, float} for number in pair):
+            return join(", ".join(map(str, pair)))
+    return value(found) if isinstance(found, (dict, list)) else join(excerpt(found))
+
+
+_PLACE = {"latitude", "longitude"}
 
 
 def members(found: Any) -> Html:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twincli.client import BLOCK_TIME, lacking
 from twincli.errors import NotFoundError
-from twincli.model import record, times
+from twincli.model import leaves, record, times
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import resolve
-from twincli.services.asset import leaves, moments
+from twincli.services.asset import moments
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import NotFoundError
-from twincli.model import record, times
+from twincli.model import leaves, record, times
 from twincli.rules.replay import Replay, corrected_by, corrects
 from twincli.services import resolve
-from twincli.services.asset import leaves, moments
+from twincli.services.asset import moments
 from twincli.services.asset.blame import Origin, as_of_ms, recorded_by
 from twincli.values import NamedTuple
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import ConfigError, InvalidError, NotFoundError
+from twincli.formats.credentials import proofs
 from twincli.ledger.field_table import document_of
 from twincli.model import bodies, due, record, schedules, times
 from twincli.model.transaction import asset_of
+from twincli.rules import attested
 from twincli.rules.authority import AUTHORISED
 from twincli.rules.replay import is_burned
 from twincli.services import catalogue, resolve
 from twincli.services.asset.document import claimed
 from twincli.services.care.meters import TwinMeters
-from twincli.services.cert import certificates, proofs
+from twincli.services.cert import certificates
 from twincli.services.file import attached
 from twincli.services.record.records import records
 from twincli.services.record.say import APPENDED
@@ -23,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from twincli.model.due import Dated, Work
+    from twincli.rules.attested import Certificate, Held
     from twincli.rules.replay import Pin, Replay
     from twincli.services.care.meters import Streams
     from twincli.services.catalogue import Model
-    from twincli.services.cert.certificates import Certificate
     from twincli.services.record.records import Record
     from twincli.services.workspace import Workspace
 
@@ -126,7 +128,7 @@ class Gatherer:
         ]
 
     def _counts(self, each: Certificate, trusted: Sequence[str]) -> bool:
-        found = certificates.is_trusted(each, trusted)
+        found = attested.is_trusted(each, trusted)
         if found is not None or each.record.form == APPENDED:
             return found is not False
         self.is_lasting = False
@@ -209,7 +211,7 @@ class _Ending(NamedTuple):
     sort: tuple[str | None, ...]
 
 
-def _dated(held: Sequence[Record], attested: Sequence[Certificate]) -> list[Dated]:
+def _dated(held: Sequence[Record], certified: Sequence[Certificate]) -> list[Dated]:
     """Return the files and certificates with an end that nothing newer has taken the place of."""
     found: list[_Ending] = []
     for told in held:
@@ -218,7 +220,7 @@ def _dated(held: Sequence[Record], attested: Sequence[Certificate]) -> list[Date
             name = file["name"] or file["cid"] or due.FILE
             sort = (file["type"] or name, file["issuer"])
             found += _ending(due.FILE, name, file["valid_until"], told, sort)
-    for each in attested:
+    for each in certified:
         claims = each.claims
         what = (claims.kind, claims.standard, claims.issuer)
         name = claims.number or claims.standard or claims.kind or due.CERTIFICATE
@@ -244,7 +246,7 @@ def _may_be_right(document: dict[str, Any]) -> bool:
 
 
 def _ending(
-    reason: str, name: str, until: str | None, one: Record, sort: tuple[str | None, ...]
+    reason: str, name: str, until: str | None, one: Record | Held, sort: tuple[str | None, ...]
 ) -> Iterator[_Ending]:
     when = None if until is None else times.day_or_time(until)
     if when is not None:

@@ -1,84 +1,31 @@
-"""The certificates of a twin from all signers, and the status of each.
-
-Four forms are told apart. ``issued``: the signer of the record made it. ``self-declared``: a
-controller of the twin made it and names somebody else as the issuer; it is never verified.
-``foreign``: somebody else made it elsewhere, and it was brought here. ``unproven``: a label among
-the facts, which nobody signed as a certificate. What an issuer is worth, the reader decides.
-"""
+"""The certificates of a twin from all signers, and its bare labels; see ``rules.attested``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twincli.crypto import base58, canonical, data_integrity
-from twincli.errors import ConflictError, InvalidError, NotFoundError, cut
+from twincli.errors import ConflictError, NotFoundError, cut
+from twincli.formats.credentials import proofs
 from twincli.model import credential as _credential
-from twincli.model import did, record
+from twincli.model import record
 from twincli.model.ids import is_prefix
-from twincli.model.names import fold
+from twincli.rules import attested
 from twincli.services import catalogue, resolve
-from twincli.services.cert import proofs
 from twincli.services.record.records import records
 from twincli.services.record.say import APPENDED
 from twincli.services.standing import Speakers
-from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from twincli.model.credential import Claims
-    from twincli.services.documents import CertificateItem, Json
+    from twincli.formats.credentials.proofs import Check
+    from twincli.rules.attested import Certificate, Held
+    from twincli.services.documents import CertificateCheck, CertificateItem, Json
     from twincli.services.record.records import Record
     from twincli.services.workspace import Workspace
 
-ISSUED, SELF_DECLARED, FOREIGN, UNPROVEN = FORMS = (
-    "issued",
-    "self-declared",
-    "foreign",
-    "unproven",
-)
-REVOKED, INVALID = ("revoked", "invalid")
-"""Beside ``credential.VALID`` and so on, how a certificate stands."""
-
-LABELS = "certifications"
-"""The member of facts and state that holds bare labels."""
 
 MOST_LABELS = 1000
-
-
-class Revocation(NamedTuple):
-    """The end of a certificate, said by its issuer.
-
-    Attributes:
-        record: What says so.
-        reason: Why, or None.
-    """
-
-    record: Record
-    reason: str | None
-
-
-class Certificate(NamedTuple):
-    """A certificate that was recorded about a twin.
-
-    Attributes:
-        record: What recorded it.
-        document: The credential.
-        claims: What it says.
-        issuer_key: Base58 of the key that its issuer is, or None.
-        form: One of ``FORMS``.
-        about: Whether it names the twin; False: it names another asset; None: it names neither, so
-            that it is about the twin is the word of who recorded it.
-        revoked: The first revocation by its issuer, or None.
-    """
-
-    record: Record
-    document: dict[str, Any]
-    claims: Claims
-    issuer_key: str | None
-    form: str
-    about: bool | None
-    revoked: Revocation | None
 
 
 def trusted_issuers(workspace: Workspace, asset_id: str) -> tuple[str, ...]:
@@ -89,18 +36,6 @@ def trusted_issuers(workspace: Workspace, asset_id: str) -> tuple[str, ...]:
     except NotFoundError:
         return ()
     return () if model is None else model.template.trusted
-
-
-def is_trusted(one: Certificate, trusted: Sequence[str]) -> bool | None:
-    """Say whether a certificate is one of a trusted issuer's; None: nobody is named.
-
-    One that does not name the twin is not: the issuer has not said that it is about it. Whether its
-    proof is right is another question.
-    """
-    if not trusted:
-        return None
-    names_it = one.about is True
-    return names_it and one.form in {ISSUED, FOREIGN} and one.claims.issuer in trusted
 
 
 def names_of(workspace: Workspace, asset_id: str, trusted: Sequence[str]) -> list[str]:
@@ -115,36 +50,14 @@ def names_of(workspace: Workspace, asset_id: str, trusted: Sequence[str]) -> lis
     found: dict[str, None] = {}
     now = workspace.now()
     for one in certificates(workspace, asset_id):
-        if not is_trusted(one, trusted) or standing(one, now) != _credential.VALID:
+        is_trusted = attested.is_trusted(one, trusted)
+        if not is_trusted or attested.standing(one, now) != _credential.VALID:
             continue
         if proofs.is_right(one.document):
             claims = one.claims
             named = (claims.kind, claims.standard, claims.number)
             found.update((name, None) for name in named if name is not None)
     return list(found)
-
-
-def is_about(claims: Claims, asset_id: str) -> bool | None:
-    """Say whether a credential names a twin; see ``Certificate.about``."""
-    found: bool | None = None
-    for subject in claims.subjects:
-        try:
-            named = did.parse(subject).asset_id
-        except InvalidError:
-            continue
-        if named == asset_id:
-            return True
-        if named is not None:
-            found = False
-    return found
-
-
-def issuer_key_of(claims: Claims) -> str | None:
-    """Return the base58 key of an issuer that is a did:key, else None."""
-    if claims.issuer is None:
-        return None
-    key = data_integrity.key_of(f"{claims.issuer}#{claims.issuer.removeprefix('did:key:')}")
-    return None if key is None else base58.encode_key(key)
 
 
 def certificates(workspace: Workspace, asset_id: str) -> list[Certificate]:
@@ -161,103 +74,12 @@ def of_records(workspace: Workspace, asset_id: str, every: Sequence[Record]) -> 
         asset_id: The twin.
         every: Records of any kinds; those that revoke have to be among them.
     """
-    client = workspace.client
-    speakers, names = Speakers(client), resolve.Names(workspace)
-    found: list[Certificate] = []
-    revocations: dict[str, list[Revocation]] = {}
-    for held in every:
-        if held.kind != record.CERTIFICATE:
-            continue
-        document, revokes = held.body.get("credential"), held.body.get("revokes")
-        if isinstance(document, dict):
-            claims = _credential.claims(document)
-            key = issuer_key_of(claims)
+    speakers, names = Speakers(workspace.client), resolve.Names(workspace)
 
-            def is_controller(key: str, held: Record = held) -> bool:
-                if held.form == APPENDED and key in held.signers:
-                    return True
-                return speakers.is_controller(asset_id, key, client.required(held.tx_id))
+    def is_controller(key: str, held: Held) -> bool:
+        return speakers.is_controller(asset_id, key, workspace.client.required(held.tx_id))
 
-            form = form_of(claims, held.signers, names, is_controller)
-            about = is_about(claims, asset_id)
-            found.append(Certificate(held, document, claims, key, form, about, None))
-        elif isinstance(revokes, str):
-            reason = record.text(held.body.get("reason"))
-            revocations.setdefault(revokes, []).append(Revocation(held, reason))
-    return [*_ended(found, revocations)]
-
-
-def form_of(
-    claims: Claims,
-    signers: Collection[str],
-    names: resolve.Names,
-    is_controller: Callable[[str], bool],
-) -> str:
-    """Return which of ``FORMS`` a credential has.
-
-    Args:
-        claims: What it says.
-        signers: Who recorded it.
-        names: Of keys: who calls himself by the name of his key names nobody else.
-        is_controller: Says whether a key was one of the twin's owners, or its own.
-    """
-    key = issuer_key_of(claims)
-    if claims.declared_issuer is not None:
-        return SELF_DECLARED
-    if key is not None and claims.issuer_name is not None and is_controller(key):
-        own = names.of_key(key)
-        if own is None or fold(own) != fold(claims.issuer_name):
-            return SELF_DECLARED
-    return ISSUED if key in signers else FOREIGN
-
-
-def _ended(
-    found: Sequence[Certificate], revocations: dict[str, list[Revocation]]
-) -> Iterator[Certificate]:
-    """Yield certificates with their revocations, by their issuers, of whichever record of them."""
-    ends: dict[tuple[str | None, str], Revocation] = {}
-    for one in found:
-        for made in revocations.get(one.record.tx_id, ()):
-            if one.issuer_key in made.record.signers:
-                ends.setdefault(_what(one), made)
-    for one in found:
-        yield one._replace(revoked=ends.get(_what(one)))
-
-
-def _what(one: Certificate) -> tuple[str | None, str]:
-    """Return what is equal of records of the same credential."""
-    return one.issuer_key, identity(one.document)
-
-
-def identity(document: dict[str, Any]) -> str:
-    """Return what is equal of two documents of one issuer that are the same credential.
-
-    That is their id; of those without one all that they say.
-    """
-    ident = document.get("id")
-    return ident if isinstance(ident, str) else canonical.sha3_hex(canonical.encode(document))
-
-
-def standing(
-    one: Certificate, now_ms: int, within_ms: int = 0, *, is_valid: bool | None = None
-) -> str:
-    """Say how a certificate stands at a time.
-
-    Args:
-        one: The certificate.
-        now_ms: When.
-        within_ms: What ends within this time is expiring.
-        is_valid: Whether its proof, form and signer are right, where that is known. One that names
-            another asset is invalid in any case.
-    """
-    if is_valid is False or one.about is False:
-        return INVALID
-    if one.revoked is not None:
-        ended = one.revoked.record.happened_ms
-        if ended is None or ended <= now_ms:
-            return REVOKED
-    claims = one.claims
-    return _credential.standing_at(claims.from_ms, claims.until_ms, now_ms, within_ms)
+    return attested.of_records(asset_id, every, names.of_key, is_controller)
 
 
 _UNNAMED = "a credential"
@@ -280,6 +102,7 @@ def item(
         trusted: From ``trusted_issuers``.
     """
     claims, held, ended = one.claims, one.record, one.revoked
+    may_be_right = one.form in {attested.ISSUED, attested.FOREIGN}
     is_valid = proofs.is_right(one.document, quickly=not _is_brought_by_owner(one))
     return {
         "number": claims.number,
@@ -287,9 +110,9 @@ def item(
         "type": claims.topic,
         "standard": claims.standard,
         "form": one.form,
-        "status": standing(one, now_ms, within_ms, is_valid=is_valid),
-        "verified": is_valid if one.form in {ISSUED, FOREIGN} and one.about is not False else False,
-        "trusted": is_trusted(one, trusted),
+        "status": attested.standing(one, now_ms, within_ms, is_valid=is_valid),
+        "verified": is_valid if may_be_right and one.about is not False else False,
+        "trusted": attested.is_trusted(one, trusted),
         "issuer": claims.issuer,
         "issuer_name": claims.declared_issuer or claims.issuer_name,
         "issuer_key_name": None if one.issuer_key is None else names.of_key(one.issuer_key),
@@ -309,6 +132,11 @@ def item(
     }
 
 
+def told(check: Check) -> CertificateCheck:
+    """Return a check of a certificate for a document."""
+    return {"check": check.check, "result": check.result, "message": check.message}
+
+
 def _is_brought_by_owner(one: Certificate) -> bool:
     """Say whether it may cost time: what strangers bring is not taken apart in a listing."""
     return one.record.form == APPENDED
@@ -322,7 +150,7 @@ def labels(workspace: Workspace, asset_id: str) -> Iterator[CertificateItem]:
     facts = record.without_envelope(workspace.client.required(asset_id).tx["asset"].get("data"))
     seen: list[Json] = []
     for part in (facts, replay.common or {}):
-        listed = part.get(LABELS)
+        listed = part.get(attested.LABELS)
         for found in (listed if isinstance(listed, list) else [listed])[:MOST_LABELS]:
             if found is not None and found not in seen:
                 seen.append(found)
@@ -330,21 +158,16 @@ def labels(workspace: Workspace, asset_id: str) -> Iterator[CertificateItem]:
 
 
 def _label(found: Any) -> CertificateItem:
-    stated = found if isinstance(found, dict) else {"label": found}
+    def text(name: str) -> str | None:
+        return attested.text_of(found, name)
 
-    def text(*names: str) -> str | None:
-        values = (stated.get(name) for name in names)
-        return next((value for value in values if isinstance(value, str)), None)
-
-    number = text("certificateNumber", "number")
-    label = text("label", "name", "standard", "type") or number
     return {
-        "number": number,
-        "label": label if label is not None else cut(repr(found)),
+        "number": attested.number_of(found),
+        "label": attested.label_of(found),
         "type": text("type"),
         "standard": text("standard"),
-        "form": UNPROVEN,
-        "status": UNPROVEN,
+        "form": attested.UNPROVEN,
+        "status": attested.UNPROVEN,
         "verified": False,
         "trusted": None,
         "issuer": None,
@@ -391,7 +214,7 @@ def chosen(
     mine = [one for one in fitting if one.issuer_key in keys]
     several = mine or fitting
     last = several[-1]
-    if any(identity(one.document) != identity(last.document) for one in several):
+    if any(attested.identity(one.document) != attested.identity(last.document) for one in several):
         raise ConflictError(
             f"{ref} has {len(several)} certificates"
             + ("" if wanted is None else f" called {cut(wanted)!r}"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from twincli.formats.credentials import proofs
 from twincli.model import credential as _credential
 from twincli.model import times
+from twincli.rules import attested
 from twincli.rules.authority import AUTHORISED
 from twincli.services import resolve
 from twincli.services.asset import listings
-from twincli.services.cert import certificates, proofs
+from twincli.services.cert import certificates
 from twincli.services.file import attached
 
 if TYPE_CHECKING:
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 
 BAD = frozenset(
     (
-        certificates.REVOKED,
-        certificates.INVALID,
+        attested.REVOKED,
+        attested.INVALID,
         _credential.EXPIRED,
         _credential.EXPIRING,
     )
@@ -86,7 +88,7 @@ def show(workspace: Workspace, ref: str, number: str | None = None) -> OneCertif
         **row,
         "asset_id": asset_id,
         "asset_name": resolve.asset_name(workspace, asset_id),
-        "checks": [check.told() for check in checks],
+        "checks": [certificates.told(check) for check in checks],
         "credential": one.document,
     }
 

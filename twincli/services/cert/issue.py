@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from twincli.client.lists import PATH
 from twincli.crypto import data_integrity
 from twincli.errors import ConflictError, InvalidError, LockedError, NotVerifiedError, UsageError
+from twincli.formats.credentials import proofs
 from twincli.model import bodies, did, record, status_list, times
 from twincli.model import credential as _credential
 from twincli.model.names import fold
+from twincli.rules import attested
 from twincli.services import resolve
 from twincli.services.asset.write_options import PLAIN, Writing
-from twincli.services.cert import certificates, lists, proofs
+from twincli.services.cert import certificates, lists
 from twincli.services.record.attachments import attached
 from twincli.services.record.say import say
 from twincli.services.signers import keys_to_create, unlock
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from twincli.crypto.ed25519 import Signer
     from twincli.keystore.keyfile import KeyInfo
-    from twincli.services.cert.certificates import Certificate
+    from twincli.rules.attested import Certificate
     from twincli.services.cert.lists import Fetch
     from twincli.services.documents import Said, WrittenCertificate
     from twincli.services.record.attachments import Attachment, Stores
@@ -273,10 +275,10 @@ def written(workspace: Workspace, said: Said, warnings: Sequence[str] = ()) -> W
     claims = _credential.claims(said["body"]["credential"])
     speakers = Speakers(workspace.client)
     signers = [key for key in said["signers"] if key is not None]
-    form = certificates.form_of(
+    form = attested.form_of(
         claims,
         signers or [info.public_key for info in map(workspace.keystore.get, workspace.keys)],
-        resolve.Names(workspace),
+        resolve.Names(workspace).of_key,
         lambda key: speakers.is_controller(said["asset_id"], key),
     )
     return {
@@ -469,7 +471,7 @@ def _not_issuer(workspace: Workspace, ref: str, number: str, one: Certificate) -
     who = " and ".join(workspace.keys) or "no key here"
     can = "cannot revoke" if workspace.keys else "can revoke"
     hint = "its issuer revokes it"
-    if one.form == certificates.FOREIGN:
+    if one.form == attested.FOREIGN:
         hint = "its issuer revokes it where it was issued, in its status list"
     return LockedError(
         f"{who} {can} the certificate {number} of {ref}: {issuer} issued it",

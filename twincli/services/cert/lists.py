@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import ConfigError, TwinError, UnreachableError, shown
+from twincli.formats.credentials import proofs
+from twincli.formats.credentials.proofs import FAILED, PASSED, STATUS, UNKNOWN, Check
 from twincli.model import credential as _credential
 from twincli.model import status_list
-from twincli.services.cert import proofs
-from twincli.services.cert.proofs import FAILED, PASSED, STATUS, UNKNOWN, Check
 
 if TYPE_CHECKING:
     from collections.abc import Callable

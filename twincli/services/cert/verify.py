@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58
 from twincli.errors import InvalidError, NotFoundError, UnreachableError
+from twincli.formats.credentials import proofs
+from twincli.formats.credentials.proofs import DATES, FAILED, PASSED, STATUS, UNKNOWN, Check
 from twincli.model import credential as _credential
 from twincli.model import did, times
+from twincli.rules import attested
 from twincli.services import resolve
-from twincli.services.cert import certificates, lists, proofs
-from twincli.services.cert.proofs import DATES, FAILED, PASSED, STATUS, UNKNOWN, Check
+from twincli.services.cert import certificates, lists
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from twincli.formats.credentials.proofs import Signed
     from twincli.model.credential import Claims
-    from twincli.services.cert.certificates import Certificate
+    from twincli.rules.attested import Certificate
     from twincli.services.cert.lists import Fetch
-    from twincli.services.cert.proofs import Signed
     from twincli.services.documents import VerifiedCertificate
     from twincli.services.workspace import Workspace
 
@@ -66,7 +68,7 @@ def verify(
         proofs.issuer(document, found, issuers or None),
     ]
     form = None if held is None else held.form
-    if form == certificates.SELF_DECLARED and checks[-1].result != FAILED:
+    if form == attested.SELF_DECLARED and checks[-1].result != FAILED:
         why = f"self-declared: an owner of the thing names {claims.issuer_name!r} as the issuer"
         checks[-1] = checks[-1]._replace(result=FAILED, message=why)
     results = {check.result for check in checks}
@@ -75,11 +77,11 @@ def verify(
         "schema": "twin.verified-certificate/1",
         "valid": valid,
         "status": _word(checks, claims, now_ms),
-        "checks": [check.told() for check in checks],
+        "checks": [certificates.told(check) for check in checks],
         "number": claims.number,
         "type": claims.topic,
         "standard": claims.standard,
-        "form": form or (certificates.SELF_DECLARED if claims.declared_issuer else None),
+        "form": form or (attested.SELF_DECLARED if claims.declared_issuer else None),
         "issuer": claims.issuer,
         "issuer_name": claims.declared_issuer or claims.issuer_name,
         "issuer_key_name": _name(workspace, found),
@@ -120,9 +122,9 @@ def _word(checks: Sequence[Check], claims: Claims, now_ms: int) -> str:
         by_name[name].result == FAILED
         for name in (proofs.SIGNATURE, proofs.STRUCTURE, proofs.ISSUER)
     ):
-        return certificates.INVALID
+        return attested.INVALID
     if by_name[STATUS].result == FAILED:
-        return certificates.REVOKED
+        return attested.REVOKED
     if by_name[DATES].result == FAILED:
         return _credential.standing_at(claims.from_ms, claims.until_ms, now_ms)
     unknown = any(check.result == UNKNOWN for check in checks)
@@ -162,7 +164,7 @@ def status(
         now_ms: The present.
         away: Why the ledger cannot be asked, None where it can.
     """
-    if held is not None and certificates.standing(held, now_ms) == certificates.REVOKED:
+    if held is not None and attested.standing(held, now_ms) == attested.REVOKED:
         ended = held.revoked
         why = "" if ended is None or ended.reason is None else f": {ended.reason}"
         return Check(STATUS, FAILED, f"revoked on the ledger{why}")
@@ -178,12 +180,11 @@ def _held(
     workspace: Workspace, asset_id: str, document: dict[str, Any], claims: Claims
 ) -> Certificate | None:
     """Return the record of a credential on the ledger at hand, None where there is none."""
-    key = certificates.issuer_key_of(claims)
+    key = attested.issuer_key_of(claims)
     same = [
         one
         for one in certificates.certificates(workspace, asset_id)
-        if one.issuer_key == key
-        and certificates.identity(one.document) == certificates.identity(document)
+        if one.issuer_key == key and attested.identity(one.document) == attested.identity(document)
     ]
     # One that was revoked says more than a copy that somebody added.
     return max(

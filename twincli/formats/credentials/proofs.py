@@ -12,8 +12,6 @@ from twincli.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from twincli.services.documents import CertificateCheck
-
 PASSED, FAILED, UNKNOWN = RESULTS = ("passed", "failed", "undetermined")
 
 SIGNATURE, STRUCTURE, DATES, STATUS, ISSUER = CHECKS = (
@@ -38,10 +36,6 @@ class Check(NamedTuple):
     check: str
     result: str
     message: str
-
-    def told(self) -> CertificateCheck:
-        """Return it for a document."""
-        return {"check": self.check, "result": self.result, "message": self.message}
 
 
 class Signed(NamedTuple):
