@@ -16,6 +16,7 @@ from twincli.rules.authority import (
     LAST,
     WRITER,
     Authority,
+    Granted,
     Place,
     Scope,
     Topic,
@@ -307,6 +308,24 @@ def test_readers_read_and_writers_write() -> None:
     assert reads("car", Topic("file"), 9000).standing == "authorised"
     world.write("revoke", {"from": dids("car")})
     assert reads("car").standing == "revoked"
+
+
+def test_a_grant_may_deny_downloads() -> None:
+    world = World()
+    denied = world.grant("car", role="viewer", deny=["download", "what comes later"])
+
+    def reads(*, download: bool) -> Verdict:
+        place = Place(LAST, LAST, 8999)
+        return world.found.may_read(NAMES["car"], place, RECIPE, download=download)
+
+    assert reads(download=False) == Verdict("authorised", denied, "grant")
+    assert reads(download=True) == Verdict("unauthorised", denied, "download")
+    malformed: list[Any] = ["download", [1], {}, None]
+    for deny in malformed:
+        world.grant("dev", role="viewer", deny=deny)
+    assert not world.found.grants_to(NAMES["dev"])
+    allowed = world.grant("car", role="viewer", streams=["recipe"])
+    assert reads(download=True) == Verdict("authorised", allowed, "grant")
 
 
 # --- Revocations -------------------------------------------------------------------------------
@@ -719,8 +738,7 @@ def test_any_interleaving_is_judged_as_by_plain_reading(acts: list[tuple[str, st
 def test_the_body_of_a_grant() -> None:
     body = {"to": dids("dev", "ben", "dev"), "role": WRITER, "kinds": ["event"], "more": 1}
     scope = Scope(None, frozenset({"event"}), None)
-    wanted = [(DEV, WRITER, scope, None), (BEN, WRITER, scope, None)]
-    assert list(granted(body)) == wanted
+    assert list(granted(body)) == [Granted(key, WRITER, scope, None) for key in (DEV, BEN)]
 
 
 def test_the_body_of_a_revocation() -> None:

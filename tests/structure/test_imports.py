@@ -69,6 +69,7 @@ FLOORS = {
         {"keys", "asset"},
         {"names", "tx"},
         {"signers"},
+        {"access"},
         {"audit"},
         {"resolve"},
         {"relations"},

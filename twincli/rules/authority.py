@@ -44,6 +44,8 @@ STANDINGS = (AUTHORISED, CLAIMED, UNAUTHORISED, REVOKED, UNDETERMINED)
 WRITER = "writer"
 VIEWER, AUDITOR = READERS = ("viewer", "auditor")
 """Roles that may read what is encrypted; an auditor also reads the audit log."""
+DOWNLOAD = "download"
+"""What a grant may deny: writing what is read to files."""
 LAST = 2**63
 """A height or number after all others: of what is not on the ledger yet."""
 
@@ -108,7 +110,8 @@ class Verdict(NamedTuple):
         via: The grant or link by which it counts, or once did or may: the id of the transaction
             that made it.
         why: ``owner``, ``grant``, ``link``, ``entity``, ``revoked``, ``expired``, ``ended`` (with
-            a transfer), ``scope``, ``no_block_time``, ``unknown_record``, ``stranger``.
+            a transfer), ``scope``, ``download``, ``no_block_time``, ``unknown_record``,
+            ``stranger``.
     """
 
     standing: str
@@ -130,12 +133,14 @@ class Granted(NamedTuple):
         role: ``writer``, or what this version does not know.
         scope: What may be said.
         until_ms: The first moment at which it no longer holds, or None.
+        deny: What is not allowed all the same, such as ``download``.
     """
 
     public_key: str
     role: str
     scope: Scope
     until_ms: int | None
+    deny: frozenset[str] = frozenset()
 
 
 class Given:
@@ -146,6 +151,7 @@ class Given:
         place: Where that stands.
         public_key: Of a grant.
         role: Of a grant; only a writer may say anything.
+        deny: Of a grant, what is not allowed all the same.
         child: Of a link, the asset.
         verb: Of a link.
         scope: What may be said.
@@ -156,8 +162,8 @@ class Given:
     """
 
     __slots__ = (
-        *("child", "doubted", "ended", "ended_by", "place", "public_key", "role", "scope"),
-        *("tx_id", "until_ms", "verb"),
+        *("child", "deny", "doubted", "ended", "ended_by", "place", "public_key", "role"),
+        *("scope", "tx_id", "until_ms", "verb"),
     )
 
     def __init__(
@@ -174,6 +180,7 @@ class Given:
         self.role = None if grant is None else grant.role
         self.scope = _EVERYTHING if grant is None else grant.scope
         self.until_ms = None if grant is None else grant.until_ms
+        self.deny: frozenset[str] = frozenset() if grant is None else grant.deny
         self.verb: str | None = None
         self.child: str | None = None
         if link is not None:
@@ -578,7 +585,13 @@ class Authority:
     # --- Judging --------------------------------------------------------------------------------
 
     def may_read(
-        self, key: str, place: Place, topic: Topic, claimed_ms: int | None = None
+        self,
+        key: str,
+        place: Place,
+        topic: Topic,
+        claimed_ms: int | None = None,
+        *,
+        download: bool = False,
     ) -> Verdict:
         """Say whether a key may read what is encrypted of the twin at a place.
 
@@ -589,6 +602,7 @@ class Authority:
             place: Where; the time that counts is its block's.
             topic: What it wants to read: the kind and the stream.
             claimed_ms: The time, where the ledger does not report those of blocks.
+            download: Whether it is to be written to a file, which a grant may deny.
         """
         if self.holders.names(key, place.position):
             return OWNER
@@ -596,10 +610,13 @@ class Authority:
         for given in self.grants_to(key):
             if given.role not in READERS:
                 continue
-            if any(_allows(given.scope, name) for name in _names(topic)):
-                found.append(self.held(given, key, place, claimed_ms))
-            else:
+            if not any(_allows(given.scope, name) for name in _names(topic)):
                 found.append(Verdict(UNAUTHORISED, given.tx_id, "scope"))
+                continue
+            verdict = self.held(given, key, place, claimed_ms)
+            if download and DOWNLOAD in given.deny and verdict.standing == AUTHORISED:
+                verdict = Verdict(UNAUTHORISED, given.tx_id, DOWNLOAD)
+            found.append(verdict)
         return max(found, key=_rank)
 
     def kept_by_all(self) -> list[str]:
@@ -844,10 +861,13 @@ def granted(body: Mapping[str, Any]) -> Iterator[Granted]:
             scopes.append(frozenset(texts))
         else:
             return
+    denied = body.get("deny", [])
+    if not isinstance(denied, list) or not all(isinstance(text, str) for text in denied):
+        return
     for text in dict.fromkeys(text for text in listed if isinstance(text, str)):
         whom = _named(text)
         if whom is not None and whom[0] == "key":
-            yield Granted(whom[1], role, Scope(*scopes), until_ms)
+            yield Granted(whom[1], role, Scope(*scopes), until_ms, frozenset(denied))
 
 
 class Revoked(NamedTuple):
