@@ -19,10 +19,17 @@ EXITS = {
 
 
 class Source(NamedTuple):
-    """One file."""
+    """One file.
+
+    Attributes:
+        path: Its name in the repository.
+        tree: Its syntax.
+        nodes: All nodes of the tree; walking it once more for each question took half a minute.
+    """
 
     path: str
     tree: ast.Module
+    nodes: tuple[ast.AST, ...]
 
 
 class Message(NamedTuple):
@@ -42,10 +49,22 @@ class Message(NamedTuple):
 @cache
 def sources() -> tuple[Source, ...]:
     """Return all files of the package."""
-    return tuple(
-        Source(str(path.relative_to(ROOT)), ast.parse(path.read_text(encoding="utf-8")))
-        for path in sorted((ROOT / "twincli").rglob("*.py"))
-    )
+    found: list[Source] = []
+    for path in sorted((ROOT / "twincli").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found.append(Source(str(path.relative_to(ROOT)), tree, tuple(ast.walk(tree))))
+    return tuple(found)
+
+
+@cache
+def calls() -> dict[str, tuple[tuple[ast.Call, Source], ...]]:
+    """Return the calls in all files by the last name of what is called."""
+    found: dict[str, list[tuple[ast.Call, Source]]] = {}
+    for source in sources():
+        for node in source.nodes:
+            if isinstance(node, ast.Call):
+                found.setdefault(name_of(node.func), []).append((node, source))
+    return {name: tuple(group) for name, group in found.items()}
 
 
 def name_of(node: ast.expr) -> str:
@@ -63,7 +82,7 @@ def error_classes() -> dict[str, int]:
         more = {
             node.name: found[base]
             for source in sources()
-            for node in ast.walk(source.tree)
+            for node in source.nodes
             if isinstance(node, ast.ClassDef) and node.name not in found
             for base in map(name_of, node.bases)
             if base in found
@@ -80,7 +99,7 @@ def codes() -> dict[str, set[int]]:
     """Return every error code that the sources name, with its exit statuses."""
     found: dict[str, set[int]] = {}
     for source in sources():
-        for outer in _functions(source.tree):
+        for outer in _functions(source):
             for call in _calls(outer):
                 name = name_of(call.func)
                 if name == "Deviation":
@@ -102,12 +121,10 @@ def _put(found: dict[str, set[int]], names: list[str], status: int) -> None:
         found.setdefault(name, set()).add(code)
 
 
-def _functions(tree: ast.Module) -> list[ast.AST]:
+def _functions(source: Source) -> list[ast.AST]:
     """Return the module and its functions; what is in a function belongs to that one only."""
-    return [
-        tree,
-        *(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)),
-    ]
+    functions = (n for n in source.nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+    return [source.tree, *functions]
 
 
 def _calls(outer: ast.AST) -> list[ast.Call]:
@@ -167,14 +184,11 @@ def _given(function: ast.FunctionDef | ast.AsyncFunctionDef, parameter: str) -> 
         found += _constants(defaults[parameter], function)
     if positional[:1] in (["self"], ["cls"]):
         positional = positional[1:]
-    for source in sources():
-        for call in ast.walk(source.tree):
-            if not isinstance(call, ast.Call) or name_of(call.func) != function.name:
-                continue
-            given = {k.arg: k.value for k in call.keywords if k.arg is not None}
-            given |= dict(zip(positional, call.args, strict=False))
-            if isinstance(given.get(parameter), ast.Constant | ast.IfExp):
-                found += _constants(given[parameter], source.tree)
+    for call, source in calls().get(function.name, ()):
+        given = {k.arg: k.value for k in call.keywords if k.arg is not None}
+        given |= dict(zip(positional, call.args, strict=False))
+        if isinstance(given.get(parameter), ast.Constant | ast.IfExp):
+            found += _constants(given[parameter], source.tree)
     return found
 
 
@@ -211,19 +225,19 @@ def _of(source: Source) -> list[Message]:
 
     docstrings = {
         id(node.body[0].value)
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             docstrings.add(id(node.value))
         if isinstance(node, ast.FunctionDef) and _is_command(node):
             text = ast.get_docstring(node)
             if text:
                 found.append(Message("help", f"{source.path}:{node.lineno}", text))
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if not isinstance(node, ast.Call):
             continue
         name = name_of(node.func)
@@ -239,7 +253,7 @@ def _of(source: Source) -> list[Message]:
                 take("help", keyword.value)
             elif keyword.arg == "code":
                 taken.update(id(part) for part in ast.walk(keyword.value))
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if (
             isinstance(node, ast.Constant | ast.JoinedStr)
             and id(node) not in taken
