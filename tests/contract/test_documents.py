@@ -231,6 +231,9 @@ DOCUMENTS = [
         members(documents.Backup),
         None,
     ),
+    ("bundle export car -o OUT", "twin.bundle-export/1", members(documents.BundleExport), None),
+    ("bundle show BUNDLE", "twin.bundle-info/1", members(documents.BundleInfo), None),
+    ("bundle diff BUNDLE BUNDLE", "twin.bundle-diff/1", members(documents.BundleDiff), None),
     (
         "backup restore BACKUP --dry-run",
         "twin.restore/1",
@@ -393,6 +396,9 @@ def prepared(words: str, invoke: Invoke, tmp_path: Path, node: str) -> list[str]
         assert invoke("node", "add", "team", "http://team.example").status == 0
     if "BACKUP" in words:
         assert invoke("backup", "create", "-o", str(tmp_path / "made.tar")).status == 0
+    if "BUNDLE" in words:
+        out = str(tmp_path / "made.twin")
+        assert invoke("bundle", "export", "car", "-o", out).status == 0
     if "name import" in words:
         assert invoke("name", "remove", "car").status == 0
     if "PARTIAL" in words:
@@ -441,6 +447,7 @@ def prepared(words: str, invoke: Invoke, tmp_path: Path, node: str) -> list[str]
         "OTHER": __file__,
         "OUT": str(tmp_path / "new.tar"),
         "BACKUP": str(tmp_path / "made.tar"),
+        "BUNDLE": str(tmp_path / "made.twin"),
         "NODE": node,
     }
     return [stand_for.get(word, word) for word in words.split()]

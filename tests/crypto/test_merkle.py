@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -274,3 +275,47 @@ def test_no_such_earlier_tree(old: int) -> None:
 def test_ledger_leaf() -> None:
     leaf = merkle.ledger_leaf(258, 1_700_000_000_000, bytes(range(32)))
     assert leaf.hex() == "0000000000000102" + "0000018bcfe56800" + bytes(range(32)).hex()
+
+
+@pytest.mark.parametrize("size", [*range(1, 35), 63, 64, 65, 100])
+def test_a_kept_tree_gives_the_same_proofs(size: int) -> None:
+    leaves = [merkle.leaf_hash(b"%d" % number) for number in range(size)]
+    tree = merkle.Tree(b"".join(leaves))
+    assert tree.root() == merkle.root_of(leaves)
+    checks = merkle.Inclusions(size, tree.root())
+    for index, leaf in enumerate(leaves):
+        path = tree.path(index)
+        assert path == b"".join(merkle.inclusion_path(leaves, index))
+        assert checks.check(leaf, index, path)
+    for index in (-1, size):
+        with pytest.raises(InvalidError):
+            tree.path(index)
+        assert not checks.check(leaves[0], index, tree.path(0))
+
+
+def test_a_kept_tree_may_be_empty() -> None:
+    assert merkle.Tree(b"").root() == merkle.EMPTY_ROOT
+
+
+def test_checking_many_proofs_is_as_strict_as_checking_each() -> None:
+    random = Random(14)
+    for size in (2, 3, 7, 8, 13, 64, 77):
+        leaves = [merkle.leaf_hash(b"%d" % number) for number in range(size)]
+        tree = merkle.Tree(b"".join(leaves))
+        for _ in range(60):
+            checks = merkle.Inclusions(size, tree.root())
+            for index in sorted(random.sample(range(size), min(size, 6))):
+                leaf, path = leaves[index], bytearray(tree.path(index))
+                change = random.randrange(6)
+                if change == 0:
+                    path[random.randrange(len(path))] ^= 1 << random.randrange(8)
+                elif change == 1:
+                    leaf = merkle.leaf_hash(b"another")
+                elif change == 2:
+                    path += bytes(32)
+                elif change == 3:
+                    path = path[:-32]
+                parts = [bytes(path[at : at + 32]) for at in range(0, len(path), 32)]
+                alone = merkle.verify_inclusion(leaf, index, size, parts, tree.root())
+                assert checks.check(leaf, index, bytes(path)) == alone
+                assert not checks.check(leaf, index, bytes(path) + b"x")

@@ -57,6 +57,7 @@ FLOORS = {
     ),
     "services": (
         {"home"},
+        {"bundle"},
         {"proof"},
         {"network"},
         {"batch"},

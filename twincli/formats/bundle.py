@@ -25,6 +25,7 @@ from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 SCHEMA = "twin.bundle/1"
 MANIFEST = "manifest.json"
@@ -204,7 +205,7 @@ class Part(NamedTuple):
     """
 
     name: str
-    open: Callable[[], IO[bytes]]
+    open: Callable[[], AbstractContextManager[IO[bytes]]]
 
 
 def write(
@@ -432,6 +433,10 @@ class Bundle:
         """Return a whole entry."""
         place = self.places[name]
         return self._at(place.start, place.size)
+
+    def part(self, place: Place, start: int, size: int) -> bytes:
+        """Return some bytes of an entry, as many as there are."""
+        return self._at(place.start + start, max(0, min(size, place.size - start)))
 
     def altered(self, name: str, progress: Callable[[int], object] | None = None) -> bool:
         """Say whether an entry is other than the manifest and its header say.

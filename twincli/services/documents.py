@@ -1793,6 +1793,130 @@ class Upgrade(TypedDict):
     backup: str | None
 
 
+# --- Bundles -------------------------------------------------------------------------------------
+
+
+class BundleCheckpoint(TypedDict):
+    """The tree of a ledger that the proofs in a bundle are of; ``root`` is hex."""
+
+    size: int
+    root: str
+
+
+LeftOutOfBundle = TypedDict(
+    "LeftOutOfBundle",
+    {
+        "what": str,
+        "stream": NotRequired[str],
+        "cid": NotRequired[str],
+        "from": NotRequired[str],
+        "to": NotRequired[str],
+        "count": int,
+    },
+)
+"""Content that is not in a bundle: ``what`` is ``stream``, ``file`` or ``missing``."""
+
+
+class BundleExport(TypedDict):
+    """``twin.bundle-export/1``: the new file, and what is in it."""
+
+    schema: str
+    file: str
+    asset_id: str
+    asset_name: str | None
+    ledger: str
+    height: int
+    transactions: int
+    contents: int
+    checkpoint: BundleCheckpoint
+    left_out: list[LeftOutOfBundle]
+    size: int
+    sha256: str
+    warnings: list[str]
+
+
+class BundleContent(TypedDict):
+    """A file, chunk, template or wrap in a bundle."""
+
+    cid: str
+    size: int
+
+
+class BundlePage(TypedDict):
+    """The page in a bundle; ``known``: whether a release of twincli had it."""
+
+    sha256: str
+    known: bool
+
+
+class BundleInfo(TypedDict):
+    """``twin.bundle-info/1``: what a bundle says, unverified.
+
+    ``kinds`` counts the transactions by what they do, ``first_at`` and ``last_at`` are the times
+    of their blocks.
+    """
+
+    schema: str
+    file: str
+    asset_id: str
+    asset_name: str | None
+    did: str
+    ledger: str
+    ledger_key: str
+    profile: str
+    checkpoint: BundleCheckpoint
+    transactions: int
+    assets: int
+    kinds: dict[str, int]
+    first_at: str | None
+    last_at: str | None
+    contents: list[BundleContent]
+    left_out: list[LeftOutOfBundle]
+    page: BundlePage | None
+    size: int
+
+
+class BundleDiff(TypedDict):
+    """``twin.bundle-diff/1``: two bundles of one twin.
+
+    ``relation`` is ``same``, ``continues`` (the second one goes on where the first one ends),
+    ``continued`` (the first one does), ``diverged`` (they contradict each other) or ``different``
+    (they are about different twins or ledgers). ``roots`` is ``same``, ``proved`` (the later tree
+    has the earlier one in it, as the proofs show), ``contradicted`` or ``not_proved``.
+    """
+
+    schema: str
+    first: "BundleSide"
+    second: "BundleSide"
+    relation: str
+    roots: str
+    added: list["BundleChange"]
+    removed: list["BundleChange"]
+    contradictions: list[str]
+    contents_added: list[BundleContent]
+    contents_removed: list[BundleContent]
+
+
+class BundleSide(TypedDict):
+    """One of two bundles."""
+
+    file: str
+    asset_id: str
+    ledger: str
+    checkpoint: BundleCheckpoint
+    transactions: int
+
+
+class BundleChange(TypedDict):
+    """A transaction that only one of two bundles has; ``position`` is its leaf in the tree."""
+
+    transaction_id: str
+    position: int
+    height: int
+    at: str
+    kind: str
+
+
 # --- Home ----------------------------------------------------------------------------------------
 
 

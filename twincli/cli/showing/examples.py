@@ -54,6 +54,13 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "twin maintenance due --within 30d",
         "twin maintenance due hvac -o due.ics",
     ),
+    "bundle export": (
+        "twin bundle export car -o car.twin",
+        "twin bundle export car -o car.html --streams none",
+        "twin bundle export car -o may.twin --since 2026-05-01 --until 2026-06-01",
+    ),
+    "bundle show": ("twin bundle show car.twin",),
+    "bundle diff": ("twin bundle diff old.twin new.twin",),
     "stream create": ("twin stream create car location --owner tracker",),
     "stream push": (
         "twin stream push car mileage --value 12034.5",

@@ -1,0 +1,201 @@
+"""``twin bundle``: a twin in one file that anybody can check offline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from twincli.cli.commands.file import content
+from twincli.cli.commands.life.listing import Since, Until
+from twincli.cli.context import Context
+from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing.arguments import Twin
+from twincli.cli.result import Result
+from twincli.errors import TwinError, UsageError
+from twincli.model import times
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twincli.services.bundle.gather import Chosen
+
+app = typer_frame.group("bundle")
+
+ALL, NONE = ("all", "none")
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="The bundle: F.twin, or F.html.")]
+
+
+@typer_frame.command(app, "export", refuses=("key",))
+def export(
+    context: Context,
+    twin: Twin,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="F.twin|F.html|-",
+            help="The new file; .html is one page for browsers; - for stdout.",
+        ),
+    ] = None,
+    streams: Annotated[
+        str,
+        typer.Option(metavar="all|none|NAMES", help="Streams to take in, such as gps,fuel."),
+    ] = ALL,
+    files: Annotated[
+        str, typer.Option(metavar="all|none|NAMES", help="Files to take in, by name or CID.")
+    ] = ALL,
+    since: Since = None,
+    until: Until = None,
+) -> Result:
+    """Write a twin to one file: its transactions, their proofs, its content.
+
+    What is left out stays committed to: the transactions name it. --since and --until choose
+    among the files of readings; readings in transactions always come along.
+    """
+    from twincli.cli.showing import progress
+    from twincli.services.bundle import export as service
+
+    options = context.options
+    chosen = _chosen(streams, files, since, until)
+    if out is None:
+        raise UsageError(
+            "-o is missing: where to write the bundle",
+            hint=f"twin bundle export {twin} -o {_stem(twin)}.twin",
+        )
+    if out == "-" and (options.json or options.jsonl or options.get is not None):
+        raise UsageError(
+            "-o - writes the bundle to stdout, so --json, --jsonl and --get do not apply"
+        )
+    workspace, blobs = context.workspace(), content.blobs(context)
+    embed = out.endswith((".html", ".htm"))
+    with progress.shown(context, "reading") as report:
+
+        def run(write: Callable[[bytes], object] | None) -> Any:
+            return service.export(
+                workspace, blobs, twin, str(out), chosen, write=write, embed=embed, progress=report
+            )
+
+        document = _written(out, run, dry_run=context.dry_run)
+    done = "would write" if context.dry_run else "wrote"
+    count = document["transactions"]
+    words = f"{count} transaction{'' if count == 1 else 's'}, {document['contents']} contents"
+    notes = [f"{done} {document['size']} bytes ({words})"]
+    if document["left_out"]:
+        notes.append(f"left out: {_counted(document['left_out'])}")
+    notes.append(f"to check it: twin verify {out}" if out != "-" else "to check it: twin verify F")
+    return Result(
+        document,
+        text="" if out == "-" else None,
+        notes=tuple(notes),
+        warnings=tuple(document["warnings"]),
+    )
+
+
+def _stem(twin: str) -> str:
+    return twin if twin.isalnum() else "car"
+
+
+def _counted(left_out: Any) -> str:
+    """Return in words what is not in a bundle."""
+    said = []
+    for item in left_out:
+        count = item["count"]
+        if "stream" in item:
+            span = f" from {item['from']} to {item['to']}" if "from" in item else ""
+            said.append(f"{count} record{'' if count == 1 else 's'} of {item['stream']}{span}")
+    for what, words in (("file", "by choice"), ("missing", "not here")):
+        number = sum(1 for item in left_out if item["what"] == what)
+        if number:
+            said.append(f"{number} file{'' if number == 1 else 's'} {words}")
+    return "; ".join(said)
+
+
+def _chosen(streams: str, files: str, since: str | None, until: str | None) -> Chosen:
+    from twincli.services.bundle.gather import Chosen
+    from twincli.services.workspace import now_ms
+
+    now = now_ms()
+    first = None if since is None else times.parse(since, now) * 1000
+    last = None if until is None else times.parse(until, now) * 1000
+    if first is not None and last is not None and first >= last:
+        raise UsageError("--since is not before --until", code="bad_time")
+    return Chosen(_names("streams", streams), _names("files", files), first, last)
+
+
+def _names(option: str, given: str) -> frozenset[str] | None:
+    """Return the names that an option lists; None: all."""
+    if given == ALL:
+        return None
+    if given == NONE:
+        return frozenset()
+    found = frozenset(name.strip() for name in given.split(","))
+    if "" in found:
+        raise UsageError(
+            f"--{option}: {given!r} has an empty name", hint=f"--{option} all, none, or a,b"
+        )
+    return found
+
+
+def _written(
+    out: str, run: Callable[[Callable[[bytes], object] | None], Any], *, dry_run: bool
+) -> Any:
+    """Run an export whose bytes go to a new file, or to stdout."""
+    import os
+
+    from twincli import files
+    from twincli.cli.showing import output
+
+    if out != "-":
+        files.check_free(out)
+    if dry_run:
+        return run(None)
+    if out == "-":
+        try:
+            document = run(output.write_bytes)
+            output.flush()
+        except BrokenPipeError as error:
+            raise TwinError(
+                "the reader closed the pipe before the bundle was complete", code="output_failed"
+            ) from error
+        return document
+    place = os.path.abspath(out)
+    with files.incoming(os.path.dirname(place), mode=0o644, overwrite=False) as file:
+        document = run(file.write)
+        file.path = place
+    return document
+
+
+@typer_frame.command(app, "show", refuses=("node", "key"))
+def show(context: Context, file: File) -> Result:  # noqa: ARG001 - no home is needed
+    """Show what a bundle says is in it, unverified; needs no home."""
+    from twincli.services.bundle import show as service
+
+    document = service.show(file)
+    return Result(
+        document,
+        notes=(f"nothing was verified; twin verify {file} does",),
+    )
+
+
+@typer_frame.command(app, "diff", refuses=("node", "key"))
+def diff(
+    context: Context,  # noqa: ARG001 - no home is needed
+    first: Annotated[str, typer.Argument(metavar="A", help="A bundle.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another one, of the same twin.")],
+) -> Result:
+    """Compare two bundles: what is new, and whether B goes on where A ends; needs no home.
+
+    Exit 3: they contradict each other, or are about different twins.
+    """
+    from twincli.services.bundle import diff as service
+
+    document = service.diff(first, second)
+    is_bad = document["relation"] in {service.DIVERGED, service.DIFFERENT}
+    return Result(
+        document,
+        exit_code=3 if is_bad else 0,
+        notes=(service.sentence(document),),
+    )
