@@ -155,8 +155,9 @@ class HandoverItem(TypedDict):
     """What happens to something that belongs to a twin when it is handed over.
 
     ``what`` is ``part``, ``stream``, ``grant`` or ``link``. ``action`` of a part or stream is
-    ``moves``, ``moved`` (the new owner has it already), ``stays`` with its owner, or ``remains``
-    until ``signers`` have signed; of a grant or link ``kept`` or ``ends``.
+    ``moves``, ``moved`` (the new owner has it already), ``stays`` with its owner, ``remains``
+    until ``signers`` have signed, or ``prepared`` for them; of a grant or link ``kept`` or
+    ``ends``.
     """
 
     id: str
@@ -1580,6 +1581,27 @@ class Signing(TypedDict):
     warnings: list[str]
     file: NotRequired[str]
     """Where it was written to."""
+
+
+class PreparedPart(TypedDict):
+    """A file of ``transfer --children move --prepare``; ``file`` is null of a dry run.
+
+    ``kept``: it was made before, still does the same, and keeps the signatures that it has.
+    """
+
+    asset_id: str | None
+    asset_name: str | None
+    file: str | None
+    kept: bool
+    complete: bool
+    missing: list[str]
+
+
+class PreparedHandover(Signing):
+    """``twin.signing/1`` of ``transfer --children move --prepare``; the twin is prepared last."""
+
+    handover: Handover
+    prepared: list[PreparedPart]
 
 
 class Transactions(TypedDict):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import Invoke
@@ -58,3 +60,92 @@ def test_what_remains_is_exit_10(car: Invoke) -> None:
 def test_what_cannot_be(car: Invoke, more: tuple[str, ...]) -> None:
     failed = car("asset", "transfer", "car", *more, "--children", "move", "--json")
     assert (failed.status, failed.error["code"]) == (2, "usage")
+
+
+def shared(car: Invoke) -> None:
+    """Make a van of Alice and Carol with a part of its own kind, and one of Alice."""
+    both = ("--key", "alice", "--key", "carol")
+    car("asset", "create", "van", "--owner", "all:alice,carol", *both)
+    for name, owner in (("seat", "all:alice,carol"), ("radio", "alice")):
+        assert car("asset", "create", name, "--owner", owner, "--parent", "van", *both).status == 0
+
+
+PREPARE = ("asset", "transfer", "van", "--to", "bob", "--children", "move", "--prepare", "van.tx")
+
+
+def test_prepared_for_others(car: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shared(car)
+    planned = car(*PREPARE, "--dry-run", "--json")
+    assert planned.status == 10
+    assert not list(tmp_path.glob("*.tx"))
+    run = car(*PREPARE, "--key", "alice", "--json")
+    assert run.status == 10
+    assert run.json.keys() >= documents.PreparedHandover.__required_keys__
+    made = {item["asset_name"]: item for item in run.json["prepared"]}
+    assert {name: item["complete"] for name, item in made.items()} == {
+        "radio": True,
+        "seat": False,
+        "van": False,
+    }
+    assert run.json["prepared"][-1]["asset_name"] == "van"
+    assert all(item.keys() == documents.PreparedPart.__required_keys__ for item in made.values())
+    assert sorted(path.name for path in tmp_path.glob("*.tx")) == [
+        "van.radio.tx",
+        "van.seat.tx",
+        "van.tx",
+    ]
+    # Run again, it keeps what others may have signed already.
+    assert car("tx", "sign", "van.seat.tx", "--key", "carol", "--yes").status == 0
+    again = car(*PREPARE, "--json").json["prepared"]
+    assert [item["kept"] for item in again] == [True] * 3
+    assert [item["asset_name"] for item in again if not item["complete"]] == ["van"]
+    words = car(*PREPARE).stderr
+    assert "carol must sign: twin tx sign van.tx" in words
+    assert "complete; submit it: twin tx submit van.seat.tx" in words
+
+
+def test_a_prepared_hand_over_goes_on_where_it_was(
+    car: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shared(car)
+    car(*PREPARE, "--key", "alice")
+    assert car("tx", "submit", "van.radio.tx", "--yes").status == 0
+    # Another write to a part makes its file stale; it is prepared again.
+    both = ("--key", "alice", "--key", "carol")
+    assert car("asset", "append", "seat", "--x", "1", *both).status == 0
+    run = car(*PREPARE, *both, "--json")
+    items = {
+        item["name"]: item["action"]
+        for item in run.json["handover"]["items"]
+        if item["what"] == "part"
+    }
+    assert (items["radio"], items["seat"]) == ("moved", "prepared")
+    assert [(item["asset_name"], item["kept"]) for item in run.json["prepared"]] == [
+        ("seat", False),
+        ("van", True),
+    ]
+    assert car("tx", "sign", "van.tx", "--key", "carol", "--yes").status == 0
+    for name in ("van.seat.tx", "van.tx"):
+        assert car("tx", "submit", name, "--yes").status == 0
+    for name in ("van", "seat", "radio"):
+        assert car("asset", "show", name, "--json").json["owner"] == "bob"
+    assert car("link", "list", "van", "--json").json["links"][0]["state"] == "active"
+
+
+def test_a_file_of_something_else_is_not_written_over(
+    car: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shared(car)
+    (tmp_path / "van.seat.tx").write_text("mine")
+    failed = car(*PREPARE, "--json")
+    assert (failed.status, failed.error["code"]) == (5, "exists")
+    assert [path.name for path in tmp_path.glob("*.tx")] == ["van.seat.tx"]
+    to_carol = [*PREPARE[:4], "carol", *PREPARE[5:]]
+    (tmp_path / "van.seat.tx").unlink()
+    assert car(*PREPARE).status == 10
+    assert car(*to_carol, "--json").status == 5
+    stdout = car(*PREPARE[:-1], "-", "--json")
+    assert (stdout.status, stdout.error["code"]) == (2, "usage")

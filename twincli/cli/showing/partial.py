@@ -128,7 +128,7 @@ def saved(document: Signing, whole: dict[str, Any], path: str, *, in_place: bool
         files.replace(os.path.realpath(path), text.encode(), keep_mode=True)
     else:
         files.write_new(os.path.abspath(path), text.encode())
-    return shown({**document, "file": path}, notes=(_next(document, path),))
+    return shown({**document, "file": path}, notes=(next_step(document, path),))
 
 
 def to_text(whole: dict[str, Any]) -> str:
@@ -138,7 +138,8 @@ def to_text(whole: dict[str, Any]) -> str:
     return json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def _next(document: Signing, path: str) -> str:
+def next_step(document: Signing, path: str) -> str:
+    """Return what to do with a file."""
     if document["complete"]:
         return f"complete; submit it: twin tx submit {path}"
     count = sum(entry["needed"] for entry in document["inputs"])

@@ -157,9 +157,10 @@ def perform(target: Target, write: Write) -> WrittenAsset | Prepared:
         if writing.prepare:
             from twincli.services.tx import cosign
 
-            if attempt.along:
-                raise cosign.several_transactions_error("moving the parts along")
-            return cosign.prepared(workspace, tx, warnings)
+            made = cosign.prepared(workspace, tx, warnings)
+            return made._replace(
+                along=tuple(cosign.along(workspace, item.tx) for item in attempt.along)
+            )
         if workspace.dry_run:
             return document.unsigned(
                 workspace, ref, tx, [info.public_key for info in infos], warnings

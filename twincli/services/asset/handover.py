@@ -4,7 +4,8 @@
 streams of the same owner go along, and their parts; the links to them, and to what belongs to the
 twin's own key, stay in force; what else was granted ends. On a ledger of one file all of it is one
 commit. On a network the parts go first and the twin last, so that the same command goes on where
-it was interrupted.
+it was interrupted. With ``--prepare`` nothing is submitted: each transfer is prepared for those who
+have to sign it.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ KEEP, MOVE = CHILDREN = ("keep", "move")
 """What happens to what belongs to a twin."""
 
 MOVES, MOVED, STAYS, REMAINS = ("moves", "moved", "stays", "remains")
+PREPARED = "prepared"
 """What happens to a part: it goes along; it is the new owner's already; it stays with its owner; it
-would go along, but others have to sign."""
+would go along, but others have to sign; its transfer is prepared for them."""
 
 KEPT, ENDS = ("kept", "ends")
 """What happens to a grant or link."""
@@ -60,7 +62,7 @@ class Plan(NamedTuple):
     @property
     def remaining(self) -> list[HandoverItem]:
         """The parts that others have to sign for."""
-        return [item for item in self.items if item["action"] == REMAINS]
+        return [item for item in self.items if item["signers"]]
 
 
 def plan(target: Target, spent: Spendable, new: dict[str, Any], children: str) -> Plan:
@@ -184,14 +186,18 @@ class _Planning:
             if details == self.new:
                 action = MOVED if self.children == MOVE else STAYS
             elif self.children == MOVE and self._shares(details):
+                is_prepared = self.target.writing.prepare
                 try:
                     infos = keys_to_spend(self.workspace, [details], part.asset_id)
                 except LockedError:
-                    action = REMAINS
+                    infos, action = [], REMAINS
                     keys = dict.fromkeys(conditions.leaf_keys(details))
                     signers = [self.names.of_key(key) or key for key in keys]
                 else:
                     action = MOVES
+                if is_prepared:
+                    action = PREPARED
+                if action != REMAINS:
                     along.append(Along(self._transfer(part.asset_id, held, going), infos))
             items.append(
                 {

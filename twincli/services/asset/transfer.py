@@ -172,7 +172,7 @@ def transfer(
                 " takes its parts along"
             ),
         ]
-    if not plans or isinstance(made, Prepared):
+    if not plans:
         return made
     found = plans[0]
     handover: Handover = {
@@ -180,6 +180,8 @@ def transfer(
         "items": found.items,
         "remaining": len(found.remaining),
     }
+    if isinstance(made, Prepared):
+        return made._replace(handover=handover)
     return {**made, "handover": handover}
 
 

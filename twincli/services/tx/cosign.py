@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import conditions
-from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError, UsageError
+from twincli.errors import ConflictError, InvalidError, LockedError, NotFoundError
 from twincli.model import owners, record
 from twincli.model import transaction as _transaction
 from twincli.model.ids import is_hex
@@ -39,6 +39,44 @@ def prepared(workspace: Workspace, tx: dict[str, Any], warnings: Sequence[str] =
     if not workspace.dry_run:
         partial = _partial.sign(partial, signers.unlock(workspace, mine))
     return Prepared(describe(partial, workspace, warnings), _partial.document(partial))
+
+
+def along(workspace: Workspace, tx: dict[str, Any]) -> Prepared:
+    """Prepare a transaction that belongs to another one, with the signatures of those asked."""
+    asked = {key for given in tx["inputs"] for key in conditions.leaf_keys(given["fulfillment"])}
+    infos = [_local(workspace, name) for name in dict.fromkeys(workspace.keys)]
+    keys = tuple(info.name for info in infos if info is not None and info.public_key in asked)
+    return prepared(workspace._replace(keys=keys), tx)
+
+
+def is_meant(workspace: Workspace, there: Partial, wanted: dict[str, Any]) -> bool:
+    """Say whether a file made before still does what is wanted: with its signatures it goes on.
+
+    Args:
+        workspace: Rooms.
+        there: What the file holds.
+        wanted: A transaction that would be prepared now.
+    """
+    tx = there.tx
+    moves = [
+        (
+            each["operation"],
+            each["asset"],
+            [given["fulfills"] for given in each["inputs"]],
+            each["outputs"],
+            _but_its_time(each["metadata"]),
+        )
+        for each in (tx, wanted)
+    ]
+    return moves[0] == moves[1] and standing(there, workspace.client) == OPEN
+
+
+def _but_its_time(metadata: Any) -> Any:
+    envelope = record.envelope_of(metadata)
+    if envelope is None:
+        return metadata
+    rest = {name: value for name, value in envelope.items() if name not in {"at", "clock"}}
+    return {**metadata, record.KEY: rest}
 
 
 def _local(workspace: Workspace, name: str) -> KeyInfo | None:
@@ -378,8 +416,3 @@ def read(value: Any, known: Partial | None = None) -> Partial:
             hint="to make one: --prepare FILE on a command that writes",
         )
     return _partial.read(value, known)
-
-
-def several_transactions_error(what: str) -> UsageError:
-    """Return the error for a write of more than one transaction."""
-    return UsageError(f"{what} needs several transactions, but --prepare writes one")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twincli.values import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from twincli.services.documents import Json, Signing
+    from twincli.services.documents import Handover, Json, Signing
 
 
 class Prepared(NamedTuple):
@@ -14,7 +14,11 @@ class Prepared(NamedTuple):
     Attributes:
         document: Its effect and its signers so far.
         file: The content of the file to pass on, ``twin.partial/1``.
+        along: More transactions that belong to it, to be submitted before it.
+        handover: What happens to all that belongs to a twin that is handed over, or None.
     """
 
     document: Signing
     file: Json
+    along: tuple[Prepared, ...] = ()
+    handover: Handover | None = None

@@ -212,8 +212,10 @@ def asset_transfer(context: Context, parsed: Parsed) -> Result:
 
     assert parsed.name is not None
     values = parsed.values
+    prepare = context.writes.prepare
+    is_several = prepare is not None and values.get("children") is not None
     document = service(
-        partial.begun(context),
+        context.workspace() if is_several else partial.begun(context),
         parsed.name,
         to=values.get("to"),
         outs=values.get("out") or (),
@@ -224,6 +226,10 @@ def asset_transfer(context: Context, parsed: Parsed) -> Result:
         changes=parsed.edits,
         writing=context.writes.writing(),
     )
+    if isinstance(document, Prepared) and document.handover is not None:
+        from twincli.cli.commands.asset import handing
+
+        return handing.prepared(context, document, str(prepare), values["to"])
     result = _done(context, document)
     if isinstance(document, Prepared) or "handover" not in document:
         return result
