@@ -345,6 +345,7 @@ DOCUMENTS = [
         None,
     ),
     ("keys remove bob --yes", "twin.removal/1", members(documents.KeyRemoval), None),
+    ("verify", "twin.verification/1", members(documents.Verification), None),
     (
         "doctor",
         "twin.doctor/1",

@@ -106,6 +106,10 @@ BARE: dict[str, tuple[str, str]] = {
         "twincli.cli.commands.network.pull",
         "Fetch assets from a network to this ledger, verifying all of it.",
     ),
+    "verify": (
+        "twincli.cli.commands.proof.verify",
+        "Verify a twin, a bundle or a ledger: every byte, and against what you know.",
+    ),
     "status": (
         "twincli.cli.commands.home.status",
         "Show the home, the ledger, the default key and the agent.",
@@ -152,6 +156,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("Keys and identities", ("keys", "agent", "did", "name")),
+    ("Proof", ("verify",)),
     ("Ledger and networks", ("tx", "ledger", "push", "pull", "node")),
     ("This installation", ("status", "doctor", "backup", "config", "completion", "demo", "help")),
 )
@@ -231,7 +236,6 @@ MEANT = {
     "show": ("asset show", "history"),
     "list": ("asset list", "keys list"),
     "init": ("keys new", "asset create"),
-    "verify": ("tx validate", "keys verify", "doctor --full"),
     "create": ("asset create",),
     "new": ("keys new", "asset create", "did new"),
     "add": ("asset append", "asset create"),

@@ -536,6 +536,12 @@ class Ledger(Reader):
 
         return audit.verify(self, asset_id, workers, progress)
 
+    def verify_blocks(self) -> Report:
+        """Check the chain of blocks and the tree over all ids; no transaction is looked into."""
+        from twincli.ledger import audit
+
+        return audit.verify_blocks(self)
+
     def verify_last(self, count: int) -> Report:
         """Check the last ``count`` transactions again; what came before is taken as committed."""
         from twincli.ledger import audit

@@ -660,6 +660,19 @@ class Reader:
         """Return the height at which the tree had a root, or None."""
         return next((block.height for block in self.store.blocks() if block.root == root), None)
 
+    def root_at(self, size: int) -> bytes:
+        """Return the root of the tree over the first transactions, from the leaves up.
+
+        Args:
+            size: How many of them; at most as many as there are.
+        """
+        tree = merkle.CompactRange()
+        for seq, tx_id, height in self.store.leaves(size):
+            if seq == tree.size + 1:
+                leaf = merkle.ledger_leaf(height, self.time_of(height), tx_id)
+                tree.append(merkle.leaf_hash(leaf))
+        return tree.root()
+
     def tree(self) -> merkle.CompactRange:
         """Return the tree at the tip, ready to grow."""
         try:

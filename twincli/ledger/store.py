@@ -370,7 +370,7 @@ class Store:
         """
         count = 64
         while page := self._all(
-            "SELECT seq, id, body, height, time_ms FROM tx JOIN block USING (height)"
+            "SELECT seq, id, body, height, time_ms FROM tx LEFT JOIN block USING (height)"
             " WHERE asset = ? AND seq > ? ORDER BY seq LIMIT ?",
             asset,
             after,
@@ -384,6 +384,8 @@ class Store:
             for seq, index, by_id in self._spender_ids(asset, first, last, len(page)):
                 spenders.setdefault(seq, {})[index] = by_id.hex()
             for seq, tx_id, body, height, time_ms in page:
+                if time_ms is None:
+                    raise damaged(f"there is no block {height}")
                 yield tx_id.hex(), body, height, time_ms, spenders.get(seq)
             after = last
 

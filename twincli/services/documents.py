@@ -2002,6 +2002,55 @@ class Doctor(TypedDict):
     checks: list[CheckItem]
 
 
+class VerificationProblem(TypedDict):
+    """Something that does not fit, or is worth knowing; ``where`` is an id, a block, an entry."""
+
+    code: str
+    where: str
+    message: str
+
+
+class VerificationAnchor(TypedDict):
+    """What is known from elsewhere; ``matched`` is null where it could not be told."""
+
+    anchor: str
+    value: str
+    pinned: bool
+    matched: bool | None
+    message: str
+
+
+class VerificationPart(TypedDict):
+    """``status`` is ``ok failed undetermined not_checked``; all problems are counted."""
+
+    status: str
+    checked: int
+    problems: list[VerificationProblem]
+    problem_count: int
+    notes: list[VerificationProblem]
+    note_count: int
+
+
+class Verification(TypedDict):
+    """``twin.verification/1``: ``status`` is ``verified consistent failed undetermined``.
+
+    ``problem`` is the first of all. The parts are ``data_integrity ledger_proof attachment_hashes
+    authority references audit_trail``.
+    """
+
+    schema: str
+    status: str
+    source: str
+    kind: str | None
+    ledger: str | None
+    asset_id: str | None
+    size: int | None
+    root: str | None
+    problem: VerificationProblem | None
+    anchors: list[VerificationAnchor]
+    parts: dict[str, VerificationPart]
+
+
 class Status(TypedDict):
     """``twin.status/1``; ``network`` is the one that the settings name, or null.
 

@@ -132,7 +132,7 @@ def of_twin(workspace: Workspace, blobs: Blobs, asset_id: str) -> Iterator[FileI
     """
     names = resolve.Names(workspace)
     name = resolve.asset_name(workspace, asset_id)
-    for found in records(workspace, asset_id, (record.FILE, *_NAMING)):
+    for found in records(workspace, asset_id, (record.FILE, *NAMING)):
         if found.kind == record.FILE:
             yield _item(found, found.body, names, blobs, asset_id, name)
             continue
@@ -140,7 +140,7 @@ def of_twin(workspace: Workspace, blobs: Blobs, asset_id: str) -> Iterator[FileI
             yield _item(found, each, names, blobs, asset_id, name)
 
 
-_NAMING = tuple(
+NAMING = tuple(
     kind
     for kind, members in bodies.MEMBERS.items()
     if any(member.name == "attachments" for member in members)

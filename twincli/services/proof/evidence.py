@@ -230,7 +230,7 @@ def kind_of(path: str) -> str:
         raise NotFoundError(f"there is no file {path}", code="not_found") from error
     if head.startswith(_SQLITE) or head[_MARKED_AT:] == _MARKED:
         return LEDGER
-    if head.startswith(b"PK\3\4") or tail.startswith(b"PK\5\6"):
+    if head.startswith((b"PK\3\4", b"<!")) or tail.startswith(b"PK\5\6"):
         return BUNDLE
     raise NotVerifiedError(
         f"{path} is neither a ledger nor a bundle, or was altered",

@@ -8,6 +8,18 @@ import typer
 
 from twincli import config as settings
 from twincli.cli.commands.network import push
+from twincli.cli.commands.proof import verifying
+from twincli.cli.commands.proof.verify import (
+    Asset,
+    Checkpoint,
+    Issuer,
+    LedgerKey,
+    NotBefore,
+    Root,
+    Strict,
+    Twin,
+    What,
+)
 from twincli.cli.context import Context
 from twincli.cli.opened import Creates
 from twincli.cli.parsing import typer_frame
@@ -88,6 +100,27 @@ def import_assets(
     document = pull(workspace, context.home_ledger, wanted, schema="twin.import/1")
     push.remember(context, document)
     return push.copied(document, "imported", context)
+
+
+@typer_frame.command(app, "verify", refuses=("key",))
+def verify(
+    context: Context,
+    what: What = None,
+    twin: Twin = None,
+    asset: Asset = None,
+    issuer: Issuer = None,
+    checkpoint: Checkpoint = None,
+    root: Root = None,
+    ledger_key: LedgerKey = None,
+    not_before: NotBefore = None,
+    strict: Strict = False,
+    index: Annotated[
+        bool, typer.Option("--index", help="Compare the derived index with the ledger, too.")
+    ] = False,
+) -> Result:
+    """Verify this ledger or another: the same as twin verify."""
+    given = verifying.Given(asset, issuer, checkpoint, root, ledger_key, not_before)
+    return verifying.run(context, what, twin, given, strict=strict, index=index)
 
 
 @typer_frame.command(app, "upgrade")

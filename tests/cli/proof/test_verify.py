@@ -1,0 +1,142 @@
+"""``twin verify`` as people type it: four answers, a clear first line, exits, no home for files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Invoke
+
+
+@pytest.fixture
+def car(invoke: Invoke, tmp_path: Path) -> str:
+    (tmp_path / "a.txt").write_text("hello")
+    for command in (
+        "keys new alice --no-passphrase",
+        "asset create car --template vehicle-tracking-v1 --vin W1 --mileage 10",
+        "asset append car --mileage 20",
+        f"file attach car {tmp_path / 'a.txt'}",
+        "stream push car gps --speed 3",
+    ):
+        run = invoke(*command.split())
+        assert run.status == 0, run.stderr
+    return str(invoke("asset", "show", "car", "--get", "id").stdout.strip())
+
+
+@pytest.fixture
+def handed(car: str, home: Path, tmp_path: Path) -> Path:
+    """The ledger alone, in another place, with no home."""
+    assert car
+    place = tmp_path / "handed"
+    place.mkdir()
+    for name in os.listdir(home / "ledger"):
+        if name.startswith("ledger.db"):
+            shutil.copy(home / "ledger" / name, place)
+    with closing(sqlite3.connect(place / "ledger.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.move(home, tmp_path / "away")
+    return place / "ledger.db"
+
+
+def test_a_twin_of_the_home_is_verified_by_what_the_home_knows(invoke: Invoke, car: str) -> None:
+    run = invoke("verify", "car", tty=True)
+    assert run.status == 0
+    assert "verified" in run.stdout.splitlines()[0]
+    document = invoke("verify", "car", "--json").json
+    assert document["status"] == "verified"
+    assert document["asset_id"] == car
+    assert {one["anchor"] for one in document["anchors"]} == {"asset", "ledger_key"}
+    assert all(one["pinned"] and one["matched"] for one in document["anchors"])
+    parts = document["parts"]
+    assert [parts[name]["status"] for name in parts] == ["ok"] * 5 + ["not_checked"]
+    assert parts["attachment_hashes"]["checked"] == 1
+    assert invoke("verify", "car").stdout.startswith("status\tverified\n")
+    assert invoke("verify", "--get", "status").stdout == "verified\n"
+    assert invoke("ledger", "verify", "--index", "--get", "status").stdout == "verified\n"
+    assert invoke("verify", "nobody").status == 4
+
+
+@pytest.mark.usefixtures("car")
+def test_content_that_is_gone_is_missing_and_content_that_changed_is_altered(
+    invoke: Invoke, home: Path
+) -> None:
+    (file,) = [path for path in (home / "content").rglob("*") if path.is_file()]
+    file.chmod(0o600)
+    file.write_text("other")
+    run = invoke("verify", "car", "--json")
+    assert run.status == 3
+    assert run.json["problem"]["code"] == "altered"
+    assert run.json["problem"]["where"] == file.name
+    file.unlink()
+    run = invoke("verify", "car", "--json")
+    assert run.status == 11
+    assert run.json["status"] == "undetermined"
+    assert run.json["problem"]["code"] == "missing_content"
+
+
+def test_a_file_needs_no_home_and_gets_no_neighbours(
+    invoke: Invoke, car: str, handed: Path, home: Path
+) -> None:
+    before = sorted(os.listdir(handed.parent))
+    assert invoke("verify", str(handed), "--get", "status").stdout == "consistent\n"
+    run = invoke("verify", str(handed), car, "--asset", car, "--json")
+    assert run.status == 0
+    assert run.json["status"] == "verified"
+    assert run.json["parts"]["attachment_hashes"]["status"] == "not_checked"
+    assert invoke("verify", str(handed), "0" * 64).status == 4
+    assert invoke("verify", str(handed.parent), "--get", "status").stdout == "consistent\n"
+    assert invoke("--node", f"file:{handed}", "verify", car, "--get", "status").status == 0
+    assert sorted(os.listdir(handed.parent)) == before
+    assert not home.exists()
+    # Neither of these is on the ledger.
+    assert invoke("verify", str(handed), "--asset", "0" * 64).status == 3
+    assert invoke("verify", str(handed), "--root", "0" * 64).status == 3
+    assert invoke("verify", str(handed), "--not-before", "2100-01-01").status == 11
+    assert invoke("verify", str(handed), "--not-before", "2020-01-01").status == 0
+
+
+def test_an_altered_file_is_failed_and_the_first_line_says_so(invoke: Invoke, handed: Path) -> None:
+    with closing(sqlite3.connect(handed)) as connection, connection:
+        connection.execute("UPDATE tx SET body = replace(body, '\"mileage\":20', '\"mileage\":2')")
+    with closing(sqlite3.connect(handed)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    run = invoke("verify", str(handed), tty=True)
+    assert run.status == 3
+    first, *rest = run.stdout.splitlines()
+    assert "failed" in first
+    assert "invalid_hash" in "".join(rest)
+    handed.write_bytes(b"hello")
+    run = invoke("verify", str(handed), "--json")
+    assert run.status == 3
+    assert run.json["problem"]["code"] == "unknown_evidence"
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("verify", 4),
+        ("verify car", 4),
+        ("verify none.twin", 4),
+        ("verify ./none", 4),
+        ("verify x.db --root zz", 2),
+        ("verify x.db --issuer alice", 2),
+        ("verify x.db --asset car", 2),
+        ("verify x.db --ledger-key car", 2),
+        ("verify x.db --checkpoint none", 4),
+        ("verify x.db --not-before soon", 2),
+        ("ledger verify x.db --index", 2),
+    ],
+)
+def test_wrong_words(invoke: Invoke, words: str, status: int, home: Path) -> None:
+    run = invoke(*words.split(), "--json")
+    assert run.status == status, run
+    assert run.error["message"]
+    assert not home.exists()

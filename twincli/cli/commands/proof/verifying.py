@@ -1,0 +1,244 @@
+"""Running a verification and showing its answer, for all commands that verify."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from twincli.cli import file_arguments
+from twincli.cli.opened import is_file
+from twincli.cli.result import Column, Result
+from twincli.errors import TwinError, UsageError
+from twincli.model.text import one_line
+from twincli.services.proof.report import FAILED, PARTS, UNDETERMINED
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from twincli.cli.context import Context
+    from twincli.services.documents import Verification
+    from twincli.services.proof.anchors import Anchors
+
+EXITS = {"verified": 0, "consistent": 0, "failed": 3, "undetermined": 11}
+_STYLES = {
+    "verified": "bold green",
+    "consistent": "bold",
+    "failed": "bold red",
+    "undetermined": "bold yellow",
+    "ok": "green",
+    "not_checked": "dim",
+}
+_MEANS = {
+    "verified": "everything fits, and so does what you know from elsewhere",
+    "consistent": "true to itself, but anybody could have made it: nothing anchors it",
+    "failed": "something was altered, or is not what you know",
+    "undetermined": "nothing was altered as far as could be told; something is missing",
+}
+_SHOWN = 5
+
+
+class Given(NamedTuple):
+    """The anchors of a command line, as they were typed."""
+
+    asset: str | None = None
+    issuer: str | None = None
+    checkpoint: str | None = None
+    root: str | None = None
+    ledger_key: str | None = None
+    not_before: str | None = None
+
+    def read(self, now_ms: int) -> Anchors:
+        """Return them.
+
+        Raises:
+            UsageError: One is malformed.
+            NotFoundError: The file of the checkpoint is missing.
+        """
+        from twincli.model import times
+        from twincli.services.proof import anchors
+
+        asset = issuer = None
+        if self.asset is not None:
+            asset = anchors.asset_of(self.asset)
+        if self.issuer is not None:
+            issuer = anchors.issuer_of(self.issuer)
+        moment = None if self.not_before is None else times.parse(self.not_before, now_ms)
+        return anchors.Anchors(
+            asset=asset,
+            issuer=issuer,
+            checkpoint=None if self.checkpoint is None else _bytes(self.checkpoint),
+            root=None if self.root is None else _root(self.root),
+            ledger_key=None
+            if self.ledger_key is None
+            else anchors.public_key_of(self.ledger_key, "--ledger-key"),
+            not_before_ms=moment,
+        )
+
+
+def _bytes(path: str) -> bytes:
+    from twincli.crypto import notes
+
+    return file_arguments.beginning(path, notes.MAX_BYTES + 1)
+
+
+def _root(text: str) -> bytes:
+    folded = text.strip().lower().removeprefix("0x")
+    if len(folded) != 64 or set(folded) - set("0123456789abcdef"):
+        raise UsageError("--root takes 64 hex digits", hint="twin ledger info --get root")
+    return bytes.fromhex(folded)
+
+
+def is_evidence(word: str) -> bool:
+    """Say whether an argument means a file, not a name: it is one, or is written like one."""
+    return os.path.isfile(word) or os.path.exists(f"{word}/ledger.db") or _is_path(word)
+
+
+def _is_path(word: str) -> bool:
+    return file_arguments.is_file(word) or word.endswith((".twin", ".db", ".html"))
+
+
+def run(
+    context: Context,
+    what: str | None,
+    twin: str | None,
+    given: Given,
+    *,
+    strict: bool = False,
+    index: bool = False,
+) -> Result:
+    """Verify what the words of a command line mean."""
+    from twincli.cli.showing import progress
+    from twincli.services.proof.anchors import asset_of
+    from twincli.services.proof.verify import verify_file
+    from twincli.services.workspace import now_ms
+
+    anchors = given.read(now_ms())
+    path = None
+    if is_file(context.node):
+        if twin is not None:
+            raise UsageError("--node names the file already: twin verify --node file:PATH [ID]")
+        path, twin = context.node.removeprefix("file:"), what
+    elif what is not None and is_evidence(what):
+        path = what
+    if path is None:
+        return result(_of_home(context, what, anchors, strict=strict, index=index))
+    if index:
+        raise UsageError("--index compares the index of this home, not of a file")
+    asset_id = None if twin is None else asset_of(twin)
+    with progress.shown(context, "verifying") as report:
+        return result(verify_file(path, asset_id, anchors, strict=strict, progress=report))
+
+
+def _of_home(
+    context: Context, name: str | None, anchors: Anchors, *, strict: bool, index: bool
+) -> Verification:
+    from twincli.cli.showing import progress
+    from twincli.content.store import Blobs
+    from twincli.services.proof.verify import Here, verify_home
+
+    def opened() -> Here:
+        ledger = context.ledger
+        asset_id, pinned = _named(context, name)
+        held, known = anchors, set[str]()
+        if pinned is not None and held.asset is None:
+            held = held._replace(asset=pinned)
+            known.add("asset")
+        key = _key_of(context)
+        if key is not None and held.ledger_key is None:
+            held = held._replace(ledger_key=key)
+            known.add("ledger_key")
+        held = held._replace(pinned=frozenset(known))
+        return Here(ledger, asset_id, held, Blobs(context.paths.content))
+
+    context.need_home()
+    source = context.paths.ledger if name is None else name
+    with progress.shown(context, "verifying") as report:
+        return verify_home(source, opened, strict=strict, index=index, progress=report)
+
+
+def _named(context: Context, name: str | None) -> tuple[str | None, str | None]:
+    """Return the twin that is asked about, and its id where it has a name here."""
+    from twincli.services import resolve
+
+    if name is None:
+        return None, None
+    workspace = context.workspace()
+    bare, exists = name.removeprefix("asset:"), resolve.exists(workspace)
+    pinned = workspace.book.lookup(workspace.client.ledger_id, bare, exists)
+    return pinned or resolve.asset_id_of(workspace, name), pinned
+
+
+def _key_of(context: Context) -> str | None:
+    """Return the key of this home's ledger, None where it is missing."""
+    from twincli.ledger.files import locate, read_key
+
+    try:
+        return read_key(locate(context.paths.ledger).key).public_key
+    except TwinError:
+        return None
+
+
+def result(document: Verification) -> Result:
+    """Return the answer as it is printed."""
+    return Result(document, columns=_COLUMNS, terminal=draw, exit_code=EXITS[document["status"]])
+
+
+def _first(document: dict[str, Any]) -> str:
+    found = document["problem"]
+    return "" if found is None else f"{found['where']}: {found['message']} ({found['code']})"
+
+
+def _anchors(document: dict[str, Any]) -> str:
+    return ", ".join(f"{one['anchor']} {_MARKS[one['matched']]}" for one in document["anchors"])
+
+
+_MARKS = {True: "ok", False: FAILED, None: UNDETERMINED}
+_COLUMNS: tuple[Column, ...] = (
+    ("status", "status"),
+    ("problem", _first),
+    *((name, name) for name in ("source", "kind", "ledger", "asset_id", "size", "root")),
+    ("anchors", _anchors),
+    *((name, f"parts.{name}.status") for name in PARTS),
+)
+
+
+def draw(document: dict[str, Any], console: Any) -> None:
+    """Draw the answer: the word first, then why."""
+    from rich.table import Table
+    from rich.text import Text
+
+    status = document["status"]
+    console.print(Text(status, style=_STYLES[status]), end="")
+    console.print(Text(f": {_MEANS[status]}"))
+    first = document["problem"]
+    if first is not None:
+        said = f"first: {first['where']}: {first['message']} ({first['code']})"
+        console.print(Text(one_line(said), style=_STYLES[status]))
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for one in document["anchors"]:
+        mark = _MARKS[one["matched"]]
+        name = one["anchor"].replace("_", " ")
+        table.add_row(name, Text(mark, style=_STYLES[mark]), Text(one_line(one["message"])))
+    for name, part in document["parts"].items():
+        word = part["status"]
+        lines = _lines(part)
+        table.add_row(
+            name.replace("_", " "),
+            Text(word.replace("_", " "), style=_STYLES[word]),
+            Text("\n".join(lines)),
+        )
+    console.print(table)
+
+
+def _lines(part: dict[str, Any]) -> list[str]:
+    lines = [f"{part['checked']} checked" if part["status"] != "not_checked" else ""]
+    for items, count in (("problems", "problem_count"), ("notes", "note_count")):
+        for item in part[items][:_SHOWN]:
+            mark = "" if items == "problems" else "note: "
+            lines.append(one_line(f"{mark}{item['where']}: {item['message']} ({item['code']})"))
+        more = part[count] - min(part[count], _SHOWN)
+        if more:
+            lines.append(f"and {more} more: --json lists them")
+    return lines

@@ -1,0 +1,218 @@
+"""Whether the transactions are what they say, and where they say: ids, signatures, links, tree.
+
+A whole ledger is checked where it lies. What a bundle has is put into a ledger in memory, block
+by block, so that the one set of rules judges both; proofs say where in its own ledger each stands.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twincli.crypto import canonical, merkle, notes, tlog
+from twincli.errors import InvalidError, NotVerifiedError
+from twincli.ledger.ledger import Ledger
+from twincli.rules import validity
+from twincli.services.proof import anchors
+from twincli.services.proof.evidence import Finding
+from twincli.services.proof.report import ATTACHMENTS, DATA, LEDGER_PROOF
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from twincli.services.proof.evidence import Evidence, Recorded
+    from twincli.services.proof.report import Part
+
+_OF_BLOCKS = frozenset(("block_order", "app_hash_mismatch", "root_mismatch"))
+_CONTENT = "content/"
+_NOT_HERE = "input_does_not_exist"
+_BATCH = 1000
+
+
+def of_ledger(
+    evidence: Evidence,
+    ledger: Ledger,
+    asset_ids: Iterable[str] | None,
+    parts: Mapping[str, Part],
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Check a ledger, from the bytes up.
+
+    Args:
+        evidence: The ledger as evidence.
+        ledger: The ledger.
+        asset_ids: Assets whose transactions are checked; None: all. Blocks and tree always are.
+        parts: Take what is found.
+        progress: Called with how much is done, and how much there is.
+    """
+    data, proof = parts[DATA], parts[LEDGER_PROOF]
+    if asset_ids is None:
+        reports = [ledger.verify(progress=progress)]
+    else:
+        reports = [ledger.verify_blocks(), *(ledger.verify(one) for one in asset_ids)]
+    for found in reports:
+        data.look(found.transactions)
+        proof.look(found.blocks)
+        for where, code, message in found.problems:
+            part = proof if code in _OF_BLOCKS else data
+            part.altered.append(Finding(code, where, message))
+        for where, code, message in found.deviations:
+            data.noted.append(Finding(code, where, message))
+    if not data.altered and ledger.tree_size() != ledger.tip().last_seq:
+        said = "the tree has another number of leaves than there are transactions"
+        proof.altered.append(Finding("root_mismatch", "tree", said))
+    check_notes(evidence, proof)
+
+
+def of_bundle(evidence: Evidence, parts: Mapping[str, Part]) -> Ledger:
+    """Check what a bundle has, and return it as a ledger in memory."""
+    for fault in evidence.faults:
+        name = ATTACHMENTS if fault.where.startswith(_CONTENT) else DATA
+        parts[name].altered.append(fault)
+    proof = parts[LEDGER_PROOF]
+    if not check_notes(evidence, proof):
+        said = "there is no checkpoint that the ledger's key signed"
+        proof.missing.append(Finding("no_checkpoint", "checkpoint", said))
+    taking = _Taking(evidence, parts)
+    for block in _blocks(evidence, taking):
+        taking.take(block)
+    return taking.ledger
+
+
+class _Block(NamedTuple):
+    """Transactions that stand in one block."""
+
+    time_ms: int
+    items: list[tuple[str, Any, bytes]]
+
+
+def _blocks(evidence: Evidence, taking: _Taking) -> Iterator[_Block]:
+    """Yield the transactions by their blocks; those without a right proof are reported."""
+    before: Recorded | None = None
+    block: _Block | None = None
+    for item in evidence.transactions():
+        found = taking.read(item, before)
+        if block is not None and before is not None and item.height != before.height:
+            yield block
+            block = None
+        before = item
+        if found is not None:
+            block = block or _Block(item.time_ms, [])
+            block.items.append(found)
+    if block is not None:
+        yield block
+
+
+class _Taking:
+    """Puts the transactions of a bundle into a ledger in memory."""
+
+    def __init__(self, evidence: Evidence, parts: Mapping[str, Part]) -> None:
+        self._evidence = evidence
+        self._data, self._proof = parts[DATA], parts[LEDGER_PROOF]
+        self.ledger = Ledger.open(":memory:", profile=evidence.claims.profile, clock=lambda: 0)
+        self._refused: set[str] = set()
+        self._data.look(0)
+        self._proof.look(0)
+
+    def read(self, item: Recorded, before: Recorded | None) -> tuple[str, Any, bytes] | None:
+        """Return the id, the transaction and the text of a line, None where it is none."""
+        where = f"transaction {item.leaf}"
+        self._data.look()
+        try:
+            tx = canonical.decode(item.body, what=where)
+            tx_id = tx["id"]
+            digest = bytes.fromhex(tx_id)
+        except (InvalidError, TypeError, KeyError, ValueError) as error:
+            said = getattr(error, "message", "it has no id")
+            self._data.altered.append(Finding("invalid_json", where, said))
+            return None
+        self._prove(item, before, tx_id, digest)
+        return tx_id, tx, item.body
+
+    def _prove(self, item: Recorded, before: Recorded | None, tx_id: str, digest: bytes) -> None:
+        claims = self._evidence.claims
+        self._proof.look()
+        leaf = b""
+        if len(digest) == merkle.HASH_BYTES:
+            leaf = merkle.leaf_hash(merkle.ledger_leaf(item.height, item.time_ms, digest))
+        path = item.path or ()
+        if not merkle.verify_inclusion(leaf, item.leaf, claims.size, path, claims.root):
+            said = f"its proof does not lead from leaf {item.leaf} to the root of the checkpoint"
+            self._proof.altered.append(Finding("inclusion_mismatch", tx_id, said))
+        if before is not None and not _follows(before, item):
+            said = "its place, height or time does not follow the transaction before it"
+            self._proof.altered.append(Finding("block_order", tx_id, said))
+
+    def take(self, block: _Block) -> None:
+        """Judge the transactions of a block against those before it."""
+        ledger = self.ledger
+        tip = ledger.tip()
+        # Out of order is reported already; here it must not hide what else is wrong.
+        time_ms = max(block.time_ms, tip.time_ms)
+        verdicts = ledger.apply_block(tip.height + 1, time_ms, [tx for _, tx, _ in block.items])
+        for (tx_id, tx, text), verdict in zip(block.items, verdicts, strict=True):
+            if isinstance(verdict, InvalidError):
+                self._refuse(tx_id, tx, verdict)
+                continue
+            if ledger.body(tx_id) != text.decode():
+                said = "its text is not the canonical one"
+                self._data.altered.append(Finding("not_canonical", tx_id, said))
+            if ledger.profile != validity.STRICT:
+                for found in validity.check_structure(tx).deviations:
+                    self._data.noted.append(Finding(found.code, tx_id, found.message))
+
+    def _refuse(self, tx_id: str, tx: Any, verdict: InvalidError) -> None:
+        """Say why a transaction was not taken; those that follow from others only once."""
+        self._refused.add(tx_id)
+        found = Finding(verdict.code, tx_id, verdict.message)
+        if verdict.code != _NOT_HERE:
+            self._data.altered.append(found)
+            return
+        spent = {entry["fulfills"]["transaction_id"] for entry in tx["inputs"]}
+        if spent.isdisjoint(self._refused):
+            said = "a transaction that it spends is not in the evidence"
+            self._data.missing.append(Finding("missing_transaction", tx_id, said))
+
+
+def _follows(before: Recorded, item: Recorded) -> bool:
+    if item.leaf <= before.leaf or item.height < before.height:
+        return False
+    if item.height == before.height:
+        return item.time_ms == before.time_ms
+    return item.time_ms >= before.time_ms
+
+
+def check_notes(evidence: Evidence, part: Part) -> bool:
+    """Check the checkpoints that came with evidence; say whether one is signed and of its tree.
+
+    One that the ledger's key signed and that says otherwise shows that somebody forked it.
+    """
+    claims, good = evidence.claims, False
+    keys = anchors.keys_of(claims)
+    for data in evidence.notes:
+        part.look()
+        try:
+            note = notes.parse(data)
+            made = tlog.parse_checkpoint(note.text)
+            signed = notes.verify(note, keys)
+        except (InvalidError, NotVerifiedError) as error:
+            part.altered.append(Finding(error.code, "checkpoint", error.message))
+            continue
+        if made.origin != tlog.origin_of(claims.ledger_id):
+            said = "the checkpoint is of another ledger"
+            part.altered.append(Finding("checkpoint_mismatch", "checkpoint", said))
+        elif not signed:
+            said = "the checkpoint is not signed by the key of this ledger"
+            part.altered.append(Finding("checkpoint_mismatch", "checkpoint", said))
+        elif made.size > claims.size:
+            said = f"the checkpoint has {made.size} transactions, the evidence {claims.size}"
+            part.altered.append(Finding("checkpoint_mismatch", "checkpoint", said))
+        elif (there := anchors.root_at(evidence, made.size)) is None:
+            said = f"a checkpoint of {made.size} transactions cannot be compared"
+            part.missing.append(Finding("no_checkpoint", "checkpoint", said))
+        elif there != made.root:
+            said = f"the root of the first {made.size} transactions is not that of the checkpoint"
+            part.altered.append(Finding("root_mismatch", "checkpoint", said))
+        else:
+            good = True
+    return good

@@ -1,0 +1,143 @@
+"""Judge evidence: all of it from the bytes up, then against what is known from elsewhere."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from twincli.book.store import Book
+from twincli.client.embedded import EmbeddedClient
+from twincli.errors import ConfigError, InvalidError, NotFoundError
+from twincli.keystore.store import KeyStore
+from twincli.model import record
+from twincli.services.proof import anchors as _anchors
+from twincli.services.proof import integrity, references, report, statements
+from twincli.services.proof.evidence import Finding
+from twincli.services.proof.report import ATTACHMENTS, AUDIT_TRAIL, DATA, FAILED, LEDGER_PROOF
+from twincli.services.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from twincli.client import LedgerClient
+    from twincli.ledger.ledger import Ledger
+    from twincli.services.proof.anchors import Anchored, Anchors
+    from twincli.services.proof.evidence import Evidence
+    from twincli.services.proof.report import Part, Report
+
+_NOWHERE = os.path.join(os.devnull, "none")
+"""Where no keys and names are: those of a home say nothing about evidence."""
+
+MOST_RELATED = 100_000
+
+
+def judge(
+    evidence: Evidence,
+    anchors: Anchors = _anchors.NONE,
+    *,
+    strict: bool = False,
+    trail: Callable[[Part], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Judge evidence.
+
+    Args:
+        evidence: What was handed over.
+        anchors: What is known from elsewhere.
+        strict: Take for a problem what is only worth knowing: statements that do not count, what
+            only BigchainDB accepts, content that was left out.
+        trail: Checks the audit log of a home, where there is one.
+        progress: Called with how many transactions are checked, and how many there are.
+    """
+    parts = report.empty()
+    anchored: Sequence[Anchored] = ()
+    try:
+        anchored = _judge(evidence, anchors, parts, progress)
+    except (ConfigError, InvalidError) as error:
+        # What is stored cannot be read on; all that was found until here stays.
+        parts[DATA].look(0)
+        parts[DATA].altered.append(Finding(error.code, evidence.source, error.message))
+    if trail is not None:
+        trail(parts[AUDIT_TRAIL])
+    if strict:
+        for part in parts.values():
+            part.be_strict()
+    return report.report(evidence, anchors, anchored, parts)
+
+
+def _judge(
+    evidence: Evidence,
+    anchors: Anchors,
+    parts: dict[str, Part],
+    progress: Callable[[int, int], None] | None,
+) -> list[Anchored]:
+    ledger = evidence.ledger
+    if ledger is None:
+        ledger = integrity.of_bundle(evidence, parts)
+        related = list(ledger.asset_ids())
+        client = EmbeddedClient(ledger)
+    else:
+        client = EmbeddedClient(ledger)
+        asked = evidence.asset_id
+        if asked is not None and _is_asset(client, asked):
+            related = _related(client, asked)
+            integrity.of_ledger(evidence, ledger, related, parts, progress)
+        else:
+            related = []
+            integrity.of_ledger(evidence, ledger, None, parts, progress)
+            if asked is None and parts[DATA].status != FAILED:
+                related = list(ledger.asset_ids())
+    if evidence.asset_id is not None and not _is_asset(client, evidence.asset_id):
+        said = "the evidence does not have the twin that it is about"
+        parts[DATA].missing.append(Finding("not_found", evidence.asset_id, said))
+    # What altered transactions say is not asked: it is not what was said, or not then.
+    if FAILED not in {parts[DATA].status, parts[LEDGER_PROOF].status}:
+        workspace = Workspace(client, KeyStore(_NOWHERE), Book(_NOWHERE))
+        named = statements.check(workspace, related, parts)
+        statements.contents(evidence, named, parts[ATTACHMENTS])
+        references.check(workspace, related, parts)
+    return list(_anchors.held(evidence, anchors, client, _newest(ledger)))
+
+
+def _newest(ledger: Ledger) -> int | None:
+    tip = ledger.tip()
+    return tip.time_ms if tip.last_seq else None
+
+
+def _is_asset(client: LedgerClient, asset_id: str) -> bool:
+    entry = client.entry(asset_id)
+    return entry is not None and entry.tx["operation"] == "CREATE"
+
+
+def _related(client: LedgerClient, asset_id: str) -> list[str]:
+    """Return an asset, what belongs to it or is about it, and what that refers to, in order."""
+    found = {asset_id: None}
+    below = [asset_id]
+    while below and len(found) < MOST_RELATED:
+        one = below.pop()
+        for name in ("parent", "about"):
+            for other in client.assets_with(name, one):
+                if other not in found:
+                    found[other] = None
+                    below.append(other)
+    for one in list(found):
+        envelope = record.creating_envelope(client.required(one).tx)
+        for name in ("parent", "about"):
+            above = envelope.get(name)
+            while isinstance(above, str) and above not in found and _is_asset(client, above):
+                found[above] = None
+                above = record.creating_envelope(client.required(above).tx).get("parent")
+        pinned = envelope.get("template_cid")
+        if isinstance(pinned, str):
+            found.update(dict.fromkeys(client.assets_with("compiled", pinned)[:1]))
+    return client.in_order(found)
+
+
+def check_asset(client: LedgerClient, asset_id: str) -> None:
+    """Refuse to judge a twin that evidence does not have.
+
+    Raises:
+        NotFoundError: ``not_found``.
+    """
+    if not _is_asset(client, asset_id):
+        raise NotFoundError(f"there is no asset {asset_id} in it", code="not_found")

@@ -1,0 +1,137 @@
+"""``twin verify``: evidence opened, judged, and reported, whatever is wrong with it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from twincli.errors import ConfigError, InvalidError, NotVerifiedError
+from twincli.services.proof import evidence as _evidence
+from twincli.services.proof import report
+from twincli.services.proof.anchors import NONE
+from twincli.services.proof.evidence import Finding
+from twincli.services.proof.judge import check_asset, judge
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twincli.content.store import Blobs
+    from twincli.ledger.ledger import Ledger
+    from twincli.services.documents import Verification
+    from twincli.services.proof.anchors import Anchors
+    from twincli.services.proof.report import Part, Report
+
+_ALTERED = ("damaged_ledger", "foreign_file", "lost_ledger")
+"""Errors of a ledger that cannot be opened because of what is in it."""
+
+
+def verify_file(
+    path: str,
+    asset_id: str | None = None,
+    anchors: Anchors = NONE,
+    *,
+    strict: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verification:
+    """Judge a bundle or a ledger's file. No home is read and nothing is written.
+
+    Args:
+        path: The file.
+        asset_id: The twin of a ledger that is asked about; None: all.
+        anchors: What is known from elsewhere.
+        strict: See ``judge``.
+        progress: See ``judge``.
+
+    Raises:
+        NotFoundError: ``not_found``, ``no_ledger``: no such file, or no such twin in it.
+    """
+    return report.document(_of_file(path, asset_id, anchors, strict=strict, progress=progress))
+
+
+def _of_file(
+    path: str,
+    asset_id: str | None,
+    anchors: Anchors,
+    *,
+    strict: bool,
+    progress: Callable[[int, int], None] | None,
+) -> Report:
+    kind: str | None = None
+    with ExitStack() as opened:
+        try:
+            kind = _evidence.kind_of(path)
+            if kind == _evidence.BUNDLE:
+                raise InvalidError(f"{path} is a bundle", code="not_a_bundle")
+            found = opened.enter_context(_evidence.of_ledger(path, asset_id))
+            if asset_id is not None and found.ledger is not None:
+                from twincli.client.embedded import EmbeddedClient
+
+                check_asset(EmbeddedClient(found.ledger), asset_id)
+        except (NotVerifiedError, InvalidError) as error:
+            return report.unreadable(path, kind, Finding(error.code, path, error.message))
+        except ConfigError as error:
+            if error.code not in _ALTERED:
+                raise
+            return report.unreadable(path, kind, Finding(error.code, path, error.message))
+        return judge(found, anchors, strict=strict, progress=progress)
+
+
+class Here(NamedTuple):
+    """What a home has of what is asked about.
+
+    Attributes:
+        ledger: Its ledger.
+        asset_id: The twin; None: all.
+        anchors: What is known, by options and by the home.
+        blobs: The content that is here.
+        trail: See ``judge``.
+    """
+
+    ledger: Ledger
+    asset_id: str | None
+    anchors: Anchors
+    blobs: Blobs
+    trail: Callable[[Part], None] | None = None
+
+
+def verify_home(
+    source: str,
+    opened: Callable[[], Here],
+    *,
+    strict: bool = False,
+    index: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verification:
+    """Judge a twin of a home, or its whole ledger, with what the home remembers of it.
+
+    Args:
+        source: What to call it.
+        opened: Opens the home; a ledger that was altered may not let itself be opened.
+        strict: See ``judge``.
+        index: Compare the index of the home, too, which everything is found by.
+        progress: See ``judge``.
+    """
+    from twincli.ledger.ledger import Ledger
+
+    try:
+        here = opened()
+        # What is found by an index that somebody altered is not everything there is.
+        ledger = Ledger(here.ledger.store, ":memory:")
+        found = _evidence.LedgerEvidence(ledger, source, here.asset_id, here.blobs)
+        made = judge(found, here.anchors, strict=strict, trail=here.trail, progress=progress)
+        if index:
+            _compare_index(here.ledger, made.parts[report.DATA])
+            made = made._replace(status=report.word(made.parts, made.anchors))
+    except ConfigError as error:
+        if error.code not in _ALTERED:
+            raise
+        fault = Finding(error.code, source, error.message)
+        made = report.unreadable(source, _evidence.LEDGER, fault)
+    return report.document(made)
+
+
+def _compare_index(ledger: Ledger, part: Part) -> None:
+    part.look()
+    for where, code, message in ledger.verify_index() or ():
+        part.altered.append(Finding(code, where, message))
