@@ -145,6 +145,9 @@ class Bundled:
     def content(self, cid: str) -> IO[bytes] | None:
         return self.blobs.open(cid) if self.blobs.has(cid) else None
 
+    def cids(self) -> Any:
+        yield from self.blobs.cids()
+
 
 def _id(body: bytes) -> bytes:
     return bytes.fromhex(canonical.decode(body, what="x")["id"])

@@ -89,6 +89,10 @@ class BundleEvidence:
             return None
         return io.BufferedReader(_Entry(self.bundle, name))
 
+    def cids(self) -> Iterator[str]:
+        """See ``Evidence``."""
+        yield from self.bundle.contents()
+
 
 class _Entry(io.RawIOBase):
     """An entry of a bundle as a file; others may be read in between."""

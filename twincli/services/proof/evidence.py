@@ -128,6 +128,9 @@ class Evidence(Protocol):
     def content(self, cid: str) -> IO[bytes] | None:
         """Open content by its CID, unchecked; None: it is missing."""
 
+    def cids(self) -> Iterator[str]:
+        """Yield the CIDs of all content that was handed over."""
+
 
 class LedgerEvidence:
     """A whole ledger.
@@ -182,6 +185,10 @@ class LedgerEvidence:
         with suppress(UndeterminedError):
             return self._blobs.open(cid)
         return None
+
+    def cids(self) -> Iterator[str]:
+        """See ``Evidence``; what else a home has was not handed over."""
+        yield from ()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from twincli.book.store import Book
 from twincli.client.embedded import EmbeddedClient
-from twincli.errors import ConfigError, InvalidError, NotFoundError
+from twincli.errors import ConfigError, InvalidError
 from twincli.keystore.store import KeyStore
 from twincli.model import record
 from twincli.services.proof import anchors as _anchors
@@ -131,13 +131,3 @@ def _related(client: LedgerClient, asset_id: str) -> list[str]:
         if isinstance(pinned, str):
             found.update(dict.fromkeys(client.assets_with("compiled", pinned)[:1]))
     return client.in_order(found)
-
-
-def check_asset(client: LedgerClient, asset_id: str) -> None:
-    """Refuse to judge a twin that evidence does not have.
-
-    Raises:
-        NotFoundError: ``not_found``.
-    """
-    if not _is_asset(client, asset_id):
-        raise NotFoundError(f"there is no asset {asset_id} in it", code="not_found")

@@ -136,6 +136,13 @@ def contents(evidence: Evidence, named: Iterable[Named], part: Part) -> None:
         elif matches is None:
             said = f"the content is missing; {item.tx_id} commits to it"
             part.missing.append(Finding("missing_content", item.cid, said))
+    for cid in evidence.cids():
+        if cid in seen:
+            continue
+        part.look()
+        if not _matches(evidence, Named(cid, None, "")):
+            said = "the content is not what its CID says"
+            part.altered.append(Finding("altered", cid, said))
 
 
 def _matches(evidence: Evidence, item: Named) -> bool | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING
 
-from twincli.errors import ConfigError, InvalidError, NotVerifiedError
+from twincli.errors import ConfigError, InvalidError, NotFoundError, NotVerifiedError
+from twincli.model.transaction import CREATE
 from twincli.services.proof import evidence as _evidence
 from twincli.services.proof import report
 from twincli.services.proof.anchors import NONE
 from twincli.services.proof.evidence import Finding
-from twincli.services.proof.judge import check_asset, judge
+from twincli.services.proof.judge import judge
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from twincli.ledger.ledger import Ledger
     from twincli.services.documents import Verification
     from twincli.services.proof.anchors import Anchors
+    from twincli.services.proof.evidence import Evidence
     from twincli.services.proof.report import Part, Report
 
+_UNREADABLE = (NotVerifiedError, InvalidError, ConfigError)
 _ALTERED = ("damaged_ledger", "foreign_file", "lost_ledger")
 """Errors of a ledger that cannot be opened because of what is in it."""
 
@@ -61,20 +64,32 @@ def _of_file(
     with ExitStack() as opened:
         try:
             kind = _evidence.kind_of(path)
-            if kind == _evidence.BUNDLE:
-                raise InvalidError(f"{path} is a bundle", code="not_a_bundle")
-            found = opened.enter_context(_evidence.of_ledger(path, asset_id))
-            if asset_id is not None and found.ledger is not None:
-                from twincli.client.embedded import EmbeddedClient
-
-                check_asset(EmbeddedClient(found.ledger), asset_id)
-        except (NotVerifiedError, InvalidError) as error:
-            return report.unreadable(path, kind, Finding(error.code, path, error.message))
-        except ConfigError as error:
-            if error.code not in _ALTERED:
+            found = opened.enter_context(_of_kind(kind, path, asset_id))
+        except _UNREADABLE as error:
+            if isinstance(error, ConfigError) and error.code not in _ALTERED:
                 raise
             return report.unreadable(path, kind, Finding(error.code, path, error.message))
+        if asset_id is not None:
+            _check_asset(found, asset_id)
         return judge(found, anchors, strict=strict, progress=progress)
+
+
+def _check_asset(found: Evidence, asset_id: str) -> None:
+    """Refuse to judge a twin that the evidence is not about."""
+    there = found.asset_id == asset_id
+    if found.ledger is not None:
+        entry = found.ledger.entry(asset_id)
+        there = entry is not None and entry.tx["operation"] == CREATE
+    if not there:
+        raise NotFoundError(f"{found.source} is not about {asset_id}", code="not_found")
+
+
+def _of_kind(kind: str, path: str, asset_id: str | None) -> AbstractContextManager[Evidence]:
+    if kind == _evidence.LEDGER:
+        return _evidence.of_ledger(path, asset_id)
+    from twincli.services.proof.bundled import of_bundle
+
+    return of_bundle(path)
 
 
 class Here(NamedTuple):
