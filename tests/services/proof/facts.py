@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -116,15 +117,15 @@ class Bundled:
     """Some transactions of a ledger with their proofs, as a bundle has them."""
 
     kind = evidence.BUNDLE
-    ledger = None
+    ledger: Ledger | None = None
     source = "car.twin"
     holds_content = True
 
     def __init__(self, found: Facts) -> None:
         place = found.place / "ledger"
         self.asset_id: str | None = found.car
-        self.faults: list[Finding] = []
-        self.left_out: list[LeftOut] = []
+        self.faults: Sequence[Finding] = []
+        self.left_out: Sequence[LeftOut] = []
         self.blobs = found.blobs
         with Ledger.open(place, create=False) as ledger:
             held = evidence.LedgerEvidence(ledger, "x")
@@ -137,7 +138,7 @@ class Bundled:
         self.items: list[Recorded] = [
             item._replace(path=merkle.inclusion_path(leaves, item.leaf)) for item in items
         ]
-        self.notes: list[bytes] = [checkpoint(place)]
+        self.notes: Sequence[bytes] = [checkpoint(place)]
 
     def transactions(self) -> Any:
         yield from self.items

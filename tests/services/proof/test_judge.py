@@ -129,7 +129,7 @@ def _with_another_root(found: facts.Bundled) -> None:
 
 
 def _with_a_fault(found: facts.Bundled) -> None:
-    found.faults.append(Finding("altered_entry", "content/x", "x"))
+    found.faults = [Finding("altered_entry", "content/x", "x")]
 
 
 def _profile(found: facts.Bundled) -> None:
