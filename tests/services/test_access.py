@@ -11,7 +11,7 @@ from tests.services import rooms
 from twincli.errors import LockedError
 from twincli.model import did, times
 from twincli.services import resolve
-from twincli.services.access import FILE, STREAM, Access, Wanted
+from twincli.services.access import FILE, READINGS, Access, Wanted
 from twincli.services.asset import create
 from twincli.services.asset.write_options import PLAIN
 from twincli.services.audit import listing
@@ -19,7 +19,7 @@ from twincli.services.grant import grants
 from twincli.services.record.say import say
 from twincli.services.workspace import Audit
 
-RECIPE = Wanted(STREAM, "recipe", by="query")
+RECIPE = Wanted(READINGS, "recipe", by="query")
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_scope_expiry_and_revocation_are_held_to_the_moment(car: rooms.Rooms) ->
     grant(car, streams=["recipe"], until=times.to_text(until))
     assert access(car).check(key(car, "alice"), RECIPE).why == "owner"
     assert access(car).check(key(car, "bob"), RECIPE).why == "grant"
-    assert "outside the scope" in refused(car, "bob", Wanted(STREAM, "gps"))
+    assert "outside the scope" in refused(car, "bob", Wanted(READINGS, "gps"))
     assert "this file is outside" in refused(car, "bob", Wanted(FILE))
     assert "no grant" in refused(car, "eve")
     judged = access(car)

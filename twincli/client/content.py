@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import time
 from contextlib import closing, suppress
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,18 +20,21 @@ from twincli.crypto import cid as _cid
 from twincli.errors import (
     ConfigError,
     InvalidError,
+    LockedError,
     NotVerifiedError,
     TwinError,
     UndeterminedError,
     UnreachableError,
     UsageError,
 )
+from twincli.model import signed_request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from http.client import HTTPConnection, HTTPResponse
 
     from twincli.client.tls import Tls
+    from twincli.crypto.ed25519 import Signer
 
 OFFER = "content"
 """What a node that keeps content states at its root."""
@@ -99,7 +104,10 @@ class Place:
             connection = HTTPConnection(parts.netloc, timeout=self.timeout)
         bounds = Bounds(self.timeout)
         connection.response_class = bounds.response_class()
-        wanted = {**self.headers, **(headers or {})}
+        # Names of headers have no case, and each is sent once.
+        more = {name.lower() for name in headers or ()}
+        kept = {name: value for name, value in self.headers.items() if name.lower() not in more}
+        wanted = {**kept, **(headers or {})}
         sent: Any = None
         if body is not None:
             sent = _Paced(body[0], self.timeout)
@@ -192,7 +200,24 @@ class Response:
 
 
 class NodeContent(Place):
-    """The files on a twin node; see ``Place``."""
+    """The files on a twin node; see ``Place``.
+
+    Args:
+        signers: Give those who may ask for what is encrypted, one after the other; they are asked
+            only when the node wants to know who asks.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 10.0,
+        tls: Tls | None = None,
+        largest: int = LARGEST,
+        signers: Callable[[], Iterable[Signer]] | None = None,
+    ) -> None:
+        super().__init__(url, headers, timeout, tls, largest)
+        self._signers = signers
 
     def keeps_content(self) -> bool:
         """Say whether this is a node of twincli that keeps content.
@@ -294,12 +319,47 @@ class NodeContent(Place):
     ) -> Response:
         """Return a successful response; the caller closes it."""
         _cid.parse(cid)
-        response = self.request(method, f"/twin/v1/content/{cid}", body, headers)
+        target = f"/twin/v1/content/{cid}"
+        response = self.request(method, target, body, headers)
         if response.status in {200, 201, 206}:
             return response
         with closing(response):
             said = response.read(1 << 16)
+        if response.status == 401 and method == "GET" and _wants_signature(response):
+            return self._signed(target, cid, headers or {}, _message(said))
         raise self._refused(response.status, _message(said), cid)
+
+    def _signed(self, target: str, cid: str, headers: Mapping[str, str], message: str) -> Response:
+        """Return the response to a request that says who asks, the first that may have it.
+
+        Raises:
+            LockedError: ``no_grant``.
+        """
+        asked = 0
+        for signer in () if self._signers is None else self._signers():
+            asked += 1
+            response = self.request("GET", target, None, {**headers, **self._who(signer, target)})
+            if response.status in {200, 206}:
+                return response
+            with closing(response):
+                message = _message(response.read(1 << 16)) or message
+            if response.status not in {401, 403}:
+                raise self._refused(response.status, message, cid)
+        hint = "name the key that was granted access: --key NAME"
+        if asked:
+            hint = "ask the owner for a grant: twin grant add TWIN --to NAME --role viewer"
+        raise LockedError(f"{self.url} denies access: {message}", code="no_grant", hint=hint)
+
+    def _who(self, signer: Signer, target: str) -> dict[str, str]:
+        """Return the headers that say who asks; a token moves out of their way."""
+        now_ms = time.time_ns() // 1_000_000
+        nonce = os.urandom(signed_request.NONCE_BYTES)
+        found = {"authorization": signed_request.header(signer, "GET", target, now_ms, nonce)}
+        for name, value in self.headers.items():
+            scheme, _, token = value.partition(" ")
+            if name.lower() == "authorization" and scheme.lower() == "bearer":
+                found["app_key"] = token.strip()
+        return found
 
     def _refused(self, status: int, message: str, cid: str) -> TwinError:
         if status == 404:
@@ -362,6 +422,11 @@ class _Paced:
         data = self._stream.read(size)
         self._pace.count(len(data))
         return data
+
+
+def _wants_signature(response: Response) -> bool:
+    scheme = (response.header("www-authenticate") or "").partition(" ")[0]
+    return scheme.lower() == signed_request.SCHEME.lower()
 
 
 def _message(data: bytes) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 MAX_RECIPIENT = 200
+FIRST_LINE = b"age-encryption.org/v1\n"
+"""What every file of age begins with."""
 
 
 class Identity(NamedTuple):

@@ -7,7 +7,7 @@ import time
 from functools import lru_cache
 from hmac import compare_digest
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from twincli.errors import ConfigError, InvalidError
 from twincli.keystore import secret_text
@@ -17,6 +17,7 @@ from twincli.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from twincli.ledger import Ledger
     from twincli.node.answers import Header
 
 MIN_TOKEN = 16
@@ -77,6 +78,34 @@ def permits(tokens: tuple[bytes, ...], headers: list[Header]) -> bool:
         for token in tokens:  # all of them, so that timing reveals nothing
             found |= compare_digest(given, token)
     return found
+
+
+# --- Content ------------------------------------------------------------------------------------
+
+
+class Ruling(NamedTuple):
+    """Whether somebody may have something.
+
+    Attributes:
+        is_public: Anybody may.
+        why_not: Why this key may not, None where it may.
+    """
+
+    is_public: bool
+    why_not: str | None = None
+
+
+class Guard(Protocol):
+    """Judges who may have what is encrypted."""
+
+    def __call__(self, ledger: Ledger, cid: str, public_key: str | None, /) -> Ruling:
+        """Judge by what a ledger says.
+
+        Args:
+            ledger: For this call alone.
+            cid: What is asked for.
+            public_key: Who signed the request, None where nobody did.
+        """
 
 
 # --- Web pages ----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from twincli.content.store import PIECE_BYTES
 from twincli.crypto import cid as _cid
 from twincli.errors import InvalidError, UndeterminedError
-from twincli.node import answers
+from twincli.node import answers, guard
 from twincli.node.answers import Answer, Sent
 from twincli.node.kept import FullError
 from twincli.node.node import header
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from twincli.content.store import Arrival, Blobs
+    from twincli.node.answers import Header
     from twincli.node.kept import Kept
     from twincli.node.node import Node
     from twincli.node.request import Request
@@ -51,7 +52,15 @@ async def get(node: Node, request: Request) -> Answer | Sent:
     except UndeterminedError as error:
         return answers.failure(404, error.message)
     tag = f'"{cid}"'
-    same = ((b"etag", tag.encode()), (b"cache-control", b"public, max-age=31536000, immutable"))
+    same: tuple[Header, ...] = (
+        (b"etag", tag.encode()),
+        (b"cache-control", b"public, max-age=31536000, immutable"),
+    )
+    if node.options.guard is not None and await asyncio.to_thread(guard.is_encrypted, blobs, cid):
+        refusal = await guard.refusal(node, request.scope, cid)
+        if refusal is not None:
+            return refusal
+        same = (same[0], (b"cache-control", b"private, no-store"), (b"vary", b"authorization"))
     if tag in header(request.scope, b"if-none-match"):
         return Answer(304, b"", _BYTES, same)
     status, start, end = 200, 0, size

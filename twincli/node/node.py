@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import TwinError
+from twincli.model.signed_request import Seen
 from twincli.node import access
 from twincli.node.events import Events
 from twincli.node.kept import Kept
@@ -43,6 +44,7 @@ class Options(NamedTuple):
         ws_port: The advertised port of the event streams; None: that of everything else.
         log: Takes a line about each request.
         content: Files by their CID; None: it keeps none.
+        guard: Judges who may have what is encrypted; None: everybody may.
         max_content: Bytes of all files; 0 for any number.
         minutes: The file of the minutes of chunks, for charts; None: there is none.
         origins: Web pages that may use the node, besides those of this machine; ``*`` for all.
@@ -60,6 +62,7 @@ class Options(NamedTuple):
     ws_port: int | None = None
     log: Callable[[dict[str, Any]], None] | None = None
     content: Blobs | None = None
+    guard: access.Guard | None = None
     max_content: int = 0
     minutes: str | None = None
     origins: tuple[str, ...] = ()
@@ -92,6 +95,7 @@ class Node:
         self.rate = access.Rate(self.options.rate)
         each = max(self.options.max_streams // 4, FEW_STREAMS)
         self.streams = access.Open(0 if self.options.behind_proxy else each)
+        self.seen = Seen()
         self.kept = None
         if self.options.content is not None:
             self.kept = Kept(self.options.content, self.options.max_content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twincli import __version__
-from twincli.model import expression
+from twincli.model import expression, signed_request
 from twincli.node import finding, histories, twins
 
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -257,8 +257,13 @@ def document(max_body: int) -> dict[str, Any]:
                 "A file by its CID, or a part of it.",
                 {"type": "string", "format": "binary"},
                 _path("cid", _CID),
-                errors=(400, 404, 416),
+                errors=(400, 403, 404, 416),
                 kind="application/octet-stream",
+                description="A file of age that the ledger anchors as encrypted needs a signed"
+                ' request: Authorization: Twin did="did:key:z...", nonce="32 hex digits",'
+                ' time="RFC 3339", signature="base58". It signs the lines twin.request/1, method'
+                " and path with a blank between them, nonce and time, each with a line feed; it"
+                f" holds once, for {signed_request.MOST_MS // 60_000} minutes.",
             ),
             "put": _operation(
                 "Store a file; answered when it is durable.",

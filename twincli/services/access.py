@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from twincli.rules.authority import Authority, Verdict
-    from twincli.services.workspace import Workspace
+    from twincli.services.workspace import Judging
 
-STREAM, FILE = ("stream", "file")
+READINGS, FILE = ("reading", "file")
 """Kinds of what can be encrypted."""
 
 
@@ -30,7 +30,7 @@ class Wanted(NamedTuple):
     """What somebody wants to read of a twin.
 
     Attributes:
-        kind: Of what it is, such as ``FILE``; ``STREAM`` for readings.
+        kind: Of what it is, such as ``FILE``; ``READINGS`` with the stream's name.
         stream: The name of the stream.
         download: Whether it is to be written to a file, or handed to a program.
         by: The command or route, for the audit log.
@@ -54,9 +54,7 @@ class Access:
         speakers: What was read of other twins already, or None.
     """
 
-    def __init__(
-        self, workspace: Workspace, asset_id: str, speakers: Speakers | None = None
-    ) -> None:
+    def __init__(self, workspace: Judging, asset_id: str, speakers: Speakers | None = None) -> None:
         self._workspace = workspace
         self._asset_id = asset_id
         self._speakers = speakers or Speakers(workspace.client)
@@ -94,7 +92,7 @@ class Access:
         verdict = self.verdict(public_key, wanted)
         if verdict.standing == AUTHORISED:
             return verdict
-        why = self._why(public_key, verdict, wanted)
+        why = self.why_not(public_key, verdict, wanted)
         trail.note(
             self._workspace,
             trail.REFUSED,
@@ -112,7 +110,8 @@ class Access:
             hint="ask the owner for a grant: twin grant add TWIN --to NAME --role viewer",
         )
 
-    def _why(self, public_key: str, verdict: Verdict, wanted: Wanted) -> str:
+    def why_not(self, public_key: str, verdict: Verdict, wanted: Wanted) -> str:
+        """Return why a key may not read something, for people."""
         given = next(
             (one for one in self.found.grants_to(public_key) if one.tx_id == verdict.via), None
         )

@@ -9,7 +9,7 @@ from twincli.services import resolve
 from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from twincli.crypto.ed25519 import Signer
     from twincli.keystore.keyfile import KeyInfo
@@ -235,3 +235,25 @@ def entity_key(workspace: Workspace, ref: str, planned: resolve.PlannedKey | Non
     if public_key == owners.BURN_ADDRESS:
         raise UsageError("the burn address has no private key")
     return public_key
+
+
+MOST_ASKING = 8
+"""Keys that a node is asked with, one after the other."""
+
+
+def to_ask(workspace: Workspace) -> Iterator[Signer]:
+    """Yield what signs requests to nodes: by ``--key``, else by the keys at hand.
+
+    Those that cost no passphrase come first. Nothing is unlocked before it is taken.
+
+    Raises:
+        LockedError: ``locked``, ``bad_passphrase``.
+    """
+    if workspace.keys:
+        infos = [workspace.keystore.get(name) for name in dict.fromkeys(workspace.keys)]
+    else:
+        by_key = _by_key(workspace.keystore.scan()[0])
+        costs = _costs(workspace, by_key)
+        infos = sorted(by_key.values(), key=lambda info: costs[info.public_key])
+    for info in infos[:MOST_ASKING]:
+        yield workspace.keystore.signer(info.name, workspace.secrets)

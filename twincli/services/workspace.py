@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from twincli.values import TYPE_CHECKING, Any, NamedTuple, cast
+from twincli.values import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +43,30 @@ class Audit(NamedTuple):
 
     directory: str
     reads: bool = False
+
+
+class Noting(Protocol):
+    """What notes something in the audit log."""
+
+    @property
+    def audit(self) -> Audit | None:
+        """The log, None where there is none."""
+
+    @property
+    def now(self) -> Callable[[], int]:
+        """Milliseconds since the epoch."""
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing is written."""
+
+
+class Judging(Noting, Protocol):
+    """What judges who may read."""
+
+    @property
+    def client(self) -> LedgerClient:
+        """The ledger."""
 
 
 class Workspace(NamedTuple):

@@ -7,7 +7,7 @@ from twincli.values import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from twincli.services.workspace import Workspace
+    from twincli.services.workspace import Noting
 
 DECRYPTED = "decrypted"
 SERVED = "served"
@@ -24,7 +24,7 @@ _LONGEST = 500
 
 
 def note(
-    workspace: Workspace,
+    workspace: Noting,
     what: str,
     *,
     twin: str | None = None,
@@ -83,7 +83,7 @@ def note(
 
 
 def note_done(
-    workspace: Workspace,
+    workspace: Noting,
     what: str,
     parties: Iterable[str | None],
     *,

@@ -13,7 +13,7 @@ from twincli.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twincli.node.access import Hosts
+    from twincli.node.access import Guard, Hosts
     from twincli.node.server import Server
     from twincli.services.documents import Document, ServedNode
 
@@ -70,6 +70,7 @@ def start(
     log: Callable[[Document], None] | None = None,
     *,
     minutes: str | None = None,
+    guard: Guard | None = None,
 ) -> bool:
     """Serve a ledger until a signal asks to stop.
 
@@ -81,6 +82,7 @@ def start(
             read_only``.
         log: Called with an entry for each request.
         minutes: The file of the minutes of chunks, for the explorer's charts.
+        guard: Judges who may have what is encrypted.
 
     Returns:
         Whether it stopped in order; False if a second Ctrl-C ended it at once.
@@ -114,6 +116,7 @@ def start(
         ws_port=server.ws_port,
         log=log,
         content=Blobs(content, limit=wanted.max_file or min(MAX_FILE, most)),
+        guard=guard,
         max_content=most,
         minutes=minutes,
         origins=origins,

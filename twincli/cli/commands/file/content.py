@@ -8,11 +8,12 @@ from twincli.cli import file_arguments
 from twincli.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from twincli.cli.context import Context
     from twincli.client.content import NodeContent
     from twincli.content.store import Blobs
+    from twincli.crypto.ed25519 import Signer
     from twincli.services.record.attachments import Attachment, Brought, Stores
 
 CAR = ".car"
@@ -52,7 +53,13 @@ def nodes(context: Context) -> list[NodeContent]:
     profile = networks.find(chosen.file, chosen.name)
     headers = profiles.headers(profile.header_file) if profile.header_file is not None else {}
     tls = profile.tls.over(chosen.tls)
-    return [NodeContent(url, headers, chosen.timeout, tls) for url in profile.urls]
+
+    def asking() -> Iterator[Signer]:
+        from twincli.services import signers
+
+        return signers.to_ask(context.workspace_without_ledger())
+
+    return [NodeContent(url, headers, chosen.timeout, tls, signers=asking) for url in profile.urls]
 
 
 def places(context: Context) -> tuple[list[NodeContent], tuple[str, ...]]:

@@ -142,7 +142,18 @@ def start(
     is_local = ledger == context.paths.ledger
     content = context.paths.content if is_local else os.path.join(ledger, "content")
     minutes = context.paths.rollups if is_local else None
-    if not serve.start(ledger, content, wanted, ready, _logger(context, log), minutes=minutes):
+    from twincli.services.network.guard import Guard
+
+    guard = Guard(context.audit)
+    if not serve.start(
+        ledger,
+        content,
+        wanted,
+        ready,
+        _logger(context, log),
+        minutes=minutes,
+        guard=guard,
+    ):
         raise KeyboardInterrupt
     return Result({}, said=True)
 
