@@ -119,7 +119,9 @@ def _type(member: dict[str, Any]) -> str:
         plain = {"quality": "[object](#quality)", "often": "text or list of texts"}
         return {**linked, **plain}.get(name, name)
     if "enum" in member:
-        return "one of the [types](#types)"
+        if "object" in member["enum"]:
+            return "one of the [types](#types)"
+        return "one of " + ", ".join(f"`{each}`" for each in member["enum"])
     kind = str(member["type"])
     if kind == "array":
         return f"list of {_plural(member['items'])}"

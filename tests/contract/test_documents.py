@@ -232,6 +232,7 @@ DOCUMENTS = [
         None,
     ),
     ("bundle export car -o OUT", "twin.bundle-export/1", members(documents.BundleExport), None),
+    ("bundle passport car", "twin.passport/1", members(documents.Passport), None),
     ("bundle show BUNDLE", "twin.bundle-info/1", members(documents.BundleInfo), None),
     ("bundle diff BUNDLE BUNDLE", "twin.bundle-diff/1", members(documents.BundleDiff), None),
     (

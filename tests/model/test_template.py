@@ -59,6 +59,7 @@ GUARDED: dict[str, Any] = {
         {"name": "color", "type": "enum", "values": ["red", "blue"], "required": True},
         {"name": "size", "type": "object", "fields": [{"name": "x", "type": "integer"}]},
         {"name": "marks", "type": "list", "items": {"type": "text"}},
+        {"name": "recipe", "type": "text", "access": "authorities"},
     ],
 }
 
@@ -90,6 +91,7 @@ def test_everything_beyond_it() -> None:
     assert found.stages == ("design", "making")
     assert found.additional
     assert found.facts["color"].values == ("red", "blue")
+    assert (found.facts["color"].access, found.facts["recipe"].access) == ("public", "authorities")
     assert found.facts["size"].fields is not None
     assert found.facts["size"].fields["x"].type == "integer"
     assert found.facts["marks"].items is not None
@@ -249,6 +251,8 @@ def test_what_names_something_else(change: dict[str, Any], found: list[str]) -> 
         (("view", "card"), "vin", "view.card", "not a list"),
         (("facts", 0, "values"), [], "facts[0].values", "no value"),
         (("facts", 0, "values"), ..., "facts[0]", "values is missing"),
+        (("facts", 0, "access"), "secret", "facts[0].access", "not an access"),
+        (("facts", 0, "access"), ["public"], "facts[0].access", "not an access"),
         (("facts", 0, "name"), "mileage", "facts", "tracking field"),
         (("workflows",), ["x"], "workflows[0]", "not an object"),
         (("additionalFields",), "no", "additionalFields", "not true or false"),

@@ -349,7 +349,7 @@ CHANGING = frozenset(
 )
 """Commands that change something: with --quiet they print nothing when they succeed."""
 
-SAVING = frozenset(("cert export", "file get", "keys export", "query"))
+SAVING = frozenset(("bundle passport", "cert export", "file get", "keys export", "query"))
 """Commands that write what they find to a file with -o: with --quiet they then print nothing."""
 
 NEXT = """

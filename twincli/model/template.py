@@ -50,6 +50,9 @@ RESERVED_STREAMS = frozenset(
 )
 """Records are asked for like streams, so no stream bears these names."""
 
+PUBLIC, INTEREST, AUTHORITIES = ACCESS = ("public", "legitimate_interest", "authorities")
+"""Whom a passport shows a field to: everybody, who has a reason that counts, authorities alone."""
+
 RECORDED = frozenset(["events", "stages", "certificates", "facts", "state"])
 """What the expressions of conditions see beside facts and fields."""
 
@@ -111,6 +114,7 @@ class Field(NamedTuple):
         fields: The parts of an object, by name; None where it is free.
         items: What a list holds; None where that is free.
         additional: Whether an object may hold parts that are not named.
+        access: One of `ACCESS`.
     """
 
     name: str
@@ -128,6 +132,7 @@ class Field(NamedTuple):
     fields: dict[str, Field] | None = None
     items: Field | None = None
     additional: bool = False
+    access: str = PUBLIC
 
 
 class Transition(NamedTuple):
@@ -333,6 +338,7 @@ def _field_of(item: dict[str, Any]) -> Field:
         fields=_fields_of(item["fields"]) if "fields" in item else None,
         items=None if inner is None else _field_of(inner),
         additional=item.get("additionalFields", False),
+        access=item.get("access", PUBLIC),
     )
 
 
@@ -404,6 +410,7 @@ _FIELD_MEMBERS = (
     "fields",
     "items",
     "additionalFields",
+    "access",
 )
 _VIEW_MEMBERS = ("title", "card", "charts", "map")
 
@@ -651,6 +658,9 @@ class _Checker:
         for name in ("description", "label", "source", "unit"):
             if name in item:
                 self.is_text((*path, name), item[name])
+        if "access" in item and item["access"] not in ACCESS:
+            right = f"one of {', '.join(ACCESS)}"
+            self.add((*path, "access"), f"{shown(item['access'])} is not an access", right)
         if item.get("realTime") is True:
             self.stream(path, item, depth)
         self.numbers(path, item)

@@ -1939,6 +1939,41 @@ class BundleChange(TypedDict):
     kind: str
 
 
+class PassportField(TypedDict):
+    """A line of a passport; ``withheld``: it has a value, which is not for whom this one is."""
+
+    path: str
+    label: str
+    value: Any
+    unit: str | None
+    access: str
+    withheld: bool
+
+
+class Passport(TypedDict):
+    """``twin.passport/1``: what a twin shows, and the text of its QR code.
+
+    ``checkpoint`` is null on a BigchainDB network, ``gtin`` where the twin has no valid one.
+    """
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    did: str
+    title: str
+    template: str | None
+    access: str
+    gtin: str | None
+    serial: str | None
+    code: str
+    ledger: str
+    checkpoint: BundleCheckpoint | None
+    committed_at: str | None
+    fields: list[PassportField]
+    file: str | None
+    warnings: list[str]
+
+
 # --- Home ----------------------------------------------------------------------------------------
 
 

@@ -61,6 +61,10 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "bundle show": ("twin bundle show car.twin",),
     "bundle diff": ("twin bundle diff old.twin new.twin",),
+    "bundle passport": (
+        "twin bundle passport car -o car.svg",
+        "twin bundle passport battery -o battery.html --access legitimate_interest",
+    ),
     "stream create": ("twin stream create car location --owner tracker",),
     "stream push": (
         "twin stream push car mileage --value 12034.5",

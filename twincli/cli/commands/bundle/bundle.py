@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import os
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,6 +14,7 @@ from twincli.cli.parsing import typer_frame
 from twincli.cli.parsing.arguments import Twin
 from twincli.cli.result import Result
 from twincli.errors import TwinError, UsageError
+from twincli.model import text as _text
 from twincli.model import times
 
 if TYPE_CHECKING:
@@ -143,8 +145,6 @@ def _written(
     out: str, run: Callable[[Callable[[bytes], object] | None], Any], *, dry_run: bool
 ) -> Any:
     """Run an export whose bytes go to a new file, or to stdout."""
-    import os
-
     from twincli import files
     from twincli.cli.showing import output
 
@@ -166,6 +166,88 @@ def _written(
         document = run(file.write)
         file.path = place
     return document
+
+
+@typer_frame.command(app, "passport", refuses=("key",))
+def passport(
+    context: Context,
+    twin: Twin,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="F.svg|F.png|F.html",
+            help="New file: the code alone, or a page to print.",
+        ),
+    ] = None,
+    access: Annotated[
+        Literal["public", "legitimate_interest", "authorities"],
+        typer.Option(
+            metavar="public|legitimate_interest|authorities", help="Whom the values are for."
+        ),
+    ] = "public",
+    resolver: Annotated[
+        str, typer.Option(metavar="URL", help="Where a GS1 Digital Link leads.")
+    ] = "https://id.gs1.org",
+) -> Result:
+    """Print what a twin shows to everybody, with a QR code that leads to it.
+
+    The code is a GS1 Digital Link where the twin has a GTIN, else its DID, with the checkpoint.
+    """
+    from twincli.services.bundle import passport as service
+
+    form = None if out is None else out.rpartition(".")[2].lower()
+    if form is not None and form not in service.FORMS:
+        raise UsageError(
+            f"-o {out}: a passport is written as .svg, .png or .html",
+            hint=f"twin bundle passport {twin} -o {_stem(twin)}.svg",
+        )
+    document = service.passport(context.workspace(), twin, access=access, resolver=resolver)
+    if out is None or form is None:
+        return Result(document, terminal=_draw_passport, warnings=tuple(document["warnings"]))
+    from twincli import files
+
+    files.check_free(out)
+    data = service.draw(document, form)
+    if not context.dry_run:
+        place = os.path.abspath(out)
+        with files.incoming(os.path.dirname(place), mode=0o644, overwrite=False) as file:
+            file.write(data)
+            file.path = place
+    document["file"] = out
+    done = "would write" if context.dry_run else "wrote"
+    warnings = tuple(document["warnings"])
+    return Result(document, text="", notes=(f"{done} {out}",), warnings=warnings)
+
+
+def _draw_passport(document: Any, console: Any) -> None:
+    """Draw a passport: its fields, then the code where there is room for it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from twincli.services.bundle import passport as service
+
+    console.print(Text(_text.one_line(document["title"]), style="bold"))
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column()
+    grid.add_column(overflow="fold")
+    for field in document["fields"]:
+        style = "dim" if field["withheld"] else ""
+        grid.add_row(_text.one_line(field["label"]), Text(service.value_text(field), style=style))
+    grid.add_row("DID", document["did"])
+    if document["checkpoint"] is not None:
+        checkpoint = document["checkpoint"]
+        count = f"{checkpoint['size']} transaction{'' if checkpoint['size'] == 1 else 's'}"
+        grid.add_row("Checkpoint", f"{count}, root {checkpoint['root']}")
+    console.print(grid)
+    rows = service.lines(document)
+    if len(rows[0]) <= console.width:
+        for row in rows:
+            console.print(Text(row, style="white on black"), no_wrap=True)
+    else:
+        console.print(f"The QR code needs {len(rows[0])} columns, or a file: -o F.svg")
+    console.print(document["code"], soft_wrap=True, markup=False, highlight=False)
 
 
 @typer_frame.command(app, "show", refuses=("node", "key"))
