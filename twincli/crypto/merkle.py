@@ -1,7 +1,7 @@
 """The Merkle tree of a transparency log: roots, inclusion and consistency.
 
-A ledger appends through a ``CompactRange``, which keeps one hash for every bit set in the size. The
-proofs take all leaf hashes and are made when somebody asks.
+A ledger appends through a ``CompactRange``, which keeps one hash for every bit set in the size.
+Proofs are made when somebody asks, here of all leaf hashes; ``tiles`` makes them of stored ones.
 
 Source: RFC 6962 section 2.1; the verifying algorithms are those of RFC 9162 sections 2.1.3.2 and
 2.1.4.2, which describes the same tree.
@@ -127,7 +127,7 @@ class Tree:
         upper, start, end = [], 0, self.size
         # The way down leaves perfect subtrees to the left until the leaf is in one.
         while end - start > 1 and (end - start) & (end - start - 1):
-            middle = start + _split(end - start)
+            middle = start + split(end - start)
             if index < middle:
                 upper.append(self._right_of(middle))
                 end = middle
@@ -152,7 +152,7 @@ class Tree:
         if known is None:
             size = self.size - start
             if size & (size - 1):
-                middle = start + _split(size)
+                middle = start + split(size)
                 known = node_hash(self._node(start, middle), self._right_of(middle))
             else:
                 known = self._node(start, self.size)
@@ -178,20 +178,36 @@ def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
     Raises:
         InvalidError: ``out_of_range``: the tree has no such leaf.
     """
-    if not 0 <= index < len(leaves):
-        raise _out_of_range(f"leaf {index}", len(leaves))
-    path = []
-    start, end = 0, len(leaves)
+    return [root_of(leaves[start:end]) for start, end in inclusion_ranges(index, len(leaves))]
+
+
+def inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
+    """Return which leaves the hashes of an inclusion path are over, the lowest first.
+
+    Args:
+        index: Which leaf, from 0.
+        size: Number of leaves.
+
+    Returns:
+        The first leaf of each, and the one behind the last.
+
+    Raises:
+        InvalidError: ``out_of_range``: the tree has no such leaf.
+    """
+    if not 0 <= index < size:
+        raise _out_of_range(f"leaf {index}", size)
+    ranges = []
+    start, end = 0, size
     while end - start > 1:
-        middle = start + _split(end - start)
+        middle = start + split(end - start)
         if index < middle:
-            path.append(root_of(leaves[middle:end]))
+            ranges.append((middle, end))
             end = middle
         else:
-            path.append(root_of(leaves[start:middle]))
+            ranges.append((start, middle))
             start = middle
-    path.reverse()
-    return path
+    ranges.reverse()
+    return ranges
 
 
 def consistency_path(leaves: Sequence[bytes], old_size: int) -> list[bytes]:
@@ -204,25 +220,38 @@ def consistency_path(leaves: Sequence[bytes], old_size: int) -> list[bytes]:
     Raises:
         InvalidError: ``out_of_range``: the tree never had that size.
     """
-    if not 0 <= old_size <= len(leaves):
-        raise _out_of_range(f"an earlier tree of {old_size}", len(leaves))
-    path: list[bytes] = []
+    return [root_of(leaves[start:end]) for start, end in consistency_ranges(old_size, len(leaves))]
+
+
+def consistency_ranges(old_size: int, size: int) -> list[tuple[int, int]]:
+    """Return which leaves the hashes of a consistency path are over, as they stand in it.
+
+    Args:
+        old_size: Size of the earlier tree. The path is empty for 0 and for the whole.
+        size: Number of leaves.
+
+    Raises:
+        InvalidError: ``out_of_range``: the tree never had that size.
+    """
+    if not 0 <= old_size <= size:
+        raise _out_of_range(f"an earlier tree of {old_size}", size)
+    ranges: list[tuple[int, int]] = []
     if old_size == 0:
-        return path
-    start, end = 0, len(leaves)
+        return ranges
+    start, end = 0, size
     while old_size != end:
-        middle = start + _split(end - start)
+        middle = start + split(end - start)
         if old_size <= middle:
-            path.append(root_of(leaves[middle:end]))
+            ranges.append((middle, end))
             end = middle
         else:
-            path.append(root_of(leaves[start:middle]))
+            ranges.append((start, middle))
             start = middle
     # A verifier has the root of the earlier tree; what is left needs saying only if it is a part.
     if start:
-        path.append(root_of(leaves[start:end]))
-    path.reverse()
-    return path
+        ranges.append((start, end))
+    ranges.reverse()
+    return ranges
 
 
 def verify_inclusion(
@@ -357,7 +386,7 @@ def verify_consistency(
     return last == 0 and old_result == old_root and result == root
 
 
-def _split(size: int) -> int:
+def split(size: int) -> int:
     """Return the largest power of two below ``size``: how many leaves go to the left."""
     return 1 << (size - 1).bit_length() - 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from twincli.ledger import field_table, state
+from twincli.ledger import field_table, state, tiles
 from twincli.ledger.faults import DATABASE_ERRORS, translate
 from twincli.ledger.index import TEXTS, Index
 from twincli.ledger.state import count_right
@@ -63,6 +63,7 @@ def _differences(ledger: Reader, index: Index) -> Iterator[str]:
         yield from _states(ledger, index)
         yield from _fields(ledger, index)
         yield from _notes(index)
+        yield from _tiles(ledger)
     finally:
         run("COMMIT")
         derived.close()
@@ -145,6 +146,13 @@ def _notes(index: Index) -> Iterator[str]:
     count = index.altered_notes()
     if count:
         yield f"{count} notes about assets were altered"
+
+
+def _tiles(ledger: Reader) -> Iterator[str]:
+    """Yield how many hashes of the tree are not those of the ledger's transactions."""
+    count = tiles.count_altered(ledger)
+    if count:
+        yield f"{count} tiles of the tree are not what its transactions come to"
 
 
 def _fields(ledger: Reader, index: Index) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """The files of a ledger.
 
 ``ledger.db`` and its log ``ledger.db-wal`` are the ledger; beside them are its private key, the
-derived ``index.db``, and ``ledger.mark``, which says how far it came.
+derived ``index.db``, and ``ledger.mark``, which says how far it came. What witnesses cosigned, and
+what its node cosigned as a witness, is there, too.
 """
 
 from __future__ import annotations
@@ -22,18 +23,24 @@ _NO_KEY = "put it back; if it is lost, `twin backup create` and `restore` give t
 
 
 class Files(NamedTuple):
-    """The files of a ledger; ``key`` and ``mark`` are empty in memory."""
+    """The files of a ledger; all but the first two are empty in memory.
+
+    ``checkpoint`` is the last that witnesses cosigned; ``witnessed`` is a directory of those of
+    other logs that this ledger's node cosigned.
+    """
 
     ledger_db: str
     index_db: str
     key: str
     mark: str
+    checkpoint: str
+    witnessed: str
 
 
 def locate(path: str) -> Files:
     """Return the files of the ledger at ``path``: a directory, a file, or ``:memory:``."""
     if path == ":memory:":
-        return Files(path, path, "", "")
+        return Files(path, path, "", "", "", "")
     if os.path.isdir(path) or not os.path.splitext(path)[1]:
         path = os.path.join(path, "ledger.db")
     directory, name = os.path.split(path)
@@ -44,6 +51,8 @@ def locate(path: str) -> Files:
         os.path.join(directory, index),
         os.path.join(directory, f"{stem}.key"),
         os.path.join(directory, f"{stem}.mark"),
+        os.path.join(directory, f"{stem}.checkpoint"),
+        os.path.join(directory, f"{stem}.witnessed"),
     )
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
 
-INDEX_VERSION = 16
+INDEX_VERSION = 17
 PAGE = 2000
 TEXTS = ("asset_text", "metadata_text")
 
@@ -78,6 +78,12 @@ CREATE TABLE note (
     digest TEXT NOT NULL,
     PRIMARY KEY (kind, asset)
 ) WITHOUT ROWID;
+CREATE TABLE tile (
+    level INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    hashes BLOB NOT NULL,
+    PRIMARY KEY (level, number)
+);
 CREATE TABLE place (seq INTEGER PRIMARY KEY, height INTEGER NOT NULL, time INTEGER);
 CREATE INDEX place_by_height ON place (height) WHERE time IS NOT NULL;
 CREATE VIRTUAL TABLE asset_text USING fts5 (
@@ -658,6 +664,18 @@ class Index:
     def fetched(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
         """Return what a question of ``find`` gives."""
         return list(self._tried(partial(_fetched, self, sql, values)))
+
+    def change(self, action: Callable[[Callable[..., Any]], Any]) -> None:
+        """Make a change of ``tiles`` whole or not at all.
+
+        Args:
+            action: Given what runs a statement.
+        """
+        self._tried(partial(self._change, action))
+
+    def _change(self, action: Callable[[Callable[..., Any]], Any]) -> None:
+        with self._changing() as run:
+            action(run)
 
     def keep_fields(self, taken: list[field_table.Taken]) -> None:
         """Keep assets taken apart, in place of what was kept of them before."""

@@ -283,6 +283,15 @@ class Store:
         """Return the ids of transactions and of their assets, by their positions."""
         return [(tx_id, asset_id) for _, tx_id, asset_id in self._ids(after, until)]
 
+    def leaves_between(self, after: int, until: int) -> list[tuple[int, int, bytes]]:
+        """Return what the tree has of transactions, by their positions: height, time and id."""
+        return self._all(
+            "SELECT height, time_ms, id FROM tx JOIN block USING (height)"
+            " WHERE seq > ? AND seq <= ? ORDER BY seq",
+            after,
+            until,
+        )
+
     def _ids(self, after: int, until: int) -> list[tuple[int, bytes, bytes]]:
         return self._all(
             "SELECT tx.height, tx.id, origin.id FROM tx JOIN tx AS origin ON origin.seq = tx.asset"

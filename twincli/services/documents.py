@@ -1786,6 +1786,70 @@ class LedgerInfo(TypedDict):
     size_bytes: int | None
 
 
+class NoteSignature(TypedDict):
+    """A signature line of a signed note: the name of its key, and the key's id in hex."""
+
+    name: str
+    key_id: str
+
+
+class CheckpointMade(TypedDict):
+    """``twin.checkpoint/1``: a signed note (C2SP tlog-checkpoint), and what it says.
+
+    ``root`` is hex; ``key`` is the verifier key for it.
+    """
+
+    schema: str
+    ledger: str
+    origin: str
+    size: int
+    root: str
+    height: int
+    time: str
+    key: str
+    signatures: list[NoteSignature]
+    note: str
+
+
+class ProofMade(TypedDict):
+    """``twin.proof/1``: that a transaction is in the tree of a checkpoint.
+
+    ``index`` is its position from 0; ``path`` and ``root`` are hex; ``proof`` is the text of a
+    file ``.tlog-proof`` (C2SP tlog-proof).
+    """
+
+    schema: str
+    ledger: str
+    transaction_id: str
+    asset_id: str
+    index: int
+    height: int
+    time: str
+    size: int
+    root: str
+    path: list[str]
+    signatures: list[NoteSignature]
+    proof: str
+
+
+class ConsistencyMade(TypedDict):
+    """``twin.consistency/1``: that a ledger is an earlier one with transactions appended.
+
+    Roots and ``path`` are hex; ``proof`` is the body of a request ``add-checkpoint`` (C2SP
+    tlog-witness).
+    """
+
+    schema: str
+    ledger: str
+    from_size: int
+    from_root: str
+    size: int
+    root: str
+    path: list[str]
+    signatures: list[NoteSignature]
+    proof: str
+
+
 class Beginning(TypedDict):
     """``twin.beginning/1``: the id of the ``lost`` ledger, and the new names of its files."""
 

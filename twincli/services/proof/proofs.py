@@ -1,0 +1,216 @@
+"""Proofs of a ledger: that a transaction is on it, and that it only ever grew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twincli.crypto import merkle, notes, tlog
+from twincli.errors import ConflictError, NotFoundError, NotVerifiedError, cut
+from twincli.ledger import tiles
+from twincli.model import times
+from twincli.model.transaction import asset_of
+from twincli.services.proof import checkpoints
+from twincli.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from twincli.crypto.notes import Note, Verified, VerifierKey
+    from twincli.crypto.tlog import Checkpoint
+    from twincli.ledger.ledger import Ledger
+    from twincli.services.documents import ConsistencyMade, ProofMade
+
+
+def paths(ledger: Ledger, leaves: Iterable[int], checkpoint: Checkpoint) -> Iterator[list[bytes]]:
+    """Yield the hashes that lead from transactions to the root of a checkpoint, the lowest first.
+
+    Args:
+        ledger: Whose.
+        leaves: Positions of transactions, from 0; fast in the order of the ledger.
+        checkpoint: Of this ledger.
+
+    Raises:
+        InvalidError: ``out_of_range``: the checkpoint is of fewer transactions.
+        ConfigError: ``damaged_ledger``.
+    """
+    return tiles.inclusion_paths(ledger, leaves, checkpoint.size, checkpoint.root)
+
+
+def prove(ledger: Ledger, tx_id: str, note: Note | None = None) -> ProofMade:
+    """Prove that a transaction is on a ledger.
+
+    Args:
+        ledger: Which.
+        tx_id: The whole id.
+        note: An earlier checkpoint that the proof shall lead to; None: a new one.
+
+    Returns:
+        ``twin.proof/1``.
+
+    Raises:
+        NotFoundError: The ledger does not have it, or had not at the time of the checkpoint.
+        ConflictError: ``other_ledger``: the checkpoint is another ledger's.
+        NotVerifiedError: ``forked_log``, ``rolled_back``, ``bad_note_signature``.
+    """
+    entry, seq = ledger.entry(tx_id), ledger.seq(tx_id)
+    if entry is None or seq is None or entry.height is None or entry.time_ms is None:
+        raise NotFoundError(f"there is no transaction {tx_id}")
+    if note is None:
+        note = checkpoints.newest(ledger)
+        tree = tlog.parse_checkpoint(note.text)
+    else:
+        tree = _own(ledger, note)
+    if seq > tree.size:
+        raise NotFoundError(
+            f"transaction {tx_id} is later than the checkpoint, which has {tree.size} transactions",
+            hint="leave --checkpoint out to prove it against a new one",
+        )
+    (path,) = paths(ledger, [seq - 1], tree)
+    extra = tlog.extra_of(entry.height, entry.time_ms)
+    proof = tlog.Proof(seq - 1, tuple(path), note, extra)
+    return {
+        "schema": "twin.proof/1",
+        "ledger": ledger.id,
+        "transaction_id": tx_id,
+        "asset_id": asset_of(entry.tx),
+        "index": proof.leaf,
+        "height": entry.height,
+        "time": times.to_text(entry.time_ms),
+        "size": tree.size,
+        "root": tree.root.hex(),
+        "path": [part.hex() for part in path],
+        "signatures": checkpoints.signatures_of(note),
+        "proof": proof.to_bytes().decode(),
+    }
+
+
+def prove_growth(ledger: Ledger, earlier: Note) -> ConsistencyMade:
+    """Prove that a ledger is the one of an earlier checkpoint with transactions appended.
+
+    Returns:
+        ``twin.consistency/1``.
+
+    Raises:
+        ConflictError: ``other_ledger``: the checkpoint is another ledger's.
+        NotVerifiedError: ``forked_log``: the ledger had another root at that size;
+            ``rolled_back``: it has fewer transactions now; ``bad_note_signature``.
+    """
+    old = _own(ledger, earlier)
+    submission = growth(ledger, old.size, old.root, checkpoints.newest(ledger))
+    new = submission.checkpoint
+    return {
+        "schema": "twin.consistency/1",
+        "ledger": ledger.id,
+        "from_size": old.size,
+        "from_root": old.root.hex(),
+        "size": new.size,
+        "root": new.root.hex(),
+        "path": [part.hex() for part in submission.path],
+        "signatures": checkpoints.signatures_of(submission.note),
+        "proof": submission.to_bytes().decode(),
+    }
+
+
+def growth(ledger: Ledger, old_size: int, old_root: bytes | None, note: Note) -> tlog.Submission:
+    """Return a checkpoint with the proof that it follows an earlier one.
+
+    Args:
+        ledger: Whose.
+        old_size: Transactions of the earlier checkpoint, at most those of the later.
+        old_root: Its root; None: what the ledger says.
+        note: The later checkpoint.
+
+    Raises:
+        NotVerifiedError: ``forked_log``, ``rolled_back``.
+    """
+    new = tlog.parse_checkpoint(note.text)
+    if old_size > new.size:
+        raise rolled_back(old_size, new.size)
+    root = tiles.root_at(ledger, old_size) if old_root is None else old_root
+    path = tiles.consistency_path(ledger, old_size, root, new.size, new.root)
+    if path is None:
+        raise forked(old_size)
+    return tlog.Submission(old_size, tuple(path), note)
+
+
+def _own(ledger: Ledger, note: Note) -> Checkpoint:
+    """Return a checkpoint of a ledger, which the ledger still has."""
+    found = tlog.parse_checkpoint(note.text)
+    if found.origin != tlog.origin_of(ledger.id):
+        raise ConflictError(
+            f"the checkpoint is of another log: {cut(found.origin)}",
+            code="other_ledger",
+            hint="twin ledger info shows the id of this one",
+        )
+    keys = (ledger.public_key, *ledger.former_keys)
+    notes.verify(note, [checkpoints.key_of(ledger.id, key) for key in keys])
+    size = ledger.tip().last_seq
+    if found.size > size:
+        raise rolled_back(found.size, size)
+    if tiles.root_at(ledger, found.size) != found.root:
+        raise forked(found.size)
+    return found
+
+
+def rolled_back(had: int, has: int) -> NotVerifiedError:
+    """Return the error for a ledger that became shorter."""
+    return NotVerifiedError(
+        f"the checkpoint has {had} transactions, the ledger only {has}: it was rolled back",
+        code="rolled_back",
+        hint="restore the newest backup, or ask who keeps the ledger",
+    )
+
+
+def forked(size: int) -> NotVerifiedError:
+    """Return the error for a ledger that has another history."""
+    return NotVerifiedError(
+        f"the first {size} transactions of the ledger are not those of the checkpoint",
+        code="forked_log",
+        hint="keep both as evidence: one of them was altered",
+    )
+
+
+# --- Checking, without a ledger -----------------------------------------------------------------
+
+
+class Proven(NamedTuple):
+    """What a proof shows of a transaction.
+
+    Attributes:
+        checkpoint: The tree that it is in.
+        leaf: Its position on the ledger, from 0.
+        height: Of its block.
+        time_ms: Of its block.
+        signatures: Those of the given keys over the checkpoint.
+    """
+
+    checkpoint: Checkpoint
+    leaf: int
+    height: int
+    time_ms: int
+    signatures: list[Verified]
+
+
+def check(proof: tlog.Proof, tx_id: bytes, keys: Iterable[VerifierKey]) -> Proven:
+    """Check that a proof leads from a transaction to its checkpoint. Reads nothing else.
+
+    Whether ``signatures`` suffice is the caller's judgement: without keys there are none.
+
+    Args:
+        proof: From ``tlog.parse_proof``.
+        tx_id: 32 bytes; the transaction's own hash, not what somebody says it is.
+        keys: Those that are trusted, of the ledger and of witnesses.
+
+    Raises:
+        InvalidError: ``invalid_proof``: it does not say height and time.
+        NotVerifiedError: ``not_in_tree``: it does not lead there; ``bad_note_signature``.
+    """
+    height, time_ms = tlog.place_of(proof.extra)
+    checkpoint = proof.checkpoint
+    if not proof.leads_to(merkle.ledger_leaf(height, time_ms, tx_id)):
+        raise NotVerifiedError(
+            f"the proof does not lead from transaction {tx_id.hex()} to the checkpoint",
+            code="not_in_tree",
+            hint="is it the proof of this transaction? twin ledger prove ID makes one",
+        )
+    return Proven(checkpoint, proof.leaf, height, time_ms, notes.verify(proof.note, keys))
