@@ -171,7 +171,7 @@ class LedgerClient(Protocol):
     def said(self, asset_id: str, asked: Asked) -> Iterator[Entry]:
         """Yield the records of a kind about an asset, of its owners and of others, in order.
 
-        Who spent their outputs is left out.
+        Who spent their outputs is left out, and of transfers all but what they say and who signed.
         """
 
     def transactions(self, asset_id: str, after: str | None = None) -> Iterator[dict[str, Any]]:

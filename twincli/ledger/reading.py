@@ -205,8 +205,8 @@ class Reader:
     def said(self, asset_id: str, asked: Asked) -> Iterator[Entry]:
         """Yield the records of a kind about an asset, of its owners and of others, in order.
 
-        Who spent their outputs is left out. Fast on a long history: only what is asked for is
-        read.
+        Who spent their outputs is left out, and of transfers all but what they say and who signed
+        it, see `rows.said`. Fast on a long history: only what is asked for is read.
 
         Raises:
             ConfigError: ``damaged_ledger``: one of them was altered.
@@ -219,7 +219,7 @@ class Reader:
             if len(rows) < len(page):
                 raise damaged("a transaction that the index has is missing")
             for row in map(rows.__getitem__, page):
-                tx, time_ms = row.tx, self.time_of(row.height)
+                tx, time_ms = row.said, self.time_of(row.height)
                 if asked.by_block and not asked.covers(time_ms):
                     continue
                 if _is_about(tx, asset_id, asked.kind):

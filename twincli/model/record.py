@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from twincli.crypto import base58, canonical, ed25519
 from twincli.errors import InvalidError
+from twincli.model import times
 from twincli.values import Any
 
 KEY = "twin"
@@ -77,8 +78,6 @@ def claimed_ms(envelope: dict[str, Any]) -> int | None:
     """Return when something happened as an envelope states, see `stated_ms`."""
     if "at" not in envelope or envelope.get("clock"):
         return None
-    from twincli.model import times
-
     return times.parse_claim(envelope["at"])
 
 

@@ -6,6 +6,7 @@ Those of readings are microseconds inside.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from twincli.errors import InvalidError, UsageError, cut, shown
 from twincli.values import TYPE_CHECKING
@@ -135,18 +136,30 @@ def day_or_time(text: str) -> str | None:
 
 def _written_here(text: str) -> int | None:
     """Return the time of a text that ``to_text`` makes, without a pattern; None for any other."""
-    from datetime import UTC, datetime, timedelta
-
     has_form = len(text) == _WRITTEN and (text[10], text[19], text[23]) == ("T", ".", "Z")
-    if not has_form or not text[4] == text[7] == "-" or not text[13] == text[16] == ":":
+    if not has_form or not text[13] == text[16] == ":":
         return None
-    if text[11:13] == "24":  # a later Python takes it for the next day
+    hour, minute, second, fraction = text[11:13], text[14:16], text[17:19], text[20:23]
+    digits = f"{hour}{minute}{second}{fraction}"
+    if not (digits.isascii() and digits.isdigit()) or max(minute, second) > "59" or hour > "23":
+        return None
+    day = _day_ms(text[:10])
+    if day is None:
+        return None
+    return day + ((int(hour) * 60 + int(minute)) * 60 + int(second)) * 1000 + int(fraction)
+
+
+@lru_cache(maxsize=4096)
+def _day_ms(text: str) -> int | None:
+    """Return when a day begins; many records share one. None: the text is not a day."""
+    from datetime import date
+
+    if not text[4] == text[7] == "-":
         return None
     try:
-        since = datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)
+        return (date.fromisoformat(text) - date(1970, 1, 1)).days * 86_400_000
     except ValueError:
         return None
-    return since // timedelta(milliseconds=1)
 
 
 _WRITTEN = len("2024-01-20T09:00:00.000Z")

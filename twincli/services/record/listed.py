@@ -100,5 +100,13 @@ def item(names: resolve.Names, found: Record) -> dict[str, Any]:
         "via": found.via,
         "while_frozen": found.while_frozen,
         "malformed": [*read.malformed],
-        **{member.name: read.stated.get(member.name) for member in bodies.MEMBERS[found.kind]},
+        **_UNSTATED[found.kind],
+        **read.stated,
     }
+
+
+_UNSTATED = {
+    kind: dict.fromkeys(member.name for member in members)
+    for kind, members in bodies.MEMBERS.items()
+}
+"""What a record of a kind may state, in the order in which it is listed."""

@@ -43,7 +43,7 @@ class Record(NamedTuple):
             issuer weighs.
         via: The grant or link by which it counts, or once did; None: none.
         while_frozen: Whether the twin was frozen then.
-        tx: The transaction.
+        tx: The transaction; from `told` without all that it does not say, see `rows.said`.
     """
 
     tx_id: str
