@@ -14,7 +14,7 @@ from twincli.crypto import conditions
 from twincli.model import links, record
 from twincli.model.links import POWERS, SOURCE, TARGET, Said
 from twincli.model.owners import BURN_ADDRESS
-from twincli.model.transaction import asset_of, signers_of
+from twincli.model.transaction import Signers, asset_of, signers_of
 from twincli.rules.authority import AUTHORISED, LAST, REVOKED, UNAUTHORISED, Place, topic_of
 from twincli.services.standing import Speakers
 from twincli.values import NamedTuple
@@ -92,6 +92,7 @@ class Relations:
         self._walked: set[int] = set()
         self._records: dict[str, dict[str, Any]] = {}
         self._unbroken: dict[str, set[str]] = {}
+        self._signers = Signers()
 
     def of(
         self, asset_ids: Iterable[str], what: str = links.LINKS, other: str | None = None
@@ -178,9 +179,11 @@ class Relations:
 
     def _is_removed(self, owner: str, linked: Linked, said: Said) -> bool:
         """Say whether the owner of an end took a link back after it was said."""
+        made = self._revoking.get(owner)
+        if not made:
+            return False
         other = said.target if owner == said.source else None
         is_same_chain = asset_of(linked.tx) == owner
-        made = self._revoking.get(owner, {})
         ending = links.ending(linked.tx["id"], said.verb, other)
         return any(
             last.seq > linked.seq if is_same_chain else last.height > (linked.height or 0)
@@ -271,7 +274,7 @@ class Relations:
         held = self._held.get(asset_id)
         if held is None:
             return False
-        keys = signers_of(linked.tx)
+        keys = self._signers.of(linked.tx)
         height = LAST if linked.height is None else linked.height
         if held.since is not None and held.since <= height:
             return _fulfils(held.details, keys)
