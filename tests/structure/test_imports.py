@@ -66,6 +66,7 @@ FLOORS = {
         {"life"},
         {"cert"},
         {"template", "link", "grant", "file", "stream"},
+        {"privacy"},
         {"record"},
         {"keys", "asset"},
         {"names", "tx"},

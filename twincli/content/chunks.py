@@ -218,7 +218,7 @@ class Writer:
         try:
             self._connection.execute(
                 f"COPY (SELECT {chosen} FROM chunk) TO {_quoted(path)} (FORMAT parquet, "  # noqa: S608
-                f"COMPRESSION zstd, ROW_GROUP_SIZE {MAX_ROWS}, "
+                f"COMPRESSION zstd, ROW_GROUP_SIZE {MAX_ROWS}, USE_TMP_FILE false, "
                 f"KV_METADATA {{{KEY}: {_quoted(text)}}})"
             )
         except load_duckdb().IOException as error:

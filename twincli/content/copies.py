@@ -81,6 +81,10 @@ class Copies:
         """Say whether a chunk is, as far as this home has seen, what its anchor says."""
         return (entry, stream) in self._known or self._copy_of(entry, stream) is not None
 
+    def is_own(self, entry: Entry, stream: str) -> bool:
+        """Say whether this home wrote a chunk, under this anchor."""
+        return self._copy_of(entry, stream) == entry.cid
+
     def _copy_of(self, entry: Entry, stream: str) -> str | None:
         """Return the CID of the copy of a chunk, its own where this home wrote it, else None."""
         if not os.path.exists(self._file):

@@ -21,7 +21,7 @@ from twincli.model import reading, times
 from twincli.model.batch import Labels, load_numpy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from twincli.model.batch import Array
     from twincli.model.manifest import Entry
@@ -37,7 +37,14 @@ MAX_OUTPUT = 1 << 28
 _HEAD = 1 << 20
 
 
-def read(path: str, entry: Entry, stream: str, seconds: float = SECONDS + 10) -> Chunk:
+def read(
+    path: str,
+    entry: Entry,
+    stream: str,
+    seconds: float = SECONDS + 10,
+    *,
+    inherited: Sequence[int] = (),
+) -> Chunk:
     """Return what a foreign chunk holds, checked.
 
     Args:
@@ -45,6 +52,7 @@ def read(path: str, entry: Entry, stream: str, seconds: float = SECONDS + 10) ->
         entry: What the signed manifest says about it.
         stream: The stream it belongs to.
         seconds: How long it may take.
+        inherited: Descriptors that the child gets, for a file that only they lead to.
 
     Raises:
         InvalidError: ``invalid_chunk``, with the reason.
@@ -62,6 +70,7 @@ def read(path: str, entry: Entry, stream: str, seconds: float = SECONDS + 10) ->
             timeout=seconds,
             check=False,
             env={},
+            pass_fds=inherited,
         )
     except subprocess.TimeoutExpired:
         raise _refused("reading it took too long") from None

@@ -610,7 +610,7 @@ class Authority:
         for given in self.grants_to(key):
             if given.role not in READERS:
                 continue
-            if not any(_allows(given.scope, name) for name in _names(topic)):
+            if not holds(given.scope, topic):
                 found.append(Verdict(UNAUTHORISED, given.tx_id, "scope"))
                 continue
             verdict = self.held(given, key, place, claimed_ms)
@@ -813,6 +813,11 @@ def _allows(scope: Scope, name: _Name) -> bool:
     what, wanted = name
     allowed: frozenset[str] = getattr(scope, what) or frozenset()
     return wanted <= allowed if isinstance(wanted, frozenset) else wanted in allowed
+
+
+def holds(scope: Scope, topic: Topic) -> bool:
+    """Say whether a scope holds what a statement is about, or what somebody wants to read."""
+    return any(_allows(scope, name) for name in _names(topic))
 
 
 def _is_known(envelope: dict[str, Any], *, is_create: bool) -> bool:

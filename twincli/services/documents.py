@@ -1170,6 +1170,7 @@ class GrantItem(TypedDict):
     ``scope`` has ``fields``, ``kinds`` and ``streams``, each a list or null; all null allows
     everything. ``state`` is ``pending`` (not on the ledger yet), ``active``, ``expired`` (also by a
     transfer of the twin) or ``revoked``; ``standing`` is what a statement by it would be now.
+    ``deny`` is what a reader is asked not to do.
     ``ended_at``, ``ended_by`` (a transaction) and ``reason`` say what ended it before its time.
     """
 
@@ -1180,6 +1181,7 @@ class GrantItem(TypedDict):
     role: str | None
     scope: Json
     until: str | None
+    deny: list[str]
     state: str
     standing: str
     granted_at: str | None

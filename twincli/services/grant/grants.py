@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twincli.crypto import conditions
-from twincli.errors import NotFoundError, UsageError
-from twincli.model import did, owners, record, times
+from twincli.crypto import age, conditions
+from twincli.errors import NotFoundError, UsageError, shown
+from twincli.model import did, encryption, owners, record, times
 from twincli.rules.authority import (
     AUTHORISED,
     CLAIMED,
+    READERS,
     REVOKED,
     UNAUTHORISED,
     WRITER,
@@ -17,11 +18,13 @@ from twincli.rules.authority import (
     Given,
     Place,
     Scope,
+    holds,
 )
 from twincli.services import catalogue, resolve
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.audit import trail
 from twincli.services.grant import scope as scopes
+from twincli.services.privacy import locks, sealing
 from twincli.services.record.say import say
 from twincli.services.standing import Speakers, owners_now
 from twincli.services.tx.prepared import Prepared
@@ -40,12 +43,27 @@ if TYPE_CHECKING:
         WrittenGrants,
         WrittenRevocation,
     )
+    from twincli.services.record.attachments import Stores
     from twincli.services.workspace import Workspace
 
 PENDING, ACTIVE, EXPIRED = ("pending", "active", "expired")
 """The states of a grant: not yet on the ledger, in force, over; or ``REVOKED``, taken back."""
 
-_READING = frozenset(("viewer", "auditor"))
+ROLES = (WRITER, *READERS)
+RESTRICTIONS = ("download", "share")
+"""What readers may be asked not to do; nothing can make them obey."""
+
+
+class Reading(NamedTuple):
+    """What a grant to read needs.
+
+    Attributes:
+        stores: Where wraps are, and go.
+        recipient: Of age, to which they are encrypted in place of the key; None: to the key.
+    """
+
+    stores: Stores
+    recipient: str | None = None
 
 
 def add(
@@ -56,46 +74,75 @@ def add(
     role: str = WRITER,
     scope: Sequence[str] = (),
     expires: str | None = None,
+    deny: Sequence[str] = (),
+    reading: Reading | None = None,
     writing: Writing = PLAIN,
 ) -> WrittenGrants | Prepared:
-    """Allow others to write about a twin: all of them, or none.
+    """Allow others to write about a twin, or to read what is encrypted: all of them, or none.
 
     Args:
         workspace: Rooms.
         ref: The twin.
         to: Names, DIDs or public keys.
-        role: ``writer``.
+        role: One of `ROLES`.
         scope: See ``scope.parse``; empty: everything.
         expires: The first moment at which it no longer holds.
+        deny: What readers are asked not to do, of `RESTRICTIONS`.
+        reading: Of a role that reads.
         writing: W.
 
     Raises:
-        UsageError: ``not_supported``: another role; ``bad_scope``, ``bad_time``,
-            ``unknown_recipient``.
-        LockedError: ``no_key``: only the twin's owner can grant.
+        UsageError: Another role; ``bad_scope``, ``bad_time``, ``unknown_recipient``.
+        LockedError: ``no_key``: only the twin's owner can grant; ``cannot_decrypt``.
     """
-    if role in _READING:
+    if role not in ROLES:
+        raise UsageError(f"--role: {shown(role)} is not one of {', '.join(ROLES)}")
+    is_reading = role in READERS
+    denied = _denied(deny, role)
+    recipient = None if reading is None else reading.recipient
+    if recipient is not None and (not is_reading or len(to) != 1):
         raise UsageError(
-            f"the role {role} cannot be granted yet: nothing is encrypted, so anybody with the"
-            " ledger can read it",
-            code="not_supported",
-            hint="--role writer allows writing",
+            "--recipient is for one party that reads",
+            hint="--to NAME --role viewer --recipient age1...",
         )
-    if role != WRITER:
-        raise UsageError(f"--role: {role!r} is not {WRITER}")
     if not to:
         raise UsageError("name whom to allow: --to NAME")
     asset_id = resolve.asset_id_of(workspace, ref)
     keys = list(dict.fromkeys(resolve.public_key_of(workspace, name) for name in to))
     resolve.check_recipients(workspace, owners.of_keys(keys))
     body: dict[str, Any] = {"to": [did.key_did(key) for key in keys], "role": role}
+    warnings: list[str] = []
     if scope:
         replay = workspace.client.replay(asset_id)
         model = None if replay is None else catalogue.of_twin(workspace, replay.pin)
-        body.update(scopes.parse(scope, None if model is None else model.template))
+        template = None if model is None else model.template
+        names_of_streams = _streams_of(workspace, asset_id) if is_reading else None
+        body.update(scopes.parse(scope, template, names_of_streams))
     if expires is not None:
         body["until"] = times.to_text(_future(workspace, expires))
-    said = say(workspace, ref, record.GRANT, body, writing, is_owners=True)
+    if denied:
+        body["deny"] = denied
+    if reading is not None and is_reading:
+        _check_readers(workspace, reading, keys)
+        if reading.recipient is not None:
+            body["recipient"] = age.check_recipient(reading.recipient)
+    more: dict[str, Any] = {}
+
+    def wraps(_replay: object) -> dict[str, Any]:  # not for what --once finds done
+        if reading is not None and is_reading and not more:
+            more.update(_wraps(workspace, reading, asset_id, keys, body, warnings))
+        return more
+
+    said = say(
+        workspace,
+        ref,
+        record.GRANT,
+        body,
+        writing,
+        check=wraps,
+        adds=(encryption.EPOCHS,) if is_reading else (),
+        is_owners=True,
+    )
     if isinstance(said, Prepared):
         return said
     names = resolve.Names(workspace)
@@ -116,9 +163,73 @@ def add(
     )
     return {
         **said,
-        "warnings": [*said["warnings"], *already, *noted],
+        "warnings": [*said["warnings"], *warnings, *([] if is_reading else already), *noted],
         "grants": [_made(said, key, names.of_key(key)) for key in keys],
     }
+
+
+def _denied(deny: Sequence[str], role: str) -> list[str]:
+    words = [word.strip() for text in deny for word in text.split(",")]
+    for word in words:
+        if word not in RESTRICTIONS:
+            raise UsageError(f"--deny: {shown(word)} is not one of {', '.join(RESTRICTIONS)}")
+    if words and role not in READERS:
+        raise UsageError("--deny is for those who read", hint="add --role viewer")
+    return list(dict.fromkeys(words))
+
+
+def _streams_of(workspace: Workspace, asset_id: str) -> list[str]:
+    """Return the names of the streams that the twin has, encrypted or not."""
+    client = workspace.client
+    found = (
+        record.creating_envelope(client.required(each).tx)
+        for each in client.assets_with("parent", asset_id)
+    )
+    return [
+        envelope["name"]
+        for envelope in found
+        if envelope.get("kind") == record.STREAM and isinstance(envelope.get("name"), str)
+    ]
+
+
+def _check_readers(workspace: Workspace, reading: Reading, keys: Sequence[str]) -> None:
+    """Refuse keys that are known to sign only.
+
+    Raises:
+        LockedError: ``cannot_decrypt``.
+    """
+    for key in keys:
+        if reading.recipient is None and not sealing.can_open(workspace, key):
+            raise sealing.cannot_decrypt(workspace, key)
+
+
+def _wraps(
+    workspace: Workspace,
+    reading: Reading,
+    asset_id: str,
+    keys: Sequence[str],
+    body: dict[str, Any],
+    warnings: list[str],
+) -> dict[str, Any]:
+    """Return what opens each epoch of what is in the scope of a grant, as it stands there."""
+    wanted = [
+        lock for lock in locks.of_twin(workspace, asset_id) if holds(_scope_of(body), lock.topic)
+    ]
+    if not wanted:
+        return {}
+    to = dict.fromkeys(keys, reading.recipient)
+    items, closed = sealing.more_wraps(workspace, reading.stores, to, wanted)
+    kinds = {lock.what: lock.kind for lock in wanted}
+    warnings.extend(
+        f"some of the {lock.kind} {lock.name} cannot be opened here, so nobody is let into that"
+        for lock in closed
+    )
+    made = [encryption.item(kinds[item.what], item) for item in items]
+    return {encryption.EPOCHS: made} if made else {}
+
+
+def _scope_of(body: dict[str, Any]) -> Scope:
+    return Scope(*(frozenset(body[name]) if name in body else None for name in Scope._fields))
 
 
 def _made(said: Said, key: str, name: str | None) -> GrantItem:
@@ -133,6 +244,7 @@ def _made(said: Said, key: str, name: str | None) -> GrantItem:
         "role": body["role"],
         "scope": {name: body.get(name) for name in Scope._fields},
         "until": body.get("until"),
+        "deny": [*body.get("deny", ())],
         "state": ACTIVE if is_there else PENDING,
         "standing": AUTHORISED,
         "granted_at": said["committed_at"] or said["at"],
@@ -200,6 +312,7 @@ class _Reading(NamedTuple):
             "role": given.role,
             "scope": _scope(given.scope),
             "until": None if given.until_ms is None else times.to_text(given.until_ms),
+            "deny": _denials(envelope),
             "state": state,
             "standing": verdict.standing,
             "granted_at": moment if moment is not None else record.text(envelope.get("at")),
@@ -222,6 +335,12 @@ class _Reading(NamedTuple):
         if given.ended is not None:
             return times.told(given.ended.time_ms), given.ended_by, "transferred"
         return None, None, None
+
+
+def _denials(envelope: dict[str, Any]) -> list[str]:
+    body = envelope.get("body")
+    listed = body.get("deny") if isinstance(body, dict) else None
+    return [word for word in RESTRICTIONS if isinstance(listed, list) and word in listed]
 
 
 def _scope(scope: Scope) -> Json:
@@ -332,6 +451,7 @@ def revoke(
     everything: bool = False,
     since: str | None = None,
     reason: str | None = None,
+    stores: Stores | None = None,
     writing: Writing = PLAIN,
 ) -> WrittenRevocation | Prepared:
     """Take back what was granted about a twin, and the word of its linked children.
@@ -343,6 +463,8 @@ def revoke(
         everything: All grants and links.
         since: Statements that were committed at this time or later do not count any more.
         reason: For people.
+        stores: Where wraps are, and go; what is encrypted and somebody could read begins a new
+            epoch. None: the next who writes begins it.
         writing: W.
 
     Raises:
@@ -372,7 +494,26 @@ def revoke(
         for name in parties:
             _check_party(reading, ref, name, since)
 
-    said = say(workspace, ref, record.REVOKE, body, writing, check=check, is_owners=True)
+    asset_id = resolve.asset_id_of(workspace, ref)
+    gone = {resolve.public_key_of(workspace, name) for name in whom if not _is_child(name)}
+    epochs: list[dict[str, Any]] = []
+
+    def closed(replay: object) -> dict[str, Any]:
+        check(replay)
+        if stores is not None and not epochs:
+            epochs.extend(_new_epochs(workspace, stores, asset_id, None if everything else gone))
+        return {encryption.EPOCHS: epochs} if epochs else {}
+
+    said = say(
+        workspace,
+        ref,
+        record.REVOKE,
+        body,
+        writing,
+        check=closed,
+        adds=(encryption.EPOCHS,),
+        is_owners=True,
+    )
     if isinstance(said, Prepared):
         return said
     noted = trail.note_done(
@@ -387,9 +528,35 @@ def revoke(
     return {**said, "warnings": [*said["warnings"], *noted]}
 
 
+def _new_epochs(
+    workspace: Workspace, stores: Stores, asset_id: str, gone: set[str] | None
+) -> Iterator[dict[str, Any]]:
+    """Yield new epochs of what those can read whose grants are taken back; None: all grants."""
+    for lock in locks.of_twin(workspace, asset_id):
+        if lock.kind != locks.STREAM:
+            continue  # of a file nothing more is written
+        epoch = locks.history(workspace, lock).current
+        readers = locks.readers(workspace, asset_id, lock.topic)
+        holders = locks.holders(workspace, asset_id)
+        left = {
+            key: to
+            for key, to in readers.items()
+            if key in holders or (gone is not None and key not in gone)
+        }
+        if all(wrap.public_key in left for wrap in epoch.wraps):
+            continue
+        made = sealing.begin(workspace, stores, left, epoch.number + 1)
+        item = encryption.Item(lock.what, made.number, made.recipient, made.wraps)
+        yield encryption.item(lock.kind, item)
+
+
+def _is_child(name: str) -> bool:
+    return name.startswith("asset:")
+
+
 def _party(workspace: Workspace, name: str) -> str:
     """Return the DID of a key, or of a child."""
-    if name.startswith("asset:"):
+    if _is_child(name):
         return did.asset_did(resolve.asset_id_of(workspace, name))
     return did.key_did(resolve.public_key_of(workspace, name))
 
@@ -401,7 +568,7 @@ def _check_party(reading: _Reading, ref: str, name: str, since: str | None) -> N
         NotFoundError: There is nothing to take back from him.
     """
     workspace, found = reading.workspace, reading.found
-    if name.startswith("asset:"):
+    if _is_child(name):
         child = resolve.asset_id_of(workspace, name)
         if not any(_is_open(reading, given, since) for given in found.children.get(child, ())):
             raise _nothing(ref, name)

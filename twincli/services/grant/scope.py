@@ -8,7 +8,7 @@ from twincli.errors import UsageError
 from twincli.model import names, record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from twincli.model.template import Template
 
@@ -27,13 +27,17 @@ _PLURALS = {
 }
 
 
-def parse(texts: Iterable[str], template: Template | None) -> dict[str, list[str]]:
+def parse(
+    texts: Iterable[str], template: Template | None, streams: Collection[str] | None = None
+) -> dict[str, list[str]]:
     """Return the members of a grant's body that hold its scope; empty: everything.
 
     Args:
         texts: Each with commas: a kind of record or ``kind:K``, ``field:NAME``, ``stream:NAME``,
             ``source:ROLE`` (all fields of the template that come from there).
         template: Of the twin, or None.
+        streams: Of a grant to read: the names of the twin's streams, which need no prefix, and
+            kinds may be named that only the owner or anybody can write. None: a grant to write.
 
     Raises:
         UsageError: ``bad_scope``.
@@ -42,11 +46,11 @@ def parse(texts: Iterable[str], template: Template | None) -> dict[str, list[str
     for word in (part.strip() for text in texts for part in text.split(",")):
         prefix, colon, name = word.partition(":")
         if not colon:
-            prefix, name = _guessed(word, template), word
+            prefix, name = _guessed(word, template, streams), word
         if not name:
             raise _bad(word, "it is empty", "leave --scope out to allow everything")
         if prefix == KIND:
-            found.setdefault("kinds", {})[_kind(name)] = None
+            found.setdefault("kinds", {})[_kind(name, reads=streams is not None)] = None
         elif prefix == STREAM:
             found.setdefault("streams", {})[name] = None
         elif prefix in {FIELD, SOURCE}:
@@ -60,13 +64,15 @@ def parse(texts: Iterable[str], template: Template | None) -> dict[str, list[str
 _FORM = "write kinds of records, field:NAME and stream:NAME, such as event,field:mileage"
 
 
-def _guessed(word: str, template: Template | None) -> str:
+def _guessed(word: str, template: Template | None, streams: Collection[str] | None) -> str:
     """Return what a word without a prefix means."""
+    if streams is not None and word in streams:
+        return STREAM
     if word in record.RECORD_KINDS or word in _PLURALS:
         return KIND
     if template is not None and word in template.fields:
         return FIELD
-    known = [*record.RECORD_KINDS, *(() if template is None else template.fields)]
+    known = [*record.RECORD_KINDS, *(streams or ()), *(() if template is None else template.fields)]
     near = names.near(word, sorted(known))
     raise _bad(
         word,
@@ -75,7 +81,7 @@ def _guessed(word: str, template: Template | None) -> str:
     )
 
 
-def _kind(name: str) -> str:
+def _kind(name: str, *, reads: bool) -> str:
     kind = _PLURALS.get(name, name)
     if kind not in record.RECORD_KINDS:
         near = names.near(name, sorted(record.RECORD_KINDS))
@@ -84,6 +90,8 @@ def _kind(name: str) -> str:
             "it is not a kind of record",
             f"did you mean {near}?" if near else f"kinds: {', '.join(sorted(record.RECORD_KINDS))}",
         )
+    if reads:
+        return kind
     if kind in OWNERS_ONLY:
         raise _bad(name, f"only the owner can write a {kind}", "share ownership instead")
     if kind == record.CERTIFICATE:

@@ -172,7 +172,11 @@ class Aggregates:
             if not first.is_plain or more or not is_simple:
                 self._of_chunks(run, wanted, found)
                 self._of_rows(part, wanted, found)
-            elif not (by_minutes and self._of_minutes(first, wanted, found)):
+            elif (
+                not by_minutes
+                or first.lock is not None  # of which no rollup is made
+                or not self._of_minutes(first, wanted, found)
+            ):
                 run.append(first)
         self._of_chunks(run, wanted, found)
         return found.groups(self._asked.aggregates)

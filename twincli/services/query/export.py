@@ -77,7 +77,7 @@ def export(
             item = _item(twins, twin_id, name)
             wanted.append((item, _free(place, item["twin"] or twin_id, name, form)))
     for number, (item, file) in enumerate(wanted, 1):
-        found = query.opened(workspace, item["twin_id"], [item["stream"]])
+        found = query.opened(workspace, feed, item["twin_id"], [item["stream"]])
         document["readings"] += _write(feed, found, form, place, file)
         document["files_added"] += 1
         document["streams"].append(item)

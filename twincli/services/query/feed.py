@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 from twincli.analysis.packing import NotASummaryError
-from twincli.errors import ConfigError, UndeterminedError
+from twincli.errors import ConfigError, LockedError, UndeterminedError
 from twincli.services.stream import rollups
 from twincli.values import TYPE_CHECKING
 
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from twincli.errors import TwinError
     from twincli.model.batch import Array
     from twincli.model.manifest import Entry
+    from twincli.services.privacy.chunks import SealedChunks
+    from twincli.services.privacy.locks import Lock
+    from twincli.services.privacy.opening import Keyring
+    from twincli.services.query.pieces import Piece
     from twincli.services.stream.rollups import Rollup, Rollups
+    from twincli.services.stream.streams import Stream
 
     T = TypeVar("T")
 
@@ -38,6 +43,7 @@ class Feed:
         copies: What its chunks are read from.
         kept: The rollups of this home.
         sources: Where content is fetched from that is not here.
+        sealed: Opens the chunks of encrypted streams; None: none can be.
     """
 
     def __init__(
@@ -46,11 +52,15 @@ class Feed:
         copies: Copies,
         kept: Rollups,
         sources: Sequence[Source] = (),
+        sealed: SealedChunks | None = None,
     ) -> None:
         self._blobs = blobs
         self._copies = copies
         self._kept = kept
         self._sources = sources
+        self._sealed = sealed
+        self._locks: dict[str, Lock] = {}
+        self._kinds: dict[tuple[Entry, str], dict[str, str]] = {}
         self._reader: chunks.Reader | None = None
         self._checked: set[str] = set()
         self._rollups: dict[str, Rollup] = {}
@@ -105,6 +115,35 @@ class Feed:
             contents.bring(self._blobs, self._sources, entry.cid)
             self._checked.add(entry.cid)
 
+    def ring(self, stream: Stream) -> Keyring:
+        """Return what opens an encrypted stream; from now on its chunks are read with it.
+
+        Raises:
+            LockedError: ``no_grant``, ``missing_wrap``, ``locked``.
+        """
+        if self._sealed is None or stream.lock is None:
+            raise LockedError(f"nothing here opens the stream {stream.name}", code="no_grant")
+        return self._sealed.ring(stream.lock)
+
+    def unlock(self, pieces: Iterable[Piece]) -> None:
+        """Know which chunks are encrypted."""
+        self._locks |= {
+            piece.entry.cid: piece.lock
+            for piece in pieces
+            if piece.entry is not None and piece.lock is not None
+        }
+
+    @contextmanager
+    def _file(self, entry: Entry, stream: str) -> Iterator[str]:
+        """Yield the path of a file with what a chunk holds, which may be read here."""
+        lock = self._locks.get(entry.cid)
+        if lock is None or self._sealed is None:
+            yield self._path(entry, stream)
+            return
+        self._bring(entry)
+        with self._sealed.file(lock, entry, stream) as path:
+            yield path
+
     def known(self, entry: Entry, stream: str) -> Rollup | None:
         """Return the rollup of a chunk, None where it is not kept.
 
@@ -123,7 +162,11 @@ class Feed:
         found = self.known(entry, stream)
         if found is not None:
             return dict(found.kinds)
-        return dict(self._own().about(self._path(entry, stream)).kinds)
+        key = (entry, stream)
+        if key not in self._kinds:
+            with self._file(entry, stream) as path:
+                self._kinds[key] = dict(self._own().about(path).kinds)
+        return self._kinds[key]
 
     def _path(self, entry: Entry, stream: str) -> str:
         self._bring(entry)
@@ -141,7 +184,8 @@ class Feed:
         if found is None:
             found = rollups.made(self.chunk(entry, stream))
             self._rollups[entry.cid] = found
-            self._kept.put([(entry.cid, found)])
+            if entry.cid not in self._locks:  # nothing of an encrypted chunk is kept
+                self._kept.put([(entry.cid, found)])
         return found
 
     def minutes(self, entry: Entry, stream: str, name: str) -> Summary | None:
@@ -170,8 +214,8 @@ class Feed:
             InvalidError: ``invalid_chunk``: it is a stranger's, and malformed.
             ConfigError: ``missing_extra``, ``damaged_chunk``.
         """
-        path = self._path(entry, stream)
-        return self._own().read(path, names=names, since_us=since_us, until_us=until_us)
+        with self._file(entry, stream) as path:
+            return self._own().read(path, names=names, since_us=since_us, until_us=until_us)
 
     def _own(self) -> chunks.Reader:
         if self._reader is None:
@@ -182,6 +226,8 @@ class Feed:
 
     def original(self, entry: Entry, stream: str) -> str | None:
         """Return the file of a chunk, checked, if it is as this home writes them; else None."""
+        if entry.cid in self._locks:
+            return None
         path = self._path(entry, stream)
         return path if path == self._blobs.path(entry.cid) else None
 
@@ -207,12 +253,14 @@ class Feed:
         jobs = []
         for entry in entries:
             kinds = self.kinds(entry, stream)
-            path = self._path(entry, stream)
-            jobs += [(path, name, kinds[name]) for name in names if name in kinds]
+            if entry.cid not in self._locks:
+                self._path(entry, stream)  # found here, not in a thread
+            jobs += [(entry, name, kinds[name]) for name in names if name in kinds]
 
-        def read(reader: chunks.Reader, job: tuple[str, str, str]) -> T:
-            path, name, kind = job
-            return use(name, *reader.values(path, name, kind, since_us, until_us))
+        def read(reader: chunks.Reader, job: tuple[Entry, str, str]) -> T:
+            entry, name, kind = job
+            with self._file(entry, stream) as path:
+                return use(name, *reader.values(path, name, kind, since_us, until_us))
 
         if len(jobs) <= THREADS:
             yield from (read(self._own(), job) for job in jobs)
@@ -224,7 +272,7 @@ class Feed:
 
         free: SimpleQueue[Reader] = SimpleQueue()
 
-        def read_in_turn(job: tuple[str, str, str]) -> T:
+        def read_in_turn(job: tuple[Entry, str, str]) -> T:
             reader = free.get()
             try:
                 return read(reader, job)

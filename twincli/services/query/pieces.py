@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from twincli.model.manifest import Entry
     from twincli.model.reading import Observation
+    from twincli.services.privacy.locks import Lock
 
 
 class Piece(NamedTuple):
@@ -29,6 +30,7 @@ class Piece(NamedTuple):
         suspect: Which of its values a rule doubts.
         called: What the stream is called in the chunk: that of an older one, which it takes up.
         unsigned: Sources whose readings in the chunk do not count.
+        lock: Of a chunk that is encrypted.
     """
 
     stream: int
@@ -42,6 +44,7 @@ class Piece(NamedTuple):
     suspect: tuple[str, ...] = ()
     called: str | None = None
     unsigned: frozenset[str] = frozenset()
+    lock: Lock | None = None
 
     @property
     def is_plain(self) -> bool:

@@ -55,7 +55,7 @@ def plot(workspace: Workspace, feed: Feed, ref: str, typed: Typed) -> Plotted:
         raise UsageError("name a stream with --stream", hint=f"to see them: twin stream list {ref}")
     made: list[Chart] = []
     found: Found | None = None
-    streams = query.opened(workspace, ref, question.streams)
+    streams = query.opened(workspace, feed, ref, question.streams)
     for at, held in enumerate(streams.held):
         pieces = tuple(piece._replace(stream=0) for piece in held.pieces)
         alone = streams._replace(held=(held._replace(pieces=pieces),))

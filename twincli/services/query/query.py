@@ -8,6 +8,7 @@ from twincli.model import record, times
 from twincli.model.template import RESERVED_STREAMS
 from twincli.rules.authority import AUTHORISED, OWNER
 from twincli.services import resolve
+from twincli.services.privacy.chunks import late as is_late
 from twincli.services.query import answers, asked, pieces
 from twincli.services.query.pieces import Held, Piece
 from twincli.services.stream import streams
@@ -94,7 +95,7 @@ def query(workspace: Workspace, feed: Feed, ref: str, typed: Typed) -> Found:
 
         if not set(recorded.STREAMS).isdisjoint(question.streams):
             return _of_records(workspace, ref, question)
-    found = opened(workspace, ref, question.streams)
+    found = opened(workspace, feed, ref, question.streams)
     return answered(feed, question, found)
 
 
@@ -211,10 +212,11 @@ def _check(feed: Feed, question: Asked, entries: Sequence[Entry]) -> None:
     feed.check(entries, whole=not is_from_rollups)
 
 
-def opened(workspace: Workspace, ref: str, names: Sequence[str]) -> Streams:
+def opened(workspace: Workspace, feed: Feed, ref: str, names: Sequence[str]) -> Streams:
     """Return streams of a twin and what they hold.
 
     Raises:
+        LockedError: ``no_grant``: one is encrypted, and no key here may read it.
         NotFoundError: ``not_found``.
         UsageError: ``not_supported``: the name stands for records.
     """
@@ -225,7 +227,7 @@ def opened(workspace: Workspace, ref: str, names: Sequence[str]) -> Streams:
         if name in RESERVED_STREAMS:
             raise _no_stream(ref, name)
         stream = streams.find(workspace, ref, name)
-        held.append(_held(workspace, stream, at, warnings))
+        held.append(_held(workspace, feed, stream, at, warnings))
     warnings += _changed_units(workspace, twin_id, held)
     return Streams(twin_id, tuple(held), tuple(warnings))
 
@@ -290,10 +292,12 @@ def _anchors(
         yield None, anchor
 
 
-def _held(workspace: Workspace, stream: Stream, at: int, warnings: list[str]) -> Held:
+def _held(workspace: Workspace, feed: Feed, stream: Stream, at: int, warnings: list[str]) -> Held:
     """Return what a stream holds, in the order of its chain; what does not count is left out."""
     found: list[Piece] = []
-    strange, faults, unsigned, late = 0, 0, 0, 0
+    strange, faults, unsigned, late, closed, ended = 0, 0, 0, 0, 0, 0
+    if stream.is_encrypted:
+        feed.ring(stream)
     if stream.standing not in COUNTED:
         warnings.append(
             f"the stream {stream.name} is {stream.standing.replace('_', ' ')}:"
@@ -314,6 +318,22 @@ def _held(workspace: Workspace, stream: Stream, at: int, warnings: list[str]) ->
         called = None
         if older is not None and older.stream.name != stream.name:
             called = older.stream.name
+        owner = stream if older is None else older.stream
+        entries: Sequence[Entry] = anchor.chunks
+        lock = owner.lock if anchor.epoch is not None else None
+        if lock is not None and anchor.epoch is not None:
+            ring = feed.ring(owner)
+            entries = [ring.present(entry) for entry in entries]
+            if anchor.epoch not in ring.secrets:
+                entries = [each for each in entries if each not in anchor.chunks]
+                closed += len(anchor.chunks) - len(entries)
+            ended += sum(
+                entry in anchor.chunks and is_late(ring.history.epochs, anchor.epoch, anchor.height)
+                for entry in entries
+            )
+        elif anchor.epoch is not None:
+            faults += 1
+            continue
         found.extend(
             Piece(
                 at,
@@ -325,8 +345,9 @@ def _held(workspace: Workspace, stream: Stream, at: int, warnings: list[str]) ->
                 entry,
                 called=called,
                 unsigned=anchor.unsigned,
+                lock=lock,
             )
-            for order, entry in enumerate(anchor.chunks, begun)
+            for order, entry in enumerate(entries, begun)
         )
         for item in anchor.readings:
             if item.observation.source in anchor.unsigned:
@@ -347,12 +368,19 @@ def _held(workspace: Workspace, stream: Stream, at: int, warnings: list[str]) ->
                     item.suspect,
                 )
             )
+    feed.unlock(found)
     for count, what in (
         (strange, "records of others, without a grant, do not count"),
         (faults, "records are malformed"),
         (unsigned, "readings are not signed by the key of their source"),
         (late, "records of the stream that it continues came after it was made"),
+        (closed, "chunks are of epochs that no key here opens"),
     ):
         if count:
             warnings.append(f"{stream.name}: {count} {what}, and are left out")
+    if ended:
+        warnings.append(
+            f"{stream.name}: {ended} chunks were encrypted to an epoch that had ended: who could"
+            " read it then can read them, until the owner encrypts them again"
+        )
     return Held(stream.name, stream.asset_id, tuple(found))

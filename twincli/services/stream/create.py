@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from twincli.content import memory
 from twincli.errors import ConflictError, LockedError, UsageError, shown
-from twincli.model import did, reading, record
+from twincli.model import did, encryption, reading, record
 from twincli.rules.authority import AUTHORISED, Topic
 from twincli.services import resolve
 from twincli.services.asset import create as _create
 from twincli.services.asset.create import Definition
 from twincli.services.asset.write_options import PLAIN, Writing
+from twincli.services.privacy import locks, sealing
 from twincli.services.signers import keys_to_spend
 from twincli.services.standing import Speakers, owners_now
 from twincli.services.stream import streams
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from twincli.services.documents import CreatedStream
+    from twincli.services.record.attachments import Stores
     from twincli.services.stream.streams import Stream
     from twincli.services.workspace import Workspace
 
@@ -31,6 +34,7 @@ def create(
     owner: str | None = None,
     continues: str | None = None,
     sources: Sequence[str] = (),
+    encrypt: Stores | None = None,
     writing: Writing = PLAIN,
     if_missing: bool = False,
 ) -> CreatedStream | Prepared:
@@ -46,6 +50,8 @@ def create(
         continues: The stream of the same twin whose life it takes up: its name or id. What that
             one holds when this one is made belongs to this one, too.
         sources: Each ``NAME=KEY``: readings of the source count only if the key signs them.
+        encrypt: Where what opens it goes, for a stream that is encrypted: its readings are open to
+            those who hold the twin, and to whom they grant it.
         writing: W.
         if_missing: A stream that is there is success, ``"created": false``.
 
@@ -63,8 +69,10 @@ def create(
     bound = _bound(workspace, sources)
     older = None if continues is None else _older(workspace, ref, twin_id, name, continues)
     if present is not None and present.standing == AUTHORISED:
-        is_same = (owner is None or present.owners == (details,)) and (
-            not bound or dict(present.sources) == bound
+        is_same = (
+            (owner is None or present.owners == (details,))
+            and (not bound or dict(present.sources) == bound)
+            and (encrypt is None or present.is_encrypted)
         )
         if older is not None and present.asset_id == older.asset_id:
             # It continues itself under its name; said again, not once more.
@@ -81,7 +89,18 @@ def create(
             is_there = True
         if is_there:
             return _document(workspace, ref, twin_id, name, None, present.asset_id)
+    if older is not None and older.is_encrypted and encrypt is None:
+        raise UsageError(
+            f"the stream {older.name} is encrypted, and one that continues it in the clear is not"
+            " made by accident",
+            hint="add --encrypt, or leave --continues out",
+        )
     stated: dict[str, Any] = {}
+    if encrypt is not None:
+        memory.check()
+        topic = locks.topic_of(locks.STREAM, name)
+        epoch = sealing.begin(workspace, encrypt, locks.readers(workspace, twin_id, topic))
+        stated[encryption.MEMBER] = encryption.member(epoch)
     if older is not None:
         stated["continues"] = older.asset_id
     if bound:

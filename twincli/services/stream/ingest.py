@@ -6,13 +6,19 @@ is a file that nobody names, and what a record names is found as a repeat when i
 
 from __future__ import annotations
 
+import io
 import os
 from contextlib import ExitStack, closing
 
 from twincli import files
+from twincli.content.inventory import Summary
+from twincli.content.memory import MemoryFile
+from twincli.crypto import age
 from twincli.errors import ConflictError, InvalidError
 from twincli.model import manifest, reading
 from twincli.model.manifest import Entry, Manifest
+from twincli.services.privacy import sealing
+from twincli.services.record.attachments import Stores
 from twincli.services.record.say import say
 from twincli.services.stream import known, streams
 from twincli.services.tx.prepared import Prepared
@@ -23,8 +29,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from twincli.content.chunks import About
-    from twincli.content.inventory import Head, Summary
+    from twincli.content.inventory import Head
     from twincli.model.batch import Batch, Conflict
+    from twincli.model.encryption import Epoch
     from twincli.model.inline import Inline
     from twincli.services.asset.write_options import Writing
     from twincli.services.documents import Said
@@ -152,6 +159,10 @@ def stored_before(room: Room, stream: Stream, batch: Batch) -> Batch | None:
             column.series.partition(".")[2]: column.kind for column in batch.columns
         } | room.inventory.kinds(stream.asset_id)
         found = batches.gather(rows, stream.name, known_kinds)
+    if stream.lock is not None and (
+        room.sealed is None or room.sealed.ring_or_none(stream.lock) is None
+    ):
+        return found  # whoever writes blindly is compared by those who read
     for held in room.inventory.chunks(stream.asset_id, first, last):
         part = chunks.as_batch(known.read_chunk(room, stream, held.entry, first, last + 1))
         if len(part.time):
@@ -200,20 +211,28 @@ def store(
             return Stored(existing=existing, conflicts=refused)
         if room.workspace.dry_run:
             return Stored(new=count, existing=existing, conflicts=refused)
-        written = _written(room, stream, new, units or {}, given or {})
+        epoch = None
+        if stream.lock is not None:
+            stores = Stores(room.blobs, room.nodes)
+            epoch = sealing.current(room.workspace, stores, stream.lock)
+            if room.sealed is not None:
+                room.sealed.forget(stream.lock)
+        written = _written(room, stream, new, units or {}, given or {}, epoch)
         entries = [each.entry for each in written]
         _upload(room, entries)
         said: list[Said] = []
         for part in manifest.batches(entries):
             prev = said[-1]["transaction_id"] if said else head.chunked
-            body = manifest.body(Manifest(stream.name, part, prev))
+            number = None if epoch is None else epoch.number
+            body = manifest.body(Manifest(stream.name, part, prev, number))
             made = say(room.workspace, stream.asset_id, streams.CHUNK, body, behind, is_owners=True)
             if isinstance(made, Prepared):
                 return made
             said.append(made)
             behind = behind._replace(if_tip=made["transaction_id"])
         known.head_of(room, stream, {each.entry.cid: each.summary for each in written})
-        _keep(room, written)
+        if epoch is None:
+            _keep(room, written)
         return Stored(tuple(said), count, existing, refused, tuple(entries))
 
     done: Stored | Prepared = at_tip(room, stream, writing, write)
@@ -238,13 +257,18 @@ class _Written(NamedTuple):
 
     entry: Entry
     summary: Summary
-    rollup: Rollup
+    rollup: Rollup | None
 
 
 def _written(
-    room: Room, stream: Stream, batch: Batch, units: Mapping[str, str], given: Mapping[str, str]
+    room: Room,
+    stream: Stream,
+    batch: Batch,
+    units: Mapping[str, str],
+    given: Mapping[str, str],
+    epoch: Epoch | None = None,
 ) -> list[_Written]:
-    """Write the chunks of a batch, all durable when this returns."""
+    """Write the chunks of a batch, all durable when this returns, encrypted to an epoch."""
     from twincli.content import chunks
 
     kinds = {column.series: column.kind for column in batch.columns}
@@ -252,14 +276,18 @@ def _written(
     files.make_directory(room.blobs.directory)
     written: list[_Written] = []
     with room.blobs.batch() as arriving:
-        for made in _made(os.path.join(room.blobs.directory, "chunk"), about, chunks.cut(batch)):
-            try:
-                with open(made.path, "rb") as file:
-                    kept = arriving.put(file)
-            except OSError as error:
-                raise files.cannot("write", made.path, error) from error
-            finally:
-                files.discard(made.path)
+        parts = chunks.cut(batch)
+        for made in _made(os.path.join(room.blobs.directory, "chunk"), about, parts, epoch):
+            if made.sealed is not None:
+                kept = arriving.put(io.BytesIO(made.sealed))
+            else:
+                try:
+                    with open(made.path, "rb") as file:
+                        kept = arriving.put(file)
+                except OSError as error:
+                    raise files.cannot("write", made.path, error) from error
+                finally:
+                    files.discard(made.path)
             entry = Entry(kept.cid, kept.size, made.rows, made.first_us, made.last_us)
             written.append(_Written(entry, made.summary, made.rollup))
     room.copies.wrote((each.entry for each in written), stream.name)
@@ -274,11 +302,14 @@ class _Made(NamedTuple):
     first_us: int
     last_us: int
     summary: Summary
-    rollup: Rollup
+    rollup: Rollup | None
+    sealed: bytes | None = None
 
 
-def _made(beside: str, about: About, parts: Iterator[Batch]) -> Iterator[_Made]:
-    """Write chunks beside a path, several at once; yield them in their order."""
+def _made(
+    beside: str, about: About, parts: Iterator[Batch], epoch: Epoch | None = None
+) -> Iterator[_Made]:
+    """Write chunks beside a path, or encrypt them; several at once; yield them in their order."""
     from collections import deque
     from concurrent.futures import ThreadPoolExecutor
     from queue import SimpleQueue
@@ -288,7 +319,22 @@ def _made(beside: str, about: About, parts: Iterator[Batch]) -> Iterator[_Made]:
 
     free: SimpleQueue[chunks.Writer] = SimpleQueue()
 
+    def make_sealed(part: Batch, recipient: str) -> _Made:
+        chunk = chunks.of_batch(part, about)
+        writer = free.get()
+        try:
+            with MemoryFile() as file:
+                rows = writer.rewrite(chunk, file.path)
+                data = age.seal(file.read(), recipient)
+        finally:
+            free.put(writer)
+        nothing = Summary(rows, (), frozenset())
+        first, last = int(part.time[0]), int(part.time[-1])
+        return _Made("", rows, first, last, nothing, None, data)
+
     def make(part: Batch) -> _Made:
+        if epoch is not None:
+            return make_sealed(part, epoch.recipient)
         path = files.temporary_beside(beside)
         chunk = chunks.of_batch(part, about)
         writer = free.get()
@@ -322,7 +368,7 @@ def _made(beside: str, about: About, parts: Iterator[Batch]) -> Iterator[_Made]:
                 yield waiting.popleft().result()
         finally:
             for each in waiting:
-                if not each.cancel() and each.exception() is None:
+                if not each.cancel() and each.exception() is None and epoch is None:
                     files.discard(each.result().path)
 
 
@@ -331,7 +377,7 @@ def _keep(room: Room, written: Sequence[_Written]) -> None:
     from twincli.services.stream.rollups import Rollups
 
     with closing(Rollups(room.rollups)) as kept:
-        kept.put((each.entry.cid, each.rollup) for each in written)
+        kept.put((each.entry.cid, each.rollup) for each in written if each.rollup is not None)
 
 
 def _upload(room: Room, entries: Sequence[Entry]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from twincli.content.inventory import Head, Inventory, Leaf, Summary, Taken, Totals
-from twincli.errors import ConfigError, InvalidError, UndeterminedError
+from twincli.errors import ConfigError, InvalidError, LockedError, UndeterminedError
 from twincli.model import record
 from twincli.model.batch import load_numpy
 from twincli.services.stream import streams
@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from twincli.client.content import NodeContent
-    from twincli.content.chunks import Chunk
+    from twincli.content.chunks import About, Chunk
     from twincli.content.copies import Copies
     from twincli.content.store import Blobs
     from twincli.model.batch import Array
     from twincli.model.manifest import Entry
+    from twincli.services.privacy.chunks import SealedChunks
     from twincli.services.stream.streams import Anchor, Stream
     from twincli.services.workspace import Workspace
 
@@ -33,6 +34,7 @@ class Room(NamedTuple):
         nodes: Nodes of twincli that get content before it is anchored.
         spool: Directory of readings that are on their way.
         rollups: File of the minutes of chunks, or None.
+        sealed: Opens the chunks of encrypted streams; None: none can be.
     """
 
     workspace: Workspace
@@ -42,6 +44,7 @@ class Room(NamedTuple):
     nodes: Sequence[NodeContent] = ()
     spool: str | None = None
     rollups: str | None = None
+    sealed: SealedChunks | None = None
 
 
 Life = list[tuple["Stream", frozenset[str]]]
@@ -100,6 +103,8 @@ def life_of(room: Room, stream: Stream) -> Life:
 
 def kinds_of(room: Room, stream: Stream) -> dict[str, str]:
     """Return what each series of a stream holds, that of the ones that it takes up included."""
+    if stream.lock is not None:
+        return _sealed_kinds(room, stream)
     if stream.continues is None:
         return room.inventory.kinds(stream.asset_id)
     kinds: dict[str, str] = {}
@@ -111,7 +116,44 @@ def kinds_of(room: Room, stream: Stream) -> dict[str, str]:
 
 def units_of(room: Room, stream: Stream) -> dict[str, str]:
     """Return the units in which series are kept, as far as somebody said so."""
+    if stream.lock is not None:
+        return {
+            name.partition(".")[2]: unit
+            for about in _sealed_abouts(room, stream)
+            for name, unit in about.units.items()
+        }
     return {leaf.path: leaf.unit for leaf in latest_of(room, stream) if leaf.unit}
+
+
+LOOKED_AT = 8
+"""Chunks of an encrypted stream, the newest ones, that say what its series hold: nothing else may
+know it."""
+
+
+def _sealed_kinds(room: Room, stream: Stream) -> dict[str, str]:
+    return {
+        name.partition(".")[2]: kind
+        for about in _sealed_abouts(room, stream)
+        for name, kind in about.kinds.items()
+    }
+
+
+def _sealed_abouts(room: Room, stream: Stream) -> list[About]:
+    """Return what the last chunks of an encrypted stream say, none where no key here opens them."""
+    from twincli.content import chunks
+
+    sealed, lock = room.sealed, stream.lock
+    if sealed is None or lock is None or sealed.ring_or_none(lock) is None:
+        return []
+    found = []
+    with chunks.Reader() as reader:
+        for held in room.inventory.chunks(stream.asset_id)[-LOOKED_AT:]:
+            try:
+                with sealed.file(lock, held.entry, stream.name) as path:
+                    found.append(reader.about(path))
+            except (UndeterminedError, InvalidError, ConfigError, LockedError):
+                continue
+    return found
 
 
 def latest_of(room: Room, stream: Stream) -> list[Leaf]:
@@ -151,9 +193,16 @@ def totals_of(room: Room, stream: Stream) -> Totals:
 
 
 def _taken(room: Room, stream: Stream, anchor: Anchor, fresh: Mapping[str, Summary]) -> Taken:
-    chunks = tuple(
-        (entry, fresh.get(entry.cid) or summary_of(room, stream, entry)) for entry in anchor.chunks
-    )
+    if stream.lock is not None:
+        # Nothing of what is in it is kept; its rows stand in its record.
+        chunks: tuple[tuple[Entry, Summary | None], ...] = tuple(
+            (entry, Summary(entry.rows, (), frozenset())) for entry in anchor.chunks
+        )
+    else:
+        chunks = tuple(
+            (entry, fresh.get(entry.cid) or summary_of(room, stream, entry))
+            for entry in anchor.chunks
+        )
     is_fault = anchor.fault is not None
     return Taken(anchor.tx_id, readings=anchor.readings, chunks=chunks, is_fault=is_fault)
 
@@ -180,6 +229,11 @@ def read_chunk(
             code="missing_content",
             hint=f"twin file get {entry.cid} --node NODE -o FILE fetches it",
         )
+    if stream.lock is not None:
+        if room.sealed is None:
+            raise LockedError(f"the stream {stream.name} is encrypted", code="no_grant")
+        with room.sealed.file(stream.lock, entry, stream.name) as path, chunks.Reader() as reader:
+            return reader.read(path, since_us=since_us, until_us=until_us)
     path = room.copies.path(entry, stream.name)
     with chunks.Reader() as reader:
         return reader.read(path, since_us=since_us, until_us=until_us)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twincli.errors import ConflictError, InvalidError, LockedError, TwinError, cut
+from twincli.errors import ConflictError, InvalidError, LockedError, TwinError, UsageError, cut
 from twincli.model import inline, reading, record, times
 from twincli.rules.authority import AUTHORISED
 from twincli.rules.data import check_data
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from twincli.content.inventory import Head
     from twincli.model.batch import Batch
     from twincli.model.inline import Inline
+    from twincli.model.manifest import Entry
     from twincli.model.reading import Observation
     from twincli.rules.authority import Verdict
     from twincli.services.documents import Pushed, RefusedLine
@@ -89,6 +90,7 @@ def target_of(room: Room, ref: str, name: str) -> Target:
     stream = streams.find_or_none(room.workspace, twin_id, name)
     if stream is not None and stream.standing != AUTHORISED:
         stream = None  # somebody else's word; the twin's own is made beside it
+    _check_encryption(stream)
     held = rules.of_stream(room.workspace, twin_id, name)
     return _signed(Target(room, ref, twin_id, name, stream, held))
 
@@ -134,6 +136,25 @@ def _check_source(target: Target, source: str) -> None:
             f"readings of the source {cut(source)} count only if {name} signs them",
             code="wrong_source",
             hint=f"sign with --key {name}, or name another source",
+        )
+
+
+def _is_encrypted(target: Target) -> bool:
+    return target.stream is not None and target.stream.lock is not None
+
+
+def _check_encryption(stream: Stream | None) -> None:
+    """Check that what states that it is encrypted can be written to as such.
+
+    Raises:
+        InvalidError: ``invalid_encryption``.
+    """
+    if stream is not None and stream.is_encrypted and stream.lock is None:
+        raise InvalidError(
+            f"the stream {stream.name} states that it is encrypted, and to whom is malformed:"
+            " nothing is written to it in the clear",
+            code="invalid_encryption",
+            hint="its owner can make another one: twin stream create TWIN NAME --encrypt",
         )
 
 
@@ -183,11 +204,21 @@ def push(
     item = taken(target, Clock(room, writing), found, on_invalid)
     inline.body([item])
     target = made(target)
+    if _is_encrypted(target) and writing.prepare:
+        raise UsageError(
+            "--prepare is for readings that stand in the record, and those of an encrypted stream"
+            " do not",
+            code="not_supported",
+            hint="push without --prepare",
+        )
     if writing.once is not None and target.stream is not None:
         before = _of_once(target, writing.once, item, is_timed=found.time_us is not None)
         if before is not None:
             return before
-    done = _inline(target, [item], writing)
+    if _is_encrypted(target):
+        done: Stored | Prepared = stored(target, [item], writing)
+    else:
+        done = _inline(target, [item], writing)
     if isinstance(done, Prepared):
         return done
     for _, error in done.conflicts:
@@ -351,14 +382,13 @@ def _there(room: Room, stream: Stream, found: Observation) -> dict[str, Any]:
         if (its_source, its_seq) == (source, seq):
             there |= leaves
     for held in room.inventory.chunks(stream.asset_id, time_us, time_us):
-        there |= _in_chunk(room, stream, held, found)
+        there |= _in_chunk(room, stream, held.entry, found)
     return there
 
 
-def _in_chunk(room: Room, stream: Stream, held: Any, found: Observation) -> dict[str, Any]:
+def _in_chunk(room: Room, stream: Stream, entry: Entry, found: Observation) -> dict[str, Any]:
     import json
 
-    entry = held.entry
     assert found.time_us is not None
     chunk = known.read_chunk(room, stream, entry, found.time_us, found.time_us + 1)
     there = {}
@@ -405,6 +435,8 @@ def _of_once(target: Target, token: str, item: Inline, *, is_timed: bool) -> Pus
 
     assert target.stream is not None
     client = target.room.workspace.client
+    if target.stream.lock is not None:
+        return _of_sealed_once(target, token, item, is_timed=is_timed)
     for _, tx_id in client.once(target.stream.asset_id, token):
         for found in records(target.room.workspace, target.stream.asset_id, {streams.READING}):
             if found.tx_id != tx_id:
@@ -418,6 +450,31 @@ def _of_once(target: Target, token: str, item: Inline, *, is_timed: bool) -> Pus
                 raise once_mismatch(token, tx_id)
             done = document(target, [Stored(existing=1, readings=(first,))])
             return {**done, "transaction_id": tx_id}
+    return None
+
+
+def _of_sealed_once(target: Target, token: str, item: Inline, *, is_timed: bool) -> Pushed | None:
+    """Return the document of what was pushed to an encrypted stream with the same token, or None.
+
+    Whoever cannot read it takes it for the same.
+    """
+    from twincli.services.asset.attempt import once_mismatch
+
+    room, stream = target.room, target.stream
+    assert stream is not None
+    assert stream.lock is not None
+    for _, tx_id in room.workspace.client.once(stream.asset_id, token):
+        anchors = streams.anchors(room.workspace, stream)
+        chunks = next((each.chunks for each in anchors if each.tx_id == tx_id), ())
+        can_read = room.sealed is not None and room.sealed.ring_or_none(stream.lock) is not None
+        for entry in chunks if can_read else ():
+            wanted = item.observation
+            if not is_timed:
+                wanted = wanted._replace(time_us=entry.first_us)
+            if _in_chunk(room, stream, entry, wanted) != wanted.leaves:
+                raise once_mismatch(token, tx_id)
+        done = document(target, [Stored(existing=1, chunks=chunks)])
+        return {**done, "transaction_id": tx_id}
     return None
 
 
@@ -495,7 +552,7 @@ def push_blocks(
                 return
             if not items:
                 continue
-            if len(items) > MAX_INLINE:
+            if len(items) > MAX_INLINE or _is_encrypted(target):
                 ingest.check_extras()  # before the stream is made
             target = made(target)
             result = stored(target, [item for _, item in items], writing, skip=skip)
@@ -648,7 +705,7 @@ def stored(
 def _stored(
     target: Target, items: Sequence[Inline], writing: Writing, *, skip: bool, resumed: bool
 ) -> Stored:
-    if len(items) <= MAX_INLINE or target.stream is None:
+    if (len(items) <= MAX_INLINE and not _is_encrypted(target)) or target.stream is None:
         done = _inline(target, items, writing, skip_conflicts=skip, resumed=resumed)
     else:
         name = target.name

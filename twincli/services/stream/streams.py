@@ -8,11 +8,12 @@ which name the files that hold them. Whose word they are about the twin is judge
 from __future__ import annotations
 
 from twincli.errors import InvalidError, NotFoundError
-from twincli.model import inline, manifest, names, record, times
+from twincli.model import encryption, inline, manifest, names, record, times
 from twincli.model.transaction import signers_of
 from twincli.rules.authority import AUTHORISED, STANDINGS, Topic
 from twincli.services import resolve
 from twincli.services.asset.document import claimed
+from twincli.services.privacy import locks
 from twincli.services.standing import Speakers, owners_now
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from twincli.ledger.reading import Entry
     from twincli.model.inline import Inline
     from twincli.model.manifest import Entry as ChunkEntry
+    from twincli.services.privacy.locks import Lock
     from twincli.services.workspace import Workspace
 
 READING, CHUNK = KINDS = ("reading", "chunk")
@@ -54,6 +56,8 @@ class Stream(NamedTuple):
         height: Of the block that has its CREATE, or None.
         continues: The stream whose life it takes up, or None.
         sources: Names of sources, each with the public key that has to sign its readings.
+        is_encrypted: Whether its CREATE states that it is.
+        lock: Its epochs begin with this one; None: it is not encrypted, or malformed.
     """
 
     asset_id: str
@@ -65,6 +69,8 @@ class Stream(NamedTuple):
     height: int | None = None
     continues: str | None = None
     sources: tuple[tuple[str, str], ...] = ()
+    is_encrypted: bool = False
+    lock: Lock | None = None
 
 
 class Past(NamedTuple):
@@ -100,6 +106,7 @@ class Anchor(NamedTuple):
         chunks: Of kind ``chunk``.
         fault: Why its body cannot be read; then it has neither.
         unsigned: Sources whose keys did not sign it: what it says of them does not count.
+        epoch: Of kind ``chunk``: the epoch to which they are encrypted, or None.
     """
 
     tx_id: str
@@ -114,6 +121,7 @@ class Anchor(NamedTuple):
     chunks: tuple[ChunkEntry, ...] = ()
     fault: str | None = None
     unsigned: frozenset[str] = frozenset()
+    epoch: int | None = None
 
 
 def check_name(name: str) -> str:
@@ -192,6 +200,8 @@ def _stream(workspace: Workspace, speakers: Speakers, entry: Entry) -> Stream | 
         entry.height,
         record.text(envelope.get("continues")),
         _sources(envelope.get("sources")),
+        encryption.is_stated(envelope),
+        locks.of_stream(entry),
     )
 
 
@@ -281,4 +291,4 @@ def with_body(anchor: Anchor, stream_name: str, body: Any) -> Anchor:
         return anchor._replace(fault=error.message)
     if found.stream != stream_name:
         return anchor._replace(fault=f"it names another stream, {found.stream}")
-    return anchor._replace(chunks=found.chunks)
+    return anchor._replace(chunks=found.chunks, epoch=found.epoch)

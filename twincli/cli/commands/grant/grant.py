@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from twincli.cli.commands.file import content
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
 from twincli.cli.parsing.arguments import Twin
@@ -29,30 +30,51 @@ def add(
             "--to", metavar="NAME", help="Whom: a name, DID or public key; may be repeated."
         ),
     ] = None,
-    role: Annotated[str, typer.Option(metavar="ROLE", help="What for: writer.")] = "writer",
+    role: Annotated[
+        str, typer.Option(metavar="ROLE", help="What for: writer, viewer or auditor.")
+    ] = "writer",
     scope: Annotated[
         list[str] | None,
         typer.Option(
             metavar="A,B",
-            help="What may be written: kinds of records, field:NAME, stream:NAME, source:ROLE;"
-            " without it everything.",
+            help="What may be written or read: kinds of records, field:NAME, stream:NAME,"
+            " source:ROLE; without it everything.",
         ),
     ] = None,
     expires: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="First moment at which it no longer holds."),
     ] = None,
+    deny: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="A,B", help="Ask readers not to: download, share; nothing makes them obey."
+        ),
+    ] = None,
+    recipient: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AGE", help="Recipient of age, for a key that signs and cannot decrypt."
+        ),
+    ] = None,
 ) -> Result:
-    """Allow others to write about a twin: everyone who is named, or nobody."""
+    """Allow others to write about a twin, or to read what is encrypted: all of them, or nobody."""
+    from twincli.rules.authority import READERS
     from twincli.services.grant import grants
 
+    workspace = partial.begun(context)
+    reading = None
+    if role in READERS or recipient is not None:
+        reading = grants.Reading(content.stores(context)[0], recipient)
     made = grants.add(
-        partial.begun(context),
+        workspace,
         twin,
         to or (),
         role=role,
         scope=scope or (),
         expires=expires,
+        deny=deny or (),
+        reading=reading,
         writing=context.writes.writing(),
     )
     return partial.recorded(context, made, f"the grant of {twin} to {', '.join(to or ())}")
@@ -154,6 +176,7 @@ def revoke(
         everything=everything,
         since=since,
         reason=reason,
+        stores=content.stores(context)[0],
         writing=context.writes.writing(),
     )
     ended = f"all grants and links of {twin}"

@@ -18,6 +18,8 @@ def feed(context: Context) -> Feed:
     """Return what reads chunks: of this home, else of the node that ``--node`` names."""
     from twincli.content.copies import Copies
     from twincli.content.store import Blobs
+    from twincli.services.privacy.chunks import SealedChunks
+    from twincli.services.privacy.opening import Shelf
     from twincli.services.query.feed import Feed
     from twincli.services.stream.rollups import Rollups
 
@@ -29,13 +31,16 @@ def feed(context: Context) -> Feed:
         nodes += content.places(context)[0]
     blobs = Blobs(context.paths.content)
     copies = Copies(blobs, context.paths.copies)
+    sealed = SealedChunks(context.workspace(), Shelf(blobs, nodes), copies)
     made = Feed(
         blobs,
         copies,
         Rollups(context.paths.rollups if has_home else None),
         nodes,
+        sealed,
     )
     context.at_end(copies.close)
+    context.at_end(sealed.close)
     context.at_end(made.close)
     return made
 
@@ -71,6 +76,6 @@ def answered_sql(context: Context, feed: Feed, ref: str, typed: Typed, text: str
     question = asked.read(typed, workspace.now())
     known = list(question.streams) or query.every(workspace, ref)
     statement = sql.check(text, known)
-    found = query.opened(workspace, ref, statement.streams)
+    found = query.opened(workspace, feed, ref, statement.streams)
     timeout = context.options.timeout or sql.SECONDS
     return sql.run(feed, statement, found, question, timeout)

@@ -7,6 +7,8 @@ import os
 from twincli.content.copies import Copies
 from twincli.content.inventory import Inventory
 from twincli.content.store import Blobs
+from twincli.services.privacy.chunks import SealedChunks
+from twincli.services.privacy.opening import Shelf
 from twincli.services.stream.known import Room
 from twincli.values import TYPE_CHECKING
 
@@ -32,12 +34,16 @@ def room(context: Context, *, writes: bool = False) -> Room:
     blobs = Blobs(context.paths.content)
     copies = Copies(blobs, context.paths.copies)
     context.at_end(copies.close)
+    workspace = context.workspace()
+    sealed = SealedChunks(workspace, Shelf(blobs, nodes), copies)
+    context.at_end(sealed.close)
     return Room(
-        context.workspace(),
+        workspace,
         inventory,
         blobs,
         copies,
         nodes,
         os.path.dirname(context.paths.streams),
         context.paths.rollups,
+        sealed,
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from twincli import config
+from twincli.cli.commands.file import content
 from twincli.cli.commands.stream.rooms import room
 from twincli.cli.context import Context
 from twincli.cli.parsing import candidates, typer_frame
@@ -41,6 +42,12 @@ def create(
             metavar="NAME=KEY", help="Readings of this source count only if KEY signs them; repeat."
         ),
     ] = None,
+    encrypt: Annotated[
+        bool,
+        typer.Option(
+            "--encrypt", help="Encrypt its readings, for the owners and whom they grant it."
+        ),
+    ] = False,
     if_missing: Annotated[
         bool, typer.Option("--if-missing", help="Succeed if the same stream already exists.")
     ] = False,
@@ -52,13 +59,16 @@ def create(
     prepare, writing = context.writes.prepare, context.writes.writing()
     if writing.bare:
         raise UsageError("--bare writes no envelope, which names the twin", hint="leave it out")
+    workspace = partial.begun(context)
+    stores, notes = content.stores(context) if encrypt else (None, ())
     document = service.create(
-        partial.begun(context),
+        workspace,
         twin,
         stream,
         owner=owner,
         continues=continues,
         sources=source or (),
+        encrypt=stores,
         writing=writing,
         if_missing=if_missing,
     )
@@ -73,7 +83,7 @@ def create(
             (name, name)
             for name in ("twin", "stream", "owner", "asset_id", "transaction_id", "created")
         ),
-        notes=(*partial.not_prepared(prepare), f"{did} the stream {stream} of {twin}"),
+        notes=(*partial.not_prepared(prepare), f"{did} the stream {stream} of {twin}", *notes),
         warnings=tuple(document["warnings"]),
     )
 

@@ -1,0 +1,79 @@
+"""Files that are nowhere but in memory, for what must not be on a disk in the clear.
+
+Linux has them; the engine reads and writes them by a path that only this process and its children
+can use. Elsewhere there are none, and whatever needs one is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from twincli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class MemoryFile:
+    """A file in memory, gone when it is closed.
+
+    Args:
+        data: What is in it.
+
+    Attributes:
+        path: By which this process opens it, and a child that gets its descriptor.
+
+    Raises:
+        ConfigError: ``no_memory_files``: the system has none.
+    """
+
+    def __init__(self, data: bytes = b"") -> None:
+        if sys.platform != "linux":
+            raise unavailable()
+        self.descriptor = os.memfd_create("twincli")
+        self.path = f"/proc/self/fd/{self.descriptor}"
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self.descriptor, left) :]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget it."""
+        os.close(self.descriptor)
+
+    def read(self) -> bytes:
+        """Return what is in it."""
+        with open(self.path, "rb") as file:
+            return file.read()
+
+    @property
+    def size(self) -> int:
+        """Bytes in it."""
+        return os.fstat(self.descriptor).st_size
+
+
+def unavailable() -> ConfigError:
+    """Return the error of systems that have no such files."""
+    return ConfigError(
+        "readings that are encrypted are written and read in memory only, which this system does"
+        " not offer",
+        code="no_memory_files",
+        hint="use Linux, also in a container, for encrypted streams",
+    )
+
+
+def check() -> None:
+    """Check that there are such files.
+
+    Raises:
+        ConfigError: ``no_memory_files``.
+    """
+    if sys.platform != "linux":
+        raise unavailable()

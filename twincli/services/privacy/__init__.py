@@ -1,0 +1,1 @@
+"""Encrypted streams and files: who can open them, and to whom they are encrypted."""

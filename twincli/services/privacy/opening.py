@@ -1,0 +1,268 @@
+"""Open what is encrypted: with a key that may read it now, and that somebody made a wrap for.
+
+Roles, scopes and ends of grants are judged before a wrap is used, by the workspace's clock. What is
+opened stays in memory.
+"""
+
+from __future__ import annotations
+
+from twincli.client.fetching import fetch
+from twincli.crypto import age
+from twincli.errors import InvalidError, LockedError, NotVerifiedError, UndeterminedError
+from twincli.keystore import keyfile
+from twincli.rules.authority import AUTHORISED, DOWNLOAD
+from twincli.services.audit import trail
+from twincli.services.privacy import locks
+from twincli.values import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from twincli.client.fetching import Source
+    from twincli.content.store import Blobs
+    from twincli.keystore.keyfile import KeyInfo
+    from twincli.model.encryption import History
+    from twincli.model.manifest import Entry
+    from twincli.services.privacy.locks import Lock
+    from twincli.services.workspace import Workspace
+
+MAX_WRAP = 1 << 16
+"""Bytes of a wrap."""
+
+_WHY = {
+    "expired": "its grant is over",
+    "revoked": "its grant was revoked",
+    "ended": "its grant ended when the twin changed hands",
+    "scope": "its grant does not include it",
+    DOWNLOAD: "its grant denies downloads",
+    "no_block_time": "this network has no time of its own to judge the grant by",
+    "unknown_record": "the twin has a record that this version does not know",
+}
+
+
+class Shelf(NamedTuple):
+    """Where wraps are.
+
+    Attributes:
+        blobs: On this machine.
+        sources: Where they are fetched from.
+    """
+
+    blobs: Blobs
+    sources: Sequence[Source] = ()
+
+    def wrap(self, cid: str) -> bytes | None:
+        """Return a wrap, None where nobody at hand has it."""
+        blobs = self.blobs
+        if not blobs.has(cid):
+            for source in self.sources:
+                try:
+                    fetch(source, blobs, cid)
+                except (UndeterminedError, NotVerifiedError):
+                    continue
+                break
+            else:
+                return None
+        if blobs.size(cid) > MAX_WRAP or not blobs.check(cid):
+            return None
+        with blobs.open(cid) as stream:
+            return stream.read(MAX_WRAP)
+
+
+class Keyring(NamedTuple):
+    """What opens a stream or file.
+
+    Attributes:
+        lock: What it opens.
+        history: Its epochs.
+        secrets: The identities of epochs, by their numbers.
+        key: The name of the key that opened the newest of them.
+    """
+
+    lock: Lock
+    history: History
+    secrets: dict[int, str]
+    key: str
+
+    def present(self, entry: Entry) -> Entry:
+        """Return a chunk, or what it was encrypted again as."""
+        again = self.history.sealed.get(entry.cid)
+        return entry if again is None else entry._replace(cid=again.cid, size=again.size)
+
+    def open(self, data: bytes) -> bytes:
+        """Return what was encrypted.
+
+        Raises:
+            LockedError: ``no_grant``: it is of an epoch that no key here opens.
+            InvalidError: ``damaged_content``.
+        """
+        # The newest first: that is what most is encrypted to.
+        return age.open_sealed(data, reversed(self.secrets.values()))
+
+
+def keyring(
+    workspace: Workspace, shelf: Shelf, lock: Lock, *, by: str | None = None, download: bool = False
+) -> Keyring:
+    """Return what opens a stream or file: with ``--key``, else with the local keys that fit.
+
+    The audit log has it, or that it was refused, before anything is opened.
+
+    Args:
+        workspace: Rooms.
+        shelf: Where wraps are.
+        lock: What is to be opened.
+        by: The command, for the audit log; None: only to write or to grant, which notes itself.
+        download: Whether it is to be written to a file, which a grant may deny.
+
+    Raises:
+        LockedError: ``no_grant``: no key may read it; ``missing_wrap``; ``locked``: a passphrase.
+        ConfigError: ``missing_extra``.
+    """
+    age.load()
+    tried = _Tried(workspace, shelf, lock, download=download)
+    for info in tried.candidates():
+        tried.use(info)
+        if len(tried.secrets) == len(tried.history.epochs):
+            break
+    if not tried.secrets:
+        error = tried.error()
+        if by is not None and error.code == "no_grant":
+            _note(workspace, lock, trail.REFUSED, by, tried.refused, error.message)
+        raise error
+    key = tried.keys[max(tried.secrets)]
+    if by is not None:
+        public_key = workspace.keystore.get(key).public_key
+        _note(workspace, lock, trail.DECRYPTED, by, public_key)
+    return Keyring(lock, tried.history, dict(sorted(tried.secrets.items())), key)
+
+
+def _note(
+    workspace: Workspace,
+    lock: Lock,
+    what: str,
+    by: str,
+    party: str | None,
+    reason: str | None = None,
+) -> None:
+    trail.note(
+        workspace,
+        what,
+        twin=lock.twin_id,
+        party=party,
+        stream=lock.name if lock.kind == locks.STREAM else None,
+        kind=None if lock.kind == locks.STREAM else lock.kind,
+        reason=reason,
+        by=by,
+        durable=what == trail.DECRYPTED,
+    )
+
+
+class _Tried:
+    """Keys being tried."""
+
+    def __init__(self, workspace: Workspace, shelf: Shelf, lock: Lock, *, download: bool) -> None:
+        self.workspace, self.shelf, self.lock = workspace, shelf, lock
+        self.wanted = lock.wanted._replace(download=download)
+        self.history = locks.history(workspace, lock)
+        self.secrets: dict[int, str] = {}
+        self.keys: dict[int, str] = {}
+        self._why: dict[str, str] = {}
+        self._missing: list[str] = []
+        self._locked: LockedError | None = None
+
+    def candidates(self) -> Iterator[KeyInfo]:
+        """Yield the keys that may read it, those without a passphrase first."""
+        workspace, lock = self.workspace, self.lock
+        if workspace.keys:
+            infos = [workspace.keystore.get(name) for name in dict.fromkeys(workspace.keys)]
+        else:
+            infos = sorted(workspace.keystore.scan()[0], key=lambda info: info.passphrase)
+        speakers = Speakers(workspace.client)
+        for info in infos:
+            verdict = locks.may_read(workspace, lock.twin_id, info.public_key, lock.topic, speakers)
+            if verdict.standing == AUTHORISED:
+                yield info
+            else:
+                self._why[info.name] = _WHY.get(verdict.why, "")
+
+    def use(self, info: KeyInfo) -> None:
+        """Open the epochs that a key opens."""
+        wanted = [
+            (epoch.number, epoch.wraps_of(info.public_key))
+            for epoch in self.history.epochs
+            if epoch.number not in self.secrets
+        ]
+        wrapped = [(number, wraps) for number, wraps in wanted if wraps]
+        if not wrapped:
+            self._why[info.name] = "nobody encrypted it to this key"
+            return
+        if info.provider != keyfile.FILE:
+            self._why[info.name] = "a key in a chip or behind a program cannot decrypt"
+            return
+        opened: str | None = None
+        for number, wraps in wrapped:
+            for wrap in wraps:
+                data = self.shelf.wrap(wrap.cid)
+                if data is None:
+                    self._missing.append(wrap.cid)
+                    continue
+                opened = opened or self._unlocked(info)
+                if opened is None:
+                    return
+                secret = _identity(data, opened)
+                if secret is not None:
+                    self.secrets[number], self.keys[number] = secret, info.name
+                    break
+
+    def _unlocked(self, info: KeyInfo) -> str | None:
+        workspace = self.workspace
+        try:
+            key = workspace.keystore.unlock(info.name, workspace.secrets)
+        except LockedError as error:
+            self._locked = self._locked or error
+            return None
+        return age.of_seed(key.keypair.seed).secret
+
+    @property
+    def refused(self) -> str | None:
+        """The one key that was named, if it was one."""
+        names = self.workspace.keys
+        return self.workspace.keystore.get(names[0]).public_key if len(names) == 1 else None
+
+    def error(self) -> LockedError:
+        """Return why nothing could be opened."""
+        if self._locked is not None:
+            return self._locked
+        what = f"the {self.lock.kind} {self.lock.name}"
+        if self._missing:
+            return LockedError(
+                f"{what} is encrypted, and what opens it is not here: it was shredded, or has not"
+                " arrived",
+                code="missing_wrap",
+                hint=f"twin file get {self._missing[0]} --node URL -o FILE fetches it",
+            )
+        names = self.workspace.keys
+        who = " and ".join(names) or "no key here"
+        why = self._why.get(names[0], "") if len(names) == 1 else ""
+        because = f": {why}" if why else ""
+        to = names[0] if len(names) == 1 else "KEY"
+        return LockedError(
+            f"{what} is encrypted, and {who} {'cannot' if names else 'can'} open it{because}",
+            code="no_grant",
+            hint=f"its owner can allow it: twin grant add TWIN --to {to} --role viewer",
+        )
+
+
+def _identity(data: bytes, secret: str) -> str | None:
+    """Return the identity in a wrap, None where somebody wrote something else."""
+    try:
+        opened = age.open_sealed(data, [secret]).decode("ascii").strip()
+        age.load().x25519.Identity.from_str(opened)
+    except (LockedError, InvalidError, UnicodeDecodeError, age.load().IdentityError):
+        return None
+    return opened
+
+
+def cids_of(history: History) -> Iterable[str]:
+    """Return the CIDs of all wraps of a stream or file."""
+    return dict.fromkeys(wrap.cid for epoch in history.epochs for wrap in epoch.wraps)

@@ -1,0 +1,158 @@
+"""Begin epochs, and wrap their identities for those who may read."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from twincli.crypto import age, base58
+from twincli.errors import LockedError, TwinError
+from twincli.keystore import keyfile
+from twincli.model import encryption, record
+from twincli.model.encryption import Epoch, Item, Wrap
+from twincli.services import resolve
+from twincli.services.privacy import locks, opening
+from twincli.services.privacy.opening import Shelf
+from twincli.services.record.attachments import Stores, upload
+from twincli.services.record.say import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from twincli.services.privacy.locks import Lock
+    from twincli.services.workspace import Workspace
+
+
+def begin(
+    workspace: Workspace, stores: Stores, readers: Mapping[str, str | None], number: int = 0
+) -> Epoch:
+    """Make an epoch; its identity is nowhere but in the wraps.
+
+    Args:
+        workspace: Rooms; in a dry run nothing is kept.
+        stores: Where wraps go.
+        readers: Who may read; see `locks.readers`.
+        number: Of the epoch.
+
+    Raises:
+        LockedError: ``cannot_decrypt``: no key of these could open it.
+        ConfigError: ``missing_extra``, ``cannot_write``.
+    """
+    made = age.generate(workspace.random)
+    able = {key: to for key, to in readers.items() if to is not None or can_open(workspace, key)}
+    if not able:
+        raise cannot_decrypt(workspace, next(iter(readers), ""))
+    wraps = wrapped(workspace, stores, made.secret, able)
+    return Epoch(number, made.recipient, wraps)
+
+
+def wrapped(
+    workspace: Workspace, stores: Stores, secret: str, readers: Mapping[str, str | None]
+) -> tuple[Wrap, ...]:
+    """Encrypt the identity of an epoch to each reader, durable here and on the nodes."""
+    made = []
+    for key, recipient in readers.items():
+        to = recipient or age.of_public_key(base58.decode_key(key))
+        data = age.seal(secret.encode(), to)
+        if workspace.dry_run:
+            from twincli.crypto import cid
+
+            made.append(Wrap(key, cid.of(data).text))
+        else:
+            made.append(Wrap(key, stores.blobs.put(io.BytesIO(data)).cid))
+    upload(workspace, stores, [wrap.cid for wrap in made])
+    return tuple(made)
+
+
+def can_open(workspace: Workspace, public_key: str) -> bool:
+    """Say whether a key can decrypt; of keys that are not here nobody knows better."""
+    info = next(
+        (each for each in workspace.keystore.scan()[0] if each.public_key == public_key), None
+    )
+    return info is None or info.provider == keyfile.FILE
+
+
+def cannot_decrypt(workspace: Workspace, public_key: str) -> LockedError:
+    """Return the error about a key that signs and cannot decrypt."""
+    name = resolve.Names(workspace).of_key(public_key) or public_key
+    return LockedError(
+        f"{name} is a key in a chip or behind a program: it can sign, and cannot decrypt",
+        code="cannot_decrypt",
+        hint=f"give it a recipient of age: twin grant add TWIN --to {name} --role viewer"
+        " --recipient age1...",
+    )
+
+
+def current(workspace: Workspace, stores: Stores, lock: Lock) -> Epoch:
+    """Return the epoch to encrypt to; the twin's controller begins a new one where that is due.
+
+    It is due when somebody whose grant is over can open the present one, when a holder of the
+    twin cannot, or when what opens it was shredded.
+    """
+    epoch = locks.history(workspace, lock).current
+    readers = locks.readers(workspace, lock.twin_id, lock.topic)
+    if workspace.dry_run or not _is_due(workspace, stores, epoch, readers):
+        return epoch
+    from twincli.services.asset.attempt import Target
+    from twincli.services.asset.write_options import PLAIN
+    from twincli.services.record.say import is_for_us
+
+    if not is_for_us(Target.find(workspace, lock.twin_id, PLAIN)):
+        return epoch  # a device goes on; the controller begins a new one when it comes by
+    made = begin(workspace, stores, readers, epoch.number + 1)
+    item = Item(lock.what, made.number, made.recipient, made.wraps)
+    body = {encryption.EPOCHS: [encryption.item(lock.kind, item)]}
+    try:
+        say(workspace, lock.twin_id, record.GRANT, body, is_owners=True)
+    except TwinError as error:
+        if error.code == "frozen":
+            return epoch
+        raise
+    return locks.history(workspace, lock).current
+
+
+def _is_due(
+    workspace: Workspace, stores: Stores, epoch: Epoch, readers: Mapping[str, str | None]
+) -> bool:
+    able = {wrap.public_key for wrap in epoch.wraps}
+    if able - readers.keys():
+        return True
+    holders = [key for key, to in readers.items() if to is not None or can_open(workspace, key)]
+    if any(key not in able for key in holders):
+        return True
+    mine = {info.public_key for info in workspace.keystore.scan()[0]} & readers.keys()
+    wraps = [wrap.cid for key in mine for wrap in epoch.wraps_of(key)]
+    shelf = Shelf(stores.blobs, stores.nodes)
+    return bool(wraps) and all(shelf.wrap(cid) is None for cid in wraps)
+
+
+def more_wraps(
+    workspace: Workspace,
+    stores: Stores,
+    readers: Mapping[str, str | None],
+    wanted: Iterable[Lock],
+) -> tuple[list[Item], list[Lock]]:
+    """Return wraps of all epochs of streams and files for new readers.
+
+    Returns:
+        What a grant says of epochs, and what could not be opened here.
+    """
+    items: list[Item] = []
+    closed: list[Lock] = []
+    shelf = Shelf(stores.blobs, stores.nodes)
+    for lock in wanted:
+        try:
+            held = opening.keyring(workspace, shelf, lock)
+        except LockedError as error:
+            if error.code not in {"no_grant", "missing_wrap"}:
+                raise
+            closed.append(lock)
+            continue
+        for epoch in held.history.epochs:
+            secret = held.secrets.get(epoch.number)
+            if secret is not None:
+                wraps = wrapped(workspace, stores, secret, readers)
+                items.append(Item(lock.what, epoch.number, None, wraps))
+        if len(held.secrets) < len(held.history.epochs):
+            closed.append(lock)
+    return items, closed
