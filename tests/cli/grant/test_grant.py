@@ -76,11 +76,28 @@ def test_several_grants_are_all_made_or_none(car: Invoke) -> None:
     assert rows(car) == []
 
 
-@pytest.mark.parametrize("role", ["viewer", "auditor"])
-def test_roles_of_reading_are_refused_with_the_reason(car: Invoke, role: str) -> None:
-    failed = car("grant", "add", "car", "--to", "garage", "--role", role, "--json")
-    assert (failed.status, failed.error["code"]) == (2, "not_supported")
-    assert "encrypted" in failed.error["message"]
+def test_roles_of_reading_and_what_they_are_asked(car: Invoke) -> None:
+    added = car(
+        *("grant", "add", "car", "--to", "garage", "--role", "viewer", "--deny", "download,share"),
+        "--json",
+    ).json
+    (item,) = added["grants"]
+    assert (item["role"], item["deny"]) == ("viewer", ["download", "share"])
+    (listed,) = rows(car)
+    assert (listed["role"], listed["deny"], listed["state"]) == ("viewer", item["deny"], "active")
+    for args in (
+        ("--deny", "download"),
+        ("--role", "viewer", "--deny", "copy"),
+        ("--recipient", "age1x"),
+        ("--role", "viewer", "--to", "dev7", "--recipient", "age1x"),
+    ):
+        failed = car("grant", "add", "car", "--to", "garage", *args, "--json")
+        assert (failed.status, failed.error["code"]) == (2, "usage")
+    failed = car(
+        *("grant", "add", "car", "--to", "garage", "--role", "viewer", "--recipient", "age1x"),
+        "--json",
+    )
+    assert (failed.status, failed.error["code"]) == (7, "invalid_recipient")
 
 
 @pytest.mark.parametrize(

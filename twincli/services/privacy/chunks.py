@@ -46,10 +46,13 @@ class SealedChunks:
         workspace: Whose keys open them.
         shelf: Where wraps and chunks are.
         copies: Knows which chunks this home wrote.
+        by: The command that reads, for the audit log; None: they are opened to write more.
     """
 
-    def __init__(self, workspace: Workspace, shelf: Shelf, copies: Copies) -> None:
-        self._workspace, self._shelf, self._copies = workspace, shelf, copies
+    def __init__(
+        self, workspace: Workspace, shelf: Shelf, copies: Copies, by: str | None = None
+    ) -> None:
+        self._workspace, self._shelf, self._copies, self._by = workspace, shelf, copies, by
         self._rings: dict[str, Keyring | LockedError] = {}
         self._held: dict[str, _Held] = {}
         self._own: dict[tuple[Entry, str], bool] = {}
@@ -70,7 +73,7 @@ class SealedChunks:
         found = self._rings.get(lock.what)
         if found is None:
             try:
-                found = opening.keyring(self._workspace, self._shelf, lock)
+                found = opening.keyring(self._workspace, self._shelf, lock, by=self._by)
             except LockedError as error:
                 found = error
             self._rings[lock.what] = found

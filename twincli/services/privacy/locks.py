@@ -5,7 +5,7 @@ from __future__ import annotations
 from twincli.crypto import conditions
 from twincli.model import encryption, owners, record
 from twincli.rules.authority import AUTHORISED, READERS, Topic
-from twincli.services.access import FILE, STREAM, Access, Wanted
+from twincli.services.access import READINGS, Access, Wanted
 from twincli.services.standing import owners_now
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from twincli.model.encryption import Epoch, History, Item
     from twincli.services.workspace import Workspace
 
+STREAM, FILE = ("stream", "file")
+"""Kinds of what can be encrypted, as records of epochs name it."""
 CARRIERS = frozenset((record.GRANT, record.REVOKE))
 """Kinds of records of a twin that begin epochs and name wraps."""
 
@@ -40,7 +42,7 @@ class Lock(NamedTuple):
     @property
     def wanted(self) -> Wanted:
         """What somebody wants who wants to read it."""
-        return Wanted(self.kind, self.topic.stream)
+        return Wanted(self.topic.kind, self.topic.stream)
 
     @property
     def topic(self) -> Topic:
@@ -50,7 +52,7 @@ class Lock(NamedTuple):
 
 def topic_of(kind: str, name: str) -> Topic:
     """Return what a grant has to hold, so that a stream or file may be read."""
-    return Topic(kind, stream=name if kind == STREAM else None)
+    return Topic(READINGS, stream=name) if kind == STREAM else Topic(record.FILE)
 
 
 def of_stream(entry: Entry) -> Lock | None:

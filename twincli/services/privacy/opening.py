@@ -11,6 +11,7 @@ from twincli.crypto import age
 from twincli.errors import InvalidError, LockedError, NotVerifiedError, UndeterminedError
 from twincli.keystore import keyfile
 from twincli.rules.authority import AUTHORISED, DOWNLOAD
+from twincli.services.access import Access
 from twincli.services.audit import trail
 from twincli.services.privacy import locks
 from twincli.values import TYPE_CHECKING, NamedTuple
@@ -177,9 +178,9 @@ class _Tried:
             infos = [workspace.keystore.get(name) for name in dict.fromkeys(workspace.keys)]
         else:
             infos = sorted(workspace.keystore.scan()[0], key=lambda info: info.passphrase)
-        speakers = Speakers(workspace.client)
+        access = Access(workspace, lock.twin_id)
         for info in infos:
-            verdict = locks.may_read(workspace, lock.twin_id, info.public_key, lock.topic, speakers)
+            verdict = access.verdict(info.public_key, self.wanted)
             if verdict.standing == AUTHORISED:
                 yield info
             else:

@@ -709,12 +709,36 @@ def _stored(
         done = _inline(target, items, writing, skip_conflicts=skip, resumed=resumed)
     else:
         name = target.name
+        if target.stream.lock is not None:
+            items = [*_apart(target.room, target.stream, items)]
         kinds = known.kinds_of(target.room, target.stream) | target.rules.kinds
         batch = ingest.gathered(items, name, kinds)
         units, given = _units(target, items)
         done = _store(target, batch, writing, units=units, given=given, skip=skip)
     assert not isinstance(done, Prepared)
     return done
+
+
+def _apart(room: Room, stream: Stream, items: Sequence[Inline]) -> Iterator[Inline]:
+    """Yield readings with times of their arrival that no chunk of an encrypted stream spans.
+
+    Whoever cannot read it cannot see whether a reading of the same time is there.
+    """
+    assert stream.lock is not None
+    if room.sealed is not None and room.sealed.ring_or_none(stream.lock) is not None:
+        yield from items
+        return
+    known.head_of(room, stream)
+    for item in items:
+        later = item
+        while item.is_now:
+            time_us = later.observation.time_us
+            spans = room.inventory.chunks(stream.asset_id, time_us, time_us)
+            if not spans:
+                break
+            after = max(held.last_us for held in spans) + 1
+            later = later._replace(observation=later.observation._replace(time_us=after))
+        yield later
 
 
 def _store(

@@ -31,7 +31,7 @@ def feed(context: Context) -> Feed:
         nodes += content.places(context)[0]
     blobs = Blobs(context.paths.content)
     copies = Copies(blobs, context.paths.copies)
-    sealed = SealedChunks(context.workspace(), Shelf(blobs, nodes), copies)
+    sealed = SealedChunks(context.workspace(), Shelf(blobs, nodes), copies, "query")
     made = Feed(
         blobs,
         copies,
