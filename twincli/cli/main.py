@@ -295,6 +295,7 @@ def _render(result: Result, context: Context) -> int:
 
     if context.warnings:
         result = result._replace(warnings=(*result.warnings, *context.warnings))
+    _note_read(result, context)
     mode = context.mode
     if mode.quiet and mode.form == "auto" and result.text is None and not result.exit_code:
         from twincli.cli import table
@@ -308,6 +309,22 @@ def _render(result: Result, context: Context) -> int:
         if error.code not in {"output_failed", "no_such_path"}:
             raise
         raise _after(result, context, error) from error
+
+
+def _note_read(result: Result, context: Context) -> None:
+    """Note in the audit log what is about to be shown, where the settings ask for that."""
+    settings = context.__dict__.get("settings")  # what reads a twin has read them
+    if settings is None or settings.audit_reads.value != "on":
+        return
+    from twincli.cli import table
+
+    if context.command in table.READING and context.audit is not None:
+        from twincli.services.audit import trail
+
+        told = result.document
+        twin = told.get("asset_id") or told.get("twin_id") or told.get("id")
+        twin = twin if isinstance(twin, str) else None
+        trail.note(context.workspace(), trail.READ, twin=twin, by=context.command)
 
 
 def _after(result: Result, context: Context, error: TwinError) -> TwinError:

@@ -349,6 +349,17 @@ CHANGING = frozenset(
 )
 """Commands that change something: with --quiet they print nothing when they succeed."""
 
+READING = frozenset(
+    (
+        *("asset show", "asset list", "asset find", "asset tree", "asset diff", "asset blame"),
+        *("history", "search", "query", "plot", "watch", "tx show"),
+        *("event list", "state show", "stage list", "maintenance list", "maintenance due"),
+        *("stream list", "stream show", "file list", "file get", "cert list", "cert show"),
+        *("link list", "link graph", "grant list", "grant show"),
+    )
+)
+"""Commands that show what twins hold: the audit log notes them if the settings ask for it."""
+
 SAVING = frozenset(("bundle passport", "cert export", "file get", "keys export", "query"))
 """Commands that write what they find to a file with -o: with --quiet they then print nothing."""
 

@@ -42,3 +42,41 @@ def test_the_setting_has_a_dot(invoke: Invoke, home: Path) -> None:
     assert invoke("config", "set", "audit.reads", "yes").status == 2
     assert invoke("config", "unset", "audit.reads").status == 0
     assert not (home / "audit").exists()
+
+
+def test_exports_are_noted_and_reads_on_request(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWIN_NO_PASSPHRASE", "1")
+    invoke("keys", "new", "alice")
+    invoke("asset", "create", "car", "--owner", "alice")
+    invoke("stream", "push", "car", "speed", "--value", "3")
+
+    def noted() -> list[tuple[str, str]]:
+        listed = invoke("audit", "log", "--json").json["entries"]
+        assert {row["twin_name"] for row in listed} <= {"car", None}
+        return [(row["what"], row["by"]) for row in listed]
+
+    exports = (
+        ("asset", "export", "car", "--format", "wot"),
+        ("stream", "export", "car", "--format", "csv", "-o", str(tmp_path / "out")),
+        ("query", "car", "--stream", "speed", "-o", str(tmp_path / "x.csv")),
+        ("bundle", "export", "car", "-o", str(tmp_path / "x.twin")),
+    )
+    reads = (
+        ("asset", "show", "car"),
+        ("history", "car"),
+        ("query", "car", "--stream", "speed"),
+        ("search", "car"),
+    )
+    for words in (*exports, *reads):
+        assert invoke(*words).status == 0
+    wanted = [
+        ("exported", by) for by in ("asset export", "stream export", "query", "bundle export")
+    ]
+    assert noted() == wanted
+    invoke("config", "set", "audit.reads", "on")
+    for words in reads:
+        assert invoke(*words).status == 0
+    wanted += [("read", each) for each in ("asset show", "history", "query", "search")]
+    assert noted() == wanted

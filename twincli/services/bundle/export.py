@@ -20,6 +20,7 @@ from twincli.formats.bundle import LeftOut, Line, Manifest, Part
 from twincli.ledger.files import check_key, locate, read_key
 from twincli.model import record
 from twincli.services import resolve
+from twincli.services.audit import trail
 from twincli.services.bundle.gather import Chosen, gather
 from twincli.values import NamedTuple
 
@@ -224,6 +225,9 @@ def export(
         told = _telling(ready, blobs, progress)
         digest, size = sha256(), 0
         put = write or _nowhere
+        if write is not None:
+            twin_id = resolve.asset_id_of(workspace, ref)
+            trail.note(workspace, trail.EXPORTED, twin=twin_id, by="bundle export")
 
         def count(data: bytes) -> None:
             nonlocal size

@@ -28,6 +28,7 @@ from twincli.rules.authority import AUTHORISED
 from twincli.rules.replay import Pin, is_burned
 from twincli.services import catalogue
 from twincli.services.asset import document as documents
+from twincli.services.audit import trail
 from twincli.services.link.links import list_links
 from twincli.services.record.records import records
 from twincli.services.relations import ACTIVE, PROPOSED
@@ -83,6 +84,13 @@ def export(room: Room, ref: str, form: str) -> AssetExport:
     shown = documents.show(room.workspace, ref)
     found = _portrait(room, shown)
     made = _write(found, form)
+    trail.note(
+        room.workspace,
+        trail.EXPORTED,
+        twin=str(shown["id"]),
+        reason=form,
+        by="asset export",
+    )
     losses = [*made.losses, *(Loss(path, why) for path, why in found.untold)]
     return {
         "schema": "twin.export/1",

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from twincli.errors import ConflictError, NotFoundError, UsageError
 from twincli.services import resolve
+from twincli.services.audit import trail
 from twincli.services.query import asked, formats, lake, query
 from twincli.services.query.answers import SEQ, SOURCE
 from twincli.services.query.rows import Rows
@@ -63,6 +64,8 @@ def export(
         "streams": [],
         "warnings": [],
     }
+    for twin_id in twins:
+        trail.note(workspace, trail.EXPORTED, twin=twin_id, reason=form, by="stream export")
     if form == DELTA:
         done = lake.export(workspace, feed, list(twins), place, progress)
         document["version"] = done.version

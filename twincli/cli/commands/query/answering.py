@@ -11,6 +11,7 @@ from twincli.cli.options import not_a_choice
 from twincli.cli.result import Result
 from twincli.cli.showing import output, partial
 from twincli.errors import ExitCode, UsageError
+from twincli.services.audit import trail
 from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -76,6 +77,14 @@ def answer(
         (f"there are more rows than the {limit} of --limit",) if found.truncated and limit else ()
     )
     if out is not None and out != partial.STDOUT:
+        trail.note(
+            context.workspace(),
+            trail.EXPORTED,
+            twin=found.document["asset_id"],
+            stream=",".join(typed.streams) or None,
+            reason=form,
+            by="query",
+        )
         return _to_file(found, str(form), out, exit_code, notes, gzip=gzip)
     if form is not None or gzip:
         return _to_stdout(context, found, form, exit_code, notes, gzip=gzip)
