@@ -123,8 +123,8 @@ def test_an_anchor_that_lies_is_not_believed_later(
     for _ in range(2):
         with pytest.raises(InvalidError):
             home.copies.path(entry._replace(**change), "s")
-        with pytest.raises(InvalidError):
-            home.copies.path(entry, "other")
+    with pytest.raises(InvalidError):
+        home.copies.path(entry, "other")
     assert not home.copies.is_known(entry._replace(**change), "s")
     assert home.copies.is_known(entry, "s")
 

@@ -210,6 +210,7 @@ def tried(path: Path, said: Entry) -> chunks.Chunk | None:
         return None
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "count",
     [

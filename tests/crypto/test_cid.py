@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ VECTORS: dict[str, Any] = json.loads(
 OURS = {"kubo_cidv1_raw_256k": cid.USUAL, "unixfs_v1_2025_1m_1024": cid.LARGE}
 
 
+@cache
 def content(label: str, size: int) -> bytes:
     """Return the bytes of a vector, by the recipe that stands with them."""
     count = -(-size // 32)

@@ -511,6 +511,7 @@ LARGE = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("metadata", LARGE.values(), ids=LARGE)
 def test_a_page_costs_what_it_shows(metadata: dict[str, Any], ledger: Ledger) -> None:
     """Memory says it: what is made for a page beyond parsing what it reads."""

@@ -258,6 +258,7 @@ def check_random_times(count: int, length: int) -> None:
             check_blame(workspace, asset_id, one)
 
 
+@pytest.mark.no_cover
 def test_a_long_history_at_random_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state, "EVERY", 100)
     check_random_times(10, 600)

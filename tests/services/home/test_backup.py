@@ -559,6 +559,7 @@ def test_a_stream_that_cannot_be_read(tmp_path: Path) -> None:
     assert caught.value.code == "cannot_read"
 
 
+@pytest.mark.no_cover
 def test_a_backup_that_ends_early_or_late(packed: Path, tmp_path: Path) -> None:
     data = packed.read_bytes()
     for size in range(1024, len(data), 9 * 512):

@@ -84,6 +84,7 @@ def answer(
         feed.close()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("count", COUNTS)
 def test_every_way_gives_the_same_bits(
     place: Place, count: int, monkeypatch: pytest.MonkeyPatch
@@ -110,6 +111,7 @@ def test_every_way_gives_the_same_bits(
             assert repr(first) == repr(answer(there, stream, options, rollups=False)), options
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("count", COUNTS)
 def test_averages_are_those_of_fractions(place: Place, count: int) -> None:
     """What the rows say, added up by somebody else."""
