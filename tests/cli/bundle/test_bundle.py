@@ -258,3 +258,27 @@ def test_bad_input_is_refused(
     assert invoke("bundle", "export", "car", "-o", "-", "--json").status == 2
     monkeypatch.setenv("TWIN_HOME", str(tmp_path / "nowhere"))
     assert invoke("bundle", "export", "car", "-o", str(tmp_path / "x.twin")).status == 4
+
+
+def test_a_bundle_and_its_page_verify_without_a_home(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    did = invoke("keys", "show", "alice", "--get", "did").stdout.strip()
+    plain, page = tmp_path / "car.twin", tmp_path / "car.html"
+    for file in (plain, page):
+        exported(invoke, file)
+    log = invoke("audit", "log", "car", "--json").json
+    assert any("exported" in entry.values() for entry in log["entries"])
+    monkeypatch.setenv("TWIN_HOME", str(tmp_path / "nowhere"))
+    for file in (plain, page):
+        run = invoke("verify", str(file), "--issuer", did, "--json")
+        assert (run.status, run.json["status"]) == (0, "verified"), run.json["problem"]
+        assert invoke("verify", str(file), "--json").json["status"] == "consistent"
+    data = plain.read_bytes()
+    for at in range(0, len(data), len(data) // 40):
+        plain.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        run = invoke("verify", str(plain), "--issuer", did, "--json")
+        assert (run.status, run.json["status"]) == (3, "failed"), at
+    html = page.read_bytes()
+    page.write_bytes(html.replace(pages.OPENING, pages.OPENING + b"A", 1))
+    assert invoke("verify", str(page), "--json").json["status"] == "failed"

@@ -222,6 +222,8 @@ def export(
     """
     with tempfile.TemporaryFile() as scratch, tempfile.TemporaryFile() as proofs:
         ready = prepare(workspace, blobs, ref, scratch, proofs, chosen, signer)
+        asset_id = ready.about.asset_id
+        trail.note(workspace, trail.EXPORTED, twin=asset_id, by="bundle export")
         told = _telling(ready, blobs, progress)
         digest, size = sha256(), 0
         put = write or _nowhere

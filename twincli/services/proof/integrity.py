@@ -110,6 +110,7 @@ class _Taking:
         self._evidence = evidence
         self._data, self._proof = parts[DATA], parts[LEDGER_PROOF]
         self.ledger = Ledger.open(":memory:", profile=evidence.claims.profile, clock=lambda: 0)
+        self._inclusions = merkle.Inclusions(evidence.claims.size, evidence.claims.root)
         self._refused: set[str] = set()
         self._data.look(0)
         self._proof.look(0)
@@ -130,13 +131,11 @@ class _Taking:
         return tx_id, tx, item.body
 
     def _prove(self, item: Recorded, before: Recorded | None, tx_id: str, digest: bytes) -> None:
-        claims = self._evidence.claims
         self._proof.look()
         leaf = b""
         if len(digest) == merkle.HASH_BYTES:
             leaf = merkle.leaf_hash(merkle.ledger_leaf(item.height, item.time_ms, digest))
-        path = item.path or ()
-        if not merkle.verify_inclusion(leaf, item.leaf, claims.size, path, claims.root):
+        if not self._inclusions.check(leaf, item.leaf, b"".join(item.path or ())):
             said = f"its proof does not lead from leaf {item.leaf} to the root of the checkpoint"
             self._proof.altered.append(Finding("inclusion_mismatch", tx_id, said))
         if before is not None and not _follows(before, item):

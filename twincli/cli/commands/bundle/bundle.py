@@ -106,8 +106,10 @@ def _counted(left_out: Any) -> str:
     for item in left_out:
         count = item["count"]
         if "stream" in item:
-            span = f" from {item['from']} to {item['to']}" if "from" in item else ""
-            said.append(f"{count} record{'' if count == 1 else 's'} of {item['stream']}{span}")
+            what, span = "record", ""
+            if "from" in item:
+                what, span = "chunk", f" from {item['from'][:19]}Z to {item['to'][:19]}Z"
+            said.append(f"{count} {what}{'' if count == 1 else 's'} of {item['stream']}{span}")
     for what, words in (("file", "by choice"), ("missing", "not here")):
         number = sum(1 for item in left_out if item["what"] == what)
         if number:
