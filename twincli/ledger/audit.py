@@ -23,6 +23,7 @@ from twincli.ledger.block import app_hash, once_token, signers_text, signing_key
 from twincli.ledger.checking import cores
 from twincli.ledger.reading import Located, Reader
 from twincli.ledger.store import Store
+from twincli.model import record
 from twincli.model.transaction import CREATE
 from twincli.rules import validity
 from twincli.rules.structure import Checked, check
@@ -45,12 +46,23 @@ class Report(NamedTuple):
         blocks: How many blocks; 0 when only one asset was asked for.
         problems: Transaction id or ``block N``, code, message.
         deviations: The same for what the profile accepts and ``strict`` would not.
+        speaking: Positions of the assets that say more than their state: records, or what another
+            asset or a template has to do with.
     """
 
     transactions: int
     blocks: int
     problems: list[Finding]
     deviations: list[Finding]
+    speaking: frozenset[int] = frozenset()
+
+
+class Found(NamedTuple):
+    """What a slice adds to; see ``Report``."""
+
+    problems: list[Finding]
+    deviations: list[Finding]
+    speaking: set[int]
 
 
 SMALLEST_SLICE = 4000
@@ -100,17 +112,20 @@ def verify(
     helpers = [_start(store, asset, first, last) for first, last in pairwise(cuts[1:])]
     problems: list[Finding] = []
     deviations: list[Finding] = []
+    speaking: set[int] = set()
     try:
         faults = store.faults() if asset is None else []
         if faults:
             return Report(0, 0, [("ledger.db", "damaged_ledger", text) for text in faults], [])
-        totals = _verify_slice(ledger, asset, cuts[0], cuts[1], problems, deviations, progress)
+        found = Found(problems, deviations, speaking)
+        totals = _verify_slice(ledger, asset, cuts[0], cuts[1], found, progress)
         blocks = _verify_blocks(store, cuts[-1], problems) if asset is None else 0
         for helper in helpers:
             done = _result(helper)
             totals = totals.plus(done["totals"])
             problems += map(tuple, done["problems"])
             deviations += map(tuple, done["deviations"])
+            speaking.update(done["speaking"])
         if asset is None:
             _verify_tables(store, totals, cuts[-1], problems)
     finally:
@@ -118,7 +133,7 @@ def verify(
             if helper.poll() is None:
                 helper.kill()
                 helper.communicate()
-    return Report(totals.transactions, blocks, problems, deviations)
+    return Report(totals.transactions, blocks, problems, deviations, frozenset(speaking))
 
 
 def verify_blocks(ledger: Reader) -> Report:
@@ -136,7 +151,8 @@ def verify_last(ledger: Reader, count: int) -> Report:
     ]
     deviations: list[Finding] = []
     ledger.tree()  # raises where it does not end with the last block
-    done = _verify_slice(ledger, None, max(0, last - count), last, problems, deviations)
+    found = Found(problems, deviations, set())
+    done = _verify_slice(ledger, None, max(0, last - count), last, found)
     return Report(done.transactions, 0, problems, deviations)
 
 
@@ -201,17 +217,16 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends this process
     path, asset, first, last = sys.argv[2], *map(int, sys.argv[3:6])
     is_read_only = bool(sys.argv[6])
-    problems: list[Finding] = []
-    deviations: list[Finding] = []
+    found = Found([], [], set())
     result: dict[str, Any]
     try:
         with closing(Store(path, read_only=is_read_only)) as store:
             slice_of = Reader(store, ":memory:")
-            totals = _verify_slice(slice_of, asset or None, first, last, problems, deviations)
-        result = {"totals": totals, "problems": problems, "deviations": deviations}
+            totals = _verify_slice(slice_of, asset or None, first, last, found)
+        result = {"totals": totals, **found._asdict(), "speaking": sorted(found.speaking)}
     except TwinError as error:
-        found = {name: getattr(error, name) for name in ("message", "code", "hint", "retryable")}
-        result = {"error": {"kind": type(error).__name__, **found}}
+        why = {name: getattr(error, name) for name in ("message", "code", "hint", "retryable")}
+        result = {"error": {"kind": type(error).__name__, **why}}
     json.dump(result, sys.stdout)
 
 
@@ -220,14 +235,14 @@ def _verify_slice(
     asset: int | None,
     first: int,
     last: int,
-    problems: list[Finding],
-    deviations: list[Finding],
+    found: Found,
     progress: Callable[[int, int], None] | None = None,
 ) -> Totals:
     """Check the transactions above ``first`` up to ``last``; return their totals.
 
     ``progress`` is called with how far that is, in this slice: the others go on as fast.
     """
+    problems, deviations, speaking = found
     view = _Past(ledger)
     count = inputs = outputs = tokens = 0
     with uncollected():
@@ -266,10 +281,28 @@ def _verify_slice(
                 token = once_token(checked.tx["metadata"])
                 if token is not None:
                     tokens += _verify_token(ledger.store, row, token, checked, problems)
+            if _is_speaking(checked):
+                speaking.add(row.asset)
             if asset_seq != row.asset:
                 problems.append((tx_id, "asset_mismatch", "it is filed under another asset"))
             view.remember(tx_id, row, checked)
     return Totals(count, inputs, outputs, tokens)
+
+
+def _is_speaking(checked: Checked) -> bool:
+    """Say whether a transaction says more than values of its own asset."""
+    tx = checked.tx
+    if checked.operation == CREATE:
+        envelope = record.envelope_of(tx["asset"]["data"])
+        if envelope is None:
+            return False
+        named = envelope.keys() & {"parent", "about", "template"}
+        return bool(named) or envelope.get("kind") != record.ASSET
+    envelope = record.envelope_of(tx["metadata"])
+    return envelope is not None and envelope.get("kind") not in _PLAIN
+
+
+_PLAIN = (record.APPEND, record.TRANSFER, record.BURN)
 
 
 def _verify_token(

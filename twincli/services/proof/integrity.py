@@ -35,8 +35,8 @@ def of_ledger(
     asset_ids: Iterable[str] | None,
     parts: Mapping[str, Part],
     progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """Check a ledger, from the bytes up.
+) -> list[str]:
+    """Check a ledger, from the bytes up; return the assets that say more than their state.
 
     Args:
         evidence: The ledger as evidence.
@@ -62,6 +62,9 @@ def of_ledger(
         said = "the tree has another number of leaves than there are transactions"
         proof.altered.append(Finding("root_mismatch", "tree", said))
     check_notes(evidence, proof)
+    if data.altered:
+        return []
+    return ledger.store.ids_at(sorted({seq for found in reports for seq in found.speaking}))
 
 
 def of_bundle(evidence: Evidence, parts: Mapping[str, Part]) -> Ledger:

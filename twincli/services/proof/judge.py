@@ -83,10 +83,8 @@ def _judge(
             related = _related(client, asked)
             integrity.of_ledger(evidence, ledger, related, parts, progress)
         else:
-            related = []
-            integrity.of_ledger(evidence, ledger, None, parts, progress)
-            if asked is None and parts[DATA].status != FAILED:
-                related = list(ledger.asset_ids())
+            speaking = integrity.of_ledger(evidence, ledger, None, parts, progress)
+            related = [] if asked is not None or not speaking else _with_others(client, speaking)
     if evidence.asset_id is not None and not _is_asset(client, evidence.asset_id):
         said = "the evidence does not have the twin that it is about"
         parts[DATA].missing.append(Finding("not_found", evidence.asset_id, said))
@@ -107,6 +105,18 @@ def _newest(ledger: Ledger) -> int | None:
 def _is_asset(client: LedgerClient, asset_id: str) -> bool:
     entry = client.entry(asset_id)
     return entry is not None and entry.tx["operation"] == "CREATE"
+
+
+def _with_others(client: LedgerClient, asset_ids: Sequence[str]) -> list[str]:
+    """Return assets, and those that they are about or belong to, in order."""
+    found = dict.fromkeys(asset_ids)
+    for one in asset_ids:
+        envelope = record.creating_envelope(client.required(one).tx)
+        for name in ("parent", "about"):
+            other = envelope.get(name)
+            if isinstance(other, str) and other not in found and _is_asset(client, other):
+                found[other] = None
+    return client.in_order(found)
 
 
 def _related(client: LedgerClient, asset_id: str) -> list[str]:

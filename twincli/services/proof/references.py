@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.errors import InvalidError, NotFoundError, TwinError
 from twincli.formats.credentials import proofs
-from twincli.model import fields, record
+from twincli.model import bodies, fields, record
 from twincli.model.transaction import CREATE
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import catalogue
@@ -102,6 +102,8 @@ def _fault(model: Model, tx: dict[str, Any], written: Mapping[str, Any]) -> Inva
 
 def _states(workspace: Workspace, asset_id: str, part: Part) -> None:
     """Follow the moves of a twin; one that its template does not allow moved nothing."""
+    if not any(workspace.client.records(asset_id, (bodies.STATE,))):
+        return
     replay = workspace.client.replay(asset_id)
     if replay is None or replay.pin is None:
         return

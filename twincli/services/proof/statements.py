@@ -11,7 +11,7 @@ from twincli.rules.authority import AUTHORISED, UNDETERMINED
 from twincli.services.file import attached
 from twincli.services.proof.evidence import Finding
 from twincli.services.proof.report import AUTHORITY
-from twincli.services.record.records import records
+from twincli.services.record.records import CHAIN, records
 from twincli.services.standing import Speakers
 from twincli.services.stream import streams
 from twincli.values import NamedTuple
@@ -65,7 +65,7 @@ def check(
             _belongs(workspace, speakers, parent, asset_id, part)
         for stream in streams.of_twin(workspace, asset_id):
             yield from _of_stream(workspace, stream, part)
-        for found in records(workspace, asset_id):
+        for found in records(workspace, asset_id, record.RECORD_KINDS, by=CHAIN):
             if found.standing is not None:
                 judged(part, found.tx_id, found.kind, found.standing)
             if found.standing == AUTHORISED and found.kind in _NAMING:
