@@ -348,6 +348,12 @@ DOCUMENTS = [
     ("keys remove bob --yes", "twin.removal/1", members(documents.KeyRemoval), None),
     ("verify", "twin.verification/1", members(documents.Verification), None),
     (
+        "audit run --all",
+        "twin.audit-run/1",
+        members(documents.AuditRun),
+        ("twins", "twin.audited-twin/1", members(documents.AuditedTwin)),
+    ),
+    (
         "doctor",
         "twin.doctor/1",
         members(documents.Doctor),

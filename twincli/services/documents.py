@@ -2152,6 +2152,28 @@ class Verification(TypedDict):
     parts: dict[str, VerificationPart]
 
 
+class AuditedTwin(TypedDict):
+    """``twin.audited-twin/1``: ``status`` is ``ok failed undetermined``."""
+
+    schema: str
+    asset_id: str
+    name: str | None
+    status: str
+    problem: VerificationProblem | None
+    parts: dict[str, VerificationPart]
+
+
+class AuditRun(TypedDict):
+    """``twin.audit-run/1``: the parts of the ledger, then its twins; ``status`` is the worst."""
+
+    schema: str
+    status: str
+    ledger: str
+    parts: dict[str, VerificationPart]
+    counts: dict[str, int]
+    twins: list[AuditedTwin]
+
+
 class Status(TypedDict):
     """``twin.status/1``; ``network`` is the one that the settings name, or null.
 

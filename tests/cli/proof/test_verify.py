@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import xml.etree.ElementTree as ET
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -140,3 +141,60 @@ def test_wrong_words(invoke: Invoke, words: str, status: int, home: Path) -> Non
     assert run.status == status, run
     assert run.error["message"]
     assert not home.exists()
+
+
+def test_an_audit_judges_all_twins_and_writes_a_report(
+    invoke: Invoke, car: str, home: Path, tmp_path: Path
+) -> None:
+    assert invoke("asset", "create", "bike", "--n", "1").status == 0
+    report = tmp_path / "audit.xml"
+    run = invoke("audit", "run", "--all", "--junit", str(report), "--json")
+    assert run.status == 0, run
+    assert run.json["status"] == "ok"
+    assert run.json["counts"] == {"failed": 0, "undetermined": 0, "ok": 3}
+    found = ET.fromstring(report.read_bytes())
+    suites = {suite.get("name"): suite for suite in found}
+    assert {"car", "bike"} < suites.keys()
+    assert suites["car"].get("tests") == "3"
+    assert not found.findall(".//failure")
+    # Content that is gone could not be told; what was altered is a failure of its twin alone.
+    (file,) = [path for path in (home / "content").rglob("*") if path.is_file()]
+    file.chmod(0o600)
+    file.write_text("other")
+    run = invoke("audit", "run", "--all", "--junit", str(report), "--json")
+    assert run.status == 3
+    assert {item["name"]: item["status"] for item in run.json["twins"]}["bike"] == "ok"
+    found = ET.fromstring(report.read_bytes())
+    (failure,) = found.findall(".//failure")
+    assert file.name in str(failure.get("message"))
+    assert invoke("audit", "run", "bike").status == 0
+    file.unlink()
+    assert invoke("audit", "run", "car").status == 11
+    with closing(sqlite3.connect(home / "ledger" / "ledger.db")) as connection, connection:
+        connection.execute("UPDATE tx SET body = replace(body, '\"mileage\":20', '\"mileage\":2')")
+    run = invoke("audit", "run", car, "bike", "--json")
+    assert run.status == 3
+    assert run.json["parts"]["data_integrity"]["status"] == "failed"
+    assert {item["status"] for item in run.json["twins"]} == {"undetermined"}
+
+
+def test_an_audit_needs_twins(invoke: Invoke, car: str) -> None:
+    assert car
+    assert invoke("audit", "run").status == 2
+    assert invoke("audit", "run", "car", "--all").status == 2
+    assert invoke("audit", "run", "nobody").status == 4
+
+
+def test_the_audit_log_is_part_of_the_answer(invoke: Invoke, car: str, home: Path) -> None:
+    assert car
+    assert invoke("keys", "new", "bob", "--no-passphrase").status == 0
+    assert invoke("grant", "add", "car", "--to", "bob", "--role", "writer").status == 0
+    found = invoke("verify", "car", "--json").json["parts"]["audit_trail"]
+    if found["status"] == "not_checked":
+        pytest.skip("nothing was noted")
+    assert found["status"] == "ok"
+    (log,) = [path for path in (home / "audit").iterdir() if path.stat().st_size > 100]
+    log.write_bytes(log.read_bytes().replace(b"granted", b"revoked"))
+    run = invoke("verify", "car", "--json")
+    assert run.status == 3
+    assert run.json["problem"]["where"].startswith("audit log")

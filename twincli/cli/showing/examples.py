@@ -173,6 +173,7 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     "tx submit": ("twin tx submit gift.tx", "twin tx submit - < transactions.jsonl"),
     "ledger info": ("twin ledger info",),
     "ledger reindex": ("twin ledger reindex",),
+    "audit run": ("twin audit run --all", "twin audit run --all --junit audit.xml"),
     "ledger verify": ("twin ledger verify --index", "twin ledger verify --checkpoint kept.txt"),
     "ledger begin": ("twin ledger begin --dry-run",),
     "ledger import": ("twin ledger import --owner bob --node https://node.example",),

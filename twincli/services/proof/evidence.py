@@ -141,6 +141,9 @@ class LedgerEvidence:
         asset_id: The twin that is asked about; None: all.
         blobs: Where content is; None: nobody promised any.
         notes: Checkpoints that came with it.
+
+    Attributes:
+        own: The ledger, never None.
     """
 
     kind = LEDGER
@@ -156,7 +159,7 @@ class LedgerEvidence:
         notes: Sequence[bytes] = (),
     ) -> None:
         self.ledger: Ledger | None = ledger
-        self._ledger = ledger
+        self.own = ledger
         self.source = source
         self.asset_id = asset_id
         self.notes = notes
@@ -174,8 +177,8 @@ class LedgerEvidence:
 
     def transactions(self) -> Iterator[Recorded]:
         """See ``Evidence``; the stored texts, unchecked."""
-        for leaf, row in enumerate(self._ledger.store.rows()):
-            time_ms = self._ledger.time_of(row.height)
+        for leaf, row in enumerate(self.own.store.rows()):
+            time_ms = self.own.time_of(row.height)
             yield Recorded(leaf, row.height, time_ms, row.body.encode("utf-8", "surrogatepass"))
 
     def content(self, cid: str) -> IO[bytes] | None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _NOWHERE = os.path.join(os.devnull, "none")
 """Where no keys and names are: those of a home say nothing about evidence."""
 
-MOST_RELATED = 100_000
+_MOST_RELATED = 100_000
 
 
 def judge(
@@ -74,27 +74,40 @@ def _judge(
     ledger = evidence.ledger
     if ledger is None:
         ledger = integrity.of_bundle(evidence, parts)
-        related = list(ledger.asset_ids())
+        asset_ids = list(ledger.asset_ids())
         client = EmbeddedClient(ledger)
     else:
         client = EmbeddedClient(ledger)
         asked = evidence.asset_id
         if asked is not None and _is_asset(client, asked):
-            related = _related(client, asked)
-            integrity.of_ledger(evidence, ledger, related, parts, progress)
+            asset_ids = related(client, asked)
+            integrity.of_ledger(evidence, ledger, asset_ids, parts, progress)
         else:
             speaking = integrity.of_ledger(evidence, ledger, None, parts, progress)
-            related = [] if asked is not None or not speaking else _with_others(client, speaking)
+            asset_ids = []
+            if asked is None and speaking:
+                asset_ids = _with_others(client, speaking)
     if evidence.asset_id is not None and not _is_asset(client, evidence.asset_id):
         said = "the evidence does not have the twin that it is about"
         parts[DATA].missing.append(Finding("not_found", evidence.asset_id, said))
     # What altered transactions say is not asked: it is not what was said, or not then.
     if FAILED not in {parts[DATA].status, parts[LEDGER_PROOF].status}:
-        workspace = Workspace(client, KeyStore(_NOWHERE), Book(_NOWHERE))
-        named = statements.check(workspace, related, parts)
-        statements.contents(evidence, named, parts[ATTACHMENTS])
-        references.check(workspace, related, parts)
+        judge_said(nobody(ledger), evidence, asset_ids, parts)
     return list(_anchors.held(evidence, anchors, client, _newest(ledger)))
+
+
+def nobody(ledger: Ledger) -> Workspace:
+    """Return a workspace around a ledger, of somebody who has no keys and knows no names."""
+    return Workspace(EmbeddedClient(ledger), KeyStore(_NOWHERE), Book(_NOWHERE))
+
+
+def judge_said(
+    workspace: Workspace, evidence: Evidence, asset_ids: Sequence[str], parts: dict[str, Part]
+) -> None:
+    """Judge what is said about assets, the content that it names, and what it refers to."""
+    named = statements.check(workspace, asset_ids, parts)
+    statements.contents(evidence, named, parts[ATTACHMENTS])
+    references.check(workspace, asset_ids, parts)
 
 
 def _newest(ledger: Ledger) -> int | None:
@@ -119,11 +132,11 @@ def _with_others(client: LedgerClient, asset_ids: Sequence[str]) -> list[str]:
     return client.in_order(found)
 
 
-def _related(client: LedgerClient, asset_id: str) -> list[str]:
+def related(client: LedgerClient, asset_id: str) -> list[str]:
     """Return an asset, what belongs to it or is about it, and what that refers to, in order."""
     found = {asset_id: None}
     below = [asset_id]
-    while below and len(found) < MOST_RELATED:
+    while below and len(found) < _MOST_RELATED:
         one = below.pop()
         for name in ("parent", "about"):
             for other in client.assets_with(name, one):

@@ -175,9 +175,9 @@ def document(made: Report) -> Verification:
         "asset_id": made.asset_id,
         "size": made.size,
         "root": made.root,
-        "problem": None if first is None else _problem(first),
+        "problem": None if first is None else problem_document(first),
         "anchors": [_anchor(one, made.pinned) for one in made.anchors],
-        "parts": {name: _part(made.parts[name]) for name in PARTS},
+        "parts": {name: part_document(made.parts[name]) for name in PARTS},
     }
 
 
@@ -191,17 +191,19 @@ def _anchor(one: Anchored, pinned: frozenset[str]) -> VerificationAnchor:
     }
 
 
-def _part(part: Part) -> VerificationPart:
+def part_document(part: Part) -> VerificationPart:
+    """Return a part of ``twin.verification/1``."""
     problems = [*part.altered, *part.missing]
     return {
         "status": part.status,
         "checked": part.checked,
-        "problems": [_problem(item) for item in problems[:MOST]],
+        "problems": [problem_document(item) for item in problems[:MOST]],
         "problem_count": len(problems),
-        "notes": [_problem(item) for item in part.noted[:MOST]],
+        "notes": [problem_document(item) for item in part.noted[:MOST]],
         "note_count": len(part.noted),
     }
 
 
-def _problem(found: Finding) -> VerificationProblem:
+def problem_document(found: Finding) -> VerificationProblem:
+    """Return a problem of ``twin.verification/1``."""
     return {"code": found.code, "where": found.where, "message": found.message}

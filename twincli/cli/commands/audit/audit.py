@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ from twincli.cli.commands.life.listing import Limit, Reverse, Since, Until
 from twincli.cli.context import Context
 from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
-from twincli.errors import ExitCode
+from twincli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from twincli.services.documents import AuditLog
@@ -83,3 +84,71 @@ def _faults(document: AuditLog) -> list[str]:
     faults = [f"the audit log is broken: {problem['message']}" for problem in problems[:10]]
     more = len(problems) - len(faults) + document["more_problems"]
     return [*faults, *([f"{more} more problems"] if more else [])]
+
+
+@typer_frame.command(app, "run", refuses=("key",))
+def run(
+    context: Context,
+    twins: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TWIN]...", autocompletion=candidates.assets),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All twins that your keys own or that have a name here.")
+    ] = False,
+    junit: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a report for CI systems, too.")
+    ] = None,
+) -> Result:
+    """Verify the ledger of this home and its twins, as auditors do regularly.
+
+    Exit 3: something was altered. Exit 11: something is missing, and nothing was altered.
+    """
+    from twincli import files
+    from twincli.cli.showing import progress
+    from twincli.content.store import Blobs
+    from twincli.services.proof import auditing
+
+    if bool(twins) == everything:
+        raise UsageError("name twins, or give --all", hint="twin audit run --all")
+    with progress.shown(context, "verifying") as report:
+        document = auditing.run(
+            context.workspace(),
+            context.ledger,
+            Blobs(context.paths.content),
+            twins or (),
+            directory=context.paths.audit,
+            progress=report,
+        )
+    if junit is not None:
+        files.replace(junit, auditing.junit(document), keep_mode=os.path.exists(junit))
+    counts = document["counts"]
+    said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    faults = [
+        f"{name.replace('_', ' ')}: {part['problems'][0]['message']}"
+        for name, part in document["parts"].items()
+        if part["problems"]
+    ]
+    return Result(
+        document,
+        listing="twins",
+        columns=(
+            ("status", "status"),
+            ("name", "name"),
+            ("asset_id", "asset_id"),
+            ("problem", lambda item: item["problem"] and item["problem"]["message"]),
+            ("where", lambda item: item["problem"] and item["problem"]["where"]),
+        ),
+        item_schema="twin.audited-twin/1",
+        exit_code=_EXITS[document["status"]],
+        notes=(f"{len(document['twins'])} twins: {said}",) if said else (),
+        empty="there are no twins here",
+        warnings=tuple(faults),
+    )
+
+
+_EXITS = {
+    "ok": ExitCode.OK,
+    "failed": ExitCode.NOT_VERIFIED,
+    "undetermined": ExitCode.UNDETERMINED,
+}

@@ -133,6 +133,7 @@ def _of_home(
 ) -> Verification:
     from twincli.cli.showing import progress
     from twincli.content.store import Blobs
+    from twincli.services.proof.auditing import trail_of
     from twincli.services.proof.verify import Here, verify_home
 
     def opened() -> Here:
@@ -147,7 +148,8 @@ def _of_home(
             held = held._replace(ledger_key=key)
             known.add("ledger_key")
         held = held._replace(pinned=frozenset(known))
-        return Here(ledger, asset_id, held, Blobs(context.paths.content))
+        trail = trail_of(context.paths.audit)
+        return Here(ledger, asset_id, held, Blobs(context.paths.content), trail)
 
     context.need_home()
     source = context.paths.ledger if name is None else name
