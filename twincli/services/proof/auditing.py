@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import ConfigError
+from twincli.model import record
 from twincli.services import resolve
 from twincli.services.asset import listings
 from twincli.services.audit import log
 from twincli.services.proof import integrity, report
 from twincli.services.proof.evidence import Finding, LedgerEvidence
-from twincli.services.proof.judge import judge_said, nobody, related
+from twincli.services.proof.judge import below, judge_said, nobody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 OF_LEDGER = (report.DATA, report.LEDGER_PROOF, report.AUDIT_TRAIL)
 OF_TWIN = (report.ATTACHMENTS, report.AUTHORITY, report.REFERENCES)
+_OF_OTHERS = (record.STREAM, record.STATEMENT, record.CERTIFICATE)
+"""Kinds of assets that are judged with the twin that they are of."""
 _WORST = (report.FAILED, report.UNDETERMINED, report.OK)
 
 
@@ -64,7 +67,9 @@ def run(
     from twincli.ledger.ledger import Ledger
 
     ids = [resolve.asset_id_of(workspace, ref) for ref in refs] or [
-        str(item["id"]) for item in listings.list_assets(workspace)["assets"]
+        str(item["id"])
+        for item in listings.list_assets(workspace)["assets"]
+        if item["kind"] not in _OF_OTHERS
     ]
     names = resolve.asset_names(workspace)
     # What is found by an index that somebody altered is not everything there is.
@@ -99,7 +104,7 @@ def _twin(
     parts = report.empty()
     if is_whole:
         workspace = nobody(evidence.own)
-        judge_said(workspace, evidence, related(workspace.client, asset_id), parts)
+        judge_said(workspace, evidence, below(workspace.client, asset_id), parts)
     else:
         said = "the ledger was altered, so what it says about the twin was not asked"
         parts[report.AUTHORITY].missing.append(Finding("damaged_ledger", asset_id, said))

@@ -80,8 +80,9 @@ def _judge(
         client = EmbeddedClient(ledger)
         asked = evidence.asset_id
         if asked is not None and _is_asset(client, asked):
-            asset_ids = related(client, asked)
-            integrity.of_ledger(evidence, ledger, asset_ids, parts, progress)
+            asset_ids = below(client, asked)
+            needed = [*asset_ids, *_above(client, asset_ids)]
+            integrity.of_ledger(evidence, ledger, needed, parts, progress)
         else:
             speaking = integrity.of_ledger(evidence, ledger, None, parts, progress)
             asset_ids = []
@@ -132,25 +133,32 @@ def _with_others(client: LedgerClient, asset_ids: Sequence[str]) -> list[str]:
     return client.in_order(found)
 
 
-def related(client: LedgerClient, asset_id: str) -> list[str]:
-    """Return an asset, what belongs to it or is about it, and what that refers to, in order."""
+def below(client: LedgerClient, asset_id: str) -> list[str]:
+    """Return an asset, and what belongs to it or is about it, in order."""
     found = {asset_id: None}
-    below = [asset_id]
-    while below and len(found) < _MOST_RELATED:
-        one = below.pop()
+    left = [asset_id]
+    while left and len(found) < _MOST_RELATED:
+        one = left.pop()
         for name in ("parent", "about"):
             for other in client.assets_with(name, one):
                 if other not in found:
                     found[other] = None
-                    below.append(other)
-    for one in list(found):
+                    left.append(other)
+    return client.in_order(found)
+
+
+def _above(client: LedgerClient, asset_ids: Sequence[str]) -> list[str]:
+    """Return what assets belong to, are about or are held to, and what that belongs to."""
+    known, found = set(asset_ids), dict[str, None]()
+    for one in asset_ids:
         envelope = record.creating_envelope(client.required(one).tx)
         for name in ("parent", "about"):
             above = envelope.get(name)
-            while isinstance(above, str) and above not in found and _is_asset(client, above):
+            while isinstance(above, str) and above not in known and _is_asset(client, above):
+                known.add(above)
                 found[above] = None
                 above = record.creating_envelope(client.required(above).tx).get("parent")
         pinned = envelope.get("template_cid")
         if isinstance(pinned, str):
             found.update(dict.fromkeys(client.assets_with("compiled", pinned)[:1]))
-    return client.in_order(found)
+    return [one for one in found if one not in asset_ids]
