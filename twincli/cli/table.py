@@ -19,7 +19,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     ),
     "grant": (
         "twincli.cli.commands.grant.grant",
-        "Allow others to write about a twin, and take it back.",
+        "Allow others to write about a twin or to read it, and take it back.",
     ),
     "event": (
         "twincli.cli.commands.life.event",

@@ -1254,11 +1254,13 @@ class WrittenRevocation(Said):
 
 
 class EffectiveItem(TypedDict):
-    """``twin.effective-item/1``: a reason why a key may, or may not, write about a twin now.
+    """``twin.effective-item/1``: a reason why a key may, or may not, write or read of a twin now.
 
     ``why`` is ``owner``, ``owner_with_others``, ``grant``, ``link`` (to ``child``), ``entity``,
     ``revoked``, ``expired``, ``ended``, ``unknown_record``, ``no_block_time`` or ``stranger``;
-    ``scope`` is null where nothing may be written.
+    ``scope`` is null where nothing may be written or read. ``role`` is that of a grant: ``writer``,
+    or ``viewer`` or ``auditor``, which read what is encrypted; else null. ``deny`` is what a reader
+    is asked not to do.
     """
 
     public_key: str
@@ -1267,7 +1269,9 @@ class EffectiveItem(TypedDict):
     why: str
     via: str | None
     child: str | None
+    role: str | None
     scope: Json | None
+    deny: list[str]
     until: str | None
 
 

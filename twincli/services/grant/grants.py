@@ -376,7 +376,7 @@ def list_grants(workspace: Workspace, ref: str, key: str | None = None) -> Grant
 
 
 def effective(workspace: Workspace, ref: str, key: str | None = None) -> Effective:
-    """Return who may say what about a twin now, and why; also who no longer may.
+    """Return who may say or read what of a twin now, and why; also who no longer may.
 
     Args:
         workspace: Rooms.
@@ -408,7 +408,7 @@ def _effective(reading: _Reading) -> Iterator[EffectiveItem]:
     now_ms = workspace.now()
     for given in found.given:
         if given.public_key is not None:
-            if given.role == WRITER:
+            if given.role in ROLES:
                 verdict = found.held(given, given.public_key, present, now_ms)
                 yield _row(reading, given.public_key, verdict.standing, verdict.why, given)
             continue
@@ -435,7 +435,9 @@ def _row(
         "why": why,
         "via": None if given is None else given.tx_id,
         "child": None if given is None else given.child,
+        "role": None if given is None else given.role,
         "scope": _scope(Scope() if given is None else given.scope) if may else None,
+        "deny": [] if given is None else [word for word in RESTRICTIONS if word in given.deny],
         "until": None if until_ms is None else times.to_text(until_ms),
     }
 

@@ -47,12 +47,20 @@ class SealedChunks:
         shelf: Where wraps and chunks are.
         copies: Knows which chunks this home wrote.
         by: The command that reads, for the audit log; None: they are opened to write more.
+        download: Whether what they hold is written to files, which a grant may deny.
     """
 
     def __init__(
-        self, workspace: Workspace, shelf: Shelf, copies: Copies, by: str | None = None
+        self,
+        workspace: Workspace,
+        shelf: Shelf,
+        copies: Copies,
+        by: str | None = None,
+        *,
+        download: bool = False,
     ) -> None:
         self._workspace, self._shelf, self._copies, self._by = workspace, shelf, copies, by
+        self._download = download
         self._rings: dict[str, Keyring | LockedError] = {}
         self._held: dict[str, _Held] = {}
         self._own: dict[tuple[Entry, str], bool] = {}
@@ -73,7 +81,9 @@ class SealedChunks:
         found = self._rings.get(lock.what)
         if found is None:
             try:
-                found = opening.keyring(self._workspace, self._shelf, lock, by=self._by)
+                found = opening.keyring(
+                    self._workspace, self._shelf, lock, by=self._by, download=self._download
+                )
             except LockedError as error:
                 found = error
             self._rings[lock.what] = found

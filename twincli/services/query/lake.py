@@ -206,7 +206,13 @@ class _Difference:
         create = self._workspace.client.required(twin_id).tx
         name = record.text(record.creating_envelope(create).get("name"))
         for stream in streams.of_twin(self._workspace, twin_id):
-            if stream.standing in COUNTED:
+            if stream.is_encrypted:
+                self._warnings.append(
+                    f"the stream {stream.name} is encrypted and is left out: a table is for all"
+                    " who can read its files; twin stream export --format csv writes what a key"
+                    " here opens"
+                )
+            elif stream.standing in COUNTED:
                 self._look(stream, name)
             else:
                 self._warnings.append(

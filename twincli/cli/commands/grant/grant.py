@@ -1,4 +1,4 @@
-"""``twin grant``: whom the owner of a twin allows to write about it."""
+"""``twin grant``: whom the owner of a twin allows to write about it, or to read it."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def list_grants(context: Context, twin: Twin, party: Party = None) -> Result:
         columns=(
             ("to", lambda item: item["to_name"] or item["to"]),
             ("role", "role"),
-            ("scope", _scope),
+            ("scope", _limited),
             ("state", "state"),
             ("until", "until"),
             ("grant", "id"),
@@ -107,10 +107,10 @@ def show(
     twin: Twin,
     party: Party = None,
     effective: Annotated[
-        bool, typer.Option("--effective", help="Show what each key may write now, and why.")
+        bool, typer.Option("--effective", help="Show what each key may write or read now, and why.")
     ] = False,
 ) -> Result:
-    """Show the grants of a twin in full, or who may write what about it now."""
+    """Show the grants of a twin in full, or who may write or read what of it now."""
     from twincli.services.grant import grants
 
     if not effective:
@@ -119,7 +119,7 @@ def show(
             listing="grants",
             columns=(
                 ("to", lambda item: item["to_name"] or item["to"]),
-                ("scope", _scope),
+                ("scope", _limited),
                 ("state", "state"),
                 ("granted", "granted_at"),
                 ("until", "until"),
@@ -137,7 +137,7 @@ def show(
             ("who", lambda item: item["name"] or item["public_key"]),
             ("standing", "standing"),
             ("why", "why"),
-            ("may write", lambda item: _scope(item) if item["scope"] is not None else None),
+            ("may", _may),
             ("until", "until"),
             ("via", "via"),
         ),
@@ -181,12 +181,26 @@ def revoke(
     )
     ended = f"all grants and links of {twin}"
     if not everything:
-        ended = f"what {', '.join(whom or ())} may write about {twin}"
+        ended = f"what {', '.join(whom or ())} may write or read of {twin}"
     return partial.recorded(context, made, f"the end of {ended}")
 
 
 def _none(twin: str, party: str | None) -> str:
     return f"{twin} has no grants{'' if party is None else f' to {party}'}"
+
+
+def _may(item: dict[str, Any]) -> str | None:
+    """Return what somebody may do now, None where that is nothing."""
+    from twincli.rules.authority import READERS
+
+    if item["scope"] is None:
+        return None
+    return f"{'read' if item['role'] in READERS else 'write'} {_limited(item)}"
+
+
+def _limited(item: dict[str, Any]) -> str:
+    """Return a scope, and what a reader is asked not to do."""
+    return f"{_scope(item)}{''.join(f', no {word}' for word in item['deny'])}"
 
 
 def _scope(item: dict[str, Any]) -> str:

@@ -66,7 +66,7 @@ def answer(
         suspect,
         where,
     )
-    feed = asking.feed(context)
+    feed = asking.feed(context, download=out is not None and out != partial.STDOUT)
     found = (
         asking.answered(context, feed, name, typed)
         if sql is None

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from twincli.services.query.query import Found
 
 
-def feed(context: Context) -> Feed:
-    """Return what reads chunks: of this home, else of the node that ``--node`` names."""
+def feed(context: Context, *, download: bool = False) -> Feed:
+    """Return what reads chunks: of this home, else of the node that ``--node`` names.
+
+    Args:
+        context: The command.
+        download: Whether what is read is written to files.
+    """
     from twincli.content.copies import Copies
     from twincli.content.store import Blobs
     from twincli.services.privacy.chunks import SealedChunks
@@ -31,7 +36,9 @@ def feed(context: Context) -> Feed:
         nodes += content.places(context)[0]
     blobs = Blobs(context.paths.content)
     copies = Copies(blobs, context.paths.copies)
-    sealed = SealedChunks(context.workspace(), Shelf(blobs, nodes), copies, "query")
+    sealed = SealedChunks(
+        context.workspace(), Shelf(blobs, nodes), copies, context.command, download=download
+    )
     made = Feed(
         blobs,
         copies,

@@ -78,7 +78,8 @@ def plot(
         suspect=suspect,
         where=where,
     )
-    made = service.plot(context.workspace(), asking.feed(context), name, typed)
+    feed = asking.feed(context, download=out is not None)
+    made = service.plot(context.workspace(), feed, name, typed)
     told = made.found.document
     text = None
     if out is None:

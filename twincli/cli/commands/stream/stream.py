@@ -251,7 +251,7 @@ def export(
     with progress.shown(context, "exporting") as shown:
         document = service.export(
             context.workspace(),
-            asking.feed(context),
+            asking.feed(context, download=True),
             tuple(twins or ()),
             form,
             tables.opened(out, config.for_stores()),

@@ -1,0 +1,179 @@
+"""Every command that reads holds to the scope of a grant, and to its end, to the millisecond."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Invoke
+from twincli.model import times
+
+SECRET, OTHER = "XYZZY-PLUGH", "FROTZ-REZROV"
+
+# What reads the stream {s} of car, or all there is; @ is a new file or directory.
+PATHS: dict[str, tuple[str, ...]] = {
+    "query": ("query", "car", "--stream", "{s}"),
+    "query, a field": ("query", "car", "--stream", "{s}", "--fields", "secret"),
+    "query, an average": (
+        "query",
+        "car",
+        "--stream",
+        "{s}",
+        "--agg",
+        "max",
+        "--every",
+        "1d",
+        "--fields",
+        "level",
+    ),
+    "sql": ("query", "car", "--sql", "SELECT * FROM {s}"),
+    "file": ("query", "car", "--stream", "{s}", "-o", "@.csv"),
+    "plot": ("plot", "car", "--stream", "{s}", "--fields", "level"),
+    "picture": ("plot", "car", "--stream", "{s}", "--fields", "level", "-o", "@.svg"),
+    "export": ("stream", "export", "car", "--format", "csv", "-o", "@"),
+    "delta": ("stream", "export", "car", "--format", "delta", "-o", "@"),
+    "stream show": ("stream", "show", "car", "{s}", "--json"),
+    "streams": ("stream", "list", "car", "--json"),
+    "show": ("asset", "show", "car", "--json"),
+    "thing": ("asset", "export", "car", "--format", "wot"),
+    "linked data": ("asset", "export", "car", "--format", "jsonld"),
+    "history": ("history", "car", "--json"),
+    "search": ("search", "XYZZY", "--json"),
+    "bundle": ("bundle", "export", "car", "-o", "@.twin"),
+}
+SHOWS = {"query", "query, a field", "query, an average", "sql", "plot"}
+SAVES = {"file", "picture", "export"}
+
+
+class Told:
+    """A clock for the whole process."""
+
+    def __init__(self) -> None:
+        self.now_ms = time.time_ns() // 1_000_000
+
+    def __call__(self) -> int:
+        return self.now_ms * 1_000_000
+
+
+class Reader:
+    """Runs commands as somebody, and finds all that they gave away."""
+
+    def __init__(self, invoke: Invoke, directory: Path) -> None:
+        self.invoke, self.directory, self.count = invoke, directory, 0
+
+    def do(self, *words: str) -> str:
+        made = self.invoke(*words)
+        assert made.status == 0, made.stderr
+        return made.stdout
+
+    def read(self, path: str, stream: str, key: str) -> tuple[int, str]:
+        """Return the exit status of a command, and what it printed or wrote."""
+        self.count += 1
+        place = self.directory / str(self.count)
+        place.mkdir()
+        words = [word.format(s=stream).replace("@", str(place / "x")) for word in PATHS[path]]
+        made = self.invoke(*words, "--key", key)
+        written = [file.read_bytes() for file in place.rglob("*") if file.is_file()]
+        return made.status, made.stdout + b"".join(written).decode("latin-1")
+
+
+@pytest.fixture
+def reader(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    pytest.importorskip("pyrage")
+    monkeypatch.setenv("TWIN_NO_PASSPHRASE", "1")
+    (tmp_path / "out").mkdir()
+    made = Reader(invoke, tmp_path / "out")
+    for key in ("alice", "bob", "eve"):
+        made.do("keys", "new", key)
+    made.do("asset", "create", "car", "--owner", "alice")
+    for stream, secret in (("recipe", SECRET), ("other", OTHER)):
+        made.do("stream", "create", "car", stream, "--encrypt")
+        made.do("stream", "push", "car", stream, "--str", f"secret={secret}", "--level", "7.25")
+    return made
+
+
+@pytest.mark.ci
+def test_every_way_to_read_holds_to_a_grant(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Told()
+    until = clock.now_ms + 3_600_000
+    grant = ("grant", "add", "car", "--to", "bob", "--role", "viewer")
+    reader.do(*grant, "--scope", "recipe", "--expires", times.to_text(until))
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time_ns", clock)
+        clock.now_ms = until - 1
+        for path in SHOWS | SAVES:
+            status, text = reader.read(path, "recipe", "bob")
+            assert (path, status) == (path, 0)
+            assert SECRET in text or "7.25" in text or path in {"plot", "picture"}, path
+            assert OTHER not in text
+        for who, stream, now_ms in (
+            ("bob", "other", until - 1),
+            ("eve", "recipe", until - 1),
+            ("bob", "recipe", until),
+        ):
+            clock.now_ms = now_ms
+            for path in PATHS:
+                status, text = reader.read(path, stream, who)
+                is_partly_open = path == "export" and stream == "other"
+                if path in SHOWS | SAVES and not is_partly_open:
+                    assert (path, status) == (path, 6)
+                assert (OTHER if stream == "other" else SECRET) not in text, path
+                assert "7.25" not in text or is_partly_open, path
+
+
+def test_a_grant_may_deny_downloads(reader: Reader) -> None:
+    reader.do("grant", "add", "car", "--to", "bob", "--role", "viewer", "--deny", "download")
+    for path in ("query", "sql"):
+        assert SECRET in reader.read(path, "recipe", "bob")[1]
+    for path in sorted(SAVES):
+        status, text = reader.read(path, "recipe", "bob")
+        assert (path, status) == (path, 6)
+        assert SECRET not in text
+    log = reader.invoke("audit", "log", "car", "--json").json["entries"]
+    told = {(entry["what"], entry["party_name"], entry["stream"]) for entry in log}
+    assert {("decrypted", "bob", "recipe"), ("refused", "bob", "recipe")} <= told
+
+
+def test_readers_are_listed_with_what_they_may_read(reader: Reader) -> None:
+    grant = ("grant", "add", "car", "--to", "bob", "--role", "viewer", "--scope", "recipe,file")
+    reader.do(*grant, "--deny", "download,share")
+    reader.do("grant", "add", "car", "--to", "eve", "--role", "auditor")
+    row, audits = reader.invoke("grant", "list", "car", "--json").json["grants"]
+    assert (row["role"], row["scope"]["streams"], row["deny"]) == (
+        "viewer",
+        ["recipe"],
+        ["download", "share"],
+    )
+    assert (audits["role"], audits["state"]) == ("auditor", "active")
+    shown = reader.invoke("grant", "show", "car", "--effective", "--json").json["speakers"]
+    found = [(row["name"], row["role"], row["why"]) for row in shown if row["why"] != "link"]
+    assert found == [
+        ("alice", None, "owner"),
+        ("bob", "viewer", "grant"),
+        ("eve", "auditor", "grant"),
+    ]
+    table = reader.do("grant", "show", "car", "--effective")
+    assert "read file,stream:recipe, no download, no share" in table
+    reader.do("grant", "revoke", "car", "--all")
+    shown = reader.invoke("grant", "show", "car", "bob", "--effective", "--json").json["speakers"]
+    assert [(row["standing"], row["scope"]) for row in shown] == [("revoked", None)]
+    assert reader.read("query", "recipe", "bob")[0] == 6
+
+
+def test_an_auditor_reads_the_audit_log_within_scope(reader: Reader) -> None:
+    auditor = ("grant", "add", "car", "--to", "eve", "--role", "auditor", "--scope", "recipe")
+    reader.do(*auditor)
+    for key, stream in (("alice", "recipe"), ("alice", "other"), ("eve", "other")):
+        reader.read("query", stream, key)
+    log = reader.invoke("audit", "log", "car", "--key", "eve", "--json").json
+    told = {(entry["what"], entry["party_name"], entry["stream"]) for entry in log["entries"]}
+    assert ("decrypted", "alice", "recipe") in told
+    assert ("refused", "eve", "other") in told  # what concerns himself
+    assert ("decrypted", "alice", "other") not in told
+    reader.do("grant", "revoke", "car", "--from", "eve")
+    refused = reader.invoke("audit", "log", "car", "--key", "eve")
+    assert refused.status == 6
