@@ -205,6 +205,15 @@ def test_whatever_time_is_read_can_be_written(number: int, unit: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [("3m", "3 minutes"), ("0.5m", "0.5 minutes"), ("1m", "a minute"), ("3ms", ""), ("30d", "")],
+)
+def test_minutes_to_look_ahead(text: str, said: str) -> None:
+    assert said in (times.minutes_ahead(text) or "")
+    assert (times.minutes_ahead(text) is None) == (not said)
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"),
     [
         (0, "0 seconds"),

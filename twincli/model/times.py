@@ -107,8 +107,17 @@ def length(text: str, option: str) -> int:
     raise UsageError(
         f"--{option}: {cut(repr(text))} is not a length of time",
         code="bad_time",
-        hint="write 30s, 1m, 0.5h or 1d",
+        hint="write 30s, 1m (a minute), 0.5h or 1d; months and years as days, such as 90d",
     )
+
+
+def minutes_ahead(text: str) -> str | None:
+    """Return what to say of a length of time to look ahead that is in minutes, else None."""
+    number = text.removesuffix("m")
+    if number == text:
+        return None
+    minutes = "a minute" if number == "1" else f"{number} minutes"
+    return f"--within {text} is {minutes}; months are written as days, such as 90d"
 
 
 def parse_claim(text: object) -> int | None:

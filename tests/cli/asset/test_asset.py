@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -330,3 +331,17 @@ def test_one_of_several_signers_is_here(invoke: Invoke) -> None:
         assert (run.status, run.error["code"]) == (6, "no_key")
         assert run.error["message"].startswith("bob alone cannot sign for car")
         assert "--prepare car.json" in run.error["hint"]
+
+
+def test_a_thing_with_thousands_of_members_is_drawn_soon(invoke: Invoke, tmp_path: Path) -> None:
+    file = tmp_path / "facts.json"
+    facts = {f"k{number}": f"{number}\n" for number in range(1500)}
+    file.write_text(json.dumps({**facts, "deep": {"a": "\x1b[2J"}}))
+    assert invoke("keys", "new", "alice", "--no-passphrase").status == 0
+    assert invoke("asset", "create", "big", "--data", f"@{file}").status == 0
+    run = invoke("asset", "show", "big", tty=True)
+    assert run.status == 0
+    plain = run.stdout.replace("\x1b[1m", "").replace("\x1b[0m", "")
+    lines = [" ".join(line.split()) for line in plain.splitlines()]
+    assert {r"k0 0\n", r"k1499 1499\n"} <= {*lines}
+    assert "\x1b[2J" not in run.stdout

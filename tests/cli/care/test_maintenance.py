@@ -72,6 +72,21 @@ def test_what_is_said_of_it(twin: Twin, invoke: Invoke) -> None:  # noqa: ARG001
     assert "recorded service of hvac\n" in invoke(*ADD, "service").stderr
 
 
+@pytest.mark.parametrize("option", ["--cost", "--Costs", "--price", "--total"])
+def test_a_cost_is_that_of_a_part(twin: Twin, invoke: Invoke, option: str) -> None:  # noqa: ARG001
+    run = invoke(*ADD, "service", option, "50", "--json")
+    assert (run.status, run.error["code"]) == (2, "usage")
+    assert "--part PART:QUANTITY:50" in run.error["hint"]
+    assert invoke(*ADD, "service", "--set", "cost=50").status == 0
+
+
+def test_minutes_are_not_months(twin: Twin, invoke: Invoke) -> None:  # noqa: ARG001
+    run = invoke("maintenance", "due", "hvac", "--within", "3m")
+    assert "--within 3m is 3 minutes; months are written as days, such as 90d" in run.stderr
+    assert "is a minute" in invoke("cert", "check", "hvac", "--within", "1m").stderr
+    assert "minute" not in invoke("maintenance", "due", "hvac", "--within", "90d").stderr
+
+
 def test_sums_stay_within_a_currency_and_with_who_may(twin: Twin, invoke: Invoke) -> None:
     for cost, more in (("1.10", ("--currency", "USD")), ("2.20", ("--currency", "USD")), ("3", ())):
         twin(*ADD, "service", "--part", f"oil:1:{cost}", *more)
@@ -153,6 +168,12 @@ def test_due_as_people_see_it(twin: Twin, invoke: Invoke) -> None:
         *("overdue", "hvac", "schedule", "filterChange", "2024-04-15T10:00:00.000Z")
     ]
     assert "hvac: painting of 2024-01-16T00:00:00.000Z fits no schedule" in run.stderr
+    for day in ("02", "01"):
+        twin(*ADD, "painting", "--at", f"2024-03-{day}")
+    run = invoke("maintenance", "due", "hvac", "--as-of", "2024-06-01")
+    assert run.stderr.count("fits no schedule") == 1
+    said = "hvac: painting, 3 times, the last of 2024-03-02T00:00:00.000Z, fits no schedule"
+    assert said in run.stderr
     document = answer(invoke, "hvac", "--as-of", "2024-06-01", status=3)
     assert set(document) == set(documents.Maintained.__annotations__)
     assert set(document["due"][0]) == set(documents.DueItem.__annotations__)

@@ -32,6 +32,7 @@ from twincli.formats.credentials import proofs
 from twincli.model import credential, did, status_list
 from twincli.rules import attested
 from twincli.services.asset.create import Definition
+from twincli.services.asset.freeze import freeze
 from twincli.services.asset.write_options import PLAIN, Writing
 from twincli.services.cert import certificates, check, issue, lists, verify
 from twincli.services.cert.issue import Wanted
@@ -428,6 +429,24 @@ def test_an_owner_revokes_after_the_thing_was_sold(house: House) -> None:
     assert isinstance(made, dict)
     assert made["form"] == "statement"
     assert house.rows()[0]["status"] == "revoked"
+
+
+def test_an_owner_revokes_while_the_thing_is_frozen(house: House) -> None:
+    house.issue("alice", number="A-1")
+    freeze(house.using("alice"), "car")
+    tip = house.workspace.client.last(house.car)
+    with pytest.raises(LockedError, match="is frozen"):
+        house.issue("alice", number="A-2")
+    # To take back one's own word must be possible, and leaves the twin as it was frozen.
+    once = Writing(once="end")
+    made = issue.revoke(house.using("alice"), house.car, "A-1", writing=once)
+    assert isinstance(made, dict)
+    assert (made["form"], made["while_frozen"]) == ("statement", True)
+    assert house.rows()[0]["status"] == "revoked"
+    assert house.workspace.client.last(house.car) == tip
+    again = issue.revoke(house.using("alice"), house.car, "A-1", writing=once)
+    assert isinstance(again, dict)
+    assert again["transaction_id"] == made["transaction_id"]
 
 
 def test_revoking_twice_with_a_token(house: House) -> None:

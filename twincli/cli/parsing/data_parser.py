@@ -369,11 +369,13 @@ class _Parser:
         plain = _plain_name(name)
         found = options_elsewhere(self.command)
         real = next((option for option in found if _plain_name(option) == plain), None)
-        if real is None:
+        near = _NO_OPTIONS.get((self.command.noun, self.command.verb, plain))
+        if real is None and near is None:
             return
-        meant = _MEANT.get((self.command.verb, real))
-        if meant is None:
-            meant = f"it belongs to twin {found[real]}"
+        meant = near
+        if real is not None:
+            meant = _MEANT.get((self.command.verb, real), f"it belongs to twin {found[real]}")
+        assert meant is not None
         shown = value if value and not value.startswith("--") else "VALUE"
         meant = meant.replace("VALUE", shown).replace("NAME", self.name or "NAME")
         meant = meant.replace("OWNER", self._given("to") or "OWNER")
@@ -424,6 +426,13 @@ _MEANT = {
     ("new", "to"): "to name the owner: --owner VALUE",
 }
 """What the option of another command most likely meant, by this command's verb."""
+
+_NO_OPTIONS = {
+    ("maintenance", "add", name): "a cost is that of a part: --part PART:QUANTITY:VALUE"
+    for name in ("cost", "costs", "price", "total")
+}
+"""What looks like an option and is none, by noun and verb, and what was meant: as data it would be
+left out of every sum."""
 
 
 def mistyped(name: str, options: Sequence[str] | dict[str, Option]) -> str | None:

@@ -128,10 +128,25 @@ def _pairs(console: Any, members: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    if len(members) > _MANY:
+        from twincli.cli.showing import grid
+
+        rows = ((_line(name), one_line(_told(value))) for name, value in members.items())
+        lines = grid.lines(("name", "value"), rows, console.width, color=not console.no_color)
+        # Rich takes a while for each row, and lays out all of them before it prints the first.
+        console.out("\n".join(lines), highlight=False)
+        return
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in members.items():
-        text = value if isinstance(value, str) else output.to_json(value)
-        table.add_row(Text("  " + _line(name)), Text(visible(text)))
+        table.add_row(Text("  " + _line(name)), Text(visible(_told(value))))
     console.print(table)
+
+
+_MANY = 1000
+"""How many members are drawn with care."""
+
+
+def _told(value: Any) -> str:
+    return value if isinstance(value, str) else output.to_json(value)

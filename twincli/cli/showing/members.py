@@ -88,6 +88,8 @@ def check(command: str, path: str, *, prepared: bool, lines: bool = False) -> No
     if prepared:
         # --once may find that it was done before, which is no longer to be signed.
         possible = (*possible, documents.Signing)
+        if command == "asset transfer":
+            possible = (*possible, documents.PreparedHandover)
     if not possible:
         return
     faults = [_fault(document, path) for document in possible]

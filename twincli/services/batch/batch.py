@@ -43,7 +43,7 @@ def apply(rooms: Rooms, spool: BatchSpool, source: Source, how: How) -> Batch:
         ``twin.batch/1``, whose lines are read as they are asked for.
 
     Raises:
-        InvalidError: ``invalid_batch``: no line can be recorded.
+        InvalidError: ``invalid_batch``: there is no line, or none that is to be recorded can be.
         InterruptedWriteError: Somebody stopped it; like every error on the way it says how many
             lines are recorded, and how to go on.
     """
@@ -54,7 +54,7 @@ def apply(rooms: Rooms, spool: BatchSpool, source: Source, how: How) -> Batch:
     counts = spool.counts()
     client = rooms.stream.workspace.client
     good = counts[APPLIED] + counts[EXISTING] + counts[UNCHECKED]
-    if not good:
+    if not good and (how.keep or not counts[REFUSED]):
         raise _nothing(spool, source)
     warnings = list(run.warnings)
     if counts[UNCHECKED]:
@@ -107,7 +107,7 @@ def _nothing(spool: BatchSpool, source: Source) -> InvalidError:
     return InvalidError(
         f"no line of {source.what} can be recorded: {said}{more}",
         code="invalid_batch",
-        hint="nothing was recorded",
+        hint="nothing was recorded; to see what is wrong with each: twin batch check FILE",
     )
 
 

@@ -430,8 +430,9 @@ def revoke(
                 f" {one.revoked.record.tx_id}",
                 code="already_revoked",
             )
-        return say(workspace, ref, record.CERTIFICATE, one.revoked.record.body, writing)
-    body: dict[str, Any] = {"revokes": one.record.tx_id, "reason": reason}
+        body = dict(one.revoked.record.body)
+        return say(workspace, ref, record.CERTIFICATE, body, writing, although_frozen=True)
+    body = {"revokes": one.record.tx_id, "reason": reason}
     url = _url_of(one)
     if url is not None and not workspace.dry_run:
         signer = unlock(workspace, [info])[0]
@@ -439,9 +440,8 @@ def revoke(
         body["status_list"] = _list(
             signer, url, did.key_did(info.public_key), created, revoked=True
         )
-    return say(
-        workspace, ref, record.CERTIFICATE, bodies.checked(record.CERTIFICATE, body), writing
-    )
+    revoked = bodies.checked(record.CERTIFICATE, body)
+    return say(workspace, ref, record.CERTIFICATE, revoked, writing, although_frozen=True)
 
 
 def _is_once(tx: dict[str, Any], token: str) -> bool:

@@ -105,6 +105,7 @@ def say(
     adds: Collection[str] = (),
     before: Callable[[str], None] | None = None,
     is_owners: bool = False,
+    although_frozen: bool = False,
 ) -> Said | Prepared:
     """Say something about a twin.
 
@@ -119,6 +120,8 @@ def say(
         adds: The members that it may add; a retry with the same once token may find others.
         before: Told what should be known before anything is written; it may raise.
         is_owners: Whether only the twin's owner can say such a thing.
+        although_frozen: Whether the owner of a frozen twin says it beside the twin, as others do:
+            he takes back his own word, and the twin stays as it was frozen.
 
     Returns:
         ``twin.record/1``.
@@ -137,7 +140,8 @@ def say(
     writing.check()
     target = Target.find(workspace, ref, writing)
     told = dict(body)
-    if is_owners or is_for_us(target):
+    is_beside = although_frozen and _is_frozen(target)
+    if not is_beside and (is_owners or is_for_us(target)):
         saying = Saying(kind, told, check, adds)
         done = perform(target, saying)
         if isinstance(done, Prepared):
@@ -187,7 +191,10 @@ def _state(
         replay = workspace.client.replay(asset_id)
         if replay is not None:
             check_not_frozen(ref, replay)
-    warnings = [*_about_standing(target, kind, keys, verdict), *_about_freeze(target)]
+    is_frozen = _is_frozen(target)
+    warnings = [*_about_standing(target, kind, keys, verdict)]
+    if is_frozen:  # that binds nobody who speaks for himself
+        warnings.append(f"{ref} is frozen: the record will be shown as said while it was")
     if before is not None:
         for warning in warnings:
             before(warning)
@@ -208,7 +215,7 @@ def _state(
         return made
     assert "written" in made
     made["warnings"] = [*warnings, *made["warnings"]]
-    return _said(target, STATED, kind, body, made, verdict)
+    return _said(target, STATED, kind, body, made, verdict, while_frozen=is_frozen)
 
 
 def _now(target: Target, keys: Sequence[str], topic: Topic) -> Verdict:
@@ -253,11 +260,9 @@ def _about_standing(
     )
 
 
-def _about_freeze(target: Target) -> Iterator[str]:
-    """Yield a warning where the twin is frozen: that binds nobody who speaks for himself."""
+def _is_frozen(target: Target) -> bool:
     replay = target.workspace.client.replay(target.asset_id)
-    if replay is not None and replay.frozen is not None:
-        yield f"{target.ref} is frozen: the record will be shown as said while it was"
+    return replay is not None and replay.frozen is not None
 
 
 _WHY = {
@@ -299,7 +304,8 @@ def _found(target: Target, tx_id: str) -> Said:
     envelope = record.creating_envelope(entry.tx)
     kind, body = envelope.get("says", envelope["kind"]), envelope["body"]
     verdict = Speakers(client).of(target.asset_id, entry, topic_of(kind, body))
-    return _said(target, STATED, kind, body, made, verdict)
+    is_frozen = _is_frozen(target)
+    return _said(target, STATED, kind, body, made, verdict, while_frozen=is_frozen)
 
 
 def _said(
@@ -309,6 +315,8 @@ def _said(
     body: dict[str, Any],
     made: Mapping[str, Any],
     verdict: Verdict,
+    *,
+    while_frozen: bool = False,
 ) -> Said:
     workspace, _, asset_id, _ = target
     return {
@@ -327,6 +335,6 @@ def _said(
         "signer_names": resolve.Names(workspace).of_keys(made["signed_by"]),
         "standing": None if kind == record.CERTIFICATE else verdict.standing,
         "via": verdict.via,
-        "while_frozen": form == STATED and any(_about_freeze(target)),
+        "while_frozen": while_frozen,
         "warnings": list(made["warnings"]),
     }

@@ -12,6 +12,7 @@ from twincli.cli.parsing import typer_frame
 from twincli.cli.parsing.arguments import TwinOrMine
 from twincli.cli.result import Result
 from twincli.errors import ExitCode
+from twincli.model import times
 
 if TYPE_CHECKING:
     from twincli.services.documents import Cost, DueItem, Maintained, MaintenanceItem
@@ -87,12 +88,13 @@ def due(
     workspace = context.workspace()
     streams = TwinStreams(lambda: room(context), lambda: asking.feed(context))
     document = list_due(workspace, twin, within=within, as_of=as_of, streams=streams)
-    notes: tuple[str, ...] = ()
+    doubt = None if within is None else times.minutes_ahead(within)
+    notes = () if doubt is None else (doubt,)
     if output is not None:
         from twincli.services.care.calendar import calendar
 
         _write(output, calendar(document, workspace.client.ledger_id))
-        notes = (f"wrote {output}",)
+        notes = (*notes, f"wrote {output}")
     return Result(
         document,
         listing="due",
@@ -125,10 +127,14 @@ def _remarks(document: Maintained) -> tuple[str, ...]:
         f"{_twin(item)}: the schedule {item['schedule']} cannot be judged: {item['why']}"
         for item in document["unclear"]
     ]
-    said += [
-        f"{_twin(item)}: {item['type']} of {item['at']} fits no schedule"
-        for item in document["unmatched"]
-    ]
+    unfit: dict[tuple[str, str], list[str]] = {}
+    for item in document["unmatched"]:
+        unfit.setdefault((_twin(item), item["type"]), []).append(item["at"] or "")
+    for (twin, kind), done in unfit.items():
+        which = f"{kind} of {done[0]} fits"
+        if len(done) > 1:
+            which = f"{kind}, {len(done)} times, the last of {max(done)}, fits"
+        said.append(f"{twin}: {which} no schedule")
     more = len(said) - _SHOWN
     return (*said[:_SHOWN], *([f"and {more} more: --json has all"] if more > 0 else []))
 

@@ -17,6 +17,7 @@ from twincli.cli.parsing.arguments import Twin, TwinOrMine
 from twincli.cli.result import Result
 from twincli.cli.showing import output, partial
 from twincli.errors import ExitCode
+from twincli.model import times
 
 if TYPE_CHECKING:
     from twincli.cli.result import Column
@@ -248,6 +249,7 @@ def check(
     )
     rows = document["certificates"]
     bad = [row for row in rows if row["counts"] and row["status"] in service.BAD]
+    doubt = None if within is None else times.minutes_ahead(within)
     return Result(
         document,
         listing="certificates",
@@ -268,7 +270,7 @@ def check(
         ),
         item_schema="twin.checked-certificate/1",
         exit_code=ExitCode.OK if document["ok"] else ExitCode.NOT_VERIFIED,
-        notes=(f"{len(rows)} checked, {len(bad)} to act on",),
+        notes=(f"{len(rows)} checked, {len(bad)} to act on", *([doubt] if doubt else [])),
     )
 
 
