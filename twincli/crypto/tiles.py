@@ -120,8 +120,14 @@ def rows_of(data: bytes) -> list[list[bytes]]:
     return rows
 
 
-def path_of(level: int, number: int, width: int = WIDTH) -> str:
-    """Return where a tile is served, such as ``tile/0/x001/234.p/5``."""
+def path_of(level: int | str, number: int, width: int = WIDTH) -> str:
+    """Return where a tile is served, such as ``tile/0/x001/234.p/5``.
+
+    Args:
+        level: From 0; ``entries`` for the leaves themselves.
+        number: Which one.
+        width: How many hashes it has.
+    """
     parts = [f"{number % 1000:03}"]
     while number := number // 1000:
         parts.append(f"x{number % 1000:03}")

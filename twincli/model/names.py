@@ -22,7 +22,7 @@ _WINDOWS = frozenset(
 )
 FILE_ENDINGS = (
     *(".twin", ".json", ".jsonl", ".csv", ".tx", ".car", ".yaml", ".yml", ".db", ".parquet"),
-    *(".gpx", ".nmea", ".xlsx", ".ods"),
+    *(".gpx", ".nmea", ".xlsx", ".ods", ".tlog-proof"),
 )
 """An argument with one of these endings is a file, by the grammar of the command line."""
 

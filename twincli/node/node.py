@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from twincli.crypto.tiles import WIDTH
 from twincli.errors import TwinError
+from twincli.ledger import tiles
+from twincli.ledger.files import locate
 from twincli.model.signed_request import Seen
 from twincli.node import access
 from twincli.node.events import Events
@@ -15,12 +19,15 @@ from twincli.node.metrics import Metrics
 from twincli.node.readers import Readers
 from twincli.node.writing.bodies import MAX_BODY, Bodies
 from twincli.node.writing.writer import Writer
+from twincli.proof import checkpoints
+from twincli.proof.witness import Witness
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from twincli.content.store import Blobs
+    from twincli.crypto.notes import VerifierKey
     from twincli.ledger import Ledger
     from twincli.node.answers import Header
 
@@ -51,6 +58,7 @@ class Options(NamedTuple):
         hosts: What the header ``Host`` may name; None: anything.
         advertise: The URL that clients reach the node at, without a slash at the end; None: where
             it listens.
+        logs: The keys of logs that the node is a witness of, by their origins; empty: of none.
         behind_proxy: A proxy says where requests come from, and it alone reaches the node.
     """
 
@@ -68,6 +76,7 @@ class Options(NamedTuple):
     origins: tuple[str, ...] = ()
     hosts: access.Hosts | None = None
     advertise: str | None = None
+    logs: Mapping[str, tuple[VerifierKey, ...]] = MappingProxyType({})
     behind_proxy: bool = False
 
 
@@ -99,6 +108,15 @@ class Node:
         self.kept = None
         if self.options.content is not None:
             self.kept = Kept(self.options.content, self.options.max_content)
+        self.witness = None
+        if self.options.logs:
+            key = checkpoints.witness_key_of(self.ledger.id, self.ledger.public_key)
+            self.witness = Witness(
+                key,
+                checkpoints.signer_of(self.ledger),
+                self.options.logs,
+                locate(self.ledger.path).witnessed,
+            )
         self._indexer: asyncio.Task[None] | None = None
         self._starter: asyncio.Task[None] | None = None
 
@@ -154,7 +172,7 @@ class Node:
                 is_quiet = height == before and not self.writer.waiting
                 before = height
                 if height != indexed and (is_quiet or passed >= INDEX_LATEST):
-                    await self._indexing.run(lambda ledger: ledger.index.mark())
+                    await self._indexing.run(_catch_up)
                     indexed, passed = height, 0
             except TwinError as error:
                 if not self.stopping:
@@ -203,6 +221,11 @@ def header(scope: dict[str, Any], wanted: bytes) -> str:
     """Return the first header of a name; empty if there is none."""
     found = (value for name, value in scope["headers"] if name == wanted)
     return next(found, b"").decode("latin-1")
+
+
+def _catch_up(ledger: Ledger) -> None:
+    """Bring the derived index and the tiles of the tree up to date."""
+    tiles.catch_up(ledger, ledger.index.mark() // WIDTH)
 
 
 def report_fault(fault: TwinError) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from twincli import __version__
 from twincli.model import expression, signed_request
-from twincli.node import finding, histories, twins
+from twincli.node import finding, histories, log, twins
 
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _KEY = {"type": "string", "pattern": "^[1-9A-HJ-NP-Za-km-z]{43,44}$"}
@@ -317,6 +317,44 @@ def document(max_body: int) -> dict[str, Any]:
                     "required": True,
                     **_content(_object({"of": _list(_list({"type": ["string", "null"]}))})),
                 },
+            )
+        },
+        f"{log.PREFIX}/checkpoint": {
+            "get": _operation(
+                "All that the ledger holds: a checkpoint (C2SP tlog-checkpoint) as a signed note.",
+                {"type": "string"},
+                errors=(503,),
+                kind="text/plain",
+            )
+        },
+        f"{log.PREFIX}/proof/{{id}}": {
+            "get": _operation(
+                "That a transaction is on the ledger (C2SP tlog-proof).",
+                {"type": "string"},
+                _path("id", _HASH),
+                errors=(404, 503),
+                kind="text/plain",
+                description="The extra data are height and time of its block, each in 8 bytes.",
+            )
+        },
+        f"{log.TILES}{{tile}}": {
+            "get": _operation(
+                "A tile of the tree over all transactions (C2SP tlog-tiles).",
+                {"type": "string", "format": "binary"},
+                _path("tile", {"type": "string", "pattern": f"^{log.TILE}$"}),
+                errors=(404, 503),
+                kind="application/octet-stream",
+                description="Such as 0/x001/234, 0/x001/234.p/5, or entries/x001/234 for the"
+                " leaves. A leaf is height (8 bytes), time in ms (8 bytes) and id (32 bytes).",
+            )
+        },
+        f"{log.PREFIX}/add-checkpoint": {
+            "post": _operation(
+                "Have a checkpoint of another log cosigned (C2SP tlog-witness).",
+                {"type": "string"},
+                errors=(400, 403, 404, 408, 409, 413, 422, 503),
+                kind="text/plain",
+                requestBody={"required": True, **_content({"type": "string"}, "text/plain")},
             )
         },
         "/twin/v1/status/{id}": {

@@ -6,7 +6,7 @@ A path with and without a slash at the end is one route; nothing is redirected.
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import base58
 from twincli.errors import UsageError
@@ -16,6 +16,7 @@ from twincli.node import (
     events,
     finding,
     histories,
+    log,
     openapi,
     queries,
     status,
@@ -68,7 +69,7 @@ async def root(node: Node, request: Request) -> Answer:
     accepted = (value for name, value in request.scope["headers"] if name == b"accept")
     if b"text/html" in b"".join(accepted):
         return await pages(node, request)
-    found = {
+    found: dict[str, Any] = {
         "api": {"v1": _links(node, request, "/api/v1")},
         "docs": _DOCS,
         "software": "BigchainDB",
@@ -79,11 +80,14 @@ async def root(node: Node, request: Request) -> Answer:
             "height": node.height(),
             "offers": [
                 *twins.OFFERS,
+                *log.OFFERS,
                 status.OFFER,
                 *(() if node.options.content is None else ("content",)),
             ],
         },
     }
+    if node.witness is not None:
+        found["twin"][log.WITNESS] = node.witness.key.text
     return answers.of(found)._replace(headers=(_BY_ACCEPT,))
 
 
@@ -305,6 +309,10 @@ ROUTES = (
     Route("/twin/v1/content/{cid}", {"GET": content.get, "PUT": content.put}),
     Route("/twin/v1/find", {"POST": finding.post}),
     Route("/twin/v1/histories", {"POST": histories.post}),
+    Route(f"{log.PREFIX}/checkpoint", {"GET": log.checkpoint}),
+    Route(f"{log.PREFIX}/proof/{{id}}", {"GET": log.proof}),
+    Route(log.TILES + "{tile}", {"GET": log.tile}),
+    Route(f"{log.PREFIX}/add-checkpoint", {"POST": log.add_checkpoint}),
     Route("/twin/v1/status/{id}", {"GET": status.get}, is_open=True),
     Route("/twin/v1/templates", {"GET": finding.templates}),
     Route(html.ROOT, {"GET": pages}),
@@ -320,6 +328,7 @@ ROUTES = (
 )
 
 _FIXED = {route.path: route for route in ROUTES if "{" not in route.path}
+_TILES = next(route for route in ROUTES if route.path.startswith(log.TILES))
 _VARIABLE = {route.path.rpartition("/")[0]: route for route in ROUTES if "{" in route.path}
 
 
@@ -330,5 +339,7 @@ def find(path: str) -> tuple[Route | None, str]:
     route = _FIXED.get(path)
     if route is not None:
         return route, ""
+    if path.startswith(log.TILES):  # the one variable part that has slashes
+        return _TILES, path.removeprefix(log.TILES)
     head, _, last = path.rpartition("/")
     return (_VARIABLE.get(head), last) if last else (None, "")

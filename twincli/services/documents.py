@@ -1810,9 +1810,35 @@ class CheckpointMade(TypedDict):
     origin: str
     size: int
     root: str
-    height: int
-    time: str
     key: str
+    signatures: list[NoteSignature]
+    note: str
+
+
+class WitnessAsked(TypedDict):
+    """A witness in a ``twin.cosigned/1``: ``status`` is cosigned, refused or not_asked.
+
+    ``name``, ``key`` (its verifier key) and ``time`` are those of its cosignature, or null;
+    ``code`` and ``message`` say why there is none, or are null.
+    """
+
+    url: str
+    status: str
+    name: str | None
+    key: str | None
+    time: str | None
+    code: str | None
+    message: str | None
+
+
+class CheckpointCosigned(TypedDict):
+    """``twin.cosigned/1``: a checkpoint with the cosignatures of witnesses. ``root`` is hex."""
+
+    schema: str
+    ledger: str
+    size: int
+    root: str
+    witnesses: list[WitnessAsked]
     signatures: list[NoteSignature]
     note: str
 

@@ -172,6 +172,15 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     "tx validate": ("twin tx validate gift.json --explain",),
     "tx submit": ("twin tx submit gift.tx", "twin tx submit - < transactions.jsonl"),
     "ledger info": ("twin ledger info",),
+    "ledger checkpoint": (
+        "twin ledger checkpoint -o monday.checkpoint",
+        "twin ledger checkpoint --get key",
+    ),
+    "ledger prove": (
+        "twin ledger prove 3f2a -o car.tlog-proof",
+        "twin ledger prove --from monday.checkpoint",
+    ),
+    "ledger witness": ("twin ledger witness https://node.example",),
     "ledger reindex": ("twin ledger reindex",),
     "audit run": ("twin audit run --all", "twin audit run --all --junit audit.xml"),
     "ledger verify": ("twin ledger verify --index", "twin ledger verify --checkpoint kept.txt"),

@@ -13,6 +13,7 @@ from twincli.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twincli.crypto.notes import VerifierKey
     from twincli.node.access import Guard, Hosts
     from twincli.node.server import Server
     from twincli.services.documents import Document, ServedNode
@@ -34,6 +35,7 @@ class Start(NamedTuple):
         allow_origins: Web pages that may use it besides those of this machine, such as
             ``https://app.example``; ``*`` for all.
         advertise: URL at which clients reach it; None: where it listens.
+        witness: File of the logs whose checkpoints it cosigns; None: of none.
         behind_proxy: Trust what a proxy says about its clients.
     """
 
@@ -53,6 +55,7 @@ class Start(NamedTuple):
     max_streams: int | None = None
     allow_origins: tuple[str, ...] = ()
     advertise: str | None = None
+    witness: str | None = None
     behind_proxy: bool = False
 
 
@@ -105,6 +108,7 @@ def start(
         ledger_id = ledger.id
     origins = _origins(wanted)
     advertise = _advertised(wanted)
+    logs = _logs(wanted)
     server = _server(wanted)
     most = wanted.max_content or MAX_CONTENT
     options = node.Options(
@@ -122,6 +126,7 @@ def start(
         origins=origins,
         hosts=_hosts(wanted, origins, advertise),
         advertise=advertise,
+        logs=logs,
         behind_proxy=wanted.behind_proxy,
     )
     document = _document(server, wanted, ledger_id, os.getpid())
@@ -145,6 +150,7 @@ def check(path: str, wanted: Start) -> ServedNode:
     _admission(wanted)
     _origins(wanted)
     _advertised(wanted)
+    _logs(wanted)
     try:
         with Ledger.open(path, create=False) as ledger:
             ledger_id: str | None = ledger.id
@@ -218,6 +224,12 @@ def _advertised(wanted: Start) -> str | None:
             hint="--advertise https://node.example",
         )
     return urlunsplit((url.scheme, url.netloc, url.path.rstrip("/"), "", ""))
+
+
+def _logs(wanted: Start) -> dict[str, tuple[VerifierKey, ...]]:
+    from twincli.proof import witness
+
+    return {} if wanted.witness is None else witness.read_logs(wanted.witness)
 
 
 def _url(text: str) -> SplitResult | None:

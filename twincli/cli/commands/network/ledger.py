@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from twincli import config as settings
 from twincli.cli.commands.network import push
-from twincli.cli.commands.proof import verifying
+from twincli.cli.commands.proof import proving, verifying
 from twincli.cli.commands.proof.verify import (
     Asset,
     Checkpoint,
@@ -24,10 +24,6 @@ from twincli.cli.context import Context
 from twincli.cli.opened import Creates
 from twincli.cli.parsing import typer_frame
 from twincli.cli.result import Result
-from twincli.errors import NotFoundError
-
-if TYPE_CHECKING:
-    from twincli.ledger.ledger import Ledger
 
 app = typer_frame.group("ledger")
 
@@ -37,7 +33,7 @@ def info(context: Context) -> Result:
     """Show the ledger's id, size and latest block."""
     from twincli.services.network import ledgers
 
-    return Result(ledgers.info(_ledger(context)))
+    return Result(ledgers.info(proving.own_ledger(context)))
 
 
 @typer_frame.command(app, "begin", refuses=("key",))
@@ -68,12 +64,12 @@ def reindex(context: Context) -> Result:
     from twincli.services.network import ledgers
 
     if context.dry_run:
-        ledger = _ledger(context)
+        ledger = proving.own_ledger(context)
         count = ledger.counts()["transactions"]
         document = {"schema": "twin.reindex/1", "ledger": ledger.id, "transactions": count}
         return Result(document, notes=("would rebuild the index",))
     client: Any = context.client
-    _ledger(context)
+    proving.own_ledger(context)
     with progress.shown(context, "indexing") as report:
         return Result(ledgers.reindex(client.for_writing(), report))
 
@@ -137,21 +133,14 @@ def upgrade(context: Context) -> Result:
     return Result(document, notes=(said,))
 
 
-def _ledger(context: Context) -> Ledger:
-    """Return the ledger; refuse the empty stand-in that is used until the first asset."""
-    ledger = context.ledger
-    if ledger.path == ":memory:":
-        raise NotFoundError(
-            f"there is no ledger at {context.paths.ledger} yet",
-            code="no_ledger",
-            hint="the first asset creates it: twin asset create NAME",
-        )
-    return ledger
-
-
 def _path(context: Context) -> str:
     """Return the ledger's path without opening it: an old one cannot be opened."""
     path = context.ledger_path
     if path == context.paths.ledger:
         settings.require_home(context.paths)
     return path
+
+
+typer_frame.command(app, "checkpoint")(proving.checkpoint)
+typer_frame.command(app, "prove")(proving.prove)
+typer_frame.command(app, "witness")(proving.witness)

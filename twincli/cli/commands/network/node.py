@@ -94,6 +94,14 @@ def start(
         str | None,
         typer.Option("--advertise", metavar="URL", help="URL at which clients reach it."),
     ] = None,
+    witness: Annotated[
+        str | None,
+        typer.Option(
+            "--witness",
+            metavar="FILE",
+            help="Cosign the checkpoints of the logs in FILE, a verifier key a line.",
+        ),
+    ] = None,
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="Trust the X-Forwarded headers of a proxy.")
     ] = False,
@@ -122,6 +130,7 @@ def start(
         max_streams=max_streams,
         allow_origins=tuple(allow_origin or ()),
         advertise=advertise,
+        witness=witness,
         behind_proxy=behind_proxy,
     )
 

@@ -13,14 +13,12 @@ from twincli.crypto import base58, notes, tlog
 from twincli.errors import ConfigError, InvalidError
 from twincli.files import read_regular, replace
 from twincli.ledger import files
-from twincli.model import times
 
 if TYPE_CHECKING:
     from twincli.crypto.ed25519 import KeyPair
     from twincli.crypto.notes import Note, VerifierKey
     from twincli.crypto.tlog import Checkpoint
     from twincli.ledger.ledger import Ledger
-    from twincli.services.documents import CheckpointMade, NoteSignature
 
 
 def key_of(ledger_id: str, public_key: str) -> VerifierKey:
@@ -133,39 +131,3 @@ def read(data: bytes) -> tuple[Note, Checkpoint]:
     """
     note = notes.parse(data)
     return note, tlog.parse_checkpoint(note.text)
-
-
-def show(ledger: Ledger) -> CheckpointMade:
-    """Make a checkpoint of a ledger.
-
-    Returns:
-        ``twin.checkpoint/1``: ``ledger origin size root height time key signatures note``;
-        ``root`` is hex, ``key`` is the verifier key for it, ``note`` is the signed note.
-
-    Raises:
-        ConfigError: ``damaged_key``.
-    """
-    note = newest(ledger)
-    tip = ledger.tip()
-    found = tlog.parse_checkpoint(note.text)
-    return {
-        "schema": "twin.checkpoint/1",
-        "ledger": ledger.id,
-        "origin": found.origin,
-        "size": found.size,
-        "root": found.root.hex(),
-        "height": tip.height,
-        "time": times.to_text(tip.time_ms),
-        "key": key_of(ledger.id, ledger.public_key).text,
-        "signatures": signatures_of(note),
-        "note": note.to_bytes().decode(),
-    }
-
-
-def signatures_of(note: Note) -> list[NoteSignature]:
-    """Return the signatures of a note for a document; none of them is checked.
-
-    Returns:
-        ``name key_id`` of each.
-    """
-    return [{"name": entry.name, "key_id": entry.key_id.hex()} for entry in note.signatures]

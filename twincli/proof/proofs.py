@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 from twincli.crypto import merkle, notes, tlog
 from twincli.errors import ConflictError, NotFoundError, NotVerifiedError, cut
 from twincli.ledger import tiles
-from twincli.model import times
-from twincli.model.transaction import asset_of
-from twincli.services.proof import checkpoints
+from twincli.proof import checkpoints
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from twincli.crypto.notes import Note, Verified, VerifierKey
     from twincli.crypto.tlog import Checkpoint
     from twincli.ledger.ledger import Ledger
-    from twincli.services.documents import ConsistencyMade, ProofMade
 
 
 def paths(ledger: Ledger, leaves: Iterable[int], checkpoint: Checkpoint) -> Iterator[list[bytes]]:
@@ -36,79 +33,30 @@ def paths(ledger: Ledger, leaves: Iterable[int], checkpoint: Checkpoint) -> Iter
     return tiles.inclusion_paths(ledger, leaves, checkpoint.size, checkpoint.root)
 
 
-def prove(ledger: Ledger, tx_id: str, note: Note | None = None) -> ProofMade:
-    """Prove that a transaction is on a ledger.
+def proof_of(ledger: Ledger, tx_id: str, note: Note) -> tlog.Proof:
+    """Return the proof that a transaction is in the tree of a checkpoint.
 
     Args:
         ledger: Which.
         tx_id: The whole id.
-        note: An earlier checkpoint that the proof shall lead to; None: a new one.
-
-    Returns:
-        ``twin.proof/1``.
+        note: A checkpoint of this ledger: its newest, or one that ``own`` accepted.
 
     Raises:
-        NotFoundError: The ledger does not have it, or had not at the time of the checkpoint.
-        ConflictError: ``other_ledger``: the checkpoint is another ledger's.
-        NotVerifiedError: ``forked_log``, ``rolled_back``, ``bad_note_signature``.
+        NotFoundError: The ledger does not have it, or did not have it yet.
+        ConfigError: ``damaged_ledger``.
     """
-    entry, seq = ledger.entry(tx_id), ledger.seq(tx_id)
-    if entry is None or seq is None or entry.height is None or entry.time_ms is None:
+    seq, heights = ledger.seq(tx_id), ledger.blocks_of(tx_id)
+    if seq is None or not heights:
         raise NotFoundError(f"there is no transaction {tx_id}")
-    if note is None:
-        note = checkpoints.newest(ledger)
-        tree = tlog.parse_checkpoint(note.text)
-    else:
-        tree = _own(ledger, note)
+    tree = tlog.parse_checkpoint(note.text)
     if seq > tree.size:
         raise NotFoundError(
             f"transaction {tx_id} is later than the checkpoint, which has {tree.size} transactions",
             hint="leave --checkpoint out to prove it against a new one",
         )
     (path,) = paths(ledger, [seq - 1], tree)
-    extra = tlog.extra_of(entry.height, entry.time_ms)
-    proof = tlog.Proof(seq - 1, tuple(path), note, extra)
-    return {
-        "schema": "twin.proof/1",
-        "ledger": ledger.id,
-        "transaction_id": tx_id,
-        "asset_id": asset_of(entry.tx),
-        "index": proof.leaf,
-        "height": entry.height,
-        "time": times.to_text(entry.time_ms),
-        "size": tree.size,
-        "root": tree.root.hex(),
-        "path": [part.hex() for part in path],
-        "signatures": checkpoints.signatures_of(note),
-        "proof": proof.to_bytes().decode(),
-    }
-
-
-def prove_growth(ledger: Ledger, earlier: Note) -> ConsistencyMade:
-    """Prove that a ledger is the one of an earlier checkpoint with transactions appended.
-
-    Returns:
-        ``twin.consistency/1``.
-
-    Raises:
-        ConflictError: ``other_ledger``: the checkpoint is another ledger's.
-        NotVerifiedError: ``forked_log``: the ledger had another root at that size;
-            ``rolled_back``: it has fewer transactions now; ``bad_note_signature``.
-    """
-    old = _own(ledger, earlier)
-    submission = growth(ledger, old.size, old.root, checkpoints.newest(ledger))
-    new = submission.checkpoint
-    return {
-        "schema": "twin.consistency/1",
-        "ledger": ledger.id,
-        "from_size": old.size,
-        "from_root": old.root.hex(),
-        "size": new.size,
-        "root": new.root.hex(),
-        "path": [part.hex() for part in submission.path],
-        "signatures": checkpoints.signatures_of(submission.note),
-        "proof": submission.to_bytes().decode(),
-    }
+    extra = tlog.extra_of(heights[0], ledger.time_of(heights[0]))
+    return tlog.Proof(seq - 1, tuple(path), note, extra)
 
 
 def growth(ledger: Ledger, old_size: int, old_root: bytes | None, note: Note) -> tlog.Submission:
@@ -133,8 +81,14 @@ def growth(ledger: Ledger, old_size: int, old_root: bytes | None, note: Note) ->
     return tlog.Submission(old_size, tuple(path), note)
 
 
-def _own(ledger: Ledger, note: Note) -> Checkpoint:
-    """Return a checkpoint of a ledger, which the ledger still has."""
+def own(ledger: Ledger, note: Note) -> Checkpoint:
+    """Return a checkpoint of a ledger that the ledger still has.
+
+    Raises:
+        ConflictError: ``other_ledger``: the checkpoint is another ledger's.
+        NotVerifiedError: ``forked_log``: the ledger had another root at that size;
+            ``rolled_back``: it has fewer transactions now; ``bad_note_signature``.
+    """
     found = tlog.parse_checkpoint(note.text)
     if found.origin != tlog.origin_of(ledger.id):
         raise ConflictError(
