@@ -53,6 +53,10 @@ NOUNS: dict[str, tuple[str, str]] = {
         "twincli.cli.commands.cert.cert",
         "Issue, add, check and revoke certificates of twins.",
     ),
+    "content": (
+        "twincli.cli.commands.privacy.content",
+        "Erase what opens an encrypted stream or file.",
+    ),
     "audit": (
         "twincli.cli.commands.audit.audit",
         "Show who was given what, and check that nothing was changed.",
@@ -148,6 +152,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "cert",
             "link",
             "grant",
+            "content",
             "audit",
             "batch",
             "bundle",

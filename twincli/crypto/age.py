@@ -9,6 +9,7 @@ Source: C2SP age v1. ``pyrage`` does the work (``pip install "twincli[proof]"``)
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import bech32, x25519
@@ -16,7 +17,7 @@ from twincli.errors import ConfigError, InvalidError, LockedError, cut
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 MAX_RECIPIENT = 200
 FIRST_LINE = b"age-encryption.org/v1\n"
@@ -121,6 +122,36 @@ def seal(data: bytes, recipient: str) -> bytes:
     return sealed
 
 
+def seal_stream(plain: Any, out: Any, recipient: str) -> None:
+    """Encrypt what a file has to a recipient, into another file.
+
+    Raises:
+        InvalidError: ``invalid_recipient``.
+        ConfigError: ``missing_extra``.
+        OSError: From either file.
+    """
+    pyrage = load()
+    known = pyrage.x25519.Recipient.from_str(check_recipient(recipient))
+    pyrage.encrypt_io(plain, out, [known])
+
+
+def open_stream(data: Any, out: Any, secrets: Iterable[str]) -> None:
+    """Write what was encrypted into another file.
+
+    Raises:
+        LockedError, InvalidError, ConfigError: As `open_sealed`; of an altered file a part is
+            written before that is seen.
+        OSError: From either file.
+    """
+    with _opening(secrets) as (pyrage, known):
+        try:
+            pyrage.decrypt_io(data, out, known)
+        except OSError as error:
+            if error.errno is None:  # not a fault of a file
+                raise _damaged(error) from None
+            raise
+
+
 def open_sealed(data: bytes, secrets: Iterable[str]) -> bytes:
     """Return what was encrypted.
 
@@ -133,20 +164,29 @@ def open_sealed(data: bytes, secrets: Iterable[str]) -> bytes:
         InvalidError: ``damaged_content``: it is not a file of age, or was altered.
         ConfigError: ``missing_extra``.
     """
+    with _opening(secrets) as (pyrage, known):
+        opened: bytes = pyrage.decrypt(data, known)
+    return opened
+
+
+@contextmanager
+def _opening(secrets: Iterable[str]) -> Iterator[tuple[Any, list[Any]]]:
+    """Yield pyrage and identities, and raise what pyrage raises as errors of ours."""
     pyrage = load()
     try:
         known = [pyrage.x25519.Identity.from_str(secret) for secret in secrets]
     except pyrage.IdentityError:
         raise InvalidError("an identity of age is malformed", code="damaged_content") from None
     try:
-        opened: bytes = pyrage.decrypt(data, known)
+        yield pyrage, known
     except pyrage.DecryptError as error:
         if str(error) == _NO_MATCH:
             raise LockedError("no key here opens it", code="no_grant") from None
-        raise InvalidError(
-            f"what is encrypted cannot be opened: {error}", code="damaged_content"
-        ) from None
-    return opened
+        raise _damaged(error) from None
+
+
+def _damaged(error: Exception) -> InvalidError:
+    return InvalidError(f"what is encrypted cannot be opened: {error}", code="damaged_content")
 
 
 _NO_MATCH = "No matching keys found"

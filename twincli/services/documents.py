@@ -2248,7 +2248,8 @@ class TemplateImport(TypedDict):
 class AttachedFile(TypedDict):
     """What is stated of a file.
 
-    ``profile`` says how its CID was made, ``valid_until`` is a date or a time.
+    ``profile`` says how its CID was made, ``valid_until`` is a date or a time. Of one that is
+    ``encrypted``, CID and size are of what is encrypted.
     """
 
     cid: str | None
@@ -2258,6 +2259,7 @@ class AttachedFile(TypedDict):
     issuer: str | None
     valid_until: str | None
     profile: str | None
+    encrypted: bool
 
 
 class NewFile(AttachedFile):
@@ -2286,6 +2288,25 @@ class Attached(TypedDict):
     files: list[NewFile]
     signed_by: list[str | None]
     uploaded_to: list[str]
+    warnings: list[str]
+
+
+class Shredded(TypedDict):
+    """``twin.shredded/1``: what opened an encrypted stream or file was erased here.
+
+    ``kind`` is ``stream`` or ``file``, ``id`` the asset or the CID. ``erased`` are the CIDs of the
+    wraps that were here, ``absent`` of those that were not.
+    """
+
+    schema: str
+    asset_id: str
+    asset_name: str | None
+    kind: str
+    id: str
+    name: str
+    epochs: int
+    erased: list[str]
+    absent: list[str]
     warnings: list[str]
 
 

@@ -36,7 +36,9 @@ class Vault:
         self.stores = Stores(self.blobs)
         for name in ("maker", "viewer", "device"):
             rooms.key(name)
-        create(rooms.workspace, "car", Definition({}, owner="maker"), PLAIN)
+        made = create(rooms.workspace, "car", Definition({}, owner="maker"), PLAIN)
+        assert isinstance(made, dict)
+        self.twin_id = str(made["id"])
 
     def room(self, *keys: str, home: str = "home") -> Room:
         workspace = self.rooms.using(*keys)

@@ -71,6 +71,10 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "twin stream push car location --latitude 40.7 --longitude -74.0 --source gps-1",
         "twin stream push car location readings.jsonl",
     ),
+    "content shred": (
+        "twin content shred car --stream recipe",
+        "twin content shred car --file contract.pdf",
+    ),
     "batch apply": (
         "twin batch apply updates.jsonl --once monday",
         "twin batch apply parts.csv --map erp.yaml --once erp-2024-06",

@@ -8,13 +8,15 @@ from twincli.crypto import canonical
 from twincli.crypto import cid as _cid
 from twincli.crypto.digests import sha256
 from twincli.errors import UsageError
-from twincli.model import record
+from twincli.model import encryption, record
 from twincli.rules.authority import AUTHORISED
 from twincli.rules.data import check_data
 from twincli.services import resolve
+from twincli.services.asset import choose_outputs
 from twincli.services.asset.attempt import Target
 from twincli.services.asset.write_options import PLAIN, Writing
 from twincli.services.file import attached
+from twincli.services.privacy import files, locks, sealing
 from twincli.services.record.attachments import store, upload
 from twincli.services.record.many import Thing, bulk_signer, said_before, say_many
 from twincli.services.record.say import APPENDED, say
@@ -38,6 +40,7 @@ def attach(
     writing: Writing = PLAIN,
     *,
     profile: _cid.Profile = _cid.USUAL,
+    encrypt: bool = False,
     before: Callable[[str], None] | None = None,
 ) -> Attached | Prepared:
     """Attach files to a twin.
@@ -53,6 +56,8 @@ def attach(
         details: What is said of them.
         writing: W, without ``bare``; with several files a token is numbered.
         profile: How their CIDs are made.
+        encrypt: Whether they are encrypted, each with an identity of its own, for those who hold
+            the twin, and to whom they grant it; only the owner can attach such files.
         before: Told what should be known before anything is written.
 
     Raises:
@@ -66,11 +71,20 @@ def attach(
         raise UsageError(
             "--bare leaves out the envelope, which names a file", hint="leave --bare out"
         )
+    if encrypt and writing.once is not None:
+        raise UsageError(
+            "--once and --encrypt cannot be given together: what is encrypted is never the same",
+            code="not_supported",
+            hint="leave --once out; twin file list TWIN says what was attached",
+        )
     if len(brought) != 1 and (writing.if_tip is not None or writing.prepare):
         raise UsageError("--if-tip and --prepare are for a single file")
     target = Target.find(workspace, ref, writing)
     warnings: list[str] = []
-    bodies = _bodies(workspace, stores, brought, details, profile, warnings)
+    if encrypt:
+        bodies = _sealed(target, stores, brought, details, profile)
+    else:
+        bodies = _bodies(workspace, stores, brought, details, profile, warnings)
     if before is not None:
         for warning in warnings:
             before(warning)
@@ -78,7 +92,7 @@ def attach(
     things = _things(bodies, writing)
     known = said_before(target, record.FILE, things)
     new = [number for number, tx_id in enumerate(known) if tx_id is None]
-    signer = bulk_signer(target) if len(new) > 1 else None
+    signer = bulk_signer(target) if len(new) > 1 and not encrypt else None
     said: Said | None = None
     if signer is not None:
         made = say_many(target, signer, record.FILE, [things[number] for number in new])
@@ -88,7 +102,9 @@ def attach(
         numbers = new or [0]  # what was said before is looked at again
         for number in numbers:
             one = writing._replace(once=things[number].once)
-            done = say(workspace, ref, record.FILE, bodies[number], one, before=before)
+            done = say(
+                workspace, ref, record.FILE, bodies[number], one, before=before, is_owners=encrypt
+            )
             if isinstance(done, Prepared):
                 return done
             said = done
@@ -111,6 +127,33 @@ def _bodies(
         check_data(None, {record.KEY: record.envelope(record.FILE, body=made)})
         bodies.setdefault(canonical.encode(made), made)
     return list(bodies.values())
+
+
+def _sealed(
+    target: Target,
+    stores: Stores,
+    brought: Sequence[Brought],
+    details: attached.Details,
+    profile: _cid.Profile,
+) -> list[dict[str, Any]]:
+    """Store files encrypted, and return what is said of each.
+
+    Raises:
+        LockedError: ``no_key``: only the owner says who reads what is the twin's.
+    """
+    workspace, ref, asset_id, _ = target
+    choose_outputs.mine(target, workspace.client.unspent(asset_id))
+    readers = locks.readers(workspace, asset_id, locks.topic_of(locks.FILE, ref))
+    made = []
+    for each in brought:
+        epoch = sealing.begin(workspace, stores, readers)
+        closed = files.sealed(each, epoch.recipient, stores.blobs.directory)
+        (kept,) = store(workspace, stores, [closed], profile, [])
+        body = attached.body(kept.cid, kept.size, kept.name, kept.profile, details)
+        body[encryption.MEMBER] = encryption.member(epoch)
+        check_data(None, {record.KEY: record.envelope(record.FILE, body=body)})
+        made.append(body)
+    return made
 
 
 def _things(bodies: Sequence[dict[str, Any]], writing: Writing) -> list[Thing]:
@@ -136,7 +179,7 @@ def _document(
     warnings: Sequence[str],
 ) -> Attached:
     workspace, _, asset_id, _ = target
-    files: list[NewFile] = [
+    listed: list[NewFile] = [
         {
             **attached.of_body(stated),
             "transaction_id": known[number],
@@ -154,7 +197,7 @@ def _document(
         "standing": AUTHORISED if said is None else said["standing"],
         "created": len(new),
         "existing": len(bodies) - len(new),
-        "files": files,
+        "files": listed,
         "signed_by": [signer.public_key] if signer else said["signers"] if said else [],
         "uploaded_to": uploaded,
         "warnings": [*warnings, *([] if said is None else said["warnings"])],

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import cid as _cid
 from twincli.errors import ConflictError, InvalidError, NotFoundError, UsageError, cut
-from twincli.model import bodies, record, times
+from twincli.model import bodies, encryption, record, times
 from twincli.rules.authority import AUTHORISED
 from twincli.services import resolve
 from twincli.services.asset import listings
+from twincli.services.privacy import locks
 from twincli.services.record.records import records
 from twincli.values import NamedTuple
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from twincli.content.store import Blobs
     from twincli.services.documents import AttachedFile, FileItem
+    from twincli.services.privacy.locks import Lock
     from twincli.services.record.records import Record
     from twincli.services.workspace import Workspace
 
@@ -109,6 +111,7 @@ def of_body(found: dict[str, Any]) -> AttachedFile:
         "issuer": text("issuer"),
         "valid_until": text("validUntil"),
         "profile": text("profile"),
+        "encrypted": encryption.is_stated(found),
     }
 
 
@@ -138,6 +141,27 @@ def of_twin(workspace: Workspace, blobs: Blobs, asset_id: str) -> Iterator[FileI
             continue
         for each in bodies.read(found.kind, found.body).stated.get("attachments", ()):
             yield _item(found, each, names, blobs, asset_id, name)
+
+
+def lock_of(workspace: Workspace, item: FileItem) -> Lock | None:
+    """Return the lock of a file, None where it is not encrypted.
+
+    Raises:
+        InvalidError: ``invalid_encryption``: it states that it is, and how is malformed.
+    """
+    if not item["encrypted"]:
+        return None
+    entry = workspace.client.required(item["transaction_id"])
+    body = (record.envelope_of(entry.tx["metadata"]) or {}).get("body")
+    found = locks.of_file(item["asset_id"], body, entry.height) if isinstance(body, dict) else None
+    if found is None:
+        raise InvalidError(
+            f"the file {cut(str(item['name']))} states that it is encrypted, and to whom is"
+            " malformed",
+            code="invalid_encryption",
+            hint=f"its bytes as they are: twin file get {item['cid']} -o FILE",
+        )
+    return found
 
 
 NAMING = tuple(

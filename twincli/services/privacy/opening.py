@@ -11,6 +11,7 @@ from twincli.crypto import age
 from twincli.errors import InvalidError, LockedError, NotVerifiedError, UndeterminedError
 from twincli.keystore import keyfile
 from twincli.rules.authority import AUTHORISED, DOWNLOAD
+from twincli.services import resolve
 from twincli.services.access import Access
 from twincli.services.audit import trail
 from twincli.services.privacy import locks
@@ -247,10 +248,12 @@ class _Tried:
         why = self._why.get(names[0], "") if len(names) == 1 else ""
         because = f": {why}" if why else ""
         to = names[0] if len(names) == 1 else "KEY"
+        twin_id = self.lock.twin_id
+        twin = resolve.asset_name(self.workspace, twin_id) or twin_id
         return LockedError(
             f"{what} is encrypted, and {who} {'cannot' if names else 'can'} open it{because}",
             code="no_grant",
-            hint=f"its owner can allow it: twin grant add TWIN --to {to} --role viewer",
+            hint=f"its owner can allow it: twin grant add {twin} --to {to} --role viewer",
         )
 
 

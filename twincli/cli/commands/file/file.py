@@ -18,10 +18,12 @@ from twincli.errors import ExitCode, UsageError
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from twincli.client.fetching import Source
     from twincli.content.store import Blobs
+    from twincli.services.privacy.locks import Lock
+    from twincli.services.privacy.opening import Keyring
 
 app = typer_frame.group("file")
 
@@ -48,6 +50,12 @@ def attach(
     profile: Annotated[
         str, typer.Option(metavar="NAME", help="How CIDs are made; raw-leaves-1m: larger blocks.")
     ] = "raw-leaves-256k",
+    encrypt: Annotated[
+        bool,
+        typer.Option(
+            "--encrypt", help="Encrypt what is in them; name and type stand on the ledger."
+        ),
+    ] = False,
 ) -> Result:
     """Attach files to a twin: store their content and record their CIDs."""
     from twincli.cli.options import not_a_choice
@@ -76,6 +84,7 @@ def attach(
         attached.Details(kind, issuer, valid_until),
         context.writes.writing(),
         profile=cid.PROFILES[profile],
+        encrypt=encrypt,
         before=before,
     )
     if isinstance(document, Prepared):
@@ -111,7 +120,11 @@ def get(
     ] = None,
     kubo: KuboUrl = None,
 ) -> Result:
-    """Write a file of a twin to a new file or a pipe, verifying its content."""
+    """Write a file of a twin to a new file or a pipe, verifying its content.
+
+    Of an encrypted one, TWIN and its name give what is in it to whom may read it; its CID alone
+    gives the bytes as they are stored.
+    """
     from twincli.services.file import contents
 
     to_stdout = out is None or out == partial.STDOUT
@@ -128,9 +141,11 @@ def get(
         size = blobs.size(found.cid) if blobs.has(found.cid) else 0
         source = None
     else:
-        held = contents.bring(blobs, _sources(context, kubo), found.cid, found.profile)
+        sources = _sources(context, kubo)
+        ring = None if found.lock is None else _ring(context, blobs, sources, found.lock, out)
+        held = contents.bring(blobs, sources, found.cid, found.profile)
         source = held.fetched_from
-        size = _write(blobs, held, None if to_stdout else out)
+        size = _write(blobs, held, None if to_stdout else out, ring)
     document = {
         "schema": "twin.file/1",
         "cid": found.cid,
@@ -151,6 +166,22 @@ class Wanted(NamedTuple):
     cid: str
     name: str | None = None
     profile: str | None = None
+    lock: Lock | None = None
+
+
+def _ring(
+    context: Context, blobs: Blobs, sources: Sequence[Source], lock: Lock, out: str | None
+) -> Keyring:
+    """Return what opens an encrypted file."""
+    from twincli.services.privacy import opening
+
+    if out is not None and out.endswith(CAR):
+        raise UsageError(
+            "an encrypted file is not written as a CAR", hint=f"twin file get {lock.what} -o {out}"
+        )
+    return opening.keyring(
+        context.workspace(), opening.Shelf(blobs, sources), lock, by="file get", download=True
+    )
 
 
 def _wanted(context: Context, blobs: Blobs, words: Sequence[str]) -> Wanted:
@@ -171,26 +202,33 @@ def _wanted(context: Context, blobs: Blobs, words: Sequence[str]) -> Wanted:
     workspace = context.workspace()
     asset_id = resolve.asset_id_of(workspace, words[0])
     item = attached.one(attached.of_twin(workspace, blobs, asset_id), words[0], words[1])
-    return Wanted(str(item["cid"]), item["name"], item["profile"])
+    lock = attached.lock_of(workspace, item)
+    return Wanted(str(item["cid"]), item["name"], item["profile"], lock)
 
 
-def _write(blobs: Blobs, held: Any, out: str | None) -> int:
+def _write(blobs: Blobs, held: Any, out: str | None, ring: Keyring | None) -> int:
     """Write content to a new file that is there only when all of it is right, or to stdout."""
     import os
 
     from twincli import files
     from twincli.services.file import contents
+    from twincli.services.privacy import files as private
+
+    def copy(put: Callable[[bytes], None]) -> int:
+        if ring is not None:
+            return private.copy(blobs, held.cid, ring, put)
+        as_car = out is not None and out.endswith(CAR)
+        return (contents.copy_as_car if as_car else contents.copy)(blobs, held, put)
 
     if out is None:
         from twincli.cli.showing import output
 
-        size = contents.copy(blobs, held, output.write_bytes)
+        size = copy(output.write_bytes)
         output.flush()
         return size
     place = os.path.abspath(out)
     with files.incoming(os.path.dirname(place), mode=0o644, overwrite=False) as file:
-        write_it = contents.copy_as_car if out.endswith(CAR) else contents.copy
-        size = write_it(blobs, held, file.write)
+        size = copy(file.write)
         file.path = place
     return size
 

@@ -1,0 +1,72 @@
+"""``twin content shred`` and encrypted files and streams as one types them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Invoke
+from twincli.services import documents
+
+
+@pytest.fixture
+def car(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    monkeypatch.setenv("TWIN_NO_PASSPHRASE", "1")
+    for name in ("alice", "bob"):
+        assert invoke("keys", "new", name).status == 0
+    assert invoke("asset", "create", "car", "--owner", "alice").status == 0
+    return invoke
+
+
+def test_a_file_comes_encrypted_and_goes_for_good(car: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "plan.txt").write_text("the plan")
+    made = car("file", "attach", "car", str(tmp_path / "plan.txt"), "--encrypt", "--json").json
+    assert made["files"][0]["encrypted"] is True
+    out = tmp_path / "out.txt"
+    assert car("file", "get", "car", "plan.txt", "-o", str(out), "--json").json["size"] == 8
+    assert out.read_text() == "the plan"
+    cid = made["files"][0]["cid"]
+    stored = tmp_path / "stored"
+    assert car("file", "get", cid, "-o", str(stored)).status == 0
+    assert stored.read_bytes().startswith(b"age-encryption.org/v1")
+    failed = car(
+        "file", "get", "car", "plan.txt", "--key", "bob", "-o", str(tmp_path / "x"), "--json"
+    )
+    assert (failed.status, failed.error["code"]) == (6, "no_grant")
+    assert not (tmp_path / "x").exists()
+    for args, code in (
+        ((), "usage"),
+        (("--stream", "a", "--file", "b"), "usage"),
+        (("--file", "plan.txt"), "unconfirmed"),
+    ):
+        failed = car("content", "shred", "car", *args, "--json")
+        assert failed.status == 2, code
+    dry = car("content", "shred", "car", "--file", cid, "--dry-run", "--json").json
+    done = car("content", "shred", "car", "--file", "plan.txt", "--yes", "--json").json
+    assert set(done) == set(documents.Shredded.__annotations__)
+    assert done == dry
+    assert len(done["erased"]) == 1
+    failed = car("file", "get", "car", "plan.txt", "-o", str(tmp_path / "x"), "--json")
+    assert (failed.status, failed.error["code"]) == (6, "missing_wrap")
+    assert car("verify", "car").status == 0
+
+
+def test_a_stream_says_that_it_is_encrypted(car: Invoke) -> None:
+    made = car("stream", "create", "car", "recipe", "--encrypt", "--json").json
+    assert made["created"]
+    again = car("stream", "create", "car", "recipe", "--encrypt", "--if-missing", "--json").json
+    assert not again["created"]
+    assert car("stream", "create", "car", "plain").status == 0
+    failed = car("stream", "create", "car", "plain", "--encrypt", "--if-missing", "--json")
+    assert (failed.status, failed.error["code"]) == (5, "exists")
+    failed = car("stream", "create", "car", "new", "--continues", "recipe", "--json")
+    assert (failed.status, failed.error["code"]) == (2, "usage")
+    failed = car("stream", "push", "car", "recipe", "--v", "1", "--prepare", "p.json", "--json")
+    assert (failed.status, failed.error["code"]) == (2, "not_supported")
+    first = car("stream", "push", "car", "recipe", "--v", "1", "--once", "a", "--json").json
+    second = car("stream", "push", "car", "recipe", "--v", "1", "--once", "a", "--json").json
+    assert first["transaction_id"] == second["transaction_id"]
+    assert second["existing"] == 1
+    failed = car("stream", "push", "car", "recipe", "--v", "2", "--once", "a", "--json")
+    assert (failed.status, failed.error["code"]) == (5, "once_mismatch")
