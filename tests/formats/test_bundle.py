@@ -361,6 +361,13 @@ def test_a_bundle_has_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundle, "MAX_MANIFEST", 100)
     with pytest.raises(InvalidError, match="too large"):
         bundles.opened(GOOD)
+    with pytest.raises(InvalidError, match="more than"):
+        bundles.small()
+    monkeypatch.undo()
+    monkeypatch.setattr(bundle, "MAX_LEFT_OUT", 1)
+    about = bundles.manifest()._replace(left_out=(LeftOut("file", cid=CID),) * 2)
+    with pytest.raises(InvalidError, match="more than"):
+        bundles.packed(about, [])
 
 
 def test_the_text_of_an_error_is_short() -> None:

@@ -242,7 +242,12 @@ def write(
         total += size + len(_local(part.name, size, crc)) + len(_central(part.name, size, crc, 0))
     about = about._replace(entries=listed)
     manifest = about.to_bytes()
-    if len(parts) > MAX_ENTRIES - 1 or total + len(manifest) > MAX_BYTES - 1000:
+    if (
+        len(parts) > MAX_ENTRIES - 1
+        or total + len(manifest) > MAX_BYTES - 1000
+        or len(manifest) > MAX_MANIFEST
+        or len(about.left_out) > MAX_LEFT_OUT
+    ):
         raise too_large()
     tail = _Tail()
     put(tail.entry(MANIFEST, len(manifest), zlib.crc32(manifest)))

@@ -17,6 +17,7 @@ from twincli.crypto import merkle, notes, tlog
 from twincli.errors import UndeterminedError
 from twincli.formats import bundle, pages
 from twincli.formats.bundle import LeftOut, Line, Manifest, Part
+from twincli.ledger.faults import damaged
 from twincli.ledger.files import check_key, locate, read_key
 from twincli.model import record
 from twincli.services import resolve
@@ -106,6 +107,8 @@ def prepare(
     tip = ledger.tip()
     gathered = gather(workspace, ledger, blobs, asset_id, chosen, tip.last_seq)
     tree = _tree(ledger, tip.last_seq)
+    if tree.root != tip.root:
+        raise damaged("the root of its last block is not that of its transactions")
     for line in _lines(ledger, gathered, tree.kept):
         scratch.write(line.body + b"\n")
         proofs.write(line.proof())
@@ -222,14 +225,12 @@ def export(
     """
     with tempfile.TemporaryFile() as scratch, tempfile.TemporaryFile() as proofs:
         ready = prepare(workspace, blobs, ref, scratch, proofs, chosen, signer)
-        asset_id = ready.about.asset_id
-        trail.note(workspace, trail.EXPORTED, twin=asset_id, by="bundle export")
         told = _telling(ready, blobs, progress)
         digest, size = sha256(), 0
         put = write or _nowhere
         if write is not None:
-            twin_id = resolve.asset_id_of(workspace, ref)
-            trail.note(workspace, trail.EXPORTED, twin=twin_id, by="bundle export")
+            asset_id = ready.about.asset_id
+            trail.note(workspace, trail.EXPORTED, twin=asset_id, by="bundle export")
 
         def count(data: bytes) -> None:
             nonlocal size
