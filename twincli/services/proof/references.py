@@ -10,6 +10,7 @@ from twincli.model import bodies, fields, record
 from twincli.model.transaction import CREATE
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import catalogue
+from twincli.services.care.gather import Gatherer
 from twincli.services.cert import certificates
 from twincli.services.life import states as moving
 from twincli.services.proof.evidence import Finding
@@ -63,6 +64,8 @@ def _templates(workspace: Workspace, asset_id: str, part: Part) -> None:
         fault = _fault(model, entry.tx, written)
         if fault is not None:
             part.altered.append(Finding(fault.code, entry.tx["id"], fault.message))
+    for path, why in Gatherer(workspace).plans(replay).malformed:
+        part.noted.append(Finding("malformed_schedule", asset_id, f"{path}: {why}"))
 
 
 def _model(workspace: Workspace, replay: Replay, tx_id: str, part: Part) -> Model | None:

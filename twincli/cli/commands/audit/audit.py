@@ -141,7 +141,7 @@ def run(
         ),
         item_schema="twin.audited-twin/1",
         exit_code=_EXITS[document["status"]],
-        notes=(f"{len(document['twins'])} twins: {said}",) if said else (),
+        notes=(f"twins: {said}",) if said else (),
         empty="there are no twins here",
         warnings=tuple(faults),
     )
