@@ -243,6 +243,21 @@ def test_links_from_both_ends(ledger: Ledger) -> None:
     assert "replaces" in listed
 
 
+def test_a_link_that_may_have_been_taken_back(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin, wheel = (create(ledger, name=name) for name in ("car", "wheel"))
+    tip = write(ledger, wheel, "link", {"verb": "is_component_of", "to": twin["id"]})
+    for _ in range(3):
+        tip = write(ledger, tip, "revoke", {"grant": "0" * 64})
+    assert "not confirmed" in part(words(ledger, twin), "Links", "History")
+    monkeypatch.setattr(thing, "LISTED", 2)
+    assert "not checked" in part(words(ledger, twin), "Links", "History")
+    write(ledger, tip, "revoke", {"grant": twin["id"]})
+    monkeypatch.setattr(thing, "LISTED", 9)
+    assert "Links" not in words(ledger, twin)
+
+
 # --- The timeline ------------------------------------------------------------------------------
 
 

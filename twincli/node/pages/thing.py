@@ -586,6 +586,8 @@ def _links(known: _Known) -> str:
     source = known.source
     seqs = source.ledger.index.stated(links.LINKS, known.asset_id, 0, LISTED + 1)
     said: dict[tuple[str, str, str], dict[str, Entry]] = {}
+    unknown: set[tuple[str, str, str]] = set()
+    removals = _Removals(source)
     is_all = len(seqs) <= LISTED
     for seq in seqs[:LISTED]:
         entry = source.entry(source.ledger.id_at(seq))
@@ -596,11 +598,16 @@ def _links(known: _Known) -> str:
         # Parts that name their whole have a table of their own.
         if found is None or "parent" in record.creating_envelope(entry.tx):
             continue
-        if not _is_taken_back(source, found, entry, seq):
+        is_over = removals.took_back(found, entry.tx["id"], seq)
+        if is_over is None:
+            unknown.add(found[:3])
+        if not is_over:
             said.setdefault(found[:3], {})[found.by] = entry
     rows = []
     for (start, verb, end), by in said.items():
         standing = _standing_of_link(known, start, verb, by)
+        if (start, verb, end) in unknown:
+            standing = _mark(UNCHECKED)
         if standing is not None:
             ends = [_end(known, one) for one in (start, end)]
             rows.append((ends[0], cut(verb, LONGEST_NAME), ends[1], standing))
@@ -614,16 +621,43 @@ def _end(known: _Known, asset_id: str) -> Html:
     return Html("this") if asset_id == known.asset_id else parts.named(known.source, asset_id)
 
 
-def _is_taken_back(source: Source, said: links.Said, entry: Entry, seq: int) -> bool:
-    """Say whether the owner of the end that said a link took it back later."""
-    owner = said.source if said.by == links.SOURCE else said.target
-    other = said.target if owner == said.source else None
-    ends = links.ending(entry.tx["id"], said.verb, other)
-    for later in source.ledger.index.stated(links.REVOCATIONS, owner, seq, LISTED):
-        tx = source.kept_tx(source.ledger.id_at(later))
-        if tx is not None and asset_of(tx) == owner and links.removed(tx) in ends:
-            return True
-    return False
+class _Removals:
+    """What owners of assets took back of their links; those of an asset are read once.
+
+    Args:
+        source: What is read.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._known: dict[str, list[tuple[int, links.Removed | None]] | None] = {}
+
+    def _of(self, owner: str) -> list[tuple[int, links.Removed | None]] | None:
+        """Return positions and what was taken back; None: more than a page reads."""
+        if owner in self._known:
+            return self._known[owner]
+        source, ledger = self._source, self._source.ledger
+        seqs = ledger.index.stated(links.REVOCATIONS, owner, 0, LISTED + 1)
+        made: list[tuple[int, links.Removed | None]] | None = []
+        for seq in seqs:
+            tx = source.tx(ledger.id_at(seq)) if len(seqs) <= LISTED else None
+            if tx is None or made is None:
+                made = None
+                break
+            if asset_of(tx) == owner:
+                made.append((seq, links.removed(tx)))
+        self._known[owner] = made
+        return made
+
+    def took_back(self, said: links.Said, tx_id: str, seq: int) -> bool | None:
+        """Say whether the owner of the end that said a link took it back later; None: unknown."""
+        owner = said.source if said.by == links.SOURCE else said.target
+        found = self._of(owner)
+        if found is None:
+            return None
+        other = said.target if owner == said.source else None
+        ends = links.ending(tx_id, said.verb, other)
+        return any(later > seq and removed in ends for later, removed in found)
 
 
 def _standing_of_link(known: _Known, start: str, verb: str, by: Mapping[str, Entry]) -> Html | None:
