@@ -147,6 +147,8 @@ class Asset(PlainAsset):
     """Of ``show``, of a twin with a template that has streams; null where it is not at hand."""
     life: NotRequired[Life]
     """Of ``show``, of a twin that is in a state or a stage, or has events."""
+    certificates: NotRequired[list["CertificateStanding"]]
+    """Of ``show``, of a twin that has certificates."""
     view: NotRequired[View]
     """Of ``show --view``."""
 
@@ -789,6 +791,17 @@ class Certificates(TypedDict):
     asset_id: str
     asset_name: str | None
     certificates: list[CertificateItem]
+
+
+class CertificateStanding(TypedDict):
+    """How a certificate stands, in short: ``form`` and ``status`` as ``cert list`` has them."""
+
+    label: str | None
+    form: str
+    status: str
+    trusted: bool | None
+    valid_until: str | None
+    transaction_id: str | None
 
 
 class CertificateCheck(TypedDict):

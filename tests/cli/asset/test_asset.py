@@ -19,11 +19,10 @@ from twincli.services.asset import tree
 
 STRANGER = KeyPair.from_seed(b"s" * 32)
 
-ASSET = [
-    name
-    for name in documents.Asset.__annotations__
-    if name not in {"outputs", "parent_standing", "real_time", "streams", "view", "life"}
-]
+ASKED = {"outputs", "parent_standing", "real_time", "streams", "view", "life", "certificates"}
+"""What only some twins have."""
+
+ASSET = [name for name in documents.Asset.__annotations__ if name not in ASKED]
 
 
 @pytest.fixture

@@ -40,6 +40,24 @@ def issued(run: Invoke, *more: str) -> dict[str, Any]:
     return found
 
 
+def test_a_twin_is_shown_with_its_certificates(
+    car: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "certificates" not in car("asset", "show", "car", "--json").json
+    issued(car)
+    car("cert", "issue", "car", "--key", "alice", "--number", "A-1", "--issuer", "TUV")
+    car("cert", "issue", "car", "--key", "lab", "--number", "L-2", "--valid-until", "2020-01-01")
+    found = car("asset", "show", "car", "--json").json["certificates"]
+    assert all(set(one) == set(documents.CertificateStanding.__annotations__) for one in found)
+    assert [one["status"] for one in found] == ["valid", "valid", "expired"]
+    run = car("asset", "show", "car", tty=True)
+    said = "certified L-1 valid; A-1 self-declared; L-2 expired"
+    assert said in " ".join(run.stdout.split())
+    # Anybody may say anything: what a page of it costs is bounded.
+    monkeypatch.setattr("twincli.services.cert.standings.MOST", 1)
+    assert "certificates" not in car("asset", "show", "car", "--json").json
+
+
 def test_from_issuing_to_revoking(car: Invoke, tmp_path: Path) -> None:
     (tmp_path / "r.pdf").write_bytes(b"report")
     made = issued(car, "--attach", "r.pdf:report", "--valid-until", "2099-01-20")

@@ -26,6 +26,7 @@ def asset(document: dict[str, Any], console: Any) -> None:
         "parent": document["parent"] and f"{document['parent']}{_part(document)}",
         "template": document["template"],
         **_life(document.get("life") or {}),
+        "certified": _certificates(document.get("certificates") or []),
         "newest": document["transaction_id"],
         "committed": document["committed_at"],
         # Only where the claim is another minute: what happened earlier and was told later.
@@ -70,6 +71,22 @@ def _life(life: dict[str, Any]) -> dict[str, str | None]:
         "in the stage": life.get("stage"),
         "last event": event and f"{event['type']}, {event['happened']}",
     }
+
+
+def _certificates(standings: list[dict[str, Any]]) -> str | None:
+    """Return certificates with how they stand, in a line."""
+    told = [one_line(f"{one['label']} {_worth(one)}") for one in standings[:_CERTIFICATES]]
+    others = len(standings) - len(told)
+    return "; ".join([*told, *([f"{others} more"] if others else [])]) or None
+
+
+def _worth(one: dict[str, Any]) -> str:
+    if one["status"] == "valid" and one["form"] == "self-declared":
+        return "self-declared"
+    return f"{one['status']}{', not a trusted issuer' if one['trusted'] is False else ''}"
+
+
+_CERTIFICATES = 6
 
 
 def written(document: dict[str, Any], console: Any) -> None:

@@ -77,6 +77,11 @@ def _shown(context: Context, workspace: Workspace, name: str, as_of: str | None)
             found = life(workspace, shown["id"])
             if found is not None:
                 shown["life"] = found
+            from twincli.services.cert.standings import standings
+
+            certificates = standings(workspace, shown["id"])
+            if certificates:
+                shown["certificates"] = certificates
     return shown
 
 
