@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,20 @@ def test_the_engine_itself_is_locked(place: Place, stream: Held) -> None:
         question = asked.read(Typed((stream.name,)), START // 1000)
         with pytest.raises(InvalidError):
             sql.run(place.feed(), sql.Statement(text, ()), Streams("t", (), ()), question)
+
+
+def test_a_call_that_cannot_be_interrupted_is_left_alone(
+    place: Place, stream: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine looks for an interruption between vectors, not within a function."""
+    monkeypatch.setattr(sql, "GRACE", 0.05)
+    text = "select list_sum(list_transform(range(1500000), lambda x: sqrt(x) * sin(x)))"
+    with pytest.raises(UndeterminedError) as caught:
+        ask(place, stream, text, timeout=0.05)
+    assert caught.value.code == "query_timeout"
+    (left,) = (each for each in threading.enumerate() if each.name == sql.THREAD)
+    assert left.daemon  # it keeps no process from ending
+    left.join()
 
 
 def test_endless_and_huge_questions_end(place: Place, stream: Held) -> None:

@@ -8,6 +8,7 @@ settings, no disk, bounded memory, one thread, so that equal questions have equa
 from __future__ import annotations
 
 import json
+import queue
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 MEMORY = "1GB"
 SECONDS = 60.0
+GRACE = 2.0
+"""Seconds that the engine gets to stop."""
+THREAD = "twin-sql"
 MAX_ROWS = 1_000_000
 MAX_SQL = 100_000
 TABLE_FUNCTIONS = frozenset(("range", "generate_series", "unnest"))
@@ -194,14 +198,13 @@ def run(
     entries = [piece.entry for piece in used if piece.entry is not None]
     feed.check(entries, whole=True)
     warnings = list(found.warnings)
-    with _engine(duckdb) as engine:
-        for each in found.held:
-            loaded = Rows(feed, question._replace(streams=(each.name,), limit=None), [each])
-            _load(engine, each.name, loaded, warnings)
-        _lock(engine)
-        columns, rows, truncated = _asked(
-            engine, statement.text, question.limit or MAX_ROWS, timeout
-        )
+    engine = _engine(duckdb)
+    for each in found.held:
+        loaded = Rows(feed, question._replace(streams=(each.name,), limit=None), [each])
+        _load(engine, each.name, loaded, warnings)
+    _lock(engine)
+    columns, rows, truncated = _asked(engine, statement.text, question.limit or MAX_ROWS, timeout)
+    engine.close()  # where it failed it may still be busy, and closing it would wait for that
     if truncated and question.limit is None:
         warnings.append(f"there are more than {MAX_ROWS} rows")
     block = Block(load_numpy().zeros(len(rows), dtype="int64"), tuple(map(list, zip(*rows))))  # noqa: B905
@@ -307,25 +310,14 @@ def _asked(
 ) -> tuple[tuple[Column, ...], list[list[Any]], bool]:
     """Return columns, rows, and whether there are more."""
     duckdb = chunks.load_duckdb()
-    timer = threading.Timer(timeout, engine.interrupt)
-    timer.daemon = True
-    timer.start()
     try:
-        engine.execute(text)
-        described = engine.description
-        rows = engine.fetchmany(limit + 1)
+        described, rows = _in_time(engine, text, limit + 1, timeout)
     except duckdb.InterruptException:
-        raise UndeterminedError(
-            f"the SQL took longer than {timeout:g} seconds",
-            code="query_timeout",
-            hint="allow it more with --timeout, or ask for a shorter range with --since",
-        ) from None
+        raise _late_error(timeout) from None
     except duckdb.OutOfMemoryException:
         raise _refused(f"a question that needs more than {MEMORY} of memory") from None
     except duckdb.Error as error:
         raise _invalid(error) from None
-    finally:
-        timer.cancel()
     columns, taken = [], set()
     for name, kind, *_ in described:
         shown = name
@@ -336,6 +328,55 @@ def _asked(
     truncated = len(rows) > limit
     plain = [[_plain(value) for value in row] for row in rows[:limit]]
     return tuple(columns), plain, truncated
+
+
+def _late_error(timeout: float) -> UndeterminedError:
+    return UndeterminedError(
+        f"the SQL took longer than {timeout:g} seconds",
+        code="query_timeout",
+        hint="allow it more with --timeout, or ask for a shorter range with --since",
+    )
+
+
+def _in_time(engine: Any, text: str, count: int, timeout: float) -> tuple[Any, list[Any]]:
+    """Return what a statement's columns are and its first rows, interrupting it when it is late.
+
+    The engine looks for an interruption between vectors, so a single function may go on for long:
+    it is left alone in its thread, which does not keep the process from ending.
+
+    Raises:
+        duckdb.Error: What the engine says.
+        UndeterminedError: ``query_timeout``, where it does not let itself be interrupted.
+    """
+    duckdb = chunks.load_duckdb()
+    answers: queue.SimpleQueue[tuple[Any, list[Any]] | Exception | None] = queue.SimpleQueue()
+
+    def ask() -> None:
+        answer: tuple[Any, list[Any]] | Exception | None = None
+        try:
+            engine.execute(text)
+            answer = engine.description, engine.fetchmany(count)
+        except duckdb.Error as error:
+            answer = error
+        finally:
+            answers.put(answer)
+
+    threading.Thread(target=ask, name=THREAD, daemon=True).start()
+    try:
+        answer = answers.get(timeout=timeout)
+    except KeyboardInterrupt:
+        engine.interrupt()
+        raise
+    except queue.Empty:
+        engine.interrupt()
+        try:
+            answer = answers.get(timeout=GRACE)
+        except queue.Empty:
+            raise _late_error(timeout) from None
+    if isinstance(answer, Exception):
+        raise answer
+    assert answer is not None  # anything else is a bug, which the thread has shown
+    return answer
 
 
 def _kind(name: str) -> str:
