@@ -148,10 +148,10 @@ class Context(Opened):
 
     @property
     def audit(self) -> Audit | None:
-        """The audit log of the home, None where there is no home."""
+        """The audit log of the home, None where there is no home, and none is made."""
         from twincli.services.workspace import Audit
 
-        if not os.path.isdir(self.paths.home):
+        if not os.path.isdir(self.paths.home) and not self.creates.home:
             return None
         return Audit(self.paths.audit, reads=self.settings.audit_reads.value == "on")
 

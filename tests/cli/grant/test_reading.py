@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Invoke
+from tests.conftest import Invoke, Run
+from tests.node.running import running
+from twincli.content.store import Blobs
 from twincli.model import times
+from twincli.node.node import Options
+from twincli.services.network.guard import Guard
+from twincli.services.workspace import Audit
 
 SECRET, OTHER = "XYZZY-PLUGH", "FROTZ-REZROV"
 
@@ -177,3 +182,40 @@ def test_an_auditor_reads_the_audit_log_within_scope(reader: Reader) -> None:
     reader.do("grant", "revoke", "car", "--from", "eve")
     refused = reader.invoke("audit", "log", "car", "--key", "eve")
     assert refused.status == 6
+
+
+def test_a_reader_elsewhere_is_served_by_a_node_until_the_grant_is_revoked(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyrage")
+    monkeypatch.setenv("TWIN_NO_PASSPHRASE", "1")
+    judge = Guard(Audit(str(tmp_path / "audit")))
+    options = Options(content=Blobs(str(tmp_path / "content")), guard=judge)
+    with running(tmp_path / "ledger", options) as node:
+
+        def at(home: str, *words: str) -> Run:
+            return invoke(*words, "--home", str(tmp_path / home), "--node", node.url)
+
+        def key(name: str) -> str:
+            new = ("keys", "new", name, "--home", str(tmp_path / name), "--get", "public_key")
+            return invoke(*new).stdout.strip()
+
+        bob = key("bob")
+        key("alice")
+        made = at("alice", "asset", "create", "car", "--owner", "alice", "--get", "id")
+        car = made.stdout.strip()
+        at("alice", "stream", "create", "car", "recipe", "--encrypt")
+        at("alice", "stream", "push", "car", "recipe", "--str", f"secret={SECRET}")
+        grant = ("grant", "add", "car", "--to", bob, "--role", "viewer", "--yes")
+        assert at("alice", *grant).status == 0
+        assert SECRET in at("bob", "query", car, "--stream", "recipe").stdout
+        cid = at("bob", "query", car, "--stream", "recipe", "--json").json["chunks"][0]
+        assert at("alice", "grant", "revoke", "car", "--from", bob).status == 0
+        assert at("bob", "query", car, "--stream", "recipe").status == 6
+        again = at("bob", "file", "get", cid, "-o", str(tmp_path / "x"), "--key", "bob")
+        # What was fetched before is his; the node gives nothing more.
+        assert again.status == 0
+        key("eve")
+        refused = at("eve", "file", "get", cid, "-o", str(tmp_path / "y"))
+        assert refused.status == 6
+        assert "no grant" in refused.stderr

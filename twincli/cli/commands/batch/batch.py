@@ -100,7 +100,7 @@ def _rooms(context: Context, *, keep: bool) -> Rooms:
     from twincli.content.inventory import Inventory
     from twincli.services.batch.verbs import Rooms
 
-    found = room(context, writes=keep)
+    found = room(context)
     if not keep:
         # What a check undoes is not to be remembered, and no passphrase is asked for.
         inventory = Inventory(":memory:")

@@ -44,7 +44,7 @@ def stream_push(context: Context, parsed: Parsed) -> Result:
             raise UsageError("--prepare, --if-tip and --once are for a single reading")
         blocks = _blocks(file, stream, parsed.values)
         found = service.push_blocks(
-            room(context, writes=True), twin, stream, blocks, writing, on_invalid=on_invalid
+            room(context), twin, stream, blocks, writing, on_invalid=on_invalid
         )
         return pushed(context, found)
     if not parsed.edits and not parsed.base:

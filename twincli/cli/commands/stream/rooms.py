@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from functools import cached_property
 
 from twincli.content.copies import Copies
 from twincli.content.inventory import Inventory
@@ -10,27 +12,37 @@ from twincli.content.store import Blobs
 from twincli.services.privacy.chunks import SealedChunks
 from twincli.services.privacy.opening import Shelf
 from twincli.services.stream.known import Room
-from twincli.values import TYPE_CHECKING
+from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from twincli.cli.context import Context
     from twincli.client.content import NodeContent
 
 
-def room(context: Context, *, writes: bool = False) -> Room:
-    """Return what streams are worked on with.
+class _Nodes(Sequence["NodeContent"]):
+    """The nodes that take content; they are asked when there is some, which is seldom."""
 
-    Args:
-        context: The command.
-        writes: Whether nodes are to be asked if they take content.
-    """
-    inventory = Inventory(context.paths.streams)
-    context.at_end(inventory.close)
-    nodes: list[NodeContent] = []
-    if writes and context.network is not None:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    @cached_property
+    def _taking(self) -> Sequence[NodeContent]:
         from twincli.cli.commands.file import content
 
-        nodes, _ = content.places(context)
+        return content.places(self._context)[0] if self._context.network is not None else ()
+
+    def __len__(self) -> int:
+        return len(self._taking)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._taking[at]
+
+
+def room(context: Context) -> Room:
+    """Return what streams are worked on with."""
+    inventory = Inventory(context.paths.streams)
+    context.at_end(inventory.close)
+    nodes = _Nodes(context)
     blobs = Blobs(context.paths.content)
     copies = Copies(blobs, context.paths.copies)
     context.at_end(copies.close)

@@ -200,7 +200,7 @@ def import_file(
         progress.shown(context, "importing") as shown,
     ):
         document = importing.import_file(
-            room(context, writes=True),
+            room(context),
             twin,
             stream,
             path,
@@ -324,7 +324,7 @@ def follow(
             else sources.asked(command, sources.seconds("every", every), stopped)
         )
         document = service.follow(
-            room(context, writes=True),
+            room(context),
             twin,
             stream,
             reads,
