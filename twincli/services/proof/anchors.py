@@ -151,7 +151,7 @@ def held(
     if anchors.ledger_key is not None:
         yield _ledger_key(evidence, anchors)
     if anchors.not_before_ms is not None:
-        yield _not_before(anchors.not_before_ms, newest_ms)
+        yield not_before(anchors.not_before_ms, newest_ms)
 
 
 def _asset(evidence: Evidence, client: LedgerClient, asset_id: str) -> Anchored:
@@ -189,15 +189,8 @@ def _issuer(evidence: Evidence, client: LedgerClient, text: str) -> Anchored:
 
 def _kept(evidence: Evidence, data: bytes) -> Anchored:
     """Compare with a checkpoint that was kept, which the ledger's own key signed."""
-    try:
-        kept, note = _checkpoint(data)
-        name = f"{kept.size} {kept.root.hex()}"
-    except InvalidError as error:
-        raise UsageError(
-            f"--checkpoint: {error.message}",
-            code=error.code,
-            hint="twin ledger checkpoint -o FILE writes one",
-        ) from error
+    kept, note = checkpoint_of(data)
+    name = f"{kept.size} {kept.root.hex()}"
     claims = evidence.claims
     if kept.origin != tlog.origin_of(claims.ledger_id):
         said = f"the checkpoint is of {cut(kept.origin)}, the evidence of another ledger"
@@ -225,6 +218,22 @@ def _kept(evidence: Evidence, data: bytes) -> Anchored:
         return Anchored(CHECKPOINT, name, matched=False, message=said)
     said = f"the first {kept.size} transactions are those of the checkpoint"
     return Anchored(CHECKPOINT, name, matched=True, message=said)
+
+
+def checkpoint_of(data: bytes) -> tuple[Checkpoint, Note]:
+    """Return a checkpoint that was kept.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        return _checkpoint(data)
+    except InvalidError as error:
+        raise UsageError(
+            f"--checkpoint: {error.message}",
+            code=error.code,
+            hint="twin ledger checkpoint -o FILE writes one",
+        ) from error
 
 
 def _checkpoint(data: bytes) -> tuple[Checkpoint, Note]:
@@ -294,7 +303,8 @@ def _ledger_key(evidence: Evidence, anchors: Anchors) -> Anchored:
     return Anchored(LEDGER_KEY, key, matched=None, message=said)
 
 
-def _not_before(wanted_ms: int, newest_ms: int | None) -> Anchored:
+def not_before(wanted_ms: int, newest_ms: int | None) -> Anchored:
+    """Return whether something is as new as somebody wants it."""
     text = times.to_text(wanted_ms)
     if newest_ms is not None and newest_ms >= wanted_ms:
         said = f"its newest transaction is of {times.to_text(newest_ms)}"

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from twincli.content.store import Blobs
     from twincli.ledger.ledger import Ledger
 
-LEDGER, BUNDLE = "ledger", "bundle"
+LEDGER, BUNDLE, PROOF = "ledger", "bundle", "proof"
 """Kinds of evidence."""
 
 _SQLITE = b"SQLite format 3\0"
+_PROVING = b"c2sp.org/tlog-proof"
 _MARKED_AT, _MARKED = 68, b"twin"
 
 
@@ -219,6 +220,15 @@ def of_ledger(
         yield LedgerEvidence(Ledger(store, ":memory:"), path, asset_id, blobs)
     finally:
         store.close()
+
+
+def is_proof(path: str) -> bool:
+    """Say whether a file is the proof of a transaction."""
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(len(_PROVING)) == _PROVING
+    except OSError:
+        return False
 
 
 def kind_of(path: str) -> str:

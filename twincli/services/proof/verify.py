@@ -74,6 +74,22 @@ def _of_file(
         return judge(found, anchors, strict=strict, progress=progress)
 
 
+def verify_proof(path: str, what: str | bytes, anchors: Anchors = NONE) -> Verification:
+    """Judge the proof of a transaction, a file ``.tlog-proof``.
+
+    Args:
+        path: The file.
+        what: The id of the transaction, or its own file's content.
+        anchors: What is known from elsewhere.
+    """
+    from twincli.crypto import tlog
+    from twincli.services.proof import proven
+
+    with open(path, "rb") as stream:
+        data = stream.read(tlog.MAX_PROOF + 1)
+    return report.document(proven.judge(path, data, what, anchors))
+
+
 def _check_asset(found: Evidence, asset_id: str) -> None:
     """Refuse to judge a twin that the evidence is not about."""
     there = found.asset_id == asset_id

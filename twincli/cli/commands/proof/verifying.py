@@ -108,7 +108,8 @@ def run(
     """Verify what the words of a command line mean."""
     from twincli.cli.showing import progress
     from twincli.services.proof.anchors import asset_of
-    from twincli.services.proof.verify import verify_file
+    from twincli.services.proof.evidence import is_proof
+    from twincli.services.proof.verify import verify_file, verify_proof
     from twincli.services.workspace import now_ms
 
     anchors = given.read(now_ms())
@@ -123,6 +124,11 @@ def run(
         return result(_of_home(context, what, anchors, strict=strict, index=index))
     if index:
         raise UsageError("--index compares the index of this home, not of a file")
+    if is_proof(path):
+        if twin is None:
+            raise UsageError("of which transaction?", hint=f"twin verify {path} TX|FILE")
+        whole = file_arguments.read(twin) if file_arguments.is_file(twin) else twin
+        return result(verify_proof(path, whole, anchors))
     asset_id = None if twin is None else asset_of(twin)
     with progress.shown(context, "verifying") as report:
         return result(verify_file(path, asset_id, anchors, strict=strict, progress=report))
