@@ -46,7 +46,7 @@ def completions(line: str, home: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("twin co", ["config", "completion"]),
+        ("twin co", ["config", "completion", "content"]),
         ("twin ", ["keys", "asset", "history", "help"]),
         ("twin config s", ["show", "set"]),
         ("twin config set ti", ["timeout"]),
