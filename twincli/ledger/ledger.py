@@ -361,7 +361,7 @@ class Ledger(Reader):
         return self._judged(*self.next_block(), check_all(txs))[1]
 
     def apply_block(
-        self, height: int, time_ms: int, txs: Iterable[dict[str, Any]]
+        self, height: int, time_ms: int, txs: Iterable[dict[str, Any] | Checked]
     ) -> list[Verdict]:
         """Commit a block that somebody else ordered.
 

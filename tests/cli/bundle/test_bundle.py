@@ -18,6 +18,7 @@ from twincli.formats import pages
 from twincli.services.proof.bundled import of_bundle
 
 FILE = "the report of an inspection\n"
+PLAN = "where the safe is\n"
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(place)
         (place / "report.txt").write_text(FILE)
         (place / "old.txt").write_text("an older report\n")
+        (place / "plan.txt").write_text(PLAN)
         readings = (
             {"timestamp": f"2024-{1 + day // 28:02}-{1 + day % 28:02}T00:00:00Z", "lat": day}
             for day in range(200)
@@ -43,6 +45,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             "asset create house --owner alice --rooms 5",
             "file attach car report.txt old.txt",
             "file attach engine report.txt",
+            "file attach house plan.txt",
+            "file attach car plan.txt --key stranger --yes",
             "stream push car fuel --litres 12.5",
             "event add car accident --place Bonn --key stranger --yes",
             "asset append car --mileage 1200",
@@ -83,6 +87,9 @@ def test_a_twin_goes_into_one_file(invoke: Invoke, tmp_path: Path) -> None:
     assert listed["car"] in ids
     assert listed["engine"] in ids
     assert listed["house"] not in ids
+    # A stranger says that a file of the house is one of the car's: the word is there, not the file.
+    assert any(tx["asset"].get("data", {}).get("twin", {}).get("says") == "file" for tx in said)
+    assert PLAN.encode() not in first.read_bytes()
     assert any(tx["asset"].get("data", {}).get("twin", {}).get("says") == "event" for tx in said)
     assert sum(name.startswith("content/") for name in names) == document["contents"]
     with of_bundle(str(first)) as evidence:

@@ -6,9 +6,11 @@ by block, so that the one set of rules judges both; proofs say where in its own 
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from twincli.crypto import canonical, merkle, notes, tlog
+from twincli.crypto import merkle, notes, tlog
 from twincli.errors import InvalidError, NotVerifiedError
 from twincli.ledger.ledger import Ledger
 from twincli.rules import validity
@@ -20,6 +22,7 @@ from twincli.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from twincli.rules.structure import Checked
     from twincli.services.proof.evidence import Evidence, Recorded
     from twincli.services.proof.report import Part
 
@@ -86,7 +89,23 @@ class _Block(NamedTuple):
     """Transactions that stand in one block."""
 
     time_ms: int
-    items: list[tuple[str, Any, bytes]]
+    items: list[_Item]
+
+
+class _Item(NamedTuple):
+    """A line that is a transaction.
+
+    Attributes:
+        tx_id: Its id, as it says.
+        tx: The transaction.
+        body: Its text.
+        checked: The same, checked alone; None: it breaks a rule.
+    """
+
+    tx_id: str
+    tx: Any
+    body: bytes
+    checked: Checked | None
 
 
 def _blocks(evidence: Evidence, taking: _Taking) -> Iterator[_Block]:
@@ -118,20 +137,24 @@ class _Taking:
         self._data.look(0)
         self._proof.look(0)
 
-    def read(self, item: Recorded, before: Recorded | None) -> tuple[str, Any, bytes] | None:
-        """Return the id, the transaction and the text of a line, None where it is none."""
+    def read(self, item: Recorded, before: Recorded | None) -> _Item | None:
+        """Return the transaction of a line, None where it is none."""
         where = f"transaction {item.leaf}"
         self._data.look()
         try:
-            tx = canonical.decode(item.body, what=where)
+            # What names a member twice, or is no JSON to others, has another canonical text.
+            tx = json.loads(item.body.decode())
             tx_id = tx["id"]
             digest = bytes.fromhex(tx_id)
-        except (InvalidError, TypeError, KeyError, ValueError) as error:
-            said = getattr(error, "message", "it has no id")
+        except (TypeError, KeyError, ValueError, RecursionError):
+            said = "it is not JSON, or has no id"
             self._data.altered.append(Finding("invalid_json", where, said))
             return None
         self._prove(item, before, tx_id, digest)
-        return tx_id, tx, item.body
+        checked = None
+        with suppress(InvalidError):  # raised again where it is judged
+            checked = validity.check_structure(tx)
+        return _Item(tx_id, tx, item.body, checked)
 
     def _prove(self, item: Recorded, before: Recorded | None, tx_id: str, digest: bytes) -> None:
         self._proof.look()
@@ -151,16 +174,17 @@ class _Taking:
         tip = ledger.tip()
         # Out of order is reported already; here it must not hide what else is wrong.
         time_ms = max(block.time_ms, tip.time_ms)
-        verdicts = ledger.apply_block(tip.height + 1, time_ms, [tx for _, tx, _ in block.items])
-        for (tx_id, tx, text), verdict in zip(block.items, verdicts, strict=True):
+        checked = [item.tx if item.checked is None else item.checked for item in block.items]
+        verdicts = ledger.apply_block(tip.height + 1, time_ms, checked)
+        for (tx_id, tx, text, taken), verdict in zip(block.items, verdicts, strict=True):
             if isinstance(verdict, InvalidError):
                 self._refuse(tx_id, tx, verdict)
                 continue
-            if ledger.body(tx_id) != text.decode():
+            if taken is None or taken.body != text.decode():
                 said = "its text is not the canonical one"
                 self._data.altered.append(Finding("not_canonical", tx_id, said))
             if ledger.profile != validity.STRICT:
-                for found in validity.check_structure(tx).deviations:
+                for found in () if taken is None else taken.deviations:
                     self._data.noted.append(Finding(found.code, tx_id, found.message))
 
     def _refuse(self, tx_id: str, tx: Any, verdict: InvalidError) -> None:
