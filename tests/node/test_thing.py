@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -211,6 +212,16 @@ def test_a_certificate_among_too_much_may_be_revoked(
     listed = part(words(ledger, twin), "Certificates", "History")
     assert "valid, revocations not checked" in listed
     assert "twin cert list" in listed
+
+
+def test_a_node_without_the_packages_for_certificates(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin = create(ledger, name="car")
+    certify(ledger, twin, LAB, "C-1")
+    monkeypatch.setitem(sys.modules, "rfc8785", None)
+    listed = part(words(ledger, twin), "Certificates", "History")
+    assert "valid, proof not checked here" in listed
 
 
 # --- Links -------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,13 @@ def test_a_twin_is_shown_with_its_certificates(
     run = car("asset", "show", "car", tty=True)
     said = "certified L-1 valid; A-1 self-declared; L-2 expired"
     assert said in " ".join(run.stdout.split())
+    # To see a twin needs no more packages than to write one.
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "rfc8785", None)
+        assert car("cert", "list", "car").status == 9
+        plain = car("asset", "show", "car", "--json")
+        assert plain.status == 0
+        assert "certificates" not in plain.json
     # Anybody may say anything: what a page of it costs is bounded.
     monkeypatch.setattr("twincli.services.cert.standings.MOST", 1)
     assert "certificates" not in car("asset", "show", "car", "--json").json

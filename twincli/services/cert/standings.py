@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from twincli.errors import ConfigError
 from twincli.model import record
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ MOST = 200
 def standings(workspace: Workspace, asset_id: str) -> list[CertificateStanding] | None:
     """Return the certificates of a twin and how each stands now; empty: it has none.
 
-    None: others said more about it than is read for this.
+    None: others said more about it than is read for this, or the packages that check certificates
+    are not installed, which nobody needs to see a twin.
     """
     client = workspace.client
     about = client.assets_with("about", asset_id)
@@ -32,10 +34,15 @@ def standings(workspace: Workspace, asset_id: str) -> list[CertificateStanding] 
     from twincli.services.cert import certificates
 
     names, trusted = resolve.Names(workspace), certificates.trusted_issuers(workspace, asset_id)
-    rows = [
-        certificates.item(names, one, workspace.now(), trusted=trusted)
-        for one in certificates.certificates(workspace, asset_id)
-    ]
+    try:
+        rows = [
+            certificates.item(names, one, workspace.now(), trusted=trusted)
+            for one in certificates.certificates(workspace, asset_id)
+        ]
+    except ConfigError as error:
+        if error.code != "missing_extra":
+            raise
+        return None
     return [
         {
             "label": row["label"],
