@@ -328,6 +328,53 @@ def test_a_grant_may_deny_downloads() -> None:
     assert reads(download=True) == Verdict("authorised", allowed, "grant")
 
 
+_STEPS = st.lists(
+    st.one_of(
+        st.fixed_dictionaries(
+            {"role": st.sampled_from(["writer", "viewer", "auditor", "owner"])},
+            optional={
+                "streams": st.lists(st.sampled_from(["recipe", "gps"]), max_size=2),
+                "kinds": st.lists(st.sampled_from(["reading", "file"]), max_size=2),
+                "until": st.integers(1, 30).map(lambda number: times.to_text(number * 1000)),
+                "deny": st.just(["download"]),
+            },
+        ),
+        st.none(),  # a revocation
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(_STEPS, st.sampled_from(["recipe", "gps", None]), st.integers(1, 30), st.booleans())
+def test_nothing_is_read_past_an_end_or_out_of_scope(
+    steps: list[dict[str, Any] | None], stream: str | None, seconds: int, download: bool
+) -> None:
+    world, open_ones = World(), list[dict[str, Any]]()
+    for step in steps:
+        if step is None:
+            world.write("revoke", {"from": dids("car")})
+            open_ones.clear()
+        else:
+            world.grant("car", **step)
+            open_ones.append(step)
+    topic = Topic("file") if stream is None else Topic("reading", stream=stream)
+
+    def opens(grant: dict[str, Any], now: str) -> bool:
+        is_all = "streams" not in grant and "kinds" not in grant
+        holds = stream in grant.get("streams", ()) or topic.kind in grant.get("kinds", ())
+        is_over = "until" in grant and now >= grant["until"]
+        is_denied = download and "deny" in grant
+        reads = grant["role"] in {"viewer", "auditor"}
+        return reads and (is_all or holds) and not is_over and not is_denied
+
+    for now_ms in (seconds * 1000 - 1, seconds * 1000):
+        place = Place(LAST, LAST, now_ms)
+        found = world.found.may_read(NAMES["car"], place, topic, now_ms, download=download)
+        wanted = any(opens(grant, times.to_text(now_ms)) for grant in open_ones)
+        assert (found.standing == "authorised") == wanted
+
+
 # --- Revocations -------------------------------------------------------------------------------
 
 
