@@ -20,6 +20,7 @@ from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import IO
 
     Write = Callable[[bytes], None]
 
@@ -420,6 +421,34 @@ def open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
+@contextmanager
+def regular(path: str, what: str) -> Iterator[IO[bytes]]:
+    """Open a regular file to read; a pipe or a device might never end.
+
+    Args:
+        path: The file.
+        what: The file in errors.
+
+    Raises:
+        FileNotFoundError: It is missing, and not a dangling link.
+        ConfigError: ``cannot_read``: also a dangling link, or not a regular file.
+    """
+    try:
+        with open(path, "rb", opener=open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(f"cannot read {what}: not a regular file", code="cannot_read")
+            yield file
+    except FileNotFoundError as error:
+        if not os.path.islink(path):
+            raise
+        raise ConfigError(
+            f"cannot read {what}: it is a link to {os.readlink(path)}, which is missing",
+            code="cannot_read",
+        ) from error
+    except OSError as error:
+        raise cannot("read", what, error) from error
+
+
 def read_regular(path: str, limit: int, what: str) -> bytes:
     """Return the beginning of a regular file, up to ``limit`` bytes.
 
@@ -432,20 +461,8 @@ def read_regular(path: str, limit: int, what: str) -> bytes:
         FileNotFoundError: It is missing, and not a dangling link.
         ConfigError: ``cannot_read``: also a dangling link, or not a regular file.
     """
-    try:
-        with open(path, "rb", opener=open_at_once) as file:
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return file.read(limit)
-    except FileNotFoundError as error:
-        if not os.path.islink(path):
-            raise
-        raise ConfigError(
-            f"cannot read {what}: it is a link to {os.readlink(path)}, which is missing",
-            code="cannot_read",
-        ) from error
-    except OSError as error:
-        raise cannot("read", what, error) from error
-    raise ConfigError(f"cannot read {what}: not a regular file", code="cannot_read")
+    with regular(path, what) as file:
+        return file.read(limit)
 
 
 def identify(path: str) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.ledger.chains import ALICE, create
 from twincli.content.store import Blobs
-from twincli.errors import NotFoundError, NotVerifiedError
+from twincli.errors import ConfigError, NotFoundError, NotVerifiedError
 from twincli.ledger import Ledger
 from twincli.services.proof import evidence
 
@@ -94,3 +94,7 @@ def test_a_file_is_known_by_its_bytes(made: Path, tmp_path: Path) -> None:
         assert refused.value.code == "unknown_evidence"
     with pytest.raises(NotFoundError):
         evidence.kind_of(str(tmp_path / "none"))
+    os.mkfifo(tmp_path / "pipe")
+    for endless in ("/dev/zero", str(tmp_path / "pipe")):
+        with pytest.raises(ConfigError, match="not a regular file"):
+            evidence.kind_of(endless)

@@ -10,7 +10,8 @@ import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from twincli.errors import NotFoundError, NotVerifiedError, UndeterminedError
+from twincli import files
+from twincli.errors import ConfigError, NotFoundError, NotVerifiedError, UndeterminedError
 from twincli.values import NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -225,9 +226,8 @@ def of_ledger(
 def is_proof(path: str) -> bool:
     """Say whether a file is the proof of a transaction."""
     try:
-        with open(path, "rb") as stream:
-            return stream.read(len(_PROVING)) == _PROVING
-    except OSError:
+        return files.read_regular(path, len(_PROVING), path) == _PROVING
+    except (OSError, ConfigError):
         return False
 
 
@@ -236,12 +236,13 @@ def kind_of(path: str) -> str:
 
     Raises:
         NotFoundError: ``not_found``: there is no such file.
+        ConfigError: ``cannot_read``.
         NotVerifiedError: ``unknown_evidence``: neither a ledger nor a bundle.
     """
     if os.path.isdir(path):
         return LEDGER
     try:
-        with open(path, "rb") as stream:
+        with files.regular(path, path) as stream:
             head = stream.read(_MARKED_AT + len(_MARKED))
             stream.seek(0, os.SEEK_END)
             stream.seek(max(0, stream.tell() - 22))
