@@ -194,6 +194,9 @@ def test_show_needs_no_home(
     assert run.status == 0
     assert "nothing was verified" in run.stderr
     shown = invoke("bundle", "show", str(file), "--json").json
+    drawn = invoke("bundle", "show", str(file), tty=True).stdout
+    assert document["checkpoint"]["root"] in drawn.replace("\n", "").replace(" ", "")
+    assert "of a release" in drawn
     assert shown["checkpoint"] == document["checkpoint"]
     assert shown["kinds"]["append"] == 1
     assert not (tmp_path / "nowhere").exists()
@@ -218,6 +221,8 @@ def test_diff_says_what_is_new(
     run = invoke("bundle", "diff", old, new, "--json")
     assert (run.status, run.json["relation"], run.json["roots"]) == (0, "continues", "proved")
     assert [change["kind"] for change in run.json["added"]] == ["append", "append"]
+    drawn = invoke("bundle", "diff", old, new, tty=True).stdout
+    assert drawn.count("only in B") == 2
     back = invoke("bundle", "diff", new, old)
     assert back.status == 0
     assert "A goes on where B ends, with 2 new transactions" in back.stderr
@@ -233,6 +238,7 @@ def test_diff_says_what_is_new(
     run = invoke("bundle", "diff", new, fork, "--json")
     assert (run.status, run.json["relation"], run.json["roots"]) == (3, "diverged", "contradicted")
     assert run.json["contradictions"]
+    assert "contradiction" in invoke("bundle", "diff", new, fork, tty=True).stdout
 
 
 def test_bad_input_is_refused(

@@ -83,7 +83,8 @@ def export(
         document = _written(out, run, dry_run=context.dry_run)
     done = "would write" if context.dry_run else "wrote"
     count = document["transactions"]
-    words = f"{count} transaction{'' if count == 1 else 's'}, {document['contents']} contents"
+    held = _files(document["contents"])
+    words = f"{count} transaction{'' if count == 1 else 's'}, {held}"
     notes = [f"{done} {document['size']} bytes ({words})"]
     if document["left_out"]:
         notes.append(f"left out: {_counted(document['left_out'])}")
@@ -225,15 +226,12 @@ def passport(
 
 def _draw_passport(document: Any, console: Any) -> None:
     """Draw a passport: its fields, then the code where there is room for it."""
-    from rich.table import Table
     from rich.text import Text
 
     from twincli.services.bundle import passport as service
 
     console.print(Text(_text.one_line(document["title"]), style="bold"))
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column()
-    grid.add_column(overflow="fold")
+    grid = _grid()
     for field in document["fields"]:
         style = "dim" if field["withheld"] else ""
         grid.add_row(_text.one_line(field["label"]), Text(service.value_text(field), style=style))
@@ -258,10 +256,49 @@ def show(context: Context, file: File) -> Result:  # noqa: ARG001 - no home is n
     from twincli.services.bundle import show as service
 
     document = service.show(file)
-    return Result(
-        document,
-        notes=(f"nothing was verified; twin verify {file} does",),
-    )
+    note = f"nothing was verified; twin verify {file} does"
+    return Result(document, terminal=_draw_info, notes=(note,))
+
+
+def _draw_info(document: Any, console: Any) -> None:
+    """Draw what a bundle says."""
+    grid = _grid()
+
+    def row(label: str, value: str) -> None:
+        grid.add_row(label, _text.one_line(value))
+
+    kinds = ", ".join(f"{count} {kind}" for kind, count in document["kinds"].items())
+    contents, page = document["contents"], document["page"]
+    row("twin", document["asset_name"] or document["asset_id"])
+    row("id", document["asset_id"])
+    row("ledger", document["ledger"])
+    row("its key", document["ledger_key"])
+    row("transactions", f"{document['transactions']} ({kinds})")
+    if document["first_at"] is not None:
+        row("from", document["first_at"])
+        row("to", document["last_at"])
+    checkpoint = document["checkpoint"]
+    row("checkpoint", f"{checkpoint['size']} transactions, root {checkpoint['root']}")
+    size = sum(each["size"] for each in contents)
+    row("content", f"{_files(len(contents))}, {size} bytes")
+    if document["left_out"]:
+        row("left out", _counted(document["left_out"]))
+    known = "none" if page is None else "of a release" if page["known"] else "UNKNOWN: do not open"
+    row("page", known)
+    console.print(grid)
+
+
+def _files(count: int) -> str:
+    return "1 file or chunk" if count == 1 else f"{count} files and chunks"
+
+
+def _grid() -> Any:
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold")
+    grid.add_column(overflow="fold")
+    return grid
 
 
 @typer_frame.command(app, "diff", refuses=("node", "key"))
@@ -280,6 +317,34 @@ def diff(
     is_bad = document["relation"] in {service.DIVERGED, service.DIFFERENT}
     return Result(
         document,
+        terminal=_draw_diff,
         exit_code=3 if is_bad else 0,
         notes=(service.sentence(document),),
     )
+
+
+def _draw_diff(document: Any, console: Any) -> None:
+    """Draw how two bundles differ."""
+    grid = _grid()
+    for label, side in (("A", document["first"]), ("B", document["second"])):
+        count = f"{side['transactions']} transactions"
+        root = side["checkpoint"]["root"]
+        grid.add_row(
+            label, _text.one_line(f"{side['file']}: {count} of {side['checkpoint']['size']}")
+        )
+        grid.add_row("", f"root {root}")
+    grid.add_row("relation", document["relation"])
+    grid.add_row("roots", document["roots"].replace("_", " "))
+    for label, changes in (("only in B", document["added"]), ("only in A", document["removed"])):
+        for change in changes:
+            said = f"{change['at']} {change['kind']} {change['transaction_id']}"
+            grid.add_row(label, _text.one_line(said))
+    for label, held in (
+        ("content only in B", document["contents_added"]),
+        ("content only in A", document["contents_removed"]),
+    ):
+        for each in held:
+            grid.add_row(label, f"{each['cid']}, {each['size']} bytes")
+    for contradiction in document["contradictions"]:
+        grid.add_row("contradiction", contradiction)
+    console.print(grid)
