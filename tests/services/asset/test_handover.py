@@ -18,7 +18,7 @@ from twincli.errors import InvalidError, LockedError, PartialError, UsageError
 from twincli.ledger import Ledger
 from twincli.model import record
 from twincli.model.transaction import asset_of
-from twincli.services.asset import document
+from twincli.services.asset import document, handover
 from twincli.services.asset.create import Definition
 from twincli.services.asset.freeze import freeze
 from twincli.services.asset.write_options import Writing
@@ -365,3 +365,14 @@ def test_nothing_is_lost_at_more_points(tmp_path: Path, seed: int) -> None:
 @pytest.mark.parametrize("seed", rounds(56, 1056))
 def test_nothing_is_lost_at_a_thousand_points(tmp_path: Path, seed: int) -> None:
     at_random_points(tmp_path, seed)
+
+
+def test_a_long_history_is_not_read_for_a_warning(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = writes.transfer(rooms.using("alice", dry_run=True), "car", to="bob")
+    assert any("this ends 1 grant and 3 links of car" in said for said in planned["warnings"])
+    monkeypatch.setattr(handover, "LONG", -1)
+    monkeypatch.setattr(Speakers, "authority", None)
+    planned = writes.transfer(rooms.using("alice", dry_run=True), "car", to="bob")
+    assert any("this ends any grants and links of car" in said for said in planned["warnings"])
