@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from twincli.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Self
 
 
@@ -57,6 +60,24 @@ class MemoryFile:
     def size(self) -> int:
         """Bytes in it."""
         return os.fstat(self.descriptor).st_size
+
+
+@contextmanager
+def passing(*, in_memory: bool) -> Iterator[str]:
+    """Yield the path of a file that is gone afterwards.
+
+    Args:
+        in_memory: Whether nothing of it may be on a disk.
+
+    Raises:
+        ConfigError: ``no_memory_files``.
+    """
+    if in_memory:
+        with MemoryFile() as file:
+            yield file.path
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        yield os.path.join(directory, "rows")
 
 
 def unavailable() -> ConfigError:

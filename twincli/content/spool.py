@@ -26,13 +26,16 @@ class Spool:
     Args:
         directory: Where it is.
         name: Of the file.
+        keeps: Whether readings stand in it; not those of an encrypted stream, of which the file
+            only says that a process is at it.
 
     Raises:
         ConflictError: ``busy``: another process has it.
         ConfigError: ``cannot_write``.
     """
 
-    def __init__(self, directory: str, name: str) -> None:
+    def __init__(self, directory: str, name: str, *, keeps: bool = True) -> None:
+        self._keeps = keeps
         files.make_directory(directory)
         self.path = os.path.join(directory, f"{name}.spool")
         try:
@@ -74,6 +77,8 @@ class Spool:
         Raises:
             ConfigError: ``cannot_write``, ``disk_full``.
         """
+        if not self._keeps:
+            return
         value = inline.body([item]) | ({"is_now": True} if item.is_now else {})
         try:
             os.write(self._descriptor, json.dumps(value).encode() + b"\n")

@@ -975,12 +975,20 @@ class Pushed(ReadingSpan):
     warnings: list[str]
 
 
+class Epochs(TypedDict):
+    """The present epoch of an encrypted stream, and its chunks that are of one that had ended."""
+
+    epoch: int | None
+    late_chunks: int
+
+
 class StreamItem(ReadingSpan):
     """``twin.stream-item/1``: a stream; ``standing``: whose word it is that the twin has it.
 
     ``continues`` is the stream that it takes up; what that one held then is counted, too.
     ``readings`` counts observations, ``values`` the single values in them; ``chunks_unread`` are
-    not at hand, and their observations are not counted.
+    not at hand, and their observations are not counted. Of one that is ``encrypted``, values are
+    counted as observations: nobody can see which belong together.
     """
 
     asset_id: str
@@ -990,6 +998,7 @@ class StreamItem(ReadingSpan):
     owner: str
     standing: str
     continues: str | None
+    encrypted: bool
     readings: int
     values: int
     inline: int
@@ -1037,11 +1046,12 @@ class LatestValue(TypedDict):
     transaction_id: str
 
 
-class StreamShown(StreamItem):
+class StreamShown(StreamItem, Epochs):
     """``twin.stream/1``: a stream, and what its chain says.
 
     ``anchors`` are its records, ``malformed`` those that cannot be read; ``series`` is what each
-    of them holds.
+    of them holds. ``epoch`` and ``late_chunks`` are of an encrypted one: its present epoch, and
+    the chunks that were encrypted to one that had ended.
     """
 
     schema: str

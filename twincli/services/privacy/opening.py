@@ -122,6 +122,7 @@ def keyring(
     """
     age.load()
     tried = _Tried(workspace, shelf, lock, download=download)
+    tried.is_quiet = by is None
     for info in tried.candidates():
         tried.use(info)
         if len(tried.secrets) == len(tried.history.epochs):
@@ -169,6 +170,7 @@ class _Tried:
         self.secrets: dict[int, str] = {}
         self.keys: dict[int, str] = {}
         self._why: dict[str, str] = {}
+        self.is_quiet = False
         self._missing: list[str] = []
         self._locked: LockedError | None = None
 
@@ -218,6 +220,9 @@ class _Tried:
 
     def _unlocked(self, info: KeyInfo) -> str | None:
         workspace = self.workspace
+        if self.is_quiet and info.passphrase and info.public_key in workspace.keystore.held():
+            # The agent signs without a question, and decrypts nothing.
+            return None
         try:
             key = workspace.keystore.unlock(info.name, workspace.secrets)
         except LockedError as error:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from twincli.content import memory
 from twincli.errors import ConflictError, LockedError, NotFoundError, UsageError
 from twincli.services import resolve
 from twincli.services.audit import trail
@@ -138,8 +137,8 @@ def _write(feed: Feed, found: Streams, form: str, place: Place, file: str) -> in
     question = asked.Asked((held.name,), suspect=True)
     shown = [column.path for column in Rows(feed, question, found.held).columns]
     whole: Asked = question._replace(fields=(*shown, SOURCE, SEQ))
-    with tempfile.TemporaryDirectory() as directory:
-        path = os.path.join(directory, "rows")
+    is_private = any(piece.lock is not None for piece in held.pieces)
+    with memory.passing(in_memory=is_private) as path:
         with open(path, "wb") as out:
             rows = formats.write(query.answered(feed, whole, found), form, out.write)
         place.copy(file, path)

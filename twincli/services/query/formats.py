@@ -42,7 +42,7 @@ def write(found: Found, form: str, put: Callable[[bytes], object]) -> int:
         put: Takes bytes.
     """
     if form == PARQUET:
-        return _parquet(found.answer, put)
+        return _parquet(found.answer, put, in_memory=found.is_private)
     count = 0
     for rows in _texts(found, form):
         text, size = rows
@@ -141,12 +141,9 @@ _SQL = {
 }
 
 
-def _parquet(answer: Answer, put: Callable[[bytes], object]) -> int:
+def _parquet(answer: Answer, put: Callable[[bytes], object], *, in_memory: bool) -> int:
     """Write a Parquet file by way of a temporary one."""
-    import os
-    import tempfile
-
-    from twincli.content import chunks
+    from twincli.content import chunks, memory
 
     if not answer.columns:
         raise UsageError("there are no columns to write", hint="name a field with --fields")
@@ -165,13 +162,13 @@ def _parquet(answer: Answer, put: Callable[[bytes], object]) -> int:
         values = [value for block in blocks for value in block.columns[at]]
         data[name] = array(values, column.kind)
         chosen.append(f"CAST({name} AS {_SQL[column.kind]}) AS {quoted}")
-    with tempfile.TemporaryDirectory() as directory:
-        path = os.path.join(directory, "rows")
+    with memory.passing(in_memory=in_memory) as path:
         with chunks.connect() as connection:
             connection.register("answer", data)
             connection.execute(
                 f"COPY (SELECT {', '.join(chosen)} FROM answer)"  # noqa: S608
-                f" TO '{path.replace(chr(39), chr(39) * 2)}' (FORMAT parquet, COMPRESSION zstd)"
+                f" TO '{path.replace(chr(39), chr(39) * 2)}' (FORMAT parquet, USE_TMP_FILE false,"
+                " COMPRESSION zstd)"
             )
         with open(path, "rb") as file:
             while piece := file.read(1 << 20):

@@ -38,6 +38,7 @@ class Found(NamedTuple):
         document: ``twin.query/1`` without its rows.
         warnings: What was left out.
         truncated: Whether there are more rows than ``--limit``.
+        is_private: Whether some of it is encrypted where it is kept, and may be on no disk.
     """
 
     answer: Answer
@@ -46,6 +47,7 @@ class Found(NamedTuple):
     document: Queried
     warnings: tuple[str, ...]
     truncated: bool
+    is_private: bool = False
 
     def rows(self) -> Iterator[dict[str, object]]:
         """Yield the rows as objects."""
@@ -184,6 +186,7 @@ def answered(feed: Feed, question: Asked, found: Streams) -> Found:
         },
         tuple(warnings),
         truncated,
+        any(piece.lock is not None for piece in used),
     )
 
 

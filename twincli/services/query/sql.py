@@ -225,6 +225,7 @@ def run(
         },
         warnings=tuple(warnings),
         truncated=truncated,
+        is_private=any(piece.lock is not None for piece in used),
     )
 
 

@@ -66,7 +66,13 @@ def follow(
     assert room.spool is not None
     assert target.stream is not None
     clock = pushing.Clock(room, writing)
-    with Spool(room.spool, target.stream.asset_id) as spool:
+    keeps = not target.stream.is_encrypted
+    if not keeps:
+        tell(
+            "the stream is encrypted, so readings on their way are kept in memory only: what was"
+            " not recorded yet is lost if this is killed"
+        )
+    with Spool(room.spool, target.stream.asset_id, keeps=keeps) as spool:
         batch = _Batch(target, spool, writing, tell)
         batch.pending = spool.read()
         batch.flush(resumed=True)

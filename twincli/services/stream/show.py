@@ -10,6 +10,8 @@ from twincli.model.transaction import asset_of, signers_of
 from twincli.rules.authority import AUTHORISED, Topic
 from twincli.services import resolve
 from twincli.services.asset.document import claimed
+from twincli.services.privacy import locks
+from twincli.services.privacy.chunks import late as is_late
 from twincli.services.standing import Speakers
 from twincli.services.stream import known, rules, streams
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from twincli.content.inventory import Leaf
     from twincli.ledger.reading import Entry
     from twincli.services.documents import (
+        Epochs,
         LatestValue,
         StreamAnchor,
         StreamItem,
@@ -57,13 +60,28 @@ def show(room: Room, ref: str, name: str) -> StreamShown:
         "malformed": head.faults,
         "last": None if head.anchor is None else _anchor(room, stream, head.anchor),
         "sources": sorted(sources),
+        **_epochs(room, stream),
         "bound_sources": [
             {"source": source, "public_key": key, "key_name": names.of_key(key)}
             for source, key in stream.sources
         ],
         "latest": [_latest(room, life, leaf, units) for leaf in known.latest_of(room, stream)],
-        "series": dict(sorted(known.kinds_of(room, stream).items())),
+        "series": {} if stream.is_encrypted else dict(sorted(known.kinds_of(room, stream).items())),
     }
+
+
+def _epochs(room: Room, stream: Stream) -> Epochs:
+    """Return the present epoch of a stream, and how many chunks are of one that had ended."""
+    if stream.lock is None:
+        return {"epoch": None, "late_chunks": 0}
+    history = locks.history(room.workspace, stream.lock)
+    late = sum(
+        entry.cid not in history.sealed
+        for anchor in streams.anchors(room.workspace, stream)
+        if is_late(history.epochs, anchor.epoch, anchor.height)
+        for entry in anchor.chunks
+    )
+    return {"epoch": history.current.number, "late_chunks": late}
 
 
 def list_streams(room: Room, ref: str) -> StreamList:
@@ -161,6 +179,7 @@ def _item(room: Room, stream: Stream) -> StreamItem:
         "owner": "; ".join(names.owner(details) for details in stream.owners),
         "standing": stream.standing,
         "continues": stream.continues,
+        "encrypted": stream.is_encrypted,
         "readings": totals.observations,
         "values": totals.values,
         "inline": totals.inline,

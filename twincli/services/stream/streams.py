@@ -227,6 +227,12 @@ def find_or_none(workspace: Workspace, twin_id: str, name: str) -> Stream | None
     return next((stream for stream in of_twin(workspace, twin_id) if stream.name == name), None)
 
 
+def is_encrypted(workspace: Workspace, ref: str, name: str) -> bool:
+    """Say whether a stream of a twin is there and encrypted."""
+    found = find_or_none(workspace, resolve.asset_id_of(workspace, ref), name)
+    return found is not None and found.is_encrypted
+
+
 def find(workspace: Workspace, ref: str, name: str) -> Stream:
     """Return a stream of a twin.
 

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 from twincli import files
 from twincli.cli import file_arguments
 from twincli.cli.options import not_a_choice
+from twincli.content.memory import MemoryFile
 from twincli.errors import InvalidError, NotFoundError, UsageError
 from twincli.formats.readings import jsonl
 from twincli.formats.readings.lines import Refused
@@ -135,8 +136,12 @@ def _zone(name: str | None) -> tzinfo | None:
 
 
 @contextmanager
-def as_file(word: str) -> Iterator[str]:
+def as_file(word: str, *, in_memory: bool = False) -> Iterator[str]:
     """Yield the path of a file; stdin becomes a passing one, of bounded size.
+
+    Args:
+        word: Of the command line.
+        in_memory: Whether nothing of stdin may be on a disk.
 
     Raises:
         InvalidError: ``too_large``: stdin brings more than `MAX_STDIN`.
@@ -148,13 +153,22 @@ def as_file(word: str) -> Iterator[str]:
         return
     with ExitStack() as stack:
         directory = tempfile.gettempdir()
+        if in_memory:
+            memory = stack.enter_context(MemoryFile())
+            with (
+                open(memory.path, "wb", buffering=0) as copy,
+                file_arguments.opened(word) as stream,
+            ):
+                _spooled(stream, copy, "memory")
+            yield memory.path
+            return
         try:
-            copy = stack.enter_context(tempfile.NamedTemporaryFile(buffering=0))
+            passing = stack.enter_context(tempfile.NamedTemporaryFile(buffering=0))
         except OSError as error:
             raise files.cannot("write", directory, error) from error
         with file_arguments.opened(word) as stream:
-            _spooled(stream, copy, directory)
-        yield copy.name
+            _spooled(stream, passing, directory)
+        yield passing.name
 
 
 def _spooled(stream: IO[bytes], copy: IO[bytes], directory: str) -> None:

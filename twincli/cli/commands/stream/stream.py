@@ -119,6 +119,7 @@ def show(context: Context, twin: Twin, stream: Name) -> Result:
                 (name, name)
                 for name in (
                     *("twin", "stream", "asset_id", "owner", "standing", "continues"),
+                    *("encrypted", "epoch", "late_chunks"),
                     *("readings", "values"),
                     *("inline", "chunks", "chunks_unread", "anchors", "first_at", "last_at"),
                 )
@@ -187,20 +188,22 @@ def import_file(
     from twincli.cli.commands.stream import sources
     from twincli.cli.commands.stream.push import pushed
     from twincli.cli.showing import progress
-    from twincli.services.stream import importing
+    from twincli.services.stream import importing, streams
 
     writing = sources.many(context)
     how = sources.how(file, form, zone, delimiter, encoding, decimal, on_invalid)
     if map_file is not None:
         how = how._replace(map=sources.plan(file, map_file, how.format))
     found: list[str] = []
+    rooms = room(context)
+    is_private = file == "-" and streams.is_encrypted(rooms.workspace, twin, stream)
     with (
         stopping.told(),
-        sources.as_file(file) as path,
+        sources.as_file(file, in_memory=is_private) as path,
         progress.shown(context, "importing") as shown,
     ):
         document = importing.import_file(
-            room(context),
+            rooms,
             twin,
             stream,
             path,
