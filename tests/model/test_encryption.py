@@ -99,6 +99,10 @@ def test_epochs_follow_each_other() -> None:
         Epoch(1, other, (Wrap(ANN, CIDS[3]), Wrap(ANN, CIDS[2])), 6),
     )
     assert found.current.number == 1
+    lates = [found.is_late(0, height) for height in (None, 6, 7)]
+    assert lates == [True, False, True]
+    assert not found.is_late(1, 9)
+    assert not found.is_late(None, 9)
     assert found.current.wraps_of(ANN) == [Wrap(ANN, CIDS[2]), Wrap(ANN, CIDS[3])]
     assert found.current.wraps_of(BEN) == []
     assert found.sealed == {CIDS[0]: Sealed(CIDS[0], CIDS[1], 7)}

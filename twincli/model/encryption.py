@@ -108,6 +108,18 @@ class History(NamedTuple):
     epochs: tuple[Epoch, ...]
     sealed: dict[str, Sealed]
 
+    def is_late(self, number: int | None, height: int | None) -> bool:
+        """Say whether a chunk was encrypted to an epoch that had ended: its writer did not know.
+
+        Args:
+            number: The epoch that its record states.
+            height: Of the block of that, None where nobody reports it.
+        """
+        if number is None or number + 1 >= len(self.epochs):
+            return False
+        ended = self.epochs[number + 1].height
+        return height is None or (ended is not None and height > ended)
+
     @property
     def current(self) -> Epoch:
         """The last epoch."""

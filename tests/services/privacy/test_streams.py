@@ -11,7 +11,7 @@ from tests.services.privacy.sealed import Vault
 from tests.services.rooms import opened
 from twincli.errors import LockedError, UsageError
 from twincli.model import encryption, record, times
-from twincli.services.privacy import locks
+from twincli.services.privacy import locks, sealing
 from twincli.services.stream import show, streams
 
 
@@ -140,6 +140,49 @@ def test_a_device_writes_and_does_not_read(vault: Vault) -> None:
     assert room.sealed is not None
     vault.push("gps", "device", home="away", lat=3.5)
     assert [row["lat"] for row in vault.ask("gps")] == [1.5, 2.5, 3.5]
+    assert len(epochs(vault, "gps")) == 2
+
+
+def test_what_came_late_is_marked_and_encrypted_again(vault: Vault) -> None:
+    rooms = vault.rooms
+    vault.stream("gps", owner="device")
+    vault.push("gps", "device", home="away", lat=1.5)
+    vault.grant()
+    lock = streams.find(rooms.workspace, "car", "gps").lock
+    assert lock is not None
+    offline = locks.history(rooms.workspace, lock).current
+    vault.revoke()
+    rooms.now_ms += 1000
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sealing, "current", lambda *_: offline)  # it does not know yet
+        vault.push("gps", "device", home="away", lat=2.5)
+    rows, warnings = vault.asked("gps")
+    assert rows == [{"lat": 1.5}, {"lat": 2.5}]
+    assert any("had ended" in warning for warning in warnings)
+
+    def late() -> int:
+        room = vault.room()
+        shown = show.show(room, "car", "gps")
+        room.inventory.close()
+        return shown["late_chunks"]
+
+    assert late() == 1
+    assert sealing.tend(rooms.workspace, vault.stores, vault.twin_id) == 1
+    assert sealing.tend(rooms.workspace, vault.stores, vault.twin_id) == 0
+    assert late() == 0
+    rows, warnings = vault.asked("gps")
+    assert rows == [{"lat": 1.5}, {"lat": 2.5}]
+    assert warnings == ()
+
+
+def test_what_is_due_begins_with_the_owners_next_grant(vault: Vault) -> None:
+    rooms = vault.rooms
+    vault.stream("gps", owner="device")
+    vault.grant(expires=times.to_text(rooms.now_ms + 1000))
+    rooms.now_ms += 1000
+    vault.push("gps", "device", lat=1.5)
+    assert len(epochs(vault, "gps")) == 1
+    vault.grant("device", scope=["file"])
     assert len(epochs(vault, "gps")) == 2
 
 

@@ -145,6 +145,8 @@ def add(
     )
     if isinstance(said, Prepared):
         return said
+    if reading is not None:
+        sealing.tend(workspace, reading.stores, asset_id)
     names = resolve.Names(workspace)
     held = owners_now(workspace.client, asset_id)
     already = [
@@ -518,6 +520,8 @@ def revoke(
     )
     if isinstance(said, Prepared):
         return said
+    if stores is not None:
+        sealing.tend(workspace, stores, asset_id)
     noted = trail.note_done(
         workspace,
         trail.REVOKED,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from contextlib import contextmanager
 from threading import Lock as Mutex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twincli.content.memory import MemoryFile
 from twincli.crypto import age
@@ -169,11 +169,3 @@ class SealedChunks:
 def sealed(data: bytes, epoch: Epoch) -> io.BytesIO:
     """Return a chunk as it is stored."""
     return io.BytesIO(age.seal(data, epoch.recipient))
-
-
-def late(epochs: tuple[Epoch, ...], number: int | None, height: int | None) -> bool:
-    """Say whether a chunk was sealed to an epoch that had ended: whoever wrote it did not know."""
-    if number is None or number + 1 >= len(epochs):
-        return False
-    ended: Any = epochs[number + 1].height
-    return height is None or (ended is not None and height > ended)

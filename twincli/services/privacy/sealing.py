@@ -6,10 +6,10 @@ import io
 from typing import TYPE_CHECKING
 
 from twincli.crypto import age, base58
-from twincli.errors import LockedError, TwinError
+from twincli.errors import InvalidError, LockedError, TwinError
 from twincli.keystore import keyfile
-from twincli.model import encryption, record
-from twincli.model.encryption import Epoch, Item, Wrap
+from twincli.model import encryption, manifest, record
+from twincli.model.encryption import Epoch, Item, Sealed, Wrap
 from twincli.services import resolve
 from twincli.services.privacy import locks, opening
 from twincli.services.privacy.opening import Shelf
@@ -17,8 +17,9 @@ from twincli.services.record.attachments import Stores, upload
 from twincli.services.record.say import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from twincli.model.manifest import Entry
     from twincli.services.privacy.locks import Lock
     from twincli.services.workspace import Workspace
 
@@ -124,6 +125,69 @@ def _is_due(
     wraps = [wrap.cid for key in mine for wrap in epoch.wraps_of(key)]
     shelf = Shelf(stores.blobs, stores.nodes)
     return bool(wraps) and all(shelf.wrap(cid) is None for cid in wraps)
+
+
+def tend(workspace: Workspace, stores: Stores, twin_id: str) -> int:
+    """Do what is due for the encrypted streams of a twin, as its controller.
+
+    Epochs begin where a grant is over, and chunks are encrypted again that somebody encrypted to an
+    epoch that had ended, as a device does that was offline. What stands in their place is read from
+    then on; their own bytes stay, as the ledger names them.
+
+    Returns:
+        How many chunks were encrypted again.
+    """
+    if workspace.dry_run:
+        return 0
+    count = 0
+    for lock in locks.of_twin(workspace, twin_id):
+        if lock.kind == locks.STREAM:
+            epoch = current(workspace, stores, lock)
+            count += _seal_again(workspace, stores, lock, epoch)
+    return count
+
+
+def _seal_again(workspace: Workspace, stores: Stores, lock: Lock, epoch: Epoch) -> int:
+    late = list(_late(workspace, stores, lock))[: encryption.MAX_SEALED]
+    if not late:
+        return 0
+    try:
+        ring = opening.keyring(workspace, Shelf(stores.blobs, stores.nodes), lock)
+    except LockedError:
+        return 0
+    sealed = []
+    for entry in late:
+        with stores.blobs.open(entry.cid) as file:
+            data = file.read()
+        try:
+            again = age.seal(ring.open(data), epoch.recipient)
+        except (LockedError, InvalidError):  # of an epoch that no key here opens, or altered
+            continue
+        kept = stores.blobs.put(io.BytesIO(again))
+        sealed.append(Sealed(entry.cid, kept.cid, kept.size))
+    if sealed:
+        upload(workspace, stores, [each.cid for each in sealed])
+        item = Item(lock.what, epoch.number, None, (), tuple(sealed))
+        body = {encryption.EPOCHS: [encryption.item(lock.kind, item)]}
+        say(workspace, lock.twin_id, record.GRANT, body, is_owners=True)
+    return len(sealed)
+
+
+def _late(workspace: Workspace, stores: Stores, lock: Lock) -> Iterator[Entry]:
+    """Yield the chunks that are here and of an epoch that had ended, and not encrypted again."""
+    history = locks.history(workspace, lock)
+    if len(history.epochs) < 2:
+        return
+    for entry in workspace.client.records(lock.what, {"chunk"}):
+        body = (record.envelope_of(entry.tx["metadata"]) or {}).get("body")
+        try:
+            found = manifest.read(body)
+        except InvalidError:
+            continue
+        if history.is_late(found.epoch, entry.height):
+            for each in found.chunks:
+                if each.cid not in history.sealed and stores.blobs.has(each.cid):
+                    yield each
 
 
 def more_wraps(

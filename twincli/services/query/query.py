@@ -8,7 +8,6 @@ from twincli.model import record, times
 from twincli.model.template import RESERVED_STREAMS
 from twincli.rules.authority import AUTHORISED, OWNER
 from twincli.services import resolve
-from twincli.services.privacy.chunks import late as is_late
 from twincli.services.query import answers, asked, pieces
 from twincli.services.query.pieces import Held, Piece
 from twincli.services.stream import streams
@@ -331,7 +330,7 @@ def _held(workspace: Workspace, feed: Feed, stream: Stream, at: int, warnings: l
                 entries = [each for each in entries if each not in anchor.chunks]
                 closed += len(anchor.chunks) - len(entries)
             ended += sum(
-                entry in anchor.chunks and is_late(ring.history.epochs, anchor.epoch, anchor.height)
+                entry in anchor.chunks and ring.history.is_late(anchor.epoch, anchor.height)
                 for entry in entries
             )
         elif anchor.epoch is not None:

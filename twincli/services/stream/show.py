@@ -11,7 +11,6 @@ from twincli.rules.authority import AUTHORISED, Topic
 from twincli.services import resolve
 from twincli.services.asset.document import claimed
 from twincli.services.privacy import locks
-from twincli.services.privacy.chunks import late as is_late
 from twincli.services.standing import Speakers
 from twincli.services.stream import known, rules, streams
 
@@ -78,7 +77,7 @@ def _epochs(room: Room, stream: Stream) -> Epochs:
     late = sum(
         entry.cid not in history.sealed
         for anchor in streams.anchors(room.workspace, stream)
-        if is_late(history.epochs, anchor.epoch, anchor.height)
+        if history.is_late(anchor.epoch, anchor.height)
         for entry in anchor.chunks
     )
     return {"epoch": history.current.number, "late_chunks": late}
