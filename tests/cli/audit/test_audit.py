@@ -33,6 +33,11 @@ def test_the_log_is_listed_and_checked(
     assert broken.status == 3
     assert "line 1 was changed" in broken.stderr
     assert invoke("audit", "log", "--json").json["problems"][0]["line"] == 1
+    path.unlink()
+    gone = invoke("audit", "log")
+    assert gone.status == 3
+    assert "0 entries in the log; the chain is broken" in gone.stderr
+    assert "entry 1 is missing at the end" in gone.stderr
 
 
 def test_the_setting_has_a_dot(invoke: Invoke, home: Path) -> None:

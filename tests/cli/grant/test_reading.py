@@ -46,6 +46,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "linked data": ("asset", "export", "car", "--format", "jsonld"),
     "history": ("history", "car", "--json"),
     "search": ("search", "XYZZY", "--json"),
+    "attachment": ("file", "get", "car", "plan.txt", "-o", "@"),
     "bundle": ("bundle", "export", "car", "-o", "@.twin"),
 }
 SHOWS = {"query", "query, a field", "query, an average", "sql", "plot"}
@@ -103,6 +104,9 @@ def reader(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
 def test_every_way_to_read_holds_to_a_grant(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    plan = reader.directory.parent / "plan.txt"
+    plan.write_text("PLAN-NINE")
+    reader.do("file", "attach", "car", str(plan), "--encrypt")
     clock = Told()
     until = clock.now_ms + 3_600_000
     grant = ("grant", "add", "car", "--to", "bob", "--role", "viewer")
@@ -123,6 +127,8 @@ def test_every_way_to_read_holds_to_a_grant(
             clock.now_ms = now_ms
             for path in PATHS:
                 status, text = reader.read(path, stream, who)
+                assert "PLAN-NINE" not in text
+                assert path != "attachment" or status == 6
                 is_partly_open = path == "export" and stream == "other"
                 if path in SHOWS | SAVES and not is_partly_open:
                     assert (path, status) == (path, 6)

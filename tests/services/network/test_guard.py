@@ -123,6 +123,7 @@ def test_who_may_read_gets_it_until_the_grant_ends(served: Served) -> None:
 
 
 def test_revocation_ends_it_and_other_kinds_are_out_of_scope(served: Served) -> None:
+    assert served.ask(SECRET).status == 200
     grants.revoke(served.workspace, "car", ["bob"])
     assert "revoked" in served.ask(SECRET).json["message"]
     body = {"to": [did.key_did(pair("eve").public_key)], "role": "auditor", "streams": ["gps"]}

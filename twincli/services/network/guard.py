@@ -6,6 +6,7 @@ who names it later changes nothing.
 
 from __future__ import annotations
 
+from threading import Lock as Mutex
 from typing import TYPE_CHECKING, Any
 
 from twincli.client.embedded import EmbeddedClient
@@ -15,7 +16,6 @@ from twincli.node.access import Ruling
 from twincli.rules.authority import AUTHORISED
 from twincli.services.access import FILE, READINGS, Access, Wanted
 from twincli.services.audit import trail
-from twincli.services.standing import Speakers
 from twincli.services.workspace import now_ms
 from twincli.values import NamedTuple
 
@@ -31,6 +31,9 @@ MOST_MENTIONS = 1000
 
 MOST_REFUSALS = 60
 """Refusals that are noted in the audit log in a minute: strangers must not fill it."""
+
+MOST_TWINS = 100
+"""Twins of which it is remembered who may read them."""
 
 _MINUTE_MS = 60_000
 _DEEPEST = 30
@@ -71,6 +74,8 @@ class Guard:
         self._now = now
         self._minute = 0
         self._refused = 0
+        self._known: dict[str, tuple[str, Access]] = {}
+        self._mutex = Mutex()
 
     def __call__(self, ledger: Ledger, cid: str, public_key: str | None, /) -> Ruling:
         """Judge, and note what is served or refused.
@@ -87,11 +92,12 @@ class Guard:
         if public_key is None:
             return Ruling(is_public=False, why_not="the request is not signed")
         judging = _Judging(client, self._audit, self._now)
-        access = Access(judging, found.twin_id, Speakers(client))
-        verdict = access.verdict(public_key, found.wanted)
-        why_not = None
-        if verdict.standing != AUTHORISED:
-            why_not = access.why_not(public_key, verdict, found.wanted)
+        with self._mutex:
+            access = self._access(judging, found.twin_id)
+            verdict = access.verdict(public_key, found.wanted)
+            why_not = None
+            if verdict.standing != AUTHORISED:
+                why_not = access.why_not(public_key, verdict, found.wanted)
         if why_not is None or self._may_note(self._now()):
             trail.note(
                 judging,
@@ -106,6 +112,19 @@ class Guard:
                 durable=False,
             )
         return Ruling(is_public=False, why_not=why_not)
+
+    def _access(self, judging: _Judging, twin_id: str) -> Access:
+        """Return who may read a twin; its history is read again when it has grown."""
+        last = judging.client.last(twin_id)
+        tip = "" if last is None else str(last.tx["id"])
+        known, access = self._known.pop(twin_id, ("", None))
+        if access is None or known != tip:
+            access = Access(judging, twin_id)
+            access.found  # noqa: B018 - read now, by the thread whose ledger it is
+        self._known[twin_id] = (tip, access)
+        if len(self._known) > MOST_TWINS:
+            del self._known[next(iter(self._known))]
+        return access
 
     def _may_note(self, now_ms: int) -> bool:
         minute = now_ms // _MINUTE_MS

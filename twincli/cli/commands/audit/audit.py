@@ -66,7 +66,7 @@ def log(
         ),
         item_schema="twin.audit-entry/1",
         exit_code=ExitCode.OK if document["status"] == "ok" else ExitCode.NOT_VERIFIED,
-        notes=() if document["status"] == "broken" else (_sum(document),),
+        notes=(_sum(document),),
         empty=_sum(document),
         warnings=tuple(_faults(document)),
     )
@@ -76,7 +76,8 @@ def _sum(document: AuditLog) -> str:
     count, shown = document["checked"], len(document["entries"])
     entries = "1 entry" if count == 1 else f"{count} entries"
     listed = "" if shown == count else f", {shown} listed"
-    return f"{entries} in the log{listed}; the chain is whole"
+    chain = "whole" if document["status"] == "ok" else "broken"
+    return f"{entries} in the log{listed}; the chain is {chain}"
 
 
 def _faults(document: AuditLog) -> list[str]:
