@@ -42,6 +42,7 @@ MAX_MANIFEST = 1 << 24
 MAX_CHECKPOINT = 1 << 16
 MAX_PAGE = 1 << 23
 MAX_LEFT_OUT = 100_000
+MAX_NAME = 200
 MAX_LINE = 1 << 25
 """Bytes of a transaction."""
 
@@ -527,7 +528,7 @@ def _manifest(value: Any) -> Manifest:
     ledger = _object(whole["ledger"], "ledger", {"id", "public_key", "profile"})
     checkpoint = _object(whole["checkpoint"], "checkpoint", {"size", "root"})
     name = twin["name"]
-    if name is not None and (not isinstance(name, str) or not 0 < len(name) <= 200):
+    if name is not None and (not isinstance(name, str) or not 0 < len(name) <= MAX_NAME):
         raise _MalformedError("the name of the twin is malformed")
     try:
         base58.decode_key(ledger["public_key"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -14,8 +16,8 @@ import pytest
 from tests.conftest import Invoke
 from twincli.cli.main import main
 from twincli.errors import InvalidError
-from twincli.formats import pages
-from twincli.services.proof.bundled import of_bundle
+from twincli.formats import bundle, pages
+from twincli.services.proof.bundled import of_bundle, opened
 
 FILE = "the report of an inspection\n"
 PLAN = "where the safe is\n"
@@ -182,6 +184,30 @@ def test_an_altered_or_strange_page_in_a_bundle_is_a_fault(
         assert fault.where.startswith("content/")
         assert evidence.content("bafkreif") is None
     assert seen[-1][0] == seen[-1][1]
+
+
+def test_a_manifest_cannot_rename_the_twin(invoke: Invoke, tmp_path: Path) -> None:
+    file = tmp_path / "car.twin"
+    exported(invoke, file)
+    with opened(str(file)) as read:
+        parts = [bundle.in_memory(name, read.read(name)) for name in read.places]
+        about = read.manifest._replace(name="car without accidents")
+    data = io.BytesIO()
+    bundle.write(about, parts, data.write)
+    file.write_bytes(data.getvalue())
+    run = invoke("verify", str(file), "--json")
+    assert (run.status, run.json["problem"]["code"]) == (3, "wrong_name")
+    lines = next(part for part in parts if part.name == bundle.TRANSACTIONS)
+    with lines.open() as stream:
+        broken = stream.read().replace(b'"inputs":', b'"inputs";')
+    parts[parts.index(lines)] = bundle.in_memory(bundle.TRANSACTIONS, broken)
+    data = io.BytesIO()
+    bundle.write(about, parts, data.write)
+    file.write_bytes(data.getvalue())
+    assert invoke("verify", str(file), "--json").json["problem"]["code"] == "invalid_json"
+    pipe = tmp_path / "pipe.twin"
+    os.mkfifo(pipe)
+    assert invoke("bundle", "show", str(pipe), "--json").error["code"] == "cannot_read"
 
 
 def test_show_needs_no_home(

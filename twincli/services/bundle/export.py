@@ -23,6 +23,7 @@ from twincli.model import record
 from twincli.services import resolve
 from twincli.services.audit import trail
 from twincli.services.bundle.gather import Chosen, gather
+from twincli.services.proof.bundled import name_of
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 _ROWS = 500
 _EVERYTHING = Chosen()
-_NAME = 200
 
 
 class _Tree(NamedTuple):
@@ -147,8 +147,7 @@ def _order(item: LeftOut) -> tuple[str, str, str]:
 def _name(workspace: Workspace, asset_id: str) -> str | None:
     """Return what the CREATE calls a twin: a local name would differ from home to home."""
     envelope = record.creating_envelope(workspace.client.required(asset_id).tx)
-    name = envelope.get("name")
-    return name if isinstance(name, str) and 0 < len(name) <= _NAME else None
+    return name_of(envelope.get("name"))
 
 
 def _tree(ledger: Ledger, size: int) -> _Tree:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
-from contextlib import contextmanager
+import json
+import os
+import stat
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from twincli.errors import NotFoundError
-from twincli.files import cannot
+from twincli.errors import ConfigError, InvalidError, NotFoundError
+from twincli.files import cannot, open_at_once
 from twincli.formats import bundle, pages
+from twincli.model import record
 from twincli.services.proof.evidence import BUNDLE, Claims, Finding, LeftOut, Recorded
 
 if TYPE_CHECKING:
@@ -20,6 +24,11 @@ if TYPE_CHECKING:
 
 _HASH = 32
 _HEAD = 200
+
+
+def name_of(named: object) -> str | None:
+    """Return what a bundle calls a twin, given what its CREATE does."""
+    return named if isinstance(named, str) and 0 < len(named) <= bundle.MAX_NAME else None
 
 
 class BundleEvidence:
@@ -74,6 +83,26 @@ class BundleEvidence:
         if page is not None and page.sha256 not in pages.known():
             said = "the page is not one that a release of twincli had; do not open it"
             yield Finding("unknown_page", bundle.PAGE, said)
+        with suppress(InvalidError):  # lines out of order are met again where they are judged
+            if self._is_misnamed():
+                said = "the manifest calls the twin other than its CREATE does"
+                yield Finding("wrong_name", bundle.MANIFEST, said)
+
+    def _is_misnamed(self) -> bool:
+        """Say whether the manifest has another name for the twin than its CREATE."""
+        about = self.bundle.manifest
+        mark = f'"id":"{about.asset_id}"'.encode()
+        for line in self.bundle.lines():
+            if mark in line.body and b'"operation":"CREATE"' in line.body:
+                try:
+                    tx = json.loads(line.body.decode())
+                    named = record.creating_envelope(tx).get("name")
+                    is_its = tx["id"] == about.asset_id
+                except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                    return False  # not a transaction, which is reported where it is judged
+                if is_its:
+                    return about.name != name_of(named)
+        return False
 
     def transactions(self) -> Iterator[Recorded]:
         """See ``Evidence``."""
@@ -128,12 +157,14 @@ def opened(path: str) -> Iterator[Bundle]:
         InvalidError: ``not_a_bundle``, ``damaged_bundle``.
     """
     try:
-        stream = open(path, "rb")  # noqa: SIM115 - closed below
+        stream = open(path, "rb", opener=open_at_once)  # noqa: SIM115 - closed below
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no file {path}", code="no_file") from error
     except (OSError, ValueError) as error:
         raise cannot("read", path, error) from error
     with stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):  # a pipe might never end
+            raise ConfigError(f"cannot read {path}: not a regular file", code="cannot_read")
         try:
             found = _bundle(stream, path)
         except OSError as error:
