@@ -152,3 +152,31 @@ def test_witnesses(invoke: Invoke, witness: Running, tmp_path: Path) -> None:
     run = invoke("ledger", "witness", witness.url, "-o", str(file))
     assert (run.stdout, run.status) == ("", 0)
     assert file.read_text().count("\u2014 ") == 2
+
+
+def test_a_proof_is_checked_without_a_home(
+    invoke: Invoke, story: dict[str, Any], home: Path, tmp_path: Path
+) -> None:
+    twin = quietly(invoke)
+    tx_id, proof = story["car"]["transaction_id"], str(tmp_path / "car.tlog-proof")
+    kept, grew, file = (str(tmp_path / name) for name in ("kept", "grew", "car.json"))
+    twin("ledger", "checkpoint", "-o", kept)
+    twin("asset", "append", "car", "--mileage", "1300")
+    twin("ledger", "prove", "car", "-o", proof)
+    twin("ledger", "prove", "--from", kept, "-o", grew)
+    Path(file).write_text(invoke("tx", "show", tx_id, "--json").stdout)
+    key = twin("ledger", "info")["public_key"]
+    home.rename(tmp_path / "away")
+    for words, status, answer in (
+        ((proof, file, "--ledger-key", key), 0, "verified"),
+        ((proof, tx_id), 0, "consistent"),
+        ((proof, "f" * 64), 3, "failed"),
+        ((grew, "--checkpoint", kept), 0, "verified"),
+        ((grew,), 11, "undetermined"),
+    ):
+        run = invoke("verify", *words, "--json")
+        assert (run.status, run.json["status"]) == (status, answer), words
+    for words in ((proof,), (grew, tx_id), (grew, "--checkpoint", file)):
+        assert invoke("verify", *words).status == 2
+    assert invoke("verify", proof, str(tmp_path / "missing.json")).status == 4
+    assert not home.exists()

@@ -90,6 +90,21 @@ def verify_proof(path: str, what: str | bytes, anchors: Anchors = NONE) -> Verif
     return report.document(proven.judge(path, data, what, anchors))
 
 
+def verify_growth(path: str, anchors: Anchors = NONE) -> Verification:
+    """Judge the proof that a ledger grew; see ``grown``.
+
+    Args:
+        path: The file.
+        anchors: What is known from elsewhere.
+    """
+    from twincli.crypto import tlog
+    from twincli.services.proof import grown
+
+    with open(path, "rb") as stream:
+        data = stream.read(tlog.MAX_PROOF + 1)
+    return report.document(grown.judge(path, data, anchors))
+
+
 def _check_asset(found: Evidence, asset_id: str) -> None:
     """Refuse to judge a twin that the evidence is not about."""
     there = found.asset_id == asset_id

@@ -15,10 +15,15 @@ app = typer_frame.bare()
 
 What = Annotated[
     str | None,
-    typer.Argument(metavar="NAME|FILE", help="A twin of this home, a bundle or a ledger's file."),
+    typer.Argument(
+        metavar="NAME|FILE", help="A twin of this home, a bundle, a ledger's file or a proof."
+    ),
 ]
 Twin = Annotated[
-    str | None, typer.Argument(metavar="ID", help="The twin of a ledger's file; all without it.")
+    str | None,
+    typer.Argument(
+        metavar="ID|TX", help="The twin of a ledger's file; the transaction of a proof."
+    ),
 ]
 Asset = Annotated[
     str | None, typer.Option(metavar="ID", help="Anchor: the id of the twin that it is about.")

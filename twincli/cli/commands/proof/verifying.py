@@ -109,7 +109,8 @@ def run(
     from twincli.cli.showing import progress
     from twincli.services.proof.anchors import asset_of
     from twincli.services.proof.evidence import is_proof
-    from twincli.services.proof.verify import verify_file, verify_proof
+    from twincli.services.proof.grown import is_growth
+    from twincli.services.proof.verify import verify_file, verify_growth, verify_proof
     from twincli.services.workspace import now_ms
 
     anchors = given.read(now_ms())
@@ -129,6 +130,10 @@ def run(
             raise UsageError("of which transaction?", hint=f"twin verify {path} TX|FILE")
         whole = file_arguments.read(twin) if file_arguments.is_file(twin) else twin
         return result(verify_proof(path, whole, anchors))
+    if is_growth(path):
+        if twin is not None:
+            raise UsageError("a proof that a ledger grew is not about one transaction")
+        return result(verify_growth(path, anchors))
     asset_id = None if twin is None else asset_of(twin)
     with progress.shown(context, "verifying") as report:
         return result(verify_file(path, asset_id, anchors, strict=strict, progress=report))
