@@ -113,11 +113,14 @@ def test_keys_that_anybody_could_sign_for_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a b", "a+b", "a\u00a0b", "a\u2028b", "a\tb", "a\0b", "n" * 256, "é" * 128]
+    "name",
+    ["", "a b", "a+b", "a\u00a0b", "a\u2028b", "a\tb", "a\0b", "n" * 256, "é" * 128, "a\ud800"],
 )
 def test_names_that_a_key_may_not_have(name: str) -> None:
     assert not notes.is_name(name)
     line = Signature(name, PETER.id, bytes(64)).line
+    with pytest.raises(InvalidError):
+        notes.parse_key(f"{name}+{PETER.text.partition('+')[2]}")
     with pytest.raises(InvalidError):
         notes.parse_line(line[:-1])
 

@@ -153,9 +153,12 @@ def parse_key(text: str) -> VerifierKey:
 
 def is_name(text: str) -> bool:
     """Say whether a key may have this name."""
+    try:
+        size = len(text[: MAX_NAME + 1].encode())
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
     return (
-        0 < len(text) <= MAX_NAME
-        and len(text.encode(errors="replace")) <= MAX_NAME
+        0 < size <= MAX_NAME
         and "+" not in text
         and not any(character.isspace() or character < " " for character in text)
     )

@@ -28,8 +28,6 @@ MAX_LOGS = 1000
 SIZE_TYPE = "text/x.tlog.size"
 """What an answer is that states the size of the last checkpoint."""
 
-_LOCK = "lock"
-
 
 class Answer(NamedTuple):
     """What a witness answers.
@@ -92,7 +90,7 @@ class Witness:
         if asked.old_size > checkpoint.size:
             return Answer(400, "the checkpoint has fewer leaves than the earlier one")
         make_directory(self._directory)
-        with held(self._lock()):
+        with held(self._directory):
             refusal = _refusal(asked, checkpoint, self.last(checkpoint.origin))
             if refusal is not None:
                 return refusal
@@ -124,13 +122,6 @@ class Witness:
     def _path(self, origin: str) -> str:
         name = sha256(origin.encode()).hexdigest()
         return os.path.join(self._directory, f"{name}.checkpoint")
-
-    def _lock(self) -> str:
-        """Return the file that keeps processes of one witness apart, made if it is missing."""
-        path = os.path.join(self._directory, _LOCK)
-        if not os.path.exists(path):
-            replace(path, b"")
-        return path
 
 
 def _refusal(asked: Submission, new: Checkpoint, last: Checkpoint | None) -> Answer | None:
@@ -185,5 +176,5 @@ def _damaged(path: str) -> ConfigError:
     return ConfigError(
         f"the checkpoint that was cosigned last, {path}, is damaged",
         code="damaged_checkpoint",
-        hint="put it back from a backup: without it the witness could cosign a fork",
+        hint="put a copy of it back: without it the witness could cosign a fork",
     )
