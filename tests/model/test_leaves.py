@@ -22,6 +22,10 @@ from twincli.model import leaves
         ({"a": [1]}, {"a": [2]}, ["a"]),
         ({"a": 1}, {"a": 1.0}, ["a"]),
         ({"a": 1}, {"a": True}, ["a"]),
+        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, ["b"]),
+        ({}, {"a": {"b": {"c": 1}}}, ["a.b.c"]),
+        ({"a": {"b": {"c": 1}}}, {}, ["a.b.c"]),
+        ({"a": [{"b": 1}]}, {"a": [{"b": 1.0}]}, ["a"]),
     ],
 )
 def test_changes(before: dict[str, Any], after: dict[str, Any], changed: list[str]) -> None:

@@ -205,6 +205,28 @@ def test_whatever_time_is_read_can_be_written(number: int, unit: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        *("2024x01-20T09:00:00.000Z", "2024-01x20T09:00:00.000Z", "2024-13-20T09:00:00.000Z"),
+        *("2024-01-20T24:00:00.000Z", "2024-01-20T09:60:00.000Z", "2024-01-20T09:00:60.000Z"),
+        *("2024-01-20T09:00:00.0x0Z", "2024-01-20T0\u0669:00:00.000Z", "2024-01-20T09:00:00.000X"),
+        *("2024-W01-1T09:00:00.000Z", "2024-01-20T09-00:00.000Z", "0000-01-20T09:00:00.000Z"),
+        *("2024-02-30T09:00:00.000Z", "2024-01-20T-9:00:00.000Z", "2024-01-20T+9:00:00.000Z"),
+    ],
+)
+def test_texts_that_look_like_times(text: str) -> None:
+    assert times.parse_claim(text) is None
+
+
+@pytest.mark.parametrize("text", ["1969-12-31T23:59:59.999Z", "0001-01-01T00:00:00.000Z"])
+def test_times_before_the_epoch(text: str) -> None:
+    found = times.parse_claim(text)
+    assert found is not None
+    assert found < 0
+    assert times.to_text(found) == text
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [("3m", "3 minutes"), ("0.5m", "0.5 minutes"), ("1m", "a minute"), ("3ms", ""), ("30d", "")],
 )
