@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli import errors
 from twincli.crypto import merkle
-from twincli.errors import InvalidError, TwinError
+from twincli.errors import ConfigError, InvalidError, TwinError
 from twincli.ledger.block import app_hash, once_token, signers_text, signing_keys, uncollected
 from twincli.ledger.checking import cores
 from twincli.ledger.reading import Located, Reader
@@ -100,6 +100,7 @@ def verify(
     asset_id: str | None,
     workers: int,
     progress: Callable[[int, int], None] | None = None,
+    trusted: int = 0,
 ) -> Report:
     """See ``Ledger.verify``."""
     store = ledger.store
@@ -108,7 +109,7 @@ def verify(
         asset = ledger.seq(asset_id)
         if asset is None:
             return Report(0, 0, [(asset_id, "not_found", "there is no such asset")], [])
-    cuts = _cuts(store, asset, workers or cores())
+    cuts = _cuts(store, asset, workers or cores(), trusted)
     helpers = [_start(store, asset, first, last) for first, last in pairwise(cuts[1:])]
     problems: list[Finding] = []
     deviations: list[Finding] = []
@@ -118,7 +119,8 @@ def verify(
         if faults:
             return Report(0, 0, [("ledger.db", "damaged_ledger", text) for text in faults], [])
         found = Found(problems, deviations, speaking)
-        totals = _verify_slice(ledger, asset, cuts[0], cuts[1], found, progress)
+        totals = _hash_slice(store, trusted, found) if trusted else Totals()
+        totals = totals.plus(_verify_slice(ledger, asset, cuts[0], cuts[1], found, progress))
         blocks = _verify_blocks(store, cuts[-1], problems) if asset is None else 0
         for helper in helpers:
             done = _result(helper)
@@ -164,18 +166,20 @@ def past(ledger: Reader, tx_id: str) -> validity.View:
     return view
 
 
-def _cuts(store: Store, asset: int | None, workers: int) -> list[int]:
+def _cuts(store: Store, asset: int | None, workers: int, trusted: int = 0) -> list[int]:
     """Return the positions between slices: each goes from above one to the next, inclusive."""
     last = store.tip().last_seq
-    count = last if asset is None else store.count(asset)
+    count = last - trusted if asset is None else store.count(asset)
     if store.path == ":memory:":
         workers = 1
     slices = max(1, min(workers, count // SMALLEST_SLICE))
     # The first process has the file, the blocks and the tables besides, so it gets a shorter slice.
     share = count * (1 + (_BESIDES if asset is None else 0)) / slices
     ends = [count - round(share * number) for number in range(slices - 1, 0, -1)]
-    inner = ends if asset is None else [store.nth(asset, end) for end in ends]
-    return [0, *inner, last]
+    inner = [trusted + end for end in ends]
+    if asset is not None:
+        inner = [store.nth(asset, end) for end in ends]
+    return [trusted, *inner, last]
 
 
 def _start(store: Store, asset: int | None, first: int, last: int) -> subprocess.Popen[bytes]:
@@ -281,7 +285,7 @@ def _verify_slice(
                 token = once_token(checked.tx["metadata"])
                 if token is not None:
                     tokens += _verify_token(ledger.store, row, token, checked, problems)
-            if _is_speaking(checked):
+            if is_speaking(checked.tx):
                 speaking.add(row.asset)
             if asset_seq != row.asset:
                 problems.append((tx_id, "asset_mismatch", "it is filed under another asset"))
@@ -289,10 +293,30 @@ def _verify_slice(
     return Totals(count, inputs, outputs, tokens)
 
 
-def _is_speaking(checked: Checked) -> bool:
+def _hash_slice(store: Store, until: int, found: Found) -> Totals:
+    """Check the ids of transactions that somebody trusted has checked; return their totals."""
+    count = inputs = outputs = tokens = 0
+    for row in store.rows(until=until):
+        count += 1
+        try:
+            tx = row.tx
+        except ConfigError as error:
+            found.problems.append((row.id.hex(), "invalid_hash", error.message))
+            continue
+        if is_speaking(tx):
+            found.speaking.add(row.asset)
+        outputs += len(tx["outputs"])
+        if tx["operation"] != CREATE:
+            inputs += len(tx["inputs"])
+            token = once_token(tx["metadata"])
+            if token is not None:
+                tokens += any(seq == row.seq for _, seq in store.once(row.asset, token))
+    return Totals(count, inputs, outputs, tokens)
+
+
+def is_speaking(tx: dict[str, Any]) -> bool:
     """Say whether a transaction says more than values of its own asset."""
-    tx = checked.tx
-    if checked.operation == CREATE:
+    if tx["operation"] == CREATE:
         envelope = record.envelope_of(tx["asset"]["data"])
         if envelope is None:
             return False

@@ -524,6 +524,7 @@ class Ledger(Reader):
         *,
         workers: int = 0,
         progress: Callable[[int, int], None] | None = None,
+        trusted: int = 0,
     ) -> Report:
         """Check again every id, signature, link and (for the whole ledger) block.
 
@@ -531,10 +532,12 @@ class Ledger(Reader):
             asset_id: Only this asset; None for all, the chain of blocks and the tree included.
             workers: Processes; 0 for one a core.
             progress: Called now and then with how much is done, and how much there is.
+            trusted: Of the whole ledger: how many of the first transactions somebody trusted has
+                checked; only their ids are computed again.
         """
         from twincli.ledger import audit
 
-        return audit.verify(self, asset_id, workers, progress)
+        return audit.verify(self, asset_id, workers, progress, trusted)
 
     def verify_blocks(self) -> Report:
         """Check the chain of blocks and the tree over all ids; no transaction is looked into."""

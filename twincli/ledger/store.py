@@ -340,6 +340,8 @@ class Store:
     def seq(self, tx_id: bytes) -> int | None:
         """Return the position of a transaction, or None."""
         row = self._one("SELECT seq FROM tx WHERE id = ?", tx_id)
+        if row is not None and row[0].__class__ is not int:
+            raise damaged("a transaction has no position")
         return None if row is None else int(row[0])
 
     def ids_with_prefix(self, prefix: str, limit: int) -> list[bytes]:

@@ -134,6 +134,7 @@ def test_an_altered_file_is_failed_and_the_first_line_says_so(invoke: Invoke, ha
         ("verify x.db --checkpoint none", 4),
         ("verify x.db --not-before soon", 2),
         ("ledger verify x.db --index", 2),
+        ("ledger verify --incremental", 2),
     ],
 )
 def test_wrong_words(invoke: Invoke, words: str, status: int, home: Path) -> None:
@@ -198,3 +199,26 @@ def test_the_audit_log_is_part_of_the_answer(invoke: Invoke, car: str, home: Pat
     run = invoke("verify", "car", "--json")
     assert run.status == 3
     assert run.json["problem"]["where"].startswith("audit log")
+
+
+def test_a_checkpoint_a_proof_and_going_on_from_there(
+    invoke: Invoke, car: str, home: Path, tmp_path: Path
+) -> None:
+    kept, proof = str(tmp_path / "kept"), str(tmp_path / "car.tlog-proof")
+    assert invoke("ledger", "checkpoint", "-o", kept).status == 0
+    assert invoke("ledger", "prove", "car", "-o", proof).status == 0
+    key = invoke("ledger", "info", "--get", "public_key").stdout.strip()
+    assert invoke("asset", "append", "car", "--mileage", "30").status == 0
+    run = invoke("ledger", "verify", "--checkpoint", kept, "--incremental", "--json")
+    assert run.status == 0
+    assert run.json["status"] == "verified"
+    assert run.json["parts"]["data_integrity"]["checked"] == run.json["size"]
+    home.rename(tmp_path / "away")
+    run = invoke("verify", proof, car, "--ledger-key", key, "--json")
+    assert run.status == 0
+    assert (run.json["status"], run.json["kind"]) == ("verified", "proof")
+    assert invoke("verify", proof, car, "--get", "status").stdout == "consistent\n"
+    assert invoke("verify", proof, "0" * 64).status == 3
+    assert invoke("verify", proof).status == 2
+    assert invoke("verify", proof, "car").status == 2
+    assert invoke("verify", proof, "none.json").status == 4

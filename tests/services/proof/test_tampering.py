@@ -251,6 +251,29 @@ def test_a_ledger_that_was_rolled_back_needs_an_anchor(made: facts.Facts, tmp_pa
     assert status(whole, Anchors(checkpoint=other)) == "failed"
 
 
+def test_a_checkpoint_that_is_trusted_saves_signatures_and_nothing_else(
+    made: facts.Facts, copied: Path
+) -> None:
+    kept = Anchors(checkpoint=facts.checkpoint(made.place / "ledger", 30))
+
+    def judged() -> str:
+        return verify_file(str(copied), anchors=kept, incremental=True)["status"]
+
+    assert judged() == "verified"
+    for number in (2, 17, 30, 31, facts.COUNT):
+        before = copied.read_bytes()
+        change(
+            copied, f"UPDATE tx SET body = replace(body, '\"2.0\"', '\"2.1\"') WHERE seq = {number}"
+        )
+        assert judged() == "failed", number
+        copied.write_bytes(before)
+    for table in ("spent", "unspent"):
+        before = copied.read_bytes()
+        change(copied, f"DELETE FROM {table} WHERE seq = (SELECT max(seq) FROM {table})")
+        assert judged() == "failed", table
+        copied.write_bytes(before)
+
+
 def test_a_forged_ledger_is_true_to_itself_and_never_verified(
     made: facts.Facts, tmp_path: Path
 ) -> None:

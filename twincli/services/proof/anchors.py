@@ -220,6 +220,13 @@ def _kept(evidence: Evidence, data: bytes) -> Anchored:
     return Anchored(CHECKPOINT, name, matched=True, message=said)
 
 
+def trusted(evidence: Evidence, anchors: Anchors) -> int:
+    """Return how many of the first transactions a checkpoint vouches for, 0 where none does."""
+    if anchors.checkpoint is None or not _kept(evidence, anchors.checkpoint).matched:
+        return 0
+    return checkpoint_of(anchors.checkpoint)[0].size
+
+
 def checkpoint_of(data: bytes) -> tuple[Checkpoint, Note]:
     """Return a checkpoint that was kept.
 

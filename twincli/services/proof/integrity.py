@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import merkle, notes, tlog
 from twincli.errors import InvalidError, NotVerifiedError
+from twincli.ledger.audit import is_speaking
 from twincli.ledger.ledger import Ledger
+from twincli.model.transaction import CREATE
 from twincli.rules import validity
 from twincli.services.proof import anchors
 from twincli.services.proof.evidence import Finding
@@ -38,6 +40,7 @@ def of_ledger(
     asset_ids: Iterable[str] | None,
     parts: Mapping[str, Part],
     progress: Callable[[int, int], None] | None = None,
+    trusted: int = 0,
 ) -> list[str]:
     """Check a ledger, from the bytes up; return the assets that say more than their state.
 
@@ -47,10 +50,11 @@ def of_ledger(
         asset_ids: Assets whose transactions are checked; None: all. Blocks and tree always are.
         parts: Take what is found.
         progress: Called with how much is done, and how much there is.
+        trusted: Of all: how many of the first transactions need no more than their ids.
     """
     data, proof = parts[DATA], parts[LEDGER_PROOF]
     if asset_ids is None:
-        reports = [ledger.verify(progress=progress)]
+        reports = [ledger.verify(progress=progress, trusted=trusted)]
     else:
         reports = [ledger.verify_blocks(), *(ledger.verify(one) for one in asset_ids)]
     for found in reports:
@@ -70,8 +74,12 @@ def of_ledger(
     return ledger.store.ids_at(sorted({seq for found in reports for seq in found.speaking}))
 
 
-def of_bundle(evidence: Evidence, parts: Mapping[str, Part]) -> Ledger:
-    """Check what a bundle has, and return it as a ledger in memory."""
+def of_bundle(evidence: Evidence, parts: Mapping[str, Part]) -> tuple[Ledger, list[str]]:
+    """Check what a bundle has.
+
+    Returns:
+        It as a ledger in memory, and the assets that say more than their state.
+    """
     for fault in evidence.faults:
         name = ATTACHMENTS if fault.where.startswith(_CONTENT) else DATA
         parts[name].altered.append(fault)
@@ -82,7 +90,7 @@ def of_bundle(evidence: Evidence, parts: Mapping[str, Part]) -> Ledger:
     taking = _Taking(evidence, parts)
     for block in _blocks(evidence, taking):
         taking.take(block)
-    return taking.ledger
+    return taking.ledger, list(taking.speaking)
 
 
 class _Block(NamedTuple):
@@ -133,6 +141,7 @@ class _Taking:
         self._data, self._proof = parts[DATA], parts[LEDGER_PROOF]
         self.ledger = Ledger.open(":memory:", profile=evidence.claims.profile, clock=lambda: 0)
         self._inclusions = merkle.Inclusions(evidence.claims.size, evidence.claims.root)
+        self.speaking: dict[str, None] = {}
         self._refused: set[str] = set()
         self._data.look(0)
         self._proof.look(0)
@@ -180,6 +189,8 @@ class _Taking:
             if isinstance(verdict, InvalidError):
                 self._refuse(tx_id, tx, verdict)
                 continue
+if is_speaking(tx):
+                self.speaking[tx_id if tx["operation"] == CREATE else tx["asset"]["id"]] = None
             if taken is None or taken.body != text.decode():
                 said = "its text is not the canonical one"
                 self._data.altered.append(Finding("not_canonical", tx_id, said))

@@ -36,6 +36,7 @@ def judge(
     anchors: Anchors = _anchors.NONE,
     *,
     strict: bool = False,
+    incremental: bool = False,
     trail: Callable[[Part], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
@@ -46,13 +47,15 @@ def judge(
         anchors: What is known from elsewhere.
         strict: Take for a problem what is only worth knowing: statements that do not count, what
             only BigchainDB accepts, content that was left out.
+        incremental: Of a whole ledger, verify signatures only after the checkpoint that is given.
         trail: Checks the audit log of a home, where there is one.
         progress: Called with how many transactions are checked, and how many there are.
     """
     parts = report.empty()
     anchored: Sequence[Anchored] = ()
     try:
-        anchored = _judge(evidence, anchors, parts, progress)
+        trusted = _anchors.trusted(evidence, anchors) if incremental else 0
+        anchored = _judge(evidence, anchors, parts, progress, trusted)
     except (ConfigError, InvalidError) as error:
         # What is stored cannot be read on; all that was found until here stays.
         parts[DATA].look(0)
@@ -70,12 +73,13 @@ def _judge(
     anchors: Anchors,
     parts: dict[str, Part],
     progress: Callable[[int, int], None] | None,
+    trusted: int,
 ) -> list[Anchored]:
     ledger = evidence.ledger
     if ledger is None:
-        ledger = integrity.of_bundle(evidence, parts)
-        asset_ids = list(ledger.asset_ids())
+        ledger, speaking = integrity.of_bundle(evidence, parts)
         client = EmbeddedClient(ledger)
+        asset_ids = _with_others(client, speaking) if speaking else []
     else:
         client = EmbeddedClient(ledger)
         asked = evidence.asset_id
@@ -84,7 +88,7 @@ def _judge(
             needed = [*asset_ids, *_above(client, asset_ids)]
             integrity.of_ledger(evidence, ledger, needed, parts, progress)
         else:
-            speaking = integrity.of_ledger(evidence, ledger, None, parts, progress)
+            speaking = integrity.of_ledger(evidence, ledger, None, parts, progress, trusted)
             asset_ids = []
             if asked is None and speaking:
                 asset_ids = _with_others(client, speaking)

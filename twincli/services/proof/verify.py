@@ -35,6 +35,7 @@ def verify_file(
     anchors: Anchors = NONE,
     *,
     strict: bool = False,
+    incremental: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Verification:
     """Judge a bundle or a ledger's file. No home is read and nothing is written.
@@ -44,12 +45,15 @@ def verify_file(
         asset_id: The twin of a ledger that is asked about; None: all.
         anchors: What is known from elsewhere.
         strict: See ``judge``.
+        incremental: See ``judge``.
         progress: See ``judge``.
 
     Raises:
         NotFoundError: ``not_found``, ``no_ledger``: no such file, or no such twin in it.
     """
-    return report.document(_of_file(path, asset_id, anchors, strict=strict, progress=progress))
+    return report.document(
+        _of_file(path, asset_id, anchors, strict=strict, incremental=incremental, progress=progress)
+    )
 
 
 def _of_file(
@@ -58,6 +62,7 @@ def _of_file(
     anchors: Anchors,
     *,
     strict: bool,
+    incremental: bool,
     progress: Callable[[int, int], None] | None,
 ) -> Report:
     kind: str | None = None
@@ -71,7 +76,7 @@ def _of_file(
             return report.unreadable(path, kind, Finding(error.code, path, error.message))
         if asset_id is not None:
             _check_asset(found, asset_id)
-        return judge(found, anchors, strict=strict, progress=progress)
+        return judge(found, anchors, strict=strict, incremental=incremental, progress=progress)
 
 
 def verify_proof(path: str, what: str | bytes, anchors: Anchors = NONE) -> Verification:
@@ -146,6 +151,7 @@ def verify_home(
     opened: Callable[[], Here],
     *,
     strict: bool = False,
+    incremental: bool = False,
     index: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Verification:
@@ -155,6 +161,7 @@ def verify_home(
         source: What to call it.
         opened: Opens the home; a ledger that was altered may not let itself be opened.
         strict: See ``judge``.
+        incremental: See ``judge``.
         index: Compare the index of the home, too, which everything is found by.
         progress: See ``judge``.
     """
@@ -165,7 +172,14 @@ def verify_home(
         # What is found by an index that somebody altered is not everything there is.
         ledger = Ledger(here.ledger.store, ":memory:")
         found = _evidence.LedgerEvidence(ledger, source, here.asset_id, here.blobs)
-        made = judge(found, here.anchors, strict=strict, trail=here.trail, progress=progress)
+        made = judge(
+            found,
+            here.anchors,
+            strict=strict,
+            incremental=incremental,
+            trail=here.trail,
+            progress=progress,
+        )
         if index:
             _compare_index(here.ledger, made.parts[report.DATA])
             made = made._replace(status=report.word(made.parts, made.anchors))

@@ -12,6 +12,7 @@ from twincli.cli.commands.proof import proving, verifying
 from twincli.cli.commands.proof.verify import (
     Asset,
     Checkpoint,
+    Incremental,
     Issuer,
     LedgerKey,
     NotBefore,
@@ -110,13 +111,16 @@ def verify(
     ledger_key: LedgerKey = None,
     not_before: NotBefore = None,
     strict: Strict = False,
+    incremental: Incremental = False,
     index: Annotated[
         bool, typer.Option("--index", help="Compare the derived index with the ledger, too.")
     ] = False,
 ) -> Result:
     """Verify this ledger or another: the same as twin verify."""
     given = verifying.Given(asset, issuer, checkpoint, root, ledger_key, not_before)
-    return verifying.run(context, what, twin, given, strict=strict, index=index)
+    return verifying.run(
+        context, what, twin, given, strict=strict, incremental=incremental, index=index
+    )
 
 
 @typer_frame.command(app, "upgrade")

@@ -50,6 +50,10 @@ Strict = Annotated[
         help="Take what is only noted, such as statements that do not count, for a problem.",
     ),
 ]
+Incremental = Annotated[
+    bool,
+    typer.Option("--incremental", help="Trust the checkpoint: verify signatures only after it."),
+]
 
 
 @typer_frame.command(app, "verify", refuses=("key",))
@@ -64,6 +68,7 @@ def verify(
     ledger_key: LedgerKey = None,
     not_before: NotBefore = None,
     strict: Strict = False,
+    incremental: Incremental = False,
 ) -> Result:
     """Verify a twin, a bundle or a ledger: every byte, and against what you know.
 
@@ -72,4 +77,4 @@ def verify(
     Without a name it is the whole ledger of this home.
     """
     given = verifying.Given(asset, issuer, checkpoint, root, ledger_key, not_before)
-    return verifying.run(context, what, twin, given, strict=strict)
+    return verifying.run(context, what, twin, given, strict=strict, incremental=incremental)

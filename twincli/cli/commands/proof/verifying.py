@@ -103,6 +103,7 @@ def run(
     given: Given,
     *,
     strict: bool = False,
+    incremental: bool = False,
     index: bool = False,
 ) -> Result:
     """Verify what the words of a command line mean."""
@@ -114,6 +115,11 @@ def run(
     from twincli.services.workspace import now_ms
 
     anchors = given.read(now_ms())
+    if incremental and (anchors.checkpoint is None or twin is not None):
+        raise UsageError(
+            "--incremental goes on from a checkpoint, with a whole ledger",
+            hint="twin ledger verify --checkpoint FILE --incremental",
+        )
     path = None
     if is_file(context.node):
         if twin is not None:
@@ -121,8 +127,10 @@ def run(
         path, twin = context.node.removeprefix("file:"), what
     elif what is not None and is_evidence(what):
         path = what
+    how = {"strict": strict, "incremental": incremental}
     if path is None:
-        return result(_of_home(context, what, anchors, strict=strict, index=index))
+        how["index"] = index
+        return result(_of_home(context, what, anchors, how))
     if index:
         raise UsageError("--index compares the index of this home, not of a file")
     if is_proof(path):
@@ -136,11 +144,11 @@ def run(
         return result(verify_growth(path, anchors))
     asset_id = None if twin is None else asset_of(twin)
     with progress.shown(context, "verifying") as report:
-        return result(verify_file(path, asset_id, anchors, strict=strict, progress=report))
+        return result(verify_file(path, asset_id, anchors, **how, progress=report))
 
 
 def _of_home(
-    context: Context, name: str | None, anchors: Anchors, *, strict: bool, index: bool
+    context: Context, name: str | None, anchors: Anchors, how: dict[str, bool]
 ) -> Verification:
     from twincli.cli.showing import progress
     from twincli.content.store import Blobs
@@ -165,7 +173,7 @@ def _of_home(
     context.need_home()
     source = context.paths.ledger if name is None else name
     with progress.shown(context, "verifying") as report:
-        return verify_home(source, opened, strict=strict, index=index, progress=report)
+        return verify_home(source, opened, **how, progress=report)
 
 
 def _named(context: Context, name: str | None) -> tuple[str | None, str | None]:
