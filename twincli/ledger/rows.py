@@ -189,7 +189,7 @@ def row_of(values: tuple[Any, ...]) -> Row:
 def block_of(values: tuple[Any, ...]) -> Block:
     """Return what was read as a block; in a damaged file it may be anything."""
     kinds = (int, int, int, bytes, bytes)
-    if not all(map(isinstance, values, kinds)):
+    if not all(map(isinstance, values, kinds)) or min(values[:3]) < 0:
         raise damaged(f"block {values[0]} is malformed")
     return Block._make(values)
 

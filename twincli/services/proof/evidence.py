@@ -211,6 +211,7 @@ def of_ledger(
         NotFoundError: ``no_ledger``.
         ConfigError: ``damaged_ledger``, ``foreign_file``, ``newer_schema``.
     """
+    from twincli.ledger.faults import damaged
     from twincli.ledger.files import locate
     from twincli.ledger.ledger import Ledger
     from twincli.ledger.store import Store
@@ -218,6 +219,9 @@ def of_ledger(
     # Neither the index beside it is believed nor the mark: whoever altered the file had those, too.
     store = Store(locate(path).ledger_db, read_only=True)
     try:
+        # A view in the place of a table could keep whoever asks it busy for ever.
+        for fault in store.strange_parts():
+            raise damaged(fault)
         yield LedgerEvidence(Ledger(store, ":memory:"), path, asset_id, blobs)
     finally:
         store.close()

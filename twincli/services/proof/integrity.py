@@ -189,7 +189,7 @@ class _Taking:
             if isinstance(verdict, InvalidError):
                 self._refuse(tx_id, tx, verdict)
                 continue
-if is_speaking(tx):
+            if is_speaking(tx):
                 self.speaking[tx_id if tx["operation"] == CREATE else tx["asset"]["id"]] = None
             if taken is None or taken.body != text.decode():
                 said = "its text is not the canonical one"
