@@ -52,6 +52,57 @@ def test_a_file_comes_encrypted_and_goes_for_good(car: Invoke, tmp_path: Path) -
     assert car("verify", "car").status == 0
 
 
+TEMPLATE = """
+id: oven-v1
+name: Oven
+assetType: oven
+identifiers: {primary: serial}
+trackingFields:
+  - {name: heat, type: number, unit: degC, realTime: true, min: 0, max: 900, quality: {max: 600}}
+"""
+
+
+def test_a_template_judges_before_anything_is_encrypted(car: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "oven.yaml").write_text(TEMPLATE)
+    assert car("template", "register", str(tmp_path / "oven.yaml")).status == 0
+    made = car("asset", "create", "oven", "--template", "oven-v1", "--serial", "1", "--json")
+    assert made.status == 0, made
+    assert car("stream", "create", "oven", "heat", "--encrypt").status == 0
+    for value in ("901", "hot"):
+        failed = car("stream", "push", "oven", "heat", "--heat", value, "--json")
+        assert failed.status == 7, value
+    done = car("stream", "push", "oven", "heat", "--heat", "20", "--json").json
+    assert len(done["chunks"]) == 1
+    doubted = car("stream", "push", "oven", "heat", "--heat", "700", "--json").json
+    assert doubted["count"] == 1
+    asked = car("query", "oven", "--stream", "heat", "--json").json
+    assert [row["heat"] for row in asked["rows"]] == [20.0]
+    every = car("query", "oven", "--stream", "heat", "--suspect", "--json").json
+    assert [row["heat"] for row in every["rows"]] == [20.0, 700.0]
+
+
+def test_a_dry_run_opens_nothing(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "pw").write_text("pw")
+    (tmp_path / "pw").chmod(0o600)
+    word = ("--passphrase-file", str(tmp_path / "pw"))
+    assert invoke("keys", "new", "alice", *word).status == 0
+    monkeypatch.setenv("TWIN_NO_PASSPHRASE", "1")
+    assert invoke("keys", "new", "bob").status == 0
+    monkeypatch.delenv("TWIN_NO_PASSPHRASE")
+    assert invoke("asset", "create", "car", "--owner", "alice", *word).status == 0
+    assert invoke("stream", "create", "car", "r", "--encrypt", "--dry-run").status == 0
+    assert invoke("stream", "create", "car", "r", "--encrypt", *word).status == 0
+    assert invoke("stream", "push", "car", "r", "--v", "1", *word).status == 0
+    dry = ("--dry-run", "--json")
+    assert invoke("grant", "add", "car", "--to", "bob", "--role", "viewer", *dry).status == 0
+    assert invoke("stream", "push", "car", "r", "--v", "2", *dry).status == 0
+    failed = invoke("query", "car", "--stream", "r", "--json")
+    assert (failed.status, failed.error["code"]) == (6, "locked")
+    assert len(invoke("query", "car", "--stream", "r", "--json", *word).json["rows"]) == 1
+
+
 def test_a_stream_says_that_it_is_encrypted(car: Invoke) -> None:
     made = car("stream", "create", "car", "recipe", "--encrypt", "--json").json
     assert made["created"]

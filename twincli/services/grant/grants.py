@@ -129,7 +129,8 @@ def add(
     more: dict[str, Any] = {}
 
     def wraps(_replay: object) -> dict[str, Any]:  # not for what --once finds done
-        if reading is not None and is_reading and not more:
+        # A dry run unlocks nothing, so it opens nothing.
+        if reading is not None and is_reading and not more and not workspace.dry_run:
             more.update(_wraps(workspace, reading, asset_id, keys, body, warnings))
         return more
 

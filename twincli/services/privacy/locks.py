@@ -126,11 +126,15 @@ def readers(workspace: Workspace, twin_id: str, topic: Topic) -> dict[str, str |
     client = workspace.client
     found: dict[str, str | None] = dict.fromkeys(holders(workspace, twin_id))
     access = Access(workspace, twin_id)
+    may: dict[str, bool] = {}  # a key may have many grants
     for given in access.found.given:
         key = given.public_key
         if key is None or given.role not in READERS:
             continue
-        if access.verdict(key, Wanted(topic.kind, topic.stream)).standing == AUTHORISED:
+        if key not in may:
+            verdict = access.verdict(key, Wanted(topic.kind, topic.stream))
+            may[key] = verdict.standing == AUTHORISED
+        if may[key]:
             stated = _recipient(client.required(given.tx_id).tx)
             found[key] = stated or found.get(key)
     return found

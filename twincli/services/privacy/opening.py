@@ -220,8 +220,9 @@ class _Tried:
 
     def _unlocked(self, info: KeyInfo) -> str | None:
         workspace = self.workspace
-        if self.is_quiet and info.passphrase and info.public_key in workspace.keystore.held():
-            # The agent signs without a question, and decrypts nothing.
+        asks = info.passphrase and self.is_quiet
+        if asks and (workspace.dry_run or info.public_key in workspace.keystore.held()):
+            # A dry run unlocks nothing; the agent signs without a question, and decrypts nothing.
             return None
         try:
             key = workspace.keystore.unlock(info.name, workspace.secrets)
