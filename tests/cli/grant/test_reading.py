@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -173,6 +174,13 @@ def test_readers_are_listed_with_what_they_may_read(reader: Reader) -> None:
     shown = reader.invoke("grant", "show", "car", "bob", "--effective", "--json").json["speakers"]
     assert [(row["standing"], row["scope"]) for row in shown] == [("revoked", None)]
     assert reader.read("query", "recipe", "bob")[0] == 6
+
+
+def test_a_batch_lets_readers_in(reader: Reader, tmp_path: Path) -> None:
+    line = {"do": "grant", "asset": "car", "to": "bob", "role": "viewer"}
+    (tmp_path / "batch.jsonl").write_text(json.dumps(line) + "\n")
+    reader.do("batch", "apply", str(tmp_path / "batch.jsonl"))
+    assert SECRET in reader.read("query", "recipe", "bob")[1]
 
 
 def test_an_auditor_reads_the_audit_log_within_scope(reader: Reader) -> None:

@@ -201,6 +201,7 @@ def _grant(rooms: Rooms, line: Line, writing: Writing) -> Any:
         role=members.get("role", WRITER),
         scope=_several(members.get("scope", [])),
         expires=members.get("expires"),
+        reading=grants.Reading(rooms.stores),
         writing=writing,
     )
 
