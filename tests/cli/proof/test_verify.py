@@ -63,6 +63,17 @@ def test_a_twin_of_the_home_is_verified_by_what_the_home_knows(invoke: Invoke, c
     assert invoke("verify", "--get", "status").stdout == "verified\n"
     assert invoke("ledger", "verify", "--index", "--get", "status").stdout == "verified\n"
     assert invoke("verify", "nobody").status == 4
+    assert invoke("verify", "car", "bike").status == 2
+
+
+def test_a_narrow_terminal(invoke: Invoke, car: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert car
+    monkeypatch.setenv("COLUMNS", "40")
+    run = invoke("verify", "car", "--color", "never", tty=True)
+    lines = run.stdout.splitlines()
+    assert lines[0].startswith("verified")
+    assert max(map(len, lines)) <= 40
+    assert "data integrity: ok" in lines
 
 
 @pytest.mark.usefixtures("car")

@@ -34,6 +34,7 @@ _MEANS = {
     "undetermined": "nothing was altered as far as could be told; something is missing",
 }
 _SHOWN = 5
+_NARROW = 60
 
 
 class Given(NamedTuple):
@@ -129,6 +130,8 @@ def run(
         path = what
     how = {"strict": strict, "incremental": incremental}
     if path is None:
+        if twin is not None:
+            raise UsageError("a second word is for files: twin verify LEDGER-FILE ID")
         how["index"] = index
         return result(_of_home(context, what, anchors, how))
     if index:
@@ -228,33 +231,34 @@ def draw(document: dict[str, Any], console: Any) -> None:
     from rich.text import Text
 
     status = document["status"]
-    console.print(Text(status, style=_STYLES[status]), end="")
-    console.print(Text(f": {_MEANS[status]}"))
+    console.print(Text.assemble((status, _STYLES[status]), f": {_MEANS[status]}"))
     first = document["problem"]
     if first is not None:
         said = f"first: {first['where']}: {first['message']} ({first['code']})"
         console.print(Text(one_line(said), style=_STYLES[status]))
+    rows = [
+        (one["anchor"], _MARKS[one["matched"]], [one_line(one["message"])])
+        for one in document["anchors"]
+    ]
+    rows += [(name, part["status"], _lines(part)) for name, part in document["parts"].items()]
+    if console.width < _NARROW:
+        for name, word, lines in rows:
+            console.print(Text(f"{name}: {word}".replace("_", " "), style=_STYLES[word]))
+            for line in lines:
+                console.print(Text(f"  {line}"))
+        return
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for one in document["anchors"]:
-        mark = _MARKS[one["matched"]]
-        name = one["anchor"].replace("_", " ")
-        table.add_row(name, Text(mark, style=_STYLES[mark]), Text(one_line(one["message"])))
-    for name, part in document["parts"].items():
-        word = part["status"]
-        lines = _lines(part)
-        table.add_row(
-            name.replace("_", " "),
-            Text(word.replace("_", " "), style=_STYLES[word]),
-            Text("\n".join(lines)),
-        )
+    for name, word, lines in rows:
+        mark = Text(word.replace("_", " "), style=_STYLES[word])
+        table.add_row(name.replace("_", " "), mark, Text("\n".join(lines)))
     console.print(table)
 
 
 def _lines(part: dict[str, Any]) -> list[str]:
-    lines = [f"{part['checked']} checked" if part["status"] != "not_checked" else ""]
+    lines = [f"{part['checked']} checked"] if part["status"] != "not_checked" else []
     for items, count in (("problems", "problem_count"), ("notes", "note_count")):
         for item in part[items][:_SHOWN]:
             mark = "" if items == "problems" else "note: "
