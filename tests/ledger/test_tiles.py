@@ -84,9 +84,9 @@ def paths(ledger: Ledger, size: int, hashes: list[bytes]) -> list[list[bytes]]:
 
 
 def test_tiles_of_three_levels(tmp_path: Path, hashes: list[bytes]) -> None:
-    ledger = Ledger.open(made(tmp_path / "ledger", hashes))
-    assert paths(ledger, LARGE, hashes)
-    kept = stored(ledger)
+    with Ledger.open(made(tmp_path / "ledger", hashes)) as ledger:
+        assert paths(ledger, LARGE, hashes)
+        kept = stored(ledger)
     assert len(kept) == LARGE // 256 + 2 + 1
     assert kept[0, 3] == b"".join(hashes[768:1024])
     assert kept[1, 1] == merkle.root_of(hashes[65_536:65_792])

@@ -15,7 +15,7 @@ from twincli.files import read_regular, replace
 from twincli.ledger import files
 
 if TYPE_CHECKING:
-    from twincli.crypto.ed25519 import KeyPair
+    from twincli.crypto.ed25519 import KeyPair, Signer
     from twincli.crypto.notes import Note, VerifierKey
     from twincli.crypto.tlog import Checkpoint
     from twincli.ledger.ledger import Ledger
@@ -79,7 +79,7 @@ def make(ledger: Ledger) -> Note:
     return signed(checkpoint, signer_of(ledger))
 
 
-def signed(checkpoint: Checkpoint, signer: KeyPair) -> Note:
+def signed(checkpoint: Checkpoint, signer: Signer) -> Note:
     """Return a checkpoint as a note signed by the key of its ledger."""
     text = checkpoint.text
     return notes.Note(text, (notes.sign(text, checkpoint.origin, signer),))
@@ -91,9 +91,13 @@ def newest(ledger: Ledger) -> Note:
     Raises:
         ConfigError: ``damaged_key``.
     """
-    made = make(ledger)
+    return with_cosignatures(ledger, make(ledger))
+
+
+def with_cosignatures(ledger: Ledger, note: Note) -> Note:
+    """Return a checkpoint of a ledger with the cosignatures that the same one was given."""
     kept = cosigned(ledger)
-    return made if kept is None or kept.text != made.text else made.with_signatures(kept.signatures)
+    return note if kept is None or kept.text != note.text else note.with_signatures(kept.signatures)
 
 
 def cosigned(ledger: Ledger) -> Note | None:

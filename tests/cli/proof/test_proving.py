@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,11 @@ def test_witnesses(invoke: Invoke, witness: Running, tmp_path: Path) -> None:
     assert run.stdout.count("\u2014 ") == 2
     assert twin("ledger", "checkpoint")["note"] == run.stdout
     assert twin("ledger", "prove", "car")["proof"].endswith(run.stdout)
+    bundle = tmp_path / "car.twin"
+    twin("bundle", "export", "car", "-o", str(bundle))
+    with zipfile.ZipFile(bundle) as entries:
+        assert entries.read("checkpoint").decode() == run.stdout
+    assert twin("verify", str(bundle))["status"] == "consistent"
     run = invoke("ledger", "witness", witness.url, "http://127.0.0.1:1", "--json")
     assert run.status == 10
     assert [item["status"] for item in run.json["witnesses"]] == ["cosigned", "refused"]

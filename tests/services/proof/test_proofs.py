@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,12 +26,12 @@ class Kept(NamedTuple):
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Kept:
-    ledger = Ledger.open(tmp_path / "ledger")
+def kept(tmp_path: Path) -> Iterator[Kept]:
     txs = [*chain(3), create(4), create(5)]
-    for tx in txs:
-        ledger.submit(tx)
-    return Kept(ledger, [tx["id"] for tx in txs])
+    with Ledger.open(tmp_path / "ledger") as ledger:
+        for tx in txs:
+            ledger.submit(tx)
+        yield Kept(ledger, [tx["id"] for tx in txs])
 
 
 def key_of(ledger: Ledger) -> VerifierKey:

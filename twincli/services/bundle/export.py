@@ -13,13 +13,13 @@ from typing import IO, TYPE_CHECKING
 
 from twincli.client import PROOFS, lacking
 from twincli.client.embedded import EmbeddedClient
-from twincli.crypto import merkle, notes, tlog
+from twincli.crypto import merkle, tlog
 from twincli.errors import UndeterminedError
 from twincli.formats import bundle, pages
 from twincli.formats.bundle import LeftOut, Line, Manifest, Part
 from twincli.ledger.faults import damaged
-from twincli.ledger.files import check_key, locate, read_key
 from twincli.model import record
+from twincli.proof import checkpoints
 from twincli.services import resolve
 from twincli.services.audit import trail
 from twincli.services.bundle.gather import Chosen, gather
@@ -168,13 +168,10 @@ def _lines(ledger: Ledger, gathered: Gathered, tree: merkle.Tree) -> Iterator[Li
 
 
 def _checkpoint(ledger: Ledger, size: int, root: bytes, signer: Signer | None) -> bytes:
-    if signer is None:
-        key = locate(ledger.path).key
-        check_key(key, ledger.public_key)
-        signer = read_key(key)
-    origin = tlog.origin_of(ledger.id)
-    text = tlog.Checkpoint(origin, size, root).text
-    return notes.Note(text, (notes.sign(text, origin, signer),)).to_bytes()
+    """Return the checkpoint, with the cosignatures that witnesses gave it."""
+    made = tlog.Checkpoint(tlog.origin_of(ledger.id), size, root)
+    note = checkpoints.signed(made, signer or checkpoints.signer_of(ledger))
+    return checkpoints.with_cosignatures(ledger, note).to_bytes()
 
 
 def _of_file(name: str, stream: IO[bytes]) -> Part:
