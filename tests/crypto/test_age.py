@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import shutil
 import subprocess
@@ -111,3 +112,33 @@ def test_the_age_of_debian_opens_ours_and_we_its(tmp_path: Path) -> None:
             ["age", "-r", mine.recipient], input=data, capture_output=True, check=True
         )
         assert age.open_sealed(theirs.stdout, [mine.secret]) == data
+
+
+class Full:
+    """A file to which nothing can be written."""
+
+    def write(self, _data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    def flush(self) -> None:
+        raise OSError(28, "No space left on device")
+
+
+def test_files_go_through_piece_by_piece() -> None:
+    mine, other = age.generate(), age.generate()
+    data = b"the plan " * 100_000
+    sealed, opened = io.BytesIO(), io.BytesIO()
+    age.seal_stream(io.BytesIO(data), sealed, mine.recipient)
+    sealed.seek(0)
+    age.open_stream(sealed, opened, [mine.secret])
+    assert opened.getvalue() == data
+    with pytest.raises(LockedError):
+        age.open_stream(io.BytesIO(sealed.getvalue()), io.BytesIO(), [other.secret])
+    for damaged in (sealed.getvalue()[:-1], b"plan"):
+        with pytest.raises(InvalidError) as wrong:
+            age.open_stream(io.BytesIO(damaged), io.BytesIO(), [mine.secret])
+        assert wrong.value.code == "damaged_content"
+    with pytest.raises(OSError, match="No space"):
+        age.open_stream(io.BytesIO(sealed.getvalue()), Full(), [mine.secret])
+    with pytest.raises(ConfigError, match="No space"):
+        age.seal_stream(io.BytesIO(data), Full(), mine.recipient)

@@ -127,12 +127,15 @@ def seal_stream(plain: Any, out: Any, recipient: str) -> None:
 
     Raises:
         InvalidError: ``invalid_recipient``.
-        ConfigError: ``missing_extra``.
-        OSError: From either file.
+        ConfigError: ``missing_extra``; ``cannot_write``: one of the files failed.
+        OSError: One of them failed.
     """
     pyrage = load()
     known = pyrage.x25519.Recipient.from_str(check_recipient(recipient))
-    pyrage.encrypt_io(plain, out, [known])
+    try:
+        pyrage.encrypt_io(plain, out, [known])
+    except pyrage.EncryptError as error:  # which has swallowed the fault of a file
+        raise ConfigError(f"cannot encrypt: {error}", code="cannot_write") from None
 
 
 def open_stream(data: Any, out: Any, secrets: Iterable[str]) -> None:
