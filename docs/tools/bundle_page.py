@@ -78,8 +78,8 @@ def _name(path: Path) -> str:
 
 def _module(path: Path, text: str) -> str:
     if path.suffix == ".cjs":
-        held = "const module = { exports: {} }"
-        return f"const {_name(path)} = (() => {{\n{held}\n{text.strip()}\nreturn module.exports\n}})()\n"
+        text = f"const module = {{ exports: {{}} }};\n{text.strip()}\nreturn module.exports"
+        return f"const {_name(path)} = (() => {{\n{text}\n}})()\n"
     exported: dict[str, str] = {}
 
     def imported(found: re.Match[str]) -> str:

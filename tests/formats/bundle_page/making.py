@@ -28,9 +28,7 @@ class Placed(NamedTuple):
 
 def placed(txs: Iterable[dict[str, Any]]) -> list[Placed]:
     """Return transactions, one a block, a second apart."""
-    return [
-        Placed(tx, height, BEGAN_MS + 1000 * height) for height, tx in enumerate(txs, start=1)
-    ]
+    return [Placed(tx, height, BEGAN_MS + 1000 * height) for height, tx in enumerate(txs, start=1)]
 
 
 def made(
