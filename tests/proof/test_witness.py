@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,17 @@ def test_two_logs_are_kept_apart(tmp_path: Path) -> None:
     cosigned(witness, Submission(0, (), signed(3, origin="another")).to_bytes())
     assert len(list((tmp_path / "kept").glob("*.checkpoint"))) == 2
     assert os.stat(tmp_path / "kept").st_mode & 0o077 == 0
+
+
+def test_of_two_forks_at_once_one_is_cosigned(tmp_path: Path) -> None:
+    """Two processes share the directory; here two objects do, which hold the same lock."""
+    for turn in range(10):
+        place = str(tmp_path / f"kept{turn}")
+        both = [Witness(OWN, SELF, {"log": (KEY,)}, place) for _ in range(2)]
+        bodies = [asked(0, 9), asked(0, 9, FORKED)]
+        with ThreadPoolExecutor(2) as threads:
+            found = list(threads.map(lambda one, body: one.add_checkpoint(body, NOW), both, bodies))
+        assert sorted(answer.status for answer in found) == [200, 409]
 
 
 # --- The file of logs -----------------------------------------------------------------------------
