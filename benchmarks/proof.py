@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BUDGET = 1.0
-INCREMENTAL = 0.35
+INCREMENTAL = 0.5
 
 
 def made(place: Path, count: int) -> tuple[Path, bytes, Path]:
