@@ -255,6 +255,9 @@ def test_diff_says_what_is_new(
     assert invoke("bundle", "export", "house", "-o", other).status == 0
     run = invoke("bundle", "diff", old, other, "--json")
     assert (run.status, run.json["relation"]) == (3, "different")
+    drawn = invoke("bundle", "diff", old, other, tty=True).stdout
+    assert "only in" not in drawn
+    assert run.json["first"]["asset_id"][:40] in drawn
     # The other way from the same beginning.
     shutil.rmtree(tmp_path / "home")
     shutil.copytree(made / "home", tmp_path / "home")

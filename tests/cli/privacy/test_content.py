@@ -35,6 +35,14 @@ def test_a_file_comes_encrypted_and_goes_for_good(car: Invoke, tmp_path: Path) -
     )
     assert (failed.status, failed.error["code"]) == (6, "no_grant")
     assert not (tmp_path / "x").exists()
+    (tmp_path / "open.txt").write_text("open")
+    assert car("file", "attach", "car", str(tmp_path / "open.txt")).status == 0
+    failed = car("content", "shred", "car", "--file", "open.txt", "--json")
+    assert (failed.status, failed.error["code"]) == (2, "not_encrypted")
+    assert "twin file attach car FILE --encrypt" in failed.error["hint"]
+    drawn = car("grant", "add", "car", "--to", "bob", "--role", "viewer", "--dry-run", tty=True)
+    assert "viewer" in drawn.stdout
+    assert "wraps" not in drawn.stdout
     for args, code in (
         ((), "usage"),
         (("--stream", "a", "--file", "b"), "usage"),

@@ -76,6 +76,33 @@ def test_a_narrow_terminal(invoke: Invoke, car: str, monkeypatch: pytest.MonkeyP
     assert "data integrity: ok" in lines
 
 
+def test_a_home_without_a_ledger_has_nothing_to_verify(invoke: Invoke) -> None:
+    assert invoke("keys", "new", "alice", "--no-passphrase").status == 0
+    for command in ("verify", "ledger verify", "ledger verify --index", "audit run --all"):
+        run = invoke(*command.split(), "--json")
+        assert (run.status, run.error["code"]) == (4, "no_ledger"), command
+
+
+def test_what_is_drawn_says_nothing_twice_and_how_to_anchor(
+    invoke: Invoke, car: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert car
+    bundle = str(tmp_path / "car.twin")
+    assert invoke("bundle", "export", "car", "-o", bundle).status == 0
+    assert "--issuer DID" in invoke("verify", bundle, tty=True).stdout.splitlines()[1]
+    assert "--issuer DID" not in invoke("verify", "car", tty=True).stdout
+    other = tmp_path / "other"
+    other.write_text("neither")
+    first = invoke("verify", str(other)).stdout.splitlines()[1]
+    assert first.count(str(other)) == 1
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = invoke("verify", str(other), "--color", "never", tty=True).stdout.splitlines()
+    parts = lines[lines.index("data integrity: failed") + 1 :]
+    below = parts[: parts.index("ledger proof: not checked")]
+    assert len(below) > 2
+    assert all(line.startswith("  ") for line in below)
+
+
 @pytest.mark.usefixtures("car")
 def test_content_that_is_gone_is_missing_and_content_that_changed_is_altered(
     invoke: Invoke, home: Path

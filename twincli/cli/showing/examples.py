@@ -65,7 +65,10 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "twin bundle passport car -o car.svg",
         "twin bundle passport battery -o battery.html --access legitimate_interest",
     ),
-    "stream create": ("twin stream create car location --owner tracker",),
+    "stream create": (
+        "twin stream create car location --owner tracker",
+        "twin stream create car recipe --encrypt",
+    ),
     "stream push": (
         "twin stream push car mileage --value 12034.5",
         "twin stream push car location --latitude 40.7 --longitude -74.0 --source gps-1",
@@ -97,6 +100,7 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     "file attach": (
         "twin file attach car inspection.pdf --type inspection --valid-until 2027-01-15",
         "twin file attach car photos/*.jpg --type photo",
+        "twin file attach car contract.pdf --encrypt",
     ),
     "file get": (
         "twin file get car inspection.pdf -o copy.pdf",
@@ -166,7 +170,11 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "twin link graph car --depth 5 --format dot | dot -Tsvg -o car.svg",
     ),
     "link list": ("twin link list car", "twin link list car --all"),
-    "grant add": ("twin grant add car --to garage --scope event,maintenance --expires 2031-01-01",),
+    "grant add": (
+        "twin grant add car --to garage --scope event,maintenance --expires 2031-01-01",
+        "twin grant add car --to partner --role viewer --scope stream:recipe",
+        "twin grant add car --to inspector --role auditor",
+    ),
     "grant list": ("twin grant list car",),
     "grant show": ("twin grant show car garage", "twin grant show car --effective"),
     "grant revoke": ("twin grant revoke car --from garage --reason 'contract ended'",),

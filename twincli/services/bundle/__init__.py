@@ -1,1 +1,1 @@
-"""A twin in one file: what belongs into it, and what one holds."""
+"""A twin in one file: what belongs in it, and what one holds."""

@@ -1,7 +1,7 @@
 """Write the bundle of a twin: the same twin at the same height of the ledger gives the same bytes.
 
 The order of work is that of the ledger: its tip is read first, and nothing that comes later is
-looked at. What belongs into a bundle says `gather`.
+looked at. What belongs in a bundle says `gather`.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def prepare(
     chosen: Chosen = _EVERYTHING,
     signer: Signer | None = None,
 ) -> Prepared:
-    """Collect all that belongs into a twin's bundle.
+    """Collect all that belongs in a twin's bundle.
 
     Args:
         workspace: Rooms.

@@ -1,4 +1,4 @@
-"""What belongs into a twin's bundle: transactions of which assets, and which content.
+"""What belongs in a twin's bundle: transactions of which assets, and which content.
 
 The twin's chain; its streams and parts, and theirs; what others say about any of them; the
 registrations of the templates that are pinned, and the identities that are named. So whatever the
@@ -62,7 +62,7 @@ class Chosen(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """What belongs into a bundle.
+    """What belongs in a bundle.
 
     Attributes:
         asset_id: The twin.
@@ -84,7 +84,7 @@ class Gathered(NamedTuple):
 def gather(
     workspace: Workspace, ledger: Reader, blobs: Blobs, asset_id: str, chosen: Chosen, until: int
 ) -> Gathered:
-    """Return what belongs into the bundle of a twin.
+    """Return what belongs in the bundle of a twin.
 
     Args:
         workspace: The ledger, and the time.

@@ -36,7 +36,7 @@ def lock_of(
         item = attached.one(attached.of_twin(workspace, blobs, twin_id), ref, file)
         found = attached.lock_of(workspace, item)
         if found is None:
-            raise _plain(f"the file {item['name']}")
+            raise _plain(f"the file {item['name']}", f"file attach {ref} FILE")
         return found
     known = {lock.name: lock for lock in locks.of_twin(workspace, twin_id) if lock.kind == "stream"}
     if stream in known:
@@ -47,7 +47,7 @@ def lock_of(
         for each in client.assets_with("parent", twin_id)
     }
     if stream in plain:
-        raise _plain(f"the stream {stream}")
+        raise _plain(f"the stream {stream}", f"stream create {ref} NAME")
     near = names.near(str(stream), sorted(known))
     raise NotFoundError(
         f"{ref} has no stream {stream!r}",
@@ -55,11 +55,11 @@ def lock_of(
     )
 
 
-def _plain(what: str) -> UsageError:
+def _plain(what: str, instead: str) -> UsageError:
     return UsageError(
         f"{what} is not encrypted: what stands on a ledger in the clear cannot be shredded",
         code="not_encrypted",
-        hint="new readings: twin stream create TWIN NAME --encrypt",
+        hint=f"for what comes next: twin {instead} --encrypt",
     )
 
 

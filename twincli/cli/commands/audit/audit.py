@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twincli.cli.commands.life.listing import Limit, Reverse, Since, Until
+from twincli.cli.commands.proof import proving
 from twincli.cli.context import Context
 from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
@@ -115,7 +116,7 @@ def run(
     with progress.shown(context, "verifying") as report:
         document = auditing.run(
             context.workspace(),
-            context.ledger,
+            proving.own_ledger(context) if everything else context.ledger,
             Blobs(context.paths.content),
             twins or (),
             directory=context.paths.audit,

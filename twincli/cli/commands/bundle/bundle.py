@@ -84,7 +84,7 @@ def export(
     done = "would write" if context.dry_run else "wrote"
     count = document["transactions"]
     held = _files(document["contents"])
-    words = f"{count} transaction{'' if count == 1 else 's'}, {held}"
+    words = f"{_transactions(count)}, {held}"
     notes = [f"{done} {document['size']} bytes ({words})"]
     if document["left_out"]:
         notes.append(f"left out: {_counted(document['left_out'])}")
@@ -92,9 +92,30 @@ def export(
     return Result(
         document,
         text="" if out == "-" else None,
+        terminal=_draw_export,
         notes=tuple(notes),
         warnings=tuple(document["warnings"]),
     )
+
+
+def _draw_export(document: Any, console: Any) -> None:
+    """Draw what was written; what was left out and warnings stand in the lines before."""
+    grid = _grid()
+    grid.add_row("twin", _text.one_line(document["asset_name"] or document["asset_id"]))
+    grid.add_row("id", document["asset_id"])
+    grid.add_row("ledger", document["ledger"])
+    _add_checkpoint(grid, document["checkpoint"])
+    grid.add_row("sha256", document["sha256"])
+    console.print(grid)
+
+
+def _add_checkpoint(grid: Any, checkpoint: Any) -> None:
+    grid.add_row("checkpoint", _transactions(checkpoint["size"]))
+    grid.add_row("root", checkpoint["root"])
+
+
+def _transactions(count: int) -> str:
+    return f"{count} transaction{'' if count == 1 else 's'}"
 
 
 def _stem(twin: str) -> str:
@@ -238,7 +259,7 @@ def _draw_passport(document: Any, console: Any) -> None:
     grid.add_row("DID", document["did"])
     if document["checkpoint"] is not None:
         checkpoint = document["checkpoint"]
-        count = f"{checkpoint['size']} transaction{'' if checkpoint['size'] == 1 else 's'}"
+        count = _transactions(checkpoint["size"])
         grid.add_row("Checkpoint", f"{count}, root {checkpoint['root']}")
     console.print(grid)
     rows = service.lines(document)
@@ -277,8 +298,7 @@ def _draw_info(document: Any, console: Any) -> None:
     if document["first_at"] is not None:
         row("from", document["first_at"])
         row("to", document["last_at"])
-    checkpoint = document["checkpoint"]
-    row("checkpoint", f"{checkpoint['size']} transactions, root {checkpoint['root']}")
+    _add_checkpoint(grid, document["checkpoint"])
     size = sum(each["size"] for each in contents)
     row("content", f"{_files(len(contents))}, {size} bytes")
     if document["left_out"]:
@@ -325,16 +345,21 @@ def diff(
 
 def _draw_diff(document: Any, console: Any) -> None:
     """Draw how two bundles differ."""
+    from twincli.services.bundle.diff import DIFFERENT
+
     grid = _grid()
     for label, side in (("A", document["first"]), ("B", document["second"])):
-        count = f"{side['transactions']} transactions"
-        root = side["checkpoint"]["root"]
+        count = _transactions(side["transactions"])
         grid.add_row(
             label, _text.one_line(f"{side['file']}: {count} of {side['checkpoint']['size']}")
         )
-        grid.add_row("", f"root {root}")
+        grid.add_row("twin", side["asset_id"])
+        grid.add_row("root", side["checkpoint"]["root"])
     grid.add_row("relation", document["relation"])
     grid.add_row("roots", document["roots"].replace("_", " "))
+    if document["relation"] == DIFFERENT:  # then all of A is only in A, and all of B only in B
+        console.print(grid)
+        return
     for label, changes in (("only in B", document["added"]), ("only in A", document["removed"])):
         for change in changes:
             said = f"{change['at']} {change['kind']} {change['transaction_id']}"

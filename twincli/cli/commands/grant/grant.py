@@ -11,13 +11,22 @@ from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
 from twincli.cli.parsing.arguments import Twin
 from twincli.cli.result import Result
-from twincli.cli.showing import partial
+from twincli.cli.showing import output, partial
 
 app = typer_frame.group("grant")
 
 Party = Annotated[
     str | None, typer.Argument(metavar="[NAME]", help="Only this party: a name, DID or public key.")
 ]
+
+
+def _body(made: Any) -> str:
+    """Return what a record says, without the wraps of keys, which are for programs."""
+    body = {key: value for key, value in made["body"].items() if key != "epochs"}
+    return output.to_json(body)
+
+
+_RECORDED = tuple((name, _body if name == "body" else path) for name, path in partial.RECORDED)
 
 
 @typer_frame.command(app, "add", writes=True)
@@ -58,7 +67,11 @@ def add(
         ),
     ] = None,
 ) -> Result:
-    """Allow others to write about a twin, or to read what is encrypted: all of them, or nobody."""
+    """Allow others to write about a twin, or to read what is encrypted in it.
+
+    A writer writes; a viewer reads; an auditor reads, also the audit log. If one of several
+    parties cannot be allowed, none is.
+    """
     from twincli.rules.authority import READERS
     from twincli.services.grant import grants
 
@@ -77,7 +90,8 @@ def add(
         reading=reading,
         writing=context.writes.writing(),
     )
-    return partial.recorded(context, made, f"the grant of {twin} to {', '.join(to or ())}")
+    what = f"the grant of {twin} to {', '.join(to or ())}"
+    return partial.recorded(context, made, what, columns=_RECORDED)
 
 
 @typer_frame.command(app, "list")
@@ -182,7 +196,7 @@ def revoke(
     ended = f"all grants and links of {twin}"
     if not everything:
         ended = f"what {', '.join(whom or ())} may write or read of {twin}"
-    return partial.recorded(context, made, f"the end of {ended}")
+    return partial.recorded(context, made, f"the end of {ended}", columns=_RECORDED)
 
 
 def _none(twin: str, party: str | None) -> str:

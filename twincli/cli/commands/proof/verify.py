@@ -16,13 +16,13 @@ app = typer_frame.bare()
 What = Annotated[
     str | None,
     typer.Argument(
-        metavar="NAME|FILE", help="A twin of this home, a bundle, a ledger's file or a proof."
+        metavar="[NAME|FILE]", help="A twin of this home, a bundle, a ledger's file or a proof."
     ),
 ]
 Twin = Annotated[
     str | None,
     typer.Argument(
-        metavar="ID|TX", help="The twin of a ledger's file; the transaction of a proof."
+        metavar="[ID|TX]", help="The twin of a ledger's file; the transaction of a proof."
     ),
 ]
 Asset = Annotated[
@@ -74,7 +74,7 @@ def verify(
 
     The answer is verified, consistent (true to itself, but nothing anchors it), failed or
     undetermined (something is missing). A file is judged without a home, and nothing is written.
-    Without a name it is the whole ledger of this home.
+    Without a name, the whole ledger of this home is verified.
     """
     given = verifying.Given(asset, issuer, checkpoint, root, ledger_key, not_before)
     return verifying.run(context, what, twin, given, strict=strict, incremental=incremental)

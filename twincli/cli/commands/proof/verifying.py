@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from twincli.cli import file_arguments
+from twincli.cli.commands.proof import proving
 from twincli.cli.opened import is_file
 from twincli.cli.result import Column, Result
 from twincli.errors import TwinError, UsageError
@@ -159,7 +160,7 @@ def _of_home(
     from twincli.services.proof.verify import Here, verify_home
 
     def opened() -> Here:
-        ledger = context.ledger
+        ledger = context.ledger if name is not None else proving.own_ledger(context)
         asset_id, pinned = _named(context, name)
         held, known = anchors, set[str]()
         if pinned is not None and held.asset is None:
@@ -208,7 +209,15 @@ def result(document: Verification) -> Result:
 
 def _first(document: dict[str, Any]) -> str:
     found = document["problem"]
-    return "" if found is None else f"{found['where']}: {found['message']} ({found['code']})"
+    return "" if found is None else _said(found)
+
+
+def _said(finding: dict[str, Any]) -> str:
+    """Return where, what and the code of a finding, none of them twice."""
+    where, message, code = (str(finding[key]) for key in ("where", "message", "code"))
+    before = "" if message.startswith(where) else f"{where}: "
+    after = "" if message.endswith(code) else f" ({code})"
+    return f"{before}{message}{after}"
 
 
 def _anchors(document: dict[str, Any]) -> str:
@@ -227,6 +236,7 @@ _COLUMNS: tuple[Column, ...] = (
 
 def draw(document: dict[str, Any], console: Any) -> None:
     """Draw the answer: the word first, then why."""
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
@@ -234,8 +244,10 @@ def draw(document: dict[str, Any], console: Any) -> None:
     console.print(Text.assemble((status, _STYLES[status]), f": {_MEANS[status]}"))
     first = document["problem"]
     if first is not None:
-        said = f"first: {first['where']}: {first['message']} ({first['code']})"
-        console.print(Text(one_line(said), style=_STYLES[status]))
+        console.print(Text(one_line(f"first: {_said(first)}"), style=_STYLES[status]))
+    if status == "consistent":
+        known = "--ledger-key KEY" if document["asset_id"] is None else "--issuer DID"
+        console.print(Text(f"add what you know from elsewhere, such as {known}: twin help verify"))
     rows = [
         (one["anchor"], _MARKS[one["matched"]], [one_line(one["message"])])
         for one in document["anchors"]
@@ -245,7 +257,7 @@ def draw(document: dict[str, Any], console: Any) -> None:
         for name, word, lines in rows:
             console.print(Text(f"{name}: {word}".replace("_", " "), style=_STYLES[word]))
             for line in lines:
-                console.print(Text(f"  {line}"))
+                console.print(Padding(Text(line, overflow="fold"), (0, 0, 0, 2), expand=False))
         return
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
@@ -262,7 +274,7 @@ def _lines(part: dict[str, Any]) -> list[str]:
     for items, count in (("problems", "problem_count"), ("notes", "note_count")):
         for item in part[items][:_SHOWN]:
             mark = "" if items == "problems" else "note: "
-            lines.append(one_line(f"{mark}{item['where']}: {item['message']} ({item['code']})"))
+            lines.append(one_line(f"{mark}{_said(item)}"))
         more = part[count] - min(part[count], _SHOWN)
         if more:
             lines.append(f"and {more} more: --json lists them")
