@@ -187,6 +187,8 @@ def test_an_audit_judges_all_twins_and_writes_a_report(
 ) -> None:
     assert invoke("asset", "create", "bike", "--n", "1").status == 0
     report = tmp_path / "audit.xml"
+    assert invoke("audit", "run", "bike", "--junit", str(report), "--dry-run").status == 0
+    assert not report.exists()
     run = invoke("audit", "run", "--all", "--junit", str(report), "--json")
     assert run.status == 0, run
     assert run.json["status"] == "ok"

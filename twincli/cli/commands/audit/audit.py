@@ -122,7 +122,7 @@ def run(
             directory=context.paths.audit,
             progress=report,
         )
-    if junit is not None:
+    if junit is not None and not context.dry_run:
         files.replace(junit, auditing.junit(document), keep_mode=os.path.exists(junit))
     counts = document["counts"]
     said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
