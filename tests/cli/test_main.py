@@ -170,7 +170,11 @@ _PATH = f"import sys; sys.path[:] = {sys.path!r}\n"
     [
         (["aset"], "there is no command 'twin aset'", "did you mean 'twin asset'?"),
         (["confg", "show"], "there is no command 'twin confg'", "did you mean 'twin config'?"),
-        (["log"], "there is no command 'twin log'", "did you mean 'twin history'?"),
+        (
+            ["log"],
+            "there is no command 'twin log'",
+            "did you mean 'twin history' or 'twin audit log'?",
+        ),
         (["zzz"], "there is no command 'twin zzz'", "one of keys, "),
         (["config"], "twin config: the verb is missing", "one of show, get, set"),
         (["--yes", "config", "--quiet"], "twin config: the verb is missing", "one of show"),

@@ -91,7 +91,7 @@ def test_the_root_and_the_api(node: Running) -> None:
     twin = said.pop("twin")  # beside what BigchainDB says
     assert said == expected
     assert set(twin) == {"ledger", "height", "offers"}
-    assert twin["offers"] == ["block_time", "listing", "status"]
+    assert twin["offers"] == ["block_time", "listing", "log", "status"]
     assert len(twin["ledger"]) == 64
     for path in ("/api/v1", "/api/v1/"):
         answer = node.get(path)

@@ -112,6 +112,7 @@ def test_stores_are_not_needed(tmp_path: Path) -> None:
         assert node.get("/").json["twin"]["offers"] == [
             "block_time",
             "listing",
+            "log",
             "status",
             "content",
         ]

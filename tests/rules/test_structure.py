@@ -356,6 +356,20 @@ def test_23_the_pattern_of_keys_is_not_anchored(key: str) -> None:
         assert verdict(tx) == code
 
 
+@pytest.mark.parametrize("key", ["0" * 43, "l" * 44, "1" * 43])
+def test_a_key_that_cannot_be_read_is_not_plain(key: str) -> None:
+    output = CREATE["outputs"][0]
+    details = {"type": "ed25519-sha-256", "public_key": key}
+    broken = put(
+        "outputs",
+        0,
+        {**output, "public_keys": [key], "condition": {**output["condition"], "details": details}},
+    )
+    with pytest.raises(InvalidError) as caught:
+        structure.check(changed(CREATE, broken))
+    assert caught.value.code in {SCHEMA, "invalid_key"}
+
+
 def test_data_need_not_come_from_json() -> None:
     for good in ({"a": (1, ("b",))}, {"a": [("b",)]}, {"long" * 30: 1}):
         data_rules.check_data(good, good)

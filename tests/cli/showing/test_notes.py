@@ -30,7 +30,7 @@ LISTINGS = {
 WRITES = {
     "event add car fell": "recorded the event fell of car",
     "grant add car --to bob": "recorded the grant of car to bob",
-    "grant revoke car --from bob": "recorded the end of what bob may write about car",
+    "grant revoke car --from bob": "recorded the end of what bob may write or read of car",
     "link add box is_component_of car": "recorded the link box is_component_of car",
     "link remove box is_component_of car": ("recorded the end of the link box is_component_of car"),
     "cert issue car --number 7 --key alice": "recorded the certificate 7 of car",

@@ -187,14 +187,10 @@ def test_a_file_that_is_there_stops_it_before_anything_is_done(
     assert [key["name"] for key in twin("keys", "list")["keys"]] == ["jack", "kelly"]
 
 
-def test_what_is_more_than_one_transaction_is_not_prepared(
-    invoke: Invoke, twin: Twin, file: str
-) -> None:
+@pytest.mark.usefixtures("twin")
+def test_many_appends_are_not_prepared(invoke: Invoke, file: str) -> None:
     run = invoke("asset", "append", "boat", "--jsonl", "-", "--prepare", file, stdin='{"a":1}\n')
     assert run.status == 2
-    twin("asset", "create", "sail", "--owner", "all:jack,kelly", "--parent", "boat")
-    words = ("asset", "transfer", "boat", "--to", "jack", "--children", "move")
-    assert invoke(*words, "--prepare", file).status == 2
     assert not os.path.exists(file)
 
 
