@@ -552,10 +552,16 @@ def test_what_is_left_behind_makes_room(tmp_path: Path, monkeypatch: pytest.Monk
                 until(lambda: writer.waiting == 2)
                 assert node.post(create(data={"text": "x" * 600})).status == 503
             time.sleep(20 * server.PROBE_SECONDS)
-            with beside(node, create(data={"text": "x" * 600})) as answer:
-                until(lambda: writer.waiting == 2 and len(writer.small._queue) == 1)
-                os.kill(pid_of(writer.small), signal.SIGCONT)
-                assert answer.result(SECONDS).status == 202
+            for _ in range(50):  # on a busy machine the probe may be late
+                with beside(node, create(data={"text": "x" * 600})) as answer:
+                    until(lambda: writer.waiting == 2 and len(writer.small._queue) == 1)
+                    time.sleep(5 * server.PROBE_SECONDS)
+                    if not answer.done():
+                        os.kill(pid_of(writer.small), signal.SIGCONT)
+                    status = answer.result(SECONDS).status
+                if status == 202:
+                    break
+            assert status == 202
         assert held.recv(65536).startswith(b"HTTP/1.1 202 ")
         held.close()
         assert writer.small.room.used == 0
