@@ -263,8 +263,11 @@ def replace(
         durable: False: a power loss may take it, for data that can be lost.
 
     Raises:
-        ConfigError: ``cannot_write``.
+        ConfigError: ``cannot_write``; also what is there is a pipe or a device.
     """
+    with suppress(OSError):
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise ConfigError(f"cannot write {path}: not a regular file", code="cannot_write")
     with _temporary(path) as temporary:
         with _open_new(temporary, path, durable=durable) as write:
             write(data)

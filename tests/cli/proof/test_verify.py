@@ -226,6 +226,36 @@ def test_an_audit_needs_twins(invoke: Invoke, car: str) -> None:
     assert invoke("audit", "run", "nobody").status == 4
 
 
+def test_a_report_goes_through_links_and_not_into_pipes(
+    invoke: Invoke, car: str, tmp_path: Path
+) -> None:
+    assert car
+    link, pipe = tmp_path / "link.xml", tmp_path / "pipe"
+    link.symlink_to(tmp_path / "report.xml")
+    assert invoke("audit", "run", "--all", "--junit", str(link)).status == 0
+    assert link.is_symlink()
+    assert (tmp_path / "report.xml").read_bytes().startswith(b"<?xml")
+    os.mkfifo(pipe)
+    run = invoke("audit", "run", "--all", "--junit", str(pipe))
+    assert (run.status, run.stderr) == (
+        9,
+        f"twin: error: cannot write {pipe}: not a regular file\n",
+    )
+    assert pipe.is_fifo()
+    run = invoke("verify", str(pipe))
+    assert (run.status, run.stderr) == (
+        9,
+        f"twin: error: cannot read {pipe}: not a regular file\n",
+    )
+
+
+@pytest.mark.parametrize("words", [("--from", ""), ("car", "--checkpoint", "")])
+def test_an_empty_name_of_a_file(words: tuple[str, ...], invoke: Invoke, car: str) -> None:
+    assert car
+    run = invoke("ledger", "prove", *words)
+    assert (run.status, run.stderr) == (4, "twin: error: there is no file \n")
+
+
 def test_the_audit_log_is_part_of_the_answer(invoke: Invoke, car: str, home: Path) -> None:
     assert car
     assert invoke("keys", "new", "bob", "--no-passphrase").status == 0

@@ -229,8 +229,13 @@ def of_ledger(
 
 def is_proof(path: str) -> bool:
     """Say whether a file is the proof of a transaction."""
+    return begins_with(path, _PROVING)
+
+
+def begins_with(path: str, beginning: bytes) -> bool:
+    """Say whether something is a regular file with such a beginning."""
     try:
-        return files.read_regular(path, len(_PROVING), path) == _PROVING
+        return files.read_regular(path, len(beginning), path) == beginning
     except (OSError, ConfigError):
         return False
 

@@ -9,7 +9,7 @@ from twincli.errors import InvalidError, NotVerifiedError
 from twincli.services.proof import anchors as _anchors
 from twincli.services.proof import report
 from twincli.services.proof.anchors import Anchored
-from twincli.services.proof.evidence import Finding
+from twincli.services.proof.evidence import Finding, begins_with
 from twincli.services.proof.report import LEDGER_PROOF, Report
 
 if TYPE_CHECKING:
@@ -23,11 +23,7 @@ _BEGINNING = b"old "
 
 def is_growth(path: str) -> bool:
     """Say whether a file is the proof that a ledger grew."""
-    try:
-        with open(path, "rb") as stream:
-            return stream.read(len(_BEGINNING)) == _BEGINNING
-    except OSError:
-        return False
+    return begins_with(path, _BEGINNING)
 
 
 def judge(source: str, data: bytes, anchors: Anchors) -> Report:

@@ -123,7 +123,8 @@ def run(
             progress=report,
         )
     if junit is not None and not context.dry_run:
-        files.replace(junit, auditing.junit(document), keep_mode=os.path.exists(junit))
+        path = os.path.realpath(junit)
+        files.replace(path, auditing.junit(document), keep_mode=os.path.exists(path))
     counts = document["counts"]
     said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     faults = [

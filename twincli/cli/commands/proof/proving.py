@@ -75,7 +75,7 @@ def prove(
             hint="twin ledger prove TX, or twin ledger prove --from FILE",
         )
     _check_free(out)
-    note = _note(earlier or against)
+    note = _note(against if earlier is None else earlier)
     ledger = own_ledger(context)
     if ref is None:
         assert note is not None
