@@ -17,6 +17,7 @@ export const CONTENT = 'content/'
 const MOST_ENTRIES = 65_534
 const MOST_BYTES = 0xffff_fffe
 const MOST_MANIFEST = 1 << 24
+export const LONGEST_NAME = 200
 const LARGEST = { [TRANSACTIONS]: MOST_BYTES, [PROOFS]: MOST_BYTES, [CHECKPOINT]: 1 << 16, [PAGE]: 1 << 23 }
 const MOST_LEFT_OUT = 100_000
 const LONGEST_LINE = 1 << 25
@@ -257,7 +258,7 @@ const digits = (value, what) => {
   return value
 }
 
-const isShort = (value, most) =>
+export const isShort = (value, most) =>
   typeof value === 'string' && value.length > 0 && [...value].length <= most
 
 function readManifest(data) {
@@ -278,7 +279,7 @@ function readManifest(data) {
   const twin = object(found.twin, 'twin', 'asset_id,name')
   const ledger = object(found.ledger, 'ledger', 'id,profile,public_key')
   const checkpoint = object(found.checkpoint, 'checkpoint', 'root,size')
-  if (twin.name !== null && !isShort(twin.name, 200)) throw malformed('the name is malformed')
+  if (twin.name !== null && !isShort(twin.name, LONGEST_NAME)) throw malformed('the name is malformed')
   if (typeof ledger.public_key !== 'string' || keyBytes(ledger.public_key) === null) {
     throw malformed('ledger.public_key is malformed')
   }

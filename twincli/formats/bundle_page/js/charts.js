@@ -61,7 +61,8 @@ export function chart(title, unit, points) {
     svg('polyline', { points: line })
   )
   const latest = numbers[numbers.length - 1]
-  const told = `${numbers.length} readings; ${rounded(low)} to ${rounded(high)} ${unit}; last ${rounded(latest[1])} ${unit}`
+  const of = unit ? ` ${unit}` : ''
+  const told = `${numbers.length} readings; ${rounded(low)} to ${rounded(high)}${of}; last ${rounded(latest[1])}${of}`
   return el('figure', {}, el('figcaption', {}, el('b', {}, title), ` ${told}`), drawing)
 }
 

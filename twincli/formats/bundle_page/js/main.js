@@ -22,8 +22,8 @@ const PART_NAMES = {
   ledger_proof: 'Proofs that the ledger has them, and its checkpoint',
   attachment_hashes: 'Files and readings',
   authority: 'Whether those who signed were allowed to speak',
-  references: 'What it refers to',
-  audit_trail: 'Order and times',
+  references: 'Certificates that it has',
+  audit_trail: 'The audit log of a home, which a bundle does not have',
 }
 const STATUS_NAMES = { ok: 'holds', failed: 'failed', undetermined: 'cannot be told', not_checked: 'not checked' }
 

@@ -1,7 +1,7 @@
 // The judge: whether a bundle is what it says, and where it is not.
 
 import { Refused, equal, fromHex, isHex, keyBytes, text } from './bytes.js'
-import { CHECKPOINT, CONTENT, PAGE, TRANSACTIONS, open } from './bundle.js'
+import { CHECKPOINT, CONTENT, LONGEST_NAME, MANIFEST, PAGE, TRANSACTIONS, isShort, open } from './bundle.js'
 import { AUTHORISED, UNDETERMINED as STANDS_OPEN } from './authority.js'
 import { Book, Entry, committed } from './book.js'
 import { certificates } from './certificates.js'
@@ -132,7 +132,7 @@ export async function verify(source, { anchors = {}, pages = null, told = () => 
     bundle = await open(source)
   } catch (error) {
     if (!(error instanceof Refused)) throw error
-    if (error.code === 'newer_version') report.lack('data_integrity', error.code, 'manifest.json', error.message)
+    if (error.code === 'newer_version') report.lack('data_integrity', error.code, MANIFEST, error.message)
     else report.fail('data_integrity', error.code, error.where ?? 'the file', error.message)
     return report
   }
@@ -149,10 +149,7 @@ export async function verify(source, { anchors = {}, pages = null, told = () => 
   await checkEntries(bundle, pages, report, pace)
   await checkTransactions(bundle, report, pace)
   await checkCheckpoint(bundle, report)
-  if (!report.book.entries.get(bundle.manifest.assetId)?.isCreate) {
-    const message = 'the CREATE of the twin that it is about is not here'
-    report.lack('data_integrity', 'not_found', bundle.manifest.assetId, message)
-  }
+  checkTwin(report)
   // What altered transactions say is not asked: it is not what was said, or not then.
   const isSound = ['data_integrity', 'ledger_proof'].every((part) => report.statusOf(part) !== FAILED)
   if (isSound) {
@@ -162,6 +159,22 @@ export async function verify(source, { anchors = {}, pages = null, told = () => 
   }
   checkAnchors(bundle, anchors, report)
   return report
+}
+
+/** The twin that it is about is here, and the manifest calls it what its CREATE does. */
+function checkTwin(report) {
+  const { book, manifest } = report
+  const create = book.entries.get(manifest.assetId)
+  if (!create?.isCreate) {
+    const message = 'the CREATE of the twin that it is about is not here'
+    report.lack('data_integrity', 'not_found', manifest.assetId, message)
+    return
+  }
+  const name = create.envelope?.name
+  if (manifest.name !== (isShort(name, LONGEST_NAME) ? name : null)) {
+    const message = 'the manifest calls the twin other than its CREATE does'
+    report.fail('data_integrity', 'wrong_name', MANIFEST, message)
+  }
 }
 
 async function checkEntries(bundle, pages, report, pace) {
@@ -184,7 +197,7 @@ async function checkTransactions(bundle, report, pace) {
   const tree = new Tree(size, bundle.manifest.root)
   const isStrict = profile === 'strict'
   if (!isStrict && profile !== 'server-2.2.2') {
-    report.lack('data_integrity', 'unknown_profile', 'manifest.json', 'the rules of its ledger are not known here')
+    report.fail('data_integrity', 'unknown_profile', MANIFEST, 'the rules of its ledger are not known here')
   }
   const links = new Links(report, isStrict)
   const total = bundle.places.get(TRANSACTIONS).size
@@ -422,20 +435,23 @@ export function commitments(book) {
 async function checkContent(bundle, report, pace) {
   const { leftOut } = bundle.manifest
   const here = new Set(bundle.contents)
-  const streams = new Set(leftOut.map(({ stream }) => stream))
-  const files = new Set(leftOut.map(({ cid }) => cid))
+  // What the exporter did not have itself ('missing') was not left out by choice.
+  const left = new Set(leftOut.map(({ what, stream, cid }) => `${what} ${stream ?? cid}`))
   const named = commitments(report.book)
+  const all = new Set([...named.keys(), ...here])
   let done = 0
-  for (const [cid, { where, stream }] of named) {
+  for (const cid of all) {
+    const { where, stream } = named.get(cid) ?? { where: null, stream: null }
     report.count('attachment_hashes')
     if (here.has(cid)) {
       if (!(await matches(cid, await bundle.read(CONTENT + cid)))) {
-        report.fail('attachment_hashes', 'altered', cid, `the content is not what its CID says; ${where} names it`)
+        const by = where === null ? '' : `; ${where} names it`
+        report.fail('attachment_hashes', 'altered', cid, `the content is not what its CID says${by}`)
       }
-    } else if (!files.has(cid) && !(stream !== null && streams.has(stream))) {
+    } else if (!left.has(`file ${cid}`) && !(stream !== null && left.has(`stream ${stream}`))) {
       report.lack('attachment_hashes', 'missing_content', cid, `the content is missing; ${where} commits to it`)
     }
-    await pace.tell('content', ++done, named.size)
+    await pace.tell('content', ++done, all.size)
   }
 }
 

@@ -11,7 +11,7 @@ import { Num, decode, encode, isObject } from './json.js'
 import { readings } from './parquet.js'
 import { bodyOf, parseTime, text, withoutEnvelope } from './record.js'
 import { commitments } from './verify.js'
-import { WHY, inWords, shown } from './words.js'
+import { WHY, count, inWords, shown } from './words.js'
 
 const LISTED = 100
 const MOST_SERIES = 24
@@ -248,7 +248,7 @@ function oneStream(report, { name, anchors, verdict }, template) {
   const inline = counting.filter(({ kind }) => kind === 'reading')
   const left = anchors.length - counting.length
   const told = [
-    `${anchors.length} records`,
+    count(anchors, 'record'),
     chunks.length ? `${here.length} of ${chunks.length} chunks are here` : '',
     left ? `${left} records do not count` : '',
   ]
@@ -345,7 +345,7 @@ function life(book, twinId, streams) {
     kind: 'stream',
     body: {},
     verdict,
-    told: { name: 'stream', told: `${name}; ${anchors.length} records` },
+    told: { name: 'stream', told: `${name}; ${count(anchors, 'record')}` },
   }))
   const happened = ({ entry }) => entry.claimed ?? entry.timeMs
   const all = [...records, ...parts, ...made].sort((one, other) => happened(other) - happened(one) || other.entry.index - one.entry.index)

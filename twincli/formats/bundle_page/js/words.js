@@ -62,7 +62,7 @@ const TELLING = {
   chunk: (body) => [count(body.chunks, 'chunk'), readingsOf(body.chunks)],
 }
 
-const count = (listed, noun) => {
+export const count = (listed, noun) => {
   const number = Array.isArray(listed) ? listed.length : 0
   return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
