@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from twincli.cli.result import Mode, Result
@@ -286,11 +286,19 @@ def test_json_is_safe_and_the_same_value(value: Any) -> None:
     text.encode()
 
 
+INKLESS = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}.union(
+    range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0000, 0xE1000)
+)
+"""Characters that Python prints and that nobody sees."""
+
+
 @given(st.text())
+@example("a\u034fb")
 def test_visible_text_keeps_lines_and_letters(text: str) -> None:
     safe = visible(text)
     assert not any(ord(letter) < 32 and letter != "\n" for letter in safe)
-    if text.isprintable():
+    assert not any(ord(letter) in INKLESS for letter in safe)
+    if text.isprintable() and not any(ord(letter) in INKLESS for letter in text):
         assert safe == text
 
 
