@@ -66,4 +66,7 @@ def test_what_is_kept(
 def test_no_command_grows_faster_than_what_it_is_asked(kind: str) -> None:
     figures = list(growth.measure(kind, 100))
     assert len(figures) == len(growth.CASES[kind])
-    assert [figure.what for figure in figures if not figure.kept] == []
+    late = {figure.what for figure in figures if not figure.kept}
+    if late:  # something else may have kept the machine busy: what grows does so again
+        late &= {figure.what for figure in growth.measure(kind, 100) if not figure.kept}
+    assert not late

@@ -22,7 +22,7 @@ from twincli.services.workspace import Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
-FLIPS = 2000
+FLIPS = 1000
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_flipped_bytes(whole: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.ci
-def test_two_thousand_flipped_bytes(whole: bytes, tmp_path: Path) -> None:
+def test_a_thousand_flipped_bytes(whole: bytes, tmp_path: Path) -> None:
     _flip(whole, tmp_path / "car.twin", FLIPS)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from twincli.services.documents import Verification
 
-FLIPS = 2000
+FLIPS = 1000
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_flipped_bytes(made: facts.Facts, copied: Path) -> None:
 
 
 @pytest.mark.ci
-def test_two_thousand_flipped_bytes(made: facts.Facts, copied: Path) -> None:
+def test_a_thousand_flipped_bytes(made: facts.Facts, copied: Path) -> None:
     _flip(made, copied, FLIPS, 2)
 
 
