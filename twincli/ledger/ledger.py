@@ -139,10 +139,14 @@ class Ledger(Reader):
 
     def close(self) -> None:
         """Close the files; a short write-ahead log stays."""
+        self.close_index()
+        self.store.close()
+
+    def close_index(self) -> None:
+        """Close the index alone, where the store is somebody else's."""
         if self._index is not None:
             self._index.close()
             self._index = None
-        self.store.close()
 
     def __enter__(self) -> Self:
         return self

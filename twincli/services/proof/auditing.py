@@ -10,7 +10,7 @@ from twincli.services import resolve
 from twincli.services.asset import listings
 from twincli.services.audit import log
 from twincli.services.proof import integrity, report
-from twincli.services.proof.evidence import Finding, LedgerEvidence
+from twincli.services.proof.evidence import Finding, LedgerEvidence, unindexed
 from twincli.services.proof.judge import below, judge_said, nobody
 
 if TYPE_CHECKING:
@@ -64,28 +64,25 @@ def run(
         directory: Of the audit log.
         progress: Called with how many transactions are checked, and how many there are.
     """
-    from twincli.ledger.ledger import Ledger
-
     ids = [resolve.asset_id_of(workspace, ref) for ref in refs] or [
         str(item["id"])
         for item in listings.list_assets(workspace)["assets"]
         if item["kind"] not in _OF_OTHERS
     ]
     names = resolve.asset_names(workspace)
-    # What is found by an index that somebody altered is not everything there is.
-    own = Ledger(ledger.store, ":memory:")
     parts = report.empty()
-    evidence = LedgerEvidence(own, ledger.path, None, blobs)
-    try:
-        integrity.of_ledger(evidence, own, None, parts, progress)
-    except ConfigError as error:
-        parts[report.DATA].altered.append(Finding(error.code, ledger.path, error.message))
-    trail_of(directory)(parts[report.AUDIT_TRAIL])
-    is_whole = all(parts[name].status != report.FAILED for name in OF_LEDGER[:2])
-    twins = [
-        _twin(evidence, asset_id, names.get(asset_id), is_whole=is_whole)
-        for asset_id in dict.fromkeys(ids)
-    ]
+    with unindexed(ledger.store) as own:
+        evidence = LedgerEvidence(own, ledger.path, None, blobs)
+        try:
+            integrity.of_ledger(evidence, own, None, parts, progress)
+        except ConfigError as error:
+            parts[report.DATA].altered.append(Finding(error.code, ledger.path, error.message))
+        trail_of(directory)(parts[report.AUDIT_TRAIL])
+        is_whole = all(parts[name].status != report.FAILED for name in OF_LEDGER[:2])
+        twins = [
+            _twin(evidence, asset_id, names.get(asset_id), is_whole=is_whole)
+            for asset_id in dict.fromkeys(ids)
+        ]
     statuses = [item["status"] for item in twins]
     statuses += [parts[name].status for name in OF_LEDGER]
     return {

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from twincli.content.store import Blobs
     from twincli.ledger.ledger import Ledger
+    from twincli.ledger.store import Store
 
 LEDGER, BUNDLE, PROOF = "ledger", "bundle", "proof"
 """Kinds of evidence."""
@@ -213,7 +214,6 @@ def of_ledger(
     """
     from twincli.ledger.faults import damaged
     from twincli.ledger.files import locate
-    from twincli.ledger.ledger import Ledger
     from twincli.ledger.store import Store
 
     # Neither the index beside it is believed nor the mark: whoever altered the file had those, too.
@@ -222,9 +222,25 @@ def of_ledger(
         # A view in the place of a table could keep whoever asks it busy for ever.
         for fault in store.strange_parts():
             raise damaged(fault)
-        yield LedgerEvidence(Ledger(store, ":memory:"), path, asset_id, blobs)
+        with unindexed(store) as ledger:
+            yield LedgerEvidence(ledger, path, asset_id, blobs)
     finally:
         store.close()
+
+
+@contextmanager
+def unindexed(store: Store) -> Iterator[Ledger]:
+    """Yield a ledger whose index is made in memory.
+
+    What is found by an index that somebody altered is not everything there is.
+    """
+    from twincli.ledger.ledger import Ledger
+
+    ledger = Ledger(store, ":memory:")
+    try:
+        yield ledger
+    finally:
+        ledger.close_index()
 
 
 def is_proof(path: str) -> bool:

@@ -7,7 +7,7 @@ by block, so that the one set of rules judges both; proofs say where in its own 
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import merkle, notes, tlog
@@ -74,10 +74,11 @@ def of_ledger(
     return ledger.store.ids_at(sorted({seq for found in reports for seq in found.speaking}))
 
 
-def of_bundle(evidence: Evidence, parts: Mapping[str, Part]) -> tuple[Ledger, list[str]]:
+@contextmanager
+def of_bundle(evidence: Evidence, parts: Mapping[str, Part]) -> Iterator[tuple[Ledger, list[str]]]:
     """Check what a bundle has.
 
-    Returns:
+    Yields:
         It as a ledger in memory, and the assets that say more than their state.
     """
     for fault in evidence.faults:
@@ -88,9 +89,10 @@ def of_bundle(evidence: Evidence, parts: Mapping[str, Part]) -> tuple[Ledger, li
         said = "there is no checkpoint that the ledger's key signed"
         proof.missing.append(Finding("no_checkpoint", "checkpoint", said))
     taking = _Taking(evidence, parts)
-    for block in _blocks(evidence, taking):
-        taking.take(block)
-    return taking.ledger, list(taking.speaking)
+    with taking.ledger as ledger:
+        for block in _blocks(evidence, taking):
+            taking.take(block)
+        yield ledger, list(taking.speaking)
 
 
 class _Block(NamedTuple):

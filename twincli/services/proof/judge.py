@@ -77,21 +77,33 @@ def _judge(
 ) -> list[Anchored]:
     ledger = evidence.ledger
     if ledger is None:
-        ledger, speaking = integrity.of_bundle(evidence, parts)
-        client = EmbeddedClient(ledger)
-        asset_ids = _with_others(client, speaking) if speaking else []
+        with integrity.of_bundle(evidence, parts) as (made, speaking):
+            client = EmbeddedClient(made)
+            asset_ids = _with_others(client, speaking) if speaking else []
+            return _judge_rest(evidence, anchors, parts, made, asset_ids)
+    client = EmbeddedClient(ledger)
+    asked = evidence.asset_id
+    if asked is not None and _is_asset(client, asked):
+        asset_ids = below(client, asked)
+        needed = [*asset_ids, *_above(client, asset_ids)]
+        integrity.of_ledger(evidence, ledger, needed, parts, progress)
     else:
-        client = EmbeddedClient(ledger)
-        asked = evidence.asset_id
-        if asked is not None and _is_asset(client, asked):
-            asset_ids = below(client, asked)
-            needed = [*asset_ids, *_above(client, asset_ids)]
-            integrity.of_ledger(evidence, ledger, needed, parts, progress)
-        else:
-            speaking = integrity.of_ledger(evidence, ledger, None, parts, progress, trusted)
-            asset_ids = []
-            if asked is None and speaking:
-                asset_ids = _with_others(client, speaking)
+        speaking = integrity.of_ledger(evidence, ledger, None, parts, progress, trusted)
+        asset_ids = []
+        if asked is None and speaking:
+            asset_ids = _with_others(client, speaking)
+    return _judge_rest(evidence, anchors, parts, ledger, asset_ids)
+
+
+def _judge_rest(
+    evidence: Evidence,
+    anchors: Anchors,
+    parts: dict[str, Part],
+    ledger: Ledger,
+    asset_ids: Sequence[str],
+) -> list[Anchored]:
+    """Judge what is said in transactions that were checked."""
+    client = EmbeddedClient(ledger)
     if evidence.asset_id is not None and not _is_asset(client, evidence.asset_id):
         said = "the evidence does not have the twin that it is about"
         parts[DATA].missing.append(Finding("not_found", evidence.asset_id, said))

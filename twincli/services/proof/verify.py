@@ -165,21 +165,18 @@ def verify_home(
         index: Compare the index of the home, too, which everything is found by.
         progress: See ``judge``.
     """
-    from twincli.ledger.ledger import Ledger
-
     try:
         here = opened()
-        # What is found by an index that somebody altered is not everything there is.
-        ledger = Ledger(here.ledger.store, ":memory:")
-        found = _evidence.LedgerEvidence(ledger, source, here.asset_id, here.blobs)
-        made = judge(
-            found,
-            here.anchors,
-            strict=strict,
-            incremental=incremental,
-            trail=here.trail,
-            progress=progress,
-        )
+        with _evidence.unindexed(here.ledger.store) as ledger:
+            found = _evidence.LedgerEvidence(ledger, source, here.asset_id, here.blobs)
+            made = judge(
+                found,
+                here.anchors,
+                strict=strict,
+                incremental=incremental,
+                trail=here.trail,
+                progress=progress,
+            )
         if index:
             _compare_index(here.ledger, made.parts[report.DATA])
             made = made._replace(status=report.word(made.parts, made.anchors))
