@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 
@@ -34,10 +35,13 @@ class Place:
         self.directory = directory
         self.blobs = Blobs(str(directory / "content"))
         self.copies = Copies(self.blobs, str(directory / "copies"))
+        finalize(self, self.copies.close)  # Python 3.13 reports what is never closed
 
     def feed(self, *, rollups: bool = True) -> Feed:
         kept = Rollups(str(self.directory / "rollups") if rollups else None)
-        return Feed(self.blobs, self.copies, kept)
+        feed = Feed(self.blobs, self.copies, kept)
+        finalize(feed, kept.close)
+        return feed
 
     def chunk(self, batch: Batch, stream: str, *, ours: bool = True) -> list[Entry]:
         made = []
