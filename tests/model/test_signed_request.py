@@ -88,3 +88,13 @@ def test_what_is_remembered_is_bounded() -> None:
     assert [seen.take(each, NOW) is None for each in others] == [True, False, False]
     later = NOW + 2 * MOST_MS + 1
     assert [seen.take(each, later) is None for each in others] == [True, True, True]
+
+
+def test_what_got_nothing_leaves_room() -> None:
+    seen, found = Seen(most=1, each=1), signed()
+    other = found._replace(nonce="f" * 32)
+    assert seen.take(found, NOW) is None
+    seen.give_back(other)  # was not taken
+    assert seen.take(other, NOW) == "too many requests; try again in some minutes"
+    seen.give_back(found)
+    assert seen.take(other, NOW) is None

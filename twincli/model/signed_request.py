@@ -140,6 +140,11 @@ class Seen:
         self._counts[signed.public_key] = count + 1
         return None
 
+    def give_back(self, signed: Signed) -> None:
+        """Forget a request that was taken and got nothing: it leaves room for others."""
+        if (signed.public_key, signed.nonce) in self._seen:
+            self._forget(signed.public_key, signed.nonce)
+
     def _forget(self, key: str, nonce: str) -> None:
         del self._seen[key, nonce]
         self._counts[key] -= 1

@@ -35,17 +35,21 @@ async def refusal(node: Node, scope: dict[str, Any], cid: str) -> Answer | None:
         return None
     now_ms = time.time_ns() // 1_000_000
     signed, fault = _signed(scope, now_ms)
+    if signed is not None:
+        # Taken before it is judged: what is judged is noted, a replay must not be.
+        replayed = node.seen.take(signed, now_ms)
+        if replayed is not None:
+            signed, fault = None, replayed
     key = None if signed is None else signed.public_key
     ruling = await node.readers.run(lambda ledger: guard(ledger, cid, key))
+    if signed is not None and (ruling.is_public or ruling.why_not is not None):
+        node.seen.give_back(signed)
     if ruling.is_public:
         return None
     if signed is None:
         return answers.failure(401, fault, (b"www-authenticate", signed_request.SCHEME.encode()))
     if ruling.why_not is not None:
         return answers.failure(403, ruling.why_not)
-    replayed = node.seen.take(signed, now_ms)
-    if replayed is not None:
-        return answers.failure(401, replayed, (b"www-authenticate", b"Twin"))
     return None
 
 

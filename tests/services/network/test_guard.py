@@ -162,6 +162,10 @@ def test_a_request_counts_once_for_what_it_asks_and_for_a_short_time(served: Ser
     replayed = served.ask(SECRET, nonce=nonce)
     assert (replayed.status, replayed.json["message"]) == (401, "this request was made before")
     assert replayed.headers["www-authenticate"] == "Twin"
+    assert served.noted() == [("served", "bob", named(SECRET), None)]  # the replay was not
+    for _ in range(2):  # neither what is public nor a refusal uses a request up
+        assert served.ask(OPEN, "eve", nonce=nonce).status == 200
+        assert served.ask(SECRET, "eve", nonce=nonce).status == 403
     for late in (-signed_request.MOST_MS - 5000, signed_request.MOST_MS + 5000):
         answer = served.ask(SECRET, late=late)
         assert (answer.status, "clock" in answer.json["message"]) == (401, True)
