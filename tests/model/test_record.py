@@ -176,6 +176,22 @@ def test_statements() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "nonce", "is_found"),
+    [
+        ("statement", "n", True),
+        ("certificate", "n", True),
+        ("asset", "n", False),
+        ("statement", 7, False),
+    ],
+)
+def test_statements_and_certificates_are_found_by_their_nonce(
+    kind: str, nonce: Any, is_found: bool
+) -> None:
+    found = record.statements({"twin": {"v": 1, "kind": kind, "nonce": nonce}})
+    assert found == [("kind", kind), *([("nonce", nonce)] if is_found else [])]
+
+
 def test_a_template_is_found_by_the_cid_of_what_it_is() -> None:
     made = {"twin": {"v": 1, "kind": "template", "template": "pump-v1"}, "format": 1}
     found = dict(record.statements(made))

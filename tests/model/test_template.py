@@ -441,3 +441,13 @@ def test_conditions_see_what_is_recorded_and_fields_that_are_declared() -> None:
         states["conditions"] = {"ok": text}
         faults = template.faults({**document, "states": states})
         assert [fault.where for fault in faults] == found
+
+
+def test_a_field_is_found_at_its_path() -> None:
+    known = template.read(GUARDED)
+    assert known.field_at(("mileage",)) == known.fields["mileage"]
+    size = known.facts["size"]
+    assert size.fields is not None
+    assert known.field_at(("size", "x")) == size.fields["x"]
+    for path in ((), ("no",), ("no", "x"), ("size", "y"), ("color", "x")):
+        assert known.field_at(path) is None

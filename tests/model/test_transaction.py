@@ -252,3 +252,7 @@ def test_who_signed_is_read_whatever_the_fulfillment_is() -> None:
         assert signers.of(signed) == [key.public_key]
     odd = {**signed, "inputs": [{**signed["inputs"][0], "fulfillment": uri}]}
     assert signers.of(odd) == transaction.signers_of(odd) == []
+    twice = {**signed, "inputs": [odd["inputs"][0], signed["inputs"][0]]}
+    assert signers.of(twice) == [key.public_key]
+    unsigned = {**signed, "inputs": [{**signed["inputs"][0], "fulfillment": None}]}
+    assert signers.of(unsigned) == []
