@@ -104,6 +104,8 @@ CASES: dict[str, tuple[Case, ...]] = {
         Case(("history", "a0", "--since", MIDDLE, "--limit", "5", "--json"), FLAT),
         Case(("history", "a0", "--until", MIDDLE, "--reverse", "--limit", "5", "--json"), FLAT),
         Case(("file", "list", "a0", "--json"), FLAT),
+        Case(("stream", "push", "a0", "s", "--value", "1"), FLAT),
+        Case(("query", "a0", "--stream", "s", "--json"), FLAT),
         Case(("history", "a0", "--json"), GROWS),
     ),
 }

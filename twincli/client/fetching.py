@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Protocol
 
 from twincli.content.store import PIECE_BYTES
 from twincli.errors import NotVerifiedError, UnreachableError
+from twincli.values import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from twincli.client.content import Response

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from twincli.errors import ConfigError
+from twincli.values import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Self
 
 
 class MemoryFile:
@@ -76,6 +74,8 @@ def passing(*, in_memory: bool) -> Iterator[str]:
         with MemoryFile() as file:
             yield file.path
         return
+    import tempfile
+
     with tempfile.TemporaryDirectory() as directory:
         yield os.path.join(directory, "rows")
 

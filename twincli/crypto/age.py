@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import bech32, x25519
 from twincli.errors import ConfigError, InvalidError, LockedError, cut
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -7,14 +7,12 @@ over.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twincli.errors import LockedError
 from twincli.model import did, times
 from twincli.rules.authority import AUTHORISED, DOWNLOAD, LAST, OWNER, Place, Topic
 from twincli.services.audit import trail
 from twincli.services.standing import Speakers
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

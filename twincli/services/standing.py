@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _PART = LAST - 1
 """The number of a part's CREATE within its block."""
 
+_TRIES = 8
+"""Statements about an asset that are judged before its whole history is read."""
 BELONGING = Topic(record.LINK)
 """That one asset is a part of another."""
 
@@ -39,19 +41,35 @@ def owners_now(client: LedgerClient, asset_id: str) -> list[dict[str, Any]]:
 
 def at_birth(client: LedgerClient, parent: str, part: Entry) -> str:
     """Say how ``part`` stands, which states that it belongs to ``parent``."""
-    # A long history need not be read where the owners said so, as they mostly do.
-    if part.time_ms is not None and part.height is not None:
-        replay = client.replay(parent, part.time_ms)
-        last = None if replay is None or replay.last is None else replay.last["id"]
-        # Several blocks may have one time.
-        if replay is not None and last is not None:
-            height = client.required(last).height
-            outputs = [client.required(at).tx["outputs"][index] for at, index in replay.outputs]
-            details = [output["condition"]["details"] for output in outputs]
-            found = authority.standing(signers_of(part.tx), details, None)
-            if height is not None and height <= part.height and found == AUTHORISED:
-                return AUTHORISED
+    if _said_by_owners(client, parent, part):
+        return AUTHORISED
     return Speakers(client).of_part(parent, part.tx["id"]).standing
+
+
+def _said_by_owners(client: LedgerClient, asset_id: str, entry: Entry) -> bool:
+    """Say whether the owners of an asset signed what another asset's transaction says of it.
+
+    They mostly did, and then a long history need not be read. False: they did not, or only the
+    whole history can tell.
+    """
+    if entry.height is None:
+        return False
+    keys = signers_of(entry.tx)
+    # The owners first: whatever changes them afterwards is then seen as the last transaction.
+    owners = owners_now(client, asset_id)
+    last = client.last(asset_id)
+    if last is None or last.height is None:
+        return False
+    if last.height > entry.height:
+        replay = None if entry.time_ms is None else client.replay(asset_id, entry.time_ms)
+        if replay is None or replay.last is None:
+            return False
+        height = client.required(replay.last["id"]).height
+        if height is None or height > entry.height:  # several blocks may have one time
+            return False
+        outputs = [client.required(at).tx["outputs"][index] for at, index in replay.outputs]
+        owners = [output["condition"]["details"] for output in outputs]
+    return authority.standing(keys, owners, None) == AUTHORISED
 
 
 class Speakers:
@@ -60,6 +78,7 @@ class Speakers:
     def __init__(self, client: LedgerClient) -> None:
         self._client = client
         self._known: dict[str, Authority] = {}
+        self._tries: dict[str, int] = {}
         self._holders: dict[str, Holders] = {}
         self._held: dict[str, frozenset[str]] = {}
         self._named: dict[str, tuple[str | None, str | None]] = {}
@@ -83,6 +102,10 @@ class Speakers:
             entry: The transaction.
             topic: What it says.
         """
+        if asset_id not in self._known and self._tries.get(asset_id, 0) < _TRIES:
+            self._tries[asset_id] = self._tries.get(asset_id, 0) + 1
+            if _said_by_owners(self._client, asset_id, entry):
+                return OWNER
         number = _PART if topic == BELONGING else LAST
         keys = signers_of(entry.tx)
         return self._judged(

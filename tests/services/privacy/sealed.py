@@ -16,7 +16,7 @@ from twincli.services.asset.write_options import PLAIN
 from twincli.services.documents import CreatedStream, WrittenGrants
 from twincli.services.grant import grants
 from twincli.services.privacy.chunks import SealedChunks
-from twincli.services.privacy.opening import Shelf
+from twincli.services.privacy.shelf import Shelf
 from twincli.services.query import query
 from twincli.services.query.asked import Typed
 from twincli.services.query.feed import Feed

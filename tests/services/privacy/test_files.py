@@ -17,7 +17,7 @@ from twincli.model import record
 from twincli.services.asset.write_options import Writing
 from twincli.services.file import attach, attached, shred
 from twincli.services.privacy import files, opening
-from twincli.services.privacy.opening import Shelf
+from twincli.services.privacy.shelf import Shelf
 from twincli.services.record.attachments import Brought
 from twincli.services.record.say import say
 

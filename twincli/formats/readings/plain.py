@@ -68,7 +68,7 @@ class _Form:
 
     @classmethod
     def of(cls, lines: bytes, delimiter: str) -> _Form | None:
-        """Return the form of the first line, None where its first cell is no time in UTC."""
+        """Return the form of the first line, None where its first cell is not as long as a time."""
         cell = lines.partition(delimiter.encode())[0]
         digits = len(cell) - len(_CLOCK) - 2
         clock = _CLOCK + ("Z" if digits < 0 else "." + "d" * digits + "Z")

@@ -6,25 +6,21 @@ and written again, in memory, too.
 
 from __future__ import annotations
 
-import io
+from _thread import allocate_lock as mutex  # loading threading would take longer than a push has
 from contextlib import contextmanager
-from threading import Lock as Mutex
-from typing import TYPE_CHECKING
 
 from twincli.content.memory import MemoryFile
-from twincli.crypto import age
 from twincli.errors import LockedError, UndeterminedError
-from twincli.services.privacy import opening
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from twincli.content.copies import Copies
-    from twincli.model.encryption import Epoch
     from twincli.model.manifest import Entry
     from twincli.services.privacy.locks import Lock
-    from twincli.services.privacy.opening import Keyring, Shelf
+    from twincli.services.privacy.opening import Keyring
+    from twincli.services.privacy.shelf import Shelf
     from twincli.services.workspace import Workspace
 
 MAX_KEPT = 1 << 28
@@ -64,7 +60,7 @@ class SealedChunks:
         self._rings: dict[str, Keyring | LockedError] = {}
         self._held: dict[str, _Held] = {}
         self._own: dict[tuple[Entry, str], bool] = {}
-        self._mutex = Mutex()
+        self._mutex = mutex()
 
     def close(self) -> None:
         """Forget what is open."""
@@ -80,6 +76,8 @@ class SealedChunks:
         """
         found = self._rings.get(lock.what)
         if found is None:
+            from twincli.services.privacy import opening
+
             try:
                 found = opening.keyring(
                     self._workspace, self._shelf, lock, by=self._by, download=self._download
@@ -164,8 +162,3 @@ class SealedChunks:
         with chunks.Writer() as writer:
             writer.rewrite(chunk, made.path)
         return made
-
-
-def sealed(data: bytes, epoch: Epoch) -> io.BytesIO:
-    """Return a chunk as it is stored."""
-    return io.BytesIO(age.seal(data, epoch.recipient))

@@ -6,9 +6,8 @@ opened stays in memory.
 
 from __future__ import annotations
 
-from twincli.client.fetching import fetch
 from twincli.crypto import age
-from twincli.errors import InvalidError, LockedError, NotVerifiedError, UndeterminedError
+from twincli.errors import InvalidError, LockedError
 from twincli.keystore import keyfile
 from twincli.rules.authority import AUTHORISED, DOWNLOAD
 from twincli.services import resolve
@@ -18,18 +17,14 @@ from twincli.services.privacy import locks
 from twincli.values import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from twincli.client.fetching import Source
-    from twincli.content.store import Blobs
     from twincli.keystore.keyfile import KeyInfo
     from twincli.model.encryption import History
     from twincli.model.manifest import Entry
     from twincli.services.privacy.locks import Lock
+    from twincli.services.privacy.shelf import Shelf
     from twincli.services.workspace import Workspace
-
-MAX_WRAP = 1 << 16
-"""Bytes of a wrap."""
 
 _WHY = {
     "expired": "its grant is over",
@@ -40,35 +35,6 @@ _WHY = {
     "no_block_time": "this network has no time of its own to judge the grant by",
     "unknown_record": "the twin has a record that this version does not know",
 }
-
-
-class Shelf(NamedTuple):
-    """Where wraps are.
-
-    Attributes:
-        blobs: On this machine.
-        sources: Where they are fetched from.
-    """
-
-    blobs: Blobs
-    sources: Sequence[Source] = ()
-
-    def wrap(self, cid: str) -> bytes | None:
-        """Return a wrap, None where nobody at hand has it."""
-        blobs = self.blobs
-        if not blobs.has(cid):
-            for source in self.sources:
-                try:
-                    fetch(source, blobs, cid)
-                except (UndeterminedError, NotVerifiedError):
-                    continue
-                break
-            else:
-                return None
-        if blobs.size(cid) > MAX_WRAP or not blobs.check(cid):
-            return None
-        with blobs.open(cid) as stream:
-            return stream.read(MAX_WRAP)
 
 
 class Keyring(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
 
 from twincli.crypto import age, base58
 from twincli.errors import InvalidError, LockedError, TwinError
@@ -12,9 +11,10 @@ from twincli.model import encryption, manifest, record
 from twincli.model.encryption import Epoch, Item, Sealed, Wrap
 from twincli.services import resolve
 from twincli.services.privacy import locks, opening
-from twincli.services.privacy.opening import Shelf
+from twincli.services.privacy.shelf import Shelf
 from twincli.services.record.attachments import Stores, upload
 from twincli.services.record.say import say
+from twincli.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
 
 from twincli.content.store import PIECE_BYTES
 from twincli.crypto import cid as _cid
 from twincli.errors import InvalidError, UsageError
 from twincli.files import cannot
 from twincli.model import bodies
-from twincli.values import NamedTuple
+from twincli.values import IO, TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

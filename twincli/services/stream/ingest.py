@@ -12,13 +12,9 @@ from contextlib import ExitStack, closing
 
 from twincli import files
 from twincli.content.inventory import Summary
-from twincli.content.memory import MemoryFile
-from twincli.crypto import age
 from twincli.errors import ConflictError, InvalidError
 from twincli.model import manifest, reading
 from twincli.model.manifest import Entry, Manifest
-from twincli.services.privacy import sealing
-from twincli.services.record.attachments import Stores
 from twincli.services.record.say import say
 from twincli.services.stream import known, streams
 from twincli.services.tx.prepared import Prepared
@@ -213,6 +209,9 @@ def store(
             return Stored(new=count, existing=existing, conflicts=refused)
         epoch = None
         if stream.lock is not None:
+            from twincli.services.privacy import sealing
+            from twincli.services.record.attachments import Stores
+
             stores = Stores(room.blobs, room.nodes)
             epoch = sealing.current(room.workspace, stores, stream.lock)
             if room.sealed is not None:
@@ -315,6 +314,8 @@ def _made(
     from queue import SimpleQueue
 
     from twincli.content import chunks
+    from twincli.content.memory import MemoryFile
+    from twincli.crypto import age
     from twincli.services.stream import rollups
 
     free: SimpleQueue[chunks.Writer] = SimpleQueue()

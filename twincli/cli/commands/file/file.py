@@ -174,14 +174,14 @@ def _ring(
 ) -> Keyring:
     """Return what opens an encrypted file."""
     from twincli.services.privacy import opening
+    from twincli.services.privacy.shelf import Shelf
 
     if out is not None and out.endswith(CAR):
         raise UsageError(
             "an encrypted file is not written as a CAR", hint=f"twin file get {lock.what} -o {out}"
         )
-    return opening.keyring(
-        context.workspace(), opening.Shelf(blobs, sources), lock, by="file get", download=True
-    )
+    shelf = Shelf(blobs, sources)
+    return opening.keyring(context.workspace(), shelf, lock, by="file get", download=True)
 
 
 def _wanted(context: Context, blobs: Blobs, words: Sequence[str]) -> Wanted:

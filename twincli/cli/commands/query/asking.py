@@ -24,7 +24,7 @@ def feed(context: Context, *, download: bool = False) -> Feed:
     from twincli.content.copies import Copies
     from twincli.content.store import Blobs
     from twincli.services.privacy.chunks import SealedChunks
-    from twincli.services.privacy.opening import Shelf
+    from twincli.services.privacy.shelf import Shelf
     from twincli.services.query.feed import Feed
     from twincli.services.stream.rollups import Rollups
 

@@ -10,7 +10,7 @@ from twincli.content.copies import Copies
 from twincli.content.inventory import Inventory
 from twincli.content.store import Blobs
 from twincli.services.privacy.chunks import SealedChunks
-from twincli.services.privacy.opening import Shelf
+from twincli.services.privacy.shelf import Shelf
 from twincli.services.stream.known import Room
 from twincli.values import TYPE_CHECKING, Any
 
