@@ -72,7 +72,9 @@ class Flood:
                 return
             with connection, suppress(OSError):
                 connection.settimeout(5)
-                connection.recv(1 << 16)
+                asked = b""  # all of it: closing with unread bytes resets the connection
+                while not asked.endswith(b"\r\n\r\n") and (part := connection.recv(1 << 16)):
+                    asked += part
                 connection.sendall(self._begin)
                 self.sent = 0
                 while self._again:

@@ -214,7 +214,7 @@ def tried(path: Path, said: Entry) -> chunks.Chunk | None:
 @pytest.mark.parametrize(
     "count",
     [
-        200,
+        50,
         pytest.param(1000, marks=pytest.mark.ci),
         pytest.param(10_000, marks=pytest.mark.nightly),
     ],

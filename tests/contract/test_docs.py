@@ -112,7 +112,18 @@ def run(commands: list[str], directory: Path) -> list[str]:
     return printed
 
 
-@pytest.mark.parametrize("name", [name for name, text in PAGES.items() if transcript(text)])
+PLAIN = {"README.md", "docs/guide/tutorial.md"}
+"""Pages whose transcripts run in a plain run too; the others take two minutes."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in PLAIN else pytest.mark.ci)
+        for name, text in PAGES.items()
+        if transcript(text)
+    ],
+)
 def test_transcripts_are_what_happens(name: str, tmp_path: Path) -> None:
     wanted = transcript(PAGES[name])
     commands = [command for command, _ in wanted]

@@ -509,10 +509,18 @@ LARGE = {
     "a long kind": {"twin": record.envelope("k" * 500_000)},
     "many lists": {"l": [[]] * 200_000},
 }
+ONE_OF_A_KIND = {"deep", "a long text", "a long kind"}
+"""Those that a plain run tries; the others take longer and are much alike."""
 
 
 @pytest.mark.no_cover
-@pytest.mark.parametrize("metadata", LARGE.values(), ids=LARGE)
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        pytest.param(LARGE[name], id=name, marks=[] if name in ONE_OF_A_KIND else pytest.mark.ci)
+        for name in LARGE
+    ],
+)
 def test_a_page_costs_what_it_shows(metadata: dict[str, Any], ledger: Ledger) -> None:
     """Memory says it: what is made for a page beyond parsing what it reads."""
     import tracemalloc

@@ -453,7 +453,7 @@ class _NounStub(TyperGroup):
 
     def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """Go on with the real group."""
-        real = typer.main.get_command(_app(table.NOUNS[str(self.name)][0]))
+        real = _real(table.NOUNS[str(self.name)][0])
         return real.make_context(info_name, args, parent=parent, **extra)
 
 
@@ -462,14 +462,15 @@ class _VerbStub(TyperCommand):
 
     def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """Go on with the real command."""
-        real = typer.main.get_command(_app(table.BARE[str(self.name)][0]))
+        real = _real(table.BARE[str(self.name)][0])
         return real.make_context(info_name, args, parent=parent, **extra)
 
 
-def _app(module: str) -> typer.Typer:
+@functools.cache
+def _real(module: str) -> Any:
     app = import_module(module).app
     assert isinstance(app, typer.Typer)
-    return app
+    return typer.main.get_command(app)
 
 
 class Root(Group):
