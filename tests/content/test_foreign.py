@@ -215,7 +215,7 @@ def tried(path: Path, said: Entry) -> chunks.Chunk | None:
     "count",
     [
         50,
-        pytest.param(1000, marks=pytest.mark.ci),
+        pytest.param(500, marks=pytest.mark.ci),
         pytest.param(10_000, marks=pytest.mark.nightly),
     ],
 )

@@ -177,9 +177,9 @@ def test_the_official_verifier_takes_what_is_made_in_any_order(
 
 
 @pytest.mark.ci
-def test_the_official_verifier_takes_thousands_of_trees() -> None:
+def test_the_official_verifier_takes_hundreds_of_trees() -> None:
     source = random.Random(20)
-    for number in range(3000):
+    for number in range(600):
         check_tree(random_tree(source, 4), number)
 
 

@@ -266,7 +266,7 @@ def test_a_long_history_at_random_times(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.ci
 def test_a_history_with_kept_states_at_random_times() -> None:
-    check_random_times(10, 4500)
+    check_random_times(4, 4500)
 
 
 @pytest.mark.nightly
