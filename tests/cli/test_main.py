@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -120,7 +121,7 @@ def test_aliases_of_verbs(
     invoke: Invoke, handled: Callable[[Handler], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handled(echo)
-    monkeypatch.setattr(typer_frame, "_app", _only_ours)
+    monkeypatch.setattr(typer_frame, "built", _only_ours)
     assert invoke("assets", "add", "car", "--get", "name").stdout == "car\n"
     run = invoke("dids", "add", "x")
     assert run.status == 2
@@ -508,7 +509,7 @@ def test_any_command_line_ends_in_a_status_and_never_in_a_traceback(
 ) -> None:
     handled(echo)
     # Commands that change or read more than the command line are out of scope here.
-    monkeypatch.setattr(typer_frame, "_app", _only_ours)
+    monkeypatch.setattr(typer_frame, "built", _only_ours)
     with monkeypatch.context() as patch:
         patch.setenv("TWIN_HOME", "/nonexistent/twin")
         run = invoke(first, *words, stdin="{}", tty=tty)
@@ -531,19 +532,19 @@ _OURS = {
     "twincli.cli.commands.home.help",
     "twincli.cli.commands.home.completion",
 }
-_real_app = typer_frame._app
+_real = typer_frame.built
 
 
 def _only_ours(module: str) -> Any:
     if module in _OURS:
-        return _real_app(module)
+        return _real(module)
     noun = next((noun for noun, entry in table.NOUNS.items() if entry[0] == module), None)
     app = typer_frame.bare() if noun is None else typer_frame.group(noun)
     for verb in ("list", "remove"):
         typer_frame.command(app, verb)(_anything)
         if noun is None:
             break
-    return app
+    return typer.main.get_command(app)
 
 
 def _anything(_context: Context) -> Result:

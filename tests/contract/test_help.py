@@ -10,7 +10,6 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
-import typer.main
 
 import twincli.cli
 from tests.conftest import Invoke
@@ -43,7 +42,7 @@ def test_every_command_with_data_has_its_handler(command: tuple[str, str]) -> No
 @pytest.mark.parametrize("name", there())
 def test_the_table_says_what_the_module_says(name: str) -> None:
     module, line = TABLE[name]
-    built = typer.main.get_command(typer_frame._app(module))
+    built = typer_frame.built(module)
     assert (built.help or "").partition("\n")[0] == line
     if name in table.NOUNS:
         assert isinstance(built, typer_frame.Group)
@@ -58,7 +57,7 @@ def lines() -> list[list[str]]:
     found: list[list[str]] = [[], *([name] for name in there())]
     for name in there():
         if name in table.NOUNS:
-            group = typer.main.get_command(typer_frame._app(TABLE[name][0]))
+            group = typer_frame.built(TABLE[name][0])
             assert isinstance(group, typer_frame.Group)
             found.extend([name, verb] for verb in group.list_commands(None))
     return found + [

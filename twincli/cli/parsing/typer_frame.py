@@ -453,7 +453,7 @@ class _NounStub(TyperGroup):
 
     def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """Go on with the real group."""
-        real = _real(table.NOUNS[str(self.name)][0])
+        real = built(table.NOUNS[str(self.name)][0])
         return real.make_context(info_name, args, parent=parent, **extra)
 
 
@@ -462,12 +462,13 @@ class _VerbStub(TyperCommand):
 
     def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """Go on with the real command."""
-        real = _real(table.BARE[str(self.name)][0])
+        real = built(table.BARE[str(self.name)][0])
         return real.make_context(info_name, args, parent=parent, **extra)
 
 
 @functools.cache
-def _real(module: str) -> Any:
+def built(module: str) -> Any:
+    """Return the command that a module defines; it is built once."""
     app = import_module(module).app
     assert isinstance(app, typer.Typer)
     return typer.main.get_command(app)
