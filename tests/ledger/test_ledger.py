@@ -438,9 +438,6 @@ def test_assets_are_found_by_what_their_envelope_states(ledger: Ledger) -> None:
     foreign = create(data={"twin": {"kind": "asset"}})
     ledger.submit_many([parent, child, orm, foreign])
     assert ledger.assets_with("parent", parent["id"]) == [child["id"]]
-    asked = [child["id"], parent["id"], "\udcff"]
-    assert ledger.parts_of(asked) == {parent["id"]: [child["id"]]}
-    assert ledger.parts_of([]) == {}
     assert ledger.assets_with("entity", BOB.public_key) == [child["id"]]
     assert ledger.assets_with("kind", "asset") == [child["id"]]
     assert ledger.assets_with("model", "myModel") == [orm["id"]]

@@ -301,12 +301,6 @@ class LedgerClient(Protocol):
     def assets_with(self, name: str, value: str) -> list[str]:
         """Return assets whose CREATE states something."""
 
-    def parts_of(self, asset_ids: Sequence[str]) -> dict[str, list[str]]:
-        """Return the assets whose CREATE names one of some assets as its parent, by parent.
-
-        Those of which there are none are left out.
-        """
-
     def search_assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         """Return assets that contain the words of ``text``."""
 

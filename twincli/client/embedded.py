@@ -14,7 +14,6 @@ if TYPE_CHECKING:
         Iterable,
         Iterator,
         Mapping,
-        Sequence,
     )
 
     from twincli.crypto.ed25519 import Signer
@@ -216,9 +215,6 @@ class EmbeddedClient:
 
     def assets_with(self, name: str, value: str) -> list[str]:
         return self.ledger.assets_with(name, value)
-
-    def parts_of(self, asset_ids: Sequence[str]) -> dict[str, list[str]]:
-        return self.ledger.parts_of(asset_ids)
 
     def search_assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         return self.ledger.search_assets(text, limit)

@@ -836,10 +836,6 @@ class NetworkClient:
             self.search_assets(f'"{value}"', FEW)
         return self.copy.assets_with(name, value)
 
-    def parts_of(self, asset_ids: Sequence[str]) -> dict[str, list[str]]:
-        found = ((asset_id, self.assets_with("parent", asset_id)) for asset_id in asset_ids)
-        return {asset_id: parts for asset_id, parts in found if parts}
-
     def search_assets(self, text: str, limit: int = 0) -> list[dict[str, Any]]:
         found = []
         hits = self.nodes.assets(text, limit)

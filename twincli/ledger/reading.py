@@ -26,7 +26,6 @@ if TYPE_CHECKING:
         Iterable,
         Iterator,
         Mapping,
-        Sequence,
     )
 
     from twincli.ledger.index import Index, Placed
@@ -550,15 +549,6 @@ class Reader:
         """
         found = self.index.stated(name, value, self._start(after), limit or -1)
         return [self.id_at(seq) for seq in found]
-
-    def parts_of(self, asset_ids: Sequence[str]) -> dict[str, list[str]]:
-        """Return the assets whose CREATE names one of some assets as its parent, by parent."""
-        found = self.index.stated_by("parent", asset_ids)
-        ids = self.store.ids_at([seq for _, seq in found])
-        parts: dict[str, list[str]] = {}
-        for (parent, _), part in zip(found, ids, strict=True):
-            parts.setdefault(parent, []).append(part)
-        return parts
 
     def reindex(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Rebuild the derived index; return how many transactions it holds.

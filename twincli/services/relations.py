@@ -14,7 +14,7 @@ from twincli.crypto import conditions
 from twincli.model import links, record
 from twincli.model.links import POWERS, SOURCE, TARGET, Said
 from twincli.model.owners import BURN_ADDRESS
-from twincli.model.transaction import Signers, asset_of, signers_of
+from twincli.model.transaction import Signers, asset_of
 from twincli.rules.authority import AUTHORISED, LAST, REVOKED, UNAUTHORISED, Place, topic_of
 from twincli.services.standing import Speakers
 from twincli.values import NamedTuple
@@ -91,6 +91,7 @@ class Relations:
         self._revoking: dict[str, dict[Removed | None, _Last]] = {}
         self._walked: set[int] = set()
         self._records: dict[str, dict[str, Any]] = {}
+        self._parts: dict[str, dict[str, tuple[int, int]]] = {}
         self._unbroken: dict[str, set[str]] = {}
         self._signers = Signers()
 
@@ -154,6 +155,10 @@ class Relations:
         found = [(linked, said) for linked in wanted if (said := links.said(linked.tx)) is not None]
         known = {linked.seq: linked.tx for linked, _ in found}
         self._records.update((tx["id"], tx) for tx in known.values())
+        for linked, said in found:
+            if said.by == TARGET and linked.tx["id"] == said.target:
+                place = (LAST if linked.height is None else linked.height, linked.seq)
+                self._parts.setdefault(said.source, {})[said.target] = place
         self._know((end for _, said in found for end in (said.source, said.target)), known)
         return found
 
@@ -161,6 +166,16 @@ class Relations:
         """Return who holds an asset, None where it is not on this ledger."""
         self._know([asset_id], {})
         return self._held.get(asset_id)
+
+    def parts(self, asset_id: str) -> list[str]:
+        """Return what was read and names an asset as its parent, in commit order."""
+        found = self._parts.get(asset_id, {})
+        return sorted(found, key=found.__getitem__)
+
+    def met(self, asset_id: str) -> tuple[dict[str, Any], set[str]] | None:
+        """Return the CREATE of an asset and what made its unspent outputs, if both were read."""
+        create, held = self._records.get(asset_id), self._held.get(asset_id)
+        return None if create is None or held is None else (create, held.by)
 
     def _know(self, asset_ids: Iterable[str], known: Mapping[int, dict[str, Any]]) -> None:
         """Have at hand who holds assets, and what their owners took back."""
@@ -214,7 +229,7 @@ class Relations:
         held = self._held.get(said.source)
         if said.source not in self._revoking and held is not None and held.since is not None:
             is_before = linked.height is not None and held.since <= linked.height
-            if is_before and _fulfils(held.details, signers_of(linked.tx)):
+            if is_before and _fulfils(held.details, self._signers.of(linked.tx)):
                 return _link(linked, said, ACTIVE, AUTHORISED, BOTH)
         found = self._judged(linked, said)
         return None if found is None else _link(linked, said, *found, BOTH)

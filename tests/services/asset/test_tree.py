@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.services.rooms import opened
 from twincli.client.embedded import EmbeddedClient
+from twincli.ledger import rows
+from twincli.services import resolve
 from twincli.services.asset import tree as drawing
 from twincli.services.asset.create import Definition, create
+from twincli.services.asset.transfer import transfer
 from twincli.services.asset.tree import tree
 from twincli.services.link import links
 
@@ -41,6 +46,30 @@ def test_parts_over_several_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         names = [child["name"] for child in key["children"]]
         assert names == ["root", *(f"part{n}" for n in range(8)), "bolt"]
         assert key["children"][3]["seen"]
+
+
+def test_each_part_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: Counter[str | None] = Counter()
+
+    def counting(body: str, tx_id: str | None = None) -> dict[str, Any]:
+        decoded[tx_id] += 1
+        return read(body, tx_id)
+
+    read = rows.decoded
+    with opened(tmp_path) as rooms:
+        rooms.key("alice")
+        rooms.key("bob")
+        workspace = rooms.using("alice")
+        create(workspace, "root", Definition({}, owner="alice"))
+        for number in range(30):
+            create(workspace, f"part{number}", Definition({}, owner="alice", parent="root"))
+        made = [resolve.asset_id_of(workspace, f"part{number}") for number in range(30)]
+        transfer(workspace, "part3", to="bob")
+        monkeypatch.setattr(rows, "decoded", counting)
+        (root,) = tree(workspace, "root")["roots"]
+    assert [part["id"] for part in root["children"]] == made
+    assert {part["kind"] for part in root["children"]} == {"asset"}
+    assert [decoded[one] for one in made if one != made[3]] == [1] * 29
 
 
 def test_linked_parts(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twincli.errors import InvalidError, NotFoundError
 from twincli.model import links, record
@@ -14,7 +14,6 @@ from twincli.services.standing import Speakers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from twincli.ledger.rows import Standing
     from twincli.services.documents import Document, Tree
     from twincli.services.workspace import Workspace
 
@@ -93,13 +92,21 @@ class _Drawing:
         asset_id = resolve.asset_id_of(self.workspace, ref)
         return self._assets([asset_id], None)[0]
 
-    def _entity(self, standing: Standing) -> str | None:
-        create = standing.create
-        if all(item.transaction_id == create["id"] for item in standing.unspent):
-            return record.text(record.creating_envelope(create).get("entity"))
-        # A transfer may have named another one since.
-        replay = self.client.replay(create["id"])
-        return None if replay is None else replay.entity
+    def _thing(self, create: dict[str, Any], made_by: set[str]) -> _Thing:
+        """Return what is drawn of an asset.
+
+        Args:
+            create: Its CREATE.
+            made_by: The transactions that made its unspent outputs.
+        """
+        asset_id: str = create["id"]
+        stated = record.creating_envelope(create)
+        entity = record.text(stated.get("entity"))
+        if made_by != {asset_id}:
+            # A transfer may have named another one since.
+            replay = self.client.replay(asset_id)
+            entity = None if replay is None else replay.entity
+        return _Thing(asset_id, record.text(stated.get("kind")), entity)
 
     def _key(self, public_key: str, relation: str | None, depth: int = 0) -> Document:
         node: Document = {
@@ -135,16 +142,15 @@ class _Drawing:
 
     def _parts(self, asset_ids: list[str]) -> dict[str, list[str]]:
         """Return what says that it is a part of assets, and what is linked as one."""
-        stated = self.client.parts_of(asset_ids)
-        self.stated.update({whole: {*parts} for whole, parts in stated.items()})
         for link in self.relations.beyond(asset_ids):
             kind, lower, upper = links.upwards(link.said)
             if kind == links.WHOLE and link.state in {ACTIVE, PROPOSED}:
                 self.linked.setdefault(upper, {})[lower] = link.standing
         found = {}
         for whole in asset_ids:
-            more = self.linked.get(whole, {}).keys() - stated.get(whole, [])
-            found[whole] = stated.get(whole, [])
+            found[whole] = self.relations.parts(whole)
+            self.stated[whole] = {*found[whole]}
+            more = self.linked.get(whole, {}).keys() - self.stated[whole]
             if more:
                 # A part that is linked and not on this ledger has nothing that could be shown.
                 found[whole] = self.client.in_order([*found[whole], *more])
@@ -162,11 +168,16 @@ class _Drawing:
         for at in range(0, len(asset_ids), PAGE):
             page = asset_ids[at : at + PAGE]
             new = [asset_id for asset_id in page if asset_id not in self.known]
-            for standing in self.client.standings(new):
-                create = standing.create
-                self.known[create["id"]] = _Thing(
-                    create["id"], resolve.asset_kind(create), self._entity(standing)
-                )
+            unread = []
+            for asset_id in new:
+                met = self.relations.met(asset_id)
+                if met is None:
+                    unread.append(asset_id)
+                else:
+                    self.known[asset_id] = self._thing(*met)
+            for standing in self.client.standings(unread):
+                made_by = {item.transaction_id for item in standing.unspent}
+                self.known[standing.create["id"]] = self._thing(standing.create, made_by)
             yield [self.known[asset_id] for asset_id in page]
 
     def _asset(
@@ -198,8 +209,9 @@ class _Drawing:
         if entity is not None and entity not in self.seen:
             # What the thing owns by its own key hangs below the thing.
             node["children"] = self._key(entity, "owns", depth)["children"]
-        known = {child["id"] for child in node["children"]}
-        node["children"] += self._assets(
-            [part for part in parts if part not in known], "part", depth + 1, part_of=asset_id
-        )
+        if parts:
+            known = {child["id"] for child in node["children"]}
+            node["children"] += self._assets(
+                [part for part in parts if part not in known], "part", depth + 1, part_of=asset_id
+            )
         return node
