@@ -78,6 +78,7 @@ def test_readings_come_back(tmp_path: Path) -> None:
         assert [series.time.tolist() for series in part.series] == [[T + 1, T + 2]]
         assert reader.read(str(path), names=["s.n"], until_us=T + 1).series == ()
         time, values, suspect = reader.values(str(path), "s.t", "f64", None, T + 2)
+        assert suspect is not None
         assert (time.tolist(), values.tolist(), suspect.tolist()) == (
             [T, T + 1],
             [0.0, 20.5],
@@ -194,3 +195,18 @@ def test_without_duckdb_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(ConfigError, match="duckdb") as refused:
         made()
     assert refused.value.code == "missing_extra"
+
+
+def test_chunks_without_suspect_readings_are_known(tmp_path: Path) -> None:
+    good = Observation({"value": 1.0}, MIXED[0].time_us)
+    paths = [
+        str(written(tmp_path, [good._replace(quality=quality)], f"{number}.parquet"))
+        for number, quality in enumerate(("good", "odd", "good"))
+    ]
+    with Reader() as reader:
+        assert reader.good(paths) == {paths[0], paths[2]}
+        time_us, values, suspect = reader.values(
+            paths[0], "s.value", "f64", None, None, is_only=True, is_good=True
+        )
+        assert (time_us.tolist(), values.tolist(), suspect) == ([good.time_us], [1.0], None)
+        assert reader.good([*paths, str(tmp_path / "gone")]) == set()  # whoever reads it is told

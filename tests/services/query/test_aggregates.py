@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import random
 import sqlite3
 import statistics
@@ -15,7 +17,7 @@ import pytest
 from tests.services.query.streams_here import DAY, MINUTE, START, Place, gathered, held, observed
 from tests.services.query.streams_here import random_stream as stream_of
 from twincli.errors import InvalidError, UsageError
-from twincli.services.query import asked, query
+from twincli.services.query import asked, formats, query
 from twincli.services.query.asked import Typed
 from twincli.services.query.pieces import Held
 from twincli.services.query.query import Found, Streams
@@ -255,3 +257,51 @@ def test_too_many_buckets(place: Place) -> None:
     with pytest.raises(UsageError) as caught:
         ask(place, [stream], every="1ms", fill="null")
     assert caught.value.code == "too_many_buckets"
+
+
+def test_the_suspect_readings_of_one_chunk_among_many(place: Place) -> None:
+    """Chunks that are all good are read without asking each row; none may be taken for one."""
+    parts = [
+        observed(
+            START + day * DAY + at, v=float(at), quality="odd" if (day, at) == (3, 2) else "good"
+        )
+        for day in range(6)
+        for at in range(3)
+    ]
+    mixed = [*parts, *(observed(START + 4 * DAY + at, w=1.0) for at in range(3))]
+    for name, found in (("one", parts), ("two", mixed)):
+        stream = held(name, place.chunk(gathered(found, name), name))
+        wanted = [3.0, 3.0, 3.0, 1.0, 3.0, 3.0]
+        assert [
+            row["v"] for row in rows(place, [stream], every="90s", fields="v", aggregates="sum")
+        ] == wanted
+        wanted[3] = 3.0
+        doubted = rows(place, [stream], every="90s", fields="v", aggregates="sum", suspect=True)
+        assert [row["v"] for row in doubted] == wanted
+
+
+def test_numbers_in_csv_are_as_the_csv_module_writes_them(place: Place) -> None:
+    parts = [
+        observed(START, v=0.1, n=1),
+        observed(START + DAY, v=1e300),
+        observed(START + 2 * DAY, n=-(2**63)),
+        observed(START + 3 * DAY, v=-0.0, n=0),
+        observed(START + 4 * DAY, v=5e-324, n=2**63 - 1),
+    ]
+    stream = held("s", place.chunk(gathered(parts, "s"), "s"))
+    questions: tuple[dict[str, Any], ...] = (
+        {"every": "90s", "aggregates": "min", "fields": "v,n"},
+        {"every": "1d", "aggregates": "max,count", "fill": "null"},
+        {"fields": "timestamp,v,n"},
+        {"fields": "n"},
+    )
+    for options in questions:
+        written: list[bytes] = []
+        formats.write(ask(place, [stream], **options), "csv", written.append)
+        found = ask(place, [stream], **options)
+        names = [column.path for column in found.answer.columns]
+        memory = io.StringIO()
+        plain = csv.writer(memory, lineterminator="\n")
+        plain.writerow(names)
+        plain.writerows([row.get(name) for name in names] for row in found.rows())
+        assert b"".join(written).decode() == memory.getvalue()

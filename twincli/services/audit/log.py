@@ -18,13 +18,12 @@ import os
 import re
 import stat
 from contextlib import suppress
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any
 
 from twincli import files
 from twincli.crypto import canonical
+from twincli.crypto.digests import sha256
 from twincli.errors import ConfigError, InvalidError
-from twincli.values import NamedTuple
+from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

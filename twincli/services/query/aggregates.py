@@ -210,8 +210,8 @@ class Aggregates:
         run.clear()
         prefix = f"{wanted.stream}."
 
-        def part(name: str, time: Array, values: Array, suspect: Array) -> _Part:
-            if not self._asked.suspect and suspect.any():
+        def part(name: str, time: Array, values: Array, suspect: Array | None) -> _Part:
+            if suspect is not None and not self._asked.suspect and suspect.any():
                 time, values = time[~suspect], values[~suspect]
             return found.part(name.removeprefix(prefix), time, values)
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from twincli.analysis.packing import NotASummaryError
 from twincli.errors import ConfigError, LockedError, UndeterminedError
 from twincli.services.stream import rollups
-from twincli.values import TYPE_CHECKING
+from twincli.values import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,6 +33,15 @@ if TYPE_CHECKING:
 
 THREADS = 2
 """Chunks that are read at once."""
+
+
+class _Job(NamedTuple):
+    """A series to be read from a chunk, and whether it is the only one there."""
+
+    entry: Entry
+    name: str
+    kind: str
+    is_only: bool
 
 
 class Feed:
@@ -238,7 +247,7 @@ class Feed:
         names: Sequence[str],
         since_us: int | None,
         until_us: int | None,
-        use: Callable[[str, Array, Array, Array], T],
+        use: Callable[[str, Array, Array, Array | None], T],
     ) -> Iterator[T]:
         """Yield what is made of series of numbers of chunks, in the order of both; two at once.
 
@@ -248,19 +257,30 @@ class Feed:
             names: The series; those that a chunk has not are left out.
             since_us: The earliest time.
             until_us: The time before which all are.
-            use: Gets the name, the times, the values and which of them are suspect.
+            use: Gets the name, the times, the values and which of them are suspect, if any are.
         """
-        jobs = []
+        jobs: list[_Job] = []
+        paths = []
         for entry in entries:
             kinds = self.kinds(entry, stream)
             if entry.cid not in self._locks:
-                self._path(entry, stream)  # found here, not in a thread
-            jobs += [(entry, name, kinds[name]) for name in names if name in kinds]
+                paths.append(self._path(entry, stream))  # found here, not in a thread
+            is_only = len(kinds) == 1
+            jobs += [_Job(entry, name, kinds[name], is_only) for name in names if name in kinds]
+        good: set[str] = set()
 
-        def read(reader: chunks.Reader, job: tuple[Entry, str, str]) -> T:
-            entry, name, kind = job
-            with self._file(entry, stream) as path:
-                return use(name, *reader.values(path, name, kind, since_us, until_us))
+        def read(reader: chunks.Reader, job: _Job) -> T:
+            with self._file(job.entry, stream) as path:
+                found = reader.values(
+                    path,
+                    job.name,
+                    job.kind,
+                    since_us,
+                    until_us,
+                    is_only=job.is_only,
+                    is_good=path in good,
+                )
+                return use(job.name, *found)
 
         if len(jobs) <= THREADS:
             yield from (read(self._own(), job) for job in jobs)
@@ -272,7 +292,7 @@ class Feed:
 
         free: SimpleQueue[Reader] = SimpleQueue()
 
-        def read_in_turn(job: tuple[Entry, str, str]) -> T:
+        def read_in_turn(job: _Job) -> T:
             reader = free.get()
             try:
                 return read(reader, job)
@@ -280,8 +300,11 @@ class Feed:
                 free.put(reader)
 
         with ExitStack() as stack:
-            for _ in range(THREADS):
-                free.put(stack.enter_context(Reader()))
+            # Each has an engine of its own: in one engine of one thread they would take turns.
+            readers = [stack.enter_context(Reader()) for _ in range(THREADS)]
+            good = readers[0].good(paths)
+            for reader in readers:
+                free.put(reader)
             pool = stack.enter_context(ThreadPoolExecutor(THREADS))
             stack.callback(pool.shutdown, cancel_futures=True)
             yield from pool.map(read_in_turn, jobs)

@@ -16,7 +16,7 @@ from twincli.services.query import answers
 from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from twincli.services.query.answers import Answer
     from twincli.services.query.query import Found
@@ -96,19 +96,17 @@ def _csv(found: Found) -> Iterator[tuple[str, int]]:
     columns = found.answer.columns
     writer.writerow([column.path for column in columns])
     odd = [at for at, column in enumerate(columns) if column.kind in {"list", "bool", "any"}]
+    # Times and numbers have no mark that a cell is quoted for; a row of one empty cell is quoted.
+    is_plain = len(columns) > 1 and all(column.kind in {"time", "f64", "i64"} for column in columns)
     for block in found.answer.blocks:
         cells = answers.cells(columns, block, found.digits)
-        # Times and numbers have no mark that a cell is quoted for.
-        is_plain = columns and all(
-            column.kind == "time" or isinstance(values, answers.Numbers)
-            for column, values in zip(columns, block.columns, strict=True)
-        )
         if is_plain:
             texts = [
-                values.texts if isinstance(values, answers.Numbers) else values for values in cells
+                values if column.kind == "time" else _number_texts(values)
+                for column, values in zip(columns, cells, strict=True)
             ]
-            memory.write("\n".join(map(",".join, zip(*texts, strict=True))) + "\n")
-            yield memory.getvalue(), len(block.time)
+            text = "".join(f"{line}\n" for line in map(",".join, zip(*texts, strict=True)))
+            yield memory.getvalue() + text, len(block.time)
             memory.seek(0)
             memory.truncate()
             continue
@@ -122,6 +120,13 @@ def _csv(found: Found) -> Iterator[tuple[str, int]]:
             memory.seek(0)
             memory.truncate()
     yield memory.getvalue(), 0
+
+
+def _number_texts(values: Sequence[Any]) -> list[str]:
+    """Return numbers as `csv` writes them, an empty text where there is none."""
+    if isinstance(values, answers.Numbers):
+        return values.texts
+    return ["" if value is None else str(value) for value in values]
 
 
 def _cell(value: Any) -> Any:

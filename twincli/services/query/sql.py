@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from twincli.content import chunks
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 MEMORY = "1GB"
 SECONDS = 60.0
-GRACE = 2.0
-"""Seconds that the engine gets to stop."""
+GRACE = 0.1
+"""Seconds that the engine gets to stop, so that what it holds is freed."""
 THREAD = "twin-sql"
 MAX_ROWS = 1_000_000
 MAX_SQL = 100_000
@@ -181,7 +182,7 @@ def run(
         statement: From `check`.
         found: The streams it is about.
         question: The range, and whether suspect readings count.
-        timeout: Seconds after which it is interrupted.
+        timeout: Seconds after which it is interrupted, the reading of the streams included.
 
     Raises:
         InvalidError: ``invalid_sql``; ``sql_refused``: it needs too much memory.
@@ -190,6 +191,7 @@ def run(
     if question.limit is not None and question.limit > MAX_ROWS:
         raise UsageError(f"--limit of --sql is at most {MAX_ROWS}")
     duckdb = chunks.load_duckdb()
+    allowed = _Allowed(timeout)
     used = [
         piece
         for each in found.held
@@ -201,9 +203,9 @@ def run(
     engine = _engine(duckdb)
     for each in found.held:
         loaded = Rows(feed, question._replace(streams=(each.name,), limit=None), [each])
-        _load(engine, each.name, loaded, warnings)
+        _load(engine, each.name, loaded, warnings, allowed)
     _lock(engine)
-    columns, rows, truncated = _asked(engine, statement.text, question.limit or MAX_ROWS, timeout)
+    columns, rows, truncated = _asked(engine, statement.text, question.limit or MAX_ROWS, allowed)
     engine.close()  # where it failed it may still be busy, and closing it would wait for that
     if truncated and question.limit is None:
         warnings.append(f"there are more than {MAX_ROWS} rows")
@@ -229,6 +231,38 @@ def run(
     )
 
 
+class _Allowed:
+    """The time that a question may take.
+
+    Args:
+        seconds: From now on.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Return how many seconds are left.
+
+        Raises:
+            UndeterminedError: ``query_timeout``: none.
+        """
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise self.over()
+        return left
+
+    def over(self) -> UndeterminedError:
+        """Return the error of a question that takes longer."""
+        unit = "second" if self._seconds == 1 else "seconds"
+        return UndeterminedError(
+            f"the SQL took longer than {self._seconds:g} {unit}",
+            code="query_timeout",
+            hint="allow it more with --timeout, or ask for a shorter range with --since",
+        )
+
+
 def _engine(duckdb: Any) -> Any:
     engine = duckdb.connect(
         ":memory:",
@@ -252,10 +286,14 @@ def _lock(engine: Any) -> None:
 _SQL = {"f64": "DOUBLE", "i64": "BIGINT", "bool": "BOOLEAN", "text": "VARCHAR", "list": "JSON"}
 
 
-def _load(engine: Any, stream: str, loaded: Rows, warnings: list[str]) -> None:
+def _load(engine: Any, stream: str, loaded: Rows, warnings: list[str], allowed: _Allowed) -> None:
     """Make the table of a stream."""
     np = load_numpy()
-    batches = [batch for (batch,) in loaded.batches() if len(batch.time)]
+    batches = []
+    for (batch,) in loaded.batches():
+        allowed.left()
+        if len(batch.time):
+            batches.append(batch)
     if loaded.conflicts:
         warnings.append(
             f"{loaded.conflicts} readings of {stream} were given twice, with two values"
@@ -307,14 +345,14 @@ def _quoted(name: str) -> str:
 
 
 def _asked(
-    engine: Any, text: str, limit: int, timeout: float
+    engine: Any, text: str, limit: int, allowed: _Allowed
 ) -> tuple[tuple[Column, ...], list[list[Any]], bool]:
     """Return columns, rows, and whether there are more."""
     duckdb = chunks.load_duckdb()
     try:
-        described, rows = _in_time(engine, text, limit + 1, timeout)
+        described, rows = _in_time(engine, text, limit + 1, allowed)
     except duckdb.InterruptException:
-        raise _late_error(timeout) from None
+        raise allowed.over() from None
     except duckdb.OutOfMemoryException:
         raise _refused(f"a question that needs more than {MEMORY} of memory") from None
     except duckdb.Error as error:
@@ -331,15 +369,7 @@ def _asked(
     return tuple(columns), plain, truncated
 
 
-def _late_error(timeout: float) -> UndeterminedError:
-    return UndeterminedError(
-        f"the SQL took longer than {timeout:g} seconds",
-        code="query_timeout",
-        hint="allow it more with --timeout, or ask for a shorter range with --since",
-    )
-
-
-def _in_time(engine: Any, text: str, count: int, timeout: float) -> tuple[Any, list[Any]]:
+def _in_time(engine: Any, text: str, count: int, allowed: _Allowed) -> tuple[Any, list[Any]]:
     """Return what a statement's columns are and its first rows, interrupting it when it is late.
 
     The engine looks for an interruption between vectors, so a single function may go on for long:
@@ -364,7 +394,7 @@ def _in_time(engine: Any, text: str, count: int, timeout: float) -> tuple[Any, l
 
     threading.Thread(target=ask, name=THREAD, daemon=True).start()
     try:
-        answer = answers.get(timeout=timeout)
+        answer = answers.get(timeout=allowed.left())
     except KeyboardInterrupt:
         engine.interrupt()
         raise
@@ -373,7 +403,7 @@ def _in_time(engine: Any, text: str, count: int, timeout: float) -> tuple[Any, l
         try:
             answer = answers.get(timeout=GRACE)
         except queue.Empty:
-            raise _late_error(timeout) from None
+            raise allowed.over() from None
     if isinstance(answer, Exception):
         raise answer
     assert answer is not None  # anything else is a bug, which the thread has shown
