@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twincli.model import record
-from twincli.model.telling import in_words
+from twincli.model import did, record
+from twincli.model.telling import Naming, in_words
 
 CID = "bafkreib4umnkq5vpx5nc2pep2sfpikbfh774q6jcyefcikb5fqmq44iaii"
 ID = "ab" * 32
@@ -124,8 +124,33 @@ def test_a_line_is_short_whatever_strangers_write() -> None:
 
 
 def test_names_of_assets() -> None:
-    names = {ID: "widget"}
-    assert in_words("link", {"verb": "replaces", "to": ID}, names.__getitem__) == "replaces widget"
+    named = Naming({ID: "widget"}.__getitem__, str)
+    assert in_words("link", {"verb": "replaces", "to": ID}, named) == "replaces widget"
+
+
+def test_names_of_parties() -> None:
+    key = "6Mj3Fp2vVcAfkDZ1u3Qm9B2sVt7Jp6bY4h8kQ3xN5rTz"
+    to = [did.key_did(key), "did:key:z6Mk", 7]
+    assert in_words("grant", {"to": to}) == f"to {key[:10]}..., did:key:z6Mk"
+    named = Naming(str, {key: "dora"}.__getitem__)
+    assert in_words("grant", {"to": to}, named) == "to dora, did:key:z6Mk"
+    assert in_words("revoke", {"from": to}, named) == "from dora, did:key:z6Mk"
+
+
+def test_epochs() -> None:
+    sealed = {"of": CID, "cid": CID, "size": 5}
+    begins = {"stream": ID, "epoch": 1, "recipient": "age1x", "wraps": []}
+    file = {"file": CID, "epoch": 1, "recipient": "age1x"}
+    assert in_words("grant", {"epochs": [begins, file]}) == (
+        "new epoch of ababababab..., bafkreib4u..."
+    )
+    more = {"stream": ID, "epoch": 1, "sealed": [sealed]}
+    assert in_words("grant", {"epochs": [more]}) == "1 chunk encrypted again"
+    named = Naming({ID: "recipe"}.__getitem__, str)
+    body = {"all": True, "epochs": [begins, {**more, "sealed": [sealed, sealed]}]}
+    assert in_words("revoke", body, named) == (
+        "all that was granted; new epoch of recipe; 2 chunks encrypted again"
+    )
 
 
 @given(

@@ -18,7 +18,7 @@ from tests.services.rooms import Rooms
 from twincli.content import foreign
 from twincli.content.minutes import Minutes
 from twincli.crypto.ed25519 import KeyPair
-from twincli.model import inline, manifest, record
+from twincli.model import encryption, inline, manifest, record
 from twincli.model.inline import Inline
 from twincli.model.manifest import Manifest
 from twincli.model.reading import Observation
@@ -96,6 +96,22 @@ def test_a_stream_is_drawn_and_zoomed(pages: Pages) -> None:
     none = pages.show(stream, from_="2030-01-01T00:00:00Z")
     assert "No numbers were read in this range" in none.words
     assert labels(none) == []
+
+
+def test_an_encrypted_stream_says_that_it_is(pages: Pages) -> None:
+    begun = encryption.Epoch(0, "age1x", ())
+    wanted = Definition(
+        {},
+        kind=record.STREAM,
+        parent="car",
+        title="recipe",
+        owner="alice",
+        stated={encryption.MEMBER: encryption.member(begun)},
+    )
+    stream = str(writes.create(pages.rooms.using("alice"), None, wanted)["id"])
+    for shown in (pages.show(stream), pages.show(pages.car)):
+        assert "This stream is encrypted" in shown.words
+        assert "stream, encrypted" in shown.words
 
 
 def test_halves_lead_to_a_single_value(pages: Pages) -> None:

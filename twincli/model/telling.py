@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from twincli.errors import cut
-from twincli.model import bodies, record
+from twincli.errors import InvalidError, cut
+from twincli.model import bodies, did, encryption, record
 from twincli.model.ids import is_id
+from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,17 +20,29 @@ _MEMBERS = 6
 """Values of the data of a record that a line shows."""
 
 
-def in_words(kind: str, body: Any, named: Callable[[str], str] | None = None) -> str:
+class Naming(NamedTuple):
+    """How assets and parties are called.
+
+    Attributes:
+        asset: Gives an asset's name by its id.
+        party: Gives a party's name by its public key.
+    """
+
+    asset: Callable[[str], str]
+    party: Callable[[str], str]
+
+
+def in_words(kind: str, body: Any, named: Naming | None = None) -> str:
     """Return what a record says, in a line; empty of kinds that are not told in words.
 
     Args:
         kind: Of record.
         body: What it says.
-        named: Gives an asset's name by its id; None: the beginning of the id.
+        named: Gives names; None: the beginnings of ids and keys.
     """
     plain = _PLAIN.get(kind)
     if plain is not None:
-        told = plain(body, named or _start) if isinstance(body, dict) else ()
+        told = plain(body, named or Naming(_start, _start)) if isinstance(body, dict) else ()
         return "; ".join(filter(None, told)) or "malformed"
     telling = _TELLING.get(kind)
     if telling is None:
@@ -100,40 +113,68 @@ def _after(word: str, value: Any) -> str:
     return f"{word} {cut(value)}" if isinstance(value, str) else ""
 
 
-def _linked(body: dict[str, Any], named: Callable[[str], str]) -> list[str]:
+def _linked(body: dict[str, Any], named: Naming) -> list[str]:
     verb, end, start = body.get("verb"), body.get("to"), body.get("from")
     if not isinstance(verb, str):
         return []
     if isinstance(end, str) and is_id(end):
-        return [f"{cut(verb)} {cut(named(end))}"]
+        return [f"{cut(verb)} {cut(named.asset(end))}"]
     if isinstance(start, str) and is_id(start):
-        return [f"{cut(named(start))} {cut(verb)} this"]
+        return [f"{cut(named.asset(start))} {cut(verb)} this"]
     return []
 
 
-def _taken_back(body: dict[str, Any], named: Callable[[str], str]) -> list[str]:
+def _taken_back(body: dict[str, Any], named: Naming) -> list[str]:
     told = ""
     parties, grant, verb = body.get("from"), body.get("grant"), body.get("verb")
     if body.get("all") is True:
         told = "all that was granted"
     elif isinstance(parties, list):
-        told = f"from {_listed(parties)}"
+        told = f"from {_parties(parties, named)}"
     elif isinstance(grant, str) and is_id(grant):
-        told = f"{cut(verb)} {cut(named(grant))}" if isinstance(verb, str) else _start(grant)
-    return [told, _after("because:", body.get("reason"))]
+        told = f"{cut(verb)} {cut(named.asset(grant))}" if isinstance(verb, str) else _start(grant)
+    return [told, _after("because:", body.get("reason")), *_epochs(body, named)]
 
 
-def _attached(body: dict[str, Any], _: Callable[[str], str]) -> list[str]:
+def _attached(body: dict[str, Any], _: Naming) -> list[str]:
     return [cut(word) for word in (body.get("name"), body.get("type")) if isinstance(word, str)]
 
 
-def _granted(body: dict[str, Any], _: Callable[[str], str]) -> list[str]:
+def _granted(body: dict[str, Any], named: Naming) -> list[str]:
     role, parties = body.get("role"), body.get("to")
     return [
         cut(role) if isinstance(role, str) else "",
-        f"to {_listed(parties)}" if isinstance(parties, list) else "",
+        f"to {_parties(parties, named)}" if isinstance(parties, list) else "",
         _after("until", body.get("until")),
+        *_epochs(body, named),
     ]
+
+
+def _epochs(body: dict[str, Any], named: Naming) -> list[str]:
+    """Return which epochs of encrypted streams and files begin, and what is encrypted again."""
+    begun: list[str] = []
+    again = 0
+    for item in encryption.items(body):
+        again += len(item.sealed)
+        if item.recipient is not None:
+            begun.append(named.asset(item.what) if is_id(item.what) else _start(item.what))
+    chunks = "1 chunk" if again == 1 else f"{again} chunks"
+    return [
+        f"new epoch of {_listed(begun)}" if begun else "",
+        f"{chunks} encrypted again" if again else "",
+    ]
+
+
+def _parties(words: list[Any], named: Naming) -> str:
+    return _listed([_party(word, named) for word in words[: _MEMBERS + 1]])
+
+
+def _party(word: Any, named: Naming) -> Any:
+    try:
+        key = did.parse(word).public_key if isinstance(word, str) else None
+    except InvalidError:
+        return word
+    return word if key is None else named.party(key)
 
 
 def _listed(words: list[Any]) -> str:
@@ -141,7 +182,7 @@ def _listed(words: list[Any]) -> str:
     return ", ".join([*found[:_MEMBERS], *(("...",) if len(found) > _MEMBERS else ())])
 
 
-_PLAIN: dict[str, Callable[[dict[str, Any], Callable[[str], str]], list[str]]] = {
+_PLAIN: dict[str, Callable[[dict[str, Any], Naming], list[str]]] = {
     record.LINK: _linked,
     record.REVOKE: _taken_back,
     record.FILE: _attached,

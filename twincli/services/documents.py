@@ -2334,7 +2334,11 @@ class Shredded(TypedDict):
 
 
 class FileItem(AttachedFile):
-    """``twin.file-item/1``: a file of a twin; ``here`` says whether its content is."""
+    """``twin.file-item/1``: a file of a twin; ``here`` says whether its content is.
+
+    Of one that is encrypted, ``wrap_here`` says whether a wrap that opens it is here, too; of
+    others it is null.
+    """
 
     asset_id: str
     asset_name: str | None
@@ -2346,6 +2350,7 @@ class FileItem(AttachedFile):
     signer_names: list[str | None]
     standing: str | None
     here: bool
+    wrap_here: bool | None
 
 
 class Files(TypedDict):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.cli.stories import garage, quietly
 from tests.conftest import Invoke
 from twincli.cli.commands.asset import history
+from twincli.model.telling import Naming
 from twincli.services import documents
 
 ITEM = list(documents.HistoryItem.__annotations__)
@@ -135,7 +136,7 @@ def test_a_graph_of_a_chain(invoke: Invoke) -> None:
 
 def test_a_graph_with_a_split_and_a_merge() -> None:
     items = dag([[], [(0, 0)], [(1, 0)], [(1, 1), (2, 0)]], outputs=[1, 2, 1, 1])
-    drawn = history.graph(items, str)
+    drawn = history.graph(items, Naming(str, str))
     assert [line.partition("  ")[0] for line in drawn.splitlines() if "*" in line] == [
         "*",
         "*",
@@ -143,7 +144,7 @@ def test_a_graph_with_a_split_and_a_merge() -> None:
         "*-'",
     ]
     assert "|-.  " in drawn
-    turned = history.graph(items[::-1], str, reverse=True)
+    turned = history.graph(items[::-1], Naming(str, str), reverse=True)
     assert [line.partition("  ")[0] for line in turned.splitlines() if "*" in line] == [
         "*",
         "* |",
@@ -247,7 +248,7 @@ def dags(draw: st.DrawFn) -> list[Any]:
 def test_every_lane_begins_at_a_node_and_ends_at_one(items: list[Any], reverse: bool) -> None:
     """Follow the drawing: bars stand only where a lane is, and each node takes up its inputs."""
     shown = items[::-1] if reverse else items
-    rows = history.graph(shown, str, reverse=reverse).splitlines()
+    rows = history.graph(shown, Naming(str, str), reverse=reverse).splitlines()
     nodes = [row for row in rows if "*" in row.partition("  0")[0]]
     assert [row.split()[-1] for row in nodes] == [item["id"] for item in shown]
     for row in nodes:

@@ -23,6 +23,7 @@ def test_a_file_comes_encrypted_and_goes_for_good(car: Invoke, tmp_path: Path) -
     (tmp_path / "plan.txt").write_text("the plan")
     made = car("file", "attach", "car", str(tmp_path / "plan.txt"), "--encrypt", "--json").json
     assert made["files"][0]["encrypted"] is True
+    assert car("file", "list", "car", "--json").json["files"][0]["wrap_here"] is True
     out = tmp_path / "out.txt"
     assert car("file", "get", "car", "plan.txt", "-o", str(out), "--json").json["size"] == 8
     assert out.read_text() == "the plan"
@@ -57,6 +58,20 @@ def test_a_file_comes_encrypted_and_goes_for_good(car: Invoke, tmp_path: Path) -
     assert len(done["erased"]) == 1
     failed = car("file", "get", "car", "plan.txt", "-o", str(tmp_path / "x"), "--json")
     assert (failed.status, failed.error["code"]) == (6, "missing_wrap")
+    shown = [
+        (item["name"], item["encrypted"], item["here"], item["wrap_here"])
+        for item in car("file", "list", "car", "--json").json["files"]
+    ]
+    assert shown == [("plan.txt", True, True, False), ("open.txt", False, True, None)]
+    assert "yes, wrap missing" in car("file", "list", "car").stdout
+    last = car("audit", "log", "car", "--json").json["entries"][-1]
+    assert (last["what"], last["reason"], last["cid"]) == ("shredded", "the file plan.txt", cid)
+    bundle = car("bundle", "export", "car", "-o", str(tmp_path / "car.twin"), "--json").json
+    assert bundle["warnings"] == [
+        "a wrap is not here: what only it opens stays closed to readers of the bundle"
+    ]
+    last = car("audit", "log", "car", "--json").json["entries"][-1]
+    assert (last["what"], last["reason"]) == ("exported", "all streams; all files")
     assert car("verify", "car").status == 0
 
 

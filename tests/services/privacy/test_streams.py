@@ -11,6 +11,7 @@ from tests.services.privacy.sealed import Vault
 from tests.services.rooms import opened
 from twincli.errors import LockedError, UsageError
 from twincli.model import encryption, record, times
+from twincli.services.bundle.gather import Chosen, gather
 from twincli.services.privacy import locks, sealing
 from twincli.services.stream import show, streams
 
@@ -113,6 +114,17 @@ def test_a_grant_ends_exactly_at_its_bound_and_then_an_epoch_begins(vault: Vault
     assert len(vault.ask("recipe", "viewer")) == 3
 
 
+def test_the_same_grant_twice_is_said(vault: Vault) -> None:
+    vault.stream("recipe")
+    assert vault.grant()["warnings"] == []
+    (warning,) = vault.grant()["warnings"]
+    assert warning.startswith("viewer had this grant already, since ")
+    assert vault.grant(scope=["recipe"])["warnings"] == []
+    assert vault.grant(expires="2099-01-01")["warnings"] == []
+    vault.revoke()
+    assert vault.grant()["warnings"] == []
+
+
 def test_a_revocation_begins_an_epoch(vault: Vault) -> None:
     vault.stream("recipe")
     vault.push("recipe", secret="one")
@@ -173,6 +185,19 @@ def test_what_came_late_is_marked_and_encrypted_again(vault: Vault) -> None:
     rows, warnings = vault.asked("gps")
     assert rows == [{"lat": 1.5}, {"lat": 2.5}]
     assert warnings == ()
+    # A bundle has what is read now, not the bytes that the one who was shut out can open.
+    ledger = rooms.ledger
+    found = gather(
+        rooms.workspace, ledger, vault.blobs, vault.twin_id, Chosen(), ledger.tip().last_seq
+    )
+    ((of, again),) = locks.history(rooms.workspace, lock).sealed.items()
+    assert again.cid in found.content
+    assert of not in found.content
+    assert [(item.what, item.cid) for item in found.left_out] == [("file", of)]
+    none = Chosen(streams=frozenset(), files=frozenset())
+    found = gather(rooms.workspace, ledger, vault.blobs, vault.twin_id, none, ledger.tip().last_seq)
+    assert {of, again.cid}.isdisjoint(found.content)
+    assert found.content == sorted(found.wraps)
 
 
 def test_what_is_due_begins_with_the_owners_next_grant(vault: Vault) -> None:

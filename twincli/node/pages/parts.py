@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from twincli.crypto import cid as _cid
 from twincli.crypto import conditions
 from twincli.errors import InvalidError
-from twincli.model import owners, record, times
+from twincli.model import encryption, owners, record, times
 from twincli.node.pages.excerpt import LONGEST_NAME, cut, excerpt
 from twincli.node.pages.html import ROOT, Html, Tag, facts, join
 from twincli.rules.replay import is_burned
@@ -37,7 +37,9 @@ def download(body: Mapping[str, Any]) -> tuple[str, str, str]:
     name, cid, size = (body.get(key) for key in ("name", "cid", "size"))
     shown = cut(name, LONGEST_NAME) if isinstance(name, str) and name else "without a name"
     linked: str = shown
-    if isinstance(cid, str):
+    if encryption.is_stated(dict(body)):
+        linked = join(shown, " ", quiet("encrypted"))  # a browser signs no request for it
+    elif isinstance(cid, str):
         try:
             linked = Tag("a", href=f"/twin/v1/content/{_cid.parse(cid).text}", download="")(shown)
         except InvalidError:

@@ -17,7 +17,7 @@ from twincli.analysis import charts
 from twincli.analysis.charts import Line, Track
 from twincli.content.minutes import Minutes
 from twincli.errors import InvalidError, TwinError
-from twincli.model import inline, manifest, reading, record, times
+from twincli.model import encryption, inline, manifest, reading, record, times
 from twincli.node.pages import parts
 from twincli.node.pages.charts import CHARTS, figure
 from twincli.node.pages.excerpt import LONGEST_NAME, cut
@@ -288,8 +288,20 @@ def name_of(create: Entry) -> str | None:
     return name if envelope.get("kind") == record.STREAM and name else None
 
 
+def is_encrypted(create: Entry) -> bool:
+    """Say whether the stream that a CREATE makes is encrypted."""
+    return encryption.is_stated(record.creating_envelope(create.tx))
+
+
+_CLOSED = parts.quiet(
+    "This stream is encrypted: those whom its owner lets in read it with twin query."
+)
+
+
 def charts_of(source: Source, told: Told, query: Mapping[str, str]) -> Html:
     """Return what a stream holds as charts, with links that zoom."""
+    if is_encrypted(told.create):
+        return _CLOSED
     seen, span = window(source, told.create.tx["id"], query), span_of(query)
     where = f"{ROOT}/asset/{told.create.tx['id']}"
     with closing(_Gathered(source, told.name, span)) as gathered:
@@ -307,6 +319,8 @@ def charts_of(source: Source, told: Told, query: Mapping[str, str]) -> Html:
 
 def short_of(source: Source, told: Told) -> Html:
     """Return the latest part of a stream as charts, which lead to its own page."""
+    if is_encrypted(told.create):
+        return _CLOSED
     asset_id = told.create.tx["id"]
     seen = window(source, asset_id, {})
     with closing(_Gathered(source, told.name, Span())) as gathered:

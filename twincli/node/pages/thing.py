@@ -13,7 +13,7 @@ from twincli.formats.credentials import proofs
 from twincli.model import card, links, record, times
 from twincli.model import credential as _credential
 from twincli.model.ids import is_id
-from twincli.model.telling import in_words
+from twincli.model.telling import Naming, in_words
 from twincli.model.transaction import asset_of, signers_of
 from twincli.node.pages import parts, streams
 from twincli.node.pages.charts import Series, chart
@@ -199,7 +199,7 @@ def page(source: Source, argument: str, query: Mapping[str, str]) -> str | None:
         facts(
             (
                 ("name", name if shown is not None and shown.title else None),
-                ("kind", parts.kind_of(first.tx)),
+                ("kind", _kind(first)),
                 ("template", None if form is None else join(form.name, " ", _code(form.id))),
                 ("owned by", _owner(source, replay)),
                 ("created", parts.both_times(first)),
@@ -225,6 +225,11 @@ def page(source: Source, argument: str, query: Mapping[str, str]) -> str | None:
 def _form(source: Source, replay: Replay | None) -> Template | None:
     """Return the template of a thing; None: it has none, or it is not at hand."""
     return None if replay is None or replay.pin is None else source.template(replay.pin)
+
+
+def _kind(create: Entry) -> str | None:
+    kind = parts.kind_of(create.tx)
+    return f"{kind}, encrypted" if kind and streams.is_encrypted(create) else kind
 
 
 def _code(text: str) -> Html:
@@ -568,8 +573,14 @@ def _streams(known: _Known) -> str:
 
 
 def _mark(standing: str) -> Html:
+    """Return a word of caution about what does not count; nothing about what does."""
+    return Html() if standing == AUTHORISED else _standing(standing)
+
+
+def _standing(standing: str) -> Html:
+    """Return how something stands, as a cell of a table."""
     if standing == AUTHORISED:
-        return Html()
+        return Html(AUTHORISED)
     return parts.warning("claimed by its own key" if standing == CLAIMED else standing)
 
 
@@ -581,10 +592,10 @@ def _parts(known: _Known) -> str:
     rows = []
     for part in past.children:
         part_id = part.tx["id"]
-        mark = _mark(known.standing(part, BELONGING))
+        mark = _standing(known.standing(part, BELONGING))
         if past.is_whole and past.owners.gave(part_id, part_id, known.now) is False:
             mark = parts.warning("ended: the thing changed hands, or its owner took it back")
-        rows.append((parts.named(source, part_id), parts.kind_of(part.tx) or "", mark))
+        rows.append((parts.named(source, part_id), _kind(part) or "", mark))
     others = len(source.ledger.index.stated("parent", known.asset_id)) - len(rows)
     return join(
         section("Parts", table(("name", "kind", "standing"), rows, "")),
@@ -686,7 +697,9 @@ def _standing_of_link(known: _Known, start: str, verb: str, by: Mapping[str, Ent
         end = links.said(entry.tx)
         if end is None or not known.past.owners.gave(entry.tx["id"], end.target, known.now):
             return None if known.past.is_whole else _mark(UNCHECKED)
-    return Html() if links.TARGET in by else Tag("span", class_="quiet")("not confirmed")
+    if links.TARGET in by:
+        return Html("said by both")
+    return Tag("span", class_="quiet")("not confirmed")
 
 
 def _files(known: _Known) -> str:
@@ -696,9 +709,9 @@ def _files(known: _Known) -> str:
     for entry in (*own, *known.said):
         said = _record(entry)
         if said.kind == record.FILE and said.body:
-            mark = Html()
+            mark = Html(AUTHORISED)
             if said.form != attested.APPENDED:
-                mark = _mark(known.standing(entry, Topic(record.FILE)))
+                mark = _standing(known.standing(entry, Topic(record.FILE)))
             rows.append((*parts.download(said.body), mark))
     if not rows:
         return ""
@@ -785,7 +798,12 @@ def _happened(known: _Known, entry: Entry) -> tuple[str, str, str, str]:
 
 
 def _words(known: _Known, kind: str, body: Any) -> str:
-    told = in_words(kind, body, lambda found: known.source.name(found) or found[:10])
+    source = known.source
+    named = Naming(
+        lambda found: source.name(found) or found[:10],
+        lambda key: source.key_name(key) or f"{key[:10]}\u2026",
+    )
+    told = in_words(kind, body, named)
     return cut(told, LONGEST_NAME * 2)
 
 

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from twincli.model import record, times
+from twincli.model.telling import Naming
 from twincli.model.transaction import Signers
 from twincli.rules.replay import Replay, corrected_by
 from twincli.services import resolve
@@ -200,3 +201,20 @@ def namer(workspace: Workspace) -> Callable[[str], str]:
         return found
 
     return name
+
+
+def naming(workspace: Workspace) -> Naming:
+    """Return what gives the names of assets and parties, for records in words."""
+    own: dict[str, str] = {}
+
+    def of_asset(asset_id: str) -> str:
+        if not own:
+            own.update({"": "", **resolve.asset_names(workspace)})
+        found = own.get(asset_id)
+        if found is None:
+            entry = workspace.client.entry(asset_id)
+            envelope = {} if entry is None else record.creating_envelope(entry.tx)
+            found = own[asset_id] = record.text(envelope.get("name")) or f"{asset_id[:10]}..."
+        return found
+
+    return Naming(of_asset, namer(workspace))

@@ -18,7 +18,7 @@ from twincli.errors import UndeterminedError
 from twincli.formats import bundle, pages
 from twincli.formats.bundle import LeftOut, Line, Manifest, Part
 from twincli.ledger.faults import damaged
-from twincli.model import record
+from twincli.model import record, times
 from twincli.proof import checkpoints
 from twincli.services import resolve
 from twincli.services.audit import trail
@@ -226,7 +226,13 @@ def export(
         put = write or _nowhere
         if write is not None:
             asset_id = ready.about.asset_id
-            trail.note(workspace, trail.EXPORTED, twin=asset_id, by="bundle export")
+            trail.note(
+                workspace,
+                trail.EXPORTED,
+                twin=asset_id,
+                reason=_told(chosen),
+                by="bundle export",
+            )
 
         def count(data: bytes) -> None:
             nonlocal size
@@ -244,6 +250,22 @@ def export(
         else:
             about = ready.write(count, told)
     return _document(ready, about, file, size, digest.hexdigest())
+
+
+def _told(chosen: Chosen) -> str:
+    """Return what of a twin's content is exported, for the audit log."""
+    said = [
+        f"all {what}"
+        if names is None
+        else f"{what}: {', '.join(sorted(names))}"
+        if names
+        else f"no {what}"
+        for what, names in (("streams", chosen.streams), ("files", chosen.files))
+    ]
+    for word, time_us in (("from", chosen.since_us), ("before", chosen.until_us)):
+        if time_us is not None:
+            said.append(f"{word} {times.microseconds_text(time_us, 6)}")
+    return "; ".join(said)
 
 
 def _nowhere(_: bytes) -> None:
@@ -274,11 +296,17 @@ def _telling(
 
 def _document(ready: Prepared, about: Manifest, file: str, size: int, digest: str) -> BundleExport:
     held = [entry for name, entry in about.entries.items() if name.startswith(bundle.CONTENT)]
-    missing = sum(1 for item in about.left_out if item.what == "missing")
+    absent = [item.cid for item in about.left_out if item.what == "missing"]
+    wraps = sum(1 for cid in absent if cid in ready.gathered.wraps)
+    missing = len(absent) - wraps
     warnings = []
     if missing:
         what = "a file or chunk is" if missing == 1 else f"{missing} files and chunks are"
         warnings.append(f"{what} not here, and so not in the bundle; twin pull, or twin file get")
+    if wraps:
+        what = "a wrap is" if wraps == 1 else f"{wraps} wraps are"
+        them = "it opens" if wraps == 1 else "they open"
+        warnings.append(f"{what} not here: what only {them} stays closed to readers of the bundle")
     return {
         "schema": "twin.bundle-export/1",
         "file": file,

@@ -23,17 +23,19 @@ from twincli.model.links import PART
 from twincli.rules.authority import AUTHORISED, topic_of
 from twincli.services import catalogue
 from twincli.services.file import attached
+from twincli.services.privacy import locks
 from twincli.services.relations import Relations
 from twincli.services.standing import Speakers, at_birth
 from twincli.services.stream import streams
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from twincli.content.store import Blobs
     from twincli.ledger.reading import Entry, Reader
     from twincli.ledger.rows import Row
+    from twincli.model.encryption import Sealed
     from twincli.model.manifest import Entry as Chunk
     from twincli.services.stream.streams import Stream
     from twincli.services.workspace import Workspace
@@ -69,6 +71,7 @@ class Gathered(NamedTuple):
         until: The last transaction that was looked at.
         seqs: Positions of the transactions, in order.
         content: CIDs of content to take in, in order.
+        wraps: Which of these are wraps of keys.
         made: Content that is in no store: the templates, by CID.
         left_out: What was chosen to be left out.
     """
@@ -77,6 +80,7 @@ class Gathered(NamedTuple):
     until: int
     seqs: list[int]
     content: list[str]
+    wraps: frozenset[str]
     made: dict[str, bytes]
     left_out: list[LeftOut]
 
@@ -109,6 +113,7 @@ def gather(
         until,
         sorted(gathering.seqs),
         sorted(gathering.content - gathering.made.keys()),
+        frozenset(gathering.wraps),
         gathering.made,
         gathering.left_out,
     )
@@ -156,6 +161,7 @@ class _Gathering:
         self.known_streams: set[str] = set()
         self.seqs: set[int] = set()
         self.content: set[str] = set()
+        self.wraps: set[str] = set()
         self.made: dict[str, bytes] = {}
         self.left_out: list[LeftOut] = []
 
@@ -238,18 +244,26 @@ class _Gathering:
         self._taken.add(asset_id)
         before: list[Chunk] = []
         after: list[Chunk] = []
+        lock = None if stream is None else stream.lock
+        sealed = {} if lock is None else locks.history(self._workspace, lock).sealed
         for row in self._rows(asset_id):
             self.seqs.add(row.seq)
             if stream is not None and _CHUNK in row.body:
                 if is_trusted:
-                    self._chunks(row, before, after)
+                    self._chunks(row, before, after, sealed)
             else:
                 self._scan(row, is_trusted=is_trusted)
         if stream is not None:
             self.left_out += [_span(stream.name, each) for each in (before, after) if each]
 
-    def _chunks(self, row: Row, before: list[Chunk], after: list[Chunk]) -> None:
-        """Take in the chunks that a record names, as far as they are in the range."""
+    def _chunks(
+        self, row: Row, before: list[Chunk], after: list[Chunk], sealed: Mapping[str, Sealed]
+    ) -> None:
+        """Take in the chunks that a record names, as far as they are in the range.
+
+        In place of a chunk that was encrypted again that is taken in: its own bytes open to
+        somebody who was shut out.
+        """
         envelope = record.envelope_of(row.tx["metadata"]) or {}
         try:
             found = manifest.read(envelope.get("body"))
@@ -260,6 +274,9 @@ class _Gathering:
                 before.append(chunk)
             elif self._chosen.until_us is not None and chunk.first_us >= self._chosen.until_us:
                 after.append(chunk)
+            elif chunk.cid in sealed:
+                self.content.add(sealed[chunk.cid].cid)
+                self.left_out.append(LeftOut("file", cid=chunk.cid))
             else:
                 self.content.add(chunk.cid)
 
@@ -269,9 +286,12 @@ class _Gathering:
         if is_trusted and '"cid":"' in text:
             files = set(_CID.findall(text))
             if _WRAPS in text:
-                wraps = set(_wraps(json.loads(text)))
+                told = json.loads(text)
+                wraps = set(_listed(told, "wraps"))
+                self.wraps |= wraps
                 self.content |= wraps
-                files -= wraps
+                # What was encrypted again comes with its stream.
+                files -= wraps | set(_listed(told, "sealed"))
             self._take_files(files)
         if '"template_cid":"' in text:
             for wanted in _TEMPLATE.findall(text):
@@ -321,17 +341,17 @@ def _span(stream: str, chunks: list[Chunk]) -> LeftOut:
     )
 
 
-def _wraps(value: Any) -> Iterator[str]:
-    """Yield the CIDs of wraps in a transaction."""
+def _listed(value: Any, name: str) -> Iterator[str]:
+    """Yield the CIDs in all lists of a name in a transaction."""
     waiting = [value]
     while waiting:
         each = waiting.pop()
         if isinstance(each, list):
             waiting += each
         elif isinstance(each, dict):
-            wraps = each.get("wraps")
-            for wrap in wraps if isinstance(wraps, list) else ():
-                named = wrap.get("cid") if isinstance(wrap, dict) else None
+            listed = each.get(name)
+            for item in listed if isinstance(listed, list) else ():
+                named = item.get("cid") if isinstance(item, dict) else None
                 if isinstance(named, str) and attached.is_cid(named):
                     yield named
             waiting += each.values()

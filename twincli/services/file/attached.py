@@ -19,7 +19,7 @@ from twincli.services.record.records import records
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from twincli.content.store import Blobs
     from twincli.services.documents import AttachedFile, FileItem
@@ -135,9 +135,16 @@ def of_twin(workspace: Workspace, blobs: Blobs, asset_id: str) -> Iterator[FileI
     """
     names = resolve.Names(workspace)
     name = resolve.asset_name(workspace, asset_id)
+    later: dict[str, list[str]] | None = None
     for found in records(workspace, asset_id, (record.FILE, *NAMING)):
         if found.kind == record.FILE:
-            yield _item(found, found.body, names, blobs, asset_id, name)
+            wraps: list[str] = []
+            begun = encryption.first(found.body.get(encryption.MEMBER))
+            if begun is not None:
+                later = locks.wraps(workspace, asset_id) if later is None else later
+                wraps = [wrap.cid for wrap in begun.wraps]
+                wraps += later.get(str(found.body.get("cid")), ())
+            yield _item(found, found.body, names, blobs, asset_id, name, wraps)
             continue
         for each in bodies.read(found.kind, found.body).stated.get("attachments", ()):
             yield _item(found, each, names, blobs, asset_id, name)
@@ -185,6 +192,7 @@ def _item(
     blobs: Blobs,
     asset_id: str,
     asset_name: str | None,
+    wraps: Sequence[str] = (),
 ) -> FileItem:
     stated = of_body(body)
     return {
@@ -199,6 +207,7 @@ def _item(
         "signer_names": names.of_keys(found.signers),
         "standing": found.standing,
         "here": stated["cid"] is not None and blobs.has(stated["cid"]),
+        "wrap_here": any(map(blobs.has, wraps)) if stated["encrypted"] else None,
     }
 
 

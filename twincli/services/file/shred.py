@@ -84,6 +84,7 @@ def shred(workspace: Workspace, blobs: Blobs, lock: Lock) -> Shredded:
         stream=lock.name if lock.kind == locks.STREAM else None,
         kind=None if lock.kind == locks.STREAM else lock.kind,
         cid=None if lock.kind == locks.STREAM else lock.what,
+        reason=None if lock.kind == locks.STREAM else f"the file {lock.name}",
         by="content shred",
     )
     if workspace.dry_run:

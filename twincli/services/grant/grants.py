@@ -127,8 +127,11 @@ def add(
         if reading.recipient is not None:
             body["recipient"] = age.check_recipient(reading.recipient)
     more: dict[str, Any] = {}
+    twice: list[str] = []
 
     def wraps(_replay: object) -> dict[str, Any]:  # not for what --once finds done
+        if not twice:
+            twice.extend(_twice(_Reading.of(workspace, ref), body))
         # A dry run unlocks nothing, so it opens nothing.
         if reading is not None and is_reading and not more and not workspace.dry_run:
             more.update(_wraps(workspace, reading, asset_id, keys, body, warnings))
@@ -166,9 +169,35 @@ def add(
     )
     return {
         **said,
-        "warnings": [*said["warnings"], *warnings, *([] if is_reading else already), *noted],
+        "warnings": [
+            *said["warnings"],
+            *warnings,
+            *([] if is_reading else already),
+            *twice,
+            *noted,
+        ],
         "grants": [_made(said, key, names.of_key(key)) for key in keys],
     }
+
+
+def _twice(reading: _Reading, body: dict[str, Any]) -> Iterator[str]:
+    """Yield a warning for each party that holds the same grant already."""
+    wanted = set(body["to"])
+    scope = _scope(_scope_of(body))
+    for given in reading.found.given:
+        if given.public_key is None or did.key_did(given.public_key) not in wanted:
+            continue
+        item = reading.item(given)
+        is_same = (item["role"], item["scope"], item["until"], item["deny"]) == (
+            body["role"],
+            scope,
+            body.get("until"),
+            body.get("deny", []),
+        )
+        if is_same and item["state"] == ACTIVE:
+            wanted.remove(item["to"])
+            who = item["to_name"] or item["to"]
+            yield f"{who} had this grant already, since {item['granted_at']}; now there are two"
 
 
 def _denied(deny: Sequence[str], role: str) -> list[str]:

@@ -97,15 +97,29 @@ def history(workspace: Workspace, lock: Lock) -> History:
     return encryption.history(lock.begun, _told(workspace, lock))
 
 
+def wraps(workspace: Workspace, twin_id: str) -> dict[str, list[str]]:
+    """Return the CIDs of the wraps that were made later, by what they open; of all of a twin."""
+    found: dict[str, list[str]] = {}
+    for item, _ in _items(workspace, twin_id):
+        found.setdefault(item.what, []).extend(wrap.cid for wrap in item.wraps)
+    return found
+
+
 def _told(workspace: Workspace, lock: Lock) -> Iterator[tuple[Item, int | None]]:
-    for entry in workspace.client.records(lock.twin_id, CARRIERS):
+    for item, height in _items(workspace, lock.twin_id):
+        if item.what == lock.what:
+            yield item, height
+
+
+def _items(workspace: Workspace, twin_id: str) -> Iterator[tuple[Item, int | None]]:
+    """Yield what the records of a twin say of epochs, with the heights of their blocks."""
+    for entry in workspace.client.records(twin_id, CARRIERS):
         envelope = record.envelope_of(entry.tx["metadata"]) or {}
         body = envelope.get("body")
         if entry.tx["operation"] == "CREATE" or not isinstance(body, dict):
             continue
         for item in encryption.items(body):
-            if item.what == lock.what:
-                yield item, entry.height
+            yield item, entry.height
 
 
 def holders(workspace: Workspace, twin_id: str) -> list[str]:

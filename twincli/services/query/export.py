@@ -63,9 +63,9 @@ def export(
         "streams": [],
         "warnings": [],
     }
-    for twin_id in twins:
-        trail.note(workspace, trail.EXPORTED, twin=twin_id, reason=form, by="stream export")
     if form == DELTA:
+        for twin_id in twins:
+            trail.note(workspace, trail.EXPORTED, twin=twin_id, reason=form, by="stream export")
         done = lake.export(workspace, feed, list(twins), place, progress)
         document["version"] = done.version
         document["files_added"], document["files_removed"] = done.added, done.removed
@@ -87,6 +87,14 @@ def export(
                 raise
             document["warnings"].append(f"{error.message}: it is left out")
             continue
+        trail.note(
+            workspace,
+            trail.EXPORTED,
+            twin=item["twin_id"],
+            stream=item["stream"],
+            reason=form,
+            by="stream export",
+        )
         document["readings"] += _write(feed, found, form, place, file)
         document["files_added"] += 1
         document["streams"].append(item)

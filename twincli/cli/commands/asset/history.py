@@ -20,6 +20,7 @@ from twincli.model.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from twincli.model.telling import Naming
     from twincli.services.documents import HistoryItem, HistoryOutput, TxMoment
 
 app = typer_frame.bare()
@@ -68,12 +69,13 @@ def history(
     document = service.history(
         workspace, name, since=since, until=until, limit=limit, reverse=reverse, by=by
     )
-    named = service.namer(workspace)
+    naming = service.naming(workspace)
+    named = naming.party
     text = None
     if form != "table" and context.mode.form == "auto":
         items = list(document["transactions"])
         draw = graph if form == "graph" else dot
-        text = draw(items, named, reverse=reverse)
+        text = draw(items, naming, reverse=reverse)
         document = {**document, "transactions": items}
     return Result(
         document,
@@ -83,7 +85,7 @@ def history(
             ("id", "id"),
             ("kind", kind_of),
             ("signed by", lambda item: signed_by(item, named)),
-            ("changed", changed),
+            ("changed", lambda item: changed(item, naming)),
             *(() if context.mode.terminal else (("recorded", recorded),)),
         ),
         item_schema="twin.history-item/1",
@@ -138,13 +140,13 @@ def signed_by(item: HistoryItem, named: Callable[[str], str]) -> str:
     return ", ".join(map(named, item["signers"]))
 
 
-def changed(item: HistoryItem) -> str:
+def changed(item: HistoryItem, naming: Naming) -> str:
     """Return in a line what a transaction changed: owners, then members of the state."""
     parts = []
     said = (record.envelope_of(item["metadata"]) or {}).get("body")
     if item["operation"] == "CREATE":
         parts.append(f"owned by {_owners(item['outputs'])}")
-    elif words := in_words(item["kind"] or "", said):
+    elif words := in_words(item["kind"] or "", said, naming):
         parts.append(words)
     elif item["kind"] != "append":
         parts.append(f"to {_owners(item['outputs'])}")
@@ -174,12 +176,12 @@ def _line(text: str) -> str:
 # ---------------------------------------------------------------- graph
 
 
-def graph(items: list[HistoryItem], named: Callable[[str], str], *, reverse: bool = False) -> str:
+def graph(items: list[HistoryItem], naming: Naming, *, reverse: bool = False) -> str:
     """Return a drawing like ``git log --graph``: a lane for each output on its way to its spender.
 
     Args:
         items: Of ``twin.history/1``.
-        named: Gives a public key's name.
+        naming: Gives names.
         reverse: The items are newest first; lanes then lead from spenders to what they spent.
     """
     onward = _spent(items) if reverse else _spenders(items)
@@ -199,10 +201,10 @@ def graph(items: list[HistoryItem], named: Callable[[str], str], *, reverse: boo
                 born.append(column)
         while lanes and lanes[-1] is None:
             lanes.pop()
-        told = f"{both_times(item)}  {kind_of(item)} by {signed_by(item, named)}"
+        told = f"{both_times(item)}  {kind_of(item)} by {signed_by(item, naming.party)}"
         bars = _joined(lanes, node, born, ".", middle="|") if born else _bars(lanes)
         rows.append(f"{bars}  {_line(told)}")
-        what = changed(item)
+        what = changed(item, naming)
         if what:
             rows.append(f"{_bars(lanes)}  {_line(what)}")
     return "".join(row.rstrip() + "\n" for row in rows)
@@ -276,7 +278,7 @@ def _is_gone(entry: HistoryOutput) -> bool:
 
 def dot(
     items: list[HistoryItem],
-    named: Callable[[str], str],
+    naming: Naming,
     *,
     reverse: bool = False,  # noqa: ARG001 - Graphviz orders by itself
 ) -> str:
@@ -288,8 +290,8 @@ def dot(
         lines = [
             item["id"][:half],
             item["id"][half:],
-            f"{both_times(item)} {kind_of(item)} by {signed_by(item, named)}",
-            changed(item),
+            f"{both_times(item)} {kind_of(item)} by {signed_by(item, naming.party)}",
+            changed(item, naming),
         ]
         label = "\\n".join(_quoted(line) for line in lines if line)
         rows.append(f'  "{item["id"]}" [label="{label}"];')

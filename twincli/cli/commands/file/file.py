@@ -246,10 +246,17 @@ def list_files(
         columns=(
             *((item, item) for item in ("name", "type", "issuer", "valid_until", "size", "cid")),
             ("here", "here"),
+            ("encrypted", _encrypted),
             ("standing", "standing"),
         ),
         item_schema="twin.file-item/1",
     )
+
+
+def _encrypted(item: Any) -> str | None:
+    if not item["encrypted"]:
+        return None
+    return "yes" if item["wrap_here"] else "yes, wrap missing"
 
 
 def _none(name: str | None) -> str:
