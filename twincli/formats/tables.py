@@ -6,7 +6,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from twincli.errors import InvalidError, cut
 from twincli.formats import sheets
-from twincli.formats.readings.lines import Lines, encoding_of, peek
+from twincli.formats.readings.lines import Lines, check_text, encoding_of, peek
 from twincli.formats.readings.table import (
     SAMPLE_BYTES,
     csv_rows,
@@ -85,9 +85,10 @@ def read_csv(
         encoding: As Python calls it; None: it is found.
 
     Raises:
-        InvalidError: ``invalid_table``, ``unknown_encoding``.
+        InvalidError: ``invalid_table``, ``unknown_encoding``, ``not_text``.
     """
     head = peek(stream, SAMPLE_BYTES)
+    check_text(head)
     found = []
     told = encoding or guessed_encoding(head, whole=len(head) < SAMPLE_BYTES)
     used = encoding_of(head, told)

@@ -61,7 +61,14 @@ NUMBERS = {
     "nan first": Case(table("nan", "1.5"), 10, 1, "'nan' is not a number", SKIP),
     "nan alone": Case(table("NaN"), 7, 0, "not a number"),
     "infinity": Case(table("1.5", "-Infinity"), 7, 0, "not a number"),
-    "too large": Case(table("1.5", "1e999"), 7, 0, "not a finite number"),
+    "too large": Case(table("1.5", "1e999"), 7, 0, "1e999 is too large for a double"),
+    "thousands": Case(table('"1,234.5"', "7"), 0, 2, "value is kept as text: '1,234.5'"),
+    "per cent": Case(table("7", "12 %"), 0, 2, "'12 %' is not a plain number"),
+    "one bad seq": Case(
+        f"timestamp,seq,source,v\n{DAY}0Z,1,1.10,1\n{DAY}0Z,two,1.1,1\n",
+        *(10, 1, "seq: 'two' is not a whole number"),
+        SKIP,
+    ),
     "65 bits": Case(table("99999999999999999999"), 7, 0, "64 bits"),
     "then doubles": Case(table("1", "2.5"), 0, 2),
     "then texts": Case(table("1", "2", "warm"), 0, 3),
@@ -132,7 +139,9 @@ ENCODINGS = {
     "idna": Case(SWEET, 7, 0, "not an encoding", ("--encoding", "idna")),
     "escapes": Case(SWEET, 7, 0, "not an encoding", ("--encoding", "unicode_escape")),
     "none": Case(SWEET, 7, 0, "not an encoding", ("--encoding", "klingon")),
-    "packed": Case(gzip.compress(SWEET.encode()), 7, 0, "cannot be read"),
+    "packed": Case(gzip.compress(SWEET.encode()), 7, 0, "compressed with gzip"),
+    "a column called PAR1": Case(f"PAR1,timestamp\n5,{DAY}0Z\n", 0, 1),
+    "parquet as csv": Case(b"PAR1\x15\x04\x15", 7, 0, "the file is Parquet"),
     "bytes": Case(bytes(range(256)) * 9, 7, 0, "cannot be read"),
     "jsonl utf-16": Case(
         lines({"timestamp": 1e9, "v": "\u00fc"}).encode("utf-16"), 0, 1, "", (), "a.jsonl"

@@ -176,6 +176,47 @@ def test_a_line_without_an_end_is_not_read_to_it() -> None:
     assert caught.value.code == "too_large"
 
 
+def test_a_block_without_an_end_is_not_read_to_it() -> None:
+    class Endless(io.BytesIO):
+        count = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            assert size is not None
+            self.count += size
+            assert self.count < 2 * lines.MAX_PASSED
+            return bytes(size)
+
+    with pytest.raises(InvalidError) as caught:
+        list(jsonl.blocks(Endless()))
+    assert caught.value.code == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("cells", "odd"),
+    [
+        (["1,234", "5"], "1,234"),
+        (["1.234.567", "-2"], "1.234.567"),
+        (["5 %"], "5 %"),
+        (["$5", "007"], "$5"),
+        (["1\u202f000"], "1\u202f000"),
+        (["007", "5"], None),
+        (["1.2.3"], None),
+        (["12,34,56"], None),
+        (["A1", "5 %"], None),
+    ],
+)
+def test_texts_that_look_like_numbers_are_named(cells: list[str], odd: str | None) -> None:
+    data = "timestamp;v\n" + "".join(f"{at};{cell}\n" for at, cell in enumerate(cells))
+    layout = table.look(io.BytesIO(data.encode()), delimiter=";", decimal=".")
+    assert layout.alike == (() if odd is None else (("v", odd),))
+
+
+def test_a_document_of_several_lines_is_named() -> None:
+    (first, *_) = jsonl.read(io.BytesIO(b'{\n "timestamp": 1,\n "v": 1\n}\n'))
+    assert isinstance(first, Refused)
+    assert "jq -c ." in first.reason
+
+
 def test_coordinates_in_a_table() -> None:
     _, found = csv_of("time,lat,lon,source,seq\n0,91,1,a,1\n0,90,-180,a,2\n")
     assert isinstance(found[1], Read)
@@ -320,6 +361,17 @@ def test_a_point_of_a_megabyte() -> None:
 
 
 # --- NMEA ----------------------------------------------------------------------------------------
+
+
+def test_a_malformed_sentence_says_nothing_of_the_reader() -> None:
+    data = "$GPGGA,garbage\r\n$GPRMC,1,A,2,N,3,E,4,5,6,7,W*00\r\n"
+    reasons = [
+        each.reason for each in nmea.read(io.BytesIO(data.encode())) if isinstance(each, Refused)
+    ]
+    assert [reason.partition(": ")[2] for reason in reasons] == [
+        "a field is malformed",
+        "its checksum is wrong",
+    ]
 
 
 def sentence(text: str) -> str:

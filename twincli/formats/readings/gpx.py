@@ -35,6 +35,10 @@ MAX_DEPTH = 50
 MAX_TEXT = 200
 
 
+def _wrong(why: str) -> InvalidError:
+    return InvalidError(f"the GPX file cannot be read: {why}", code="invalid_gpx")
+
+
 class _Points:
     def __init__(self, parser: expat.XMLParserType) -> None:
         self.parser = parser
@@ -51,14 +55,14 @@ class _Points:
         parser.StartDoctypeDeclHandler = self.doctype
 
     def doctype(self, *_: object) -> None:
-        raise InvalidError("it has a document type, which no GPX has", code="invalid_gpx")
+        raise _wrong("it has a document type, which no GPX has")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise InvalidError(f"it nests deeper than {MAX_DEPTH}", code="invalid_gpx")
+            raise _wrong(f"it nests deeper than {MAX_DEPTH}")
         if not self.seen and name.rpartition(":")[2] != "gpx":
-            raise InvalidError(f"it is not GPX but {cut(name)}", code="invalid_gpx")
+            raise _wrong(f"it is not GPX but {cut(name)}")
         self.seen = True
         self.text = []
         if name.rpartition(":")[2] in _POINTS:

@@ -6,7 +6,15 @@ from typing import IO, TYPE_CHECKING
 
 from twincli.crypto import canonical
 from twincli.errors import InvalidError, TwinError
-from twincli.formats.readings.lines import MAX_LINE, Lines, Read, Refused, refused
+from twincli.formats.readings.lines import (
+    MAX_LINE,
+    MAX_PASSED,
+    Lines,
+    Read,
+    Refused,
+    endless,
+    refused,
+)
 from twincli.model import reading
 
 if TYPE_CHECKING:
@@ -39,6 +47,11 @@ def read(
                 raise lines.why_not()
             if not line.strip():
                 continue
+            if line.strip() in {"{", "["}:
+                raise InvalidError(
+                    "it begins a document of several lines; jq -c . makes one line of it",
+                    code="invalid_json",
+                )
             found = reading.parse(canonical.decode(line, what="the line"), zone=zone)
             if timed and found.time_us is None:
                 what = "it has no timestamp"
@@ -55,15 +68,22 @@ def blocks(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
     """Yield whole lines of UTF-8 that are read together, and how many; the last one gets its end.
 
     Of a line that is longer than any may be only the beginning comes.
+
+    Raises:
+        InvalidError: ``too_large``: a line is so long that its end is not looked for.
     """
     rest = b""
     is_skipping = False
+    skipped = 0
     while piece := stream.read(BLOCK_BYTES):
         if is_skipping:
             ends = [at for at in (piece.find(b"\n"), piece.find(b"\r")) if at >= 0]
             if not ends:
+                skipped += len(piece)
+                if skipped > MAX_PASSED:
+                    raise endless(MAX_PASSED)
                 continue
-            piece, is_skipping = piece[min(ends) :], False
+            piece, is_skipping, skipped = piece[min(ends) :], False, 0
         whole = rest + piece
         # After a carriage return that is the last byte a line feed may follow.
         end = max(whole.rfind(b"\n"), whole.rfind(b"\r", 0, len(whole) - 1)) + 1

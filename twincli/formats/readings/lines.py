@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
@@ -30,6 +31,15 @@ _MARKS = (
 )
 
 
+_PACKED = (
+    (rb"\x1f\x8b", "compressed with gzip", "gunzip FILE"),
+    (rb"\x28\xb5\x2f\xfd", "compressed with zstd", "zstd -d FILE"),
+    (rb"BZh[1-9]1AY&SY", "compressed with bzip2", "bunzip2 FILE"),
+    (rb"\xfd7zXZ\x00", "compressed with xz", "unxz FILE"),
+    (rb"PK\x03\x04", "a ZIP archive, as spreadsheets are", "unpack it, or save it as CSV"),
+    (rb"PAR1[\x00-\x08\x0e-\x1f]", "Parquet", "add --format parquet"),
+)
+"""How files begin that hold no text; a column may be named PAR1."""
 _NOT_OF_FILES = frozenset(
     ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "unicode_escape")
 )
@@ -84,12 +94,13 @@ class Lines:
         encoding: As Python calls it; a mark at the beginning decides before it.
 
     Raises:
-        InvalidError: ``unknown_encoding``.
+        InvalidError: ``unknown_encoding``, ``not_text``.
     """
 
     def __init__(self, stream: IO[bytes], encoding: str = "utf-8") -> None:
         buffered = io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream
-        head = peek(buffered, 4)
+        head = peek(buffered, 16)
+        check_text(head)
         self.encoding = encoding_of(head, encoding)
         # Wrong bytes become half surrogates, so that they cost a line and not the file.
         self._text = io.TextIOWrapper(buffered, self.encoding, _MARKING, newline="")
@@ -117,11 +128,7 @@ class Lines:
                 while (rest := self._text.readline(MAX_LINE)) and rest[-1] not in "\r\n":
                     passed += len(rest)
                     if passed > MAX_PASSED:
-                        raise InvalidError(
-                            f"line {number} is longer than {MAX_PASSED} characters",
-                            code="too_large",
-                            hint="is it the right file?",
-                        )
+                        raise endless(MAX_PASSED, number)
                 yield number, None
             elif not line.isascii() and any(0xDC80 <= ord(mark) <= 0xDCFF for mark in line):
                 yield number, None
@@ -136,6 +143,16 @@ class Lines:
         )
 
 
+def endless(size: int, number: int | None = None) -> InvalidError:
+    """Return the error of a line whose end is not looked for."""
+    line = "a line" if number is None else f"line {number}"
+    return InvalidError(
+        f"{line} is longer than {size} characters",
+        code="too_large",
+        hint="is it the right file?",
+    )
+
+
 def peek(stream: IO[bytes], count: int) -> bytes:
     """Return the first bytes of a stream, which stay in it."""
     if stream.seekable():
@@ -145,6 +162,17 @@ def peek(stream: IO[bytes], count: int) -> bytes:
         return head
     look = getattr(stream, "peek", None)
     return bytes(look(count)[:count]) if look is not None else b""
+
+
+def check_text(head: bytes) -> None:
+    """Check that a file that begins so is not one of those that hold no text.
+
+    Raises:
+        InvalidError: ``not_text``, with what makes a text of it.
+    """
+    for mark, what, way in _PACKED:
+        if re.match(mark, head):
+            raise InvalidError(f"the file is {what}, and not text", code="not_text", hint=way)
 
 
 def encoding_of(head: bytes, told: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, Any
 
-from twincli.errors import ConfigError, InvalidError, TwinError, cut
+from twincli.errors import ConfigError, InvalidError, TwinError
 from twincli.formats.readings.lines import Lines, Read, Refused, refused
 from twincli.model import reading
 
@@ -81,8 +81,11 @@ def read(stream: IO[bytes]) -> Iterator[Read | Refused]:
                 IndexError,
                 KeyError,
             ) as error:
+                why = (
+                    "its checksum is wrong" if "checksum" in str(error) else "a field is malformed"
+                )
                 raise InvalidError(
-                    f"it is not an NMEA sentence: {cut(str(error))}", code="invalid_line"
+                    f"it is not an NMEA sentence: {why}", code="invalid_line"
                 ) from error
         except TwinError as error:
             yield refused(number, error)

@@ -18,6 +18,7 @@ from twincli.formats.readings.lines import (
     Lines,
     Read,
     Refused,
+    check_text,
     encoding_of,
     peek,
     refused,
@@ -41,6 +42,11 @@ _TIME_NAMES = ("timestamp", "time", "datetime", "date", "ts", "time_utc", "utc",
 WHOLE = r"[+-]?(?:0|[1-9][0-9]*)"
 NUMBER = rf"{WHOLE}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|[+-]?\.[0-9]+"
 _NOT_FINITE = r"[+-]?(?:nan|inf|infinity)"
+_ALIKE = (
+    r"[+-]?[$€£]? ?(?:[0-9]{1,3}(?:[ ,.'\u2019\u00a0\u202f][0-9]{3})+|[0-9]+)"
+    r"(?:[.,][0-9]+)? ?[%$€£]?"
+)
+"""What people write for numbers: thousands apart, a per cent sign, a currency, a comma."""
 
 
 class Layout(NamedTuple):
@@ -57,6 +63,7 @@ class Layout(NamedTuple):
         numeric_time: Whether the times in the beginning are numbers.
         zoned: Whether every time in the beginning says its zone, or is a number.
         found: Which of these were found rather than told, for people.
+        alike: The columns of texts that look like numbers, each with a cell that is none.
     """
 
     delimiter: str
@@ -68,6 +75,7 @@ class Layout(NamedTuple):
     numeric_time: bool
     zoned: bool
     found: tuple[str, ...]
+    alike: tuple[tuple[str, str], ...] = ()
 
 
 def look(
@@ -89,9 +97,10 @@ def look(
 
     Raises:
         InvalidError: ``invalid_table`` (no header, too many columns, a name twice, no column with
-            the time), ``unknown_encoding``.
+            the time), ``unknown_encoding``, ``not_text``.
     """
     head = peek(stream, SAMPLE_BYTES)
+    check_text(head)
     whole = len(head) < SAMPLE_BYTES
     found = [
         name
@@ -145,7 +154,22 @@ def look(
         bool(moments) and all(re.fullmatch(NUMBER, cell) for cell in moments),
         all(map(_is_zoned, moments)),
         tuple(found),
+        tuple(
+            (name, odd)
+            for name, kind, cells in zip(header, kinds, columns, strict=True)
+            if kind == "text"
+            and name not in reading.RESERVED_LEAVES
+            and (odd := _alike(cells, decimal))
+        ),
     )
+
+
+def _alike(cells: list[str], decimal: str) -> str | None:
+    """Return the first of texts that is no plain number, where all look like numbers."""
+    odd = [cell for cell in cells if not re.fullmatch(NUMBER, _pointed(cell, decimal))]
+    if not all(re.fullmatch(_ALIKE, cell) for cell in odd):
+        return None
+    return next((cell for cell in odd if not cell.isdigit()), None)  # 007 is a text by right
 
 
 def _wrong(why: str, hint: str | None = None) -> InvalidError:
@@ -308,8 +332,9 @@ def read(
                 raise InvalidError("the names of the columns again", code="invalid_line")
             cells = without_tail(found, len(layout.header))
             if len(cells) != len(layout.header):
+                count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
                 raise InvalidError(
-                    f"it has {len(cells)} cells, and the table {len(layout.header)} columns",
+                    f"it has {count}, and the table {len(layout.header)} columns",
                     code="invalid_line",
                 )
             yield Read(begin, _observation(cells, layout, zone))
@@ -355,6 +380,10 @@ def _time(cell: str, zone: tzinfo | None) -> int:
 
 
 def _cell(name: str, kind: str, cell: str, decimal: str) -> Any:
+    if name == "seq":  # what is wrong with one of them says nothing of the others
+        return _number(cell) if re.fullmatch(WHOLE, cell) else cell
+    if name in reading.RESERVED_LEAVES:
+        return cell
     if kind in {"whole", "number", "empty"}:
         pointed = _pointed(cell, decimal)
         if re.fullmatch(NUMBER, pointed):
@@ -376,4 +405,7 @@ def _number(text: str) -> int | float:
         if len(text) > 20:  # more than 64 bits; Python may refuse to read it
             raise InvalidError(f"{cut(text)} is more than 64 bits", code="invalid_value")
         return int(text)
-    return float(text)
+    found = float(text)
+    if found in {float("inf"), float("-inf")}:
+        raise InvalidError(f"{cut(text)} is too large for a double", code="invalid_value")
+    return found

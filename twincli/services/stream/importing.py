@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from twincli.errors import InvalidError, shown
+from twincli.errors import InvalidError, cut, shown
 from twincli.services.stream import ingest, known
 from twincli.services.stream import push as pushing
 from twincli.services.stream.push import Block, Line
@@ -111,14 +111,25 @@ def import_file(
     done = progress or (lambda _done, _all: None)
     if table is not None:
         with closing(table):
-            return _push(target, _of_table(table, path, layout, done), how, writing)
+            made = _push(target, _of_table(table, path, layout, done), how, writing)
+            return _warned(made, layout)
     with open(path, "rb") as stream:
         if how.format == "jsonl":
             size = os.fstat(stream.fileno()).st_size
             blocks = json_blocks(stream, target.name, how, lambda: done(stream.tell(), size))
         else:
             blocks = iter([Block(lambda: _lines(stream, how, layout, done))])
-        return _push(target, blocks, how, writing)
+        return _warned(_push(target, blocks, how, writing), layout)
+
+
+def _warned(made: Pushed, layout: Layout | None) -> Pushed:
+    """Return what was pushed, with a warning for each column of texts that look like numbers."""
+    alike = () if layout is None or not made["count"] else layout.alike
+    warnings = [
+        f"{cut(column)} is kept as text: {shown(cell)} is not a plain number"
+        for column, cell in alike
+    ]
+    return {**made, "warnings": [*made["warnings"], *warnings]}
 
 
 def _push(target: Target, blocks: Iterator[Block], how: How, writing: Writing) -> Pushed:
