@@ -1,10 +1,25 @@
 _twin_completion() {
-    local IFS=$'
-'
-    COMPREPLY=( $( env COMP_WORDS="${COMP_WORDS[*]}" \
-                   COMP_CWORD=$COMP_CWORD \
-                   _TWIN_COMPLETE=complete_bash $1 ) )
-    return 0
+    local IFS=$'\n' kind value meant=
+    COMPREPLY=()
+    if [[ ${COMP_WORDS[COMP_CWORD - 1]} == *[\<\>] ]]; then
+        compopt -o default
+        return
+    fi
+    while IFS=, read -r kind value; do
+        case $kind in
+            plain) COMPREPLY+=("$value") ;;
+            *) meant=$kind ;;
+        esac
+    done < <(COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD \
+             _TWIN_COMPLETE=complete_bash "$1")
+    if [[ $meant == dir ]]; then
+        compopt -o dirnames
+    elif [[ $meant == file && ${#COMPREPLY[@]} -eq 0 ]]; then
+        compopt -o default
+    elif [[ $meant == file ]]; then
+        compopt -o filenames
+        COMPREPLY+=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
+    fi
 }
 
-complete -o default -F _twin_completion twin
+complete -F _twin_completion twin

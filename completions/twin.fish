@@ -1,1 +1,6 @@
-complete --command twin --no-files --arguments "(env _TWIN_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) twin)" --condition "env _TWIN_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) twin"
+function __twin_complete
+    _TWIN_COMPLETE=complete_$argv[1] _TYPER_COMPLETE_ARGS=(commandline -cp) twin
+end
+
+complete --command twin --no-files --arguments "(__twin_complete fish)"
+complete --command twin --force-files --condition "__twin_complete fishfile"

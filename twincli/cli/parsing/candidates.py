@@ -68,11 +68,6 @@ def templates() -> list[str]:
         return catalogue.built_in_ids()
 
 
-def nothing() -> list[str]:
-    """Return no names: what is to be typed is new, and a file's name would be wrong."""
-    return []
-
-
 OF_OPTION = {
     "node": nodes,
     "key": keys,

@@ -72,7 +72,7 @@ from twincli.cli.options import (
     check_number,
     option_key,
 )
-from twincli.cli.parsing import candidates, data_commands, help_pages
+from twincli.cli.parsing import candidates, data_commands, help_pages, shells
 from twincli.cli.result import Result
 from twincli.cli.showing import help_page, output
 from twincli.errors import UsageError
@@ -224,7 +224,7 @@ def _option(option: Option, *, prefix: str = "", panel: str | None = None) -> Ty
     def offered(_context: Any, _words: list[str], _start: str) -> list[str]:
         return choices or candidates.OF_OPTION[option.name]()
 
-    return TyperOption(
+    made = TyperOption(
         param_decls=declared,
         type={"text": str, "int": int, "float": float}[option.kind],
         multiple=option.repeat,
@@ -233,6 +233,8 @@ def _option(option: Option, *, prefix: str = "", panel: str | None = None) -> Ty
         help=option.help,
         rich_help_panel=panel,
     )
+    shells.offer_files(made)
+    return made
 
 
 SHARED_PANEL = "Shared options"
@@ -267,6 +269,8 @@ class Command(TyperCommand):
             **(attributes.get("context_settings") or {}),
             "help_option_names": ["-h", "--help"],
         }
+        for parameter in own:
+            shells.offer_files(parameter)
         super().__init__(name, params=[*own, *self.more(), *_shared_options()], **attributes)
 
     def more(self) -> tuple[TyperOption, ...]:
@@ -327,7 +331,7 @@ class DataHelp(TyperCommand):
                 type=str,
                 required=not word.startswith("["),
                 metavar=word,
-                autocompletion=_names_for(entry) if number == 0 else None,
+                autocompletion=None if number or entry.creates.ledger else _assets,
             )
             for number, word in enumerate(entry.arguments)
         ]
@@ -361,14 +365,8 @@ class DataHelp(TyperCommand):
         _draw(page, formatter)
 
 
-def _names_for(entry: data_commands.DataCommand) -> Callable[..., list[str]]:
-    """Return what completes the name of a command with data: assets, or nothing for a new one."""
-    known = candidates.nothing if entry.creates.ledger else candidates.assets
-
-    def offered(_context: Any, _words: list[str], _start: str) -> list[str]:
-        return known()
-
-    return offered
+def _assets(_context: Any, _words: list[str], _start: str) -> list[str]:
+    return candidates.assets()
 
 
 _DATA_ENDING = (
@@ -582,7 +580,5 @@ def _usage(error: typer.TyperException) -> UsageError:
 
 def complete(argv: list[str]) -> None:
     """Answer a shell's completion script, which asks through the environment, and exit."""
-    from typer.completion import completion_init  # type: ignore[attr-defined]
-
-    completion_init()
+    shells.register()
     Root().main(args=argv, prog_name="twin", standalone_mode=False)

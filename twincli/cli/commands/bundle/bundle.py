@@ -324,8 +324,8 @@ def _grid() -> Any:
 @typer_frame.command(app, "diff", refuses=("node", "key"))
 def diff(
     context: Context,  # noqa: ARG001 - no home is needed
-    first: Annotated[str, typer.Argument(metavar="A", help="A bundle.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Another one, of the same twin.")],
+    first: Annotated[str, typer.Argument(metavar="A.twin", help="A bundle.")],
+    second: Annotated[str, typer.Argument(metavar="B.twin", help="Another one, of the same twin.")],
 ) -> Result:
     """Compare two bundles: what is new, and whether B goes on where A ends; needs no home.
 

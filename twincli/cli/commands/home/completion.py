@@ -40,10 +40,9 @@ def script(shell: str) -> str:
             f"there is no completion for the shell {shell!r}",
             hint=f"one of {', '.join(FILES)}",
         )
-    from typer.completion import get_completion_script  # type: ignore[attr-defined]
+    from twincli.cli.parsing import shells
 
-    text = get_completion_script(prog_name="twin", complete_var="_TWIN_COMPLETE", shell=shell)
-    return text + "\n"
+    return shells.script(shell)
 
 
 def _shells() -> list[str]:

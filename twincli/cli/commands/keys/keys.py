@@ -70,7 +70,7 @@ def new(
         ),
     ] = "file",
     module: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Chip: its PKCS#11 module, a library.")
+        str | None, typer.Option(metavar="FILE", help="Chip: its PKCS#11 module, a library.")
     ] = None,
     token: Annotated[
         str | None,

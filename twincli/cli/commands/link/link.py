@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from twincli.cli.context import Context
-from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.parsing.arguments import Twin
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
@@ -16,21 +16,38 @@ from twincli.errors import UsageError
 
 app = typer_frame.group("link")
 
-Source = Annotated[str, typer.Argument(metavar="A", help="The asset that the link goes out from.")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="A",
+        help="The asset that the link goes out from.",
+        autocompletion=candidates.assets,
+    ),
+]
 Verb = Annotated[
     str,
     typer.Argument(
         metavar="VERB", help="is_variant_of, is_component_of, replaces, part or stream."
     ),
 ]
-Target = Annotated[str, typer.Argument(metavar="B", help="The asset that it leads to.")]
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="B", help="The asset that it leads to.", autocompletion=candidates.assets
+    ),
+]
 
 
 @typer_frame.command(app, "add", writes=True)
 def add(
     context: Context,
     source: Annotated[
-        str | None, typer.Argument(metavar="[A]", help="The asset that the link goes out from.")
+        str | None,
+        typer.Argument(
+            metavar="[A]",
+            help="The asset that the link goes out from.",
+            autocompletion=candidates.assets,
+        ),
     ] = None,
     verb: Annotated[
         str | None,
@@ -39,7 +56,10 @@ def add(
         ),
     ] = None,
     target: Annotated[
-        str | None, typer.Argument(metavar="[B]", help="The asset that it leads to.")
+        str | None,
+        typer.Argument(
+            metavar="[B]", help="The asset that it leads to.", autocompletion=candidates.assets
+        ),
     ] = None,
     data: Annotated[
         str | None,

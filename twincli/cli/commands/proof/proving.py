@@ -10,6 +10,7 @@ from twincli import files
 from twincli.cli import file_arguments
 from twincli.cli.asking import sinks
 from twincli.cli.context import Context
+from twincli.cli.parsing import candidates
 from twincli.cli.result import Result
 from twincli.errors import ExitCode, NotFoundError, UsageError
 
@@ -44,7 +45,11 @@ def prove(
     context: Context,
     ref: Annotated[
         str | None,
-        typer.Argument(metavar="TX|NAME", help="The transaction; a name is its CREATE."),
+        typer.Argument(
+            metavar="TX|NAME",
+            help="The transaction; a name is its CREATE.",
+            autocompletion=candidates.assets,
+        ),
     ] = None,
     earlier: Annotated[
         str | None,

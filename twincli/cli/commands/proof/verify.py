@@ -8,7 +8,7 @@ import typer
 
 from twincli.cli.commands.proof import verifying
 from twincli.cli.context import Context
-from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
 
 app = typer_frame.bare()
@@ -16,7 +16,9 @@ app = typer_frame.bare()
 What = Annotated[
     str | None,
     typer.Argument(
-        metavar="[NAME|FILE]", help="A twin of this home, a bundle, a ledger's file or a proof."
+        metavar="[NAME|FILE]",
+        help="A twin of this home, a bundle, a ledger's file or a proof.",
+        autocompletion=candidates.assets,
     ),
 ]
 Twin = Annotated[

@@ -10,7 +10,7 @@ from twincli.cli import file_arguments
 from twincli.cli.asking import sinks, terminal
 from twincli.cli.context import Context
 from twincli.cli.opened import Creates
-from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.result import Result
 from twincli.cli.showing import grid, help_page, partial
 from twincli.errors import ExitCode
@@ -26,7 +26,12 @@ app = typer_frame.group("template")
 
 File = Annotated[str, typer.Argument(metavar="FILE|-", help="The template, YAML or JSON.")]
 Ref = Annotated[
-    str, typer.Argument(metavar="ID|FILE", help="Its id, such as vehicle-tracking-v1, or a file.")
+    str,
+    typer.Argument(
+        metavar="ID|FILE",
+        help="Its id, such as vehicle-tracking-v1, or a file.",
+        autocompletion=candidates.templates,
+    ),
 ]
 Out = Annotated[
     str | None, typer.Option("-o", "--output", metavar="FILE", help="New file to write it to.")
@@ -181,8 +186,18 @@ _REGISTERED = (
 @typer_frame.command(app, "diff")
 def diff(
     context: Context,
-    old: Annotated[str, typer.Argument(metavar="OLD", help="An id, or a file.")],
-    other: Annotated[str, typer.Argument(metavar="NEW", help="An id, or a file.")],
+    old: Annotated[
+        str,
+        typer.Argument(
+            metavar="OLD|FILE", help="An id, or a file.", autocompletion=candidates.templates
+        ),
+    ],
+    other: Annotated[
+        str,
+        typer.Argument(
+            metavar="NEW|FILE", help="An id, or a file.", autocompletion=candidates.templates
+        ),
+    ],
 ) -> Result:
     """Compare two templates."""
     from twincli.services.template import templates
