@@ -299,7 +299,7 @@ class Inclusions:
     def __init__(self, size: int, root: bytes) -> None:
         self._size = size
         self._root = root
-        self._before: dict[tuple[int, int], tuple[bytes, bytes]] = {}
+        self._before: list[tuple[int, int, bytes, bytes]] = []
 
     def check(self, leaf: bytes, index: int, path: bytes) -> bool:
         """Say whether a leaf is in the tree.
@@ -313,19 +313,19 @@ class Inclusions:
             return False
         position, last = index, self._size - 1
         result = leaf
-        way: dict[tuple[int, int], tuple[bytes, bytes]] = {}
-        for at in range(0, len(path), HASH_BYTES):
+        before = self._before
+        way: list[tuple[int, int, bytes, bytes]] = []
+        for level, at in enumerate(range(0, len(path), HASH_BYTES)):
             if last == 0:
                 return False
-            met = self._before.get((position, last))
-            if met is not None:
-                if met != (result, path[at:]):
+            rest = path[at:]
+            here = (position, last, result, rest)
+            if level < len(before) and before[level][:2] == here[:2]:
+                if before[level] != here:
                     return False
-                known = list(self._before.items())
-                way.update(known[list(self._before).index((position, last)) :])
-                self._before = way
+                self._before = way + before[level:]
                 return True
-            way[position, last] = result, path[at:]
+            way.append(here)
             part = path[at : at + HASH_BYTES]
             if position & 1 or position == last:
                 result = node_hash(part, result)

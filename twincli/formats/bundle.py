@@ -13,6 +13,7 @@ only the form.
 from __future__ import annotations
 
 import io
+import os
 import re
 import struct
 import zlib
@@ -50,6 +51,7 @@ LEFT_OUT = ("stream", "file", "missing")
 """Why content is not in a bundle: readings or a file that were left out, or were not there."""
 
 _PIECE = 1 << 20
+_STRETCH = 500
 _MAX_PROOF = 5000
 _LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
@@ -58,10 +60,10 @@ _VERSION = 20
 _DATE = 0x0021  # 1980-01-01
 _HEX = re.compile("[0-9a-f]{64}")
 _NUMBER = b"(0|[1-9][0-9]{0,14})"
-_PROOF = re.compile(
-    b'\\{"height":%s,"index":%s,"path":\\[((?:"[0-9a-f]{64}"(?:,"[0-9a-f]{64}"){0,62})?)\\],'
-    b'"time_ms":%s\\}' % (_NUMBER, _NUMBER, _NUMBER)
-)
+_PROOF_HEAD = re.compile(b'\\{"height":%s,"index":%s,"path":\\[' % (_NUMBER, _NUMBER))
+_PROOF_TAIL = re.compile(b'\\],"time_ms":%s\\}\\Z' % _NUMBER)
+_MAX_TAIL = len('],"time_ms":}') + 15
+_MAX_PATH = 63
 
 
 class LeftOut(NamedTuple):
@@ -186,12 +188,33 @@ class Line(NamedTuple):
 
     def proof(self) -> bytes:
         """Return the line of ``proofs.jsonl``, with its end."""
-        path = self.path.hex()
-        parts = ",".join(f'"{path[at : at + 64]}"' for at in range(0, len(path), 64))
-        return (
-            f'{{"height":{self.height},"index":{self.position},"path":[{parts}],'
-            f'"time_ms":{self.time_ms}}}\n'
-        ).encode()
+        parts = _written(self.path) if self.path else b""
+        return b'{"height":%d,"index":%d,"path":[%s],"time_ms":%d}\n' % (
+            self.height,
+            self.position,
+            parts,
+            self.time_ms,
+        )
+
+
+class Stretch(NamedTuple):
+    """Some of the lines.
+
+    Attributes:
+        first: The number of the first one, from 1.
+        number: How many.
+        at: Where they begin in ``transactions.jsonl``.
+        size: Bytes there.
+        proofs_at: Where they begin in ``proofs.jsonl``.
+        proofs_size: Bytes there.
+    """
+
+    first: int
+    number: int
+    at: int
+    size: int
+    proofs_at: int
+    proofs_size: int
 
 
 # --- Writing -------------------------------------------------------------------------------------
@@ -472,24 +495,101 @@ class Bundle:
         Raises:
             InvalidError: ``damaged_bundle``: a line is malformed or out of order.
         """
-        size, before = self.manifest.size, None
+        before = None
+        for stretch in self.stretches():
+            for number, line in enumerate(self.lines_in(stretch), stretch.first):
+                if before is not None and not follows(before[:3], line[:3]):
+                    raise self.out_of_order(number)
+                before = line
+                yield line
+
+    def stretches(self) -> Iterator[Stretch]:
+        """Yield where the lines are, some at a time, for those who share them out.
+
+        Raises:
+            InvalidError: ``damaged_bundle``: a line does not end, or has no proof.
+        """
+        first, count, at, size, proofs_at, proofs_size = 1, 0, 0, 0, 0, 0
         proofs = self._split(PROOFS, _MAX_PROOF)
-        for number, body in enumerate(self._split(TRANSACTIONS, MAX_LINE), 1):
-            text = next(proofs, None)
-            found = _PROOF.fullmatch(text) if text is not None else None
-            if found is None:
-                raise self.damaged(f"line {number} of {PROOFS} is missing or malformed")
-            height, index, path, time_ms = found.groups()
-            parts = path.replace(b'"', b"").replace(b",", b"").decode("ascii")
-            line = Line(int(index), int(height), int(time_ms), bytes.fromhex(parts), body)
+        fault: InvalidError | None = None
+        bodies = self._split(TRANSACTIONS, MAX_LINE)
+        while fault is None:
+            try:
+                body, proof = next(bodies, None), next(proofs, None)
+                if body is None and proof is not None:
+                    raise self.damaged(f"{PROOFS} has more lines than {TRANSACTIONS}")
+                if body is not None and (proof is None or len(proof) > _MAX_PROOF):
+                    raise self._unproven(first + count)
+            except InvalidError as error:
+                fault, body, proof = error, None, None
+            if body is not None and proof is not None:
+                count += 1
+                size += len(body) + 1
+                proofs_size += len(proof) + 1
+                if count < _STRETCH and size < _PIECE:
+                    continue
+            if count:
+                yield Stretch(first, count, at, size, proofs_at, proofs_size)
+            if body is None:
+                break
+            first, at, proofs_at = first + count, at + size, proofs_at + proofs_size
+            count = size = proofs_size = 0
+        if fault is not None:
+            raise fault
+
+    def lines_in(self, stretch: Stretch) -> Iterator[Line]:
+        """Yield the lines of a stretch; whether each follows the one before is not asked.
+
+        Raises:
+            InvalidError: ``damaged_bundle``: a line is malformed.
+        """
+        size = self.manifest.size
+        bodies = self.bodies(stretch)
+        proofs = self._cut(PROOFS, stretch.proofs_at, stretch.proofs_size, stretch.number)
+        for number, (body, text) in enumerate(zip(bodies, proofs, strict=True), stretch.first):
+            head, tail = (
+                _PROOF_HEAD.match(text),
+                _PROOF_TAIL.search(text, max(0, len(text) - _MAX_TAIL)),
+            )
+            path = None
+            if head is not None and tail is not None:
+                path = _path(text[head.end() : tail.start()])
+            if head is None or tail is None or path is None:
+                raise self._unproven(number)
+            height, index = head.groups()
+            line = Line(int(index), int(height), int(tail[1]), path, body)
             if not 0 <= line.position < size:
                 raise self.damaged(f"line {number} of {PROOFS} is outside the tree")
-            if before is not None and not _follows(before, line):
-                raise self.damaged(f"line {number} of {PROOFS} is out of order")
-            before = line
             yield line
-        if next(proofs, None) is not None:
-            raise self.damaged(f"{PROOFS} has more lines than {TRANSACTIONS}")
+
+    def bodies(self, stretch: Stretch) -> list[bytes]:
+        """Return the texts of the transactions in a stretch."""
+        return self._cut(TRANSACTIONS, stretch.at, stretch.size, stretch.number)
+
+    def _cut(self, name: str, at: int, size: int, count: int) -> list[bytes]:
+        found = self.part(self.places[name], at, size).split(b"\n")
+        if found.pop() or len(found) != count:
+            raise self.changed()
+        return found
+
+    def changed(self) -> InvalidError:
+        """Return the error for a file that somebody wrote to while it was read."""
+        return self.damaged("it changed while it was read")
+
+    def out_of_order(self, number: int) -> InvalidError:
+        """Return the error for a line that does not follow the one before."""
+        return self.damaged(f"line {number} of {PROOFS} is out of order")
+
+    def stamp(self) -> str | None:
+        """Return what another process knows the same file by; None: it is not in a file."""
+        try:
+            found = os.fstat(self._stream.fileno())
+        except OSError:  # io.UnsupportedOperation
+            return None
+        return f"{found.st_dev} {found.st_ino} {found.st_size} {found.st_mtime_ns}"
+
+    def _unproven(self, number: int) -> InvalidError:
+        return self.damaged(f"line {number} of {PROOFS} is missing or malformed")
 
     def _split(self, name: str, most: int) -> Iterator[bytes]:
         rest = b""
@@ -503,14 +603,33 @@ class Bundle:
             raise self.damaged(f"a line of {name} is too long or does not end")
 
 
-def _follows(before: Line, line: Line) -> bool:
-    if line.position <= before.position or line.height < before.height:
+def _path(text: bytes) -> bytes | None:
+    """Return the hashes of a proof, None where they are not written as they have to be."""
+    if not text:
+        return b""
+    count, rest = divmod(len(text) + 1, 67)
+    if rest or count > _MAX_PATH:
+        return None
+    digits = text[1:-1].replace(b'","', b"").decode("ascii", "replace")
+    try:
+        path = bytes.fromhex(digits)
+    except ValueError:
+        return None
+    # Written again it is the same: no blanks, no capitals, every hash in quotes of its own.
+    return path if len(path) == 32 * count and text == _written(path) else None
+
+
+def _written(path: bytes) -> bytes:
+    return b'"%s"' % path.hex(",", 32).replace(",", '","').encode()
+
+
+def follows(before: tuple[int, int, int], after: tuple[int, int, int]) -> bool:
+    """Say whether one place on a ledger may follow another: leaf, height and time in ms."""
+    leaf, height, time_ms = before
+    next_leaf, next_height, next_ms = after
+    if next_leaf <= leaf or next_height < height:
         return False
-    return (
-        line.time_ms == before.time_ms
-        if line.height == before.height
-        else (line.time_ms >= before.time_ms)
-    )
+    return next_ms == time_ms if next_height == height else next_ms >= time_ms
 
 
 # --- The manifest of a stranger ------------------------------------------------------------------

@@ -26,7 +26,7 @@ from twincli.ledger.store import Store
 from twincli.model import record
 from twincli.model.transaction import CREATE
 from twincli.rules import validity
-from twincli.rules.structure import Checked, check
+from twincli.rules.texts import check_text
 from twincli.rules.validity import Known
 from twincli.values import NamedTuple
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from twincli.ledger.rows import Row
+    from twincli.rules.structure import Checked
 
 Finding = tuple[str, str, str]
 
@@ -256,7 +257,7 @@ def _verify_slice(
                 progress(row.seq - first, last - first)
             tx_id = row.id.hex()
             try:
-                checked = check(json.loads(row.body))
+                checked = check_text(row.body)
             except InvalidError as error:
                 problems.append((tx_id, error.code, error.message))
                 continue
@@ -282,10 +283,10 @@ def _verify_slice(
             else:
                 inputs += len(checked.inputs)
                 asset_seq = view.seq_of(checked.asset_id)
-                token = once_token(checked.tx["metadata"])
+                token = once_token(checked.metadata)
                 if token is not None:
                     tokens += _verify_token(ledger.store, row, token, checked, problems)
-            if is_speaking(checked.tx):
+            if speaks(checked):
                 speaking.add(row.asset)
             if asset_seq != row.asset:
                 problems.append((tx_id, "asset_mismatch", "it is filed under another asset"))
@@ -322,7 +323,18 @@ def is_speaking(tx: dict[str, Any]) -> bool:
             return False
         named = envelope.keys() & {"parent", "about", "template"}
         return bool(named) or envelope.get("kind") != record.ASSET
-    envelope = record.envelope_of(tx["metadata"])
+    return _says_more(tx["metadata"])
+
+
+def speaks(checked: Checked) -> bool:
+    """Say the same of a transaction that was checked."""
+    if checked.operation == CREATE:
+        return is_speaking(checked.tx)
+    return _says_more(checked.metadata)
+
+
+def _says_more(metadata: Any) -> bool:
+    envelope = record.envelope_of(metadata)
     return envelope is not None and envelope.get("kind") not in _PLAIN
 
 

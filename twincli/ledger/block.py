@@ -78,7 +78,7 @@ class Applying:
                 assert spent is not None
                 asset = spent.asset
                 self.spend(spent.seq, entry.spends[1], seq, checked.id)
-            once = once_token(checked.tx["metadata"])
+            once = once_token(checked.metadata)
             if once is not None:
                 signers = signers_text(signing_keys(checked))
                 self.batch.once.append((asset, once, signers, seq))

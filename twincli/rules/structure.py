@@ -10,6 +10,7 @@ JSON Schemas are written out by hand: a validator costs 300 µs a transaction, t
 
 from __future__ import annotations
 
+import json
 import re
 from functools import lru_cache
 
@@ -50,7 +51,7 @@ _URI = (
 )
 
 
-_Owners = tuple[int, int, tuple[str, ...]]
+Owners = tuple[int, int, tuple[str, ...]]
 """Keys that have to be points: after how many deviations, in which output, which."""
 
 
@@ -91,7 +92,7 @@ class Checked:
         operation: ``CREATE`` or ``TRANSFER``.
         asset_id: Id of the CREATE, its own for a CREATE.
         inputs, outputs: Parsed.
-        tx: The transaction as given.
+        metadata: As given.
         body: Its canonical text with the id.
         message: The canonical text that signatures cover.
         only_keys: Whether nothing but Ed25519 keys signed, alone and in thresholds.
@@ -101,32 +102,38 @@ class Checked:
         "_deviations",
         "_owners",
         "_seen",
+        "_tx",
         "asset_id",
         "body",
         "id",
         "inputs",
         "message",
+        "metadata",
         "only_keys",
         "operation",
         "outputs",
         "signed",
-        "tx",
     )
 
     def __init__(
         self,
-        tx: dict[str, Any],
+        tx_id: str,
+        operation: str,
+        asset_id: str,
+        metadata: Any,
         inputs: Sequence[CheckedInput],
         outputs: Sequence[CheckedOutput],
         body: str,
         message: bytes,
         deviations: Sequence[Deviation],
-        owners: Sequence[_Owners],
+        owners: Sequence[Owners],
+        tx: dict[str, Any] | None = None,
     ) -> None:
-        self.tx = tx
-        self.id: str = tx["id"]
-        self.operation: str = tx["operation"]
-        self.asset_id: str = self.id if self.operation == CREATE else tx["asset"]["id"]
+        self._tx = tx
+        self.id = tx_id
+        self.operation = operation
+        self.asset_id = asset_id
+        self.metadata = metadata
         self.inputs = inputs
         self.outputs = outputs
         self.body = body
@@ -136,6 +143,13 @@ class Checked:
         self._seen = deviations
         self._owners = owners
         self._deviations: Sequence[Deviation] | None = None
+
+    @property
+    def tx(self) -> dict[str, Any]:
+        """The transaction as given."""
+        if self._tx is None:
+            self._tx = json.loads(self.body)
+        return self._tx
 
     @property
     def deviations(self) -> Sequence[Deviation]:
@@ -253,7 +267,7 @@ def _check(tx: Any) -> Checked:
     if version != VERSION:
         version_text = _text(version)
         deviations.append(Deviation("version_mismatch", f"version is {shown(version)}, not '2.0'"))
-    owners: list[_Owners] = []
+    owners: list[Owners] = []
     inputs = [_parse_input(entry, deviations, index) for index, entry in enumerate(tx["inputs"])]
     outputs = [
         _parse_output(entry, simple, deviations, owners, index)
@@ -280,7 +294,21 @@ def _check(tx: Any) -> Checked:
         raise AssertionError("unreachable") from error  # pragma: no cover - just refused
     _check_id(tx, data)
     body = f'{{"asset":{asset_text},"id":"{tx["id"]}","inputs":[{signed}{tail}'
-    return Checked(tx, inputs, outputs, body, message, deviations, owners)
+    tx_id = tx["id"]
+    asset_id = tx_id if is_create else tx["asset"]["id"]
+    return Checked(
+        tx_id,
+        operation,
+        asset_id,
+        metadata,
+        inputs,
+        outputs,
+        body,
+        message,
+        deviations,
+        owners,
+        tx,
+    )
 
 
 def _schema(path: str, what: str) -> InvalidError:
@@ -564,7 +592,7 @@ def _parse_output(
     entry: dict[str, Any],
     simple: str | None,
     deviations: list[Deviation],
-    owners: list[_Owners],
+    owners: list[Owners],
     index: int,
 ) -> CheckedOutput:
     text = entry["amount"]
@@ -573,7 +601,7 @@ def _parse_output(
             f"outputs[{index}].amount is {shown(text)}, not a number", code="amount_error"
         )
     if simple is not None:
-        parsed = _plain_output(simple, text)
+        parsed = plain_output(simple, text)
         if parsed is not None:
             owners.append((len(deviations), index, parsed.public_keys))
             return parsed
@@ -627,7 +655,7 @@ def _parse_output(
 
 
 @lru_cache(maxsize=65536)
-def _plain_output(key: str, amount: str) -> CheckedOutput | None:
+def plain_output(key: str, amount: str) -> CheckedOutput | None:
     """Return an output that one key may spend, or None when it needs a closer look."""
     number = int(amount)
     if amount[0] == "0" or number > MAX_AMOUNT:

@@ -136,7 +136,7 @@ class Bundled:
             for item in items
         ]
         self.items: list[Recorded] = [
-            item._replace(path=merkle.inclusion_path(leaves, item.leaf)) for item in items
+            item._replace(path=b"".join(merkle.inclusion_path(leaves, item.leaf))) for item in items
         ]
         self.notes: Sequence[bytes] = [checkpoint(place)]
 

@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import IO
 
-    from twincli.formats.bundle import Bundle
+    from twincli.formats.bundle import Bundle, Line
     from twincli.ledger.ledger import Ledger
 
-_HASH = 32
 _HEAD = 200
 
 
@@ -106,10 +105,7 @@ class BundleEvidence:
 
     def transactions(self) -> Iterator[Recorded]:
         """See ``Evidence``."""
-        for line in self.bundle.lines():
-            path = line.path
-            parts = [path[at : at + _HASH] for at in range(0, len(path), _HASH)]
-            yield Recorded(line.position, line.height, line.time_ms, line.body, parts)
+        yield from map(recorded, self.bundle.lines())
 
     def content(self, cid: str) -> IO[bytes] | None:
         """See ``Evidence``."""
@@ -121,6 +117,11 @@ class BundleEvidence:
     def cids(self) -> Iterator[str]:
         """See ``Evidence``."""
         yield from self.bundle.contents()
+
+
+def recorded(line: Line) -> Recorded:
+    """Return a line as evidence has it."""
+    return Recorded(line.position, line.height, line.time_ms, line.body, line.path)
 
 
 class _Entry(io.RawIOBase):

@@ -72,14 +72,15 @@ class Recorded(NamedTuple):
         height: Of its block.
         time_ms: Of its block.
         body: Its canonical text with the id, UTF-8.
-        path: The hashes that lead from its leaf to the root; None where the whole ledger is there.
+        path: The hashes that lead from its leaf to the root, 32 bytes each; None where the whole
+            ledger is there.
     """
 
     leaf: int
     height: int
     time_ms: int
     body: bytes
-    path: Sequence[bytes] | None = None
+    path: bytes | None = None
 
 
 class LeftOut(NamedTuple):

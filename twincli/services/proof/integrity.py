@@ -6,32 +6,30 @@ by block, so that the one set of rules judges both; proofs say where in its own 
 
 from __future__ import annotations
 
-import json
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from twincli.crypto import merkle, notes, tlog
+from twincli.crypto import notes, tlog
 from twincli.errors import InvalidError, NotVerifiedError
-from twincli.ledger.audit import is_speaking
+from twincli.formats import bundle
+from twincli.ledger.audit import speaks
 from twincli.ledger.ledger import Ledger
-from twincli.model.transaction import CREATE
 from twincli.rules import validity
 from twincli.services.proof import anchors
 from twincli.services.proof.evidence import Finding
 from twincli.services.proof.report import ATTACHMENTS, DATA, LEDGER_PROOF
-from twincli.values import NamedTuple
+from twincli.services.proof.sharing import looked_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from twincli.rules.structure import Checked
-    from twincli.services.proof.evidence import Evidence, Recorded
+    from twincli.services.proof.alone import Alone
+    from twincli.services.proof.evidence import Evidence
     from twincli.services.proof.report import Part
 
 _OF_BLOCKS = frozenset(("block_order", "app_hash_mismatch", "root_mismatch"))
 _CONTENT = "content/"
 _NOT_HERE = "input_does_not_exist"
-_BATCH = 1000
 
 
 def of_ledger(
@@ -75,8 +73,17 @@ def of_ledger(
 
 
 @contextmanager
-def of_bundle(evidence: Evidence, parts: Mapping[str, Part]) -> Iterator[tuple[Ledger, list[str]]]:
+def of_bundle(
+    evidence: Evidence,
+    parts: Mapping[str, Part],
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[tuple[Ledger, list[str]]]:
     """Check what a bundle has.
+
+    Args:
+        evidence: The bundle.
+        parts: Take what is found.
+        progress: Called with how much is done, and how much there is.
 
     Yields:
         It as a ledger in memory, and the assets that say more than their state.
@@ -90,48 +97,24 @@ def of_bundle(evidence: Evidence, parts: Mapping[str, Part]) -> Iterator[tuple[L
         proof.missing.append(Finding("no_checkpoint", "checkpoint", said))
     taking = _Taking(evidence, parts)
     with taking.ledger as ledger:
-        for block in _blocks(evidence, taking):
-            taking.take(block)
+        with closing(looked_at(evidence, progress)) as found:
+            for block in _blocks(found, taking):
+                taking.take(block)
         yield ledger, list(taking.speaking)
 
 
-class _Block(NamedTuple):
-    """Transactions that stand in one block."""
-
-    time_ms: int
-    items: list[_Item]
-
-
-class _Item(NamedTuple):
-    """A line that is a transaction.
-
-    Attributes:
-        tx_id: Its id, as it says.
-        tx: The transaction.
-        body: Its text.
-        checked: The same, checked alone; None: it breaks a rule.
-    """
-
-    tx_id: str
-    tx: Any
-    body: bytes
-    checked: Checked | None
-
-
-def _blocks(evidence: Evidence, taking: _Taking) -> Iterator[_Block]:
-    """Yield the transactions by their blocks; those without a right proof are reported."""
-    before: Recorded | None = None
-    block: _Block | None = None
-    for item in evidence.transactions():
-        found = taking.read(item, before)
-        if block is not None and before is not None and item.height != before.height:
+def _blocks(found: Iterable[Alone], taking: _Taking) -> Iterator[list[Alone]]:
+    """Yield the transactions by their blocks; those that cannot be read are reported."""
+    before: Alone | None = None
+    block: list[Alone] = []
+    for one in found:
+        if before is not None and one.item.height != before.item.height and block:
             yield block
-            block = None
-        before = item
-        if found is not None:
-            block = block or _Block(item.time_ms, [])
-            block.items.append(found)
-    if block is not None:
+            block = []
+        if taking.reads(one, before):
+            block.append(one)
+        before = one
+    if block:
         yield block
 
 
@@ -142,62 +125,49 @@ class _Taking:
         self._evidence = evidence
         self._data, self._proof = parts[DATA], parts[LEDGER_PROOF]
         self.ledger = Ledger.open(":memory:", profile=evidence.claims.profile, clock=lambda: 0)
-        self._inclusions = merkle.Inclusions(evidence.claims.size, evidence.claims.root)
         self.speaking: dict[str, None] = {}
         self._refused: set[str] = set()
         self._data.look(0)
         self._proof.look(0)
 
-    def read(self, item: Recorded, before: Recorded | None) -> _Item | None:
-        """Return the transaction of a line, None where it is none."""
-        where = f"transaction {item.leaf}"
+    def reads(self, one: Alone, before: Alone | None) -> bool:
+        """Report what is wrong with a transaction alone; say whether it is one at all."""
+        item = one.item
         self._data.look()
-        try:
-            # What names a member twice, or is no JSON to others, has another canonical text.
-            tx = json.loads(item.body.decode())
-            tx_id = tx["id"]
-            digest = bytes.fromhex(tx_id)
-        except (TypeError, KeyError, ValueError, RecursionError):
+        if one.tx_id is None:
             said = "it is not JSON, or has no id"
-            self._data.altered.append(Finding("invalid_json", where, said))
-            return None
-        self._prove(item, before, tx_id, digest)
-        checked = None
-        with suppress(InvalidError):  # raised again where it is judged
-            checked = validity.check_structure(tx)
-        return _Item(tx_id, tx, item.body, checked)
-
-    def _prove(self, item: Recorded, before: Recorded | None, tx_id: str, digest: bytes) -> None:
+            self._data.altered.append(Finding("invalid_json", f"transaction {item.leaf}", said))
+            return False
         self._proof.look()
-        leaf = b""
-        if len(digest) == merkle.HASH_BYTES:
-            leaf = merkle.leaf_hash(merkle.ledger_leaf(item.height, item.time_ms, digest))
-        if not self._inclusions.check(leaf, item.leaf, b"".join(item.path or ())):
+        if not one.is_proven:
             said = f"its proof does not lead from leaf {item.leaf} to the root of the checkpoint"
-            self._proof.altered.append(Finding("inclusion_mismatch", tx_id, said))
-        if before is not None and not _follows(before, item):
+            self._proof.altered.append(Finding("inclusion_mismatch", one.tx_id, said))
+        if before is not None and not bundle.follows(before.item[:3], item[:3]):
             said = "its place, height or time does not follow the transaction before it"
-            self._proof.altered.append(Finding("block_order", tx_id, said))
+            self._proof.altered.append(Finding("block_order", one.tx_id, said))
+        return True
 
-    def take(self, block: _Block) -> None:
+    def take(self, block: Sequence[Alone]) -> None:
         """Judge the transactions of a block against those before it."""
         ledger = self.ledger
         tip = ledger.tip()
         # Out of order is reported already; here it must not hide what else is wrong.
-        time_ms = max(block.time_ms, tip.time_ms)
-        checked = [item.tx if item.checked is None else item.checked for item in block.items]
+        time_ms = max(block[0].item.time_ms, tip.time_ms)
+        checked = [one.tx if one.checked is None else one.checked for one in block]
         verdicts = ledger.apply_block(tip.height + 1, time_ms, checked)
-        for (tx_id, tx, text, taken), verdict in zip(block.items, verdicts, strict=True):
+        for one, verdict in zip(block, verdicts, strict=True):
+            taken, tx_id = one.checked, str(one.tx_id)
             if isinstance(verdict, InvalidError):
-                self._refuse(tx_id, tx, verdict)
+                self._refuse(tx_id, one.tx if taken is None else taken.tx, verdict)
                 continue
-            if is_speaking(tx):
-                self.speaking[tx_id if tx["operation"] == CREATE else tx["asset"]["id"]] = None
-            if taken is None or taken.body != text.decode():
+            assert taken is not None
+            if speaks(taken):
+                self.speaking[taken.asset_id] = None
+            if taken.body != one.item.body.decode():
                 said = "its text is not the canonical one"
                 self._data.altered.append(Finding("not_canonical", tx_id, said))
             if ledger.profile != validity.STRICT:
-                for found in () if taken is None else taken.deviations:
+                for found in taken.deviations:
                     self._data.noted.append(Finding(found.code, tx_id, found.message))
 
     def _refuse(self, tx_id: str, tx: Any, verdict: InvalidError) -> None:
@@ -211,14 +181,6 @@ class _Taking:
         if spent.isdisjoint(self._refused):
             said = "a transaction that it spends is not in the evidence"
             self._data.missing.append(Finding("missing_transaction", tx_id, said))
-
-
-def _follows(before: Recorded, item: Recorded) -> bool:
-    if item.leaf <= before.leaf or item.height < before.height:
-        return False
-    if item.height == before.height:
-        return item.time_ms == before.time_ms
-    return item.time_ms >= before.time_ms
 
 
 def check_notes(evidence: Evidence, part: Part) -> bool:

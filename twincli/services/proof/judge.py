@@ -77,7 +77,7 @@ def _judge(
 ) -> list[Anchored]:
     ledger = evidence.ledger
     if ledger is None:
-        with integrity.of_bundle(evidence, parts) as (made, speaking):
+        with integrity.of_bundle(evidence, parts, progress) as (made, speaking):
             client = EmbeddedClient(made)
             asset_ids = _with_others(client, speaking) if speaking else []
             return _judge_rest(evidence, anchors, parts, made, asset_ids)
