@@ -64,6 +64,34 @@ def test_a_log_without_a_table_is_refused() -> None:
         delta.replay([])
 
 
+def test_a_log_is_summed_up() -> None:
+    first, second = file("s/a.parquet", lat="f64"), file("s/b.parquet", lat="f64")
+    gone = [delta.removed("s/a.parquet", first.partition, 2)]
+    commits = log([delta.added(first, 1), delta.added(second, 1)], gone)
+    actions = delta.summed(commits, 3)
+    kinds = [name for action in actions for name in action]
+    assert kinds == ["protocol", "metaData", "remove", "add"]
+    assert not any(
+        action[name]["dataChange"] for action, name in zip(actions[2:], kinds[2:], strict=True)
+    )
+    again = b"".join(json.dumps(action).encode() + b"\n" for action in actions)
+    assert delta.replay([again])._replace(version=2) == delta.replay(commits)
+    later = delta.summed(commits, 9 * 86_400_000)  # nobody reads what was taken out any more
+    assert [name for action in later for name in action] == ["protocol", "metaData", "add"]
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"txn": {"appId": "a", "version": 1}},
+        {"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["x"]}},
+        {"add": {"path": "s/a.parquet", "deletionVector": {}}},
+    ],
+)
+def test_a_log_with_more_than_ours_is_not_summed_up(strange: dict[str, Any]) -> None:
+    assert delta.summed(log([strange]), 1) == []
+
+
 def test_statistics_and_names() -> None:
     action = delta.added(file("s/a.parquet"), 7)["add"]
     assert json.loads(action["stats"])["minValues"] == {"ts": 5}

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 LOG = "_delta_log"
+LAST = f"{LOG}/_last_checkpoint"
+EVERY = 20
+"""Commits after which the log is summed up, so that engines open a table of many exports fast."""
+_KEPT_MS = 7 * 86_400_000
+"""How long a checkpoint names files that were taken out: as long as engines leave them."""
 VIEWS = "_views.sql"
 """Engines leave files alone whose names begin with an underscore."""
 
@@ -177,6 +182,102 @@ def replay(commits: Iterable[bytes]) -> Table:
     if not isinstance(ledger_id, str):
         raise foreign("it was not made by twincli")
     return Table(version, ledger_id, files, series)
+
+
+# --- Checkpoints ---------------------------------------------------------------------------------
+
+_TEXTS = "MAP(VARCHAR, VARCHAR)"
+_FIELDS = {
+    "protocol": {"minReaderVersion": "INTEGER", "minWriterVersion": "INTEGER"},
+    "metaData": {
+        "id": "VARCHAR",
+        "name": "VARCHAR",
+        "format": f"STRUCT(provider VARCHAR, options {_TEXTS})",
+        "schemaString": "VARCHAR",
+        "partitionColumns": "VARCHAR[]",
+        "configuration": _TEXTS,
+        "createdTime": "BIGINT",
+    },
+    "add": {
+        "path": "VARCHAR",
+        "partitionValues": _TEXTS,
+        "size": "BIGINT",
+        "modificationTime": "BIGINT",
+        "dataChange": "BOOLEAN",
+        "stats": "VARCHAR",
+        "tags": _TEXTS,
+    },
+    "remove": {
+        "path": "VARCHAR",
+        "deletionTimestamp": "BIGINT",
+        "dataChange": "BOOLEAN",
+        "extendedFileMetadata": "BOOLEAN",
+        "partitionValues": _TEXTS,
+    },
+}
+"""The actions that a checkpoint has, with the types of their members."""
+
+
+def checkpoint_of(version: int) -> str:
+    """Return the name of the checkpoint after a commit, below the table."""
+    return f"{LOG}/{version:020}.checkpoint.parquet"
+
+
+def last_checkpoint(version: int, actions: int) -> bytes:
+    """Return what names the newest checkpoint."""
+    return json.dumps({"version": version, "size": actions}).encode()
+
+
+def summed(commits: Iterable[bytes], now_ms: int) -> list[dict[str, Any]]:
+    """Return the actions that say the same as a log that `replay` has read.
+
+    None at all where another program wrote something that a checkpoint of ours would lose.
+    """
+    heads: dict[str, dict[str, Any]] = {}
+    files: dict[str, dict[str, Any]] = {}
+    actions = (json.loads(line) for data in commits for line in data.decode().splitlines())
+    for name, action in (item for each in actions for item in each.items()):
+        if name == "commitInfo":
+            continue
+        if name not in _FIELDS or not action.keys() <= _FIELDS[name].keys():
+            return []
+        if name in {"add", "remove"}:
+            files[action["path"]] = {name: {**action, "dataChange": False}}
+        else:
+            heads[name] = {name: action}
+    return [
+        *heads.values(),
+        *(
+            each
+            for each in files.values()
+            if "add" in each or each["remove"]["deletionTimestamp"] > now_ms - _KEPT_MS
+        ),
+    ]
+
+
+def write_checkpoint(actions: Iterable[dict[str, Any]], source: str, path: str) -> None:
+    """Write the actions of a checkpoint as Parquet.
+
+    Args:
+        actions: From `summed`.
+        source: A file for them on their way, which does not exist yet.
+        path: The checkpoint.
+    """
+    import duckdb
+
+    with open(source, "x", encoding="utf-8") as file:
+        file.writelines(json.dumps(action) + "\n" for action in actions)
+    with duckdb.connect(config={"threads": "1"}) as engine:
+        engine.execute("SET enable_progress_bar = false")
+        columns = ", ".join(
+            f"{name}: 'STRUCT({', '.join(' '.join(each) for each in fields.items())})'"
+            for name, fields in _FIELDS.items()
+        )
+        engine.execute(
+            f"COPY (SELECT * FROM read_json($source, format = 'newline_delimited',"  # noqa: S608
+            f" columns = {{{columns}}})) TO $path (FORMAT parquet, COMPRESSION zstd)",
+            {"source": source, "path": path},
+        )
 
 
 def merged(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -255,6 +256,27 @@ def test_a_crash_at_any_step_loses_nothing_and_doubles_nothing(fleet: Fleet) -> 
     fleet.export()
     assert fleet.read() == fleet.expected
     assert crashes > 3
+
+
+def test_a_checkpoint_says_what_the_log_says(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delta, "EVERY", 3)
+    gps = fleet.stream("gps")
+    log = fleet.table / delta.LOG
+    for number in range(7):
+        fleet.push(gps, [observed(START + number * DAY, lat=number / 2, note="o'clock")])
+        fleet.export()
+    assert json.loads((fleet.table / delta.LAST).read_text())["version"] == 6
+    assert fleet.read() == fleet.expected
+    for number in range(7):  # what other engines take away once it is summed up
+        (log / f"{number:020}.json").rename(fleet.table.parent / str(number))
+    assert fleet.read() == fleet.expected
+    known = deltalake.DeltaTable(str(fleet.table))
+    assert known.metadata().configuration["twincli.ledger"] == fleet.rooms.ledger.id
+    for number in range(7):
+        (fleet.table.parent / str(number)).rename(log / f"{number:020}.json")
+    fleet.push(gps, [observed(START + 9 * DAY, lat=1.0)])
+    assert fleet.export().version == 8
+    assert fleet.read() == fleet.expected
 
 
 def test_two_exports_at_once(fleet: Fleet) -> None:

@@ -269,6 +269,8 @@ class _Difference:
             data = _commit(self._workspace, actions)
             if not self._place.put_new(delta.name_of(version), data):
                 return None
+            if version % delta.EVERY == 0:
+                self._sum_up(version, now_ms)
         text = delta.views(self._place.location, delta.merged(table.series, files))
         self._place.put(delta.VIEWS, text.encode())
         return Exported(
@@ -279,6 +281,18 @@ class _Difference:
             tuple(self._streams),
             tuple(dict.fromkeys(self._warnings)),
         )
+
+    def _sum_up(self, version: int, now_ms: int) -> None:
+        """Write a checkpoint. Without it, if this is killed, the table is as whole as with it."""
+        commits = (self._place.read(delta.name_of(each)) for each in range(version + 1))
+        actions = delta.summed(commits, now_ms)
+        if not actions:
+            return
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "checkpoint.parquet")
+            delta.write_checkpoint(actions, os.path.join(directory, "actions.json"), path)
+            self._place.copy(delta.checkpoint_of(version), path)
+        self._place.put(delta.LAST, delta.last_checkpoint(version, len(actions)))
 
     def _written(self, job: _Job, directory: str) -> Iterator[File]:
         """Write the files of a job, and yield what they are."""
