@@ -1,7 +1,8 @@
 """Make the page of bundles from its sources: ``uv run python -m docs.tools.bundle_page [--check]``.
 
 Modules of JavaScript become functions in one script, each after those that it imports; comments
-that stand alone on their lines are left out. The same sources give the same bytes, and a policy in
+that stand alone on their lines are left out. Before them stand the licences of what is not ours,
+after them the templates in the package. The same sources give the same bytes, and a policy in
 the page allows this one script and this one style sheet, by their hashes, and nothing else.
 """
 
@@ -15,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import twincli
+from twincli.formats import shipped
 
 ROOT = Path(twincli.__file__).parent / "formats" / "bundle_page"
 PAGE = ROOT / "index.html"
@@ -42,12 +44,30 @@ def script() -> str:
     _add((ROOT / "js" / "main.js").resolve(), modules, ())
     template = json.dumps((ROOT / "page.html").read_text(encoding="utf-8")).replace("<", "\\u003c")
     released = json.dumps(sorted(_released()))
+    templates = (str(shipped.data(name), "utf-8") for name in shipped.ids())
+    listed = ",\n".join(map(_quoted, templates))
     body = "".join(modules.values())
     main = _name((ROOT / "js" / "main.js").resolve())
-    made = f"'use strict';\n{body}{main}.start({template}, {released})\n"
+    made = f"'use strict';\n{_licences()}{body}{main}.start({template}, {released}, [{listed}])\n"
     if "</script" in made.lower() or "<!--" in made:
         raise SourceError("the script would end early")
     return made
+
+
+def _licences() -> str:
+    """Return the licences of what is not ours, which every copy has to carry, as comments."""
+    texts = {
+        path: path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("vendor/*/LICENSE"))
+    }
+    return "".join(
+        f"/* {path.parent.name}:\n\n{text.strip()}\n*/\n" for path, text in texts.items()
+    )
+
+
+def _quoted(text: str) -> str:
+    """Return a JSON text as a literal of JavaScript, its quotes as they are."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("<", "\\u003c")
+    return f"'{escaped}'"
 
 
 def _released() -> list[str]:

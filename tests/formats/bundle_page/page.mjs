@@ -1,16 +1,19 @@
 // The modules of the page, asked from Python: a question in JSON a line, an answer in JSON a line.
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 const js = new URL('../../../twincli/formats/bundle_page/js/', import.meta.url)
 const load = (name) => import(new URL(name, js))
-const [bundle, bytes, certificates, cid, conditions, ed25519, json, parquet, record, structure, verify] =
+const [bundle, bytes, certificates, cid, conditions, ed25519, json, parquet, record, structure, template, verify] =
   await Promise.all(
-    'bundle bytes certificates cid conditions ed25519 json parquet record structure verify'
+    'bundle bytes certificates cid conditions ed25519 json parquet record structure template verify'
       .split(' ')
       .map((name) => load(`${name}.js`))
   )
+
+const templates = new URL('../../../twincli/model/templates/', import.meta.url)
+const shipped = readdirSync(templates).map((name) => readFileSync(new URL(name, templates), 'utf8').replace(/\n$/, ''))
 
 /** Judge one transaction alone, by the rules of the profile strict. */
 async function transaction({ text }) {
@@ -27,7 +30,7 @@ async function transaction({ text }) {
 
 async function judge({ path, base64, anchors, pages, verdicts }) {
   const data = path ? readFileSync(path) : Buffer.from(base64, 'base64')
-  const report = await verify.verify(bundle.ofBytes(new Uint8Array(data)), { anchors, pages })
+  const report = await verify.verify(bundle.ofBytes(new Uint8Array(data)), { anchors, pages, shipped })
   const made = { ...report.document, first: report.first }
   if (verdicts) {
     const { assetId } = report.manifest
@@ -76,10 +79,20 @@ async function readings({ path }) {
   return found.map(({ series, timeMs, value, isGood }) => [series, timeMs, value, isGood])
 }
 
+/** Say what is wrong with values that a template with these compiled bytes is held against. */
+async function fits({ compiled, id, entry, written }) {
+  const pin = { template: id, cid: await cid.of(bytes.utf8(compiled)) }
+  const model = await new template.Catalogue({ entries: new Map() }, [compiled]).of(pin)
+  if (model === null) return { code: 'missing_template' }
+  return { code: template.faultOf(model, json.decode(entry), json.decode(written))?.code ?? null }
+}
+
 const ANSWERS = {
   canonical,
   cid: ({ base64 }) => cid.of(new Uint8Array(Buffer.from(base64, 'base64'))),
   ed,
+  divided: ({ pairs }) => pairs.map(([top, bottom]) => json.floatText(template.divided(BigInt(top), BigInt(bottom)))),
+  fits,
   float: ({ texts }) => texts.map((text) => json.floatText(Number(text))),
   fulfils,
   judge,

@@ -64,7 +64,9 @@ def test_vendored_files_are_those_that_were_published() -> None:
     }
     assert found == VENDORED
     for folder in {name.partition("/")[0] for name in VENDORED}:
-        assert "permission is hereby granted" in (root / folder / "LICENSE").read_text().lower()
+        licence = (root / folder / "LICENSE").read_text()
+        assert "permission is hereby granted" in licence.lower()
+        assert licence.strip() in pages.page().decode()
 
 
 def test_the_policy_allows_one_script_and_one_style_and_no_request() -> None:

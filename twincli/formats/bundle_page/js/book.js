@@ -3,7 +3,7 @@
 
 import { AUTHORISED, Authority, Holders, OWNER, UNDETERMINED, topicOf } from './authority.js'
 import { Num, isObject } from './json.js'
-import { bodyOf, claimedTime, saidBy, text, withoutEnvelope } from './record.js'
+import { bodyOf, claimedTime, envelopeOf, saidBy, text, withoutEnvelope } from './record.js'
 
 const LAST = Number.MAX_SAFE_INTEGER
 const PART = LAST - 1
@@ -145,6 +145,21 @@ export class Book {
     return holders.entityBefore(place) === key || holders.names(key, place)
   }
 
+  /** Yield the transactions of an asset, what each wrote, and the template that it then had. */
+  *written(assetId) {
+    const unspent = new Set()
+    let pin = null
+    for (const entry of this.chain(assetId)) {
+      if (entry.isCreate && entry.kind !== 'template') pin = pinOf(entry.envelope)
+      for (const name of entry.spends) unspent.delete(name)
+      entry.outputs.forEach((_, index) => unspent.add(`${entry.id}:${index}`))
+      const envelope = envelopeOf(entry.metadata)
+      const isWhole = unspent.size === 1
+      if (isWhole && envelope?.kind === 'migrate') pin = pinOf(envelope) ?? pin
+      yield { entry, written: withoutEnvelope(entry.metadata), kind: envelope?.kind, isWhole, pin }
+    }
+  }
+
   /** Return facts, state and owners of an asset as its last transaction left them. */
   state(assetId) {
     const chain = this.chain(assetId)
@@ -153,21 +168,19 @@ export class Book {
     let common = Object.create(null)
     let frozen = null
     let pin = null
-    for (const entry of chain) {
-      const written = withoutEnvelope(entry.metadata)
+    for (const { entry, written, kind, isWhole, pin: pinned } of this.written(assetId)) {
       let before = Object.create(null)
-      if (entry.isCreate) pin = entry.kind === 'template' ? null : pinOf(entry.envelope)
       for (const name of entry.spends) {
         before = Object.assign(Object.create(null), before, outputs.get(name)?.state)
         outputs.delete(name)
       }
       const after = corrected.has(entry.id) ? before : Object.assign(Object.create(null), before, written)
       entry.outputs.forEach((output, index) => outputs.set(`${entry.id}:${index}`, { state: after, output }))
-      if (outputs.size === 1) {
+      pin = pinned
+      if (isWhole) {
         common = after
-        if (entry.kind === 'migrate') pin = pinOf(entry.envelope) ?? pin
-        if (entry.kind === 'freeze') frozen = entry
-        if (entry.kind === 'unfreeze') frozen = null
+        if (kind === 'freeze') frozen = entry
+        if (kind === 'unfreeze') frozen = null
       } else frozen = null
     }
     const held = [...outputs.values()].map(({ output }) => output)

@@ -22,13 +22,14 @@ const PART_NAMES = {
   ledger_proof: 'Proofs that the ledger has them, and its checkpoint',
   attachment_hashes: 'Files and readings',
   authority: 'Whether those who signed were allowed to speak',
-  references: 'Certificates that it has',
+  references: 'Templates that its values are held to, certificates',
   audit_trail: 'The audit log of a home, which a bundle does not have',
 }
 const STATUS_NAMES = { ok: 'holds', failed: 'failed', undetermined: 'cannot be told', not_checked: 'not checked' }
 
 let source = null
 let turn = 0
+let shipped = []
 
 /** Return this page as the file that it came from, to compare its hash with those of releases. */
 function ownPage(template) {
@@ -82,7 +83,7 @@ async function judge(pages) {
   told('entries', 0, 1)
   let report
   try {
-    report = await verify(source, { anchors, pages, told })
+    report = await verify(source, { anchors, pages, shipped, told })
   } catch (error) {
     if (mine === turn) {
       by('progress').hidden = true
@@ -157,7 +158,8 @@ function offerSaving(bytes) {
   link.hidden = false
 }
 
-export function start(template, released) {
+export function start(template, released, templates) {
+  shipped = templates
   const pages = [hex(sha256(utf8(ownPage(template)))), ...released]
   const take = (file) => {
     if (!file) return

@@ -12,6 +12,7 @@ import { Tree, ledgerLeaf } from './merkle.js'
 import { isSigned, parse as parseNote } from './note.js'
 import { named } from './record.js'
 import { check, sameKeys } from './structure.js'
+import { Catalogue, faultOf } from './template.js'
 
 export const VERIFIED = 'verified'
 export const CONSISTENT = 'consistent'
@@ -39,6 +40,7 @@ export class Report {
     this.manifest = null
     this.book = null
     this.bundle = null
+    this.catalogue = null
   }
 
   count(part, number = 1) {
@@ -122,9 +124,10 @@ class Pace {
  * Judge a bundle.
  *
  * source: from `ofBytes` or `ofFile`. anchors: {asset, issuer, root, ledgerKey}, what is known from
- * elsewhere. pages: SHA-256, in hex, of the pages that releases had. told(what, done, total).
+ * elsewhere. pages: SHA-256, in hex, of the pages that releases had. shipped: the compiled templates
+ * of twincli, as texts. told(what, done, total).
  */
-export async function verify(source, { anchors = {}, pages = null, told = () => {} } = {}) {
+export async function verify(source, { anchors = {}, pages = null, shipped = [], told = () => {} } = {}) {
   const report = new Report()
   const pace = new Pace(told)
   let bundle
@@ -155,6 +158,8 @@ export async function verify(source, { anchors = {}, pages = null, told = () => 
   if (isSound) {
     checkSpeakers(report)
     await checkContent(bundle, report, pace)
+    report.catalogue = new Catalogue(report.book, shipped)
+    await checkTemplates(report, pace)
     await checkReferences(report)
   }
   checkAnchors(bundle, anchors, report)
@@ -452,6 +457,30 @@ async function checkContent(bundle, report, pace) {
       report.lack('attachment_hashes', 'missing_content', cid, `the content is missing; ${where} commits to it`)
     }
     await pace.tell('content', ++done, all.size)
+  }
+}
+
+/** Hold what was written to the template that the twin had then. */
+async function checkTemplates(report, pace) {
+  const { book, catalogue } = report
+  const all = book.assets()
+  let done = 0
+  for (const assetId of all) {
+    const missing = new Set()
+    for (const { entry, written, pin } of book.written(assetId)) {
+      if (pin === null) continue
+      report.count('references')
+      const model = await catalogue.of(pin)
+      const fault = model === null ? null : faultOf(model, entry, written)
+      if (fault !== null) report.fail('references', fault.code, entry.id, fault.message)
+      if (model === null && !missing.has(pin.cid)) {
+        missing.add(pin.cid)
+        const said = `the template ${pin.template} of this twin (${pin.cid}) is not here`
+        report.lack('references', 'missing_template', entry.id, said)
+      }
+      await pace.tell('templates', done, all.length)
+    }
+    done++
   }
 }
 

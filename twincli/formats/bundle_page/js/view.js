@@ -2,12 +2,11 @@
 
 import { AUTHORISED } from './authority.js'
 import { CONTENT } from './bundle.js'
-import { utf8 } from './bytes.js'
 import { certificates } from './certificates.js'
 import { chart, track } from './charts.js'
 import * as cids from './cid.js'
 import { el, facts, growing, short, table, time } from './dom.js'
-import { Num, decode, encode, isObject } from './json.js'
+import { Num, encode, isObject } from './json.js'
 import { readings } from './parquet.js'
 import { bodyOf, parseTime, text, withoutEnvelope } from './record.js'
 import { commitments } from './verify.js'
@@ -38,10 +37,10 @@ function standing(verdict) {
 
 /** Draw all that a bundle says about its twin. */
 export async function draw(report, holder) {
-  const { book, manifest, bundle } = report
+  const { book, manifest } = report
   const twinId = manifest.assetId
   const found = book.state(twinId)
-  const template = await templateOf(bundle, book, found.pin)
+  const template = await templateOf(report.catalogue, found.pin)
   const streams = book.streams(twinId)
   holder.replaceChildren(
     card(book, manifest, found, template),
@@ -56,37 +55,17 @@ export async function draw(report, holder) {
 
 // --- The card -----------------------------------------------------------------------------------
 
-/** Return the template that a twin is pinned to, from its registration or from content. */
-async function templateOf(bundle, book, pin) {
-  if (pin === null) return null
-  for (const entry of book.entries.values()) {
-    if (entry.kind !== 'template' || text(entry.envelope.template) !== pin.template) continue
-    const compiled = utf8(encode(withoutEnvelope(entry.data)))
-    if ((await cids.of(compiled)) === pin.cid) return readTemplate(decode(encode(withoutEnvelope(entry.data))))
-  }
-  if (bundle.places.has(CONTENT + pin.cid)) {
-    const data = await bundle.read(CONTENT + pin.cid)
-    if (data.length < 1 << 20 && (await cids.matches(pin.cid, data))) {
-      try {
-        return readTemplate(decode(new TextDecoder().decode(data)))
-      } catch {
-        return null
-      }
-    }
-  }
-  return null
-}
-
-function readTemplate(document) {
-  const form = isObject(document) ? document.template : null
-  if (!isObject(form)) return null
-  const view = isObject(form.view) ? form.view : {}
+/** Return the template that a twin is held to, as it is shown, or null. */
+async function templateOf(catalogue, pin) {
+  const model = catalogue === null || pin === null ? null : await catalogue.of(pin)
+  if (model === null) return null
+  const { id, document } = model
+  const view = isObject(document.view) ? document.view : {}
   const texts = (value) => (Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [])
-  const fields = [form.trackingFields, form.facts].flatMap((one) => (Array.isArray(one) ? one : []))
   return {
-    id: text(form.id),
-    name: text(form.name),
-    fields: fields.filter(isObject),
+    id,
+    name: document.name,
+    fields: [document.trackingFields ?? [], document.facts ?? []].flat(),
     title: text(view.title),
     card: texts(view.card),
     charts: texts(view.charts),
