@@ -22,7 +22,7 @@ from twincli.model import links, record, words
 from twincli.values import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from twincli.ledger.rows import Row
     from twincli.ledger.store import Store
@@ -535,14 +535,14 @@ class Index:
         clean = json.dumps([value.encode("utf-8", "replace").decode() for value in values])
         return list(self._tried(partial(self._stated_by, name, clean)))
 
-    def recorded(self, asset: int, kind: str) -> list[int]:
-        """Return the positions of an asset's records of a kind.
+    def recorded(self, asset: int, kinds: Collection[str]) -> list[int]:
+        """Return the positions of an asset's records of some kinds, in commit order.
 
         Args:
             asset: Position of its CREATE.
-            kind: One of ``record.RECORD_KINDS``.
+            kinds: Of ``record.RECORD_KINDS``.
         """
-        return self.stated(_of(asset), kind)
+        return [seq for _, seq in self.stated_by(_of(asset), [*kinds])]
 
     def _stated(self, name: str, value: str, after: int, limit: int) -> list[tuple[int]]:
         if not after:  # else it was checked with the page before

@@ -191,8 +191,7 @@ class Reader:
             return
         found = self.entries(asset_id)
         if record.RECORD_KINDS.issuperset(kinds):
-            index = self.index
-            seqs = sorted({seq for kind in kinds for seq in index.recorded(asset, kind)})
+            seqs = self.index.recorded(asset, kinds)
             pages = (seqs[at : at + PAGE] for at in range(0, len(seqs), PAGE))
             rows = (row for page in pages for row in self.store.rows_at(page))
             found = (self._entry(row) for row in rows if row.asset == asset)

@@ -81,11 +81,12 @@ class Read(NamedTuple):
 
 
 def _name(value: Any) -> Iterator[Wrong]:
-    if not isinstance(value, str) or not value.strip():
+    stripped = value.strip() if isinstance(value, str) else ""
+    if not stripped:
         yield Wrong((), f"{shown(value)} is not a name", "write it as text")
     elif len(value) > MAX_NAME:
         yield Wrong((), f"it has {len(value)} characters", f"at most {MAX_NAME}")
-    elif value.strip() != value or one_line(value) != value:
+    elif stripped != value or one_line(value) != value:
         yield Wrong((), f"{shown(value)} has blanks around it or odd characters", "one plain line")
 
 

@@ -434,20 +434,27 @@ def after(period: Rule, begun_ms: int) -> int | None:
         period: By the calendar.
         begun_ms: Its beginning in UTC, in milliseconds since the epoch.
     """
+    day, rest = divmod(begun_ms, _DAY_MS)
+    ended = _day_after(period.months, period.days, day)
+    return None if ended is None else ended * _DAY_MS + rest
+
+
+@lru_cache(maxsize=10_000)
+def _day_after(months: int, days: int, day: int) -> int | None:
+    """Return the day on which a period ends, counted from the epoch; many twins share one."""
     from calendar import monthrange
     from datetime import date, timedelta
 
-    days, rest = divmod(begun_ms, _DAY_MS)
     try:
-        begun = date(1970, 1, 1) + timedelta(days=days)
-        if period.months:
-            years, month = divmod(begun.month - 1 + period.months, 12)
+        begun = date(1970, 1, 1) + timedelta(days=day)
+        if months:
+            years, month = divmod(begun.month - 1 + months, 12)
             year = begun.year + years
             begun = date(year, month + 1, min(begun.day, monthrange(year, month + 1)[1]))
-        ended = begun + timedelta(days=period.days)
+        ended = begun + timedelta(days=days)
     except (OverflowError, ValueError):
         return None
-    return (ended - date(1970, 1, 1)).days * _DAY_MS + rest
+    return (ended - date(1970, 1, 1)).days
 
 
 def exact(number: object) -> Fraction | None:
@@ -471,6 +478,7 @@ def counts(counter: str, name: str) -> bool:
     return counter in parts or counter.removesuffix("s") in parts or f"{counter}s" in parts
 
 
+@lru_cache(maxsize=1000)
 def wanted(plan: Schedule) -> frozenset[str]:
     """Return the types of work that satisfy a schedule, as `stem` gives them."""
     return frozenset(stem(name) for name in (*plan.types, plan.name))

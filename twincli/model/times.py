@@ -6,7 +6,6 @@ Those of readings are microseconds inside.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from twincli.errors import InvalidError, UsageError, cut, shown
 from twincli.values import TYPE_CHECKING
@@ -145,30 +144,24 @@ def day_or_time(text: str) -> str | None:
 
 def _written_here(text: str) -> int | None:
     """Return the time of a text that ``to_text`` makes, without a pattern; None for any other."""
-    has_form = len(text) == _WRITTEN and (text[10], text[19], text[23]) == ("T", ".", "Z")
-    if not has_form or not text[13] == text[16] == ":":
-        return None
-    hour, minute, second, fraction = text[11:13], text[14:16], text[17:19], text[20:23]
-    digits = f"{hour}{minute}{second}{fraction}"
-    if not (digits.isascii() and digits.isdigit()) or max(minute, second) > "59" or hour > "23":
-        return None
-    day = _day_ms(text[:10])
-    if day is None:
-        return None
-    return day + ((int(hour) * 60 + int(minute)) * 60 + int(second)) * 1000 + int(fraction)
+    import datetime as dt
 
-
-@lru_cache(maxsize=4096)
-def _day_ms(text: str) -> int | None:
-    """Return when a day begins; many records share one. None: the text is not a day."""
-    from datetime import date
-
-    if not text[4] == text[7] == "-":
+    # What else `fromisoformat` reads, such as weeks, has something else at these places.
+    if (
+        len(text) != _WRITTEN
+        or not text[4] == text[7] == "-"
+        or not text[13] == text[16] == ":"
+        or text[10] != "T"
+        or text[19] != "."
+        or text[23] != "Z"
+        or text[11:13] > "23"
+    ):
         return None
     try:
-        return (date.fromisoformat(text) - date(1970, 1, 1)).days * 86_400_000
-    except ValueError:
+        since = dt.datetime.fromisoformat(text[:23]) - dt.datetime(1970, 1, 1)  # noqa: DTZ001
+    except (ValueError, TypeError):  # TypeError: with an offset
         return None
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
 
 
 _WRITTEN = len("2024-01-20T09:00:00.000Z")
@@ -305,10 +298,11 @@ def digits_of(time_us: int) -> int:
 
 
 def _moment(time_ms: int) -> datetime:
-    from datetime import datetime, timedelta
+    import datetime as dt  # whose names cost as much to take from it as the rest takes
 
     # Without a zone, so that isoformat writes none; strftime would not pad years below 1000.
-    return datetime(1970, 1, 1) + timedelta(milliseconds=time_ms)  # noqa: DTZ001
+    begin = dt.datetime(1970, 1, 1)  # noqa: DTZ001
+    return begin + dt.timedelta(milliseconds=time_ms)
 
 
 def span_text(span_ms: int) -> str:

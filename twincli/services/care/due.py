@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _KIND = "due 1"
 """Of notes; another number where another version would note something else."""
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` makes one for each note
 _ALARMING = frozenset((_due.OVERDUE, _due.DUE))
 _ORDER = (_due.OVERDUE, _due.DUE, _due.UPCOMING, _due.EXPIRED)
 
@@ -114,7 +115,7 @@ def _noted(gatherer: Gatherer, ids: list[str], kind: str) -> Iterator[tuple[str,
     made: dict[str, str] = {}
     for asset_id, note in _made(gatherer, [one for one in ids if one not in known]):
         if gatherer.is_lasting:
-            made[asset_id] = json.dumps(note, separators=(",", ":"))
+            made[asset_id] = _encode(note)
         yield asset_id, note
     for asset_id in ids:
         if asset_id in known:
