@@ -13,6 +13,7 @@ from tests.ledger.chains import create
 from twincli.crypto import merkle
 from twincli.errors import ConfigError, InvalidError, TwinError
 from twincli.ledger import Ledger, tiles
+from twincli.proof import proofs
 
 SIZE = 1500
 LARGE = 66_000
@@ -142,6 +143,14 @@ def test_growth_over_altered_tiles(ledger: Ledger, hashes: list[bytes], altered:
         root = merkle.root_of(hashes[:old])
         assert tiles.root_at(ledger, old) == root
         assert tiles.consistency_path(ledger, old, root, SIZE, ledger.tip().root) is not None
+
+
+def test_tiles_are_made_with_progress(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiles, "BATCH", 2)
+    told: list[tuple[int, int]] = []
+    for _ in range(2):
+        proofs.prepare(ledger, lambda done, whole: told.append((done, whole)))
+    assert told == [(0, 5), (2, 5), (4, 5)]
 
 
 def test_a_ledger_that_does_not_lead_to_its_root(ledger: Ledger, hashes: list[bytes]) -> None:

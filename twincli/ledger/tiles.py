@@ -160,14 +160,23 @@ def forget(ledger: Reader) -> None:
     ledger.plain_index.change(lambda run: run("DELETE FROM tile"))
 
 
-def catch_up(ledger: Reader, until: int) -> None:
+def catch_up(
+    ledger: Reader, until: int, progress: Callable[[int, int], None] | None = None
+) -> None:
     """Make the tiles up to a number of full ones of level 0.
+
+    Args:
+        ledger: Whose.
+        until: How many.
+        progress: Called with how many there are, and ``until``.
 
     Raises:
         TwinError: ``interrupted``; what was made stays.
     """
     index = ledger.plain_index
-    while _first_missing(index.fetched) < until:
+    while (there := _first_missing(index.fetched)) < until:
+        if progress is not None:
+            progress(there, until)
         index.change(partial(_grow, ledger, until))
         index.check_interrupted()
 

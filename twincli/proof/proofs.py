@@ -5,17 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twincli.crypto import merkle, notes, tlog
+from twincli.crypto.tiles import WIDTH
 from twincli.errors import ConflictError, NotFoundError, NotVerifiedError, cut
 from twincli.ledger import tiles
 from twincli.proof import checkpoints
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from twincli.crypto.notes import Note, Verified, VerifierKey
     from twincli.crypto.tlog import Checkpoint
     from twincli.ledger.ledger import Ledger
+
+
+def prepare(ledger: Ledger, progress: Callable[[int, int], None] | None) -> None:
+    """Make what proofs are read from, which takes a while for the first one of a large ledger.
+
+    Args:
+        ledger: Whose.
+        progress: Called with how much is done, and how much there is.
+    """
+    tiles.catch_up(ledger, ledger.tip().last_seq // WIDTH, progress)
 
 
 def paths(ledger: Ledger, leaves: Iterable[int], checkpoint: Checkpoint) -> Iterator[list[bytes]]:

@@ -84,9 +84,12 @@ def prove(
     ledger = own_ledger(context)
     if ref is None:
         assert note is not None
+        _prepare(context, ledger)
         growth = log.growth(ledger, note)
         return _written(context, growth, growth["proof"], out)
-    made = log.prove(ledger, log.transaction_of(context.workspace(), ref), note)
+    tx_id = log.transaction_of(context.workspace(), ref)
+    _prepare(context, ledger)
+    made = log.prove(ledger, tx_id, note)
     return _written(context, made, made["proof"], out)
 
 
@@ -119,6 +122,7 @@ def witness(
     _check_free(out)
     trusted = [notes.parse_key(key) for key in keys or ()]
     ledger = own_ledger(context)
+    _prepare(context, ledger)
     asked = witnesses.Asked(
         tuple(urls), tuple(trusted), float(context.settings.timeout.value), context.tls
     )
@@ -149,6 +153,15 @@ def own_ledger(context: Context) -> Ledger:
             hint="the first asset creates it: twin asset create NAME",
         )
     return ledger
+
+
+def _prepare(context: Context, ledger: Ledger) -> None:
+    """Make what proofs are read from, and show how far that is."""
+    from twincli.cli.showing import progress
+    from twincli.proof import proofs
+
+    with progress.shown(context, "hashing") as report:
+        proofs.prepare(ledger, report)
 
 
 def _note(file: str | None) -> Note | None:
