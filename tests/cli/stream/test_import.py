@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -318,3 +320,16 @@ def test_stdin_is_bounded(
     monkeypatch.setattr(tempfile, "tempdir", str(here / "away"))
     failed = invoke(*words, "--zone", "UTC", stdin=text)
     assert failed.error["code"] == "cannot_write"
+
+
+def test_a_pipe_is_read_once(twin: Twin, here: Path) -> None:
+    """Of a shell's ``<(zcat log.csv.gz)`` nothing was left when it was opened again."""
+    pipe = here / "pipe.csv"
+    os.mkfifo(pipe)
+    text = "time,v\n" + "".join(f"2024-01-01T00:00:{n:02}Z,{n}\n" for n in range(60))
+    for name, more in (("clear", ()), ("locked", ("--encrypt",))):
+        twin("stream", "create", "car", name, *more)
+        writer = threading.Thread(target=pipe.write_text, args=(text,))
+        writer.start()
+        assert twin("stream", "import", "car", name, str(pipe))["count"] == 60
+        writer.join()

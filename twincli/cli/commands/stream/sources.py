@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import queue
+import stat
 import subprocess
 import sys
 import tempfile
@@ -36,7 +38,9 @@ LONGEST = 60.0
 """Seconds that a command may take."""
 MAX_OUTPUT = 1 << 24
 MAX_STDIN = 8 << 30
-"""Bytes of stdin that are written to a passing file."""
+"""Bytes of stdin, or of a pipe, that are written to a passing file."""
+MAX_MEMORY = 1 << 30
+"""The same, where they stay in memory."""
 _POLL = 0.2
 _LONGEST_SPAN = 366 * 86_400
 _ENDINGS = {".ndjson": "jsonl", ".json": "jsonl", ".tsv": "csv", ".log": "nmea"}
@@ -135,65 +139,72 @@ def _zone(name: str | None) -> tzinfo | None:
         ) from None
 
 
+def is_passing(word: str) -> bool:
+    """Say whether what a word of the command line means can be read only once."""
+    if word == "-":
+        return True
+    try:
+        return stat.S_ISFIFO(os.stat(word).st_mode)
+    except (OSError, ValueError):
+        return False  # opening it says why
+
+
 @contextmanager
 def as_file(word: str, *, in_memory: bool = False) -> Iterator[str]:
-    """Yield the path of a file; stdin becomes a passing one, of bounded size.
+    """Yield the path of a file; stdin and pipes become a passing one, of bounded size.
 
     Args:
         word: Of the command line.
-        in_memory: Whether nothing of stdin may be on a disk.
+        in_memory: Whether nothing of what passes may be on a disk.
 
     Raises:
-        InvalidError: ``too_large``: stdin brings more than `MAX_STDIN`.
+        InvalidError: ``too_large``: more than `MAX_STDIN` comes, `MAX_MEMORY` if in memory.
         ConfigError: ``cannot_read``; ``cannot_write``: the disk is full.
     """
-    if word != "-":
+    if not is_passing(word):
         with file_arguments.opened(word):
             yield word
         return
     with ExitStack() as stack:
-        directory = tempfile.gettempdir()
         if in_memory:
             memory = stack.enter_context(MemoryFile())
-            with (
-                open(memory.path, "wb", buffering=0) as copy,
-                file_arguments.opened(word) as stream,
-            ):
-                _spooled(stream, copy, "memory")
-            yield memory.path
-            return
-        try:
-            passing = stack.enter_context(tempfile.NamedTemporaryFile(buffering=0))
-        except OSError as error:
-            raise files.cannot("write", directory, error) from error
+            copy: IO[bytes] = stack.enter_context(open(memory.path, "wb", buffering=0))
+            path, where, most = memory.path, "memory", MAX_MEMORY
+        else:
+            where, most = tempfile.gettempdir(), MAX_STDIN
+            try:
+                passing = stack.enter_context(tempfile.NamedTemporaryFile(buffering=0))
+            except OSError as error:
+                raise files.cannot("write", where, error) from error
+            path, copy = passing.name, passing.file
         with file_arguments.opened(word) as stream:
-            _spooled(stream, passing, directory)
-        yield passing.name
+            size = 0
+            while piece := _piece(stream, word):
+                size += len(piece)
+                if size > most:
+                    raise InvalidError(
+                        f"{file_arguments.what(word)} brings more than {most >> 30} GB",
+                        code="too_large",
+                        hint="write it to a file, and name that",
+                    )
+                _put(copy, piece, where)
+        yield path
 
 
-def _spooled(stream: IO[bytes], copy: IO[bytes], directory: str) -> None:
-    size = 0
-    while piece := _piece(stream):
-        size += len(piece)
-        if size > MAX_STDIN:
-            raise InvalidError(
-                f"stdin brings more than {MAX_STDIN >> 30} GB",
-                code="too_large",
-                hint="write it to a file, and name that",
-            )
-        try:
-            view = memoryview(piece)
-            while view:
-                view = view[copy.write(view) :]
-        except OSError as error:
-            raise files.cannot("write", directory, error) from error
+def _put(copy: IO[bytes], piece: bytes, where: str) -> None:
+    try:
+        view = memoryview(piece)
+        while view:  # it is not buffered, and may take a part only
+            view = view[copy.write(view) :]
+    except OSError as error:
+        raise files.cannot("write", where, error) from error
 
 
-def _piece(stream: IO[bytes]) -> bytes:
+def _piece(stream: IO[bytes], word: str) -> bytes:
     try:
         return stream.read(1 << 20)
     except OSError as error:
-        raise files.cannot("read", "stdin", error) from error
+        raise files.cannot("read", file_arguments.what(word), error) from error
 
 
 def seconds(name: str, text: str) -> float:

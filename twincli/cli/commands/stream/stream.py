@@ -196,7 +196,7 @@ def import_file(
         how = how._replace(map=sources.plan(file, map_file, how.format))
     found: list[str] = []
     rooms = room(context)
-    is_private = file == "-" and streams.is_encrypted(rooms.workspace, twin, stream)
+    is_private = sources.is_passing(file) and streams.is_encrypted(rooms.workspace, twin, stream)
     with (
         stopping.told(),
         sources.as_file(file, in_memory=is_private) as path,
