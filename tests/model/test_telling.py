@@ -99,6 +99,8 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
             {"role": "writer", "to": ["did:key:z6Mk"], "until": "2031-01-01"},
             "writer; to did:key:z6Mk; until 2031-01-01",
         ),
+        ("grant", {"role": "viewer", "private": {}}, "viewer; private scope"),
+        ("grant", {"renews": []}, "new wraps of private grants"),
         ("grant", {}, "malformed"),
         ("maintenance", {"currency": "USD"}, "malformed"),
         ("stage", {"location": "Bonn"}, "malformed"),

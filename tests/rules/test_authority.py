@@ -310,6 +310,34 @@ def test_readers_read_and_writers_write() -> None:
     assert reads("car").standing == "revoked"
 
 
+def test_a_private_scope_holds_nothing_until_it_was_opened() -> None:
+    world = World()
+    stated: dict[str, Any] = {"hashes": [], "wraps": []}
+    # A stream beside it says nothing, and what is malformed is private all the same.
+    private = world.grant("car", role="viewer", private=stated, streams=["recipe"])
+    world.grant("dev", private=stated)
+
+    def reads(name: str, opened: dict[str, Scope] | None = None, *, time_ms: int = 8999) -> Verdict:
+        place = Place(LAST, LAST, time_ms)
+        return world.found.may_read(NAMES[name], place, RECIPE, time_ms, opened=opened)
+
+    assert reads("car") == Verdict("undetermined", private, "private")
+    assert reads("car", {"0" * 64: Scope()}).why == "private"
+    assert reads("car", {private: Scope()}) == Verdict("authorised", private, "grant")
+    recipe = {private: Scope(frozenset(), frozenset(), frozenset({"recipe"}))}
+    assert reads("car", recipe).standing == "authorised"
+    others = {private: Scope(frozenset(), frozenset({"file"}), frozenset())}
+    assert reads("car", others) == Verdict("unauthorised", private, "scope")
+    assert reads("dev").why == "stranger"
+    assert world.judge("dev").standing == "authorised"  # of a writer it says nothing
+    world.write("revoke", {"from": dids("car")})
+    assert reads("car") == reads("car", recipe) == Verdict("revoked", private, "revoked")
+    again = world.grant("car", role="auditor", private=7, until=times.to_text(9000))
+    assert reads("car") == Verdict("undetermined", again, "private")
+    assert reads("car", {again: Scope()}, time_ms=9000).standing == "revoked"
+    assert {given.is_private for given in world.found.grants_to(NAMES["car"])} == {True}
+
+
 def test_a_grant_may_deny_downloads() -> None:
     world = World()
     denied = world.grant("car", role="viewer", deny=["download", "what comes later"])

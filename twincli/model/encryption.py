@@ -131,7 +131,7 @@ def member(epoch: Epoch) -> dict[str, Any]:
     return {
         "epoch": epoch.number,
         "recipient": epoch.recipient,
-        "wraps": _wraps_of(epoch.wraps),
+        "wraps": wraps_member(epoch.wraps),
     }
 
 
@@ -145,13 +145,14 @@ def item(kind: str, told: Item) -> dict[str, Any]:
     made: dict[str, Any] = {kind: told.what, "epoch": told.epoch}
     if told.recipient is not None:
         made["recipient"] = told.recipient
-    made["wraps"] = _wraps_of(told.wraps)
+    made["wraps"] = wraps_member(told.wraps)
     if told.sealed:
         made["sealed"] = [each._asdict() for each in told.sealed]
     return made
 
 
-def _wraps_of(wraps: Iterable[Wrap]) -> list[dict[str, str]]:
+def wraps_member(wraps: Iterable[Wrap]) -> list[dict[str, str]]:
+    """Return wraps as a record lists them."""
     return [{"to": did.key_did(wrap.public_key), "cid": wrap.cid} for wrap in wraps]
 
 
@@ -165,7 +166,7 @@ def first(value: Any, height: int | None = None) -> Epoch | None:
     recipient = _recipient(value.get("recipient"))
     if recipient is None:
         return None
-    return Epoch(0, recipient, tuple(_wraps(value.get("wraps"))), height)
+    return Epoch(0, recipient, tuple(wraps_of(value.get("wraps"))), height)
 
 
 def is_stated(envelope_or_body: dict[str, Any]) -> bool:
@@ -193,7 +194,7 @@ def _item(value: Any) -> Item | None:
     recipient = _recipient(value.get("recipient"))
     if recipient is None and "recipient" in value:
         return None
-    wraps = tuple(_wraps(value.get("wraps")))
+    wraps = tuple(wraps_of(value.get("wraps")))
     return Item(what, epoch, recipient, wraps, tuple(_sealed(value.get("sealed"))))
 
 
@@ -206,7 +207,8 @@ def _recipient(value: Any) -> str | None:
     return value if is_one and len(value) <= _MAX_RECIPIENT else None
 
 
-def _wraps(value: Any) -> Iterator[Wrap]:
+def wraps_of(value: Any) -> Iterator[Wrap]:
+    """Yield the wraps that a record lists; what is malformed is passed over."""
     for each in (value if isinstance(value, list) else [])[:MAX_WRAPS]:
         if not isinstance(each, dict) or not _is_cid(each.get("cid")):
             continue

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from twincli.errors import InvalidError, cut
-from twincli.model import bodies, did, encryption, record
+from twincli.model import bodies, did, encryption, private, record
 from twincli.model.ids import is_id
 from twincli.values import NamedTuple
 
@@ -146,6 +146,8 @@ def _granted(body: dict[str, Any], named: Naming) -> list[str]:
         cut(role) if isinstance(role, str) else "",
         f"to {_parties(parties, named)}" if isinstance(parties, list) else "",
         _after("until", body.get("until")),
+        "private scope" if private.MEMBER in body else "",
+        "new wraps of private grants" if private.RENEWS in body else "",
         *_epochs(body, named),
     ]
 

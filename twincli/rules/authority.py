@@ -46,6 +46,8 @@ VIEWER, AUDITOR = READERS = ("viewer", "auditor")
 """Roles that may read what is encrypted; an auditor also reads the audit log."""
 DOWNLOAD = "download"
 """What a grant may deny: writing what is read to files."""
+PRIVATE = "private"
+"""The member of a grant to read whose scope stands in wraps only."""
 LAST = 2**63
 """A height or number after all others: of what is not on the ledger yet."""
 
@@ -110,8 +112,8 @@ class Verdict(NamedTuple):
         via: The grant or link by which it counts, or once did or may: the id of the transaction
             that made it.
         why: ``owner``, ``grant``, ``link``, ``entity``, ``revoked``, ``expired``, ``ended`` (with
-            a transfer), ``scope``, ``download``, ``no_block_time``, ``unknown_record``,
-            ``stranger``.
+            a transfer), ``scope``, ``private`` (a scope that was not opened), ``download``,
+            ``no_block_time``, ``unknown_record``, ``stranger``.
     """
 
     standing: str
@@ -134,6 +136,7 @@ class Granted(NamedTuple):
         scope: What may be said.
         until_ms: The first moment at which it no longer holds, or None.
         deny: What is not allowed all the same, such as ``download``.
+        is_private: Whether the scope stands in wraps only; then it is nothing here.
     """
 
     public_key: str
@@ -141,6 +144,7 @@ class Granted(NamedTuple):
     scope: Scope
     until_ms: int | None
     deny: frozenset[str] = frozenset()
+    is_private: bool = False
 
 
 class Given:
@@ -156,14 +160,15 @@ class Given:
         verb: Of a link.
         scope: What may be said.
         until_ms: The first moment at which it no longer holds, or None.
+        is_private: Whether the scope stands in wraps only; then it is nothing here.
         ended: Where a transfer ended it, or None.
         ended_by: That transfer.
         doubted: From where on a record that is not known here may have ended it, or None.
     """
 
     __slots__ = (
-        *("child", "deny", "doubted", "ended", "ended_by", "place", "public_key", "role"),
-        *("scope", "tx_id", "until_ms", "verb"),
+        *("child", "deny", "doubted", "ended", "ended_by", "is_private", "place", "public_key"),
+        *("role", "scope", "tx_id", "until_ms", "verb"),
     )
 
     def __init__(
@@ -180,6 +185,7 @@ class Given:
         self.role = None if grant is None else grant.role
         self.scope = _EVERYTHING if grant is None else grant.scope
         self.until_ms = None if grant is None else grant.until_ms
+        self.is_private = grant is not None and grant.is_private
         self.deny: frozenset[str] = frozenset() if grant is None else grant.deny
         self.verb: str | None = None
         self.child: str | None = None
@@ -592,6 +598,7 @@ class Authority:
         claimed_ms: int | None = None,
         *,
         download: bool = False,
+        opened: Mapping[str, Scope] | None = None,
     ) -> Verdict:
         """Say whether a key may read what is encrypted of the twin at a place.
 
@@ -603,17 +610,23 @@ class Authority:
             topic: What it wants to read: the kind and the stream.
             claimed_ms: The time, where the ledger does not report those of blocks.
             download: Whether it is to be written to a file, which a grant may deny.
+            opened: The scopes of private grants that could be opened, by the ids of these. Of
+                others it is ``undetermined`` what they hold.
         """
+        scopes = opened or {}
         if self.holders.names(key, place.position):
             return OWNER
         found = [_STRANGER]
         for given in self.grants_to(key):
             if given.role not in READERS:
                 continue
-            if not holds(given.scope, topic):
+            is_closed = given.is_private and given.tx_id not in scopes
+            if not is_closed and not holds(scopes.get(given.tx_id, given.scope), topic):
                 found.append(Verdict(UNAUTHORISED, given.tx_id, "scope"))
                 continue
             verdict = self.held(given, key, place, claimed_ms)
+            if is_closed and verdict.standing == AUTHORISED:
+                verdict = Verdict(UNDETERMINED, given.tx_id, PRIVATE)
             if download and DOWNLOAD in given.deny and verdict.standing == AUTHORISED:
                 verdict = Verdict(UNAUTHORISED, given.tx_id, DOWNLOAD)
             found.append(verdict)
@@ -857,9 +870,10 @@ def granted(body: Mapping[str, Any]) -> Iterator[Granted]:
         until_ms = times.parse_claim(body["until"])
         if until_ms is None:
             return
+    is_private = role in READERS and PRIVATE in body
     scopes: list[frozenset[str] | None] = []
     for name in Scope._fields:
-        texts = body.get(name)
+        texts = [] if is_private else body.get(name)
         if texts is None:
             scopes.append(None)
         elif isinstance(texts, list) and all(isinstance(text, str) for text in texts):
@@ -872,7 +886,8 @@ def granted(body: Mapping[str, Any]) -> Iterator[Granted]:
     for text in dict.fromkeys(text for text in listed if isinstance(text, str)):
         whom = _named(text)
         if whom is not None and whom[0] == "key":
-            yield Granted(whom[1], role, Scope(*scopes), until_ms, frozenset(denied))
+            scope = Scope(*scopes)
+            yield Granted(whom[1], role, scope, until_ms, frozenset(denied), is_private)
 
 
 class Revoked(NamedTuple):

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from twincli.errors import LockedError
 from twincli.model import did, times
-from twincli.rules.authority import AUTHORISED, DOWNLOAD, LAST, OWNER, Place, Topic
+from twincli.rules.authority import AUTHORISED, DOWNLOAD, LAST, OWNER, PRIVATE, Place, Topic
 from twincli.services.audit import trail
 from twincli.services.standing import Speakers
 from twincli.values import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from twincli.rules.authority import Authority, Verdict
+    from twincli.rules.authority import Authority, Scope, Verdict
     from twincli.services.workspace import Judging
 
 READINGS, FILE = ("reading", "file")
@@ -62,16 +62,29 @@ class Access:
         """Who may speak for the twin."""
         return self._speakers.authority(self._asset_id)
 
-    def verdict(self, public_key: str, wanted: Wanted) -> Verdict:
-        """Say whether a key may read something now."""
+    def present(self, now_ms: int) -> Place:
+        """Return where what is read now is read: after all that is on the ledger."""
+        return Place(LAST, LAST, now_ms)
+
+    def verdict(
+        self, public_key: str, wanted: Wanted, opened: Mapping[str, Scope] | None = None
+    ) -> Verdict:
+        """Say whether a key may read something now.
+
+        Args:
+            public_key: The key.
+            wanted: What it wants to read.
+            opened: The scopes of private grants that could be opened, by the ids of these.
+        """
         now_ms = self._workspace.now()
         # What is read is read here and now, also where a network does not tell its time.
         return self.found.may_read(
             public_key,
-            Place(LAST, LAST, now_ms),
+            self.present(now_ms),
             Topic(wanted.kind, stream=wanted.stream),
             now_ms,
             download=wanted.download,
+            opened=opened,
         )
 
     def allowed(self, public_keys: Iterable[str], wanted: Wanted) -> list[str]:
@@ -120,5 +133,6 @@ class Access:
             "ended": "the grant ended when the twin was handed over",
             "scope": f"{wanted} is outside the scope of the grant",
             DOWNLOAD: "the grant denies downloads",
+            PRIVATE: "the scope of the grant is private",
             "unknown_record": "a record that this version does not know may have revoked the grant",
         }.get(verdict.why, "there is no grant")

@@ -1191,8 +1191,9 @@ class GrantItem(TypedDict):
     """``twin.grant-item/1``: what a twin's owner allows a key.
 
     ``scope`` has ``fields``, ``kinds`` and ``streams``, each a list or null; all null allows
-    everything. ``state`` is ``pending`` (not on the ledger yet), ``active``, ``expired`` (also by a
-    transfer of the twin) or ``revoked``; ``standing`` is what a statement by it would be now.
+    everything. Of a ``private`` one it is null: only its parties and the owner can open it.
+    ``state`` is ``pending`` (not on the ledger yet), ``active``, ``expired`` (also by a transfer of
+    the twin) or ``revoked``; ``standing`` is what a statement by it would be now.
     ``deny`` is what a reader is asked not to do.
     ``ended_at``, ``ended_by`` (a transaction) and ``reason`` say what ended it before its time.
     """
@@ -1202,7 +1203,8 @@ class GrantItem(TypedDict):
     to_name: str | None
     public_key: str
     role: str | None
-    scope: Json
+    scope: Json | None
+    private: bool
     until: str | None
     deny: list[str]
     state: str
@@ -1281,9 +1283,9 @@ class EffectiveItem(TypedDict):
 
     ``why`` is ``owner``, ``owner_with_others``, ``grant``, ``link`` (to ``child``), ``entity``,
     ``revoked``, ``expired``, ``ended``, ``unknown_record``, ``no_block_time`` or ``stranger``;
-    ``scope`` is null where nothing may be written or read. ``role`` is that of a grant: ``writer``,
-    or ``viewer`` or ``auditor``, which read what is encrypted; else null. ``deny`` is what a reader
-    is asked not to do.
+    ``scope`` is null where nothing may be written or read, and where it is ``private``. ``role`` is
+    that of a grant: ``writer``, or ``viewer`` or ``auditor``, which read what is encrypted; else
+    null. ``deny`` is what a reader is asked not to do.
     """
 
     public_key: str
@@ -1294,6 +1296,7 @@ class EffectiveItem(TypedDict):
     child: str | None
     role: str | None
     scope: Json | None
+    private: bool
     deny: list[str]
     until: str | None
 

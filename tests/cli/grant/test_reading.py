@@ -150,6 +150,21 @@ def test_a_grant_may_deny_downloads(reader: Reader) -> None:
     assert {("decrypted", "bob", "recipe"), ("refused", "bob", "recipe")} <= told
 
 
+def test_a_private_scope_is_held_to_and_not_shown(reader: Reader) -> None:
+    grant = ("grant", "add", "car", "--to", "bob", "--role", "viewer", "--scope", "recipe")
+    made = reader.do(*grant, "--private", "--json")
+    assert "recipe" not in str(json.loads(made)["body"])
+    for path in ("query", "sql", "export"):
+        assert SECRET in reader.read(path, "recipe", "bob")[1]
+    for path in ("query", "file"):
+        assert reader.read(path, "other", "bob")[0] == 6
+    assert "private scope" in reader.do("grant", "list", "car")
+    assert "read private scope" in reader.do("grant", "show", "car", "--effective")
+    assert "private scope" in reader.do("history", "car")
+    failed = reader.invoke("grant", "add", "car", "--to", "bob", "--private", "--json")
+    assert (failed.status, failed.error["code"]) == (2, "usage")
+
+
 def test_readers_are_listed_with_what_they_may_read(reader: Reader) -> None:
     grant = ("grant", "add", "car", "--to", "bob", "--role", "viewer", "--scope", "recipe,file")
     reader.do(*grant, "--deny", "download,share")

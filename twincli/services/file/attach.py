@@ -16,7 +16,7 @@ from twincli.services.asset import choose_outputs
 from twincli.services.asset.attempt import Target
 from twincli.services.asset.write_options import PLAIN, Writing
 from twincli.services.file import attached
-from twincli.services.privacy import files, locks, sealing
+from twincli.services.privacy import files, hiding, locks, sealing
 from twincli.services.record.attachments import store, upload
 from twincli.services.record.many import Thing, bulk_signer, said_before, say_many
 from twincli.services.record.say import APPENDED, say
@@ -109,6 +109,8 @@ def attach(
                 return done
             said = done
             known[number] = said["transaction_id"]
+    if encrypt:
+        hiding.renew(workspace, stores, target.asset_id)
     return _document(target, bodies, known, set(new), uploaded, said, signer, warnings)
 
 

@@ -13,7 +13,8 @@ from twincli.model import names, record
 from twincli.services import resolve
 from twincli.services.audit import trail
 from twincli.services.file import attached
-from twincli.services.privacy import files, locks, opening
+from twincli.services.privacy import files, hiding, locks, opening, private
+from twincli.services.record.attachments import Stores
 
 if TYPE_CHECKING:
     from twincli.content.store import Blobs
@@ -69,14 +70,27 @@ _RECALL = (
 )
 
 
-def shred(workspace: Workspace, blobs: Blobs, lock: Lock) -> Shredded:
+def shred(workspace: Workspace, blobs: Blobs, lock: Lock, stores: Stores | None = None) -> Shredded:
     """Erase the wraps of all epochs from this machine; in a dry run say which.
+
+    Args:
+        workspace: Rooms.
+        blobs: Where they are erased.
+        lock: What nobody shall open any more.
+        stores: Where new wraps of private grants go; None: here only.
 
     Raises:
         ConfigError: ``cannot_write``; the audit log has what was begun.
     """
     history = locks.history(workspace, lock)
     cids = list(opening.cids_of(history))
+    hidden = list(
+        dict.fromkeys(
+            made.wrap.cid
+            for each in private.of_twin(workspace, lock.twin_id).values()
+            for made in each.made
+        )
+    )
     trail.note(
         workspace,
         trail.SHREDDED,
@@ -90,8 +104,13 @@ def shred(workspace: Workspace, blobs: Blobs, lock: Lock) -> Shredded:
     if workspace.dry_run:
         erased = [cid for cid in cids if blobs.has(cid)]
         absent = [cid for cid in cids if cid not in erased]
+        hidden = [cid for cid in hidden if blobs.has(cid)]
+        erased += hidden
     else:
         erased, absent = files.shred(blobs, cids)
+        # Of private grants nobody sees from outside what they open: all get new wraps, without it.
+        hiding.renew(workspace, stores or Stores(blobs), lock.twin_id, shredded=lock.what)
+        erased += files.shred(blobs, hidden)[0]
     return {
         "schema": "twin.shredded/1",
         "asset_id": lock.twin_id,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import age, conditions
 from twincli.errors import NotFoundError, UsageError, shown
-from twincli.model import did, encryption, owners, record, times
+from twincli.model import did, encryption, owners, private, record, times
 from twincli.rules.authority import (
     AUTHORISED,
     CLAIMED,
@@ -24,7 +24,7 @@ from twincli.services import catalogue, resolve
 from twincli.services.asset.write_options import PLAIN, Writing, checked_at
 from twincli.services.audit import trail
 from twincli.services.grant import scope as scopes
-from twincli.services.privacy import locks, sealing
+from twincli.services.privacy import hiding, locks, sealing, wrapping
 from twincli.services.record.say import say
 from twincli.services.standing import Speakers, owners_now
 from twincli.services.tx.prepared import Prepared
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         WrittenGrants,
         WrittenRevocation,
     )
+    from twincli.services.privacy.locks import Lock
     from twincli.services.record.attachments import Stores
     from twincli.services.workspace import Workspace
 
@@ -60,10 +61,12 @@ class Reading(NamedTuple):
     Attributes:
         stores: Where wraps are, and go.
         recipient: Of age, to which they are encrypted in place of the key; None: to the key.
+        is_private: Whether the scope stands in wraps only, and not on the ledger.
     """
 
     stores: Stores
     recipient: str | None = None
+    is_private: bool = False
 
 
 def add(
@@ -107,17 +110,30 @@ def add(
         )
     if not to:
         raise UsageError("name whom to allow: --to NAME")
+    is_private = reading is not None and reading.is_private
+    if is_private and not is_reading:
+        raise UsageError(
+            "--private is for those who read: all have to know who may write what",
+            hint="add --role viewer",
+        )
+    if is_private and writing.once is not None:
+        raise UsageError(
+            "--once and --private cannot be given together: what is encrypted is never the same"
+        )
     asset_id = resolve.asset_id_of(workspace, ref)
     keys = list(dict.fromkeys(resolve.public_key_of(workspace, name) for name in to))
     resolve.check_recipients(workspace, owners.of_keys(keys))
     body: dict[str, Any] = {"to": [did.key_did(key) for key in keys], "role": role}
     warnings: list[str] = []
+    limits: dict[str, list[str]] = {}
     if scope:
         replay = workspace.client.replay(asset_id)
         model = None if replay is None else catalogue.of_twin(workspace, replay.pin)
         template = None if model is None else model.template
         names_of_streams = _streams_of(workspace, asset_id) if is_reading else None
-        body.update(scopes.parse(scope, template, names_of_streams))
+        limits = scopes.parse(scope, template, names_of_streams)
+    if not is_private:
+        body.update(limits)
     if expires is not None:
         body["until"] = times.to_text(_future(workspace, expires))
     if denied:
@@ -130,8 +146,14 @@ def add(
     twice: list[str] = []
 
     def wraps(_replay: object) -> dict[str, Any]:  # not for what --once finds done
-        if not twice:
+        if not twice and not is_private:
             twice.extend(_twice(_Reading.of(workspace, ref), body))
+        if reading is not None and is_private and not more:
+            parties = dict.fromkeys(keys, reading.recipient)
+            stated, closed = hiding.begin(workspace, reading.stores, asset_id, parties, limits)
+            more.update({private.MEMBER: stated})
+            warnings.extend(map(_closed, closed))
+            return more
         # A dry run unlocks nothing, so it opens nothing.
         if reading is not None and is_reading and not more and not workspace.dry_run:
             more.update(_wraps(workspace, reading, asset_id, keys, body, warnings))
@@ -144,7 +166,7 @@ def add(
         body,
         writing,
         check=wraps,
-        adds=(encryption.EPOCHS,) if is_reading else (),
+        adds=(encryption.EPOCHS, private.MEMBER) if is_reading else (),
         is_owners=True,
     )
     if isinstance(said, Prepared):
@@ -164,7 +186,7 @@ def add(
         keys,
         twin=asset_id,
         tx=said["transaction_id"],
-        reason=f"{role} of {scopes.text({name: body.get(name) for name in Scope._fields})}",
+        reason=f"{role} of {'a private scope' if is_private else _text(limits)}",
         by="grant add",
     )
     return {
@@ -176,8 +198,16 @@ def add(
             *twice,
             *noted,
         ],
-        "grants": [_made(said, key, names.of_key(key)) for key in keys],
+        "grants": [_made(said, key, names.of_key(key), limits) for key in keys],
     }
+
+
+def _text(limits: dict[str, list[str]]) -> str:
+    return scopes.text({name: limits.get(name) for name in Scope._fields})
+
+
+def _closed(lock: Lock) -> str:
+    return f"some of the {lock.kind} {lock.name} cannot be opened here, so nobody is let into that"
 
 
 def _twice(reading: _Reading, body: dict[str, Any]) -> Iterator[str]:
@@ -231,8 +261,8 @@ def _check_readers(workspace: Workspace, reading: Reading, keys: Sequence[str]) 
         LockedError: ``cannot_decrypt``.
     """
     for key in keys:
-        if reading.recipient is None and not sealing.can_open(workspace, key):
-            raise sealing.cannot_decrypt(workspace, key)
+        if reading.recipient is None and not wrapping.can_open(workspace, key):
+            raise wrapping.cannot_decrypt(workspace, key)
 
 
 def _wraps(
@@ -252,10 +282,7 @@ def _wraps(
     to = dict.fromkeys(keys, reading.recipient)
     items, closed = sealing.more_wraps(workspace, reading.stores, to, wanted)
     kinds = {lock.what: lock.kind for lock in wanted}
-    warnings.extend(
-        f"some of the {lock.kind} {lock.name} cannot be opened here, so nobody is let into that"
-        for lock in closed
-    )
+    warnings.extend(map(_closed, closed))
     made = [encryption.item(kinds[item.what], item) for item in items]
     return {encryption.EPOCHS: made} if made else {}
 
@@ -264,7 +291,7 @@ def _scope_of(body: dict[str, Any]) -> Scope:
     return Scope(*(frozenset(body[name]) if name in body else None for name in Scope._fields))
 
 
-def _made(said: Said, key: str, name: str | None) -> GrantItem:
+def _made(said: Said, key: str, name: str | None, limits: dict[str, list[str]]) -> GrantItem:
     """Return the row of a grant that was just written, to one of those whom it names."""
     body = said["body"]
     is_there = said["height"] is not None and said["transaction_id"] is not None
@@ -274,7 +301,8 @@ def _made(said: Said, key: str, name: str | None) -> GrantItem:
         "to_name": name,
         "public_key": key,
         "role": body["role"],
-        "scope": {name: body.get(name) for name in Scope._fields},
+        "scope": {name: limits.get(name) for name in Scope._fields},
+        "private": private.MEMBER in body,
         "until": body.get("until"),
         "deny": [*body.get("deny", ())],
         "state": ACTIVE if is_there else PENDING,
@@ -342,7 +370,8 @@ class _Reading(NamedTuple):
             "to_name": self.names.of_key(key),
             "public_key": key,
             "role": given.role,
-            "scope": _scope(given.scope),
+            "scope": None if given.is_private else _scope(given.scope),
+            "private": given.is_private,
             "until": None if given.until_ms is None else times.to_text(given.until_ms),
             "deny": _denials(envelope),
             "state": state,
@@ -458,7 +487,8 @@ def _effective(reading: _Reading) -> Iterator[EffectiveItem]:
 def _row(
     reading: _Reading, key: str, standing: str, why: str, given: Given | None = None
 ) -> EffectiveItem:
-    may = standing == AUTHORISED
+    is_private = given is not None and given.is_private
+    may = standing == AUTHORISED and not is_private
     until_ms = None if given is None else given.until_ms
     return {
         "public_key": key,
@@ -469,6 +499,7 @@ def _row(
         "child": None if given is None else given.child,
         "role": None if given is None else given.role,
         "scope": _scope(Scope() if given is None else given.scope) if may else None,
+        "private": is_private,
         "deny": [] if given is None else [word for word in RESTRICTIONS if word in given.deny],
         "until": None if until_ms is None else times.to_text(until_ms),
     }

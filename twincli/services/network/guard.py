@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.client.embedded import EmbeddedClient
 from twincli.errors import InvalidError
-from twincli.model import encryption, manifest, record
+from twincli.model import encryption, manifest, private, record
 from twincli.node.access import Ruling
-from twincli.rules.authority import AUTHORISED
+from twincli.rules.authority import AUTHORISED, PRIVATE
 from twincli.services.access import FILE, READINGS, Access, Wanted
 from twincli.services.audit import trail
 from twincli.services.workspace import now_ms
@@ -46,10 +46,12 @@ class Anchored(NamedTuple):
     Attributes:
         twin_id: Whose.
         wanted: What somebody wants who asks for it; None: it is not encrypted.
+        to: Of a wrap of a private grant, the only party that it is for.
     """
 
     twin_id: str
     wanted: Wanted | None
+    to: str | None = None
 
 
 class _Judging(NamedTuple):
@@ -96,7 +98,11 @@ class Guard:
             access = self._access(judging, found.twin_id)
             verdict = access.verdict(public_key, found.wanted)
             why_not = None
-            if verdict.standing != AUTHORISED:
+            # What a private scope holds, only its parties know: what is outside, they cannot open.
+            is_served = verdict.standing == AUTHORISED or verdict.why == PRIVATE
+            if is_served and found.to not in {None, public_key}:
+                why_not = "it is for somebody else"
+            elif not is_served:
                 why_not = access.why_not(public_key, verdict, found.wanted)
         if why_not is None or self._may_note(self._now()):
             trail.note(
@@ -206,6 +212,10 @@ def _of_anchor(
 def _of_epochs(
     client: EmbeddedClient, twin_id: str, body: dict[str, Any], cid: str
 ) -> Iterator[Anchored]:
+    listed = [private.wraps(body), *(each.wraps for each in private.renewals(body))]
+    for wrap in (wrap for wraps in listed for wrap in wraps):
+        if wrap.cid == cid:
+            yield Anchored(twin_id, Wanted(PRIVATE), wrap.public_key)
     for item in encryption.items(body):
         named = {wrap.cid for wrap in item.wraps} | {one.cid for one in item.sealed}
         if cid not in named:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from twincli.crypto import age
 from twincli.errors import InvalidError, LockedError
 from twincli.keystore import keyfile
-from twincli.rules.authority import AUTHORISED, DOWNLOAD
+from twincli.rules.authority import AUTHORISED, DOWNLOAD, PRIVATE
 from twincli.services import resolve
 from twincli.services.access import Access
 from twincli.services.audit import trail
-from twincli.services.privacy import locks
+from twincli.services.privacy import locks, private
 from twincli.values import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from twincli.keystore.keyfile import KeyInfo
     from twincli.model.encryption import History
     from twincli.model.manifest import Entry
+    from twincli.model.private import Secret
+    from twincli.rules.authority import Verdict
     from twincli.services.privacy.locks import Lock
     from twincli.services.privacy.shelf import Shelf
     from twincli.services.workspace import Workspace
@@ -31,6 +33,7 @@ _WHY = {
     "revoked": "its grant was revoked",
     "ended": "its grant ended when the twin changed hands",
     "scope": "its grant does not include it",
+    PRIVATE: "the scope of its grant is private, and could not be opened here",
     DOWNLOAD: "its grant denies downloads",
     "no_block_time": "this network has no time of its own to judge the grant by",
     "unknown_record": "the twin has a record that this version does not know",
@@ -136,6 +139,7 @@ class _Tried:
         self.secrets: dict[int, str] = {}
         self.keys: dict[int, str] = {}
         self._why: dict[str, str] = {}
+        self._hidden: dict[str, dict[int, str]] = {}
         self.is_quiet = False
         self._missing: list[str] = []
         self._locked: LockedError | None = None
@@ -150,19 +154,42 @@ class _Tried:
         access = Access(workspace, lock.twin_id)
         for info in infos:
             verdict = access.verdict(info.public_key, self.wanted)
+            if verdict.why == PRIVATE:
+                verdict = self._looked_into(access, info, verdict)
             if verdict.standing == AUTHORISED:
                 yield info
             else:
                 self._why[info.name] = _WHY.get(verdict.why, "")
 
+    def _looked_into(self, access: Access, info: KeyInfo, verdict: Verdict) -> Verdict:
+        """Return what a key may by its private grants, as far as it opens them."""
+        secret = self._unlocked(info) if info.provider == keyfile.FILE else None
+        if secret is None:
+            return verdict
+        found: dict[str, Secret] = {}
+        for hidden in private.of_twin(self.workspace, self.lock.twin_id).values():
+            opened = hidden.opened(self.shelf, info.public_key, secret)
+            if opened is not None:
+                found[hidden.tx_id] = opened
+        scopes = {tx_id: private.scope_of(each) for tx_id, each in found.items()}
+        verdict = access.verdict(info.public_key, self.wanted, scopes)
+        if verdict.standing == AUTHORISED and verdict.via in found:
+            self._hidden[info.name] = private.identities(found[verdict.via], self.lock.what)
+        return verdict
+
     def use(self, info: KeyInfo) -> None:
         """Open the epochs that a key opens."""
+        hidden = self._hidden.get(info.name, {})
+        for number in hidden.keys() - self.secrets.keys():
+            self.secrets[number], self.keys[number] = hidden[number], info.name
         wanted = [
             (epoch.number, epoch.wraps_of(info.public_key))
             for epoch in self.history.epochs
             if epoch.number not in self.secrets
         ]
         wrapped = [(number, wraps) for number, wraps in wanted if wraps]
+        if not wrapped and hidden:
+            return
         if not wrapped:
             self._why[info.name] = "nobody encrypted it to this key"
             return

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 
-from twincli.crypto import age, base58
+from twincli.crypto import age
 from twincli.errors import InvalidError, LockedError, TwinError
-from twincli.keystore import keyfile
 from twincli.model import encryption, manifest, record
-from twincli.model.encryption import Epoch, Item, Sealed, Wrap
-from twincli.services import resolve
-from twincli.services.privacy import locks, opening
+from twincli.model.encryption import Epoch, Item, Sealed
+from twincli.services.access import Access
+from twincli.services.privacy import hiding, locks, opening, private, wrapping
 from twincli.services.privacy.shelf import Shelf
 from twincli.services.record.attachments import Stores, upload
 from twincli.services.record.say import say
@@ -40,48 +39,15 @@ def begin(
         ConfigError: ``missing_extra``, ``cannot_write``.
     """
     made = age.generate(workspace.random)
-    able = {key: to for key, to in readers.items() if to is not None or can_open(workspace, key)}
+    able = {
+        key: to
+        for key, to in readers.items()
+        if to is not None or wrapping.can_open(workspace, key)
+    }
     if not able:
-        raise cannot_decrypt(workspace, next(iter(readers), ""))
-    wraps = wrapped(workspace, stores, made.secret, able)
+        raise wrapping.cannot_decrypt(workspace, next(iter(readers), ""))
+    wraps = wrapping.wrapped(workspace, stores, made.secret, able)
     return Epoch(number, made.recipient, wraps)
-
-
-def wrapped(
-    workspace: Workspace, stores: Stores, secret: str, readers: Mapping[str, str | None]
-) -> tuple[Wrap, ...]:
-    """Encrypt the identity of an epoch to each reader, durable here and on the nodes."""
-    made = []
-    for key, recipient in readers.items():
-        to = recipient or age.of_public_key(base58.decode_key(key))
-        data = age.seal(secret.encode(), to)
-        if workspace.dry_run:
-            from twincli.crypto import cid
-
-            made.append(Wrap(key, cid.of(data).text))
-        else:
-            made.append(Wrap(key, stores.blobs.put(io.BytesIO(data)).cid))
-    upload(workspace, stores, [wrap.cid for wrap in made])
-    return tuple(made)
-
-
-def can_open(workspace: Workspace, public_key: str) -> bool:
-    """Say whether a key can decrypt; of keys that are not here nobody knows better."""
-    info = next(
-        (each for each in workspace.keystore.scan()[0] if each.public_key == public_key), None
-    )
-    return info is None or info.provider == keyfile.FILE
-
-
-def cannot_decrypt(workspace: Workspace, public_key: str) -> LockedError:
-    """Return the error about a key that signs and cannot decrypt."""
-    name = resolve.Names(workspace).of_key(public_key) or public_key
-    return LockedError(
-        f"{name} is a key in a chip or behind a program: it can sign, and cannot decrypt",
-        code="cannot_decrypt",
-        hint=f"give it a recipient of age: twin grant add TWIN --to {name} --role viewer"
-        " --recipient age1...",
-    )
 
 
 def current(workspace: Workspace, stores: Stores, lock: Lock) -> Epoch:
@@ -92,7 +58,7 @@ def current(workspace: Workspace, stores: Stores, lock: Lock) -> Epoch:
     """
     epoch = locks.history(workspace, lock).current
     readers = locks.readers(workspace, lock.twin_id, lock.topic)
-    if workspace.dry_run or not _is_due(workspace, stores, epoch, readers):
+    if workspace.dry_run or not _is_due(workspace, stores, lock.twin_id, epoch, readers):
         return epoch
     from twincli.services.asset.attempt import Target
     from twincli.services.asset.write_options import PLAIN
@@ -109,16 +75,26 @@ def current(workspace: Workspace, stores: Stores, lock: Lock) -> Epoch:
         if error.code == "frozen":
             return epoch
         raise
+    hiding.renew(workspace, stores, lock.twin_id)
     return locks.history(workspace, lock).current
 
 
 def _is_due(
-    workspace: Workspace, stores: Stores, epoch: Epoch, readers: Mapping[str, str | None]
+    workspace: Workspace,
+    stores: Stores,
+    twin_id: str,
+    epoch: Epoch,
+    readers: Mapping[str, str | None],
 ) -> bool:
     able = {wrap.public_key for wrap in epoch.wraps}
     if able - readers.keys():
         return True
-    holders = [key for key, to in readers.items() if to is not None or can_open(workspace, key)]
+    hidden = private.of_twin(workspace, twin_id)
+    if hidden and private.is_known_to_others(workspace, Access(workspace, twin_id), hidden, epoch):
+        return True
+    holders = [
+        key for key, to in readers.items() if to is not None or wrapping.can_open(workspace, key)
+    ]
     if any(key not in able for key in holders):
         return True
     mine = {info.public_key for info in workspace.keystore.scan()[0]} & readers.keys()
@@ -144,6 +120,7 @@ def tend(workspace: Workspace, stores: Stores, twin_id: str) -> int:
         if lock.kind == locks.STREAM:
             epoch = current(workspace, stores, lock)
             count += _seal_again(workspace, stores, lock, epoch)
+    hiding.renew(workspace, stores, twin_id)
     return count
 
 
@@ -215,7 +192,7 @@ def more_wraps(
         for epoch in held.history.epochs:
             secret = held.secrets.get(epoch.number)
             if secret is not None:
-                wraps = wrapped(workspace, stores, secret, readers)
+                wraps = wrapping.wrapped(workspace, stores, secret, readers)
                 items.append(Item(lock.what, epoch.number, None, wraps))
         if len(held.secrets) < len(held.history.epochs):
             closed.append(lock)

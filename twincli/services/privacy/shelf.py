@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from twincli.client.fetching import Source
     from twincli.content.store import Blobs
 
-MAX_WRAP = 1 << 16
+MAX_WRAP = 1 << 20
 """Bytes of a wrap."""
 
 

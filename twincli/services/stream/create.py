@@ -10,7 +10,7 @@ from twincli.services import resolve
 from twincli.services.asset import create as _create
 from twincli.services.asset.create import Definition
 from twincli.services.asset.write_options import PLAIN, Writing
-from twincli.services.privacy import locks, sealing
+from twincli.services.privacy import hiding, locks, sealing
 from twincli.services.signers import keys_to_spend
 from twincli.services.standing import Speakers, owners_now
 from twincli.services.stream import streams
@@ -108,6 +108,8 @@ def create(
     made = make(workspace, ref, twin_id, name, details, writing, stated)
     if isinstance(made, Prepared):
         return made
+    if encrypt is not None:
+        hiding.renew(workspace, encrypt, twin_id)
     return _document(workspace, ref, twin_id, name, made, made["id"])
 
 

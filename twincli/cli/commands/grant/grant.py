@@ -23,6 +23,8 @@ Party = Annotated[
 def _body(made: Any) -> str:
     """Return what a record says, without the wraps of keys, which are for programs."""
     body = {key: value for key, value in made["body"].items() if key != "epochs"}
+    if "private" in body:
+        body["private"] = True
     return output.to_json(body)
 
 
@@ -60,6 +62,13 @@ def add(
             metavar="A,B", help="Ask readers not to: download, share; nothing makes them obey."
         ),
     ] = None,
+    private: Annotated[
+        bool,
+        typer.Option(
+            "--private",
+            help="Keep the scope of a reader off the ledger: salted hashes stand there.",
+        ),
+    ] = False,
     recipient: Annotated[
         str | None,
         typer.Option(
@@ -77,8 +86,8 @@ def add(
 
     workspace = partial.begun(context)
     reading = None
-    if role in READERS or recipient is not None:
-        reading = grants.Reading(content.stores(context)[0], recipient)
+    if role in READERS or recipient is not None or private:
+        reading = grants.Reading(content.stores(context)[0], recipient, private)
     made = grants.add(
         workspace,
         twin,
@@ -207,7 +216,7 @@ def _may(item: dict[str, Any]) -> str | None:
     """Return what somebody may do now, None where that is nothing."""
     from twincli.rules.authority import READERS
 
-    if item["scope"] is None:
+    if item["scope"] is None and not (item["private"] and item["standing"] == "authorised"):
         return None
     return f"{'read' if item['role'] in READERS else 'write'} {_limited(item)}"
 
@@ -220,4 +229,6 @@ def _limited(item: dict[str, Any]) -> str:
 def _scope(item: dict[str, Any]) -> str:
     from twincli.services.grant import scope
 
+    if item["scope"] is None:
+        return "private scope"
     return scope.text(item["scope"])

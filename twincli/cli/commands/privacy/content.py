@@ -41,7 +41,7 @@ def shred(
     what = f"the {lock.kind} {lock.name} of {twin}"
     if not context.dry_run:
         context.confirm(f"shred {what}? nobody here can ever open it again")
-    document = service.shred(workspace, blobs, lock)
+    document = service.shred(workspace, blobs, lock, content.stores(context)[0])
     count = len(document["erased"])
     word = "would erase" if context.dry_run else "erased"
     return Result(
