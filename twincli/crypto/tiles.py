@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
 """Hashes of a full tile."""
-MAX_LEVEL = 63
 KEPT = 64
 """Tiles that a tree keeps in memory."""
 

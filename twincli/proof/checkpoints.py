@@ -40,21 +40,6 @@ def witness_key_of(ledger_id: str, public_key: str) -> VerifierKey:
     return key_of(ledger_id, public_key)._replace(kind=notes.COSIGNATURE)
 
 
-def trusted_key(text: str, origin: str) -> VerifierKey:
-    """Return the key that somebody trusts for the checkpoints of a log.
-
-    Args:
-        text: A verifier key (``name+id+key``), or a public key in base58.
-        origin: Of the log.
-
-    Raises:
-        InvalidError: ``invalid_verifier_key``, ``invalid_public_key``.
-    """
-    if "+" in text:
-        return notes.parse_key(text)
-    return notes.VerifierKey(origin, notes.ED25519, base58.decode_key(text))
-
-
 def signer_of(ledger: Ledger) -> KeyPair:
     """Return the ledger's own key, from the file beside it.
 

@@ -81,7 +81,7 @@ def test_who_signed_is_for_the_caller_to_judge(kept: Kept) -> None:
     proof = tlog.parse_proof(log.prove(kept.ledger, kept.ids[0])["proof"].encode())
     tx_id = bytes.fromhex(kept.ids[0])
     assert proofs.check(proof, tx_id, []).signatures == []
-    stranger = checkpoints.trusted_key(ALICE.public_key, key_of(kept.ledger).name)
+    stranger = checkpoints.key_of(kept.ledger.id, ALICE.public_key)
     assert proofs.check(proof, tx_id, [stranger]).signatures == []
     text = proof.note.text
     broken = proof.note.signatures[0]._replace(data=bytes(64))
@@ -90,17 +90,6 @@ def test_who_signed_is_for_the_caller_to_judge(kept: Kept) -> None:
     assert caught.value.code == "bad_note_signature"
     with pytest.raises(InvalidError, match="height and time"):
         proofs.check(proof._replace(extra=b""), tx_id, [])
-
-
-def test_trusted_keys_are_given_in_two_forms(kept: Kept) -> None:
-    key = key_of(kept.ledger)
-    assert checkpoints.trusted_key(kept.ledger.public_key, key.name) == key
-    assert checkpoints.trusted_key(key.text, "another") == key
-    witness = checkpoints.witness_key_of(kept.ledger.id, kept.ledger.public_key)
-    assert checkpoints.trusted_key(witness.text, "") == witness
-    for text in ("", "no", "a+b+c"):
-        with pytest.raises(InvalidError):
-            checkpoints.trusted_key(text, key.name)
 
 
 def test_a_proof_against_an_earlier_checkpoint(kept: Kept) -> None:

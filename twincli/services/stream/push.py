@@ -587,21 +587,6 @@ def push_blocks(
     }
 
 
-def push_lines(
-    room: Room,
-    ref: str,
-    name: str,
-    lines: Iterable[Line],
-    writing: Writing = PLAIN,
-    *,
-    on_invalid: str | None = None,
-    skip: bool = False,
-) -> Pushed:
-    """Push many observations that were read one by one; see `push_blocks`."""
-    block = Block(lambda: lines)
-    return push_blocks(room, ref, name, [block], writing, on_invalid=on_invalid, skip=skip)
-
-
 def _kinds(target: Target) -> dict[str, str]:
     """Return what each path of a stream holds, as the template or what is there says."""
     kinds: dict[str, str] = {}
