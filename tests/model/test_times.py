@@ -250,3 +250,15 @@ def test_minutes_to_look_ahead(text: str, said: str) -> None:
 )
 def test_a_length_of_time_in_the_largest_unit_it_has_two_of(seconds: int, text: str) -> None:
     assert times.span_text(seconds * 1000 + 999) == text
+
+
+def test_a_range_is_open_or_has_a_moment() -> None:
+    day = 86_400_000
+    assert times.parse_range(None, None, day) == (None, None)
+    assert times.parse_range("1d", None, day) == (0, None)
+    assert times.parse_range(None, "1970-01-02", 0) == (None, day)
+    assert times.parse_range("1970-01-01", "1970-01-02", 0) == (0, day)
+    for since in ("1970-01-02", "1970-01-03"):
+        with pytest.raises(UsageError) as caught:
+            times.parse_range(since, "1970-01-02", 0)
+        assert caught.value.code == "empty_range"

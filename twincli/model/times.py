@@ -68,6 +68,28 @@ def parse(text: str, now_ms: int) -> int:
     return time_ms
 
 
+def parse_range(since: str | None, until: str | None, now_ms: int) -> tuple[int | None, int | None]:
+    """Return the first moment of a range and the first one after it, None where it is open.
+
+    Args:
+        since: As `parse` takes it; so is ``until``.
+        until: Exclusive.
+        now_ms: The present.
+
+    Raises:
+        UsageError: ``bad_time``; ``empty_range``: ``until`` is not after ``since``.
+    """
+    since_ms = None if since is None else parse(since, now_ms)
+    until_ms = None if until is None else parse(until, now_ms)
+    if since_ms is not None and until_ms is not None and since_ms >= until_ms:
+        raise UsageError(
+            f"--until {until} is not after --since {since}",
+            code="empty_range",
+            hint="--until is exclusive: the first moment that no longer counts",
+        )
+    return since_ms, until_ms
+
+
 def span(text: str) -> int:
     """Return how many seconds ``8h``, ``30m`` or ``3600`` is (``s m h d w``).
 

@@ -55,16 +55,7 @@ class Range(NamedTuple):
             raise UsageError(f"--by takes {' or '.join(BY)}, not {by!r}")
         if (since or until) and by == RECORDED and BLOCK_TIME not in workspace.client.capabilities:
             raise lacking(BLOCK_TIME)
-        now = workspace.now()
-        since_ms = None if since is None else times.parse(since, now)
-        until_ms = None if until is None else times.parse(until, now)
-        if since_ms is not None and until_ms is not None and since_ms >= until_ms:
-            raise UsageError(
-                f"--until {until} is not after --since {since}",
-                code="empty_range",
-                hint="--until is exclusive: the first moment that no longer counts",
-            )
-        return cls(since_ms, until_ms, by == RECORDED)
+        return cls(*times.parse_range(since, until, workspace.now()), by == RECORDED)
 
     @property
     def is_open(self) -> bool:

@@ -84,7 +84,8 @@ def list_entries(
     if limit is not None and limit < 1:
         raise UsageError(f"--limit takes a whole number from 1, not {limit}")
     asset_id = None if ref is None else resolve.asset_id_of(workspace, ref)
-    wanted = _as_party(workspace, ref, _Wanted(asset_id, *_range(workspace, since, until)))
+    since_ms, until_ms = times.parse_range(since, until, workspace.now())
+    wanted = _as_party(workspace, ref, _Wanted(asset_id, since_ms, until_ms))
     check = log.Check("" if workspace.audit is None else workspace.audit.directory)
     kept: deque[dict[str, Any]] = deque(maxlen=limit if reverse else None)
     for entry in check.entries():
@@ -106,21 +107,6 @@ def list_entries(
         "more_problems": check.more,
         "entries": [_item(entry, names, twins) for entry in kept],
     }
-
-
-def _range(
-    workspace: Workspace, since: str | None, until: str | None
-) -> tuple[int | None, int | None]:
-    now = workspace.now()
-    since_ms = None if since is None else times.parse(since, now)
-    until_ms = None if until is None else times.parse(until, now)
-    if since_ms is not None and until_ms is not None and since_ms >= until_ms:
-        raise UsageError(
-            f"--until {until} is not after --since {since}",
-            code="empty_range",
-            hint="--until is exclusive: the first moment that no longer counts",
-        )
-    return since_ms, until_ms
 
 
 def _as_party(workspace: Workspace, ref: str | None, wanted: _Wanted) -> _Wanted:
