@@ -90,7 +90,14 @@ def test_the_root_and_the_api(node: Running) -> None:
     said = node.get("/").json
     twin = said.pop("twin")  # beside what BigchainDB says
     assert said == expected
-    assert set(twin) == {"ledger", "height", "offers"}
+    assert set(twin) == {
+        "ledger",
+        "height",
+        "public_key",
+        "former_keys",
+        "profile",
+        "offers",
+    }
     assert twin["offers"] == ["block_time", "listing", "log", "status"]
     assert len(twin["ledger"]) == 64
     for path in ("/api/v1", "/api/v1/"):

@@ -26,9 +26,7 @@ LATER: dict[str, int] = {
 }
 """Stories that do not pass yet, and the issue that each waits for."""
 
-LOCAL: dict[str, str] = {
-    "partners": "a client of a node does not ask it for proofs",
-}
+LOCAL: dict[str, str] = {}
 """Stories that do not pass over a node yet, and why."""
 
 

@@ -78,6 +78,9 @@ async def root(node: Node, request: Request) -> Answer:
         "twin": {
             "ledger": node.ledger.id,
             "height": node.height(),
+            "public_key": node.ledger.public_key,
+            "former_keys": node.ledger.former_keys,
+            "profile": node.ledger.profile,
             "offers": [
                 *twins.OFFERS,
                 *log.OFFERS,

@@ -61,10 +61,7 @@ def proof_of(ledger: Ledger, tx_id: str, note: Note) -> tlog.Proof:
         raise NotFoundError(f"there is no transaction {tx_id}")
     tree = tlog.parse_checkpoint(note.text)
     if seq > tree.size:
-        raise NotFoundError(
-            f"transaction {tx_id} is later than the checkpoint, which has {tree.size} transactions",
-            hint="leave --checkpoint out to prove it against a new one",
-        )
+        raise later(tx_id, tree.size)
     (path,) = paths(ledger, [seq - 1], tree)
     extra = tlog.extra_of(heights[0], ledger.time_of(heights[0]))
     return tlog.Proof(seq - 1, tuple(path), note, extra)
@@ -100,21 +97,45 @@ def own(ledger: Ledger, note: Note) -> Checkpoint:
         NotVerifiedError: ``forked_log``: the ledger had another root at that size;
             ``rolled_back``: it has fewer transactions now; ``bad_note_signature``.
     """
-    found = tlog.parse_checkpoint(note.text)
-    if found.origin != tlog.origin_of(ledger.id):
-        raise ConflictError(
-            f"the checkpoint is of another log: {cut(found.origin)}",
-            code="other_ledger",
-            hint="twin ledger info shows the id of this one",
-        )
     keys = (ledger.public_key, *ledger.former_keys)
-    notes.verify(note, [checkpoints.key_of(ledger.id, key) for key in keys])
+    found = signed_by(note, ledger.id, [checkpoints.key_of(ledger.id, key) for key in keys])
     size = ledger.tip().last_seq
     if found.size > size:
         raise rolled_back(found.size, size)
     if tiles.root_at(ledger, found.size) != found.root:
         raise forked(found.size)
     return found
+
+
+def signed_by(note: Note, ledger_id: str, keys: Iterable[VerifierKey]) -> Checkpoint:
+    """Return the checkpoint of a note, once it is known to be a ledger's.
+
+    Args:
+        note: It.
+        ledger_id: Of the ledger.
+        keys: Its keys.
+
+    Raises:
+        ConflictError: ``other_ledger``: the checkpoint is another ledger's.
+        NotVerifiedError: ``bad_note_signature``.
+    """
+    found = tlog.parse_checkpoint(note.text)
+    if found.origin != tlog.origin_of(ledger_id):
+        raise ConflictError(
+            f"the checkpoint is of another log: {cut(found.origin)}",
+            code="other_ledger",
+            hint="twin ledger info shows the id of this one",
+        )
+    notes.verify(note, keys)
+    return found
+
+
+def later(tx_id: str, size: int) -> NotFoundError:
+    """Return the error for a transaction that a checkpoint is too old for."""
+    return NotFoundError(
+        f"transaction {tx_id} is later than the checkpoint, which has {size} transactions",
+        hint="leave --checkpoint out to prove it against a new one",
+    )
 
 
 def rolled_back(had: int, has: int) -> NotVerifiedError:

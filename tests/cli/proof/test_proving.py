@@ -96,7 +96,7 @@ def test_words_that_do_not_fit(invoke: Invoke, tmp_path: Path) -> None:
         (("witness", "http://127.0.0.1:1", "--witness-key", "no"), 7, "invalid_verifier_key"),
         (("witness", "ftp://here"), 2, "bad_url"),
         (("witness", "http://127.0.0.1:1"), 8, "node_error"),
-        (("checkpoint", "--node", "http://127.0.0.1:1"), 2, "not_supported"),
+        (("checkpoint", "--node", "http://127.0.0.1:1"), 8, "unreachable"),
     ):
         run = invoke("ledger", *words, "--json")
         assert (run.status, run.error["code"]) == (status, code), words

@@ -12,6 +12,7 @@ from tests.services.rooms import opened
 from twincli.errors import LockedError, UsageError
 from twincli.model import encryption, record, times
 from twincli.services.bundle.gather import Chosen, gather
+from twincli.services.bundle.sources import OfLedger
 from twincli.services.privacy import locks, sealing
 from twincli.services.stream import show, streams
 
@@ -186,16 +187,14 @@ def test_what_came_late_is_marked_and_encrypted_again(vault: Vault) -> None:
     assert rows == [{"lat": 1.5}, {"lat": 2.5}]
     assert warnings == ()
     # A bundle has what is read now, not the bytes that the one who was shut out can open.
-    ledger = rooms.ledger
-    found = gather(
-        rooms.workspace, ledger, vault.blobs, vault.twin_id, Chosen(), ledger.tip().last_seq
-    )
+    source = OfLedger(rooms.ledger)
+    found = gather(rooms.workspace, source, vault.blobs, vault.twin_id, Chosen())
     ((of, again),) = locks.history(rooms.workspace, lock).sealed.items()
     assert again.cid in found.content
     assert of not in found.content
     assert [(item.what, item.cid) for item in found.left_out] == [("file", of)]
     none = Chosen(streams=frozenset(), files=frozenset())
-    found = gather(rooms.workspace, ledger, vault.blobs, vault.twin_id, none, ledger.tip().last_seq)
+    found = gather(rooms.workspace, source, vault.blobs, vault.twin_id, none)
     assert {of, again.cid}.isdisjoint(found.content)
     assert found.content == sorted(found.wraps)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from tests.ledger.chains import ALICE, BOB, CAROL, create, owned, spend
+from twincli.client import LedgerClient
 from twincli.content.store import Blobs
 from twincli.crypto import canonical, merkle, notes, tlog
 from twincli.crypto.ed25519 import KeyPair
@@ -120,6 +121,7 @@ class Bundled:
     ledger: Ledger | None = None
     source = "car.twin"
     holds_content = True
+    unlogged: LedgerClient | None = None
 
     def __init__(self, found: Facts) -> None:
         place = found.place / "ledger"
@@ -142,6 +144,9 @@ class Bundled:
 
     def transactions(self) -> Any:
         yield from self.items
+
+    def root_at(self, size: int) -> bytes | None:
+        return self.claims.root if size == self.claims.size else None
 
     def content(self, cid: str) -> IO[bytes] | None:
         return self.blobs.open(cid) if self.blobs.has(cid) else None

@@ -13,43 +13,49 @@ from typing import IO, TYPE_CHECKING
 
 from twincli.client import PROOFS, lacking
 from twincli.client.embedded import EmbeddedClient
-from twincli.crypto import merkle, tlog
-from twincli.errors import UndeterminedError
+from twincli.client.network import NetworkClient
+from twincli.content.store import Blobs
+from twincli.errors import LockedError, UndeterminedError
 from twincli.formats import bundle, pages
-from twincli.formats.bundle import LeftOut, Line, Manifest, Part
-from twincli.ledger.faults import damaged
+from twincli.formats.bundle import LeftOut, Manifest, Part
 from twincli.model import record, times
-from twincli.proof import checkpoints
 from twincli.services import resolve
 from twincli.services.audit import trail
 from twincli.services.bundle.gather import Chosen, gather
+from twincli.services.bundle.sources import OfLedger, OfLog
+from twincli.services.file import contents
+from twincli.services.proof import remote
 from twincli.services.proof.bundled import name_of
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from twincli.content.store import Blobs
+    from twincli.client import LedgerClient
+    from twincli.client.content import NodeContent
+    from twincli.client.logs import LogPlace
     from twincli.crypto.ed25519 import Signer
-    from twincli.ledger.ledger import Ledger
     from twincli.services.bundle.gather import Gathered
+    from twincli.services.bundle.sources import Proving
     from twincli.services.documents import BundleExport
     from twincli.services.workspace import Workspace
 
-_ROWS = 500
 _EVERYTHING = Chosen()
 
 
-class _Tree(NamedTuple):
-    """The ledger's tree at some size.
+class Elsewhere(NamedTuple):
+    """What a network has beyond the transactions.
 
     Attributes:
-        kept: The tree.
-        root: Its root.
+        logs: Its nodes, which may have a log.
+        nodes: Those of them that keep content.
     """
 
-    kept: merkle.Tree
-    root: bytes
+    logs: Sequence[LogPlace] = ()
+    nodes: Sequence[NodeContent] = ()
+
+
+_NOWHERE_ELSE = Elsewhere()
 
 
 class Prepared(NamedTuple):
@@ -82,6 +88,8 @@ def prepare(
     proofs: IO[bytes],
     chosen: Chosen = _EVERYTHING,
     signer: Signer | None = None,
+    elsewhere: Elsewhere = _NOWHERE_ELSE,
+    fetched: Blobs | None = None,
 ) -> Prepared:
     """Collect all that belongs in a twin's bundle.
 
@@ -93,51 +101,78 @@ def prepare(
         proofs: Another one, for proofs.
         chosen: What of its content is wanted.
         signer: Signs the checkpoint; None: the ledger's own key.
+        elsewhere: What a network has.
+        fetched: Takes content that is fetched from there; None: ``blobs``.
 
     Raises:
         NotFoundError: There is no such asset, stream or file.
         UsageError: ``not_supported``: a network does not provide proofs.
         ConfigError: ``damaged_key``, ``damaged_ledger``.
+        NotVerifiedError: ``wrong_log``, ``cid_mismatch``: what a node sent is not what it says.
+        UnreachableError: ``node_error``.
     """
-    client = workspace.client
-    if PROOFS not in client.capabilities or not isinstance(client, EmbeddedClient):
-        raise lacking(PROOFS)
-    ledger = client.ledger
+    fetched = fetched or blobs
+    source = _source(workspace.client, elsewhere.logs)
     asset_id = resolve.asset_id_of(workspace, ref)
-    tip = ledger.tip()
-    gathered = gather(workspace, ledger, blobs, asset_id, chosen, tip.last_seq)
-    tree = _tree(ledger, tip.last_seq)
-    if tree.root != tip.root:
-        raise damaged("the root of its last block is not that of its transactions")
-    for line in _lines(ledger, gathered, tree.kept):
+    gathered = gather(workspace, source, blobs, asset_id, chosen)
+    for line in source.lines(gathered.seqs):
         scratch.write(line.body + b"\n")
         proofs.write(line.proof())
     parts = [
         _of_file(bundle.TRANSACTIONS, scratch),
         _of_file(bundle.PROOFS, proofs),
-        bundle.in_memory(bundle.CHECKPOINT, _checkpoint(ledger, tip.last_seq, tree.root, signer)),
+        bundle.in_memory(bundle.CHECKPOINT, source.checkpoint(signer)),
         bundle.in_memory(bundle.PAGE, pages.page()),
     ]
     left_out = list(gathered.left_out)
     for cid in gathered.content:
-        if blobs.has(cid):
-            parts.append(_of_store(cid, blobs))
-        else:
+        held = _held(cid, blobs, fetched, elsewhere.nodes)
+        if held is None:
             left_out.append(LeftOut("missing", cid=cid))
+        else:
+            parts.append(_of_store(cid, held))
     for cid, data in gathered.made.items():
         parts.append(bundle.in_memory(bundle.CONTENT + cid, data))
+    claims = source.claims
     about = Manifest(
         asset_id,
         _name(workspace, asset_id),
-        ledger.id,
-        ledger.public_key if signer is None else signer.public_key,
-        ledger.profile,
-        tip.last_seq,
-        tree.root.hex(),
+        claims.ledger_id,
+        claims.ledger_key if signer is None else signer.public_key,
+        claims.profile,
+        claims.size,
+        claims.root.hex(),
         {},
         tuple(sorted(left_out, key=_order)),
     )
-    return Prepared(about, parts, gathered, tip.height)
+    return Prepared(about, parts, gathered, source.height)
+
+
+def _source(client: LedgerClient, logs: Sequence[LogPlace]) -> Proving:
+    """Return the ledger as it is now.
+
+    Raises:
+        UsageError: ``not_supported``: it does not provide proofs.
+    """
+    if isinstance(client, EmbeddedClient):
+        return OfLedger(client.ledger)
+    log = remote.newest(logs, client.ledger_id)
+    if log is None or not isinstance(client, NetworkClient):
+        raise lacking(PROOFS)
+    return OfLog(client, log)
+
+
+def _held(cid: str, blobs: Blobs, fetched: Blobs, nodes: Sequence[NodeContent]) -> Blobs | None:
+    """Return the store that has some content, fetched where nodes have it; None: nobody has it."""
+    if blobs.has(cid):
+        return blobs
+    if not nodes:
+        return None
+    try:
+        contents.bring(fetched, nodes, cid)
+    except (UndeterminedError, LockedError):
+        return None
+    return fetched
 
 
 def _order(item: LeftOut) -> tuple[str, str, str]:
@@ -148,30 +183,6 @@ def _name(workspace: Workspace, asset_id: str) -> str | None:
     """Return what the CREATE calls a twin: a local name would differ from home to home."""
     envelope = record.creating_envelope(workspace.client.required(asset_id).tx)
     return name_of(envelope.get("name"))
-
-
-def _tree(ledger: Ledger, size: int) -> _Tree:
-    leaves = bytearray()
-    for _, tx_id, height in ledger.store.leaves(size):
-        leaf = merkle.ledger_leaf(height, ledger.time_of(height), tx_id)
-        leaves += merkle.leaf_hash(leaf)
-    kept = merkle.Tree(bytes(leaves))
-    return _Tree(kept, kept.root())
-
-
-def _lines(ledger: Ledger, gathered: Gathered, tree: merkle.Tree) -> Iterator[Line]:
-    for at in range(0, len(gathered.seqs), _ROWS):
-        for row in ledger.store.rows_at(gathered.seqs[at : at + _ROWS]):
-            leaf = row.seq - 1
-            time_ms = ledger.time_of(row.height)
-            yield Line(leaf, row.height, time_ms, tree.path(leaf), row.text.encode())
-
-
-def _checkpoint(ledger: Ledger, size: int, root: bytes, signer: Signer | None) -> bytes:
-    """Return the checkpoint, with the cosignatures that witnesses gave it."""
-    made = tlog.Checkpoint(tlog.origin_of(ledger.id), size, root)
-    note = checkpoints.signed(made, signer or checkpoints.signer_of(ledger))
-    return checkpoints.with_cosignatures(ledger, note).to_bytes()
 
 
 def _of_file(name: str, stream: IO[bytes]) -> Part:
@@ -198,6 +209,7 @@ def export(
     embed: bool = False,
     progress: Callable[[int, int], None] | None = None,
     signer: Signer | None = None,
+    elsewhere: Elsewhere = _NOWHERE_ELSE,
 ) -> BundleExport:
     """Write the bundle of a twin, or the page with the bundle inside.
 
@@ -211,6 +223,7 @@ def export(
         embed: Write one page, with the bundle inside.
         progress: Called with how many bytes were read, and how many are to be.
         signer: Signs the checkpoint; None: the ledger's own key.
+        elsewhere: What a network has; content that is fetched from there is kept with the bundle.
 
     Returns:
         ``twin.bundle-export/1``.
@@ -219,9 +232,14 @@ def export(
         InvalidError: ``bundle_too_large``.
         NotFoundError, UsageError, ConfigError: See `prepare`.
     """
-    with tempfile.TemporaryFile() as scratch, tempfile.TemporaryFile() as proofs:
-        ready = prepare(workspace, blobs, ref, scratch, proofs, chosen, signer)
-        told = _telling(ready, blobs, progress)
+    with (
+        tempfile.TemporaryFile() as scratch,
+        tempfile.TemporaryFile() as proofs,
+        tempfile.TemporaryDirectory() as place,
+    ):
+        fetched = blobs if write is not None else Blobs(place)
+        ready = prepare(workspace, blobs, ref, scratch, proofs, chosen, signer, elsewhere, fetched)
+        told = _telling(ready, (blobs, fetched), progress)
         digest, size = sha256(), 0
         put = write or _nowhere
         if write is not None:
@@ -273,17 +291,16 @@ def _nowhere(_: bytes) -> None:
 
 
 def _telling(
-    ready: Prepared, blobs: Blobs, progress: Callable[[int, int], None] | None
+    ready: Prepared, stores: Sequence[Blobs], progress: Callable[[int, int], None] | None
 ) -> Callable[[int], object] | None:
     if progress is None:
         return None
     whole = 0
     for part in ready.parts:
-        if part.name.startswith(bundle.CONTENT):
-            try:
-                whole += blobs.size(part.name.removeprefix(bundle.CONTENT))
-            except UndeterminedError:
-                continue  # a template, which is small
+        cid = part.name.removeprefix(bundle.CONTENT)
+        held = cid != part.name and next((one for one in stores if one.has(cid)), None)
+        if held:  # a template is in none, and small
+            whole += held.size(cid)
     done = 0
 
     def told(size: int) -> None:

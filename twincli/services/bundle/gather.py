@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from twincli.content.store import Blobs
-    from twincli.ledger.reading import Entry, Reader
+    from twincli.ledger.reading import Entry
     from twincli.ledger.rows import Row
     from twincli.model.encryption import Sealed
     from twincli.model.manifest import Entry as Chunk
+    from twincli.services.bundle.sources import Source
     from twincli.services.stream.streams import Stream
     from twincli.services.workspace import Workspace
 
@@ -68,8 +69,7 @@ class Gathered(NamedTuple):
 
     Attributes:
         asset_id: The twin.
-        until: The last transaction that was looked at.
-        seqs: Positions of the transactions, in order.
+        seqs: Positions of the transactions in what they were read from, in order.
         content: CIDs of content to take in, in order.
         wraps: Which of these are wraps of keys.
         made: Content that is in no store: the templates, by CID.
@@ -77,7 +77,6 @@ class Gathered(NamedTuple):
     """
 
     asset_id: str
-    until: int
     seqs: list[int]
     content: list[str]
     wraps: frozenset[str]
@@ -86,22 +85,21 @@ class Gathered(NamedTuple):
 
 
 def gather(
-    workspace: Workspace, ledger: Reader, blobs: Blobs, asset_id: str, chosen: Chosen, until: int
+    workspace: Workspace, source: Source, blobs: Blobs, asset_id: str, chosen: Chosen
 ) -> Gathered:
     """Return what belongs in the bundle of a twin.
 
     Args:
         workspace: The ledger, and the time.
-        ledger: The same ledger, by its rows.
+        source: The same ledger, by its rows.
         blobs: Content, for the names of files.
         asset_id: The twin.
         chosen: What is wanted.
-        until: Position of the last transaction that counts.
 
     Raises:
         NotFoundError: There is no such stream or file.
     """
-    gathering = _Gathering(workspace, ledger, chosen, until)
+    gathering = _Gathering(workspace, source, chosen)
     gathering.files = _files(workspace, blobs, asset_id, chosen.files)
     gathering.twin(asset_id)
     if chosen.streams is not None:
@@ -110,7 +108,6 @@ def gather(
             raise _no_stream(min(unknown), gathering.known_streams)
     return Gathered(
         asset_id,
-        until,
         sorted(gathering.seqs),
         sorted(gathering.content - gathering.made.keys()),
         frozenset(gathering.wraps),
@@ -147,10 +144,9 @@ class _Gathering:
         known_streams: Names of the streams of all twins that were met.
     """
 
-    def __init__(self, workspace: Workspace, ledger: Reader, chosen: Chosen, until: int) -> None:
-        self._workspace, self._ledger, self._chosen = workspace, ledger, chosen
+    def __init__(self, workspace: Workspace, source: Source, chosen: Chosen) -> None:
+        self._workspace, self._source, self._chosen = workspace, source, chosen
         self._client = workspace.client
-        self._until = until
         self._speakers = Speakers(workspace.client)
         self._relations = Relations(workspace)
         self._taken: set[str] = set()
@@ -179,8 +175,7 @@ class _Gathering:
 
     def _entry(self, asset_id: str) -> Entry | None:
         """Return an asset's CREATE, None where it is not on the ledger, or came later."""
-        seq = self._ledger.seq(asset_id)
-        return None if seq is None or seq > self._until else self._client.entry(asset_id)
+        return self._client.entry(asset_id) if self._source.has(asset_id) else None
 
     def _statements(self, asset_id: str) -> None:
         """Take in what others say about an asset."""
@@ -235,7 +230,7 @@ class _Gathering:
             self.left_out.append(LeftOut("stream", stream=stream.name, number=count))
 
     def _rows(self, asset_id: str) -> Iterator[Row]:
-        return self._ledger.store.rows(asset=self._ledger.seq(asset_id), until=self._until)
+        return self._source.rows(asset_id)
 
     def _chain(self, asset_id: str, *, is_trusted: bool, stream: Stream | None = None) -> None:
         """Take in all transactions of an asset, and what they name."""
@@ -298,7 +293,7 @@ class _Gathering:
                 self._template(row, wanted)
         if "did:bdb:" in text:
             for ledger_id, named in _DID.findall(text):
-                if self._ledger.id.startswith(ledger_id) and named not in self._taken:
+                if self._source.ledger_id.startswith(ledger_id) and named not in self._taken:
                     self._identity(named)
 
     def _take_files(self, cids: Iterable[str]) -> None:

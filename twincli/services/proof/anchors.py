@@ -14,6 +14,7 @@ from twincli.errors import InvalidError, NotVerifiedError, UsageError, cut
 from twincli.model import did, times
 from twincli.model.ids import is_id
 from twincli.model.transaction import CREATE, signers_of
+from twincli.proof import checkpoints
 from twincli.rules.authority import LAST, Place
 from twincli.services.proof.evidence import BUNDLE
 from twincli.services.standing import Speakers
@@ -144,14 +145,30 @@ def held(
         yield _asset(evidence, client, anchors.asset)
     if anchors.issuer is not None:
         yield _issuer(evidence, client, anchors.issuer)
-    if anchors.checkpoint is not None:
-        yield _kept(evidence, anchors.checkpoint)
-    if anchors.root is not None:
-        yield _root(evidence, anchors.root)
-    if anchors.ledger_key is not None:
-        yield _ledger_key(evidence, anchors)
+    if evidence.unlogged is not None:
+        yield from _without_log(anchors)
+    else:
+        if anchors.checkpoint is not None:
+            yield _kept(evidence, anchors.checkpoint)
+        if anchors.root is not None:
+            yield _root(evidence, anchors.root)
+        if anchors.ledger_key is not None:
+            yield _ledger_key(evidence, anchors)
     if anchors.not_before_ms is not None:
         yield not_before(anchors.not_before_ms, newest_ms)
+
+
+def _without_log(anchors: Anchors) -> Iterator[Anchored]:
+    """Yield how those anchors stand that only a log could be compared with."""
+    said = "the network keeps no log to compare it with"
+    if anchors.checkpoint is not None:
+        _, kept = checkpoint_of(anchors.checkpoint)
+        name = f"{kept.size} {kept.root.hex()}"
+        yield Anchored(CHECKPOINT, name, matched=None, message=said)
+    if anchors.root is not None:
+        yield Anchored(ROOT, anchors.root.hex(), matched=None, message=said)
+    if anchors.ledger_key is not None:
+        yield Anchored(LEDGER_KEY, anchors.ledger_key, matched=None, message=said)
 
 
 def _asset(evidence: Evidence, client: LedgerClient, asset_id: str) -> Anchored:
@@ -189,7 +206,7 @@ def _issuer(evidence: Evidence, client: LedgerClient, text: str) -> Anchored:
 
 def _kept(evidence: Evidence, data: bytes) -> Anchored:
     """Compare with a checkpoint that was kept, which the ledger's own key signed."""
-    kept, note = checkpoint_of(data)
+    note, kept = checkpoint_of(data)
     name = f"{kept.size} {kept.root.hex()}"
     claims = evidence.claims
     if kept.origin != tlog.origin_of(claims.ledger_id):
@@ -209,7 +226,7 @@ def _kept(evidence: Evidence, data: bytes) -> Anchored:
             return Anchored(CHECKPOINT, name, matched=None, message=said)
         said = f"the ledger was rolled back: {missing} transactions are missing at its end"
         return Anchored(CHECKPOINT, name, matched=False, message=said)
-    there = root_at(evidence, kept.size)
+    there = evidence.root_at(kept.size)
     if there is None:
         said = "the bundle has a later checkpoint, and nothing that leads from this one to it"
         return Anchored(CHECKPOINT, name, matched=None, message=said)
@@ -224,17 +241,17 @@ def trusted(evidence: Evidence, anchors: Anchors) -> int:
     """Return how many of the first transactions a checkpoint vouches for, 0 where none does."""
     if anchors.checkpoint is None or not _kept(evidence, anchors.checkpoint).matched:
         return 0
-    return checkpoint_of(anchors.checkpoint)[0].size
+    return checkpoint_of(anchors.checkpoint)[1].size
 
 
-def checkpoint_of(data: bytes) -> tuple[Checkpoint, Note]:
+def checkpoint_of(data: bytes) -> tuple[Note, Checkpoint]:
     """Return a checkpoint that was kept.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is malformed.
     """
     try:
-        return _checkpoint(data)
+        return checkpoints.read(data)
     except InvalidError as error:
         raise UsageError(
             f"--checkpoint: {error.message}",
@@ -243,27 +260,10 @@ def checkpoint_of(data: bytes) -> tuple[Checkpoint, Note]:
         ) from error
 
 
-def _checkpoint(data: bytes) -> tuple[Checkpoint, Note]:
-    note = notes.parse(data)
-    return tlog.parse_checkpoint(note.text), note
-
-
 def keys_of(claims: Claims) -> list[notes.VerifierKey]:
     """Return the keys that a ledger says it signs its checkpoints with, or once did."""
-    name = tlog.origin_of(claims.ledger_id)
-    return [
-        notes.VerifierKey(name, notes.ED25519, base58.decode_key(key))
-        for key in (claims.ledger_key, *claims.former_keys)
-    ]
-
-
-def root_at(evidence: Evidence, size: int) -> bytes | None:
-    """Return the root over the first leaves; None where the evidence does not have them all."""
-    if size == evidence.claims.size:
-        return evidence.claims.root
-    if evidence.ledger is None:
-        return None
-    return evidence.ledger.root_at(size)
+    keys = (claims.ledger_key, *claims.former_keys)
+    return [checkpoints.key_of(claims.ledger_id, key) for key in keys]
 
 
 def _root(evidence: Evidence, root: bytes) -> Anchored:
@@ -271,7 +271,7 @@ def _root(evidence: Evidence, root: bytes) -> Anchored:
     if root == evidence.claims.root:
         return Anchored(ROOT, text, matched=True, message="it is the root of the evidence")
     if evidence.ledger is None:
-        said = f"the root of the bundle is {evidence.claims.root.hex()}"
+        said = f"the root of the {evidence.kind} is {evidence.claims.root.hex()}"
         return Anchored(ROOT, text, matched=None, message=said)
     height = evidence.ledger.height_of_root(root)
     if height is None:
@@ -292,18 +292,17 @@ def _ledger_key(evidence: Evidence, anchors: Anchors) -> Anchored:
     if LEDGER_KEY in anchors.pinned:
         said = "this home has the key that the ledger was begun with"
         return Anchored(LEDGER_KEY, key, matched=True, message=said)
-    name = tlog.origin_of(claims.ledger_id)
-    wanted = notes.VerifierKey(name, notes.ED25519, base58.decode_key(key))
+    wanted = checkpoints.key_of(claims.ledger_id, key)
     offered = [*evidence.notes, *(() if anchors.checkpoint is None else (anchors.checkpoint,))]
     for data in offered:
         try:
-            made, note = _checkpoint(data)
+            note, made = checkpoints.read(data)
             signed = notes.verify(note, [wanted])
         except (InvalidError, NotVerifiedError):
             continue
-        if not signed or made.origin != name or made.size > claims.size:
+        if not signed or made.origin != wanted.name or made.size > claims.size:
             continue
-        if root_at(evidence, made.size) == made.root:
+        if evidence.root_at(made.size) == made.root:
             said = f"it signed the tree of {made.size} transactions"
             return Anchored(LEDGER_KEY, key, matched=True, message=said)
     said = "nothing that this key signed leads to these transactions; give --checkpoint, too"

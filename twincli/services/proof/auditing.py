@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twincli.client.embedded import EmbeddedClient
 from twincli.errors import ConfigError
 from twincli.model import record
 from twincli.services import resolve
@@ -100,7 +101,7 @@ def _twin(
 ) -> AuditedTwin:
     parts = report.empty()
     if is_whole:
-        workspace = nobody(evidence.own)
+        workspace = nobody(EmbeddedClient(evidence.own))
         judge_said(workspace, evidence, below(workspace.client, asset_id), parts)
     else:
         said = "the ledger was altered, so what it says about the twin was not asked"

@@ -16,13 +16,22 @@ from twincli.model import record
 from twincli.services.proof.evidence import BUNDLE, Claims, Finding, LeftOut, Recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import IO
 
+    from twincli.client import LedgerClient
     from twincli.formats.bundle import Bundle, Line
     from twincli.ledger.ledger import Ledger
 
 _HEAD = 200
+
+
+def left_out(items: Iterable[bundle.LeftOut]) -> list[LeftOut]:
+    """Return what is left out as evidence says it."""
+    return [
+        LeftOut(item.what, item.stream or item.cid or "", item.since, item.until, item.number)
+        for item in items
+    ]
 
 
 def name_of(named: object) -> str | None:
@@ -44,6 +53,7 @@ class BundleEvidence:
     kind = BUNDLE
     holds_content = True
     ledger: Ledger | None = None
+    unlogged: LedgerClient | None = None
 
     def __init__(self, read: Bundle, progress: Callable[[int, int], None] | None = None) -> None:
         about = read.manifest
@@ -58,10 +68,7 @@ class BundleEvidence:
             about.size,
             bytes.fromhex(about.root),
         )
-        self.left_out: Sequence[LeftOut] = [
-            LeftOut(item.what, item.stream or item.cid or "", item.since, item.until, item.number)
-            for item in about.left_out
-        ]
+        self.left_out: Sequence[LeftOut] = left_out(about.left_out)
         self.faults: Sequence[Finding] = list(self._compared(progress))
         self.notes: Sequence[bytes] = [read.read(bundle.CHECKPOINT)]
 
@@ -106,6 +113,10 @@ class BundleEvidence:
     def transactions(self) -> Iterator[Recorded]:
         """See ``Evidence``."""
         yield from map(recorded, self.bundle.lines())
+
+    def root_at(self, size: int) -> bytes | None:
+        """See ``Evidence``."""
+        return self.claims.root if size == self.claims.size else None
 
     def content(self, cid: str) -> IO[bytes] | None:
         """See ``Evidence``."""

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import IO
 
+    from twincli.client import LedgerClient
     from twincli.content.store import Blobs
     from twincli.ledger.ledger import Ledger
     from twincli.ledger.store import Store
 
-LEDGER, BUNDLE, PROOF = "ledger", "bundle", "proof"
+LEDGER, BUNDLE, PROOF, NETWORK = "ledger", "bundle", "proof", "network"
 """Kinds of evidence."""
 
 _SQLITE = b"SQLite format 3\0"
@@ -73,7 +74,7 @@ class Recorded(NamedTuple):
         time_ms: Of its block.
         body: Its canonical text with the id, UTF-8.
         path: The hashes that lead from its leaf to the root, 32 bytes each; None where the whole
-            ledger is there.
+            ledger is there, or there is no log.
     """
 
     leaf: int
@@ -114,6 +115,8 @@ class Evidence(Protocol):
         faults: What its reader met that cannot be so: judged as altered.
         holds_content: Whether what is named and not there is missing; else nothing was promised.
         ledger: The ledger, where all of it is there.
+        unlogged: The network that it was read from, where that keeps no log and no times of
+            blocks, so that it is asked what is said; else None.
     """
 
     kind: str
@@ -125,9 +128,13 @@ class Evidence(Protocol):
     faults: Sequence[Finding]
     holds_content: bool
     ledger: Ledger | None
+    unlogged: LedgerClient | None
 
     def transactions(self) -> Iterator[Recorded]:
         """Yield the transactions in the order of the ledger."""
+
+    def root_at(self, size: int) -> bytes | None:
+        """Return the root over the first leaves, no more than there are; None: it is not there."""
 
     def content(self, cid: str) -> IO[bytes] | None:
         """Open content by its CID, unchecked; None: it is missing."""
@@ -153,6 +160,7 @@ class LedgerEvidence:
     kind = LEDGER
     left_out: Sequence[LeftOut] = ()
     faults: Sequence[Finding] = ()
+    unlogged: LedgerClient | None = None
 
     def __init__(
         self,
@@ -184,6 +192,10 @@ class LedgerEvidence:
         for leaf, row in enumerate(self.own.store.rows()):
             time_ms = self.own.time_of(row.height)
             yield Recorded(leaf, row.height, time_ms, row.body.encode("utf-8", "surrogatepass"))
+
+    def root_at(self, size: int) -> bytes | None:
+        """See ``Evidence``."""
+        return self.claims.root if size == self.claims.size else self.own.root_at(size)
 
     def content(self, cid: str) -> IO[bytes] | None:
         """See ``Evidence``."""

@@ -71,7 +71,7 @@ def _earlier(anchors: Anchors, growth: tlog.Submission) -> bytes | None:
     """Return the root of the earlier tree, None where it is not known."""
     if anchors.checkpoint is None:
         return anchors.root
-    kept, _ = _anchors.checkpoint_of(anchors.checkpoint)
+    _, kept = _anchors.checkpoint_of(anchors.checkpoint)
     fits = (kept.origin, kept.size) == (growth.checkpoint.origin, growth.old_size)
     return kept.root if fits else None
 
@@ -85,7 +85,7 @@ def _held(growth: tlog.Submission, root: bytes | None, anchors: Anchors) -> Iter
         None: f"the proof leads from a checkpoint of {growth.old_size} transactions",
     }
     if anchors.checkpoint is not None:
-        kept, _ = _anchors.checkpoint_of(anchors.checkpoint)
+        _, kept = _anchors.checkpoint_of(anchors.checkpoint)
         name = f"{kept.size} {kept.root.hex()}"
         yield Anchored(_anchors.CHECKPOINT, name, matched=follows, message=told[follows])
     if anchors.root is not None:

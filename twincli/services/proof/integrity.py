@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from twincli.services.proof.report import Part
 
 _OF_BLOCKS = frozenset(("block_order", "app_hash_mismatch", "root_mismatch"))
+NOT_IN_LOG = "not_in_log"
+"""Of a fault that a reader of evidence met: a transaction that the log does not have."""
+
 _CONTENT = "content/"
 _NOT_HERE = "input_does_not_exist"
 
@@ -90,9 +93,14 @@ def of_bundle(
     """
     for fault in evidence.faults:
         name = ATTACHMENTS if fault.where.startswith(_CONTENT) else DATA
+        if fault.code == NOT_IN_LOG:
+            name = LEDGER_PROOF
         parts[name].altered.append(fault)
     proof = parts[LEDGER_PROOF]
-    if not check_notes(evidence, proof):
+    if evidence.unlogged is not None:
+        said = "the network keeps no log, so nothing proves that nothing was left out"
+        proof.missing.append(Finding("no_log", evidence.source, said))
+    elif not check_notes(evidence, proof):
         said = "there is no checkpoint that the ledger's key signed"
         proof.missing.append(Finding("no_checkpoint", "checkpoint", said))
     taking = _Taking(evidence, parts)
@@ -138,6 +146,8 @@ class _Taking:
             said = "it is not JSON, or has no id"
             self._data.altered.append(Finding("invalid_json", f"transaction {item.leaf}", said))
             return False
+        if self._evidence.unlogged is not None:
+            return True
         self._proof.look()
         if not one.is_proven:
             said = f"its proof does not lead from leaf {item.leaf} to the root of the checkpoint"
@@ -208,7 +218,7 @@ def check_notes(evidence: Evidence, part: Part) -> bool:
         elif made.size > claims.size:
             said = f"the checkpoint has {made.size} transactions, the evidence {claims.size}"
             part.altered.append(Finding("checkpoint_mismatch", "checkpoint", said))
-        elif (there := anchors.root_at(evidence, made.size)) is None:
+        elif (there := evidence.root_at(made.size)) is None:
             said = f"a checkpoint of {made.size} transactions cannot be compared"
             part.missing.append(Finding("no_checkpoint", "checkpoint", said))
         elif there != made.root:

@@ -78,9 +78,11 @@ def _judge(
     ledger = evidence.ledger
     if ledger is None:
         with integrity.of_bundle(evidence, parts, progress) as (made, speaking):
-            client = EmbeddedClient(made)
-            asset_ids = _with_others(client, speaking) if speaking else []
-            return _judge_rest(evidence, anchors, parts, made, asset_ids)
+            # Where blocks have no times, only the network's client knows that they have none.
+            known = evidence.unlogged or EmbeddedClient(made)
+            asset_ids = _with_others(known, speaking) if speaking else []
+            newest = None if evidence.unlogged is not None else _newest(made)
+            return _judge_rest(evidence, anchors, parts, known, asset_ids, newest)
     client = EmbeddedClient(ledger)
     asked = evidence.asset_id
     if asked is not None and _is_asset(client, asked):
@@ -92,30 +94,30 @@ def _judge(
         asset_ids = []
         if asked is None and speaking:
             asset_ids = _with_others(client, speaking)
-    return _judge_rest(evidence, anchors, parts, ledger, asset_ids)
+    return _judge_rest(evidence, anchors, parts, client, asset_ids, _newest(ledger))
 
 
 def _judge_rest(
     evidence: Evidence,
     anchors: Anchors,
     parts: dict[str, Part],
-    ledger: Ledger,
+    client: LedgerClient,
     asset_ids: Sequence[str],
+    newest_ms: int | None,
 ) -> list[Anchored]:
     """Judge what is said in transactions that were checked."""
-    client = EmbeddedClient(ledger)
     if evidence.asset_id is not None and not _is_asset(client, evidence.asset_id):
         said = "the evidence does not have the twin that it is about"
         parts[DATA].missing.append(Finding("not_found", evidence.asset_id, said))
     # What altered transactions say is not asked: it is not what was said, or not then.
     if FAILED not in {parts[DATA].status, parts[LEDGER_PROOF].status}:
-        judge_said(nobody(ledger), evidence, asset_ids, parts)
-    return list(_anchors.held(evidence, anchors, client, _newest(ledger)))
+        judge_said(nobody(client), evidence, asset_ids, parts)
+    return list(_anchors.held(evidence, anchors, client, newest_ms))
 
 
-def nobody(ledger: Ledger) -> Workspace:
+def nobody(client: LedgerClient) -> Workspace:
     """Return a workspace around a ledger, of somebody who has no keys and knows no names."""
-    return Workspace(EmbeddedClient(ledger), KeyStore(_NOWHERE), Book(_NOWHERE))
+    return Workspace(client, KeyStore(_NOWHERE), Book(_NOWHERE))
 
 
 def judge_said(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import tlog
+from twincli.errors import NotFoundError
 from twincli.model import times
 from twincli.model.ids import is_prefix
 from twincli.model.transaction import asset_of
 from twincli.proof import checkpoints, proofs
 from twincli.services import resolve
+from twincli.services.proof import remote
 
 if TYPE_CHECKING:
+    from twincli.client import LedgerClient
+    from twincli.client.logs import Log, Stated
     from twincli.crypto.notes import Note
     from twincli.ledger.ledger import Ledger
     from twincli.services.documents import (
@@ -36,8 +40,13 @@ def checkpoint(ledger: Ledger) -> CheckpointMade:
     return checkpoint_of(ledger, checkpoints.newest(ledger))
 
 
-def checkpoint_of(ledger: Ledger, note: Note) -> CheckpointMade:
-    """Return a checkpoint of a ledger as ``twin.checkpoint/1``."""
+def checkpoint_of(ledger: Ledger | Stated, note: Note) -> CheckpointMade:
+    """Return a checkpoint of a ledger as ``twin.checkpoint/1``.
+
+    Args:
+        ledger: The ledger, or what a node says about it.
+        note: The checkpoint.
+    """
     found = tlog.parse_checkpoint(note.text)
     return {
         "schema": "twin.checkpoint/1",
@@ -87,13 +96,37 @@ def prove(ledger: Ledger, tx_id: str, note: Note | None = None) -> ProofMade:
     else:
         proofs.own(ledger, note)
     proof = proofs.proof_of(ledger, tx_id, note)
-    height, time_ms = tlog.place_of(proof.extra)
     tx = ledger.get(tx_id)
     assert tx is not None
+    return _proof(ledger.id, tx, proof)
+
+
+def prove_remotely(client: LedgerClient, log: Log, tx_id: str, note: Note | None) -> ProofMade:
+    """Prove that a transaction is on the ledger of a node; see `prove`.
+
+    Args:
+        client: Of its network.
+        log: Its log.
+        tx_id: The whole id.
+        note: An earlier checkpoint; None: the newest.
+
+    Raises:
+        NotFoundError: It is not there.
+        ConflictError, NotVerifiedError: See ``remote``.
+    """
+    entry = client.entry(tx_id)
+    if entry is None:
+        raise NotFoundError(f"there is no transaction {tx_id}")
+    held = log if note is None else remote.own(log, note)
+    return _proof(client.ledger_id, entry.tx, remote.proof_of(held, entry))
+
+
+def _proof(ledger_id: str, tx: dict[str, Any], proof: tlog.Proof) -> ProofMade:
+    height, time_ms = tlog.place_of(proof.extra)
     return {
         "schema": "twin.proof/1",
-        "ledger": ledger.id,
-        "transaction_id": tx_id,
+        "ledger": ledger_id,
+        "transaction_id": tx["id"],
         "asset_id": asset_of(tx),
         "index": proof.leaf,
         "height": height,
@@ -101,7 +134,7 @@ def prove(ledger: Ledger, tx_id: str, note: Note | None = None) -> ProofMade:
         "size": proof.checkpoint.size,
         "root": proof.checkpoint.root.hex(),
         "path": [part.hex() for part in proof.path],
-        "signatures": _signatures(note),
+        "signatures": _signatures(proof.note),
         "proof": proof.to_bytes().decode(),
     }
 
@@ -118,10 +151,20 @@ def growth(ledger: Ledger, earlier: Note) -> ConsistencyMade:
     """
     old = proofs.own(ledger, earlier)
     made = proofs.growth(ledger, old.size, old.root, checkpoints.newest(ledger))
+    return _growth(ledger.id, old, made)
+
+
+def growth_remotely(log: Log, earlier: Note) -> ConsistencyMade:
+    """Prove that the ledger of a node grew; see `growth`."""
+    old = tlog.parse_checkpoint(earlier.text)
+    return _growth(log.stated.id, old, remote.growth(log, earlier))
+
+
+def _growth(ledger_id: str, old: tlog.Checkpoint, made: tlog.Submission) -> ConsistencyMade:
     new = made.checkpoint
     return {
         "schema": "twin.consistency/1",
-        "ledger": ledger.id,
+        "ledger": ledger_id,
         "from_size": old.size,
         "from_root": old.root.hex(),
         "size": new.size,

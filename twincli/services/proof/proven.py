@@ -140,7 +140,7 @@ def _issuer(text: str, checked: Checked | None) -> Anchored:
 
 
 def _checkpoint(data: bytes, proof: tlog.Proof) -> Anchored:
-    kept, _ = _anchors.checkpoint_of(data)
+    _, kept = _anchors.checkpoint_of(data)
     tree = proof.checkpoint
     name = f"{kept.size} {kept.root.hex()}"
     matched: bool | None = None

@@ -79,7 +79,7 @@ class Report(NamedTuple):
     Attributes:
         status: ``verified``, ``consistent``, ``failed`` or ``undetermined``.
         source: What was judged.
-        kind: ``ledger`` or ``bundle``; None where it could not be read.
+        kind: ``ledger``, ``bundle``, ``network`` ...; None where it could not be read.
         ledger_id: The ledger that it says it is from, or None.
         asset_id: The twin that it is about; None: all.
         size: Transactions of the whole ledger, as it says, or None.
@@ -141,14 +141,15 @@ def report(
     parts: Mapping[str, Part],
 ) -> Report:
     """Return what was found out about evidence that could be read."""
+    has_tree = evidence.unlogged is None
     return Report(
         word(parts, anchored),
         evidence.source,
         evidence.kind,
         evidence.claims.ledger_id,
         evidence.asset_id,
-        evidence.claims.size,
-        evidence.claims.root.hex(),
+        evidence.claims.size if has_tree else None,
+        evidence.claims.root.hex() if has_tree else None,
         anchored,
         anchors.pinned,
         parts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twincli.crypto import cid as cids
-from twincli.errors import InvalidError
+from twincli.errors import InvalidError, NotVerifiedError
 from twincli.model import bodies, record
 from twincli.rules.authority import AUTHORISED, UNDETERMINED
 from twincli.services.file import attached
@@ -154,6 +154,6 @@ def _matches(evidence: Evidence, item: Named) -> bool | None:
             matcher = cids.Matcher(item.cid, item.profile)
             while piece := stream.read(_PIECE_BYTES):
                 matcher.update(piece)
-        except (InvalidError, OSError):
+        except (InvalidError, NotVerifiedError, OSError):
             return False
     return matcher.matches

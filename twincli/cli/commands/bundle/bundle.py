@@ -72,12 +72,21 @@ def export(
             "-o - writes the bundle to stdout, so --json, --jsonl and --get do not apply"
         )
     workspace, blobs = context.workspace(), content.blobs(context)
+    elsewhere = content.elsewhere(context)
     embed = out.endswith((".html", ".htm"))
     with progress.shown(context, "reading") as report:
 
         def run(write: Callable[[bytes], object] | None) -> Any:
             return service.export(
-                workspace, blobs, twin, str(out), chosen, write=write, embed=embed, progress=report
+                workspace,
+                blobs,
+                twin,
+                str(out),
+                chosen,
+                write=write,
+                embed=embed,
+                progress=report,
+                elsewhere=elsewhere,
             )
 
         document = _written(out, run, dry_run=context.dry_run)

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
     from twincli.cli.context import Context
     from twincli.client.content import NodeContent
+    from twincli.client.logs import LogPlace
     from twincli.content.store import Blobs
     from twincli.crypto.ed25519 import Signer
+    from twincli.services.bundle.export import Elsewhere
     from twincli.services.record.attachments import Attachment, Brought, Stores
 
 CAR = ".car"
@@ -60,6 +62,20 @@ def nodes(context: Context) -> list[NodeContent]:
         return signers.to_ask(context.workspace_without_ledger())
 
     return [NodeContent(url, headers, chosen.timeout, tls, signers=asking) for url in profile.urls]
+
+
+def logs(context: Context) -> list[LogPlace]:
+    """Return the nodes that ``--node`` names as logs; whether they keep one is not asked."""
+    from twincli.client.logs import LogPlace
+
+    return [LogPlace(node.url, node.headers, node.timeout, node.tls) for node in nodes(context)]
+
+
+def elsewhere(context: Context) -> Elsewhere:
+    """Return the logs and the content of the nodes that ``--node`` names."""
+    from twincli.services.bundle.export import Elsewhere
+
+    return Elsewhere(logs(context), [node for node in nodes(context) if node.keeps_content()])
 
 
 def places(context: Context) -> tuple[list[NodeContent], tuple[str, ...]]:

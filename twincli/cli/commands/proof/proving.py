@@ -17,6 +17,7 @@ from twincli.errors import ExitCode, NotFoundError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from twincli.client.logs import Log
     from twincli.crypto.notes import Note
     from twincli.ledger.ledger import Ledger
 
@@ -37,7 +38,11 @@ def checkpoint(context: Context, out: Out = None) -> Result:
     from twincli.services.proof import log
 
     _check_free(out)
-    document = log.checkpoint(own_ledger(context))
+    if context.network is not None:
+        found = _log(context)
+        document = log.checkpoint_of(found.stated, found.note)
+    else:
+        document = log.checkpoint(own_ledger(context))
     return _written(context, document, document["note"], out)
 
 
@@ -81,15 +86,24 @@ def prove(
         )
     _check_free(out)
     note = _note(against if earlier is None else earlier)
-    ledger = own_ledger(context)
+    remote = None if context.network is None else _log(context)
     if ref is None:
         assert note is not None
-        _prepare(context, ledger)
-        growth = log.growth(ledger, note)
+        if remote is None:
+            ledger = own_ledger(context)
+            _prepare(context, ledger)
+            growth = log.growth(ledger, note)
+        else:
+            growth = log.growth_remotely(remote, note)
         return _written(context, growth, growth["proof"], out)
-    tx_id = log.transaction_of(context.workspace(), ref)
-    _prepare(context, ledger)
-    made = log.prove(ledger, tx_id, note)
+    if remote is None:
+        ledger = own_ledger(context)
+        tx_id = log.transaction_of(context.workspace(), ref)
+        _prepare(context, ledger)
+        made = log.prove(ledger, tx_id, note)
+    else:
+        tx_id = log.transaction_of(context.workspace(), ref)
+        made = log.prove_remotely(context.client, remote, tx_id, note)
     return _written(context, made, made["proof"], out)
 
 
@@ -141,6 +155,22 @@ def _told(item: Any) -> str:
     if item["status"] == "cosigned":
         return f"{item['url']}: cosigned as {item['name']}"
     return f"{item['url']}: {item['message']}"
+
+
+def _log(context: Context) -> Log:
+    """Return the log of the network that ``--node`` names.
+
+    Raises:
+        UsageError: ``not_supported``: it has none.
+    """
+    from twincli.cli.commands.file import content
+    from twincli.client import PROOFS, lacking
+    from twincli.services.proof import remote
+
+    found = remote.newest(content.logs(context), context.client.ledger_id)
+    if found is None:
+        raise lacking(PROOFS)
+    return found
 
 
 def own_ledger(context: Context) -> Ledger:

@@ -133,6 +133,14 @@ def run(
     if path is None:
         if twin is not None:
             raise UsageError("a second word is for files: twin verify LEDGER-FILE ID")
+        if context.network is not None:
+            if index or incremental or what is None:
+                raise UsageError(
+                    "over a network one twin is verified, not the whole ledger",
+                    code="not_supported",
+                    hint="twin verify NAME; add --node local to verify the ledger of this home",
+                )
+            return result(_of_network(context, what, anchors, strict=strict))
         how["index"] = index
         return result(_of_home(context, what, anchors, how))
     if index:
@@ -161,16 +169,10 @@ def _of_home(
 
     def opened() -> Here:
         ledger = context.ledger if name is not None else proving.own_ledger(context)
-        asset_id, pinned = _named(context, name)
-        held, known = anchors, set[str]()
-        if pinned is not None and held.asset is None:
-            held = held._replace(asset=pinned)
-            known.add("asset")
+        asset_id, held = _named(context, name, anchors)
         key = _key_of(context)
         if key is not None and held.ledger_key is None:
-            held = held._replace(ledger_key=key)
-            known.add("ledger_key")
-        held = held._replace(pinned=frozenset(known))
+            held = held._replace(ledger_key=key, pinned=held.pinned | {"ledger_key"})
         trail = trail_of(context.paths.audit)
         return Here(ledger, asset_id, held, Blobs(context.paths.content), trail)
 
@@ -180,16 +182,45 @@ def _of_home(
         return verify_home(source, opened, **how, progress=report)
 
 
-def _named(context: Context, name: str | None) -> tuple[str | None, str | None]:
-    """Return the twin that is asked about, and its id where it has a name here."""
+def _of_network(context: Context, name: str, anchors: Anchors, *, strict: bool) -> Verification:
+    from twincli.cli.commands.file import content
+    from twincli.cli.showing import progress
+    from twincli.services.bundle.over_network import verify
+    from twincli.services.proof.auditing import trail_of
+
+    def named() -> tuple[str, Anchors]:
+        asset_id, held = _named(context, name, anchors)
+        assert asset_id is not None
+        return asset_id, held
+
+    workspace, blobs = context.workspace(), content.blobs(context)
+    with progress.shown(context, "verifying") as report:
+        return verify(
+            name,
+            workspace,
+            blobs,
+            content.elsewhere(context),
+            named,
+            strict=strict,
+            trail=trail_of(context.paths.audit),
+            progress=report,
+        )
+
+
+def _named(context: Context, name: str | None, anchors: Anchors) -> tuple[str | None, Anchors]:
+    """Return the twin that is asked about, and the anchors; a name that it has here is one."""
     from twincli.services import resolve
 
     if name is None:
-        return None, None
+        return None, anchors
     workspace = context.workspace()
     bare, exists = name.removeprefix("asset:"), resolve.exists(workspace)
-    pinned = workspace.book.lookup(workspace.client.ledger_id, bare, exists)
-    return pinned or resolve.asset_id_of(workspace, name), pinned
+    known = workspace.book.lookup(workspace.client.ledger_id, bare, exists)
+    if known is None:
+        return resolve.asset_id_of(workspace, name), anchors
+    if anchors.asset is None:
+        anchors = anchors._replace(asset=known, pinned=anchors.pinned | {"asset"})
+    return known, anchors
 
 
 def _key_of(context: Context) -> str | None:
