@@ -129,14 +129,21 @@ def test_a_large_block_is_not_read_whole(ledger: Ledger, monkeypatch: pytest.Mon
     car = made(ledger, {"wheels": 4})
     ledger.append_many(ALICE, car["id"], ({"n": number} for number in range(300)))
     monkeypatch.setattr(ledger, "block", None)
-    read = Store._ids
+    few, whole = Store.ids, Store.commits
+    read = []
 
-    def read_few(store: Store, after: int, until: int) -> list[tuple[int, bytes, bytes]]:
-        found = read(store, after, until)
-        assert len(found) <= explorer.LISTED
+    def read_ids(store: Store, after: int, until: int) -> Any:
+        found = few(store, after, until)
+        read.append(len(found))
         return found
 
-    monkeypatch.setattr(Store, "_ids", read_few)
+    def read_commits(store: Store, after: int, count: int, size: int) -> Any:
+        found = whole(store, after, count, size)
+        read.append(sum(len(of_block) for _, _, of_block in found))
+        return found
+
+    monkeypatch.setattr(Store, "ids", read_ids)
+    monkeypatch.setattr(Store, "commits", read_commits)
     assert "and 297 more" in shown(ledger, "/explorer").words
     links = [*shown(ledger, "/explorer/block/2").links]
     assert "/explorer/block/2?after=200" in links
@@ -144,6 +151,7 @@ def test_a_large_block_is_not_read_whole(ledger: Ledger, monkeypatch: pytest.Mon
     found = [link.rpartition("/")[2] for link in links if "/tx/" in link]
     assert found == [tx["id"] for tx in ledger.iter_transactions(car["id"])][1:]
     assert explorer.page(ledger, "/explorer/block/2", {"after": "300"}).status == 404
+    assert 0 < max(read) <= explorer.LISTED
 
 
 def test_assets_are_called_by_their_names(ledger: Ledger) -> None:

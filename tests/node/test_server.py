@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -33,6 +34,7 @@ from twincli.ledger import Ledger
 from twincli.ledger import index as search
 from twincli.ledger.index import Index
 from twincli.ledger.rows import Row
+from twincli.ledger.store import Store
 from twincli.node import access, content, readers, server
 from twincli.node.app import App
 from twincli.node.node import Node, Options
@@ -430,7 +432,9 @@ def test_the_rate_of_one_client_is_not_that_of_another() -> None:
     assert [rate.wait("a") for _ in range(2)] == [0, 1]
     for number in range(access.MAX_CLIENTS + 10):
         rate.wait(str(number))
-    assert len(rate._left) == access.MAX_CLIENTS
+    assert rate.wait("a") == 0  # those not seen for longest are forgotten
+    assert rate.wait(str(access.MAX_CLIENTS + 9)) == 0
+    assert rate.wait(str(access.MAX_CLIENTS + 9)) == 1
     assert access.Rate().wait("a") == 0
 
 
@@ -986,15 +990,15 @@ def test_an_index_that_cannot_be_kept_is_told_and_tried_again(
     from twincli.node import node as served
 
     monkeypatch.setattr(served, "INDEX_SECONDS", 0.05)
-    follow = Index._follow
+    catch_up = Index.catch_up
     faults = [TwinError("it is in use", code="busy")]
 
     def fail_once(index: Index) -> int:
         if faults:
             raise faults.pop()
-        return follow(index)
+        return catch_up(index)
 
-    monkeypatch.setattr(Index, "_follow", fail_once)
+    monkeypatch.setattr(Index, "catch_up", fail_once)
     with running(tmp_path / "l"), Ledger.open(tmp_path / "l") as ledger:
         ledger.submit_many(chain(5))
         until = time.monotonic() + 10
@@ -1012,19 +1016,19 @@ def test_a_stop_does_not_wait_for_the_index(
 
     monkeypatch.setattr(served, "INDEX_SECONDS", 60 if by_request else 0.05)
     monkeypatch.setattr(search, "PAGE", 2)
-    take, interrupt = Index._take, Ledger.interrupt
+    rows, interrupt = Store.rows, Ledger.interrupt
     is_begun, is_stopping = threading.Event(), threading.Event()
 
-    def take_and_wait(index: Index, rows: list[Row]) -> None:
+    def wait_and_read(store: Store, **wanted: Any) -> Iterator[Row]:
         is_begun.set()
         assert is_stopping.wait(20)
-        take(index, rows)
+        return rows(store, **wanted)
 
     def interrupt_and_say(ledger: Ledger) -> None:
         interrupt(ledger)
         is_stopping.set()
 
-    monkeypatch.setattr(Index, "_take", take_and_wait)
+    monkeypatch.setattr(Store, "rows", wait_and_read)
     monkeypatch.setattr(Ledger, "interrupt", interrupt_and_say)
     answers: list[Answer] = []
     with Ledger.open(tmp_path / "l") as ledger:

@@ -55,8 +55,8 @@ def until(condition: Callable[[], bool]) -> None:
 
 def pid_of(lane: posting.Lane) -> int:
     """Return the id of a running process."""
-    assert lane._starting is not None
-    return int(lane._starting.result().transport.get_pid())
+    assert lane.pid is not None
+    return lane.pid
 
 
 @contextmanager
@@ -162,17 +162,17 @@ def test_a_writer_that_ends_as_it_starts_is_told(
     """Its end may be known before the first that waits for it goes on."""
     with Ledger.open(tmp_path) as ledger:
         writer = Writer(ledger.path, Metrics(), lambda: None)
-    start = posting.Lane._start
+    started = posting.Lane.process
 
     async def killed(lane: posting.Lane) -> posting.Process:
-        process = await start(lane)
+        process = await started(lane)
         os.kill(process.transport.get_pid(), signal.SIGKILL)
         await process.gone.wait()
         return process
 
     async def use() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(posting.Lane, "_start", killed)
+            patch.setattr(posting.Lane, "process", killed)
             with pytest.raises(TwinError) as told:
                 await asyncio.wait_for(writer.submit(b"{}"), SECONDS)
             assert told.value.code == "writer_ended"
@@ -198,7 +198,7 @@ def test_what_is_sent_to_a_closed_pipe_is_no_fault_of_its_own(tmp_path: Path) ->
         await process.gone.wait()
         return faults
 
-    with asyncio.Runner(loop_factory=server._loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(use()) == []
 
 
@@ -331,7 +331,7 @@ def test_a_node_that_only_reads_has_no_writer(tmp_path: Path) -> None:
     with running(tmp_path / "l", Options(read_only=True)) as node:
         assert node.get("/healthz").status == 200
         assert node.post(create()).status == 403
-        assert node.node.writer.small._starting is None
+        assert node.node.writer.small.pid is None
 
 
 def test_after_the_end_nothing_is_taken(tmp_path: Path) -> None:
@@ -386,7 +386,7 @@ def test_the_end_of_a_writer_that_cannot_be_started(
     async def use() -> None:
         starting = asyncio.create_task(writer.start())
         await asyncio.sleep(0)
-        assert writer.small._starting is not None
+        assert not starting.done()
         await writer.close()
         with pytest.raises(ConfigError, match="cannot be started"):
             await starting
@@ -554,7 +554,7 @@ def test_what_is_left_behind_makes_room(tmp_path: Path, monkeypatch: pytest.Monk
             time.sleep(20 * server.PROBE_SECONDS)
             for _ in range(50):  # on a busy machine the probe may be late
                 with beside(node, create(data={"text": "x" * 600})) as answer:
-                    until(lambda: writer.waiting == 2 and len(writer.small._queue) == 1)
+                    until(lambda: writer.waiting == 2)
                     time.sleep(5 * server.PROBE_SECONDS)
                     if not answer.done():
                         os.kill(pid_of(writer.small), signal.SIGCONT)

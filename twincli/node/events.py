@@ -45,6 +45,10 @@ class Events:
     Args:
         readers: Where blocks are read.
         height: Returns the ledger's height.
+
+    Attributes:
+        held: Blocks and ids of transactions that are kept, at most ``KEPT``.
+        readers: How many there are.
     """
 
     def __init__(self, readers: Readers, height: Callable[[], int]) -> None:
@@ -52,7 +56,7 @@ class Events:
         self._tip = height
         self._told = height()
         self._kept: OrderedDict[int, Commit] = OrderedDict()
-        self._held = 0
+        self.held = 0
         self._news = asyncio.Event()
         self._commit = asyncio.Event()
         self._follower: asyncio.Task[None] | None = None
@@ -120,10 +124,10 @@ class Events:
     def _keep(self, commit: Commit) -> None:
         """Keep a block for the readers, and forget the oldest."""
         self._kept[commit.height] = commit
-        self._held += 1 + len(commit.ids)
-        while self._held > KEPT:
+        self.held += 1 + len(commit.ids)
+        while self.held > KEPT:
             _, gone = self._kept.popitem(last=False)
-            self._held -= 1 + len(gone.ids)
+            self.held -= 1 + len(gone.ids)
 
     async def _read(self, after: int) -> list[Commit]:
         return await self._readers.run(lambda ledger: ledger.commits(after))

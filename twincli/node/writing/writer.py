@@ -126,6 +126,13 @@ class Lane:
         self._sent: dict[int, int] = {}
         self._in_flight = 0
 
+    @property
+    def pid(self) -> int | None:
+        """The id of the process; None where none runs yet, or any more."""
+        if self._starting is None or not self._starting.done():
+            return None
+        return int(self._starting.result().transport.get_pid())
+
     async def process(self) -> Process:
         """Return the process, which may have to be started."""
         if self._starting is None:
