@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -376,3 +379,63 @@ def test_the_text_of_an_error_is_short() -> None:
     with pytest.raises(InvalidError) as caught:
         bundles.opened(_with_manifest(canonical.encode(whole)))
     assert len(caught.value.message) < 300
+
+
+NUMBER = "(0|[1-9][0-9]{0,14})"
+RIGHT = re.compile(
+    rf'\{{"height":{NUMBER},"index":{NUMBER},"path":\[((?:"[0-9a-f]{{64}}"(?:,"[0-9a-f]{{64}}")'
+    rf'{{0,62}})?)\],"time_ms":{NUMBER}\}}'
+)
+
+
+def test_a_proof_is_read_as_it_is_written_or_not_at_all() -> None:
+    held, _ = bundles.lines(40)
+    proofs = [line.proof()[:-1] for line in held]
+    random = Random(14)
+    for _ in range(400):
+        at = random.randrange(40)
+        text = bytearray(proofs[at])
+        where, change = random.randrange(len(text)), random.randrange(4)
+        if change == 0:
+            text[where] = random.choice(b'0aAg",[]{} \\\xff\xe9')
+        elif change == 1:
+            del text[where : where + random.choice((1, 2, 3, 67))]
+        elif change == 2:
+            text[where:where] = random.choice((b"0", b'"', b",", b" ", b'","', text[30:97]))
+        else:
+            text = text.replace(b'","', b",", 1)
+        if b"\n" in text:
+            continue
+        right = RIGHT.fullmatch(text.decode("latin-1"))
+        if right is not None and int(right[2]) >= 1 << 47:
+            continue
+        every = b"\n".join([*proofs[:at], bytes(text), *proofs[at + 1 :]]) + b"\n"
+        read = _of_lines(b"{}\n" * 40, every, 1 << 47)
+        (stretch,) = read.stretches()
+        if right is None:
+            with pytest.raises(InvalidError, match=f"line {at + 1} of"):
+                list(read.lines_in(stretch))
+            continue
+        line = list(read.lines_in(stretch))[at]
+        path = bytes.fromhex(re.sub('[",]', "", right[3]))
+        assert line[:4] == (int(right[2]), int(right[1]), int(right[4]), path)
+
+
+def test_a_proof_that_is_too_long_comes_after_those_before_it() -> None:
+    long = _proof(1, 2, 2)[:-2] + b" " * 6000 + b"}\n"
+    read = _of_lines(b"{}\n{}\n{}\n", _proof(0, 1, 1) + long + _proof(2, 3, 3))
+    lines = read.lines()
+    assert next(lines).position == 0
+    with pytest.raises(InvalidError, match="line 2 of"):
+        next(lines)
+
+
+def test_a_file_that_shrinks_while_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "car.twin"
+    path.write_bytes(bundles.small())
+    with path.open("r+b") as stream:
+        read = Bundle(stream, "car.twin")
+        (stretch,) = read.stretches()
+        stream.truncate(600)
+        with pytest.raises(InvalidError, match="changed while it was read"):
+            list(read.lines_in(stretch))

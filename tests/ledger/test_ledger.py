@@ -191,7 +191,15 @@ def test_the_same_blocks_give_the_same_ledger_on_every_machine(tmp_path: Path) -
             ]
             blocks = [ledger.block(height) for height in range(1, 5)]
             results.append((verdicts, blocks, ledger.tree_size()))
-    assert results[0] == results[1] == results[2]
+    with Ledger.open(":memory:", clock=Ticks(8)) as ledger:  # and all of them at once
+        at_once = ledger.apply_blocks(1, [(time_ms, txs) for _, time_ms, txs in _blocks()])
+        verdicts = [
+            [v if isinstance(v, int) else (v.code, v.message) for v in each] for each in at_once
+        ]
+        blocks = [ledger.block(height) for height in range(1, 5)]
+        results.append((verdicts, blocks, ledger.tree_size()))
+        assert ledger.verify().problems == []
+    assert results[0] == results[1] == results[2] == results[3]
     codes = [[v if isinstance(v, int) else v[0] for v in row] for row in results[0][0]]
     assert codes == [
         [1, 1, 1],
@@ -210,6 +218,9 @@ def test_apply_block_refuses_a_gap_and_a_step_back_in_time(ledger: Ledger) -> No
         assert caught.value.code == "height_mismatch"
     with pytest.raises(ConflictError) as caught:
         ledger.apply_block(2, now + 9, [])
+    assert caught.value.code == "time_decreased"
+    with pytest.raises(ConflictError) as caught:
+        ledger.apply_blocks(2, [(now + 10, []), (now + 11, []), (now + 10, [])])
     assert caught.value.code == "time_decreased"
     assert ledger.apply_block(2, now + 10, []) == []
 

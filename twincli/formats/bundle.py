@@ -64,6 +64,9 @@ _PROOF_HEAD = re.compile(b'\\{"height":%s,"index":%s,"path":\\[' % (_NUMBER, _NU
 _PROOF_TAIL = re.compile(b'\\],"time_ms":%s\\}\\Z' % _NUMBER)
 _MAX_TAIL = len('],"time_ms":}') + 15
 _MAX_PATH = 63
+_WRITTEN = 67
+"""Bytes of a hash in quotes, with a comma."""
+_LOW = (2, 4, 8)
 
 
 class LeftOut(NamedTuple):
@@ -509,33 +512,21 @@ class Bundle:
         Raises:
             InvalidError: ``damaged_bundle``: a line does not end, or has no proof.
         """
-        first, count, at, size, proofs_at, proofs_size = 1, 0, 0, 0, 0, 0
-        proofs = self._split(PROOFS, _MAX_PROOF)
-        fault: InvalidError | None = None
-        bodies = self._split(TRANSACTIONS, MAX_LINE)
-        while fault is None:
-            try:
-                body, proof = next(bodies, None), next(proofs, None)
-                if body is None and proof is not None:
-                    raise self.damaged(f"{PROOFS} has more lines than {TRANSACTIONS}")
-                if body is not None and (proof is None or len(proof) > _MAX_PROOF):
-                    raise self._unproven(first + count)
-            except InvalidError as error:
-                fault, body, proof = error, None, None
-            if body is not None and proof is not None:
-                count += 1
-                size += len(body) + 1
-                proofs_size += len(proof) + 1
-                if count < _STRETCH and size < _PIECE:
-                    continue
-            if count:
-                yield Stretch(first, count, at, size, proofs_at, proofs_size)
-            if body is None:
+        first = 1
+        lines, proofs = _Cutter(self, TRANSACTIONS, MAX_LINE), _Cutter(self, PROOFS, _MAX_PROOF)
+        while True:
+            number, proved = lines.ready(), proofs.ready()
+            if not number or not proved:
                 break
-            first, at, proofs_at = first + count, at + size, proofs_at + proofs_size
-            count = size = proofs_size = 0
-        if fault is not None:
-            raise fault
+            number = proofs.short(min(number, proved))
+            if not number:
+                raise self._unproven(first)
+            yield Stretch(first, number, *lines.cut(number), *proofs.cut(number))
+            first += number
+        if number:
+            raise self._unproven(first)
+        if proved:
+            raise self.damaged(f"{PROOFS} has more lines than {TRANSACTIONS}")
 
     def lines_in(self, stretch: Stretch) -> Iterator[Line]:
         """Yield the lines of a stretch; whether each follows the one before is not asked.
@@ -544,6 +535,7 @@ class Bundle:
             InvalidError: ``damaged_bundle``: a line is malformed.
         """
         size = self.manifest.size
+        before = b"", b""
         bodies = self.bodies(stretch)
         proofs = self._cut(PROOFS, stretch.proofs_at, stretch.proofs_size, stretch.number)
         for number, (body, text) in enumerate(zip(bodies, proofs, strict=True), stretch.first):
@@ -553,9 +545,11 @@ class Bundle:
             )
             path = None
             if head is not None and tail is not None:
-                path = _path(text[head.end() : tail.start()])
+                written = text[head.end() : tail.start()]
+                path = _path(written, before)
             if head is None or tail is None or path is None:
                 raise self._unproven(number)
+            before = written, path
             height, index = head.groups()
             line = Line(int(index), int(height), int(tail[1]), path, body)
             if not 0 <= line.position < size:
@@ -591,32 +585,71 @@ class Bundle:
     def _unproven(self, number: int) -> InvalidError:
         return self.damaged(f"line {number} of {PROOFS} is missing or malformed")
 
-    def _split(self, name: str, most: int) -> Iterator[bytes]:
-        rest = b""
-        for piece in self.pieces(name):
-            lines = (rest + piece).split(b"\n")
-            rest = lines.pop()
-            yield from lines
-            if len(rest) > most:
+
+class _Cutter:
+    """Cuts the lines off an entry, many at a time."""
+
+    def __init__(self, read: Bundle, name: str, most: int) -> None:
+        self._read, self._name, self._most = read, name, most
+        self._pieces = read.pieces(name)
+        self._data = b""
+        self._at = 0
+
+    def ready(self) -> int:
+        """Return how many whole lines can be cut off, which are enough for now; 0 at the end."""
+        while True:
+            count = self._data.count(b"\n")
+            if count >= _STRETCH or (count and len(self._data) >= _PIECE):
+                return min(count, _STRETCH)
+            piece = b"" if not count and len(self._data) > self._most else next(self._pieces, b"")
+            if not piece:
                 break
-        if rest:
-            raise self.damaged(f"a line of {name} is too long or does not end")
+            self._data += piece
+        if self._data and not count:
+            raise self._read.damaged(f"a line of {self._name} is too long or does not end")
+        return count
+
+    def short(self, count: int) -> int:
+        """Return how many of the next lines come before the first that is too long."""
+        sizes = map(len, self._data.split(b"\n", count)[:count])
+        return next((at for at, size in enumerate(sizes) if size > self._most), count)
+
+    def cut(self, count: int) -> tuple[int, int]:
+        """Cut lines off; return where they begin and their bytes."""
+        at, rest = self._at, self._data.split(b"\n", count)[count]
+        size = len(self._data) - len(rest)
+        self._at, self._data = at + size, rest
+        return at, size
 
 
-def _path(text: bytes) -> bytes | None:
-    """Return the hashes of a proof, None where they are not written as they have to be."""
+def _path(text: bytes, before: tuple[bytes, bytes]) -> bytes | None:
+    """Return the hashes of a proof, None where they are not written as they have to be.
+
+    Args:
+        text: The proof.
+        before: That of the line before, and its hashes; all but the lowest are often the same.
+    """
     if not text:
         return b""
-    count, rest = divmod(len(text) + 1, 67)
+    count, rest = divmod(len(text) + 1, _WRITTEN)
     if rest or count > _MAX_PATH:
         return None
-    digits = text[1:-1].replace(b'","', b"").decode("ascii", "replace")
+    if len(text) == len(before[0]):
+        for low in _LOW:
+            cut = low * _WRITTEN - 1
+            if cut < len(text) and text[cut:] == before[0][cut:]:
+                path = _hashes(text[:cut])
+                return None if path is None else path + before[1][low * 32 :]
+    return _hashes(text)
+
+
+def _hashes(text: bytes) -> bytes | None:
     try:
-        path = bytes.fromhex(digits)
+        path = bytes.fromhex(text[1:-1].replace(b'","', b"").decode("ascii", "replace"))
     except ValueError:
         return None
     # Written again it is the same: no blanks, no capitals, every hash in quotes of its own.
-    return path if len(path) == 32 * count and text == _written(path) else None
+    return path if len(text) == len(path) // 32 * _WRITTEN - 1 and text == _written(path) else None
 
 
 def _written(path: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""A block in the making."""
+"""Blocks in the making."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 class Applying:
-    """A block in the making, and the view of the ledger that its transactions are judged by."""
+    """Blocks in the making, and the view of the ledger that their transactions are judged by."""
 
     __slots__ = (
-        "asset_of",
         "batch",
+        "blocks",
         "height",
         "ledger",
-        "ranges",
         "seq",
         "spent",
         "time_ms",
         "tip",
+        "tree",
         "txs",
     )
 
@@ -42,6 +42,8 @@ class Applying:
         self.height = tip.height + 1
         self.seq = tip.last_seq
         self.batch = Batch()
+        self.blocks: list[Block] = []
+        self.tree: merkle.CompactRange | None = None
         self.txs: dict[str, Located] = {}
         self.spent: dict[tuple[int, int], str] = {}
 
@@ -98,23 +100,28 @@ class Applying:
         for index in range(len(known.outputs)):
             self.batch.unspent[seq, index] = asset
 
-    def write(self) -> None:
-        """Write the block; inside ``writing()``."""
-        store = self.ledger.store
-        tree = self.ledger.tree()
+    def close(self) -> None:
+        """End a block; inside ``writing()``."""
+        if self.tree is None:
+            self.tree = self.ledger.tree()
+        before = self.blocks[-1] if self.blocks else self.tip
         ids = []
-        for row in self.batch.txs:
-            tree.append(merkle.leaf_hash(merkle.ledger_leaf(self.height, self.time_ms, row[1])))
+        for row in self.batch.txs[before.last_seq - self.tip.last_seq :]:
+            leaf = merkle.ledger_leaf(self.height, self.time_ms, row[1])
+            self.tree.append(merkle.leaf_hash(leaf))
             ids.append(row[1].hex())
-        self.batch.tree = tree.to_bytes()
-        block = Block(
-            self.height,
-            self.time_ms,
-            self.seq,
-            app_hash(self.tip.app_hash, ids),
-            tree.root(),
-        )
-        store.insert(self.batch, block)
+        hashed, root = app_hash(before.app_hash, ids), self.tree.root()
+        self.blocks.append(Block(self.height, self.time_ms, self.seq, hashed, root))
+        self.batch.tree = self.tree.to_bytes()
+
+    def go_on(self) -> None:
+        """Begin the block after the one that was ended."""
+        self.height += 1
+
+    def write(self) -> None:
+        """Write the blocks; inside ``writing()``."""
+        self.close()
+        self.ledger.store.insert(self.batch, self.blocks)
 
     def remember(self) -> None:
         """Keep in memory what spenders of this block need; only once it is committed."""

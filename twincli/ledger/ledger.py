@@ -382,8 +382,20 @@ class Ledger(Reader):
         Raises:
             ConflictError: ``height_mismatch``, ``time_decreased``.
         """
+        return self.apply_blocks(height, [(time_ms, txs)])[0]
+
+    def apply_blocks(
+        self, height: int, blocks: Iterable[tuple[int, Iterable[dict[str, Any] | Checked]]]
+    ) -> list[list[Verdict]]:
+        """Commit blocks that somebody else ordered, all or none; see ``apply_block``.
+
+        Args:
+            height: Of the first one.
+            blocks: The time of each, and its transactions.
+        """
+        verdicts: list[list[Verdict]] = []
         with uncollected():
-            checked = check_all(txs)
+            todo = [(time_ms, check_all(txs)) for time_ms, txs in blocks]
             with self.store.writing():
                 tip = self.store.tip()
                 if height != tip.height + 1:
@@ -391,12 +403,18 @@ class Ledger(Reader):
                         f"block {height} does not follow block {tip.height}",
                         code="height_mismatch",
                     )
-                if time_ms < tip.time_ms:
-                    raise ConflictError(
-                        f"the block's time {time_ms} is before the tip's {tip.time_ms}",
-                        code="time_decreased",
-                    )
-                state, verdicts = self._judged(tip, time_ms, checked)
+                state = Applying(self, tip, tip.time_ms)
+                for time_ms, items in todo:
+                    if time_ms < state.time_ms:
+                        raise ConflictError(
+                            f"the block's time {time_ms} is before the tip's {state.time_ms}",
+                            code="time_decreased",
+                        )
+                    if verdicts:
+                        state.close()
+                        state.go_on()
+                    state.time_ms = time_ms
+                    verdicts.append(self._taken(state, items))
                 state.write()
             state.remember()
         return verdicts
@@ -479,6 +497,15 @@ class Ledger(Reader):
     ) -> tuple[Applying, list[Verdict]]:
         """Judge what is to be the block after ``tip``; write nothing."""
         state = Applying(self, tip, time_ms)
+        return state, self._taken(state, items, identities)
+
+    def _taken(
+        self,
+        state: Applying,
+        items: Sequence[Checked | InvalidError],
+        identities: Mapping[int, PrimaryId] = _NONE,
+    ) -> list[Verdict]:
+        """Judge transactions and put those that are valid into a block."""
         verdicts: list[Verdict] = []
         for place, item in enumerate(items):
             if isinstance(item, InvalidError):
@@ -496,7 +523,7 @@ class Ledger(Reader):
                 if identity is not None:
                     self._identify(state, [(len(state.batch.txs) - 1, identity)])
                 verdicts.append(state.height)
-        return state, verdicts
+        return verdicts
 
     def renew_key(self) -> None:
         """Give this copy of the ledger a key of its own, for copies that go on by themselves.

@@ -20,7 +20,7 @@ from twincli.ledger.schema import APPLICATION_ID, SCHEMA_VERSION, statements
 from twincli.values import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from twincli.ledger.rows import Batch, Block, PrimaryId
@@ -767,8 +767,8 @@ class Store:
             run(f"PRAGMA synchronous = {self._synchronous}")
             run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
-    def insert(self, batch: Batch, block: Block) -> None:
-        """Write a block. Only inside ``writing()``."""
+    def insert(self, batch: Batch, blocks: Sequence[Block]) -> None:
+        """Write blocks. Only inside ``writing()``."""
         many = self.connection.executemany
         many("INSERT INTO tx VALUES (?, ?, ?, ?, ?)", batch.txs)
         first = batch.txs[0][0] if batch.txs else 0
@@ -787,8 +787,9 @@ class Store:
         )
         if batch.once:
             many("INSERT OR IGNORE INTO once VALUES (?, ?, ?, ?)", batch.once)
-        self.connection.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?)", block)
-        self.connection.execute("UPDATE tree SET state = ?, height = ?", (batch.tree, block.height))
+        many("INSERT INTO block VALUES (?, ?, ?, ?, ?)", blocks)
+        tree = (batch.tree, blocks[-1].height)
+        self.connection.execute("UPDATE tree SET state = ?, height = ?", tree)
         for asset in batch.moved:  # to another family: what it had is free again
             self.connection.execute("DELETE FROM primary_id WHERE seq = ?", (asset,))
         many("INSERT INTO primary_id VALUES (?, ?, ?, ?)", batch.primary)

@@ -138,7 +138,9 @@ class Checked:
         self.outputs = outputs
         self.body = body
         self.message = message
-        self.only_keys = all(each.code != "unsupported_fulfillment" for each in deviations)
+        self.only_keys = not deviations or all(
+            each.code != "unsupported_fulfillment" for each in deviations
+        )
         self.signed: bool | None = None
         self._seen = deviations
         self._owners = owners

@@ -62,7 +62,7 @@ def check_append(text: str) -> Checked | None:
                 return None
         except (InvalidError, ValueError, RecursionError):
             return None
-    made = append_of(text, metadata)
+    made = _made(text, head, at, metadata)
     if made is None:
         return None
     try:
@@ -79,16 +79,17 @@ def append_of(text: str, metadata: Any) -> Checked | None:
         text: The canonical text.
         metadata: As they are in it.
     """
-    head = _HEAD.match(text)
-    outputs = _outputs(text[text.rfind(_BEHIND) :])
-    if head is None or outputs is None:
+    head, at = _HEAD.match(text), text.rfind(_BEHIND)
+    return None if head is None or at < head.end() else _made(text, head, at, metadata)
+
+
+def _made(text: str, head: re.Match[str], at: int, metadata: Any) -> Checked | None:
+    outputs = _outputs(text[at:])
+    if outputs is None:
         return None
     asset_id, tx_id, fulfillment, index, spent, owner = head.groups()
-    try:
-        signed = conditions.parse(fulfillment, strict=False)
-    except InvalidError:
-        return None
-    if signed.__class__ is not conditions.KeyFulfillment:
+    signed = conditions.parse_key(fulfillment)
+    if signed is None:
         return None
     start, end = head.span(3)
     message = (

@@ -47,19 +47,18 @@ def look(item: Recorded, inclusions: merkle.Inclusions) -> Alone:
         item: The transaction.
         inclusions: The tree; asked in the order of the leaves it is fast.
     """
-    found = _append(item) or parsed(item)
+    checked = None
+    with suppress(UnicodeDecodeError):
+        checked = check_append(item.body.decode())
+    if checked is not None:
+        checked.verify()
+        proven = _is_proven(item, checked.id, inclusions)
+        return Alone(item, checked.id, None, checked, proven)
+    found = parsed(item)
     # Others `strict` refuses anyway, and strangers choose how long those take.
     if found.checked is not None and found.checked.only_keys:
         found.checked.verify()
     return found._replace(is_proven=_is_proven(item, found.tx_id, inclusions))
-
-
-def _append(item: Recorded) -> Alone | None:
-    with suppress(UnicodeDecodeError):
-        checked = check_append(item.body.decode())
-        if checked is not None:
-            return Alone(item, checked.id, None, checked)
-    return None
 
 
 def parsed(item: Recorded, *, is_proven: bool = False) -> Alone:

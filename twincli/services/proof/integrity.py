@@ -7,12 +7,14 @@ by block, so that the one set of rules judges both; proofs say where in its own 
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from twincli.crypto import notes, tlog
 from twincli.errors import InvalidError, NotVerifiedError
 from twincli.formats import bundle
 from twincli.ledger.audit import speaks
+from twincli.ledger.block import uncollected
 from twincli.ledger.ledger import Ledger
 from twincli.rules import validity
 from twincli.services.proof import anchors
@@ -32,6 +34,7 @@ NOT_IN_LOG = "not_in_log"
 """Of a fault that a reader of evidence met: a transaction that the log does not have."""
 
 _CONTENT = "content/"
+_TOGETHER = 1 << 19
 _NOT_HERE = "input_does_not_exist"
 
 
@@ -105,9 +108,9 @@ def of_bundle(
         proof.missing.append(Finding("no_checkpoint", "checkpoint", said))
     taking = _Taking(evidence, parts)
     with taking.ledger as ledger:
-        with closing(looked_at(evidence, progress)) as found:
-            for block in _blocks(found, taking):
-                taking.take(block)
+        with closing(looked_at(evidence, progress)) as found, uncollected():
+            for blocks in _some(_blocks(found, taking)):
+                taking.take(blocks)
         yield ledger, list(taking.speaking)
 
 
@@ -124,6 +127,20 @@ def _blocks(found: Iterable[Alone], taking: _Taking) -> Iterator[list[Alone]]:
         before = one
     if block:
         yield block
+
+
+def _some(blocks: Iterable[list[Alone]]) -> Iterator[list[list[Alone]]]:
+    """Yield blocks a few at a time: one by one costs more than what is in them."""
+    some: list[list[Alone]] = []
+    size = 0
+    for block in blocks:
+        some.append(block)
+        size += sum(len(one.item.body) for one in block)
+        if size > _TOGETHER:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 class _Taking:
@@ -157,15 +174,17 @@ class _Taking:
             self._proof.altered.append(Finding("block_order", one.tx_id, said))
         return True
 
-    def take(self, block: Sequence[Alone]) -> None:
-        """Judge the transactions of a block against those before it."""
+    def take(self, blocks: Sequence[Sequence[Alone]]) -> None:
+        """Judge the transactions of some blocks against those before them."""
         ledger = self.ledger
         tip = ledger.tip()
-        # Out of order is reported already; here it must not hide what else is wrong.
-        time_ms = max(block[0].item.time_ms, tip.time_ms)
-        checked = [one.tx if one.checked is None else one.checked for one in block]
-        verdicts = ledger.apply_block(tip.height + 1, time_ms, checked)
-        for one, verdict in zip(block, verdicts, strict=True):
+        time_ms, applied = tip.time_ms, []
+        for block in blocks:
+            # Out of order is reported already; here it must not hide what else is wrong.
+            time_ms = max(block[0].item.time_ms, time_ms)
+            applied.append((time_ms, [one.checked or one.tx for one in block]))
+        verdicts = chain.from_iterable(ledger.apply_blocks(tip.height + 1, applied))
+        for one, verdict in zip(chain.from_iterable(blocks), verdicts, strict=True):
             taken, tx_id = one.checked, str(one.tx_id)
             if isinstance(verdict, InvalidError):
                 self._refuse(tx_id, one.tx if taken is None else taken.tx, verdict)
