@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twincli.errors import ExitCode, InvalidError, UsageError
-from twincli.model.edits import Edit, build, split_path, type_changes, type_name, write_set
+from twincli.model.edits import (
+    Edit,
+    build,
+    not_there,
+    split_path,
+    type_changes,
+    type_name,
+    write_set,
+)
 
 
 def put(path: str, value: object) -> Edit:
@@ -51,7 +59,15 @@ def test_unset_of_what_is_not_there_changes_nothing() -> None:
     state = {"b": {"f": 3}}
     assert write_set(state, {}, [drop("b.c.d")]) == {"b": {"f": 3}}
     assert write_set(state, {}, [drop("x.y")]) == {}
+    assert write_set(state, {}, [drop("z")]) == {}
+    assert write_set(state, {"z": 1}, [drop("z")]) == {"z": None}
     assert build({"b": {"f": 3}}, [drop("b.g"), drop("z")]) == {"b": {"f": 3}}
+
+
+def test_a_path_to_be_removed_that_is_not_there_is_named() -> None:
+    state = {"a": 1, "b": {"f": 3}, "gone": None}
+    wanted = [drop("a"), drop("b.f"), put("c", 1), drop("b.g"), drop("a.x"), drop("gone")]
+    assert [text.split(" ")[0] for text in not_there(state, wanted)] == ["b.g", "a.x", "gone"]
 
 
 def test_null_counts_as_nothing_there() -> None:

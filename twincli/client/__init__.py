@@ -289,6 +289,9 @@ class LedgerClient(Protocol):
     def identified(self, identifier: str) -> list[str] | None:
         """Return the twins that were given a primary identifier here, None where none is kept."""
 
+    def claim(self, identities: Iterable[tuple[str, PrimaryId]]) -> dict[str, str]:
+        """Let twins from another ledger have their identity; return who has it already."""
+
     def pinned(self) -> list[tuple[str, str]]:
         """Return the id and CID of every template that assets are held to."""
 

@@ -157,6 +157,9 @@ class EmbeddedClient:
     def identified(self, identifier: str) -> list[str]:
         return self.ledger.identified(identifier)
 
+    def claim(self, identities: Iterable[tuple[str, PrimaryId]]) -> dict[str, str]:
+        return self.for_writing().claim(identities)
+
     def pinned(self) -> list[tuple[str, str]]:
         return [pin[:2] for pin in self.ledger.pinned()]
 

@@ -712,6 +712,9 @@ class NetworkClient:
     def identified(self, identifier: str) -> None:  # noqa: ARG002
         return None  # who submits keeps them: the node
 
+    def claim(self, identities: Iterable[tuple[str, PrimaryId]]) -> dict[str, str]:  # noqa: ARG002
+        return {}
+
     def pinned(self) -> list[tuple[str, str]]:
         """Return the templates of which this machine has seen that an asset is held to them."""
         if self._has_find and self.ledger_id != self._network_id:

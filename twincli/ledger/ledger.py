@@ -458,6 +458,27 @@ class Ledger(Reader):
 
         return Together(self, keep=keep)
 
+    def claim(self, identities: Iterable[tuple[str, PrimaryId]]) -> dict[str, str]:
+        """Let twins that came from another ledger have what they have to themselves.
+
+        Args:
+            identities: The id of each twin, and its identity.
+
+        Returns:
+            For those whose identity another twin has already, that one.
+        """
+        held: dict[str, str] = {}
+        if self.schema_version == 1:  # which keeps none
+            return held
+        with self.store.writing():
+            for asset_id, identity in identities:
+                asset, found = self.seq(asset_id), self.store.primary_id(identity)
+                if found is None and asset is not None:
+                    self.store.keep_primary_id(identity, asset)
+                elif found is not None and found != asset:
+                    held[asset_id] = self.id_at(found)
+        return held
+
     def _identify(self, state: Applying, identities: Sequence[tuple[int, PrimaryId]]) -> None:
         """Record what twins have to themselves, while no other process writes."""
         held: dict[PrimaryId, str] = {}

@@ -714,6 +714,11 @@ class Store:
         sql = "SELECT seq FROM primary_id WHERE identifier = ? ORDER BY seq"
         return [row[0] for row in self._all(sql, identifier)]
 
+    def keep_primary_id(self, identity: PrimaryId, asset: int) -> None:
+        """Let a twin have an identifier that is free, and no other. Only inside ``writing()``."""
+        self.connection.execute("DELETE FROM primary_id WHERE seq = ?", (asset,))
+        self.connection.execute("INSERT INTO primary_id VALUES (?, ?, ?, ?)", (*identity, asset))
+
     def begin_reading(self) -> None:
         """Let all reads see one moment, until ``end_reading``."""
         self._one("BEGIN")

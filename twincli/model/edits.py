@@ -123,7 +123,7 @@ def write_set(
         state: The twin's present state; left as it is.
         base: Members given whole, as with ``--data``; they win over ``state``.
         edits: Win over both. ``unset`` of a nested path removes it from the object that is
-            written; of a top-level name it writes null.
+            written; of a top-level name that is there it writes null.
 
     Raises:
         InvalidError: As `build`.
@@ -135,10 +135,23 @@ def write_set(
     written = dict(base)
     for edit in edits:
         if len(edit.path) == 1 and edit.unset:
-            written[edit.path[0]] = None
+            if edit.path[0] in written or edit.path[0] in state:
+                written[edit.path[0]] = None
         else:
             _apply(written, state, edit)
     return written
+
+
+def not_there(state: Mapping[str, Any], edits: Iterable[Edit]) -> list[str]:
+    """Return a warning for every path to be removed that is not in a state."""
+    found = []
+    for edit in edits:
+        value: Any = state
+        for name in edit.path:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if edit.unset and value is None:
+            found.append(f"{'.'.join(edit.path)} is not in the state, so nothing was removed")
+    return found
 
 
 def _check_base(base: Mapping[str, Any]) -> None:

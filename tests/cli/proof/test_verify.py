@@ -208,11 +208,14 @@ def test_an_audit_judges_all_twins_and_writes_a_report(
     found = ET.fromstring(report.read_bytes())
     (failure,) = found.findall(".//failure")
     assert file.name in str(failure.get("message"))
-    assert invoke("audit", "run", "bike").status == 0
+    run = invoke("audit", "run", "bike")
+    assert run.status == 0
+    assert run.stderr.splitlines()[0].startswith("ledger: ok, 6 transactions checked; audit log: ")
     file.unlink()
     assert invoke("audit", "run", "car").status == 11
     with closing(sqlite3.connect(home / "ledger" / "ledger.db")) as connection, connection:
         connection.execute("UPDATE tx SET body = replace(body, '\"mileage\":20', '\"mileage\":2')")
+    assert invoke("audit", "run", "bike").stderr.startswith("ledger: failed, ")
     run = invoke("audit", "run", car, "bike", "--json")
     assert run.status == 3
     assert run.json["parts"]["data_integrity"]["status"] == "failed"

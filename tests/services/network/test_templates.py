@@ -20,10 +20,11 @@ from twincli.errors import ConflictError, NotFoundError
 from twincli.ledger import Ledger
 from twincli.model.template import read
 from twincli.rules.validity import SERVER
-from twincli.services import catalogue
+from twincli.services import catalogue, resolve
 from twincli.services.asset import migrate
 from twincli.services.asset.create import Definition
 from twincli.services.network import pull, push
+from twincli.services.proof import references, report
 from twincli.services.template import templates
 
 OURS = "ab" * 32
@@ -148,3 +149,47 @@ def test_one_asset_with_its_template_fails_as_one(rooms: Rooms, tmp_path: Path) 
         with pytest.raises(ConflictError) as caught:
             push.push(rooms.workspace, there, ["car"], rebase=False)
         assert caught.value.code == "diverged"
+
+
+def duplicates(rooms: Rooms, asset_ids: list[str], *, are_all: bool) -> list[tuple[str, str]]:
+    parts = report.empty()
+    references.check(rooms.workspace, asset_ids, parts, are_all=are_all)
+    found = parts[report.REFERENCES]
+    assert found.status == report.OK, "it is no rule of validity"
+    return [(note.where, note.message[:64]) for note in found.noted]
+
+
+def test_a_fetched_twin_has_its_identifier(
+    rooms: Rooms, other: Rooms, client: NetworkClient
+) -> None:
+    car = twin(rooms)
+    push.push(rooms.workspace, client, ["car"], rebase=False)
+    assert fetched(other, client, car)["warnings"] == []
+    assert resolve.asset_id_of(other.workspace, "CAR") == car
+    with pytest.raises(ConflictError) as caught:
+        writes.create(other.workspace, "car2", Definition({"vin": "Car"}, template="car-v1"))
+    assert caught.value.code == "duplicate_twin"
+    migrate.migrate(rooms.workspace, "car", "car-v2")
+    push.push(rooms.workspace, client, ["car"], rebase=False)
+    assert fetched(other, client, car)["warnings"] == []
+    assert duplicates(other, [car], are_all=False) == []
+
+
+def test_two_twins_of_one_thing_are_reported(
+    rooms: Rooms, other: Rooms, client: NetworkClient
+) -> None:
+    theirs = twin(rooms)
+    push.push(rooms.workspace, client, ["car"], rebase=False)
+    templates.register(other.workspace, read(FIRST))
+    other.key("bob")
+    words = Definition({"vin": "car"}, template="car-v1")
+    mine = str(writes.create(other.workspace, "auto", words)["id"])
+    writes.create(other.using("bob"), "bobs", words)
+    writes.create(other.workspace, "free", Definition({"vin": "car"}))
+    (warning,) = fetched(other, client, theirs)["warnings"]
+    assert warning.endswith(f"{mine} was here first, {theirs} came from the other ledger")
+    assert resolve.asset_id_of(other.workspace, mine) == mine
+    every = list(other.ledger.asset_ids())
+    assert duplicates(other, every, are_all=True) == [(theirs, mine)]
+    assert duplicates(other, [mine], are_all=False) == [(mine, theirs)]
+    assert duplicates(other, [theirs], are_all=False) == [(theirs, mine)]

@@ -70,7 +70,13 @@ class Append(NamedTuple):
         written = _edits.write_set(state, self.base, self.changes)
         written, stated = held_to_template(target, replay, written)
         return Attempt(
-            [item], [same_owner], written, record.APPEND, corrects=self.corrected, stated=stated
+            [item],
+            [same_owner],
+            written,
+            record.APPEND,
+            corrects=self.corrected,
+            stated=stated,
+            warnings=tuple(_edits.not_there(state, self.changes)),
         )
 
     def is_same(self, target: Target, tx: dict[str, Any]) -> bool:

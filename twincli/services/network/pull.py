@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twincli.errors import UsageError
-from twincli.model import transaction
-from twincli.services import resolve
-from twincli.services.asset import listings
+from twincli.errors import InvalidError, NotFoundError, UsageError
+from twincli.model import identity, transaction
+from twincli.services import catalogue, resolve
+from twincli.services.asset import fitting, listings
 from twincli.services.network.move import Mover, finish, followed
 
 if TYPE_CHECKING:
@@ -39,7 +39,34 @@ def pull(
     mover = Mover(workspace.client, here, dry_run=workspace.dry_run, pulls=True)
     for _ in mover.add_all(asset_ids):
         pass
-    return finish(workspace, mover, schema)
+    document = finish(workspace, mover, schema)
+    arrived = [one.asset_id for one in mover.moved if one.status == "moved" and one.error is None]
+    if not workspace.dry_run:
+        document["warnings"] += _claimed(workspace._replace(client=here), arrived)
+    return document
+
+
+def _claimed(workspace: Workspace, asset_ids: Iterable[str]) -> list[str]:
+    """Let twins have their primary identifiers here; return a warning for each that is taken."""
+    identities = []
+    for asset_id in asset_ids:
+        replay = workspace.client.replay(asset_id)
+        if replay is None or replay.pin is None or replay.create is None:
+            continue
+        try:
+            model = catalogue.of_twin(workspace, replay.pin)
+            assert model is not None
+            found = identity.identifier(model.template, replay.create["asset"]["data"], asset_id)
+        except (NotFoundError, InvalidError):
+            continue  # the template did not come along, or others have made the twin without
+        identities.append((asset_id, fitting.primary_id(model.template, found, replay.create)))
+    taken = workspace.client.claim(identities) if identities else {}
+    of = dict(identities)
+    return [
+        f"{of[asset_id].family} has two twins {of[asset_id].identifier!r} of one owner now:"
+        f" {other} was here first, {asset_id} came from the other ledger"
+        for asset_id, other in taken.items()
+    ]
 
 
 def assets_to_pull(workspace: Workspace, here: LedgerClient, refs: Sequence[str]) -> list[str]:

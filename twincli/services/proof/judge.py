@@ -111,7 +111,8 @@ def _judge_rest(
         parts[DATA].missing.append(Finding("not_found", evidence.asset_id, said))
     # What altered transactions say is not asked: it is not what was said, or not then.
     if FAILED not in {parts[DATA].status, parts[LEDGER_PROOF].status}:
-        judge_said(nobody(client), evidence, asset_ids, parts)
+        are_all = evidence.asset_id is None
+        judge_said(nobody(client), evidence, asset_ids, parts, are_all=are_all)
     return list(_anchors.held(evidence, anchors, client, newest_ms))
 
 
@@ -121,12 +122,17 @@ def nobody(client: LedgerClient) -> Workspace:
 
 
 def judge_said(
-    workspace: Workspace, evidence: Evidence, asset_ids: Sequence[str], parts: dict[str, Part]
+    workspace: Workspace,
+    evidence: Evidence,
+    asset_ids: Sequence[str],
+    parts: dict[str, Part],
+    *,
+    are_all: bool = False,
 ) -> None:
     """Judge what is said about assets, the content that it names, and what it refers to."""
     named = statements.check(workspace, asset_ids, parts)
     statements.contents(evidence, named, parts[ATTACHMENTS])
-    references.check(workspace, asset_ids, parts)
+    references.check(workspace, asset_ids, parts, are_all=are_all)
 
 
 def _newest(ledger: Ledger) -> int | None:

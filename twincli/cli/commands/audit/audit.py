@@ -15,7 +15,7 @@ from twincli.cli.result import Result
 from twincli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from twincli.services.documents import AuditLog
+    from twincli.services.documents import AuditLog, AuditRun
 
 app = typer_frame.group("audit")
 
@@ -144,10 +144,20 @@ def run(
         ),
         item_schema="twin.audited-twin/1",
         exit_code=_EXITS[document["status"]],
-        notes=(f"twins: {said}",) if said else (),
-        empty="there are no twins here",
+        notes=(_of_ledger(document), f"twins: {said}" if said else "there are no twins here"),
         warnings=tuple(faults),
     )
+
+
+def _of_ledger(document: AuditRun) -> str:
+    """Return how the ledger and the audit log stand, of which the table has no line."""
+    parts = document["parts"]
+    data, log = parts["data_integrity"], parts["audit_trail"]
+    statuses = {data["status"], parts["ledger_proof"]["status"]}
+    stands = next((word for word in _EXITS if word in statuses and word != "ok"), "ok")
+    count = data["checked"]
+    transactions = "1 transaction" if count == 1 else f"{count:,} transactions"
+    return f"ledger: {stands}, {transactions} checked; audit log: {log['status'].replace('_', ' ')}"
 
 
 _EXITS = {
