@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +118,24 @@ def test_schema_and_checker_agree(data: st.DataObject) -> None:
         found,
         [error.message for error in SCHEMA.iter_errors(document)],
     )
+
+
+PARAGRAPHS = {
+    **{f"VI A {number}": "public" for number in range(1, 11)},
+    **{f"XIII 1({letter})": "public" for letter in "bcdefghijklmnopqrs"},
+    **{f"XIII 2({letter})": "legitimate_interest" for letter in "abcd"},
+    "XIII 3": "authorities",
+    **{f"XIII 4({letter})": "legitimate_interest" for letter in "abcd"},
+}
+"""Of Regulation (EU) 2023/1542, and whom each may be shown to."""
+
+
+def test_the_passport_of_batteries_has_all_of_annex_xiii() -> None:
+    text = (MODEL / "templates" / "battery-passport-v1.json").read_text(encoding="utf-8")
+    document = json.loads(text)["template"]
+    found: dict[str, set[str]] = {}
+    for field in (*document["facts"], *document["trackingFields"]):
+        why = field["description"].replace("4(a) and (b)", "4(a), XIII 4(b)")
+        for cited in re.findall(r"VI A \d+|XIII \d(?:\([a-z]\))?", why):
+            found.setdefault(cited, set()).add(field.get("access", "public"))
+    assert found == {cited: {access} for cited, access in PARAGRAPHS.items()}

@@ -5,9 +5,9 @@ import { createInterface } from 'node:readline'
 
 const js = new URL('../../../twincli/formats/bundle_page/js/', import.meta.url)
 const load = (name) => import(new URL(name, js))
-const [bundle, bytes, certificates, cid, conditions, ed25519, json, parquet, record, structure, template, verify] =
+const [authority, book, bundle, bytes, certificates, cid, conditions, ed25519, json, parquet, record, structure, template, verify] =
   await Promise.all(
-    'bundle bytes certificates cid conditions ed25519 json parquet record structure template verify'
+    'authority book bundle bytes certificates cid conditions ed25519 json parquet record structure template verify'
       .split(' ')
       .map((name) => load(`${name}.js`))
   )
@@ -87,7 +87,23 @@ async function fits({ compiled, id, entry, written }) {
   return { code: template.faultOf(model, json.decode(entry), json.decode(written))?.code ?? null }
 }
 
+/** Judge what is said about a twin with a history: [standing, whether it counts by itself] each. */
+function judged({ steps, asked, children }) {
+  const found = new authority.Authority()
+  for (const { tx, height, number, timeMs, isPart } of steps) {
+    const entry = new book.Entry(structure.check(json.decode(tx)), { height, timeMs })
+    found[isPart ? 'addChild' : 'add'](entry, entry.place(number), entry.signers)
+  }
+  const controls = (child, able) => Object.hasOwn(children, child) && children[child].every((key) => able.has(key))
+  return asked.map(({ keys, height, number, timeMs, claimedMs, kind, fields, stream }) => {
+    const place = { height, number: number ?? Number.MAX_SAFE_INTEGER, timeMs }
+    const { standing, via } = found.judge(new Set(keys), place, { kind, fields, stream }, claimedMs, controls)
+    return [standing, via === null]
+  })
+}
+
 const ANSWERS = {
+  authority: judged,
   canonical,
   cid: ({ base64 }) => cid.of(new Uint8Array(Buffer.from(base64, 'base64'))),
   ed,

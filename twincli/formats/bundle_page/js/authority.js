@@ -314,6 +314,9 @@ export class Authority {
     if (given.doubted !== null && before(given.doubted, place)) {
       return verdict(UNDETERMINED, via, 'unknown_record')
     }
+    if (place.timeMs === null && moments.some(([moment]) => moment !== null)) {
+      return verdict(UNDETERMINED, via, 'no_block_time')
+    }
     return verdict(AUTHORISED, via, given.child === null ? 'grant' : 'link')
   }
 }

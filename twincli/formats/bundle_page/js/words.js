@@ -119,6 +119,7 @@ export const WHY = {
   ended: 'the right ended when the twin was handed over',
   scope: 'outside what was granted',
   unknown_record: 'a record here is of a kind that this page does not know',
+  no_block_time: 'the right had an end, and the time of the block is not known',
   stranger: 'nobody allowed this signer to speak for the twin',
   missing_history: 'the history that decides it is not here',
 }
