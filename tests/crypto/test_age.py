@@ -142,3 +142,23 @@ def test_files_go_through_piece_by_piece() -> None:
         age.open_stream(io.BytesIO(sealed.getvalue()), Full(), [mine.secret])
     with pytest.raises(ConfigError, match="No space"):
         age.seal_stream(io.BytesIO(data), Full(), mine.recipient)
+
+
+def test_a_file_of_identities() -> None:
+    one, two = (age.generate().secret for _ in range(2))
+    text = f"# created: today\n# public key: age1...\n{one}\n\n  {two}\r\n{one}\n"
+    assert age.identities(text.encode()) == (one, two)
+    for data in (
+        b"",
+        b"# nothing\n",
+        b"\xff\xfe",
+        b"AGE-PLUGIN-YUBIKEY-1QQQQ\n",
+        f"{one}x\n".encode(),
+        age.FIRST_LINE + b"-> scrypt",
+        b"-----BEGIN AGE ENCRYPTED FILE-----",
+        f"{one}\n".encode() * 2000,
+    ):
+        with pytest.raises(InvalidError) as error:
+            age.identities(data)
+        assert error.value.code == "invalid_identity"
+        assert one not in f"{error.value.message} {error.value.hint}"

@@ -41,6 +41,7 @@ class Context(Opened):
     argv: tuple[str, ...]
     command: str
     _at_end: list[Callable[[], None]]
+    _identities: tuple[str, ...]
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class Context(Opened):
             wait=writes.wait or "commit",
             _warnings=[],
             _at_end=[],
+            _identities=(),
         )
 
     def __enter__(self) -> Self:
@@ -133,6 +135,20 @@ class Context(Opened):
             color = terminal and config.color_wanted(setting, terminal=terminal)
         return Mode(form, options.get, options.quiet, terminal, color, options.wide)
 
+    def use_identity(self, file: str | None) -> None:
+        """Open what is encrypted also with the identities of age in a file; None: there is none.
+
+        Raises:
+            InvalidError: ``invalid_identity``.
+            NotFoundError: ``no_file``.
+        """
+        if file is not None:
+            from twincli.cli import file_arguments
+            from twincli.crypto import age
+
+            data = file_arguments.beginning(file, age.MAX_IDENTITIES + 1)
+            self.__dict__["_identities"] = age.identities(data)
+
     def workspace(self) -> Workspace:
         """Return what a service works with: the rooms of this run and its choices."""
         return self.workspace_of(self.client)
@@ -179,6 +195,7 @@ class Context(Opened):
             secrets=self.secret_source(),
             keys=self.keys,
             dry_run=self.dry_run,
+            identities=self._identities,
         )
 
     def secret_source(self) -> SecretSource:

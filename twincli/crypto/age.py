@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 MAX_RECIPIENT = 200
+MAX_IDENTITIES = 1 << 16
+"""Bytes of a file of identities."""
 FIRST_LINE = b"age-encryption.org/v1\n"
 """What every file of age begins with."""
 
@@ -106,6 +108,42 @@ def check_recipient(text: str) -> str:
             code="invalid_recipient",
             hint="it begins with age1 and has 62 characters; age-keygen prints it",
         ) from None
+
+
+def identities(data: bytes) -> tuple[str, ...]:
+    """Return the identities in a file as age-keygen writes it: one a line, and comments.
+
+    Raises:
+        InvalidError: ``invalid_identity``: none, or something else is in it.
+        ConfigError: ``missing_extra``.
+    """
+    pyrage = load()
+    hint = "age-keygen writes such a file; identities of plugins and of ssh cannot be used"
+    if data.startswith((FIRST_LINE, b"-----BEGIN AGE")):
+        raise InvalidError(
+            "the identity file is encrypted itself",
+            code="invalid_identity",
+            hint="age -d opens it into a pipe: --identity -",
+        )
+    if len(data) > MAX_IDENTITIES:
+        raise InvalidError("the identity file is too large", code="invalid_identity", hint=hint)
+    found: list[str] = []
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        try:
+            pyrage.x25519.Identity.from_str(text)
+        except pyrage.IdentityError:  # without what stands there: it may be a secret
+            raise InvalidError(
+                f"line {number} of the identity file is not an identity of age",
+                code="invalid_identity",
+                hint=hint,
+            ) from None
+        found.append(text)
+    if not found:
+        raise InvalidError("the identity file is empty", code="invalid_identity", hint=hint)
+    return tuple(dict.fromkeys(found))
 
 
 def seal(data: bytes, recipient: str) -> bytes:

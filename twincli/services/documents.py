@@ -979,6 +979,7 @@ class Epochs(TypedDict):
     """The present epoch of an encrypted stream, and its chunks that are of one that had ended."""
 
     epoch: int | None
+    epoch_due: bool
     late_chunks: int
 
 

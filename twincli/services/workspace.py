@@ -84,6 +84,7 @@ class Workspace(NamedTuple):
         now: Milliseconds since the epoch.
         random: So many random bytes.
         audit: The audit log, None where there is none.
+        identities: Of age, from a file that was named: they open what is for their recipients.
     """
 
     client: LedgerClient
@@ -97,3 +98,4 @@ class Workspace(NamedTuple):
     now: Callable[[], int] = now_ms
     random: Callable[[int], bytes] = os.urandom
     audit: Audit | None = None
+    identities: tuple[str, ...] = ()

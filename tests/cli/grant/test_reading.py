@@ -248,3 +248,27 @@ def test_a_reader_elsewhere_is_served_by_a_node_until_the_grant_is_revoked(
         refused = at("eve", "file", "get", cid, "-o", str(tmp_path / "y"))
         assert refused.status == 6
         assert "no grant" in refused.stderr
+
+
+def test_a_recipient_reads_with_its_identity_file(reader: Reader, tmp_path: Path) -> None:
+    from twincli.crypto import age
+
+    made = age.generate()
+    file = tmp_path / "key.txt"
+    file.write_text(f"# created: 2024-01-20\n# public key: {made.recipient}\n{made.secret}\n")
+    grant = ("grant", "add", "car", "--to", "bob", "--role", "viewer")
+    reader.do(*grant, "--recipient", made.recipient)
+    assert reader.read("query", "recipe", "bob")[0] == 6
+    for words in (
+        ("query", "car", "--stream", "recipe"),
+        ("plot", "car", "--stream", "recipe", "--fields", "level"),
+        ("stream", "export", "car", "--format", "csv", "-o", str(tmp_path / "csv")),
+    ):
+        reader.do(*words, "--key", "bob", "--identity", str(file))
+    (tmp_path / "bad.txt").write_text(made.secret[:-1])
+    query = ("query", "car", "--stream", "recipe", "--key", "bob", "--json", "--identity")
+    failed = reader.invoke(*query, str(tmp_path / "bad.txt"))
+    assert (failed.status, failed.error["code"]) == (7, "invalid_identity")
+    assert made.secret[:-1] not in failed.stderr + failed.stdout
+    failed = reader.invoke(*query, str(tmp_path / "none.txt"))
+    assert (failed.status, failed.error["code"]) == (4, "no_file")

@@ -188,3 +188,17 @@ def test_what_makes_no_sense_is_refused(vault: Vault) -> None:
     assert isinstance(dry, dict)
     assert dry["body"]["private"]["wraps"] == []
     assert bodies(vault) == []
+
+
+def test_a_key_that_cannot_decrypt_reads_with_an_identity(vault: Vault) -> None:
+    workspace = vault.rooms.workspace
+    other = age.generate()
+    reading = grants.Reading(vault.stores, other.recipient, is_private=True)
+    grants.add(workspace, "car", ["viewer"], role="viewer", scope=["recipe"], reading=reading)
+    vault.grant("device", scope=["quality"], recipient=other.recipient)
+    assert "could not be opened here" in refused(vault, "recipe")
+    refused(vault, "quality", "device")
+    vault.rooms.workspace = workspace._replace(identities=(age.generate().secret, other.secret))
+    assert vault.ask("recipe", "viewer") == [{"value": "recipe one"}]
+    assert vault.ask("quality", "device") == [{"value": "quality one"}]
+    assert "does not include it" in refused(vault, "quality")  # the identity alone allows nothing

@@ -9,12 +9,16 @@ import pytest
 
 from tests.services.privacy.sealed import Vault
 from tests.services.rooms import opened
-from twincli.errors import LockedError, UsageError
+from twincli.errors import ConfigError, LockedError, NotFoundError, UsageError
 from twincli.model import encryption, record, times
 from twincli.services.bundle.gather import Chosen, gather
 from twincli.services.bundle.sources import OfLedger
+from twincli.services.grant import grants
 from twincli.services.privacy import locks, sealing
+from twincli.services.privacy.chunks import SealedChunks
+from twincli.services.privacy.shelf import Shelf
 from twincli.services.stream import show, streams
+from twincli.services.workspace import Audit
 
 
 @pytest.fixture
@@ -208,6 +212,53 @@ def test_what_is_due_begins_with_the_owners_next_grant(vault: Vault) -> None:
     assert len(epochs(vault, "gps")) == 1
     vault.grant("device", scope=["file"])
     assert len(epochs(vault, "gps")) == 2
+
+
+@pytest.mark.parametrize("is_private", [False, True])
+def test_revoking_what_has_expired_begins_what_is_due(vault: Vault, *, is_private: bool) -> None:
+    rooms = vault.rooms
+    vault.stream("gps", owner="device")
+    reading = grants.Reading(vault.stores, is_private=is_private)
+    end = times.to_text(rooms.now_ms + 1000)
+    grants.add(rooms.workspace, "car", ["viewer"], role="viewer", expires=end, reading=reading)
+
+    def due() -> bool:
+        room = vault.room()
+        shown = show.show(room, "car", "gps")
+        room.inventory.close()
+        return shown["epoch_due"]
+
+    assert not due()
+    rooms.now_ms += 1000
+    vault.push("gps", "device", lat=1.5)
+    assert due()
+    rooms.key("eve")
+    with pytest.raises(NotFoundError):
+        vault.revoke("eve")
+    vault.revoke("viewer")
+    assert not due()
+    assert len(epochs(vault, "gps")) == 2
+    with pytest.raises(NotFoundError):
+        vault.revoke("viewer")
+
+
+def test_a_home_that_cannot_be_written_opens_nothing_and_says_why(
+    vault: Vault, tmp_path: Path
+) -> None:
+    vault.stream("recipe")
+    vault.push("recipe", secret="one")
+    (tmp_path / "file").write_text("")
+    vault.rooms.workspace = vault.rooms.workspace._replace(audit=Audit(str(tmp_path / "file/log")))
+    by = SealedChunks(vault.rooms.workspace, Shelf(vault.blobs), vault.room().copies, "query")
+    lock = streams.find(vault.rooms.workspace, "car", "recipe").lock
+    assert lock is not None
+    with pytest.raises(ConfigError, match="only where the audit log can note it") as error:
+        by.ring(lock)
+    assert error.value.code == "cannot_write"
+    by = SealedChunks(vault.rooms.using("viewer"), Shelf(vault.blobs), vault.room().copies, "query")
+    with pytest.raises(LockedError) as refusal:
+        by.ring(lock)
+    assert refusal.value.code == "no_grant"
 
 
 def test_a_key_that_cannot_decrypt_is_refused_with_the_way_out(

@@ -8,6 +8,12 @@ import typer
 
 from twincli.cli.parsing import candidates
 
+Identity = Annotated[
+    str | None,
+    typer.Option(
+        "--identity", metavar="FILE", help="Identities of age that open what is encrypted, too."
+    ),
+]
 Twin = Annotated[
     str, typer.Argument(metavar="TWIN", help="The twin.", autocompletion=candidates.assets)
 ]

@@ -7,7 +7,7 @@ opened stays in memory.
 from __future__ import annotations
 
 from twincli.crypto import age
-from twincli.errors import InvalidError, LockedError
+from twincli.errors import ConfigError, InvalidError, LockedError
 from twincli.keystore import keyfile
 from twincli.rules.authority import AUTHORISED, DOWNLOAD, PRIVATE
 from twincli.services import resolve
@@ -38,6 +38,9 @@ _WHY = {
     "no_block_time": "this network has no time of its own to judge the grant by",
     "unknown_record": "the twin has a record that this version does not know",
 }
+
+
+_CHIP = "a key in a chip or behind a program cannot decrypt"
 
 
 class Keyring(NamedTuple):
@@ -116,17 +119,25 @@ def _note(
     party: str | None,
     reason: str | None = None,
 ) -> None:
-    trail.note(
-        workspace,
-        what,
-        twin=lock.twin_id,
-        party=party,
-        stream=lock.name if lock.kind == locks.STREAM else None,
-        kind=None if lock.kind == locks.STREAM else lock.kind,
-        reason=reason,
-        by=by,
-        durable=what == trail.DECRYPTED,
-    )
+    try:
+        trail.note(
+            workspace,
+            what,
+            twin=lock.twin_id,
+            party=party,
+            stream=lock.name if lock.kind == locks.STREAM else None,
+            kind=None if lock.kind == locks.STREAM else lock.kind,
+            reason=reason,
+            by=by,
+            durable=what == trail.DECRYPTED,
+        )
+    except ConfigError as error:
+        if what == trail.REFUSED:
+            return  # why it was refused is what people have to know
+        raise error.reworded(
+            f"what is encrypted is opened only where the audit log can note it: {error.message}",
+            hint="make the home writable, or read in a copy of it: --home COPY",
+        ) from error
 
 
 class _Tried:
@@ -140,6 +151,7 @@ class _Tried:
         self.keys: dict[int, str] = {}
         self._why: dict[str, str] = {}
         self._hidden: dict[str, dict[int, str]] = {}
+        self._own: dict[str, str | None] = {}
         self.is_quiet = False
         self._missing: list[str] = []
         self._locked: LockedError | None = None
@@ -163,14 +175,13 @@ class _Tried:
 
     def _looked_into(self, access: Access, info: KeyInfo, verdict: Verdict) -> Verdict:
         """Return what a key may by its private grants, as far as it opens them."""
-        secret = self._unlocked(info) if info.provider == keyfile.FILE else None
-        if secret is None:
-            return verdict
         found: dict[str, Secret] = {}
         for hidden in private.of_twin(self.workspace, self.lock.twin_id).values():
-            opened = hidden.opened(self.shelf, info.public_key, secret)
-            if opened is not None:
-                found[hidden.tx_id] = opened
+            for secret in self._secrets(info):
+                opened = hidden.opened(self.shelf, info.public_key, secret)
+                if opened is not None:
+                    found[hidden.tx_id] = opened
+                    break
         scopes = {tx_id: private.scope_of(each) for tx_id, each in found.items()}
         verdict = access.verdict(info.public_key, self.wanted, scopes)
         if verdict.standing == AUTHORISED and verdict.via in found:
@@ -193,23 +204,31 @@ class _Tried:
         if not wrapped:
             self._why[info.name] = "nobody encrypted it to this key"
             return
-        if info.provider != keyfile.FILE:
-            self._why[info.name] = "a key in a chip or behind a program cannot decrypt"
+        if info.provider != keyfile.FILE and not self.workspace.identities:
+            self._why[info.name] = _CHIP
             return
-        opened: str | None = None
         for number, wraps in wrapped:
             for wrap in wraps:
                 data = self.shelf.wrap(wrap.cid)
                 if data is None:
                     self._missing.append(wrap.cid)
                     continue
-                opened = opened or self._unlocked(info)
-                if opened is None:
-                    return
-                secret = _identity(data, opened)
+                secrets = (_identity(data, each) for each in self._secrets(info))
+                secret = next((each for each in secrets if each is not None), None)
                 if secret is not None:
                     self.secrets[number], self.keys[number] = secret, info.name
                     break
+
+    def _secrets(self, info: KeyInfo) -> Iterator[str]:
+        """Yield the identities that may open what is for a key; it is unlocked last, and once."""
+        yield from self.workspace.identities
+        if info.provider != keyfile.FILE:
+            return
+        if info.name not in self._own:
+            self._own[info.name] = self._unlocked(info)
+        own = self._own[info.name]
+        if own is not None:
+            yield own
 
     def _unlocked(self, info: KeyInfo) -> str | None:
         workspace = self.workspace
@@ -246,6 +265,12 @@ class _Tried:
         who = " and ".join(names) or "no key here"
         why = self._why.get(names[0], "") if len(names) == 1 else ""
         because = f": {why}" if why else ""
+        if why == _CHIP:
+            return LockedError(
+                f"{what} is encrypted, and {who} cannot open it{because}",
+                code="no_grant",
+                hint="--identity FILE names the identity of age whose recipient the grant has",
+            )
         to = names[0] if len(names) == 1 else "KEY"
         twin_id = self.lock.twin_id
         twin = resolve.asset_name(self.workspace, twin_id) or twin_id

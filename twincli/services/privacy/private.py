@@ -100,16 +100,28 @@ def of_given(access: Access, hidden: dict[str, Hidden]) -> list[tuple[Given, Hid
 
 
 def is_known_to_others(
-    workspace: Workspace, access: Access, hidden: dict[str, Hidden], epoch: Epoch
+    workspace: Workspace,
+    access: Access,
+    hidden: dict[str, Hidden],
+    epoch: Epoch,
+    party: str | None = None,
 ) -> bool:
     """Say whether somebody whose private grant is over may hold the identity of an epoch.
 
     Nobody but the holders knows what the scope is; so a new epoch begins of all that the twin has.
+
+    Args:
+        workspace: The clock.
+        access: Judges the grants.
+        hidden: All private grants of the twin.
+        epoch: The epoch.
+        party: Only this party; None: anybody.
     """
     now_ms = workspace.now()
     present = access.present(now_ms)
     for given, each in of_given(access, hidden):
-        if is_in_force(access, given, present, now_ms):
+        is_other = party not in {None, given.public_key}
+        if is_other or is_in_force(access, given, present, now_ms):
             continue
         for made in each.made:
             is_later = epoch.height is not None and (made.height or 0) >= epoch.height

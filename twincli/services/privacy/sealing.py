@@ -103,6 +103,31 @@ def _is_due(
     return bool(wraps) and all(shelf.wrap(cid) is None for cid in wraps)
 
 
+def is_left_open(workspace: Workspace, twin_id: str, party: str | None = None) -> bool:
+    """Say whether what is written next still opens to somebody whose grant is over.
+
+    An epoch is due then, and nobody began it yet: a device writes, and the controller does not.
+
+    Args:
+        workspace: Rooms.
+        twin_id: The twin.
+        party: Only this party; None: anybody.
+    """
+    hidden = private.of_twin(workspace, twin_id)
+    access = Access(workspace, twin_id)
+    for lock in locks.of_twin(workspace, twin_id):
+        if lock.kind != locks.STREAM:
+            continue
+        epoch = locks.history(workspace, lock).current
+        readers = locks.readers(workspace, twin_id, lock.topic)
+        over = {wrap.public_key for wrap in epoch.wraps} - readers.keys()
+        if over if party is None else party in over:
+            return True
+        if private.is_known_to_others(workspace, access, hidden, epoch, party):
+            return True
+    return False
+
+
 def tend(workspace: Workspace, stores: Stores, twin_id: str) -> int:
     """Do what is due for the encrypted streams of a twin, as its controller.
 

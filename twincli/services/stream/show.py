@@ -10,7 +10,7 @@ from twincli.model.transaction import asset_of, signers_of
 from twincli.rules.authority import AUTHORISED, Topic
 from twincli.services import resolve
 from twincli.services.asset.document import claimed
-from twincli.services.privacy import locks
+from twincli.services.privacy import locks, sealing
 from twincli.services.standing import Speakers
 from twincli.services.stream import known, rules, streams
 
@@ -72,7 +72,7 @@ def show(room: Room, ref: str, name: str) -> StreamShown:
 def _epochs(room: Room, stream: Stream) -> Epochs:
     """Return the present epoch of a stream, and how many chunks are of one that had ended."""
     if stream.lock is None:
-        return {"epoch": None, "late_chunks": 0}
+        return {"epoch": None, "epoch_due": False, "late_chunks": 0}
     history = locks.history(room.workspace, stream.lock)
     late = sum(
         entry.cid not in history.sealed
@@ -80,7 +80,11 @@ def _epochs(room: Room, stream: Stream) -> Epochs:
         if history.is_late(anchor.epoch, anchor.height)
         for entry in anchor.chunks
     )
-    return {"epoch": history.current.number, "late_chunks": late}
+    return {
+        "epoch": history.current.number,
+        "epoch_due": sealing.is_left_open(room.workspace, stream.lock.twin_id),
+        "late_chunks": late,
+    }
 
 
 def list_streams(room: Room, ref: str) -> StreamList:

@@ -11,7 +11,7 @@ from twincli.cli.commands.file import content
 from twincli.cli.commands.file.content import CAR
 from twincli.cli.context import Context, is_terminal
 from twincli.cli.parsing import candidates, typer_frame
-from twincli.cli.parsing.arguments import Twin, TwinOrMine
+from twincli.cli.parsing.arguments import Identity, Twin, TwinOrMine
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
 from twincli.errors import ExitCode, UsageError
@@ -119,6 +119,7 @@ def get(
         typer.Option("-o", "--output", metavar="FILE", help="New file; x.car: as a CAR."),
     ] = None,
     kubo: KuboUrl = None,
+    identity: Identity = None,
 ) -> Result:
     """Write a file of a twin to a new file or a pipe, verifying its content.
 
@@ -135,6 +136,7 @@ def get(
         raise UsageError("stdout is a terminal", hint="write it to a file with -o FILE, or pipe it")
     if out is not None and not to_stdout:
         partial.check_free(out)
+    context.use_identity(identity)
     blobs = content.blobs(context)
     found = _wanted(context, blobs, words)
     if context.dry_run:

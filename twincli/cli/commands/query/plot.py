@@ -10,7 +10,7 @@ import typer
 from twincli.cli.commands.query import asking
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
-from twincli.cli.parsing.arguments import Twin
+from twincli.cli.parsing.arguments import Identity, Twin
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
 from twincli.errors import UsageError
@@ -51,6 +51,7 @@ def plot(
         str | None,
         typer.Option("-o", "--output", metavar="FILE", help="New file: x.svg or x.png."),
     ] = None,
+    identity: Identity = None,
 ) -> Result:
     """Draw the streams of a twin as lines and tracks.
 
@@ -78,6 +79,7 @@ def plot(
         suspect=suspect,
         where=where,
     )
+    context.use_identity(identity)
     feed = asking.feed(context, download=out is not None)
     made = service.plot(context.workspace(), feed, name, typed)
     told = made.found.document

@@ -9,7 +9,7 @@ import typer
 from twincli.cli.commands.query import answering
 from twincli.cli.context import Context
 from twincli.cli.parsing import typer_frame
-from twincli.cli.parsing.arguments import Twin
+from twincli.cli.parsing.arguments import Identity, Twin
 from twincli.cli.result import Result
 
 app = typer_frame.bare()
@@ -83,11 +83,13 @@ def query(
         typer.Option("-o", "--output", metavar="FILE", help="New file; x.csv.gz compresses."),
     ] = None,
     gzip: Annotated[bool, typer.Option("--gzip", help="Compress the output.")] = False,
+    identity: Identity = None,
 ) -> Result:
     """Ask the streams of a twin: rows, averages of time, or SQL.
 
     Every row comes from a record that is signed; the answer names them.
     """
+    context.use_identity(identity)
     return answering.answer(
         context,
         name,

@@ -11,7 +11,7 @@ from twincli.cli.commands.file import content
 from twincli.cli.commands.stream.rooms import room
 from twincli.cli.context import Context
 from twincli.cli.parsing import candidates, typer_frame
-from twincli.cli.parsing.arguments import Twin
+from twincli.cli.parsing.arguments import Identity, Twin
 from twincli.cli.result import Result
 from twincli.cli.showing import partial
 from twincli.errors import UsageError
@@ -119,7 +119,7 @@ def show(context: Context, twin: Twin, stream: Name) -> Result:
                 (name, name)
                 for name in (
                     *("twin", "stream", "asset_id", "owner", "standing", "continues"),
-                    *("encrypted", "epoch", "late_chunks"),
+                    *("encrypted", "epoch", "epoch_due", "late_chunks"),
                     *("readings", "values"),
                     *("inline", "chunks", "chunks_unread", "anchors", "first_at", "last_at"),
                 )
@@ -236,6 +236,7 @@ def export(
             "-o", "--output", metavar="DIR|URL", help="A directory, or s3://, gs://, az:// URL."
         ),
     ] = None,
+    identity: Identity = None,
 ) -> Result:
     """Export streams to files, or to a Delta table that grows with each export.
 
@@ -251,6 +252,7 @@ def export(
         raise UsageError(f"add {'-o DIR' if form else '--format csv|parquet|delta'}", hint=hint)
     service.check_format(form)
     context.refuse("dry-run")
+    context.use_identity(identity)
     with progress.shown(context, "exporting") as shown:
         document = service.export(
             context.workspace(),
