@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -61,7 +62,6 @@ def test_calendar_words(word: str, months: int, days: int, text: str) -> None:
         ("every-10000-km", "10000", "km"),
         ("every-10000-kilometres", "10000", "km"),
         ("every-5000-mi", "5000", "miles"),
-        ("every--5-km", "5", "km"),
         ("every-500-cycles", "500", "cycles"),
         ("every-2.5-hours", "2.5", "hours"),
         ("every-30-engine-starts", "30", "engine-starts"),
@@ -403,3 +403,32 @@ def test_words_are_refused_or_have_a_usual_form(text: str) -> None:
         assert error.code == "invalid_schedule"  # noqa: PT017
         return
     assert schedules.rule(found.text) == found
+
+
+@pytest.mark.parametrize("word", ["every--5-km", "every -2 days", "every_-1_years"])
+def test_a_negative_number_does_not_lose_its_sign(word: str) -> None:
+    with pytest.raises(InvalidError, match="has a negative number"):
+        schedules.rule(word)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("every-3-months or every-500-hours", '["every-3-months", "every-500-hours"]'),
+        ("Yearly, every 50 km, or monthly", '["yearly", "every-50-km", "monthly"]'),
+        ("yearly; quarterly whichever comes first", '["yearly", "quarterly"]'),
+    ],
+)
+def test_several_periods_in_one_text_are_written_as_a_list(text: str, meant: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        schedules.rule(text)
+    assert caught.value.hint == f"write a list, whichever comes first: {meant}"
+    made = schedules.schedule("oil", json.loads(meant))
+    assert len(made.rules) == meant.count(",") + 1
+
+
+@pytest.mark.parametrize("text", ["yearly or on-demand", "four-times-a-year", "every-30s", "or"])
+def test_what_is_only_guessed_is_not_offered(text: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        schedules.rule(text)
+    assert "every-" not in str(caught.value.hint).replace("every-2-years or every-250-hours", "")

@@ -6,6 +6,7 @@ whichever comes first. Words that people read in two ways are refused with both 
 
 from __future__ import annotations
 
+import json
 import re
 from functools import lru_cache
 
@@ -135,6 +136,7 @@ _HALF_YEARLY = frozenset(
 )
 _GROUPED = re.compile(r"[1-9][0-9]{0,2}([.,'-])[0-9]{3}(?:\1[0-9]{3})*")
 """A number whose digits may stand in groups of three."""
+_FIRST = "-whichever-comes-first"
 _SUCH_AS = "yearly, every-2-years or every-250-hours"
 _MEMBERS = ("every", "types", "of")
 
@@ -192,6 +194,8 @@ def rule(value: object) -> Rule:
         raise _wrong(f"{shown(value)} is not a schedule", f"write a word, such as {_SUCH_AS}")
     if len(value) > MAX_NAME:
         raise _wrong(f"{shown(value)} is not a schedule", f"such as {_SUCH_AS}")
+    if re.search(r"[\s_-]-[0-9]", value):  # not read as a hyphen, which would drop the sign
+        raise _wrong(f"{shown(value)} has a negative number", f"such as {_SUCH_AS}")
     word = "-".join(value.casefold().replace("_", " ").replace("-", " ").split())
     if word in WORDS:
         return Rule(*WORDS[word], "", "", word)
@@ -276,7 +280,19 @@ def _suggest(value: str, word: str) -> None:
             found = rule(meant)
         except InvalidError:
             return
-        raise _wrong(f"{shown(value)} is not a schedule", f"did you mean {found.text}?")
+        if found.is_calendar or found.counter in _USUAL:  # else it is a guess
+            raise _wrong(f"{shown(value)} is not a schedule", f"did you mean {found.text}?")
+
+
+def _several(word: str) -> list[str] | None:
+    """Return the periods of a text that joins several, None where it does not."""
+    parts = re.split(r"-?[,;]-?(?:or-)?|-or-", word.removesuffix(_FIRST).rstrip("-,;"))
+    if len(parts) == 1:
+        return None
+    try:
+        return [rule(part).text for part in parts]
+    except InvalidError:
+        return None
 
 
 def _is_digits(text: str, most: int) -> bool:
@@ -295,6 +311,10 @@ def _calendar(value: str, number: str, unit: str, months: int, days: int) -> Rul
 def _unknown(value: str, word: str) -> InvalidError:
     if word in _SELDOM:
         return _wrong(f"{shown(value)} is not a schedule", "write every-2-years or twice-a-year")
+    joined = _several(word)
+    if joined is not None:
+        hint = f"write a list, whichever comes first: {json.dumps(joined)}"
+        return _wrong(f"{shown(value)} is not a schedule", hint)
     _suggest(value, word)
     meant = near(word, WORDS)
     hint = f"did you mean {meant}?" if meant else f"write a word, such as {_SUCH_AS}"
