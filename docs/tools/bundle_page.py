@@ -44,8 +44,8 @@ def script() -> str:
     _add((ROOT / "js" / "main.js").resolve(), modules, ())
     template = json.dumps((ROOT / "page.html").read_text(encoding="utf-8")).replace("<", "\\u003c")
     released = json.dumps(sorted(_released()))
-    templates = (str(shipped.data(name), "utf-8") for name in shipped.ids())
-    listed = ",\n".join(map(_quoted, templates))
+    templates = filter(None, map(shipped.data, shipped.ids()))
+    listed = ",\n".join(_quoted(data.decode()) for data in templates)
     body = "".join(modules.values())
     main = _name((ROOT / "js" / "main.js").resolve())
     made = f"'use strict';\n{_licences()}{body}{main}.start({template}, {released}, [{listed}])\n"

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from twincli.services.asset.attempt import Target
     from twincli.services.documents import HandoverItem
 
-KEEP, MOVE = CHILDREN = ("keep", "move")
+KEEP, MOVE = ("keep", "move")
 """What happens to what belongs to a twin."""
 
 MOVES, MOVED, STAYS, REMAINS = ("moves", "moved", "stays", "remains")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         BundleSide,
     )
 
-SAME, CONTINUES, CONTINUED, DIVERGED, DIFFERENT = RELATIONS = (
+SAME, CONTINUES, CONTINUED, DIVERGED, DIFFERENT = (
     "same",
     "continues",
     "continued",

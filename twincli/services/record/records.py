@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from twincli.services.documents import RecordItem
     from twincli.services.workspace import Workspace
 
-CHAIN, HAPPENED = ORDERS = ("recorded", "happened")
+CHAIN, HAPPENED = ("recorded", "happened")
 
 
 class Record(NamedTuple):
