@@ -105,6 +105,7 @@ def test_the_code_is_drawn(invoke: Invoke, battery: str, tmp_path: Path) -> None
     assert "<b>Acme" not in text
     assert SECRET not in text
     assert "<script" not in text
+    assert '<svg viewBox="0 0 ' in text  # scaled whole: a code that is cut cannot be scanned
     assert battery in text
     drawn = invoke("bundle", "passport", "bat", tty=True).stdout
     assert "█▄▄▄▄▄" in drawn or "▄▄▄▄▄ █" in drawn

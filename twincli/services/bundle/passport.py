@@ -292,7 +292,7 @@ _STYLE = (
     "color:#111;background:#fff}table{border-collapse:collapse;width:100%}"
     "th,td{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;"
     "border-bottom:1px solid #ddd;overflow-wrap:anywhere}th{font-weight:600;width:40%}"
-    "svg{width:14rem;height:14rem}code{overflow-wrap:anywhere;font-size:.85em}.no{color:#666}"
+    "svg{display:block;width:18rem;max-width:100%}code{overflow-wrap:anywhere;font-size:.85em}.no{color:#666}"
 )
 
 
@@ -301,7 +301,8 @@ def _page(document: Passport, made: Any) -> str:
         mark = f' class="{kind}"' if kind else ""
         return f"<tr><th>{escape(text.one_line(label))}</th><td{mark}>{escape(value)}</td></tr>"
 
-    picture = made.svg_inline(scale=4, title=document["code"])
+    # Without a size of its own it is scaled, and not cut, to that of the page.
+    picture = made.svg_inline(omitsize=True, title=document["code"])
     fields = "".join(
         row(field["label"], value_text(field), "no" if field["withheld"] else "")
         for field in document["fields"]
