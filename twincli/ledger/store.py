@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
+    from twincli.ledger.log import Fault
     from twincli.ledger.rows import Batch, Block, PrimaryId
 
 BUSY_SECONDS = 60.0
@@ -666,6 +667,12 @@ class Store:
         """
         found = [row[0] for row in self._all("PRAGMA integrity_check(10)")]
         return [*(fault for fault in found if fault != "ok"), *self.strange_parts()]
+
+    def log_fault(self) -> Fault | None:
+        """Return what is wrong with the log beside the file, which SQLite passes over."""
+        from twincli.ledger import log
+
+        return log.fault(self.path + database.LOG)
 
     def strange_parts(self) -> list[str]:
         """Return which tables, indexes and triggers are missing, altered or unexpected."""

@@ -57,17 +57,21 @@ def of_ledger(
         trusted: Of all: how many of the first transactions need no more than their ids.
     """
     data, proof = parts[DATA], parts[LEDGER_PROOF]
+    fault = ledger.store.log_fault()
+    if fault is not None:
+        found = data.altered if fault.is_altered else data.missing
+        found.append(Finding("damaged_ledger", "ledger.db-wal", fault.message))
     if asset_ids is None:
         reports = [ledger.verify(progress=progress, trusted=trusted)]
     else:
         reports = [ledger.verify_blocks(), *(ledger.verify(one) for one in asset_ids)]
-    for found in reports:
-        data.look(found.transactions)
-        proof.look(found.blocks)
-        for where, code, message in found.problems:
+    for one in reports:
+        data.look(one.transactions)
+        proof.look(one.blocks)
+        for where, code, message in one.problems:
             part = proof if code in _OF_BLOCKS else data
             part.altered.append(Finding(code, where, message))
-        for where, code, message in found.deviations:
+        for where, code, message in one.deviations:
             data.noted.append(Finding(code, where, message))
     if not data.altered and ledger.tree_size() != ledger.tip().last_seq:
         said = "the tree has another number of leaves than there are transactions"
@@ -75,7 +79,7 @@ def of_ledger(
     check_notes(evidence, proof)
     if data.altered:
         return []
-    return ledger.store.ids_at(sorted({seq for found in reports for seq in found.speaking}))
+    return ledger.store.ids_at(sorted({seq for one in reports for seq in one.speaking}))
 
 
 @contextmanager
