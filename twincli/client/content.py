@@ -124,14 +124,16 @@ class Place:
 
     def failed(self, why: str | Exception) -> UnreachableError:
         """Return the error for an unusable answer."""
-        fault = None
+        fault, hint = None, None
         if isinstance(why, Exception):
+            if isinstance(why, OSError):
+                hint = "is it running? --timeout SECONDS waits longer"
             if self.url.startswith("https:"):
                 from twincli.client import tls
 
                 fault = tls.fault(why)
             if fault is not None:
-                why = fault.message
+                why, hint = fault.message, fault.hint
             elif isinstance(why, OSError) and why.strerror:
                 why = why.strerror.lower()
             else:
@@ -139,7 +141,7 @@ class Place:
         return UnreachableError(
             f"{self.url} failed: {why}",
             code="node_error",
-            hint=None if fault is None else fault.hint,
+            hint=hint,
             retryable=fault is None or not fault.final,
         )
 

@@ -96,70 +96,6 @@ class CompactRange:
         return cls(size, [data[start : start + HASH_BYTES] for start in starts])
 
 
-class Tree:
-    """A tree whose inner hashes are kept, for many proofs of one size.
-
-    Args:
-        leaves: All leaf hashes, one after the other.
-    """
-
-    def __init__(self, leaves: bytes) -> None:
-        self.size = len(leaves) // HASH_BYTES
-        self._levels = [leaves]
-        self._edge: dict[int, bytes] = {}
-        while len(level := self._levels[-1]) >= 2 * HASH_BYTES:
-            pairs = range(0, len(level) - 2 * HASH_BYTES + 1, 2 * HASH_BYTES)
-            made = [sha256(b"\x01" + level[at : at + 2 * HASH_BYTES]).digest() for at in pairs]
-            self._levels.append(b"".join(made))
-
-    def root(self) -> bytes:
-        """Return the 32-byte root."""
-        return self._right_of(0) if self.size else EMPTY_ROOT
-
-    def path(self, index: int) -> bytes:
-        """Return the hashes that lead from a leaf to the root, the lowest first, as one.
-
-        Raises:
-            InvalidError: ``out_of_range``: the tree has no such leaf.
-        """
-        if not 0 <= index < self.size:
-            raise _out_of_range(f"leaf {index}", self.size)
-        upper, start, end = [], 0, self.size
-        # The way down leaves perfect subtrees to the left until the leaf is in one.
-        while end - start > 1 and (end - start) & (end - start - 1):
-            middle = start + split(end - start)
-            if index < middle:
-                upper.append(self._right_of(middle))
-                end = middle
-            else:
-                upper.append(self._node(start, middle))
-                start = middle
-        parts = []
-        for level in range((end - start).bit_length() - 1):
-            at = (index >> level ^ 1) * HASH_BYTES
-            parts.append(self._levels[level][at : at + HASH_BYTES])
-        return b"".join(parts + upper[::-1])
-
-    def _node(self, start: int, end: int) -> bytes:
-        """Return the root of a perfect subtree."""
-        level = (end - start).bit_length() - 1
-        at = (start >> level) * HASH_BYTES
-        return self._levels[level][at : at + HASH_BYTES]
-
-    def _right_of(self, start: int) -> bytes:
-        """Return the root over all leaves from one on, at which a subtree begins."""
-        known = self._edge.get(start)
-        if known is None:
-            size = self.size - start
-            if size & (size - 1):
-                middle = start + split(size)
-                known = node_hash(self._node(start, middle), self._right_of(middle))
-            else:
-                known = self._node(start, self.size)
-            self._edge[start] = known
-        return known
-
-
 def root_of(leaves: Iterable[bytes]) -> bytes:
     """Return the root over leaf hashes."""
     tree = CompactRange()
@@ -266,23 +202,7 @@ def verify_inclusion(
         path: What ``inclusion_path`` gave.
         root: Root of the tree.
     """
-    if not 0 <= index < size:
-        return False
-    position, last = index, size - 1
-    result = leaf
-    for part in path:
-        if last == 0:
-            return False
-        if position & 1 or position == last:
-            result = node_hash(part, result)
-            while position and not position & 1:
-                position >>= 1
-                last >>= 1
-        else:
-            result = node_hash(result, part)
-        position >>= 1
-        last >>= 1
-    return last == 0 and result == root
+    return Inclusions(size, root).check(leaf, index, b"".join(path))
 
 
 class Inclusions:
@@ -307,7 +227,7 @@ class Inclusions:
         Args:
             leaf: Hash of the leaf.
             index: Which leaf, from 0.
-            path: What ``Tree.path`` gave.
+            path: What ``inclusion_path`` gave, as one.
         """
         if not 0 <= index < self._size or len(path) % HASH_BYTES:
             return False

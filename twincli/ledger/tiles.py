@@ -44,16 +44,17 @@ def inclusion_paths(
         ConfigError: ``damaged_ledger``: the ledger does not lead there.
     """
     tree = tree_of(ledger, size)
+    inclusions = merkle.Inclusions(size, root)
     is_new = False
     for leaf in leaves:
         hashed = leaf_hash(ledger, leaf)
         path = _made(partial(tree.inclusion_path, leaf))
-        if path is None or not merkle.verify_inclusion(hashed, leaf, size, path, root):
+        if path is None or not inclusions.check(hashed, leaf, b"".join(path)):
             if not is_new:
                 forget(ledger)
                 tree, is_new = tree_of(ledger, size), True
             path = tree.inclusion_path(leaf)
-            if not merkle.verify_inclusion(hashed, leaf, size, path, root):
+            if not inclusions.check(hashed, leaf, b"".join(path)):
                 raise damaged(f"transaction {leaf + 1} does not lead to the root of the tree")
         yield path
 

@@ -82,9 +82,8 @@ def asset_of(text: str) -> str:
     bare = text.strip().lower()
     if is_id(bare):
         return bare
-    found = None
-    with suppress(InvalidError):
-        found = did.parse(text).asset_id
+    named = _did(text)
+    found = None if named is None else named.asset_id
     if found is None:
         raise UsageError(
             f"{cut(text)!r} is not the id of an asset: 64 hex digits, or did:bdb:...",
@@ -101,10 +100,9 @@ def issuer_of(text: str) -> str:
     """
     if base58.is_key(text):
         return did.key_did(text)
-    with suppress(InvalidError):
-        named = did.parse(text)
-        if named.public_key is not None or named.asset_id is not None:
-            return text
+    named = _did(text)
+    if named is not None and (named.public_key is not None or named.asset_id is not None):
+        return text
     raise UsageError(
         f"--issuer: {cut(text)!r} is neither a DID of a key or an identity, nor a key",
         hint="twin keys show NAME --get did",
@@ -119,15 +117,21 @@ def public_key_of(text: str, option: str) -> str:
     """
     if base58.is_key(text):
         return text
-    found = None
-    with suppress(InvalidError):
-        found = did.parse(text).public_key
+    named = _did(text)
+    found = None if named is None else named.public_key
     if found is None:
         raise UsageError(
             f"{option}: {cut(text)!r} is neither a key nor did:key:...",
             hint="twin ledger info --get public_key; twin keys show NAME --get did",
         )
     return found
+
+
+def _did(text: str) -> did.Did | None:
+    """Return the DID that a text is, None where it is not one."""
+    with suppress(InvalidError):
+        return did.parse(text)
+    return None
 
 
 def held(
@@ -307,6 +311,24 @@ def _ledger_key(evidence: Evidence, anchors: Anchors) -> Anchored:
             return Anchored(LEDGER_KEY, key, matched=True, message=said)
     said = "nothing that this key signed leads to these transactions; give --checkpoint, too"
     return Anchored(LEDGER_KEY, key, matched=None, message=said)
+
+
+def key_of_note(key: str, note: Note, origin: str, what: str) -> Anchored:
+    """Return whether a ledger's key signed a checkpoint.
+
+    Args:
+        key: The key, base58.
+        note: The checkpoint.
+        origin: Of its log.
+        what: What to call it.
+    """
+    wanted = notes.VerifierKey(origin, notes.ED25519, base58.decode_key(key))
+    try:
+        matched = bool(notes.verify(note, [wanted]))
+    except NotVerifiedError as error:
+        return Anchored(LEDGER_KEY, key, matched=False, message=error.message)
+    said = f"it signed {what}" if matched else f"it did not sign {what}"
+    return Anchored(LEDGER_KEY, key, matched=matched, message=said)
 
 
 def not_before(wanted_ms: int, newest_ms: int | None) -> Anchored:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twincli.crypto import base58, notes, tlog
-from twincli.errors import InvalidError, NotVerifiedError
+from twincli.crypto import tlog
+from twincli.errors import InvalidError
 from twincli.services.proof import anchors as _anchors
 from twincli.services.proof import report
 from twincli.services.proof.anchors import Anchored
@@ -92,7 +92,10 @@ def _held(growth: tlog.Submission, root: bytes | None, anchors: Anchors) -> Iter
         same = follows if anchors.root == root else None
         yield Anchored(_anchors.ROOT, anchors.root.hex(), matched=same, message=told[same])
     if anchors.ledger_key is not None:
-        yield _ledger_key(anchors.ledger_key, growth)
+        tree = growth.checkpoint
+        yield _anchors.key_of_note(
+            anchors.ledger_key, growth.note, tree.origin, "the later checkpoint"
+        )
     untold = "a proof that a ledger grew does not say this"
     if anchors.asset is not None:
         yield Anchored(_anchors.ASSET, anchors.asset, matched=None, message=untold)
@@ -100,14 +103,3 @@ def _held(growth: tlog.Submission, root: bytes | None, anchors: Anchors) -> Iter
         yield Anchored(_anchors.ISSUER, anchors.issuer, matched=None, message=untold)
     if anchors.not_before_ms is not None:
         yield _anchors.not_before(anchors.not_before_ms, None)
-
-
-def _ledger_key(key: str, growth: tlog.Submission) -> Anchored:
-    tree = growth.checkpoint
-    wanted = notes.VerifierKey(tree.origin, notes.ED25519, base58.decode_key(key))
-    try:
-        matched = bool(notes.verify(growth.note, [wanted]))
-    except NotVerifiedError as error:
-        return Anchored(_anchors.LEDGER_KEY, key, matched=False, message=error.message)
-    said = "it signed the later checkpoint" if matched else "it did not sign the later checkpoint"
-    return Anchored(_anchors.LEDGER_KEY, key, matched=matched, message=said)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from twincli.crypto import base58, canonical, notes, tlog
+from twincli.crypto import canonical, tlog
 from twincli.errors import InvalidError, NotVerifiedError, UsageError, cut
 from twincli.model import did
 from twincli.model.ids import is_id
@@ -124,7 +124,7 @@ def _held(
         said_of = "it is the root" if same else f"the root of the proof is {tree.root.hex()}"
         yield Anchored(_anchors.ROOT, anchors.root.hex(), same, said_of)
     if anchors.ledger_key is not None:
-        yield _ledger_key(anchors.ledger_key, proof)
+        yield _anchors.key_of_note(anchors.ledger_key, proof.note, tree.origin, "the checkpoint")
     if anchors.not_before_ms is not None:
         yield _anchors.not_before(anchors.not_before_ms, None if proven is None else proven.time_ms)
 
@@ -151,14 +151,3 @@ def _checkpoint(data: bytes, proof: tlog.Proof) -> Anchored:
         matched = kept.root == tree.root
         said = "it leads to this checkpoint" if matched else "it leads to another root"
     return Anchored(_anchors.CHECKPOINT, name, matched=matched, message=said)
-
-
-def _ledger_key(key: str, proof: tlog.Proof) -> Anchored:
-    wanted = notes.VerifierKey(proof.checkpoint.origin, notes.ED25519, base58.decode_key(key))
-    try:
-        signed: Any = notes.verify(proof.note, [wanted])
-    except NotVerifiedError as error:
-        return Anchored(_anchors.LEDGER_KEY, key, matched=False, message=error.message)
-    matched = bool(signed)
-    said = "it signed the checkpoint" if matched else "it did not sign the checkpoint"
-    return Anchored(_anchors.LEDGER_KEY, key, matched=matched, message=said)

@@ -8,19 +8,7 @@ import typer
 
 from twincli import config as settings
 from twincli.cli.commands.network import push
-from twincli.cli.commands.proof import proving, verifying
-from twincli.cli.commands.proof.verify import (
-    Asset,
-    Checkpoint,
-    Incremental,
-    Issuer,
-    LedgerKey,
-    NotBefore,
-    Root,
-    Strict,
-    Twin,
-    What,
-)
+from twincli.cli.commands.proof import proving, verify
 from twincli.cli.context import Context
 from twincli.cli.opened import Creates
 from twincli.cli.parsing import typer_frame
@@ -99,30 +87,6 @@ def import_assets(
     return push.copied(document, "imported", context)
 
 
-@typer_frame.command(app, "verify", refuses=("key",))
-def verify(
-    context: Context,
-    what: What = None,
-    twin: Twin = None,
-    asset: Asset = None,
-    issuer: Issuer = None,
-    checkpoint: Checkpoint = None,
-    root: Root = None,
-    ledger_key: LedgerKey = None,
-    not_before: NotBefore = None,
-    strict: Strict = False,
-    incremental: Incremental = False,
-    index: Annotated[
-        bool, typer.Option("--index", help="Compare the derived index with the ledger, too.")
-    ] = False,
-) -> Result:
-    """Verify this ledger or another: the same as twin verify."""
-    given = verifying.Given(asset, issuer, checkpoint, root, ledger_key, not_before)
-    return verifying.run(
-        context, what, twin, given, strict=strict, incremental=incremental, index=index
-    )
-
-
 @typer_frame.command(app, "upgrade")
 def upgrade(context: Context) -> Result:
     """Upgrade the ledger's file to this version of twincli, after a backup."""
@@ -145,6 +109,7 @@ def _path(context: Context) -> str:
     return path
 
 
+typer_frame.command(app, "verify", refuses=("key",))(verify.verify)
 typer_frame.command(app, "checkpoint")(proving.checkpoint)
 typer_frame.command(app, "prove")(proving.prove)
 typer_frame.command(app, "witness")(proving.witness)

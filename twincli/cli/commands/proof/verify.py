@@ -17,7 +17,7 @@ What = Annotated[
     str | None,
     typer.Argument(
         metavar="[NAME|FILE]",
-        help="A twin of this home, a bundle, a ledger's file or a proof.",
+        help="A twin, a bundle, a ledger's file or a proof.",
         autocompletion=candidates.assets,
     ),
 ]
@@ -56,6 +56,10 @@ Incremental = Annotated[
     bool,
     typer.Option("--incremental", help="Trust the checkpoint: verify signatures only after it."),
 ]
+Index = Annotated[
+    bool,
+    typer.Option("--index", help="Compare the search index of this home with its ledger, too."),
+]
 
 
 @typer_frame.command(app, "verify", refuses=("key",))
@@ -71,6 +75,7 @@ def verify(
     not_before: NotBefore = None,
     strict: Strict = False,
     incremental: Incremental = False,
+    index: Index = False,
 ) -> Result:
     """Verify a twin, a bundle or a ledger: every byte, and against what you know.
 
@@ -79,4 +84,6 @@ def verify(
     Without a name, the whole ledger of this home is verified.
     """
     given = verifying.Given(asset, issuer, checkpoint, root, ledger_key, not_before)
-    return verifying.run(context, what, twin, given, strict=strict, incremental=incremental)
+    return verifying.run(
+        context, what, twin, given, strict=strict, incremental=incremental, index=index
+    )
