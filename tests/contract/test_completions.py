@@ -180,7 +180,7 @@ at twin asset list '>' my
 
 
 def test_bash_itself_offers_files_where_they_are_meant(tmp_path: Path) -> None:
-    for name in ("vehicle tracks.yaml", "my photo.jpg"):
+    for name in ("vehicle tracks.yaml", "my photo.jpg", "vehicle*.yaml"):
         (tmp_path / name).touch()
     run = subprocess.run(
         ["bash", "--norc", "-c", BASH, "bash", str(DIRECTORY / FILES["bash"])],
@@ -197,7 +197,9 @@ def test_bash_itself_offers_files_where_they_are_meant(tmp_path: Path) -> None:
     assert show == "show\n"
     assert "timeout\n" in keys
     assert spaced == redirected == attach == "compopt -o default\n"
-    assert template == "compopt -o filenames\nvehicle-tracking-v1\nvehicle tracks.yaml\n"
+    option, name, *found = template.splitlines()
+    assert (option, name) == ("compopt -o filenames", "vehicle-tracking-v1")
+    assert sorted(found) == ["vehicle tracks.yaml", "vehicle*.yaml"]
     assert home == "compopt -o dirnames\n"
     assert kind == ""
 
@@ -217,13 +219,16 @@ def test_bash_itself_offers_files_where_they_are_meant(tmp_path: Path) -> None:
         ("fish", "twin config set ti", "timeout"),
         ("fish", "twin file attach car ", ""),
         ("fish", "twin asset list --node=lo", "--node=local"),
+        ("powershell", "twin config set ti", "timeout::: "),
+        ("powershell", "twin file attach car my", ""),
     ],
 )
-def test_zsh_and_fish_are_answered_in_their_own_form(
+def test_other_shells_are_answered_in_their_own_form(
     shell: str, line: str, answer: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("_TYPER_COMPLETE_ARGS", line)
-    kind: Any = {"zsh": shells.Zsh, "fish": shells.Fish}[shell]
+    monkeypatch.setenv("_TYPER_COMPLETE_WORD_TO_COMPLETE", line.rpartition(" ")[2])
+    kind: Any = {"zsh": shells.Zsh, "fish": shells.Fish, "powershell": shells.PowerShell}[shell]
     assert kind(typer_frame.Root(), {}, "twin", "_TWIN_COMPLETE").complete() == answer
     assert not home.exists()
 

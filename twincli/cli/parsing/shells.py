@@ -1,7 +1,7 @@
 """What shells ask while a word is typed: answers to them, and the scripts that make them ask.
 
 A word is completed with names, or where a file or a directory is meant, with those: Typer's own
-scripts offer files wherever there is no name.
+scripts offer files wherever there is no name. PowerShell does so by itself.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ completion_init()
 _Bash: Any = shell_completion.get_completion_class("bash")
 _Zsh: Any = shell_completion.get_completion_class("zsh")
 _Fish: Any = shell_completion.get_completion_class("fish")
+_PowerShell: Any = shell_completion.get_completion_class("powershell")
 
 FILE, DIRECTORY = ("file", "dir")
 """What is meant where it is not a name, see ``CompletionItem.type``."""
@@ -32,7 +33,7 @@ _twin_completion() {
     local IFS=$'\\n' kind value meant=
     COMPREPLY=()
     if [[ ${COMP_WORDS[COMP_CWORD - 1]} == *[\\<\\>] ]]; then
-        compopt -o default
+        compopt -o default 2> /dev/null
         return
     fi
     while IFS=, read -r kind value; do
@@ -43,12 +44,14 @@ _twin_completion() {
     done < <(COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD \\
              _TWIN_COMPLETE=complete_bash "$1")
     if [[ $meant == dir ]]; then
-        compopt -o dirnames
+        compopt -o dirnames 2> /dev/null
     elif [[ $meant == file && ${#COMPREPLY[@]} -eq 0 ]]; then
-        compopt -o default
+        compopt -o default 2> /dev/null
     elif [[ $meant == file ]]; then
-        compopt -o filenames
-        COMPREPLY+=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
+        compopt -o filenames 2> /dev/null
+        while read -r value; do
+            COMPREPLY+=("$value")
+        done < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")
     fi
 }
 
@@ -170,7 +173,15 @@ class FishFile(_Fish):  # type: ignore[misc]
         sys.exit(0 if meant else 1)
 
 
+class PowerShell(_PowerShell):  # type: ignore[misc]
+    """Answers with names; PowerShell offers files where there are none."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[Any]:
+        """Return the names."""
+        return _parts(super().get_completions(args, incomplete))[0]
+
+
 def register() -> None:
     """Have the shells answered in this way."""
-    for answering in (Bash, Zsh, Fish, FishFile):
+    for answering in (Bash, Zsh, Fish, FishFile, PowerShell):
         shell_completion.add_completion_class(answering, answering.__name__.lower())
