@@ -132,13 +132,11 @@ def replay_then(ledger: Reader, asset_id: str, tx_id: str | None) -> Replay | No
 
 
 def _until(ledger: Reader, asset: int, until: int | None, bound: _Bound) -> Replay:
-    first = []
-    for row in bound.rows(ledger.store.rows(asset=asset, until=until, page=SHORT + 1)):
-        first.append(row.tx)
-        if len(first) > SHORT:
-            break
-    else:
-        return _replayed(first)
+    # Of a long history these rows only show that it is long, and need not be read.
+    rows = bound.rows(ledger.store.rows(asset=asset, until=until, page=SHORT + 1))
+    first = list(islice(rows, SHORT + 1))
+    if len(first) <= SHORT:
+        return _replayed([row.tx for row in first])
     if until is None:
         return _newest(ledger, asset, bound)
     known = corrected_by(row.tx for row in bound.rows(ledger.store.corrections(asset, until)))
