@@ -318,6 +318,20 @@ def test_documents_of_others_by_a_map(twin: Twin, invoke: Invoke, tmp_path: Path
         ),
         (
             "x.jsonl",
+            b'{"do": "link", "asset": "car", "data": {"a": 1}}\n',
+            7,
+            "invalid_batch",
+            "link has no member 'data'; known are do, asset,",
+        ),
+        (
+            "x.jsonl",
+            b'{"do": "append", "asset": "car", "data": {"a": 1}, "a": 1}\n',
+            7,
+            "invalid_batch",
+            "append has no member 'a'; known are do, asset,",
+        ),
+        (
+            "x.jsonl",
             b'{"do": "append", "asset": "car", "data": {"a": 1}, "at": "yesterday"}\n',
             7,
             "invalid_batch",

@@ -298,7 +298,7 @@ def test_many_twins_are_noted(rooms: Rooms) -> None:
     assert due(rooms) == first
     assert len(first["due"]) == service._SEVERAL + 5
     assert first["due"][0]["asset_name"] == "t3"
-    assert len(rooms.ledger.notes("due 1")[1]) == service._SEVERAL + 5
+    assert len(rooms.ledger.notes("due 2")[1]) == service._SEVERAL + 5
     work(rooms, "t4", "service", "2030-03-02")
     set_(rooms, "t5", "maintenanceSchedule", "daily")
     assert [item["asset_name"] for item in due(rooms)["due"]][:3] == ["t5", "t3", "t4"]
@@ -352,6 +352,18 @@ def test_certificates(rooms: Rooms, tmp_path: Path) -> None:
     found = due(rooms, "hvac")
     assert rows(found) == [("upcoming", "A-2", "2032-01-01T23:59:59.000Z")]
     assert found["due"][0]["reason"] == "certificate"
+    issue("alice", "A-3", None)
+    assert rows(due(rooms, "hvac")) == [], "one without an end has taken its place"
+
+
+def test_certificates_of_which_only_the_number_is_known(rooms: Rooms, tmp_path: Path) -> None:
+    make(rooms, "hvac", {})
+    stores = Stores(Blobs(str(tmp_path / "content")))
+    for number, until in (("1", "2031-01-01"), ("2", "2032-01-01"), ("3", None)):
+        issuing.issue(
+            rooms.using("alice"), stores, "hvac", Wanted(None, None, number, valid_until=until)
+        )
+    assert [item["name"] for item in due(rooms, "hvac")["due"]] == ["1", "2"]
 
 
 def test_a_template_that_is_not_here(rooms: Rooms) -> None:

@@ -20,6 +20,8 @@ ASSET, DATA = ("asset", "data")
 MAX_TEXT = 4000
 MAX_ITEMS = 100
 
+_SHORTEST = 3
+"""Characters of a name that may be a slip of another."""
 _SHARED = ("do", ASSET, "at", "once", "key")
 _TEXT, _TEXTS, _OBJECT, _NUMBER = ("text", "texts", "object", "number")
 
@@ -121,7 +123,8 @@ def parse(value: Any) -> Line:
     known = (*_SHARED, *form.members)
     for name in value:
         if name not in known:
-            meant = near(name, known)
+            is_of_another = any(name in other.members for other in FORMS.values())
+            meant = None if is_of_another or len(name) < _SHORTEST else near(name, known)
             raise _wrong(
                 f"{do} has no member {shown(name)}",
                 f"did you mean {meant}?" if meant else f"known are {', '.join(known)}",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from twincli.services.documents import DueItem, DueUsage, Maintained
     from twincli.services.workspace import Workspace
 
-_KIND = "due 1"
+_KIND = "due 2"
 """Of notes; another number where another version would note something else."""
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` makes one for each note
 _ALARMING = frozenset((_due.OVERDUE, _due.DUE))

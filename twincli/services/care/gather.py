@@ -212,8 +212,9 @@ class _Ending(NamedTuple):
 
 
 def _dated(held: Sequence[Record], certified: Sequence[Certificate]) -> list[Dated]:
-    """Return the files and certificates with an end that nothing newer has taken the place of."""
+    """Return the files and certificates with an end that nothing has taken the place of."""
     found: list[_Ending] = []
+    endless: set[tuple[str | None, ...]] = set()
     for told in held:
         if told.kind == record.FILE and told.standing == AUTHORISED:
             file = attached.of_body(told.body)
@@ -222,15 +223,20 @@ def _dated(held: Sequence[Record], certified: Sequence[Certificate]) -> list[Dat
             found += _ending(due.FILE, name, file["valid_until"], told, sort)
     for each in certified:
         claims = each.claims
-        what = (claims.kind, claims.standard, claims.issuer)
         name = claims.number or claims.standard or claims.kind or due.CERTIFICATE
+        what: tuple[str | None, ...] = (claims.kind, claims.standard, claims.issuer)
+        if claims.kind is None and claims.standard is None:
+            what = (claims.number, claims.issuer)  # nothing says what it is of
+        if claims.valid_until is None:
+            endless.add((due.CERTIFICATE, *what))
         found += _ending(due.CERTIFICATE, name, claims.valid_until, each.record, what)
     names: set[tuple[str, str]] = set()
     longest: dict[tuple[str | None, ...], int] = {}
     left = []
     for one, alike in reversed(found):
         ends, of = due.span_of(one.until)[1], (one.reason, *alike)
-        if (one.reason, one.name) not in names and ends >= longest.get(of, ends):
+        is_newest = (one.reason, one.name) not in names
+        if is_newest and of not in endless and ends >= longest.get(of, ends):
             left.append(one)
         names.add((one.reason, one.name))
         longest[of] = max(ends, longest.get(of, ends))

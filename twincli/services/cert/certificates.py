@@ -215,11 +215,12 @@ def chosen(
     several = mine or fitting
     last = several[-1]
     if any(attested.identity(one.document) != attested.identity(last.document) for one in several):
+        how = "its number or its transaction" if wanted is None else "its transaction"
         raise ConflictError(
             f"{ref} has {len(several)} certificates"
             + ("" if wanted is None else f" called {cut(wanted)!r}"),
             code="ambiguous",
-            hint=f"name one by its number or its transaction: --number ID; {hint}",
+            hint=f"name one by {how}: --number {'ID' if wanted is None else 'TX'}; {hint}",
         )
     return next((one for one in several if one.issuer_key in one.record.signers), last)
 
