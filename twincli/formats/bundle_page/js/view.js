@@ -226,7 +226,9 @@ function oneStream(report, { name, anchors, verdict }, template) {
   const here = chunks.filter(({ cid }) => report.bundle.places.has(CONTENT + cid))
   const inline = counting.filter(({ kind }) => kind === 'reading')
   const left = anchors.length - counting.length
+  const isLeft = report.manifest.leftOut.some((one) => one.stream === name)
   const told = [
+    isLeft ? 'some of it was left out of this bundle' : '',
     count(anchors, 'record'),
     chunks.length ? `${here.length} of ${chunks.length} chunks are here` : '',
     left ? `${left} records do not count` : '',
@@ -259,12 +261,14 @@ async function drawings(report, name, chunks, inline, template) {
     series.get(path).push([timeMs, Number(value)])
   }
   const faults = []
+  let encrypted = 0
   for (const { cid } of chunks.slice(0, MOST_CHUNKS)) {
     try {
       const data = await report.bundle.read(CONTENT + cid)
       // What does not have its CID is not shown.
       if (!(await cids.matches(cid, data))) throw new Error('it was altered')
-      for (const one of await readings(data)) take(one.series, one.timeMs, one.value)
+      if (isEncrypted(data)) encrypted++
+      else for (const one of await readings(data)) take(one.series, one.timeMs, one.value)
     } catch (error) {
       faults.push(el('p', { class: 'bad' }, `${cid}: ${error.message}`))
     }
@@ -278,6 +282,10 @@ async function drawings(report, name, chunks, inline, template) {
   }
   for (const points of series.values()) points.sort((one, other) => one[0] - other[0])
   const drawn = []
+  if (encrypted) {
+    const which = encrypted === 1 ? '1 chunk is' : `${encrypted} chunks are`
+    drawn.push(el('p', { class: 'quiet' }, `${which} encrypted and not opened by this page`))
+  }
   const used = new Set()
   for (const [path, points] of series) {
     if (!LATITUDE.test(path)) continue
@@ -301,6 +309,9 @@ async function drawings(report, name, chunks, inline, template) {
   if (chunks.length > MOST_CHUNKS) drawn.push(el('p', { class: 'quiet' }, `only the first ${MOST_CHUNKS} chunks are drawn`))
   return [...faults, ...drawn]
 }
+
+const AGE = 'age-encryption.org/v1\n'
+const isEncrypted = (data) => AGE.split('').every((letter, at) => data[at] === letter.charCodeAt(0))
 
 function* leaves(value, path) {
   if (isObject(value)) for (const key of Object.keys(value)) yield* leaves(value[key], `${path}.${key}`)
@@ -415,8 +426,13 @@ function missing(report) {
   const items = manifest.leftOut.map(({ what, stream, cid, from, to, count }) => {
     const name = stream === null ? el('code', {}, cid) : stream
     const span = from || to ? ` (${from ?? 'the beginning'} to ${to ?? 'the end'})` : ''
-    const why = what === 'missing' ? 'was not at hand' : 'was left out'
-    return el('li', {}, name, `${span}: ${count} ${count === 1 ? 'file' : 'files'}, ${why}; the transactions still commit to it`)
+    const why = `${count === 1 ? 'was' : 'were'} ${what === 'missing' ? 'not at hand' : 'left out'}`
+    const them = count === 1 ? 'it' : 'them'
+    // Of a stream that is left out nothing but its beginning is here.
+    const isWhole = stream !== null && !span && what !== 'missing'
+    const kind = isWhole ? 'record' : stream === null ? 'file' : 'chunk'
+    const still = isWhole ? `the ledger still has ${them}` : `the transactions still commit to ${them}`
+    return el('li', {}, name, `${span}: ${count} ${kind}${count === 1 ? '' : 's'} ${why}; ${still}`)
   })
   for (const [cid, { of, stream }] of commitments(book)) {
     const isTold = manifest.leftOut.some((one) => one.cid === cid || (stream !== null && one.stream === stream))
