@@ -64,7 +64,7 @@ def new_file(
 ) -> Iterator[sqlite3.Connection]:
     """Make a file under a temporary name; when the block ends it is durable and gets its own.
 
-    Whoever asks keeps other processes from doing the same, and syncs the directory.
+    The caller keeps other processes from doing the same, and syncs the directory.
 
     Args:
         path: The file, which is missing or empty.

@@ -1,7 +1,7 @@
 """The book of names, ``book.db``: assets by (ledger, name), other people's keys and DIDs by name.
 
 Names are local and never on a ledger. The name of a new asset is reserved before the asset is
-submitted and confirmed afterwards: whoever finds a reservation asks the ledger whether the asset
+submitted and confirmed afterwards: a reader of a reservation asks the ledger whether the asset
 came to be, so a crash between the two steps neither loses a name nor blocks it.
 
 Case does not distinguish names; each is kept as it was first written.

@@ -105,7 +105,7 @@ class Bounds:
     def response_class(self) -> type[HTTPResponse]:
         """Return a response of ``http.client`` that keeps these bounds.
 
-        Whoever reads it calls ``take``; reading raises ``BoundsError``.
+        Its reader calls ``take``; reading raises ``BoundsError``.
         """
         from http.client import HTTPResponse
 

@@ -88,7 +88,7 @@ class Copies:
     def _copy_of(self, entry: Entry, stream: str) -> str | None:
         """Return the CID of the copy of a chunk, its own where this home wrote it, else None."""
         if not os.path.exists(self._file):
-            return None  # whoever only asks makes nothing
+            return None  # a question makes no file
         found = self._noted.all(
             "SELECT copy FROM copy WHERE (cid, size, count, first_us, last_us, name)"
             " = (?, ?, ?, ?, ?, ?)",

@@ -197,11 +197,11 @@ def _head(data: bytes, bad: Callable[[str], InvalidError]) -> tuple[list[str], N
         raise bad(f"it has more than {MAX_PROOF} bytes")
     head, gap, rest = data.partition(b"\n\n")
     if not gap:
-        raise bad("there is no checkpoint in it")
+        raise bad("it has no checkpoint")
     try:
         lines = head.decode("ascii").split("\n")
     except UnicodeDecodeError as error:
-        raise bad("it has letters where there are none") from error
+        raise bad("it has characters that are not ASCII") from error
     note = notes.parse(rest)
     parse_checkpoint(note.text)
     return lines, note

@@ -1,6 +1,6 @@
 """The page in a bundle, and the page that has a bundle in it.
 
-A page is believed by whoever opens it, so only pages that a release of twincli shipped count:
+Those who open a page believe it, so only pages that a release of twincli shipped count:
 their hashes are listed beside the page. One page with a bundle inside is the shipped page, with
 the bundle in base64 between the tags of one empty script.
 """
@@ -91,7 +91,7 @@ def extracted(data: bytes, what: str) -> bytes:
     start = data.find(OPENING) + len(OPENING)
     end = data.find(CLOSING, start)
     if start < len(OPENING) or end < 0 or end - start > MAX_EMBEDDED * 4 // 3 + 4:
-        raise _damaged(what, "there is no bundle in the page")
+        raise _damaged(what, "the page has no bundle")
     if sha256(data[:start] + data[end:]).hexdigest() not in known():
         raise _damaged(what, "the page around it is not one that a release of twincli had")
     text = data[start:end]

@@ -41,7 +41,7 @@ def identifier(form: Template, data: Mapping[str, Any], asset_id: str | None = N
 def named(form: Template, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of a twin with its name among them, where that is its identifier.
 
-    Whoever holds the ledger can then find the twin by it, and keep it apart from others.
+    All who have the ledger can then find the twin by it, and tell it from others.
     """
     if form.primary != template.ASSET_ID:
         return dict(facts)

@@ -201,7 +201,7 @@ def form_of(
     Args:
         claims: What it says.
         signers: Who recorded it.
-        own_name: Gives the name of a key: an issuer who is called as his key names nobody else.
+        own_name: Gives the name of a key: an issuer who is called as their key names nobody else.
         is_controller: Says whether a key was one of the thing's owners, or its own.
     """
     key = issuer_key_of(claims)

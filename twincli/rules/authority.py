@@ -482,7 +482,7 @@ class Authority:
         is_create = tx["operation"] == "CREATE"
         envelope = record.envelope_of(tx["asset"]["data"] if is_create else tx["metadata"])
         if is_create:
-            # Whoever issues a twin for somebody else does not control it.
+            # The issuer of a twin for somebody else does not control it.
             keys = signers_of(tx)
             spent = frozenset(
                 output["condition"]["uri"]
@@ -602,7 +602,7 @@ class Authority:
     ) -> Verdict:
         """Say whether a key may read what is encrypted of the twin at a place.
 
-        Whoever holds some of the twin may, alone or together with others.
+        Everybody who holds some of the twin may, alone or together with others.
 
         Args:
             key: A public key.

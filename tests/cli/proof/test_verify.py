@@ -96,11 +96,47 @@ def test_what_is_drawn_says_nothing_twice_and_how_to_anchor(
     first = invoke("verify", str(other)).stdout.splitlines()[1]
     assert first.count(str(other)) == 1
     monkeypatch.setenv("COLUMNS", "40")
-    lines = invoke("verify", str(other), "--color", "never", tty=True).stdout.splitlines()
-    parts = lines[lines.index("data integrity: failed") + 1 :]
-    below = parts[: parts.index("ledger proof: not checked")]
-    assert len(below) > 2
+    text = invoke("verify", str(other), "--color", "never", tty=True).stdout
+    assert text.startswith("failed: nothing in it can be verified\n")
+    assert "data integrity" not in text
+    lines = invoke("verify", bundle, "--color", "never", tty=True).stdout.splitlines()
+    parts = [line.rstrip() for line in lines[lines.index("data integrity: ok") :]]
+    assert parts[1] == "  5 transactions"
+    below = parts[parts.index("audit trail: not checked") + 1 :]
+    assert " ".join(" ".join(below).split()) == "no audit log here: it belongs to a home"
     assert all(line.startswith("  ") for line in below)
+
+
+def test_each_part_says_of_what_how_many_or_why_none(
+    invoke: Invoke, car: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def drawn(path: Path, *args: str) -> dict[str, list[str]]:
+        text = invoke("verify", str(path), *args, "--color", "never", tty=True).stdout
+        return {line[:17].strip(): line[17:].split(maxsplit=1) for line in text.splitlines()}
+
+    ledger = home / "ledger" / "ledger.db"
+    assert drawn(ledger)["ledger proof"][1].rstrip().endswith("blocks and checkpoints")
+    assert "a ledger's file has none" in " ".join(drawn(ledger)["attachment hashes"])
+    bundle, proof, kept = tmp_path / "car.twin", tmp_path / "p", tmp_path / "kept"
+    assert invoke("bundle", "export", "car", "-o", str(bundle)).status == 0
+    data = bytearray(bundle.read_bytes())
+    at = data.index(b'"path":["') + 12
+    data[at] = ord("1") if data[at] == ord("0") else ord("0")
+    bundle.write_bytes(data)
+    parts = drawn(bundle)
+    assert parts["data integrity"][0] == "ok"
+    assert parts["ledger proof"][0] == "failed"
+    assert "something above failed" in " ".join(parts["authority"])
+    assert invoke("ledger", "prove", car, "-o", str(proof)).status == 0
+    parts = drawn(proof, car)
+    assert parts["ledger proof"][1].rstrip() == "1 proof or checkpoint"
+    assert "not in a proof" in " ".join(parts["references"])
+    assert invoke("ledger", "checkpoint", "-o", str(kept)).status == 0
+    for path in (str(kept), "-"):
+        run = invoke("verify", path, "--json")
+        assert (run.status, run.error["code"]) == (2, "usage")
 
 
 @pytest.mark.usefixtures("car")

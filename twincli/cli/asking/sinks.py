@@ -22,7 +22,7 @@ def phrase_sink(run: Run, out: str | None) -> Callable[[str], None] | None:
         out: The file of ``--mnemonic-out``, made here with mode 0600.
 
     Returns:
-        A callable that takes the phrase; None where it belongs into the JSON document.
+        A callable that takes the phrase; None where it belongs in the JSON document.
 
     Raises:
         ConflictError: ``exists``: the file already exists.

@@ -64,6 +64,7 @@ def root() -> Page:
             (heading, tuple(Row(name, known[name][1]) for name in names))
             for heading, names in table.GROUPS
         ),
+        short=False,  # most of the first commands have free data and no short options
         ending="More about a command: twin COMMAND --help. The version: twin --version",
     )
 

@@ -237,7 +237,7 @@ class Owners:
             self._held.append(_Held(details, time_ms, entry.spent_by.get(index)))
 
     def _begin_and_end(self, entry: Entry) -> None:
-        """Keep how long each owner holds something, however often he writes."""
+        """Keep how long each owner holds something, however often they write."""
         tx = entry.tx
         refs = [given["fulfills"] for given in tx["inputs"] if given["fulfills"] is not None]
         spent = {self._unspent.pop((ref["transaction_id"], ref["output_index"])) for ref in refs}

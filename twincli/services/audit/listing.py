@@ -1,4 +1,4 @@
-"""The audit log, checked and listed: all of it to its owner, to an auditor what is his to know."""
+"""The audit log, checked and listed: all of it to its owner, to an auditor what their grant has."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Wanted(NamedTuple):
         since_ms: Only those of this time or later.
         until_ms: Only earlier ones.
         scopes: Only what one of these holds, for an auditor; None: everything.
-        party: The auditor: what he was given himself.
+        party: The auditor: the entries about them.
     """
 
     asset_id: str | None

@@ -3,12 +3,12 @@
 A line is the canonical JSON of an entry with ``n``, its number from 1, ``prev``, the hash of the
 entry before, and ``hash``, that of the entry without this member. Beside the file, ``head`` names
 the number and hash of the last entry, so that a cut end is found, too. An entry is written before
-the head, both under a lock: whoever is killed in between leaves a log that is one entry longer
-than its head says, or an unfinished line, which the next writer removes.
+the head, both under a lock: a writer that is killed in between leaves a log that is one entry
+longer than its head says, or an unfinished line, which the next writer removes.
 
 A writer continues from the head, also where the file does not hold it any more: what was cut or
-changed stays visible behind what is written later. Whoever may write these files can write all of
-them anew; only a head that was noted elsewhere shows that.
+changed stays visible behind what is written later. Somebody who can write these files can replace
+them all; only a head that was noted elsewhere shows that.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _line(entry: dict[str, Any], before: Head) -> tuple[bytes, Head]:
     numbered = {**entry, "n": before.number + 1, "prev": before.hash}
     made = sha256(canonical.encode(numbered)).hexdigest()
     line = canonical.encode({**numbered, "hash": made}) + b"\n"
-    assert len(line) <= LONGEST, "whoever notes something bounds its texts"
+    assert len(line) <= LONGEST, "callers bound the texts of an entry"
     return line, Head(before.number + 1, made)
 
 
@@ -133,7 +133,7 @@ def _last(descriptor: int, head: Head | None) -> Head:
     # Of what the head names, nothing may be missing: what follows must show it.
     is_whole = head is None or last.number >= head.number
     if torn and is_whole and len(torn) <= LONGEST:
-        os.ftruncate(descriptor, size - len(torn))  # whoever began it was killed
+        os.ftruncate(descriptor, size - len(torn))  # its writer was killed
     elif torn:
         _write(descriptor, b"\n")  # it stays, to be found
     return last if head is None or last.number > head.number else head
@@ -212,7 +212,7 @@ class Check:
                 with open(path, "rb", opener=files.open_at_once) as file:
                     for line in _lines(file, size):
                         if not line.endswith(b"\n"):
-                            break  # whoever wrote it was killed, or it was cut: the head knows
+                            break  # its writer was killed, or it was cut: the head knows
                         lines += 1
                         found = self._take(lines, line)
                         if found is not None:

@@ -67,7 +67,7 @@ _KINDS = {
 def export(room: Room, ref: str, form: str) -> AssetExport:
     """Write a twin in a format of others.
 
-    Only what counts is written: records and parts that its owner, or somebody he allowed, stated.
+    Only what counts is written: what its owner, or somebody the owner allowed, stated.
 
     Args:
         room: What streams are worked on with.

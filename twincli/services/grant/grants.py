@@ -633,7 +633,7 @@ def _check_party(reading: _Reading, ref: str, name: str, since: str | None) -> N
     """Refuse somebody who may not write about the twin anyway.
 
     Raises:
-        NotFoundError: There is nothing to take back from him.
+        NotFoundError: There is nothing to take back from them.
     """
     workspace, found = reading.workspace, reading.found
     if _is_child(name):

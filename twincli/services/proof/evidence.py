@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from twincli import files
+from twincli.crypto import tlog
 from twincli.errors import ConfigError, NotFoundError, NotVerifiedError, UndeterminedError
 from twincli.values import NamedTuple, Protocol
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from twincli.ledger.ledger import Ledger
     from twincli.ledger.store import Store
 
-LEDGER, BUNDLE, PROOF, NETWORK = "ledger", "bundle", "proof", "network"
+LEDGER, BUNDLE, NETWORK = "ledger", "bundle", "network"
+PROOF, GROWTH = "proof", "growth"
 """Kinds of evidence."""
 
 _SQLITE = b"SQLite format 3\0"
@@ -229,10 +231,10 @@ def of_ledger(
     from twincli.ledger.files import locate
     from twincli.ledger.store import Store
 
-    # Neither the index beside it is believed nor the mark: whoever altered the file had those, too.
+    # Neither the index beside it is believed nor the mark: a forger had those, too.
     store = Store(locate(path).ledger_db, read_only=True)
     try:
-        # A view in the place of a table could keep whoever asks it busy for ever.
+        # A view in the place of a table could keep a reader busy for ever.
         for fault in store.strange_parts():
             raise damaged(fault)
         with unindexed(store) as ledger:
@@ -259,6 +261,11 @@ def unindexed(store: Store) -> Iterator[Ledger]:
 def is_proof(path: str) -> bool:
     """Say whether a file is the proof of a transaction."""
     return begins_with(path, _PROVING)
+
+
+def is_checkpoint(path: str) -> bool:
+    """Say whether a file is a checkpoint of a ledger of twincli, or of a witness."""
+    return begins_with(path, tlog.ORIGIN.encode())
 
 
 def begins_with(path: str, beginning: bytes) -> bool:

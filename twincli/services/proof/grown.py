@@ -9,7 +9,7 @@ from twincli.errors import InvalidError
 from twincli.services.proof import anchors as _anchors
 from twincli.services.proof import report
 from twincli.services.proof.anchors import Anchored
-from twincli.services.proof.evidence import Finding, begins_with
+from twincli.services.proof.evidence import GROWTH, Finding, begins_with
 from twincli.services.proof.report import LEDGER_PROOF, Report
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from twincli.services.proof.anchors import Anchors
 
-GROWTH = "growth"
 _BEGINNING = b"old "
 
 

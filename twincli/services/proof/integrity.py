@@ -35,6 +35,7 @@ NOT_IN_LOG = "not_in_log"
 
 _CONTENT = "content/"
 _TOGETHER = 1 << 19
+_OF_PROOF = (bundle.PROOFS, bundle.CHECKPOINT)
 _NOT_HERE = "input_does_not_exist"
 
 
@@ -100,7 +101,7 @@ def of_bundle(
     """
     for fault in evidence.faults:
         name = ATTACHMENTS if fault.where.startswith(_CONTENT) else DATA
-        if fault.code == NOT_IN_LOG:
+        if fault.code == NOT_IN_LOG or fault.where in _OF_PROOF:
             name = LEDGER_PROOF
         parts[name].altered.append(fault)
     proof = parts[LEDGER_PROOF]

@@ -44,7 +44,7 @@ def judge(source: str, data: bytes, what: str | bytes, anchors: Anchors) -> Repo
         tx_id = what.strip().lower()
         if not is_id(tx_id):
             raise UsageError(
-                f"{cut(what)!r} is not the id of a transaction: 64 hex digits, or its file",
+                f"{cut(what)!r} is neither the id of a transaction (64 hex digits) nor its file",
                 hint="twin verify FILE.tlog-proof TX",
             )
     else:

@@ -121,7 +121,7 @@ def say(
         before: Told what should be known before anything is written; it may raise.
         is_owners: Whether only the twin's owner can say such a thing.
         although_frozen: Whether the owner of a frozen twin says it beside the twin, as others do:
-            he takes back his own word, and the twin stays as it was frozen.
+            they take back their own word, and the twin stays as it was frozen.
 
     Returns:
         ``twin.record/1``.

@@ -158,7 +158,7 @@ def stored_before(room: Room, stream: Stream, batch: Batch) -> Batch | None:
     if stream.lock is not None and (
         room.sealed is None or room.sealed.ring_or_none(stream.lock) is None
     ):
-        return found  # whoever writes blindly is compared by those who read
+        return found  # a blind write is compared by those who read
     for held in room.inventory.chunks(stream.asset_id, first, last):
         part = chunks.as_batch(known.read_chunk(room, stream, held.entry, first, last + 1))
         if len(part.time):

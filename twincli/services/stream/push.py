@@ -456,7 +456,7 @@ def _of_once(target: Target, token: str, item: Inline, *, is_timed: bool) -> Pus
 def _of_sealed_once(target: Target, token: str, item: Inline, *, is_timed: bool) -> Pushed | None:
     """Return the document of what was pushed to an encrypted stream with the same token, or None.
 
-    Whoever cannot read it takes it for the same.
+    A writer that cannot read it takes it for the same.
     """
     from twincli.services.asset.attempt import once_mismatch
 
@@ -707,7 +707,7 @@ def _stored(
 def _apart(room: Room, stream: Stream, items: Sequence[Inline]) -> Iterator[Inline]:
     """Yield readings with times of their arrival that no chunk of an encrypted stream spans.
 
-    Whoever cannot read it cannot see whether a reading of the same time is there.
+    A writer that cannot read it cannot see whether a reading of the same time is there.
     """
     assert stream.lock is not None
     if room.sealed is not None and room.sealed.ring_or_none(stream.lock) is not None:

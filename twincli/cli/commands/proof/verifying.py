@@ -11,7 +11,19 @@ from twincli.cli.opened import is_file
 from twincli.cli.result import Column, Result
 from twincli.errors import TwinError, UsageError
 from twincli.model.text import one_line
-from twincli.services.proof.report import FAILED, PARTS, UNDETERMINED
+from twincli.services.proof.evidence import GROWTH, LEDGER, PROOF
+from twincli.services.proof.report import (
+    ATTACHMENTS,
+    AUDIT_TRAIL,
+    AUTHORITY,
+    DATA,
+    FAILED,
+    LEDGER_PROOF,
+    NOT_CHECKED,
+    PARTS,
+    REFERENCES,
+    UNDETERMINED,
+)
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -34,6 +46,18 @@ _MEANS = {
     "failed": "something was altered, or is not what you know",
     "undetermined": "nothing was altered as far as could be told; something is missing",
 }
+_NOTHING_READ = "nothing in it can be verified"
+_COUNTED = {
+    DATA: ("transaction", "transactions"),
+    LEDGER_PROOF: ("proof or checkpoint", "proofs and checkpoints"),
+    ATTACHMENTS: ("file or chunk", "files and chunks"),
+    AUTHORITY: ("statement", "statements"),
+    REFERENCES: ("reference", "references"),
+    AUDIT_TRAIL: ("entry", "entries"),
+}
+"""What is counted of each part, one and several."""
+_BLOCKS = ("block or checkpoint", "blocks and checkpoints")
+"""The same of the proof of a whole ledger."""
 _SHOWN = 5
 _NARROW = 60
 
@@ -111,7 +135,7 @@ def run(
     """Verify what the words of a command line mean."""
     from twincli.cli.showing import progress
     from twincli.services.proof.anchors import asset_of
-    from twincli.services.proof.evidence import is_proof
+    from twincli.services.proof.evidence import is_checkpoint, is_proof
     from twincli.services.proof.grown import is_growth
     from twincli.services.proof.verify import verify_file, verify_growth, verify_proof
     from twincli.services.workspace import now_ms
@@ -143,6 +167,13 @@ def run(
             return result(_of_network(context, what, anchors, strict=strict))
         how["index"] = index
         return result(_of_home(context, what, anchors, how))
+    if path == "-":
+        raise UsageError("evidence is a file, not stdin", hint="twin verify FILE")
+    if is_checkpoint(path):
+        raise UsageError(
+            f"{path} is a checkpoint; name what to check against it",
+            hint=f"twin verify FILE --checkpoint {path}",
+        )
     if index:
         raise UsageError("--index compares the index of this home, not of a file")
     if is_proof(path):
@@ -246,7 +277,7 @@ def _first(document: dict[str, Any]) -> str:
 def _said(finding: dict[str, Any]) -> str:
     """Return where, what and the code of a finding, none of them twice."""
     where, message, code = (str(finding[key]) for key in ("where", "message", "code"))
-    before = "" if message.startswith(where) else f"{where}: "
+    before = "" if where in message else f"{where}: "
     after = "" if message.endswith(code) else f" ({code})"
     return f"{before}{message}{after}"
 
@@ -272,10 +303,15 @@ def draw(document: dict[str, Any], console: Any) -> None:
     from rich.text import Text
 
     status = document["status"]
-    console.print(Text.assemble((status, _STYLES[status]), f": {_MEANS[status]}"))
+    is_read = status != FAILED or document["size"] is not None
+    meaning = _MEANS[status] if is_read else _NOTHING_READ
+    console.print(Text.assemble((status, _STYLES[status]), f": {meaning}"))
     first = document["problem"]
     if first is not None:
-        console.print(Text(one_line(f"first: {_said(first)}"), style=_STYLES[status]))
+        before = "first: " if is_read else ""
+        console.print(Text(one_line(f"{before}{_said(first)}"), style=_STYLES[status]))
+    if not is_read:
+        return
     if status == "consistent":
         known = "--ledger-key KEY" if document["asset_id"] is None else "--issuer DID"
         console.print(Text(f"add what you know from elsewhere, such as {known}: twin help verify"))
@@ -283,7 +319,10 @@ def draw(document: dict[str, Any], console: Any) -> None:
         (one["anchor"], _MARKS[one["matched"]], [one_line(one["message"])])
         for one in document["anchors"]
     ]
-    rows += [(name, part["status"], _lines(part)) for name, part in document["parts"].items()]
+    rows += [
+        (name, part["status"], [_amount(name, document), *_findings(part)])
+        for name, part in document["parts"].items()
+    ]
     if console.width < _NARROW:
         for name, word, lines in rows:
             console.print(Text(f"{name}: {word}".replace("_", " "), style=_STYLES[word]))
@@ -300,8 +339,30 @@ def draw(document: dict[str, Any], console: Any) -> None:
     console.print(table)
 
 
-def _lines(part: dict[str, Any]) -> list[str]:
-    lines = [f"{part['checked']} checked"] if part["status"] != "not_checked" else []
+def _amount(name: str, document: dict[str, Any]) -> str:
+    """Say how much of a part was checked, or why nothing was."""
+    part, kind = document["parts"][name], document["kind"]
+    if part["status"] == NOT_CHECKED:
+        return _unasked(name, document)
+    one, several = _BLOCKS if (name, kind) == (LEDGER_PROOF, LEDGER) else _COUNTED[name]
+    count = part["checked"]
+    return f"{count} {one if count == 1 else several}" if count else "nothing to check"
+
+
+def _unasked(name: str, document: dict[str, Any]) -> str:
+    if name == AUDIT_TRAIL:
+        return "no audit log here: it belongs to a home"
+    if document["kind"] in (PROOF, GROWTH):
+        return "not in a proof"
+    if FAILED in (document["parts"][before]["status"] for before in (DATA, LEDGER_PROOF)):
+        return "something above failed"
+    if document["kind"] == LEDGER:
+        return "no file or chunk here; a ledger's file has none"
+    return "no file or chunk here"
+
+
+def _findings(part: dict[str, Any]) -> list[str]:
+    lines: list[str] = []
     for items, count in (("problems", "problem_count"), ("notes", "note_count")):
         for item in part[items][:_SHOWN]:
             mark = "" if items == "problems" else "note: "
