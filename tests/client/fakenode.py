@@ -28,6 +28,12 @@ TEMPLATES = "/twin/v1/templates"
 Answer = tuple[int, Any]
 
 
+class Server(HTTPServer):
+    """Serves one request after the other; with a short queue, those in parallel lose a second."""
+
+    request_queue_size = 64
+
+
 class FakeNode:
     """One node.
 
@@ -67,7 +73,7 @@ class FakeNode:
             def log_message(self, *_: object) -> None:
                 return
 
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
         self.thread.start()

@@ -12,9 +12,11 @@ from tests.client.fakenode import FakeNode, serving
 from tests.conftest import Invoke
 from tests.ledger.chains import ALICE, BOB, create
 from tests.node.running import Running, running
-from tests.services.proof.facts import Facts, facts
+from tests.services.proof.facts import Facts, checkpoint, facts
+from twincli.client.content import NodeContent
 from twincli.client.logs import LogPlace
 from twincli.content.store import Blobs
+from twincli.errors import LockedError
 from twincli.ledger import Ledger
 from twincli.node.node import Options
 from twincli.rules.validity import SERVER
@@ -170,8 +172,6 @@ def test_a_log_without_a_transaction_does_not_hide_it(
 def test_content_is_asked_for_and_compared(
     ask: Any, found: Facts, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from twincli.client.content import NodeContent
-
     assert not (home / "content").exists()
     monkeypatch.setattr(NodeContent, "keeps_content", lambda _: False)
     run = ask("verify", found.car)
@@ -179,6 +179,32 @@ def test_content_is_asked_for_and_compared(
     made = ask("bundle", "export", found.car, "-o", str(tmp_path / "car.twin")).json
     assert [item["what"] for item in made["left_out"]] == ["missing", "missing"]
     assert not (home / "content").exists()
+
+
+def test_what_is_later_than_the_checkpoint_is_told(
+    ask: Any, found: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = checkpoint(found.place / "ledger", 5)
+    monkeypatch.setattr(LogPlace, "checkpoint", lambda _: old)
+    said = ask("verify", found.car).json
+    assert (said["status"], said["size"]) == ("consistent", 5)
+    notes = said["parts"]["ledger_proof"]["notes"]
+    assert {note["code"] for note in notes} == {"after_checkpoint"}
+    strict = ask("verify", found.car, "--strict")
+    assert (strict.status, strict.json["parts"]["ledger_proof"]["status"]) == (3, "failed")
+
+
+def test_content_that_is_denied_is_told(
+    ask: Any, found: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(node: NodeContent, cid: str) -> Any:
+        raise LockedError(f"{node.url} denies access: {cid[:5]}", code="no_grant")
+
+    monkeypatch.setattr(NodeContent, "open", denied)
+    run = ask("verify", found.car)
+    part = run.json["parts"]["attachment_hashes"]
+    assert (run.status, part["status"]) == (11, "undetermined")
+    assert [note["code"] for note in part["notes"]] == ["no_grant", "no_grant"]
 
 
 def test_words_that_do_not_fit(ask: Any, found: Facts) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from twincli.client.network import NetworkClient
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
     from twincli.services.workspace import Workspace
 
 
+_AFTER = "a node shows it, and it is later than the checkpoint of its log"
+
+
 class NetworkEvidence:
     """What a network shows of a twin.
 
@@ -43,6 +45,9 @@ class NetworkEvidence:
         asset_id: The twin.
         blobs: The content that is here.
         nodes: Nodes that keep content.
+
+    Attributes:
+        noted: What is worth knowing, and of which part of the answer.
     """
 
     kind = NETWORK
@@ -77,6 +82,10 @@ class NetworkEvidence:
             self.claims = claims_of(log)
             self.unlogged = None
             self.notes = (log.data,)
+        self.noted: list[tuple[str, Finding]] = [
+            (report.LEDGER_PROOF, Finding("after_checkpoint", tx_id, _AFTER))
+            for tx_id in self._read.later
+        ]
         said = "a node shows it, and its log does not have it there"
         self.faults: Sequence[Finding] = [
             Finding(NOT_IN_LOG, one.tx_id, said) for one in found if log and one.leaf is None
@@ -100,8 +109,12 @@ class NetworkEvidence:
         if self._blobs.has(cid):
             return self._blobs.open(cid)
         for node in self._nodes:
-            with suppress(UndeterminedError, LockedError, ConfigError):
+            try:
                 return node.open(cid)
+            except UndeterminedError:
+                continue
+            except (LockedError, ConfigError) as error:
+                self.noted.append((report.ATTACHMENTS, Finding(error.code, cid, error.message)))
         return None
 
     def cids(self) -> Iterator[str]:
@@ -141,6 +154,11 @@ def verify(
         log = remote.newest(elsewhere.logs, workspace.client.ledger_id)
         found = NetworkEvidence(source, workspace, log, asset_id, blobs, elsewhere.nodes)
         made = judge(found, anchors, strict=strict, trail=trail, progress=progress)
+        for name, finding in found.noted:
+            made.parts[name].noted.append(finding)
+            if strict:
+                made.parts[name].be_strict()
+        made = made._replace(status=report.word(made.parts, made.anchors))
     except NotVerifiedError as error:
         # A node that lies shows nothing that could be judged further.
         fault = Finding(error.code, source, error.message)

@@ -133,10 +133,14 @@ class OfNetwork:
     Args:
         client: Of the network.
         log: The log of one of its nodes, at one checkpoint; None: it has none.
+
+    Attributes:
+        later: Transactions that were met and are later than that checkpoint.
     """
 
     def __init__(self, client: NetworkClient, log: Log | None) -> None:
         self._client, self.log = client, log
+        self.later: list[str] = []
         self.ledger_id = client.ledger_id
         self._height: int | None = None
         if log is not None:
@@ -158,6 +162,8 @@ class OfNetwork:
         for entry, row in zip(entries, stored, strict=True):
             if self._is_within(entry.height):
                 yield row
+            else:
+                self.later.append(entry.tx["id"])
 
     def stands(self, seqs: list[int]) -> list[Stand]:
         """Return where transactions stand, in the order of the ledger."""
