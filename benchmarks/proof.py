@@ -64,14 +64,14 @@ def figures(place: Path, count: int) -> list[Figure]:
     ledger, kept, bundle = made(place, count)
     anchors = Anchors(checkpoint=kept)
     found = []
-    cases: list[tuple[str, float | None, Callable[[], None]]] = [
+    cases: list[tuple[str, float, Callable[[], None]]] = [
         (f"a ledger of {count:,}", BUDGET, lambda: judged(ledger, "consistent")),
         (
             f"a ledger of {count:,}, from a checkpoint of 90 %",
             INCREMENTAL,
             lambda: judged(ledger, "verified", anchors, incremental=True),
         ),
-        (f"a bundle of {count:,}", None, lambda: judged(bundle, "consistent")),
+        (f"a bundle of {count:,}", BUDGET, lambda: judged(bundle, "consistent")),
     ]
     for what, budget, work in cases:
         before = pure_verifying(count)

@@ -14,7 +14,6 @@ from twincli.crypto import notes, tlog
 from twincli.errors import InvalidError, NotVerifiedError
 from twincli.formats import bundle
 from twincli.ledger.audit import speaks
-from twincli.ledger.block import uncollected
 from twincli.ledger.ledger import Ledger
 from twincli.rules import validity
 from twincli.services.proof import anchors
@@ -113,7 +112,7 @@ def of_bundle(
         proof.missing.append(Finding("no_checkpoint", "checkpoint", said))
     taking = _Taking(evidence, parts)
     with taking.ledger as ledger:
-        with closing(looked_at(evidence, progress)) as found, uncollected():
+        with closing(looked_at(evidence, progress)) as found:
             for blocks in _some(_blocks(found, taking)):
                 taking.take(blocks)
         yield ledger, list(taking.speaking)
