@@ -226,7 +226,7 @@ def _opening(secrets: Iterable[str]) -> Iterator[tuple[Any, list[Any]]]:
 
 
 def _damaged(error: Exception) -> InvalidError:
-    return InvalidError(f"what is encrypted cannot be opened: {error}", code="damaged_content")
+    return InvalidError(f"cannot open what is encrypted: {error}", code="damaged_content")
 
 
 _NO_MATCH = "No matching keys found"

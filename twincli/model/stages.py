@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MALFORMED, UNKNOWN, BACKWARDS = FAULTS = ("malformed", "unknown_stage", "not_forward")
-"""Why a recorded stage counts for nothing: it is not well formed; it is not in the list; it is not
+"""Why a recorded stage does not count: it is not well formed; it is not in the list; it is not
 behind the one that the twin is in."""
 
 BEGIN = -1

@@ -143,7 +143,7 @@ def rolled_back(had: int, has: int) -> NotVerifiedError:
     return NotVerifiedError(
         f"the checkpoint has {had} transactions, the ledger only {has}: it was rolled back",
         code="rolled_back",
-        hint="restore the newest backup, or ask who keeps the ledger",
+        hint="restore the newest backup, or ask the ledger's operator",
     )
 
 

@@ -608,7 +608,7 @@ class PlannedStage(TypedDict):
 class StageItem(ListedHead):
     """``twin.stage/1``: a stage that was recorded.
 
-    ``fault`` says why it counts for nothing: ``malformed``, ``unknown_stage``, ``not_forward``.
+    ``fault`` says why it does not count: ``malformed``, ``unknown_stage``, ``not_forward``.
     """
 
     stage: str | None

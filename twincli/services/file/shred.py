@@ -65,8 +65,8 @@ def _plain(what: str, instead: str) -> UsageError:
 
 
 _RECALL = (
-    "copies that others fetched, and those on nodes and in backups, cannot be recalled: whoever"
-    " holds a wrap and his key opens it still"
+    "copies that others fetched, and those on nodes and in backups, cannot be recalled: anybody"
+    " who holds a wrap and its key can still open them"
 )
 
 

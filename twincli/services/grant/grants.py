@@ -113,7 +113,7 @@ def add(
     is_private = reading is not None and reading.is_private
     if is_private and not is_reading:
         raise UsageError(
-            "--private is for those who read: all have to know who may write what",
+            "--private is for readers: everybody has to know who may write",
             hint="add --role viewer",
         )
     if is_private and writing.once is not None:
@@ -236,7 +236,7 @@ def _denied(deny: Sequence[str], role: str) -> list[str]:
         if word not in RESTRICTIONS:
             raise UsageError(f"--deny: {shown(word)} is not one of {', '.join(RESTRICTIONS)}")
     if words and role not in READERS:
-        raise UsageError("--deny is for those who read", hint="add --role viewer")
+        raise UsageError("--deny is for readers", hint="add --role viewer")
     return list(dict.fromkeys(words))
 
 

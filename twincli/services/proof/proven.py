@@ -82,7 +82,7 @@ def _transaction(data: bytes, part: Part) -> Checked | None:
         said = "a signature does not belong to this transaction"
         part.altered.append(Finding("invalid_signature", checked.id, said))
     if checked.operation != CREATE:
-        said = "whether its signers held what it spends is not in the proof"
+        said = "the proof does not say whether its signers held what it spends"
         part.noted.append(Finding("spent_output_unknown", checked.id, said))
     return checked
 
@@ -132,7 +132,7 @@ def _held(
 def _issuer(text: str, checked: Checked | None) -> Anchored:
     key = did.parse(text).public_key
     if checked is None or key is None or checked.operation != CREATE:
-        said = "only the file of a CREATE says who made the twin, and only a key is compared"
+        said = "only the file of a CREATE names the maker, and only a key is compared"
         return Anchored(_anchors.ISSUER, text, matched=None, message=said)
     matched = key in signers_of(checked.tx)
     said = "the issuer made the twin" if matched else "somebody else made the twin"

@@ -190,7 +190,7 @@ def _states(workspace: Workspace, asset_id: str, part: Part) -> None:
         for moved in moving.moves(workspace, asset_id, replay):
             part.look()
             if moved.fault is not None:
-                said = f"this move of the state counts for nothing: {moved.fault}"
+                said = f"this move of the state does not count: {moved.fault}"
                 part.noted.append(Finding("invalid_move", moved.entry.tx["id"], said))
     except TwinError:
         return  # the template is missing, which is reported already

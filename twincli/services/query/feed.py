@@ -131,7 +131,7 @@ class Feed:
             LockedError: ``no_grant``, ``missing_wrap``, ``locked``.
         """
         if self._sealed is None or stream.lock is None:
-            raise LockedError(f"nothing here opens the stream {stream.name}", code="no_grant")
+            raise LockedError(f"no key here opens the stream {stream.name}", code="no_grant")
         return self._sealed.ring(stream.lock)
 
     def unlock(self, pieces: Iterable[Piece]) -> None:

@@ -193,7 +193,7 @@ def _state(
             check_not_frozen(ref, replay)
     is_frozen = _is_frozen(target)
     warnings = [*_about_standing(target, kind, keys, verdict)]
-    if is_frozen:  # that binds nobody who speaks for himself
+    if is_frozen:  # that binds nobody who speaks for themselves
         warnings.append(f"{ref} is frozen: the record will be shown as said while it was")
     if before is not None:
         for warning in warnings:

@@ -66,7 +66,7 @@ def add(
         bool,
         typer.Option(
             "--private",
-            help="Keep the scope of a reader off the ledger: salted hashes stand there.",
+            help="Keep the scope of a reader off the ledger, which gets salted hashes.",
         ),
     ] = False,
     recipient: Annotated[

@@ -35,12 +35,12 @@ def shred(
     from twincli.services.file import shred as service
 
     if (stream is None) == (file is None):
-        raise UsageError("name what is to be shredded: --stream STREAM or --file CID")
+        raise UsageError("name what to shred: --stream STREAM or --file CID")
     workspace, blobs = context.workspace(), content.blobs(context)
     lock = service.lock_of(workspace, blobs, twin, stream=stream, file=file)
     what = f"the {lock.kind} {lock.name} of {twin}"
     if not context.dry_run:
-        context.confirm(f"shred {what}? nobody here can ever open it again")
+        context.confirm(f"shred {what}? nobody can open it here again")
     document = service.shred(workspace, blobs, lock, content.stores(context)[0])
     count = len(document["erased"])
     word = "would erase" if context.dry_run else "erased"

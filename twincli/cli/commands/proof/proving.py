@@ -32,7 +32,7 @@ Out = Annotated[
 def checkpoint(context: Context, out: Out = None) -> Result:
     """Sign what the ledger holds now: its size and the root of its tree.
 
-    Who keeps it elsewhere notices when the ledger is rolled back or altered. To check a ledger
+    Keep it elsewhere to notice when the ledger is rolled back or altered. To check a ledger
     against it: twin verify LEDGER-FILE --checkpoint FILE
     """
     from twincli.services.proof import log
@@ -112,7 +112,7 @@ def witness(
     urls: Annotated[
         list[str],
         typer.Argument(
-            metavar="URL...", help="Witnesses: nodes of twincli, or prefixes of add-checkpoint."
+            metavar="URL...", help="Witnesses: nodes of twincli, or URLs before /add-checkpoint."
         ),
     ],
     keys: Annotated[

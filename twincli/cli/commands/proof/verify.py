@@ -43,13 +43,13 @@ LedgerKey = Annotated[
     str | None, typer.Option(metavar="KEY", help="Anchor: the ledger's own public key.")
 ]
 NotBefore = Annotated[
-    str | None, typer.Option(metavar="TIME", help="It has to be at least as new as this.")
+    str | None, typer.Option(metavar="TIME", help="The evidence must be at least this new.")
 ]
 Strict = Annotated[
     bool,
     typer.Option(
         "--strict",
-        help="Take what is only noted, such as statements that do not count, for a problem.",
+        help="Count notes as problems, such as statements that do not count.",
     ),
 ]
 Incremental = Annotated[

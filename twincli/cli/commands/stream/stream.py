@@ -34,7 +34,7 @@ def create(
     ] = None,
     continues: Annotated[
         str | None,
-        typer.Option(metavar="OLD", help="The stream of this twin whose life it takes up."),
+        typer.Option(metavar="OLD", help="Earlier stream of this twin that it continues."),
     ] = None,
     source: Annotated[
         list[str] | None,
@@ -44,9 +44,7 @@ def create(
     ] = None,
     encrypt: Annotated[
         bool,
-        typer.Option(
-            "--encrypt", help="Encrypt its readings, for the owners and whom they grant it."
-        ),
+        typer.Option("--encrypt", help="Encrypt its readings for the owners and their readers."),
     ] = False,
     if_missing: Annotated[
         bool, typer.Option("--if-missing", help="Succeed if the same stream already exists.")
