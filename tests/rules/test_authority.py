@@ -421,6 +421,16 @@ def test_a_revocation_ends_what_was_given_before_it(how: str) -> None:
     assert world.judge("dev") == Verdict("authorised", first if how == "child" else again, "grant")
 
 
+def test_what_was_judged_before_is_judged_again() -> None:
+    """The longer of two grants has answered; when it is revoked, the other one does."""
+    world = World()
+    longer = world.grant("dev")
+    shorter = world.grant("dev", until=times.to_text(60_000))
+    assert world.judge("dev") == Verdict("authorised", longer, "grant")
+    world.write("revoke", {"grant": longer})
+    assert world.judge("dev") == Verdict("authorised", shorter, "grant")
+
+
 def test_since_reaches_back_by_the_blocks_time() -> None:
     world = World()
     via = world.grant("dev")
