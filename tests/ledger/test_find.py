@@ -108,6 +108,15 @@ def test_sql_and_closure_agree(documents: list[dict[str, Any]], node: Node) -> N
     agrees(documents, node)
 
 
+@pytest.mark.parametrize("value", [Text("a\ud800"), Number(2**63), Number(-(2**70))])
+def test_what_sqlite_compares_otherwise_is_not_asked_of_it(value: expression.Value) -> None:
+    for operator in ("=", "!="):
+        node = Compare(("a",), operator, (value,))
+        assert field_table.condition(node) is None
+        assert field_table.condition(And((Exists(("a",)), node))) is None
+        agrees([{"a": "b"}, {"a": 1}], Not(node))
+
+
 @pytest.mark.parametrize(
     "pairs",
     [
