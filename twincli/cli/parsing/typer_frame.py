@@ -555,6 +555,8 @@ _WORDING = (
     (r"^got unexpected extra arguments?(?:\(s\))? \((.*)\)$", r"unexpected argument '\1'"),
     (r"^option '(.*)' requires an argument$", r"\1 needs a value"),
     (r"^invalid value for '(--\S+)(?: / \S+)*': ", r"\1: "),
+    (r"is not a valid float$", "is not a number"),
+    (r"is not a valid int(?:eger)?$", "is not a whole number"),
 )
 """Typer's complaints in the words of the commands with data."""
 
