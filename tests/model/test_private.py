@@ -42,7 +42,18 @@ def test_a_wrap_holds_what_was_put_in_and_its_length_says_little() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"[]", b"{}", b"[" * 100_000, b"\xff", private.encode(SECRET)[:-1]],
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        b"\xff",
+        private.encode(SECRET)[:-1],
+        private.encode(SECRET).replace(b",0,", b",1e999,"),
+        private.encode(SECRET).replace(b"recipe", b"\\ud800"),
+        private.encode(SECRET).replace(b"AGE", b"\\ud800"),
+        private.encode(SECRET).replace(b'"salt":"', b'"salt":"x'),
+    ],
 )
 def test_what_is_malformed_holds_nothing(data: bytes) -> None:
     assert private.decode(data) is None

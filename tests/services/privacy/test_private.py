@@ -17,8 +17,9 @@ from twincli.model import private as model
 from twincli.services.documents import WrittenGrants
 from twincli.services.file import shred
 from twincli.services.grant import grants
+from twincli.services.keys import rotate
 from twincli.services.network.guard import anchored
-from twincli.services.privacy import hiding, locks, private
+from twincli.services.privacy import hiding, locks, private, sealing
 from twincli.services.privacy.shelf import Shelf
 from twincli.services.stream import streams
 
@@ -178,7 +179,7 @@ def test_a_wrap_is_served_to_its_party_only(vault: Vault) -> None:
 def test_what_makes_no_sense_is_refused(vault: Vault) -> None:
     workspace = vault.rooms.workspace
     hide = grants.Reading(vault.stores, is_private=True)
-    with pytest.raises(UsageError, match="those who read"):
+    with pytest.raises(UsageError, match="readers"):
         grants.add(workspace, "car", ["viewer"], reading=hide)
     with pytest.raises(UsageError, match="at most 16 words"):
         allow(vault, "viewer", *(f"stream:s{number}" for number in range(17)))
@@ -188,6 +189,22 @@ def test_what_makes_no_sense_is_refused(vault: Vault) -> None:
     assert isinstance(dry, dict)
     assert dry["body"]["private"]["wraps"] == []
     assert bodies(vault) == []
+
+
+def test_a_rotation_opens_everything_to_the_new_key(vault: Vault) -> None:
+    rooms = vault.rooms
+    allow(vault, "viewer", "recipe")
+    vault.push("recipe", value="recipe two")
+    new = rooms.key("maker2")
+    old = rooms.workspace.keystore.get("maker")
+    assert list(sealing.hand_over(rooms.workspace, vault.stores, old, new)) == []
+    rotate.rotate(rooms.workspace, old, new)
+    assert len(vault.ask("recipe", "maker2")) == 2
+    refused(vault, "recipe", "maker")
+    vault.push("recipe", "maker2", value="recipe three")
+    assert len(vault.ask("recipe", "maker2")) == len(vault.ask("recipe", "viewer")) == 3
+    refused(vault, "quality")
+    assert list(sealing.hand_over(rooms.workspace, vault.stores, old, new)) == []
 
 
 def test_a_key_that_cannot_decrypt_reads_with_an_identity(vault: Vault) -> None:

@@ -165,11 +165,16 @@ def renew(
 
 
 def _own(workspace: Workspace, stores: Stores, hidden: Hidden, twin_id: str) -> Secret | None:
-    """Return what a private grant hides, opened with a key of those who hold the twin."""
+    """Return what a private grant hides, opened with a key that is here.
+
+    Those of present holders come first; after a rotation it is the one that held the twin before.
+    """
     holders = set(locks.holders(workspace, twin_id))
     shelf = Shelf(stores.blobs, stores.nodes)
-    for info in workspace.keystore.scan()[0]:
-        if info.public_key not in holders or info.provider != keyfile.FILE:
+    able = {made.wrap.public_key for made in hidden.made}
+    infos = [info for info in workspace.keystore.scan()[0] if info.provider == keyfile.FILE]
+    for info in sorted(infos, key=lambda info: info.public_key not in holders):
+        if info.public_key not in able:
             continue
         try:
             key = workspace.keystore.unlock(info.name, workspace.secrets)

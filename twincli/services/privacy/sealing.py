@@ -8,6 +8,8 @@ from twincli.crypto import age
 from twincli.errors import InvalidError, LockedError, TwinError
 from twincli.model import encryption, manifest, record
 from twincli.model.encryption import Epoch, Item, Sealed
+from twincli.model.transaction import asset_of
+from twincli.services import resolve
 from twincli.services.access import Access
 from twincli.services.privacy import hiding, locks, opening, private, wrapping
 from twincli.services.privacy.shelf import Shelf
@@ -18,6 +20,7 @@ from twincli.values import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from twincli.keystore.keyfile import KeyInfo
     from twincli.model.manifest import Entry
     from twincli.services.privacy.locks import Lock
     from twincli.services.workspace import Workspace
@@ -190,6 +193,68 @@ def _late(workspace: Workspace, stores: Stores, lock: Lock) -> Iterator[Entry]:
             for each in found.chunks:
                 if each.cid not in history.sealed and stores.blobs.has(each.cid):
                     yield each
+
+
+def hand_over(workspace: Workspace, stores: Stores, old: KeyInfo, new_key: str) -> Iterator[str]:
+    """Open what is encrypted of all that a key holds to the key that takes its place.
+
+    Args:
+        workspace: Rooms; in a dry run nothing is opened.
+        stores: Where wraps are, and go.
+        old: The key that holds it still.
+        new_key: The public key that follows.
+
+    Yields:
+        Warnings of what does not open to it.
+    """
+    client = workspace.client
+    held = list(client.outputs(old.public_key, spent=False))
+    ids = dict.fromkeys(asset_of(client.required(ref["transaction_id"]).tx) for ref in held)
+    by_old = workspace._replace(keys=(old.name,))
+    for twin_id in () if workspace.dry_run else ids:
+        if next(locks.of_twin(workspace, twin_id), None) is None:
+            continue
+        name = resolve.asset_name(workspace, twin_id) or twin_id
+        if not wrapping.can_open(workspace, new_key):
+            yield f"what is encrypted of {name} does not open to the new key, which cannot decrypt"
+            continue
+        try:
+            closed = open_to(by_old, stores, twin_id, new_key)
+        except TwinError as error:
+            yield f"what is encrypted of {name} was not opened to the new key: {error.message}"
+            continue
+        for lock in closed:
+            yield f"some of the {lock.kind} {lock.name} of {name} does not open to the new key"
+
+
+def open_to(workspace: Workspace, stores: Stores, twin_id: str, new_holder: str) -> list[Lock]:
+    """Make wraps of all that is encrypted of a twin for the key that it goes to.
+
+    Args:
+        workspace: Rooms, whose key holds the twin still.
+        stores: Where wraps are, and go.
+        twin_id: The twin.
+        new_holder: The public key.
+
+    Returns:
+        What could not be opened.
+
+    Raises:
+        TwinError: As ``say``.
+    """
+    wanted = [
+        lock
+        for lock in locks.of_twin(workspace, twin_id)
+        if not all(each.wraps_of(new_holder) for each in locks.history(workspace, lock).epochs)
+    ]
+    if not wanted:
+        return []
+    items, closed = more_wraps(workspace, stores, {new_holder: None}, wanted)
+    if items:
+        kinds = {lock.what: lock.kind for lock in wanted}
+        told = [encryption.item(kinds[item.what], item) for item in items]
+        say(workspace, twin_id, record.GRANT, {encryption.EPOCHS: told}, is_owners=True)
+    return closed
 
 
 def more_wraps(

@@ -376,10 +376,12 @@ def _held(workspace: Workspace, feed: Feed, stream: Stream, at: int, warnings: l
         (faults, "records are malformed"),
         (unsigned, "readings are not signed by the key of their source"),
         (late, "records of the stream that it continues came after it was made"),
-        (closed, "chunks are of epochs that no key here opens"),
     ):
         if count:
             warnings.append(f"{stream.name}: {count} {what}, and are left out")
+    if closed:
+        chunks = "1 chunk is" if closed == 1 else f"{closed} chunks are"
+        warnings.append(f"{stream.name}: {chunks} of epochs that no key here opens, and left out")
     if ended:
         warnings.append(
             f"{stream.name}: {ended} chunks were encrypted to an epoch that had ended: who could"

@@ -43,8 +43,10 @@ def rotate(
     What the key owns with others stays shared with them. Where that needs signatures of people
     elsewhere, --prepare writes a file for each, to be signed with twin tx sign. The old key stays.
     """
+    from twincli.cli.commands.file import content
     from twincli.services import resolve
     from twincli.services.keys import rotate as service
+    from twincli.services.privacy import sealing
 
     if prepare in {"", "-"}:
         raise UsageError("--prepare needs a directory for its files")
@@ -54,7 +56,10 @@ def rotate(
     resolve.check_recipients(workspace, {"type": "ed25519-sha-256", "public_key": new_key})
     if prepare is not None and not context.dry_run:
         _probe(prepare)
+    # Before anything is moved: the old key opens nothing afterwards.
+    warnings = list(sealing.hand_over(workspace, content.stores(context)[0], old, new_key))
     document, files = service.rotate(workspace, old, new_key, prepare=prepare is not None)
+    document["warnings"] = warnings
     left = document["left"]
     for whole in files:
         item = _written(context, str(prepare), new_key, whole)
@@ -74,6 +79,7 @@ def rotate(
         ),
         notes=tuple(_notes(context, document, name)),
         exit_code=PARTIAL if left else 0,
+        warnings=tuple(document["warnings"]),
     )
 
 
