@@ -7,7 +7,7 @@ import os
 import pytest
 
 
-@pytest.hookimpl(optionalhook=True)
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Count the workers of ``-n auto``: one more than cores, for many tests wait for a process."""
     if config.args_source != pytest.Config.ArgsSource.TESTPATHS:

@@ -1,7 +1,8 @@
 """Readings on their way: each is durable as soon as it is read, until a record has it.
 
-Whoever is killed finds them again. What a record had already is then found as a repeat, so nothing
-is lost and nothing is stored twice. The last line may be torn; that reading was never taken.
+A process that was killed finds them again. What a record had already is then found as a repeat,
+so nothing is lost and nothing is stored twice. The last line may be torn; that reading was never
+taken.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What records say, in a line for people: of histories, timelines and pages.
 
-Everything may be a stranger's: texts are cut, and whoever shows the line makes it safe to show.
+Everything may be a stranger's: texts are cut, and are made safe by the code that shows them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A witness of other logs: it cosigns what follows the last checkpoint that it cosigned.
 
-What it cosigned is kept durably, one file a log, before a cosignature leaves; whoever holds
-checkpoints with the cosignature of a witness knows that no other history was shown to it.
+What it cosigned is kept durably, one file a log, before a cosignature leaves; the
+cosignature on a checkpoint says that no other history was shown to the witness.
 
 Source: c2sp.org/tlog-witness.
 """

@@ -91,6 +91,24 @@ def test_a_hundred_changed_bundles(ask: Ask, tmp_path: Path) -> None:
     _many(ask, tmp_path / "car.twin", 100)
 
 
+def test_both_name_the_part_that_an_altered_entry_belongs_to(
+    ask: Ask, real: Path, tmp_path: Path
+) -> None:
+    path, data = tmp_path / "car.twin", real.read_bytes()
+    parts = _Opened(real).parts
+    assert len(parts) > 5
+    for name, content in parts.items():
+        at = data.index(content) + len(content) - 1
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        mine = verify_file(str(path))
+        theirs = ask("judge", path=str(path), anchors={}, pages=sorted(pages.known()))
+        failed = [
+            {part for part, found in each["parts"].items() if found["status"] == "failed"}
+            for each in (mine, theirs)
+        ]
+        assert failed[0] == failed[1] != set(), name
+
+
 @pytest.mark.ci
 def test_a_thousand_changed_bundles(ask: Ask, tmp_path: Path) -> None:
     _many(ask, tmp_path / "car.twin", 1000)

@@ -1,7 +1,7 @@
 // The judge: whether a bundle is what it says, and where it is not.
 
 import { Refused, equal, fromHex, isHex, keyBytes, text } from './bytes.js'
-import { CHECKPOINT, CONTENT, LONGEST_NAME, MANIFEST, PAGE, TRANSACTIONS, isShort, open } from './bundle.js'
+import { CHECKPOINT, CONTENT, LONGEST_NAME, MANIFEST, PAGE, PROOFS, TRANSACTIONS, isShort, open } from './bundle.js'
 import { AUTHORISED, UNDETERMINED as STANDS_OPEN } from './authority.js'
 import { Book, Entry, committed } from './book.js'
 import { certificates } from './certificates.js'
@@ -182,13 +182,18 @@ function checkTwin(report) {
   }
 }
 
+function partOf(name) {
+  if (name === CHECKPOINT || name === PROOFS) return 'ledger_proof'
+  return name.startsWith(CONTENT) ? 'attachment_hashes' : 'data_integrity'
+}
+
 async function checkEntries(bundle, pages, report, pace) {
   let done = 0
   const total = bundle.source.size
   for (const [name, { sha256 }] of bundle.places) {
     report.count('data_integrity')
     const isAltered = await bundle.isAltered(name, (size) => (done += size))
-    const part = name.startsWith(CONTENT) ? 'attachment_hashes' : 'data_integrity'
+    const part = partOf(name)
     if (isAltered) report.fail(part, 'altered_entry', name, `${name} is not what the manifest lists`)
     else if (name === PAGE && pages !== null && !pages.includes(sha256)) {
       report.fail('data_integrity', 'unknown_page', name, 'the page in it is not one that a release of twincli had')
