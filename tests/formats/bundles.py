@@ -46,6 +46,18 @@ def note(size: int, root: bytes) -> bytes:
     return f"{text}\n\N{EM DASH} {origin} {signed}\n".encode()
 
 
+def parts_of(lines: Iterable[Line], checkpoint: bytes, page: bytes | None) -> list[Part]:
+    """Return the parts of a small bundle without content."""
+    held = list(lines)
+    made: Mapping[str, bytes | None] = {
+        bundle.TRANSACTIONS: b"".join(line.body + b"\n" for line in held),
+        bundle.PROOFS: b"".join(line.proof() for line in held),
+        bundle.CHECKPOINT: checkpoint,
+        bundle.PAGE: page,
+    }
+    return [bundle.in_memory(name, data) for name, data in made.items() if data is not None]
+
+
 def packed(about: Manifest, parts: Iterable[Part]) -> bytes:
     """Return the bytes of a bundle."""
     stream = io.BytesIO()
@@ -56,7 +68,7 @@ def packed(about: Manifest, parts: Iterable[Part]) -> bytes:
 def small(count: int = 3, content: Mapping[str, bytes] | None = None) -> bytes:
     """Return a bundle of some lines and content by its CID."""
     held, root = lines(count)
-    parts = bundle.parts_of(held, note(count, root), b"<!doctype html>")
+    parts = parts_of(held, note(count, root), b"<!doctype html>")
     parts += [bundle.in_memory(bundle.CONTENT + cid, data) for cid, data in (content or {}).items()]
     return packed(manifest(count, root.hex()), parts)
 

@@ -296,7 +296,7 @@ def test_what_was_left_out_is_kept() -> None:
     )
     held, root = bundles.lines()
     about = bundles.manifest(3, root.hex())._replace(left_out=left)
-    read = bundles.opened(bundles.packed(about, bundle.parts_of(held, b"note", None)))
+    read = bundles.opened(bundles.packed(about, bundles.parts_of(held, b"note", None)))
     assert read.manifest.left_out == left
     assert "index.html" not in read.places
 

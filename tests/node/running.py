@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
+import pytest
+
 from twincli.ledger import Ledger
+from twincli.ledger.store import Store
 from twincli.node.node import Node, Options
 from twincli.node.server import Listening, Server
 
@@ -108,3 +111,23 @@ def running(
         server.close()
     assert not thread.is_alive()
     assert not faults
+
+
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that takes how many transactions each reading of a block's brings."""
+    few, whole = Store.ids, Store.commits
+    read = []
+
+    def read_ids(store: Store, after: int, until: int) -> Any:
+        found = few(store, after, until)
+        read.append(len(found))
+        return found
+
+    def read_commits(store: Store, after: int, count: int, size: int) -> Any:
+        found = whole(store, after, count, size)
+        read.append(sum(len(of_block) for _, _, of_block in found))
+        return found
+
+    monkeypatch.setattr(Store, "ids", read_ids)
+    monkeypatch.setattr(Store, "commits", read_commits)
+    return read

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.ledger.chains import ALICE, chain, create
-from tests.node.running import Running, running
+from tests.node.running import Running, count_reads, running
 from twincli.errors import TwinError
 from twincli.ledger import Ledger
 from twincli.ledger.store import Store
@@ -100,21 +100,7 @@ def test_what_is_kept_for_readers_is_bounded(
 def test_a_very_large_block_is_read_part_by_part(
     node: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few, whole = Store.ids, Store.commits
-    read = []
-
-    def read_ids(store: Store, after: int, until: int) -> Any:
-        found = few(store, after, until)
-        read.append(len(found))
-        return found
-
-    def read_commits(store: Store, after: int, count: int, size: int) -> Any:
-        found = whole(store, after, count, size)
-        read.append(sum(len(of_block) for _, _, of_block in found))
-        return found
-
-    monkeypatch.setattr(Store, "ids", read_ids)
-    monkeypatch.setattr(Store, "commits", read_commits)
+    read = count_reads(monkeypatch)
     first = create()
     with Ledger.open(node.path) as other:
         other.submit(first)

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.node.running import count_reads
 from twincli.crypto import cid
 from twincli.crypto.ed25519 import KeyPair
 from twincli.errors import ConfigError
 from twincli.ledger import Ledger
-from twincli.ledger.store import Store
 from twincli.model import did, owners, record, transaction
 from twincli.model.transaction import Output, Spend
 from twincli.node.pages import explorer, source
@@ -129,21 +129,7 @@ def test_a_large_block_is_not_read_whole(ledger: Ledger, monkeypatch: pytest.Mon
     car = made(ledger, {"wheels": 4})
     ledger.append_many(ALICE, car["id"], ({"n": number} for number in range(300)))
     monkeypatch.setattr(ledger, "block", None)
-    few, whole = Store.ids, Store.commits
-    read = []
-
-    def read_ids(store: Store, after: int, until: int) -> Any:
-        found = few(store, after, until)
-        read.append(len(found))
-        return found
-
-    def read_commits(store: Store, after: int, count: int, size: int) -> Any:
-        found = whole(store, after, count, size)
-        read.append(sum(len(of_block) for _, _, of_block in found))
-        return found
-
-    monkeypatch.setattr(Store, "ids", read_ids)
-    monkeypatch.setattr(Store, "commits", read_commits)
+    read = count_reads(monkeypatch)
     assert "and 297 more" in shown(ledger, "/explorer").words
     links = [*shown(ledger, "/explorer/block/2").links]
     assert "/explorer/block/2?after=200" in links

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,6 @@ RANKS = {
     "client": 5,
     "proof": 5,
     "node": 6,
-    "bridge": 6,
     "config": 7,
     "services": 7,
     "cli": 8,
@@ -53,7 +53,7 @@ FLOORS = {
         {"context"},
         {"opened"},
         {"asking"},
-        {"options", "result", "escapes", "file_arguments", "stopping", "table"},
+        {"options", "result", "file_arguments", "stopping", "table"},
     ),
     "services": (
         {"home"},
@@ -262,6 +262,25 @@ def modules() -> Iterator[tuple[str, Path]]:
 def test_the_house_is_in_order() -> None:
     found = [fault for module, path in modules() for fault in violations(path.read_text(), module)]
     assert not found, "\n".join(found)
+
+
+def test_rooms_and_floors_are_those_that_there_are_and_the_architecture_has_them() -> None:
+    named = {module.split(".")[1] for module, _ in modules()} - ROOTLESS
+    assert set(RANKS) == named
+    for room, floors in FLOORS.items():
+        inside = {
+            module.split(".")[2] for module, _ in modules() if module.startswith(f"twincli.{room}.")
+        }
+        assert {place for floor in floors for place in floor} == inside - {"__init__"}
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text()
+    listed = re.findall(r"^\| (-?\d+) \| `(\w+)` \|", page, re.MULTILINE)
+    assert {room: int(rank) for rank, room in listed} == {
+        room: rank for room, rank in RANKS.items() if room != "__main__"
+    }
+    drawn = re.findall(r'^    (\w+)\["<b>\1</b> (\d+)<br>', page, re.MULTILINE)
+    assert {room: int(rank) for room, rank in drawn} == {
+        room: rank for room, rank in RANKS.items() if room not in {"__main__", "values"}
+    }
 
 
 def test_no_modules_import_each_other() -> None:

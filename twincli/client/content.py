@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 OFFER = "content"
 """What a node that keeps content states at its root."""
 
+ANSWER_BYTES = 1 << 18
+"""Bytes of an answer that is not a file, at most."""
 LARGEST = 1 << 30
 """Bytes of a file at most, unless more are expected; nodes accept as many by default."""
 
@@ -121,6 +123,34 @@ class Place:
         except (OSError, HTTPException, BoundsError) as error:
             connection.close()
             raise self.failed(error) from error
+
+    def whole(self, response: Response) -> bytes:
+        """Return all of a short answer.
+
+        Raises:
+            UnreachableError: ``node_error``: it has more than ``ANSWER_BYTES``.
+        """
+        pieces, size = [], 0
+        while piece := response.read(ANSWER_BYTES):
+            size += len(piece)
+            if size > ANSWER_BYTES:
+                raise self.failed("its answer is too long")
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def info(self) -> dict[str, Any]:
+        """Return what it says at its root, in whatever form; nothing if that is not JSON.
+
+        Raises:
+            UnreachableError: ``node_error``.
+        """
+        with closing(self.request("GET", "/", headers={"accept": "application/json"})) as response:
+            said = self.whole(response) if response.status == 200 else b""
+        try:
+            info = json.loads(said)
+        except (ValueError, RecursionError):
+            return {}
+        return info if isinstance(info, dict) else {}
 
     def failed(self, why: str | Exception) -> UnreachableError:
         """Return the error for an unusable answer."""
@@ -227,13 +257,7 @@ class NodeContent(Place):
         Raises:
             UnreachableError: ``node_error``.
         """
-        with closing(self.request("GET", "/", headers={"accept": "application/json"})) as response:
-            said = response.read(1 << 16)
-        try:
-            info = json.loads(said)
-        except (ValueError, RecursionError):
-            return False
-        return isinstance(info, dict) and OFFER in stated_offers(info)
+        return OFFER in stated_offers(self.info())
 
     def has(self, cid: str) -> bool:
         """Say whether a file is there.

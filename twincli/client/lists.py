@@ -5,7 +5,6 @@ The URL is a stranger's: one request, no redirect, a bounded answer.
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -73,11 +72,4 @@ def serves_status(
     Raises:
         UnreachableError: ``node_error``.
     """
-    place = Place(url, headers, timeout, tls)
-    with closing(place.request("GET", "/", headers={"accept": "application/json"})) as response:
-        said = response.read(1 << 16)
-    try:
-        info = json.loads(said)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(info, dict) and OFFER in stated_offers(info)
+    return OFFER in stated_offers(Place(url, headers, timeout, tls).info())

@@ -7,7 +7,6 @@ Source: c2sp.org/tlog-tiles.
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
@@ -22,7 +21,6 @@ from twincli.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twincli.client.content import Response
     from twincli.errors import NotVerifiedError
 
 T = TypeVar("T")
@@ -30,8 +28,6 @@ T = TypeVar("T")
 OFFER = "log"
 """What a node that has a log states at its root."""
 PREFIX = "/twin/v1/log"
-LARGEST = 1 << 18
-"""Bytes of an answer at most."""
 LEAF_BYTES = 48
 KEPT = 32
 """Tiles of leaves that are kept in memory."""
@@ -78,13 +74,8 @@ class LogPlace(Place):
         Raises:
             UnreachableError: ``node_error``.
         """
-        with closing(self.request("GET", "/", headers={"accept": "application/json"})) as response:
-            said = self._read(response) if response.status == 200 else b""
-        try:
-            info = json.loads(said)
-        except (ValueError, RecursionError):
-            return None
-        if not isinstance(info, dict) or OFFER not in stated_offers(info):
+        info = self.info()
+        if OFFER not in stated_offers(info):
             return None
         ledger_id, twin = stated_id(info), info["twin"]
         key, former, profile = (twin.get(name) for name in ("public_key", "former_keys", "profile"))
@@ -116,19 +107,10 @@ class LogPlace(Place):
 
     def _get(self, name: str) -> bytes:
         with closing(self.request("GET", f"{PREFIX}/{name}")) as response:
-            said = self._read(response)
+            said = self.whole(response)
         if response.status != 200:
             raise self.failed(f"its log answers {response.status} to {name}")
         return said
-
-    def _read(self, response: Response) -> bytes:
-        pieces, size = [], 0
-        while piece := response.read(LARGEST):
-            size += len(piece)
-            if size > LARGEST:
-                raise self.failed("its answer is too long")
-            pieces.append(piece)
-        return b"".join(pieces)
 
 
 def _is_key(value: object) -> bool:
@@ -141,10 +123,10 @@ class Log:
     Args:
         place: Where it is.
         stated: What the node says about the ledger.
-        note: The checkpoint, from ``place.checkpoint``, or an earlier one.
+        data: The checkpoint, from ``place.checkpoint``, or an earlier one.
 
     Attributes:
-        data: The checkpoint as it was sent.
+        data: The same, as it was sent.
         note: The same, read.
         size: Transactions that it is of.
         root: The root of their tree.
@@ -223,6 +205,10 @@ class Log:
         leaf = merkle.leaf_hash(merkle.ledger_leaf(height, time_ms, bytes.fromhex(tx_id)))
         there = merkle.verify_inclusion(leaf, index, self.size, path, self.root)
         return path if there else None
+
+    def lacking(self, tx_id: str) -> NotVerifiedError:
+        """Return the error for a transaction that the node shows and the log does not have."""
+        return lie("wrong_log", f"{self.place.url} shows {tx_id}, which its log does not have")
 
     def growth(self, old_size: int) -> list[bytes]:
         """Return the hashes that show an earlier tree within this one, unchecked."""

@@ -6,7 +6,6 @@ Source: c2sp.org/tlog-witness.
 from __future__ import annotations
 
 import io
-import json
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -16,13 +15,10 @@ from twincli.errors import InvalidError, NotVerifiedError, cut
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from twincli.client.content import Response
     from twincli.crypto.notes import Signature, VerifierKey
 
 NODE_PREFIX = "/twin/v1/log"
 """Where a node of twincli takes checkpoints."""
-LARGEST = 1 << 18
-"""Bytes of an answer at most."""
 
 
 class Answer(NamedTuple):
@@ -46,12 +42,9 @@ class WitnessPlace(Place):
         Raises:
             UnreachableError: ``node_error``.
         """
-        with closing(self.request("GET", "/", headers={"accept": "application/json"})) as response:
-            said = self._read(response) if response.status == 200 else b""
         try:
-            told = json.loads(said)["twin"]
-            key = notes.parse_key(told["witness"])
-        except (ValueError, TypeError, KeyError, RecursionError, AttributeError, InvalidError):
+            key = notes.parse_key(self.info()["twin"]["witness"])
+        except (TypeError, KeyError, AttributeError, InvalidError):
             return "", None
         return NODE_PREFIX, key
 
@@ -66,7 +59,7 @@ class WitnessPlace(Place):
         headers = {"content-type": "text/plain; charset=utf-8"}
         target = f"{prefix}/add-checkpoint"
         with closing(self.request("POST", target, sent, headers)) as response:
-            said = self._read(response).decode(errors="replace")
+            said = self.whole(response).decode(errors="replace")
         if response.status == 409 and said.strip().isdecimal() and len(said) < 25:
             return Answer((), int(said))
         if response.status != 200:
@@ -76,15 +69,6 @@ class WitnessPlace(Place):
             return Answer(tuple(notes.parse_line(line) for line in lines), None)
         except InvalidError as error:
             raise self.failed(error.message) from error
-
-    def _read(self, response: Response) -> bytes:
-        pieces, size = [], 0
-        while piece := response.read(LARGEST):
-            size += len(piece)
-            if size > LARGEST:
-                raise self.failed("its answer is too long")
-            pieces.append(piece)
-        return b"".join(pieces)
 
     def _refused(self, status: int, said: str) -> NotVerifiedError:
         why = _REFUSALS.get(status, f"it answered {status}: {cut(said.strip())}")

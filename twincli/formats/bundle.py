@@ -25,7 +25,7 @@ from twincli.errors import ConfigError, ConflictError, InvalidError, cut, shown
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
 SCHEMA = "twin.bundle/1"
@@ -784,15 +784,3 @@ def _is_cid(value: Any) -> bool:
 def in_memory(name: str, data: bytes) -> Part:
     """Return a part whose content is known."""
     return Part(name, lambda: io.BytesIO(data))
-
-
-def parts_of(lines: Iterable[Line], checkpoint: bytes, page: bytes | None) -> list[Part]:
-    """Return the parts of a small bundle without content."""
-    held = list(lines)
-    made: Mapping[str, bytes | None] = {
-        TRANSACTIONS: b"".join(line.body + b"\n" for line in held),
-        PROOFS: b"".join(line.proof() for line in held),
-        CHECKPOINT: checkpoint,
-        PAGE: page,
-    }
-    return [in_memory(name, data) for name, data in made.items() if data is not None]

@@ -144,12 +144,8 @@ def test_an_altered_log_proves_nothing(
             data[at] ^= 1
         return bytes(data)
 
-    honest = ask("verify", found.car).json
     monkeypatch.setattr(LogPlace, "_get", altered)
     run = ask("verify", found.car)
-    if run.status == 0:  # a hash that no proof of this twin has to pass
-        assert run.json == honest
-        return
     assert (run.status, run.json["status"]) == (3, "failed")
     run = ask("bundle", "export", found.car, "-o", str(tmp_path / "car.twin"))
     assert (run.status, run.stdout) == (3, "")
@@ -163,7 +159,7 @@ def test_a_log_without_a_transaction_does_not_hide_it(
 
     monkeypatch.setattr(Log, "find", lambda *_: None)
     said = ask("verify", found.car).json
-    assert said["problem"]["code"] in {"not_in_log", "not_found"}
+    assert said["problem"]["code"] == "not_in_log"
     assert said["parts"]["ledger_proof"]["status"] == "failed"
     run = ask("ledger", "prove", found.car)
     assert (run.status, run.error["code"]) == (3, "wrong_log")

@@ -6,6 +6,7 @@ from base64 import b64encode
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.formats import bundles
 from twincli.crypto import canonical, cid, merkle
 from twincli.crypto.ed25519 import KeyPair
 from twincli.formats import bundle
@@ -81,7 +82,7 @@ def made(
         {},
         left_out,
     )
-    parts = bundle.parts_of(lines, note(len(txs), root), page)
+    parts = bundles.parts_of(lines, note(len(txs), root), page)
     parts += [bundle.in_memory(f"content/{cid.of(data).text}", data) for data in content]
     return written(about, parts)
 

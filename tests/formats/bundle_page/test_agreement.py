@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from tests.formats import bundles
 from tests.formats.bundle_page.conftest import Ask
 from tests.formats.bundle_page.making import LEDGER_KEY, made, note, placed, written
 from twincli.cli.main import main
@@ -152,7 +153,7 @@ class _Opened:
         return self.with_parts(rest, **about)
 
     def with_lines(self, lines: Sequence[bundle.Line]) -> bytes:
-        texts = {part.name: part for part in bundle.parts_of(lines, b"", None)}
+        texts = {part.name: part for part in bundles.parts_of(lines, b"", None)}
         parts = dict(self.parts)
         for name in (bundle.TRANSACTIONS, bundle.PROOFS):
             with texts[name].open() as stream:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.formats import bundles
 from tests.ledger.chains import ALICE, BOB
 from tests.services.proof import facts
 from twincli.book.store import Book
@@ -89,7 +90,7 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 def written(read: Bundle, lines: list[Line], *, cut: int = 0, profile: str = "strict") -> bytes:
     """Return a bundle with other lines, made as a bundle is."""
-    parts = {part.name: part for part in bundle.parts_of(lines, b"", None)}
+    parts = {part.name: part for part in bundles.parts_of(lines, b"", None)}
     for name in read.places:
         if name not in {bundle.TRANSACTIONS, bundle.PROOFS}:
             parts[name] = bundle.in_memory(name, read.read(name))

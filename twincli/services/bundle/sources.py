@@ -8,7 +8,6 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from twincli.client.untrusted import lie
 from twincli.crypto import tlog
 from twincli.formats.bundle import Line
 from twincli.proof import checkpoints, proofs
@@ -214,7 +213,7 @@ class OfLog(OfNetwork):
             if one.leaf is not None and one.time_ms is not None:
                 path = self._log.proved(one.leaf, one.height, one.time_ms, one.tx_id)
             if path is None or one.leaf is None or one.time_ms is None:
-                raise lie("wrong_log", f"a node shows {one.tx_id}, which its log does not have")
+                raise self._log.lacking(one.tx_id)
             yield Line(one.leaf, one.height, one.time_ms, b"".join(path), text.encode())
 
     def checkpoint(self, signer: Signer | None) -> bytes:  # noqa: ARG002 - the node signed it

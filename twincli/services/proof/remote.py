@@ -74,7 +74,7 @@ def proof_of(log: Log, entry: Entry) -> tlog.Proof:
     leaf = log.find(tx_id, height)
     path = None if leaf is None else log.proved(leaf, height, time_ms, tx_id)
     if leaf is None or path is None:
-        raise lie("wrong_log", f"a node shows {tx_id}, which its log does not have")
+        raise log.lacking(tx_id)
     return tlog.Proof(leaf, tuple(path), log.note, tlog.extra_of(height, time_ms))
 
 
