@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.ledger.chains import ALICE, BOB, create
+from twincli.client import logs
 from twincli.client.logs import Log, LogPlace, Stated
 from twincli.crypto import merkle, tiles, tlog
 from twincli.errors import InvalidError, NotVerifiedError, UnreachableError
@@ -80,15 +81,15 @@ def test_every_transaction_is_found_and_proved(ledger: Ledger, served: Served) -
     assert (log.size, log.root) == (SIZE, ledger.tip().root)
     for row in rows(ledger)[::7]:
         tx_id = row.id.hex()
-        leaf = log.find(tx_id, row.height)
+        leaf = log.find([tx_id], row.height).get(tx_id)
         assert leaf is not None
         assert leaf == row.seq - 1
         path = log.proved(leaf, row.height, ledger.time_of(row.height), tx_id)
         assert path is not None
         hashed = merkle.leaf_hash(merkle.ledger_leaf(*log.leaf(leaf)))
         assert merkle.verify_inclusion(hashed, leaf, SIZE, path, log.root)
-        assert log.find(tx_id, row.height + 1) is None
-        assert log.find("0" * 64, row.height) is None
+        assert log.find([tx_id], row.height + 1) == {}
+        assert log.find(["0" * 64], row.height) == {}
         assert log.proved(leaf, row.height, 0, tx_id) is None
     # Each tile is asked for once.
     assert len(served.asked) == len(set(served.asked))
@@ -102,6 +103,31 @@ def test_earlier_trees_are_those_of_the_ledger(ledger: Ledger, served: Served, o
     assert merkle.verify_consistency(old, SIZE, path, ledger.root_at(old), log.root)
 
 
+def test_the_tiles_of_a_block_are_read_once(
+    ledger: Ledger, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "KEPT", 1)
+    log = served.log()
+    block = [row for row in rows(ledger) if row.height == 3]
+    assert len(block) > tiles.WIDTH
+    asked = [row.id.hex() for row in reversed(block)]
+    assert log.find(asked, 3) == {row.id.hex(): row.seq - 1 for row in block}
+    assert len(served.asked) < 6
+
+
+def test_a_block_that_never_ends_is_found_out(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaves = (b"\0\x30" + (7).to_bytes(8, "big") + bytes(40)) * tiles.WIDTH
+    monkeypatch.setattr(logs, "MOST_TILES", 40)
+    log = served.log()
+    log.size = 1 << 50
+    monkeypatch.setattr(served, "tile", lambda *_: leaves)
+    with pytest.raises(NotVerifiedError) as caught:
+        log.find(["ab" * 32], 7)
+    assert caught.value.code == "wrong_log"
+
+
 def test_there_is_no_later_tree(served: Served) -> None:
     with pytest.raises(InvalidError) as caught:
         served.log().root_at(SIZE + 1)
@@ -112,7 +138,7 @@ def found(log: Log, row: Any, time_ms: int) -> int | str | None:
     """Return where a transaction is proved to be, or the code of an error."""
     tx_id = row.id.hex()
     try:
-        leaf = log.find(tx_id, row.height)
+        leaf = log.find([tx_id], row.height).get(tx_id)
         is_proved = leaf is not None and log.proved(leaf, row.height, time_ms, tx_id) is not None
     except NotVerifiedError as error:
         return error.code
@@ -277,5 +303,5 @@ def test_a_log_may_be_empty(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "ledger") as made:
         log = Served(made).log()
         assert (log.size, log.root) == (0, merkle.EMPTY_ROOT)
-        assert log.find("0" * 64, 1) is None
+        assert log.find(["0" * 64], 1) == {}
         assert log.root_at(0) == merkle.EMPTY_ROOT

@@ -19,7 +19,7 @@ from twincli.rules.validity import PROFILES, SERVER
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from twincli.errors import NotVerifiedError
 
@@ -31,6 +31,9 @@ PREFIX = "/twin/v1/log"
 LEAF_BYTES = 48
 KEPT = 32
 """Tiles of leaves that are kept in memory."""
+
+MOST_TILES = 1 << 14
+"""Tiles that a block is looked for in; a node that lies could send new ones for ever."""
 
 _MOST_KEYS = 1000
 
@@ -155,18 +158,21 @@ class Log:
         self._tree = tiles.TiledTree(found.size, place.tile)
         self._leaves: OrderedDict[int, list[Leaf]] = OrderedDict()
 
-    def find(self, tx_id: str, height: int) -> int | None:
-        """Return the position of a transaction, from 0; None: the log does not have it there.
+    def find(self, tx_ids: Iterable[str], height: int) -> dict[str, int]:
+        """Return the positions of transactions of one block, from 0; those not there are left out.
+
+        The tiles of a block are read once, however many of its transactions are asked for.
 
         Args:
-            tx_id: Its id.
-            height: Of its block, as the node says.
+            tx_ids: Their ids.
+            height: Of the block, as the node says.
 
         Raises:
             UnreachableError: ``node_error``.
-            NotVerifiedError: ``wrong_log``: what it sends are not leaves.
+            NotVerifiedError: ``wrong_log``: what it sends are not leaves, or it never ends.
         """
-        wanted = bytes.fromhex(tx_id)
+        wanted = {bytes.fromhex(tx_id): tx_id for tx_id in tx_ids}
+        places: dict[str, int] = {}
         first, last = 0, -(-self.size // tiles.WIDTH)
         while last - first > 1:  # the last tile that begins before the block
             middle = (first + last) // 2
@@ -175,13 +181,15 @@ class Log:
             else:
                 last = middle
         for number in range(first, -(-self.size // tiles.WIDTH)):
+            if number - first > MOST_TILES:
+                raise self._wrong(f"its block {height} never ends")
             found = self._tile(number)
             for at, leaf in enumerate(found):
-                if leaf.height == height and leaf.tx_id == wanted:
-                    return number * tiles.WIDTH + at
-            if found[-1].height > height:
+                if leaf.height == height and leaf.tx_id in wanted:
+                    places[wanted.pop(leaf.tx_id)] = number * tiles.WIDTH + at
+            if found[-1].height > height or not wanted:
                 break
-        return None
+        return places
 
     def leaf(self, index: int) -> Leaf:
         """Return what the log has at a position."""

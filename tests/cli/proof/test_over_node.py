@@ -157,7 +157,7 @@ def test_a_log_without_a_transaction_does_not_hide_it(
 ) -> None:
     from twincli.client.logs import Log
 
-    monkeypatch.setattr(Log, "find", lambda *_: None)
+    monkeypatch.setattr(Log, "find", lambda *_: {})
     said = ask("verify", found.car).json
     assert said["problem"]["code"] == "not_in_log"
     assert said["parts"]["ledger_proof"]["status"] == "failed"

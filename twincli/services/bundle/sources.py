@@ -5,7 +5,7 @@ Either is read at one size of the ledger: what is committed meanwhile is not loo
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 from twincli.crypto import tlog
@@ -177,7 +177,10 @@ class OfNetwork:
         log = self.log
         if log is None:
             return found
-        found = [one._replace(leaf=log.find(one.tx_id, one.height)) for one in found]
+        leaves: dict[str, int] = {}
+        for height, block in groupby(found, key=lambda one: one.height):
+            leaves.update(log.find((one.tx_id for one in block), height))
+        found = [one._replace(leaf=leaves.get(one.tx_id)) for one in found]
         return sorted(found, key=lambda one: (-1 if one.leaf is None else one.leaf, one))
 
     def texts(self, stands: list[Stand]) -> Iterator[tuple[Stand, str]]:

@@ -71,7 +71,7 @@ def proof_of(log: Log, entry: Entry) -> tlog.Proof:
     tx_id, height, time_ms = entry.tx["id"], entry.height, entry.time_ms
     if height is None or time_ms is None or not log.size or height > log.leaf(log.size - 1).height:
         raise proofs.later(tx_id, log.size)
-    leaf = log.find(tx_id, height)
+    leaf = log.find((tx_id,), height).get(tx_id)
     path = None if leaf is None else log.proved(leaf, height, time_ms, tx_id)
     if leaf is None or path is None:
         raise log.lacking(tx_id)
