@@ -154,6 +154,10 @@ def test_a_private_scope_is_held_to_and_not_shown(reader: Reader) -> None:
     grant = ("grant", "add", "car", "--to", "bob", "--role", "viewer", "--scope", "recipe")
     made = reader.do(*grant, "--private", "--json")
     assert "recipe" not in str(json.loads(made)["body"])
+    assert json.loads(made)["warnings"] == []
+    (warning,) = json.loads(reader.do(*grant, "--private", "--json"))["warnings"]
+    assert "had a private grant already" in warning
+    assert json.loads(reader.do(*grant, "--json"))["warnings"] == []  # that one is not private
     for path in ("query", "sql", "export"):
         assert SECRET in reader.read(path, "recipe", "bob")[1]
     for path in ("query", "file"):

@@ -89,6 +89,13 @@ def test_the_bundle_is_the_one_that_the_node_would_write(
     assert there.read_bytes() == here.read_bytes()
 
 
+def test_a_passport_has_the_checkpoint_of_the_node(ask: Any, served: Running, found: Facts) -> None:
+    root = served.node.ledger.tip().root.hex()
+    said = ask("bundle", "passport", found.car).json
+    assert said["checkpoint"] == {"size": COUNT, "root": root}
+    assert said["code"].endswith(f"?size={COUNT}&root={root}")
+
+
 def test_proofs_suffice_without_the_node(
     ask: Any, invoke: Invoke, served: Running, found: Facts, tmp_path: Path
 ) -> None:

@@ -71,7 +71,7 @@ NUMBERS = {
     ),
     "65 bits": Case(table("99999999999999999999"), 7, 0, "64 bits"),
     "then doubles": Case(table("1", "2.5"), 0, 2),
-    "then texts": Case(table("1", "2", "warm"), 0, 3),
+    "then texts": Case(table("1", "2", "warm"), 0, 3, "'warm' is not a plain number"),
     "comma": Case("timestamp;value\n2024-01-01;1,5\n2024-01-02;2,5\n", 0, 2),
     "jsonl nan": Case(lines('{"timestamp": 1, "v": NaN}'), 7, 0, "NaN", (), "a.jsonl"),
     "jsonl long": Case(

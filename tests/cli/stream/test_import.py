@@ -138,6 +138,7 @@ def test_a_template_is_held(invoke: Invoke, twin: Twin, here: Path) -> None:
 )
 def test_usage(twin: Twin, invoke: Invoke, here: Path, words: tuple[str, ...]) -> None:
     csv(here / "a.csv", 2)
+    csv(here / "x.bin", 2)
     file = words[0] if words[0] == "-" else str(here / words[0])
     assert invoke("stream", "import", "car", "heat", file, *words[1:]).status == 2
     assert twin("stream", "list", "car")["streams"] == []
@@ -333,3 +334,15 @@ def test_a_pipe_is_read_once(twin: Twin, here: Path) -> None:
         writer.start()
         assert twin("stream", "import", "car", name, str(pipe))["count"] == 60
         writer.join()
+
+
+def test_a_packed_file_is_named_before_its_format_is_asked(invoke: Invoke, here: Path) -> None:
+    import gzip
+
+    (here / "log.csv.gz").write_bytes(gzip.compress(b"time,v\n2024-01-01T00:00:00Z,1\n"))
+    words = ("stream", "import", "car", "s")
+    for name, code in (("log.csv.gz", "not_text"), ("no.csv.gz", "no_file")):
+        assert invoke(*words, str(here / name), "--json").error["code"] == code, name
+    pipe = here / "pipe"
+    os.mkfifo(pipe)  # opened before its format is known, it would wait, or be read once too often
+    assert invoke(*words, str(pipe), "--json").error["code"] == "usage"

@@ -203,6 +203,10 @@ def test_a_block_without_an_end_is_not_read_to_it() -> None:
         (["1.2.3"], None),
         (["12,34,56"], None),
         (["A1", "5 %"], None),
+        (["1.5", "n/a", "2"], "n/a"),
+        (["-", "1", "2"], "-"),
+        (["A1", "5", "6", "B2"], None),
+        (["007", "5", "6"], None),
     ],
 )
 def test_texts_that_look_like_numbers_are_named(cells: list[str], odd: str | None) -> None:

@@ -63,7 +63,8 @@ class Layout(NamedTuple):
         numeric_time: Whether the times in the beginning are numbers.
         zoned: Whether every time in the beginning says its zone, or is a number.
         found: Which of these were found rather than told, for people.
-        alike: The columns of texts that look like numbers, each with a cell that is none.
+        alike: The columns of texts that look like numbers, or mostly are, each with a cell that
+            is not one.
     """
 
     delimiter: str
@@ -165,9 +166,10 @@ def look(
 
 
 def _alike(cells: list[str], decimal: str) -> str | None:
-    """Return the first of texts that is no plain number, where all look like numbers."""
+    """Return the first text that is not a plain number, where most are, or all look like one."""
     odd = [cell for cell in cells if not re.fullmatch(NUMBER, _pointed(cell, decimal))]
-    if not all(re.fullmatch(_ALIKE, cell) for cell in odd):
+    is_mostly = 2 * len(odd) < len(cells)  # the others are "n/a" or "ERR"
+    if not is_mostly and not all(re.fullmatch(_ALIKE, cell) for cell in odd):
         return None
     return next((cell for cell in odd if not cell.isdigit()), None)  # 007 is a text by right
 

@@ -11,7 +11,6 @@ import io
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from twincli.client import PROOFS
 from twincli.client.embedded import EmbeddedClient
 from twincli.errors import ConfigError, NotFoundError
 from twincli.model import did, digital_link, text
@@ -19,11 +18,14 @@ from twincli.model.leaves import leaves
 from twincli.model.template import ACCESS, PUBLIC, Field
 from twincli.services import catalogue
 from twincli.services.asset import document as documents
+from twincli.services.proof import remote
 from twincli.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from twincli.client import LedgerClient
+    from twincli.client.logs import LogPlace
     from twincli.model.template import Template
     from twincli.services.documents import Asset, BundleCheckpoint, Passport, PassportField
     from twincli.services.workspace import Workspace
@@ -50,6 +52,7 @@ def passport(
     *,
     access: str = PUBLIC,
     resolver: str = digital_link.RESOLVER,
+    logs: Sequence[LogPlace] = (),
 ) -> Passport:
     """Return the passport of a twin.
 
@@ -58,6 +61,7 @@ def passport(
         ref: The twin.
         access: Whom it is for: values of fields for others are left out, their names are not.
         resolver: Where a Digital Link leads.
+        logs: The nodes of its network, whose log has the checkpoint.
 
     Returns:
         ``twin.passport/1``.
@@ -65,11 +69,12 @@ def passport(
     Raises:
         NotFoundError: There is no such asset.
         UsageError: ``resolver`` is not a web address.
+        UnreachableError, NotVerifiedError: See ``remote.newest``.
     """
     digital_link.check_resolver(resolver)
     shown = documents.show(workspace, ref)
     form = _form(workspace, shown)
-    checkpoint = _checkpoint(workspace)
+    checkpoint = _checkpoint(workspace.client, logs)
     number, serial, warnings = _numbers(shown)
     own = did.asset_did(str(shown["id"]), shown["ledger"])
     query = "" if checkpoint is None else f"size={checkpoint['size']}&root={checkpoint['root']}"
@@ -109,12 +114,12 @@ def _form(workspace: Workspace, shown: Asset) -> Template | None:
     return None if model is None else model.template
 
 
-def _checkpoint(workspace: Workspace) -> BundleCheckpoint | None:
-    client = workspace.client
-    if PROOFS not in client.capabilities or not isinstance(client, EmbeddedClient):
-        return None
-    tip = client.ledger.tip()
-    return {"size": tip.last_seq, "root": tip.root.hex()}
+def _checkpoint(client: LedgerClient, logs: Sequence[LogPlace]) -> BundleCheckpoint | None:
+    if isinstance(client, EmbeddedClient):
+        tip = client.ledger.tip()
+        return {"size": tip.last_seq, "root": tip.root.hex()}
+    log = remote.newest(logs, client.ledger_id)
+    return None if log is None else {"size": log.size, "root": log.root.hex()}
 
 
 def _title(form: Template | None, shown: Asset) -> str:

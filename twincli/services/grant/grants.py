@@ -146,8 +146,8 @@ def add(
     twice: list[str] = []
 
     def wraps(_replay: object) -> dict[str, Any]:  # not for what --once finds done
-        if not twice and not is_private:
-            twice.extend(_twice(_Reading.of(workspace, ref), body))
+        if not twice:
+            twice.extend(_twice(_Reading.of(workspace, ref), body, is_private=is_private))
         if reading is not None and is_private and not more:
             parties = dict.fromkeys(keys, reading.recipient)
             stated, closed = hiding.begin(workspace, reading.stores, asset_id, parties, limits)
@@ -210,24 +210,27 @@ def _closed(lock: Lock) -> str:
     return f"some of the {lock.kind} {lock.name} cannot be opened here, so nobody is let into that"
 
 
-def _twice(reading: _Reading, body: dict[str, Any]) -> Iterator[str]:
-    """Yield a warning for each party that holds the same grant already."""
+def _twice(reading: _Reading, body: dict[str, Any], *, is_private: bool) -> Iterator[str]:
+    """Yield a warning for each party that holds the same grant already.
+
+    Private scopes are not opened for it: another one may be meant.
+    """
     wanted = set(body["to"])
-    scope = _scope(_scope_of(body))
+    scope = None if is_private else _scope(_scope_of(body))
     for given in reading.found.given:
         if given.public_key is None or did.key_did(given.public_key) not in wanted:
             continue
         item = reading.item(given)
-        is_same = (item["role"], item["scope"], item["until"], item["deny"]) == (
-            body["role"],
-            scope,
-            body.get("until"),
-            body.get("deny", []),
-        )
-        if is_same and item["state"] == ACTIVE:
+        held = (item["role"], item["private"], item["scope"], item["until"], item["deny"])
+        wants = (body["role"], is_private, scope, body.get("until"), body.get("deny", []))
+        if held == wants and item["state"] == ACTIVE:
             wanted.remove(item["to"])
-            who = item["to_name"] or item["to"]
-            yield f"{who} had this grant already, since {item['granted_at']}; now there are two"
+            who, since = item["to_name"] or item["to"], item["granted_at"]
+            yield (
+                f"{who} had a private grant already, since {since}; their scopes are not compared"
+                if is_private
+                else f"{who} had this grant already, since {since}; now there are two"
+            )
 
 
 def _denied(deny: Sequence[str], role: str) -> list[str]:

@@ -236,7 +236,9 @@ def passport(
             f"-o {out}: a passport is written as .svg, .png or .html",
             hint=f"twin bundle passport {twin} -o {_stem(twin)}.svg",
         )
-    document = service.passport(context.workspace(), twin, access=access, resolver=resolver)
+    document = service.passport(
+        context.workspace(), twin, access=access, resolver=resolver, logs=content.logs(context)
+    )
     if out is None or form is None:
         return Result(document, terminal=_draw_passport, warnings=tuple(document["warnings"]))
     from twincli import files

@@ -20,7 +20,7 @@ from twincli.cli.options import not_a_choice
 from twincli.content.memory import MemoryFile
 from twincli.errors import InvalidError, NotFoundError, UsageError
 from twincli.formats.readings import jsonl
-from twincli.formats.readings.lines import Refused
+from twincli.formats.readings.lines import Refused, check_text
 from twincli.model import times
 from twincli.services.stream import importing
 from twincli.services.stream.follow import Flush
@@ -73,11 +73,15 @@ def how(
 
     Raises:
         UsageError: A choice that there is not; a format that the name does not say.
+        InvalidError: ``not_text``: the name does not say it, as the file is packed.
+        NotFoundError: ``no_file``.
     """
     if form is None:
         ending = file[file.rfind(".") :].lower() if "." in file else ""
         form = _ENDINGS.get(ending, ending[1:])
         if form not in importing.FORMATS:
+            if file != "-" and (os.path.isfile(file) or not os.path.exists(file)):
+                check_text(file_arguments.beginning(file, 16))  # "log.csv.gz" is packed
             raise UsageError(
                 f"{file_arguments.what(file)} does not say its format",
                 hint=f"add --format {' or '.join(importing.FORMATS)}",
