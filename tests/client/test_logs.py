@@ -6,14 +6,16 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from tests.ledger.chains import ALICE, BOB, create
 from twincli.client import logs
+from twincli.client.content import NodeContent, Place
 from twincli.client.logs import Log, LogPlace, Stated
-from twincli.crypto import merkle, tiles, tlog
+from twincli.client.witnesses import WitnessPlace
+from twincli.crypto import base58, merkle, notes, tiles, tlog
 from twincli.errors import InvalidError, NotVerifiedError, UnreachableError
 from twincli.ledger import Ledger
 from twincli.ledger import tiles as stored
@@ -242,6 +244,7 @@ class Response:
         self.status, self._left = status, body
 
     def read(self, size: int) -> bytes:
+        size = min(size, 1000)  # an answer may come in pieces
         found, self._left = self._left[:size], self._left[size:]
         return found
 
@@ -249,8 +252,11 @@ class Response:
         pass
 
 
-def answering(status: int, body: bytes) -> LogPlace:
-    place = LogPlace("http://node.example")
+P = TypeVar("P", bound=Place)
+
+
+def answering(status: int, body: bytes, kind: type[P]) -> P:
+    place = kind("http://node.example")
     place.request = lambda *_, **__: Response(status, body)  # type: ignore[method-assign,assignment]
     return place
 
@@ -274,8 +280,8 @@ def info(**changes: Any) -> bytes:
 
 
 def test_what_a_node_states() -> None:
-    assert answering(200, info()).stated() == Stated(ID, KEY, (BOB.public_key,), "strict")
-    assert answering(200, info(former_keys=7, profile=["x"])).stated() == Stated(
+    assert answering(200, info(), LogPlace).stated() == Stated(ID, KEY, (BOB.public_key,), "strict")
+    assert answering(200, info(former_keys=7, profile=["x"]), LogPlace).stated() == Stated(
         ID, KEY, (), "server-2.2.2"
     )
     for body in (
@@ -291,12 +297,28 @@ def test_what_a_node_states() -> None:
         info(public_key="x"),
         info(public_key=[KEY]),
     ):
-        assert answering(200, body).stated() is None, body[:40]
-    assert answering(500, info()).stated() is None
+        assert answering(200, body, LogPlace).stated() is None, body[:40]
+    assert answering(500, info(), LogPlace).stated() is None
     with failing("too long"):
-        answering(200, bytes(1 << 19)).checkpoint()
+        answering(200, bytes(1 << 19), LogPlace).checkpoint()
     with failing("answers 404 to checkpoint"):
-        answering(404, b"").checkpoint()
+        answering(404, b"", LogPlace).checkpoint()
+
+
+def test_what_a_node_states_at_length_is_read_whole() -> None:
+    offers = ["log", "content"]
+    said = info(former_keys=[BOB.public_key] * 1000, offers=offers)
+    long = b" " * 70_000 + said
+    assert answering(200, long, NodeContent).keeps_content()
+    stated = answering(200, long, LogPlace).stated()
+    assert stated is not None
+    assert len(stated.former_keys) == 1000
+    assert not answering(401, long, NodeContent).keeps_content()
+    for body in (b"", b"7", b"[" * 100_000, b'{"twin": []}'):
+        assert not answering(200, body, NodeContent).keeps_content()
+        assert answering(200, body, WitnessPlace).find() == ("", None)
+    key = notes.VerifierKey("w", notes.COSIGNATURE, base58.decode_key(KEY))
+    assert answering(200, b" " * 70_000 + info(witness=key.text), WitnessPlace).find()[1] == key
 
 
 def test_a_log_may_be_empty(tmp_path: Path) -> None:

@@ -212,8 +212,8 @@ def _many(ask: Ask, seeds: range) -> None:
     }
 
 
-def test_sixty_histories(ask: Ask) -> None:
-    _many(ask, range(60, 120))
+def test_thirty_histories(ask: Ask) -> None:
+    _many(ask, range(60, 90))
 
 
 @pytest.mark.ci
