@@ -98,6 +98,7 @@ def test_bash_is_offered(
         ("twin push ", ["box", "car"]),
         ("twin push box c", ["car"]),
         ("twin pull b", ["box"]),
+        ("twin grant add car --to ", ["alice"]),
     ],
 )
 def test_names_are_offered(
@@ -134,6 +135,10 @@ def test_a_damaged_home_offers_nothing(completions: Callable[[str], list[str]], 
     [
         ("twin file attach car ", ["file"]),
         ("twin asset create x --data @", []),
+        ("twin grant add car --role ", ["writer", "viewer", "auditor"]),
+        ("twin query car --fill pr", ["previous"]),
+        ("twin history car --by ", ["happened", "recorded"]),
+        ("twin bundle passport car --access p", ["public"]),
         ("twin asset create x ", []),
         ("twin asset create x --photo ", []),
         ("twin asset list --kind ", []),

@@ -193,7 +193,6 @@ def validate(
         typer.Option(
             metavar="|".join(PROFILES),
             help="Which rules to apply; default: the ledger's.",
-            autocompletion=lambda: list(PROFILES),
         ),
     ] = None,
 ) -> Result:

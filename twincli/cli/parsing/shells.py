@@ -27,6 +27,7 @@ FILE, DIRECTORY = ("file", "dir")
 
 _MEANS_FILE = re.compile(r"\b(FILE|SIG|[A-Z]\.[a-z]+)\b")
 _MEANS_DIRECTORY = re.compile(r"\bDIR\b")
+_CHOICES = re.compile(r"[a-z0-9_-]+(\|[a-z0-9_-]+)+")
 
 BASH = """\
 _twin_completion() {
@@ -87,16 +88,22 @@ def meant_by(metavar: str | None) -> str | None:
     return DIRECTORY if metavar is not None and _MEANS_DIRECTORY.search(metavar) else None
 
 
-def offer_files(parameter: Any) -> None:
-    """Have a parameter offer files, behind the names that it offers, where it means one."""
-    kind = meant_by(parameter.metavar)
-    if kind is None:
+def offer_values(parameter: Any) -> None:
+    """Have a parameter offer what help says: its choices, and files behind names."""
+    metavar = parameter.metavar or ""
+    kind = meant_by(metavar)
+    choices = metavar.split("|") if _CHOICES.fullmatch(metavar) else []
+    if kind is None and not choices:
         return
     names = parameter.shell_complete
 
     def complete(context: Any, incomplete: str) -> list[Any]:
-        item = shell_completion.CompletionItem(incomplete, type=kind)
-        return [*names(context, incomplete), item]
+        if kind is not None:
+            item = shell_completion.CompletionItem(incomplete, type=kind)
+            return [*names(context, incomplete), item]
+        return names(context, incomplete) or [
+            shell_completion.CompletionItem(each) for each in choices if each.startswith(incomplete)
+        ]
 
     parameter.shell_complete = complete
 

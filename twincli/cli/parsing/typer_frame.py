@@ -233,7 +233,7 @@ def _option(option: Option, *, prefix: str = "", panel: str | None = None) -> Ty
         help=option.help,
         rich_help_panel=panel,
     )
-    shells.offer_files(made)
+    shells.offer_values(made)
     return made
 
 
@@ -270,7 +270,7 @@ class Command(TyperCommand):
             "help_option_names": ["-h", "--help"],
         }
         for parameter in own:
-            shells.offer_files(parameter)
+            shells.offer_values(parameter)
         super().__init__(name, params=[*own, *self.more(), *_shared_options()], **attributes)
 
     def more(self) -> tuple[TyperOption, ...]:

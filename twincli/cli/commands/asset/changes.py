@@ -28,7 +28,6 @@ By = Annotated[
     typer.Option(
         metavar="|".join(BY),
         help="Compare the stated time, or the block's.",
-        autocompletion=lambda: list(BY),
     ),
 ]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="Show at most N.")]

@@ -42,7 +42,6 @@ def history(
         typer.Option(
             metavar="|".join(BY),
             help="Compare the stated time, or the block's.",
-            autocompletion=lambda: list(BY),
         ),
     ] = BY[0],
     limit: Annotated[int | None, typer.Option(metavar="N", help="Show at most N.")] = None,
@@ -53,7 +52,6 @@ def history(
             "--format",
             metavar="|".join(FORMATS),
             help="Output format; dot is for Graphviz.",
-            autocompletion=lambda: list(FORMATS),
         ),
     ] = "table",
 ) -> Result:

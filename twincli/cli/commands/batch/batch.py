@@ -24,7 +24,9 @@ app = typer_frame.group("batch")
 File = Annotated[str, typer.Argument(metavar="FILE", help="The file, or - for stdin.")]
 Format = Annotated[
     str | None,
-    typer.Option("--format", metavar="FORMAT", help="jsonl, json, csv, xlsx or ods; by its name."),
+    typer.Option(
+        "--format", metavar="jsonl|json|csv|xlsx|ods", help="Its format; default: by its name."
+    ),
 ]
 MapFile = Annotated[
     str | None,

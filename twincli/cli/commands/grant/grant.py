@@ -8,7 +8,7 @@ import typer
 
 from twincli.cli.commands.file import content
 from twincli.cli.context import Context
-from twincli.cli.parsing import typer_frame
+from twincli.cli.parsing import candidates, typer_frame
 from twincli.cli.parsing.arguments import Twin
 from twincli.cli.result import Result
 from twincli.cli.showing import output, partial
@@ -16,7 +16,12 @@ from twincli.cli.showing import output, partial
 app = typer_frame.group("grant")
 
 Party = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="Only this party: a name, DID or public key.")
+    str | None,
+    typer.Argument(
+        metavar="[NAME]",
+        help="Only this party: a name, DID or public key.",
+        autocompletion=candidates.parties,
+    ),
 ]
 
 
@@ -38,11 +43,14 @@ def add(
     to: Annotated[
         list[str] | None,
         typer.Option(
-            "--to", metavar="NAME", help="Whom: a name, DID or public key; may be repeated."
+            "--to",
+            metavar="NAME",
+            help="Whom: a name, DID or public key; may be repeated.",
+            autocompletion=candidates.parties,
         ),
     ] = None,
     role: Annotated[
-        str, typer.Option(metavar="ROLE", help="What for: writer, viewer or auditor.")
+        str, typer.Option(metavar="writer|viewer|auditor", help="What they may do.")
     ] = "writer",
     scope: Annotated[
         list[str] | None,
@@ -178,6 +186,7 @@ def revoke(
             "--from",
             metavar="NAME",
             help="Whose word no longer counts; asset:NAME is a linked part; may be repeated.",
+            autocompletion=candidates.parties,
         ),
     ] = None,
     everything: Annotated[

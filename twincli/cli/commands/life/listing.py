@@ -35,7 +35,6 @@ By = Annotated[
     typer.Option(
         metavar="|".join(BY),
         help="Order and compare by when it happened, or was recorded.",
-        autocompletion=lambda: list(BY),
     ),
 ]
 

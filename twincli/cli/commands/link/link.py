@@ -191,7 +191,6 @@ def graph(
             "--format",
             metavar="|".join(FORMATS),
             help="Output format; dot is for Graphviz.",
-            autocompletion=lambda: list(FORMATS),
         ),
     ] = "tree",
 ) -> Result:

@@ -155,7 +155,9 @@ def import_file(
     form: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="FORMAT", help="csv, jsonl, gpx, nmea, parquet; by its name."
+            "--format",
+            metavar="csv|jsonl|gpx|nmea|parquet",
+            help="Its format; default: by its name.",
         ),
     ] = None,
     zone: Annotated[
@@ -176,7 +178,7 @@ def import_file(
         str,
         typer.Option(
             "--on-invalid",
-            metavar="WHAT",
+            metavar="reject|suspect|skip",
             help="reject: store nothing of what has a fault; suspect; skip: store the others.",
         ),
     ] = "reject",
@@ -301,7 +303,7 @@ def follow(
     ] = "100,60s",
     on_invalid: Annotated[
         str | None,
-        typer.Option("--on-invalid", metavar="WHAT", help="reject or suspect: beyond a range."),
+        typer.Option("--on-invalid", metavar="reject|suspect", help="For values beyond a range."),
     ] = None,
 ) -> Result:
     """Record what a command prints, or stdin brings, until it ends or is stopped."""
