@@ -795,6 +795,36 @@ def test_every_error_is_ours(store: KeyStore) -> None:
         file_of(store, name).write_bytes(whole)
 
 
+def test_a_settled_store_asks_for_a_passphrase_once(store: KeyStore) -> None:
+    both(store)
+    asked: list[str] = []
+
+    def source(name: str) -> bytes:
+        asked.append(name)
+        return opens(name)
+
+    def wrong(_name: str) -> bytes:
+        return b"wrong"
+
+    settled = KeyStore(store.directory, cost=CHEAP, settled=True)
+    with pytest.raises(LockedError):
+        settled.unlock("alice", wrong)
+    for _ in range(3):
+        assert settled.unlock("alice", source).mnemonic == PHRASE
+        assert settled.signer("alice", never).public_key == ALICE.public_key
+        assert settled.unlock("bob", never).keypair.public_key == BOB.public_key
+    assert asked == ["alice"]
+    # What opened one file opens no other that takes its place.
+    edit(store, "alice", created="2025-01-20T09:00:00Z")
+    with pytest.raises(InvalidError):
+        settled.unlock("alice", source)
+    asked.clear()
+    edit(store, "alice", created=CREATED)
+    for _ in range(2):
+        store.unlock("alice", source)
+    assert asked == ["alice", "alice"]
+
+
 def test_a_settled_store_reads_its_directory_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

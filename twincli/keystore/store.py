@@ -86,7 +86,8 @@ class KeyStore:
         cost: Cost of one passphrase check for new keys; ``sealing.DEFAULT_COST`` when not given.
         environment: Gives the variables of programs that sign; they get only a PATH when not given.
         settled: Whether the files, once read, are those of the whole run, changes through this
-            object aside; a listing then asks for a thousand keys again and again.
+            object aside; a listing then asks for a thousand keys again and again. A passphrase is
+            asked for once then, and what it opened stays in memory.
 
     Attributes:
         warnings: For the owner of a key that was used.
@@ -108,6 +109,7 @@ class KeyStore:
         self._agent_fails = False
         self._settled = settled
         self._unlocked: dict[str, Signer] | None = None
+        self._opened: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
         self._kept: _Scan | None = None
         self._scanned: dict[str, tuple[tuple[int, int, int], KeyInfo]] = {}
 
@@ -413,7 +415,12 @@ class KeyStore:
         if info.provider != keyfile.FILE:
             raise keyfile.no_secret_here(info)
         if info.passphrase:
-            secret = self._unseal(document, info, secret_source)
+            known = self._opened.get(name)
+            if known is None or known[0] != document:
+                known = document, self._unseal(document, info, secret_source)
+            if self._settled:
+                self._opened[name] = known
+            secret = known[1]
         else:
             secret = {"seed": document["seed"], "mnemonic": document.get("mnemonic")}
         seed = keyfile.seed_of(secret["seed"])
