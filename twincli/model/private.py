@@ -29,6 +29,7 @@ RENEWS = "renews"
 HASHES = 16
 """How many hashes every private grant states, and so the most words of a scope."""
 MAX_RENEWED = 1000
+"""Grants that one record may renew; of more the rest is not read."""
 EVERYTHING = "everything"
 SALT = 16
 _PADDED = 4096

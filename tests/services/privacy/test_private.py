@@ -122,6 +122,19 @@ def test_new_epochs_and_streams_reach_it_and_nobody_sees_which(vault: Vault) -> 
     assert not hiding.renew(vault.rooms.using("viewer"), vault.stores, "0" * 64)
 
 
+def test_more_grants_than_a_record_renews_are_renewed_by_several(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "MAX_RENEWED", 1)
+    allow(vault, "viewer", "recipe")
+    allow(vault, "device")
+    vault.stream("third")
+    vault.push("third", value=3)
+    assert vault.ask("third", "device") == [{"value": 3}]
+    renewed = [body[model.RENEWS] for body in bodies(vault) if model.RENEWS in body]
+    assert len(renewed) == 2
+
+
 def test_it_ends_exactly_at_its_bound_and_everything_gets_a_new_epoch(vault: Vault) -> None:
     rooms = vault.rooms
     end = rooms.now_ms + 60_000

@@ -154,9 +154,11 @@ def renew(
         Renewal(tx_id, _wrapped(workspace, stores, twin_id, each, parties[tx_id]))
         for tx_id, each in made.items()
     ]
-    body = {private.RENEWS: [private.renewal(each) for each in renewed]}
     try:
-        say(workspace, twin_id, record.GRANT, body, is_owners=True)
+        for at in range(0, len(renewed), private.MAX_RENEWED):
+            some = renewed[at : at + private.MAX_RENEWED]
+            body = {private.RENEWS: [private.renewal(each) for each in some]}
+            say(workspace, twin_id, record.GRANT, body, is_owners=True)
     except TwinError as error:
         if error.code == "frozen":
             return False
