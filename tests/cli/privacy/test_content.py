@@ -132,6 +132,9 @@ def test_a_stream_says_that_it_is_encrypted(car: Invoke) -> None:
     again = car("stream", "create", "car", "recipe", "--encrypt", "--if-missing", "--json").json
     assert not again["created"]
     assert car("stream", "create", "car", "plain").status == 0
+    head, *rows = (line.split("\t") for line in car("stream", "list", "car").stdout.splitlines())
+    at = head.index("encrypted")
+    assert {row[0]: row[at] for row in rows} == {"recipe": "yes", "plain": ""}
     failed = car("stream", "create", "car", "plain", "--encrypt", "--if-missing", "--json")
     assert (failed.status, failed.error["code"]) == (5, "exists")
     failed = car("stream", "create", "car", "new", "--continues", "recipe", "--json")

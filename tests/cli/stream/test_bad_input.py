@@ -140,6 +140,8 @@ ENCODINGS = {
     "escapes": Case(SWEET, 7, 0, "not an encoding", ("--encoding", "unicode_escape")),
     "none": Case(SWEET, 7, 0, "not an encoding", ("--encoding", "klingon")),
     "packed": Case(gzip.compress(SWEET.encode()), 7, 0, "compressed with gzip"),
+    "packed gpx": Case(gzip.compress(b"<gpx/>"), 7, 0, "compressed with gzip", (), "a.gpx"),
+    "packed parquet": Case(gzip.compress(b"PAR1"), 7, 0, "with gzip", (), "a.parquet"),
     "a column called PAR1": Case(f"PAR1,timestamp\n5,{DAY}0Z\n", 0, 1),
     "parquet as csv": Case(b"PAR1\x15\x04\x15", 7, 0, "the file is Parquet"),
     "bytes": Case(bytes(range(256)) * 9, 7, 0, "cannot be read"),

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 from xml.parsers import expat
 
 from twincli.errors import InvalidError, TwinError, cut
-from twincli.formats.readings.lines import Read, Refused, refused
+from twincli.formats.readings.lines import Read, Refused, check_text, peek, refused
 from twincli.model import reading, times
 
 if TYPE_CHECKING:
@@ -115,8 +115,9 @@ def read(stream: IO[bytes]) -> Iterator[Read | Refused]:
     """Yield the points of a file.
 
     Raises:
-        InvalidError: ``invalid_gpx``, after the points before the fault.
+        InvalidError: ``invalid_gpx``, after the points before the fault; ``not_text``.
     """
+    check_text(peek(stream, 16))
     parser = expat.ParserCreate()
     points = _Points(parser)
     while True:

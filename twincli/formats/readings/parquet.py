@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from twincli.errors import ConfigError, InvalidError, cut, shown
 from twincli.formats.readings import fast
+from twincli.formats.readings.lines import check_text
 from twincli.model import reading, times
 from twincli.model.batch import load_numpy
 
@@ -56,9 +57,14 @@ def read(
         memory: How much the engine may use.
 
     Raises:
-        InvalidError: ``invalid_table``: what cannot be taken, with the column.
+        InvalidError: ``invalid_table``: what cannot be taken, with the column; ``not_text``: it is
+            compressed as a whole.
         ConfigError: ``missing_extra``.
     """
+    with open(path, "rb") as file:
+        head = file.read(16)
+    if not head.startswith(b"PAR1"):
+        check_text(head)
     load_numpy()
     try:
         import duckdb

@@ -96,6 +96,7 @@ def list_streams(context: Context, twin: Twin) -> Result:
         listing="streams",
         columns=(
             *((name, name) for name in ("stream", "readings", "first_at", "last_at", "owner")),
+            ("encrypted", lambda item: "yes" if item["encrypted"] else None),
             ("standing", "standing"),
             ("asset_id", "asset_id"),
         ),
