@@ -96,6 +96,21 @@ def test_a_passport_has_the_checkpoint_of_the_node(ask: Any, served: Running, fo
     assert said["code"].endswith(f"?size={COUNT}&root={root}")
 
 
+def test_a_passport_does_without_a_log_that_is_down(
+    ask: Any, found: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from twincli.client.logs import LogPlace
+    from twincli.errors import UnreachableError
+
+    def down(_place: LogPlace) -> None:
+        raise UnreachableError("http://a.example failed", code="node_error")
+
+    monkeypatch.setattr(LogPlace, "stated", down)
+    said = ask("bundle", "passport", found.car).json
+    assert (said["checkpoint"], len(said["warnings"])) == (None, 1)
+    assert "without a checkpoint: http://a.example failed" in said["warnings"][0]
+
+
 def test_proofs_suffice_without_the_node(
     ask: Any, invoke: Invoke, served: Running, found: Facts, tmp_path: Path
 ) -> None:

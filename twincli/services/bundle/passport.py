@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from twincli.client.embedded import EmbeddedClient
-from twincli.errors import ConfigError, NotFoundError
+from twincli.errors import ConfigError, NotFoundError, UnreachableError
 from twincli.model import did, digital_link, text
 from twincli.model.leaves import leaves
 from twincli.model.template import ACCESS, PUBLIC, Field
@@ -69,13 +69,17 @@ def passport(
     Raises:
         NotFoundError: There is no such asset.
         UsageError: ``resolver`` is not a web address.
-        UnreachableError, NotVerifiedError: See ``remote.newest``.
+        NotVerifiedError: See ``remote.newest``.
     """
     digital_link.check_resolver(resolver)
     shown = documents.show(workspace, ref)
     form = _form(workspace, shown)
-    checkpoint = _checkpoint(workspace.client, logs)
     number, serial, warnings = _numbers(shown)
+    checkpoint = None
+    try:
+        checkpoint = _checkpoint(workspace.client, logs)
+    except UnreachableError as error:  # one node of several may be down
+        warnings.append(f"it is without a checkpoint: {error.message}")
     own = did.asset_did(str(shown["id"]), shown["ledger"])
     query = "" if checkpoint is None else f"size={checkpoint['size']}&root={checkpoint['root']}"
     if number is None:
