@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from twincli.crypto.ed25519 import KeyPair
@@ -795,6 +795,7 @@ def _expected(acts: list[tuple[str, str, int]], who: str, said: int) -> str:
 
 @settings(max_examples=300, deadline=None)
 @given(ACTS)
+@example([("until", "ben", 0), ("grant", "ben", 0), ("revoke", "ben", 0)])
 def test_any_interleaving_is_judged_as_by_plain_reading(acts: list[tuple[str, str, int]]) -> None:
     world = World(twin=record.envelope("asset"))
     owner = "ann"
