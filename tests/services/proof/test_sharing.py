@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import marshal
 import os
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,3 +187,26 @@ def test_a_process_that_ends_is_not_a_verdict(
     monkeypatch.setenv("PYTHONHOME", os.devnull)
     with pytest.raises(RuntimeError, match="a verifying process ended"):
         verify_file(str(made))
+
+
+@pytest.mark.parametrize("said", ["", "x", "\0" * 7 + "xhalf"])
+def test_without_other_processes_one_does_it_all(
+    made: Path, shared: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    shared(1)
+    wanted = verify_file(str(made))
+    shared(3)
+    started = subprocess.Popen
+    code = f"import os; os.write(1, {said!r}.encode()); os.kill(os.getpid(), 9)"
+
+    def killed(words: list[str], **more: Any) -> Any:
+        return started([words[0], "-c", code], **more)
+
+    monkeypatch.setattr(subprocess, "Popen", killed)
+    assert verify_file(str(made)) == wanted
+
+    def refused(*_: Any, **__: Any) -> Any:
+        raise BlockingIOError
+
+    monkeypatch.setattr(subprocess, "Popen", refused)
+    assert verify_file(str(made)) == wanted

@@ -214,8 +214,12 @@ class Helper:
     def _receive(self) -> None:
         """Take the answers as they come; they must not fill the pipe."""
         assert self._process.stdout is not None
-        while size := self._process.stdout.read(_SIZE):
-            self._answers.put(self._process.stdout.read(int.from_bytes(size, "big")))
+        while len(head := self._process.stdout.read(_SIZE)) == _SIZE:
+            size = int.from_bytes(head, "big")
+            data = self._process.stdout.read(size)
+            if len(data) < size:  # it ended in the middle
+                break
+            self._answers.put(data)
         self._answers.put(None)
 
     @property
@@ -239,7 +243,11 @@ class Helper:
         self.waiting -= 1
         data = self._answers.get()
         if data is None:
-            raise RuntimeError(f"a verifying process ended with status {self._process.wait()}")
+            self._answers.put(None)  # nor does it answer what else waits
+            status = self._process.wait()
+            if status < 0:  # somebody killed it, or the memory was short
+                return None
+            raise RuntimeError(f"a verifying process ended with status {status}")
         rows: list[_Row] | None = marshal.loads(data)  # noqa: S302 - from our own process
         return rows
 
@@ -257,8 +265,9 @@ def _helpers(read: Bundle, size: int) -> Iterator[list[Helper]]:
     stamp = read.stamp()
     try:
         if stamp is not None and size >= LARGE:
-            for _ in range(cores() - 1):
-                made.append(Helper(os.path.abspath(read.what), stamp))  # noqa: PERF401
+            with suppress(OSError):  # no more processes are allowed; the work is done here
+                for _ in range(cores() - 1):
+                    made.append(Helper(os.path.abspath(read.what), stamp))  # noqa: PERF401
         yield made
     finally:
         for helper in made:
