@@ -17,6 +17,6 @@ def test_no_engine_draws_a_progress_bar() -> None:
         if isinstance(node, ast.Call)
         and ast.unparse(node.func).endswith(("duckdb.connect", "load_duckdb().connect"))
     ]
-    assert len(found) == 5
+    assert len(found) == 6
     for path in found:
         assert "enable_progress_bar = false" in path.read_text(), path

@@ -74,6 +74,10 @@ def test_what_is_left_to_typer(text: str) -> None:
     assert quick.read(text.split()) is None
 
 
+RARE = ("identity",)
+"""Options that are left to Typer."""
+
+
 def test_its_options_are_those_of_typer() -> None:
     command = typer.main.get_command(query.app)
     own = {
@@ -88,7 +92,9 @@ def test_its_options_are_those_of_typer() -> None:
         **{option: (name, False, False) for option, name in quick.TEXTS.items()},
         **{name: (name, False, False) for name in quick.NUMBERS},
         **{name: (name, True, False) for name in quick.FLAGS},
+        **{name: (name, False, False) for name in RARE},
     }
+    assert all(quick.read(["car", f"--{name}", "x"]) is None for name in RARE)
 
 
 # As a user sees them: what is wrong is found later on, or by Typer.
