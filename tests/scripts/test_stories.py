@@ -26,9 +26,6 @@ LATER: dict[str, int] = {
 }
 """Stories that do not pass yet, and the issue that each waits for."""
 
-LOCAL: dict[str, str] = {}
-"""Stories that do not pass over a node yet, and why."""
-
 
 def commands(text: str) -> list[str]:
     """Return a script's commands, those of several lines in one piece."""
@@ -119,7 +116,7 @@ def named() -> list[str]:
         pytest.param(name, over_node, id=f"{name}-{'node' if over_node else 'local'}")
         for name in named()
         for over_node in (False, True)
-        if name not in LATER and not (over_node and name in LOCAL)
+        if name not in LATER
     ],
 )
 def test_story(name: str, over_node: bool, stage: Stage, request: pytest.FixtureRequest) -> None:
@@ -136,13 +133,6 @@ def test_story(name: str, over_node: bool, stage: Stage, request: pytest.Fixture
 def test_what_passes_leaves_the_list(name: str, stage: Stage) -> None:
     run = stage.run(name, (STORIES / f"{name}.sh").read_text())
     assert run.returncode != 0, f"{name} passes: take it out of PART or LATER"
-
-
-@pytest.mark.ci
-@pytest.mark.parametrize("name", sorted(LOCAL))
-def test_what_passes_over_a_node_leaves_the_list(name: str, stage: Stage, real_node: str) -> None:
-    run = stage.run(name, (STORIES / f"{name}.sh").read_text(), real_node)
-    assert run.returncode != 0, f"{name} passes: take it out of LOCAL"
 
 
 def test_every_story_is_there() -> None:
