@@ -1,8 +1,7 @@
 """The templates that twins are made from and held to.
 
 A twin pins the id of its template and the CID of its compiled bytes. The bytes are looked for in
-the package, in the home's content and on the ledger; wherever they come from, they are taken only
-if they have that CID.
+the package and on the ledger; wherever they come from, they are taken only if they have that CID.
 """
 
 from __future__ import annotations
@@ -132,7 +131,7 @@ def of_twin(workspace: Workspace, pin: Pin | None) -> Model | None:
     """Return the template that a twin is held to, None where it has none.
 
     Args:
-        workspace: The ledger and the home's content.
+        workspace: The ledger.
         pin: From the twin's replay.
 
     Raises:
