@@ -20,7 +20,7 @@ from twincli.client.nodes import Nodes
 from twincli.crypto import cid
 from twincli.errors import TwinError, UnreachableError
 
-OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+OK = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\n"
 CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
 GZIPPED = OK + b"content-encoding: gzip\r\n\r\n"
 HELLO = cid.of(b"hello world\n").text

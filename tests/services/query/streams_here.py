@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from weakref import finalize
@@ -28,6 +30,12 @@ START = 1_704_067_200_000_000
 """2024-01-01."""
 
 
+def _closed(close: Callable[[], None]) -> None:
+    """Close what nobody holds; another thread, whose turn collecting was, cannot."""
+    with suppress(sqlite3.ProgrammingError):
+        close()
+
+
 class Place:
     """A directory with chunks."""
 
@@ -35,12 +43,12 @@ class Place:
         self.directory = directory
         self.blobs = Blobs(str(directory / "content"))
         self.copies = Copies(self.blobs, str(directory / "copies"))
-        finalize(self, self.copies.close)  # Python 3.13 reports what is never closed
+        finalize(self, _closed, self.copies.close)  # Python 3.13 reports what is never closed
 
     def feed(self, *, rollups: bool = True) -> Feed:
         kept = Rollups(str(self.directory / "rollups") if rollups else None)
         feed = Feed(self.blobs, self.copies, kept)
-        finalize(feed, kept.close)
+        finalize(feed, _closed, kept.close)
         return feed
 
     def chunk(self, batch: Batch, stream: str, *, ours: bool = True) -> list[Entry]:
