@@ -223,6 +223,8 @@ def test_apply_block_refuses_a_gap_and_a_step_back_in_time(ledger: Ledger) -> No
         ledger.apply_blocks(2, [(now + 10, []), (now + 11, []), (now + 10, [])])
     assert caught.value.code == "time_decreased"
     assert ledger.apply_block(2, now + 10, []) == []
+    assert ledger.apply_blocks(3, []) == []
+    assert ledger.tip().height == 2
 
 
 def test_the_chained_hash_is_bigchaindbs(ledger: Ledger) -> None:

@@ -396,6 +396,8 @@ class Ledger(Reader):
         verdicts: list[list[Verdict]] = []
         with uncollected():
             todo = [(time_ms, check_all(txs)) for time_ms, txs in blocks]
+            if not todo:
+                return verdicts
             with self.store.writing():
                 tip = self.store.tip()
                 if height != tip.height + 1:

@@ -15,9 +15,11 @@ from tests.node.running import Running, running
 from tests.services.proof.facts import Facts, checkpoint, facts
 from twincli.client.content import NodeContent
 from twincli.client.logs import LogPlace
+from twincli.client.network import NetworkClient
 from twincli.content.store import Blobs
-from twincli.errors import LockedError
+from twincli.errors import LockedError, UnreachableError
 from twincli.ledger import Ledger
+from twincli.ledger.reading import Entry
 from twincli.node.node import Options
 from twincli.rules.validity import SERVER
 
@@ -75,6 +77,22 @@ def test_a_name_of_this_home_is_an_anchor(
     assert (anchor["anchor"], anchor["pinned"], anchor["matched"]) == ("asset", True, True)
 
 
+def test_what_another_process_brings_meanwhile_is_not_looked_at(
+    ask: Any, found: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = NetworkClient.entries
+    count = ask("verify", found.car).json["parts"]["data_integrity"]["checked"]
+
+    def earlier(client: NetworkClient, asset_id: str, after: str | None = None) -> Iterator[Entry]:
+        listed = list(everything(client, asset_id, after))
+        return iter(listed[:-1] if asset_id == found.car else listed)
+
+    monkeypatch.setattr(NetworkClient, "entries", earlier)
+    run = ask("verify", found.car)
+    assert (run.status, run.json["status"]) == (0, "consistent"), run.stderr
+    assert run.json["parts"]["data_integrity"]["checked"] == count - 1
+
+
 def test_the_bundle_is_the_one_that_the_node_would_write(
     ask: Any, invoke: Invoke, found: Facts, tmp_path: Path
 ) -> None:
@@ -99,9 +117,6 @@ def test_a_passport_has_the_checkpoint_of_the_node(ask: Any, served: Running, fo
 def test_a_passport_does_without_a_log_that_is_down(
     ask: Any, found: Facts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from twincli.client.logs import LogPlace
-    from twincli.errors import UnreachableError
-
     def down(_place: LogPlace) -> None:
         raise UnreachableError("http://a.example failed", code="node_error")
 

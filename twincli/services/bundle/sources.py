@@ -155,14 +155,17 @@ class OfNetwork:
 
     def rows(self, asset_id: str) -> Iterator[Row]:
         """See ``Source``."""
-        client = self._client
-        entries = client.entries(asset_id)  # brings them into the copy
-        stored = client.copy.store.rows(asset=client.copy.seq(asset_id))
-        for entry, row in zip(entries, stored, strict=True):
-            if self._is_within(entry.height):
+        copy = self._client.copy
+        heights = {each.tx["id"]: each.height for each in self._client.entries(asset_id)}
+        # What another process has brought into the copy since was not there when it was asked.
+        for row in copy.store.rows(asset=copy.seq(asset_id)):
+            tx_id = row.id.hex()
+            if tx_id not in heights:
+                continue
+            if self._is_within(heights[tx_id]):
                 yield row
             else:
-                self.later.append(entry.tx["id"])
+                self.later.append(tx_id)
 
     def stands(self, seqs: list[int]) -> list[Stand]:
         """Return where transactions stand, in the order of the ledger."""
