@@ -209,4 +209,4 @@ def test_chunks_without_suspect_readings_are_known(tmp_path: Path) -> None:
             paths[0], "s.value", "f64", None, None, is_only=True, is_good=True
         )
         assert (time_us.tolist(), values.tolist(), suspect) == ([good.time_us], [1.0], None)
-        assert reader.good([*paths, str(tmp_path / "gone")]) == set()  # whoever reads it is told
+        assert reader.good([*paths, str(tmp_path / "gone")]) == set()  # reading it says so
